@@ -1,0 +1,133 @@
+// Cost per call from 1 to 10,000 calls in flight, and per kilobyte from 1 KB to 100 MB: `sh scripts/bench.sh growth`.
+// Writes docs/growth.svg and bench/out/growth.json. A curve that rises to the right would tell of something quadratic.
+import { join } from "node:path";
+import { call, callMany, openClient } from "./context.ts";
+import { caFile, machineName, makeHome, out, root, startServer } from "./parts.ts";
+import { cpuSeconds } from "./process-facts.ts";
+import { median } from "./statistics.ts";
+import { findSystems, ours, type System } from "./systems.ts";
+
+interface Curve {
+  readonly name: string;
+  readonly points: readonly (readonly [x: number, y: number])[];
+}
+
+interface Plot {
+  readonly title: string;
+  readonly x: string;
+  readonly y: string;
+  readonly curves: readonly Curve[];
+}
+
+const colours = ["#0969da", "#54aeff", "#8c959f", "#afb8c1"];
+const inFlight = [1, 4, 16, 64, 256, 1024, 4096, 10_000];
+const sizes = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
+const callsAtLeast = 10_000;
+
+const server = await startServer();
+const found = findSystems({ out, root, home: makeHome(), caFile, ...server });
+const compared = found.filter(({ name }) => name === ours || name === "floor");
+
+/** Microseconds of CPU time for each call. */
+async function loadCurve(system: System): Promise<Curve> {
+  const points: [number, number][] = [];
+  for (const many of inFlight) {
+    const client = await openClient(system, "json");
+    await callMany(client, 1000, Math.min(many, 64));
+    const count = Math.max(callsAtLeast, many);
+    const before = cpuSeconds(client.pid!);
+    await callMany(client, count, many);
+    points.push([many, ((cpuSeconds(client.pid!) - before) * 1e6) / count]);
+    await client.end();
+  }
+  return { name: system.name, points };
+}
+
+/** Microseconds for each kilobyte of a result, what a call of no size takes aside. */
+async function sizeCurve(system: System, way: "json" | "sse", label: string): Promise<Curve> {
+  const points: [number, number][] = [];
+  for (const bytes of sizes) {
+    const client = await openClient(system, way);
+    const samples: number[] = [];
+    for (let round = 0; round < (bytes > 1e7 ? 2 : 7); round++) {
+      const from = performance.now();
+      const answer = await call(client, "text", bytes);
+      samples.push((answer.at - from) * 1000);
+    }
+    points.push([bytes, median(samples) / (bytes / 1000)]);
+    await client.end();
+  }
+  return { name: `${system.name}, ${label}`, points };
+}
+
+const loads: Curve[] = [];
+const bodies: Curve[] = [];
+for (const system of compared) {
+  loads.push(await loadCurve(system));
+  bodies.push(await sizeCurve(system, "json", "JSON"), await sizeCurve(system, "sse", "one event"));
+}
+await server.stop();
+
+const plots: Plot[] = [
+  { title: "CPU time for a call", x: "calls in flight", y: "microseconds", curves: loads },
+  { title: "Time for a kilobyte of a result", x: "bytes", y: "microseconds", curves: bodies },
+];
+const machine = machineName();
+const date = new Date().toISOString().slice(0, 16).replace("T", " ");
+await Bun.write(join(out, "growth.json"), `${JSON.stringify({ date, machine, plots }, null, 2)}\n`);
+await Bun.write(join(root, "docs/growth.svg"), drawn());
+console.log(JSON.stringify(plots, null, 1));
+
+function drawn(): string {
+  const style =
+    ".t{font-weight:600;font-size:14px}.t,.n{fill:#24292f}.g{stroke:#d0d7de}.a{fill:#57606a;font-size:11px}" +
+    "@media(prefers-color-scheme:dark){.t,.n{fill:#e6edf3}.g{stroke:#30363d}.a{fill:#8b949e}}";
+  return [
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 880 330" font-family="system-ui,sans-serif" font-size="12">',
+    `<style>${style}</style>`,
+    ...plots.map((plot, at) => `<g transform="translate(${at * 440},0)">${panel(plot)}</g>`),
+    `<text x="10" y="322" class="a">Both axes logarithmic. ${date}, ${machine}.</text>`,
+    "</svg>",
+    "",
+  ].join("\n");
+}
+
+function panel({ title, x, y, curves }: Plot): string {
+  const all = curves.flatMap(({ points }) => points);
+  const [left, right] = [Math.min(...all.map((p) => p[0])), Math.max(...all.map((p) => p[0]))];
+  const low = 10 ** Math.floor(Math.log10(Math.min(...all.map((p) => p[1]))));
+  const high = 10 ** Math.ceil(Math.log10(Math.max(...all.map((p) => p[1]))));
+  const share = (value: number, from: number, to: number) =>
+    Math.log(value / from) / Math.log(to / from);
+  const atX = (value: number) => 50 + share(value, left, right) * 360;
+  const atY = (value: number) => 260 - share(value, low, high) * 220;
+  const parts = [`<text x="10" y="20" class="t">${title}</text>`];
+  for (let value = low; value <= high; value *= 10)
+    parts.push(
+      `<line x1="50" x2="410" y1="${atY(value)}" y2="${atY(value)}" class="g"/>`,
+      `<text x="44" y="${atY(value) + 4}" text-anchor="end" class="a">${value}</text>`,
+    );
+  for (let value = left; value <= right * 1.01; value *= 10)
+    parts.push(
+      `<text x="${atX(value)}" y="276" text-anchor="middle" class="a">${shortened(value)}</text>`,
+    );
+  parts.push(
+    `<text x="230" y="292" text-anchor="middle" class="a">${x}</text>`,
+    `<text x="410" y="20" text-anchor="end" class="a">${y}</text>`,
+  );
+  curves.forEach(({ name, points }, index) => {
+    const line = points.map(([px, py]) => `${atX(px).toFixed(1)},${atY(py).toFixed(1)}`).join(" ");
+    const colour = colours[curves.length > 2 ? index : index * 2]!;
+    parts.push(
+      `<polyline points="${line}" fill="none" stroke="${colour}" stroke-width="2"/>`,
+      `<rect x="${60 + index * 90}" y="300" width="10" height="3" fill="${colour}"/>`,
+      `<text x="${73 + index * 90}" y="305" class="a">${name}</text>`,
+    );
+  });
+  return parts.join("");
+}
+
+function shortened(value: number): string {
+  if (value >= 1e6) return `${value / 1e6}M`;
+  return value >= 1e3 ? `${value / 1e3}k` : String(value);
+}

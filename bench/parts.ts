@@ -1,0 +1,46 @@
+// What a run needs beside the systems: the server as a child process, and the names of machine and place.
+import { mkdtempSync, rmSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+
+export const root = join(import.meta.dir, "..");
+export const out = join(import.meta.dir, "out");
+export const caFile = join(out, "ca.pem");
+
+/** A folder for the children's files that goes with this process. */
+export function makeHome(): string {
+  const home = mkdtempSync(join(out, "home-"));
+  process.on("exit", () => rmSync(home, { recursive: true, force: true }));
+  return home;
+}
+
+export interface Server {
+  readonly port: number;
+  readonly tlsPort: number;
+  stop(): Promise<void>;
+}
+
+/** Starts server.ts; resolves once it listens. */
+export async function startServer(): Promise<Server> {
+  const child = Bun.spawn(
+    [process.execPath, join(import.meta.dir, "server.ts"), caFile, join(out, "ca.key")],
+    { stdin: "pipe", stdout: "pipe", stderr: "inherit" },
+  );
+  const reader = child.stdout.getReader();
+  const { value } = await reader.read();
+  const { port, tlsPort } = JSON.parse(new TextDecoder().decode(value));
+  return {
+    port,
+    tlsPort,
+    async stop() {
+      child.stdin.end();
+      await child.exited;
+    },
+  };
+}
+
+/** Processor and system, for the reader of a result. */
+export function machineName(): string {
+  const [first] = cpus();
+  return `${cpus().length} x ${first?.model.trim() ?? "unknown processor"}, ${process.platform} ${process.arch}, Bun ${Bun.version}`;
+}

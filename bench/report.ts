@@ -1,0 +1,114 @@
+// A run as JSON, as a table and as a chart.
+import type { Row } from "./context.ts";
+import { type Goal, isMet, judge } from "./goals.ts";
+import { ours } from "./systems.ts";
+
+export interface Run {
+  readonly date: string;
+  readonly machine: string;
+  /** Load of the last minute at the start and the end: how quiet the machine was. */
+  readonly load: readonly [number, number];
+  readonly isQuick: boolean;
+  readonly systems: readonly { readonly name: string; readonly version: string }[];
+  readonly rows: readonly Row[];
+}
+
+/** Three significant digits, whole above 1000. */
+function digits(value: number): string {
+  if (value === 0) return "0";
+  return Math.abs(value) >= 1000
+    ? Math.round(value).toLocaleString("en")
+    : String(Number(value.toPrecision(3)));
+}
+
+function goalLine(goal: Goal): string {
+  const met = isMet(goal);
+  const bound = `${goal.isFloor ? "at least" : "at most"} ${digits(goal.limit)}`;
+  const value = goal.value === undefined ? "-" : digits(goal.value);
+  const verdict = met === undefined ? "not measured" : met ? "yes" : "**no**";
+  return `| ${goal.text} | ${bound} | ${value} | ${verdict} |`;
+}
+
+/** Markdown: how it was measured, every row, every goal. */
+export function tableOf(run: Run): string {
+  const names = run.systems.map(({ name }) => name);
+  const versions = run.systems.map(({ name, version }) => `${name} ${version}`.trim()).join(", ");
+  const notes = new Set<string>();
+  const lines = run.rows.map((row) => {
+    const cells = names.map((name) => {
+      const value = row.values[name];
+      if (value !== undefined && value !== null && !Number.isNaN(value)) return digits(value);
+      const note = row.notes[name];
+      if (note === undefined) return "";
+      notes.add(note.startsWith(name) ? note : `${name}: ${note}`);
+      return "fails";
+    });
+    return `| ${row.title} | ${row.unit} | ${cells.join(" | ")} |`;
+  });
+  return [
+    `${run.isQuick ? "A quick run: its figures mean nothing. " : ""}${run.date}, ${run.machine}, load ${run.load.join(" to ")}. ${versions}.`,
+    "",
+    `| measure | unit | ${names.join(" | ")} |`,
+    `|---|---|${names.map(() => "---:|").join("")}`,
+    ...lines,
+    "",
+    ...(notes.size > 0 ? ["Failures:", "", ...[...notes].map((note) => `- ${note}`), ""] : []),
+    "| goal | bound | this run | met |",
+    "|---|---:|---:|---|",
+    ...judge(run.rows).map(goalLine),
+    "",
+  ].join("\n");
+}
+
+interface Panel {
+  readonly title: string;
+  readonly id: string;
+  readonly unit: string;
+}
+
+const panels: readonly Panel[] = [
+  { title: "Start to first answer", id: "start-http", unit: "ms" },
+  { title: "Added to a call, p50", id: "added-json-p50", unit: "us" },
+  { title: "Memory, idle", id: "rss-idle", unit: "MB" },
+  { title: "CPU for 10,000 calls", id: "cpu-1", unit: "s" },
+];
+
+const barHeight = 18;
+const panelWidth = 420;
+
+function panelSvg({ title, id, unit }: Panel, run: Run, x: number, y: number): string {
+  const row = run.rows.find((one) => one.id === id);
+  const bars = run.systems.flatMap(({ name }) => {
+    const value = row?.values[name];
+    return name !== "direct" && value !== null && value !== undefined ? [{ name, value }] : [];
+  });
+  const longest = Math.max(...bars.map(({ value }) => value), Number.MIN_VALUE);
+  const drawn = bars.map(({ name, value }, i) => {
+    const top = 30 + i * (barHeight + 6);
+    const width = Math.max(2, (value / longest) * 210);
+    return [
+      `<text x="118" y="${top + 13}" text-anchor="end" class="n">${name}</text>`,
+      `<rect x="124" y="${top}" width="${width.toFixed(1)}" height="${barHeight}" rx="2" class="${name === ours ? "o" : "p"}"/>`,
+      `<text x="${(130 + width).toFixed(1)}" y="${top + 13}" class="v">${digits(value)} ${unit}</text>`,
+    ].join("");
+  });
+  return `<g transform="translate(${x},${y})"><text x="4" y="16" class="t">${title}</text>${drawn.join("")}</g>`;
+}
+
+/** Four panels of bars; less is better in each. */
+export function chartOf(run: Run): string {
+  const count = run.systems.length - 1;
+  const panelHeight = 44 + count * (barHeight + 6);
+  const height = 2 * panelHeight + 30;
+  const drawn = panels.map((panel, i) =>
+    panelSvg(panel, run, (i % 2) * panelWidth, Math.floor(i / 2) * panelHeight),
+  );
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${2 * panelWidth} ${height}" font-family="system-ui,sans-serif" font-size="12">`,
+    "<style>.t{font-weight:600;font-size:14px}.t,.n,.v{fill:#24292f}.o{fill:#0969da}.p{fill:#8c959f}.f{fill:#57606a;font-size:11px}@media(prefers-color-scheme:dark){.t,.n,.v{fill:#e6edf3}.f{fill:#8b949e}}</style>",
+    ...drawn,
+    `<text x="4" y="${height - 8}" class="f">Less is better. ${run.date.slice(0, 10)}, ${run.machine}. "floor" is the least a Bun program can do.</text>`,
+    "</svg>",
+    "",
+  ].join("\n");
+}

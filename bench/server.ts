@@ -1,0 +1,165 @@
+// The MCP server that every measure talks to: as fast as Bun.serve goes, so that the bridges are what is measured.
+// Prints one JSON line with its ports, then serves until stdin ends.
+//   /json answers with JSON, /sse with an event stream, /slow with JSON after 20 ms; /control counts.
+// It speaks Streamable HTTP of MCP 2025-06-18, with a session id so that a polite client has something to DELETE.
+import { repeatedText } from "./text.ts";
+
+/** Bodies over this are not parsed: their first bytes tell id and tool. */
+const parsedBytes = 64 * 1024;
+const slowMs = 20;
+
+interface Asked {
+  id: number | string | undefined;
+  method: string;
+  tool: string;
+  amount: number;
+  token: unknown;
+}
+
+const counters = { isCounting: false, ports: new Set<number>(), requests: 0, deletes: 0 };
+const encoder = new TextEncoder();
+const mark = "@@TEXT@@";
+
+function read(body: Uint8Array): Asked {
+  if (body.length > parsedBytes) {
+    const head = new TextDecoder().decode(body.subarray(0, 512));
+    const id = /"id":(\d+)/.exec(head)?.[1];
+    return {
+      id: id === undefined ? undefined : Number(id),
+      method: /"method":"([^"]+)"/.exec(head)?.[1] ?? "",
+      tool: /"name":"([^"]+)"/.exec(head)?.[1] ?? "",
+      amount: body.length,
+      token: undefined,
+    };
+  }
+  const message = JSON.parse(new TextDecoder().decode(body));
+  return {
+    id: message.id,
+    method: message.method ?? "",
+    tool: message.params?.name ?? "",
+    amount: message.params?.arguments?.amount ?? 0,
+    token: message.params?._meta?.progressToken,
+  };
+}
+
+const schema = { type: "object", properties: { amount: { type: "number" } } };
+const tools = ["echo", "progress", "text", "swallow"].map((name) => ({
+  name,
+  description: `The benchmark's ${name}`,
+  inputSchema: schema,
+  annotations: { readOnlyHint: true },
+}));
+
+const unknownMethod = { code: -32601, message: "Method not found" };
+
+function resultOf({ method, tool, amount }: Asked): unknown {
+  if (method === "initialize")
+    return {
+      protocolVersion: "2025-06-18",
+      capabilities: { tools: {} },
+      serverInfo: { name: "bench", version: "1.0.0" },
+    };
+  if (method === "tools/list") return { tools };
+  if (method !== "tools/call") return undefined;
+  const text = tool === "text" ? mark : tool === "swallow" ? `${amount} bytes` : "pong";
+  return { content: [{ type: "text", text }] };
+}
+
+/** The answer's bytes between `before` and `after`; a long text is put in without becoming a string. */
+function answerBytes(asked: Asked, before: string, after: string): Uint8Array {
+  const result = resultOf(asked);
+  const answer = result === undefined ? { error: unknownMethod } : { result };
+  const json = JSON.stringify({ jsonrpc: "2.0", id: asked.id, ...answer });
+  if (asked.tool !== "text") return encoder.encode(before + json + after);
+  const at = json.indexOf(mark);
+  const head = encoder.encode(before + json.slice(0, at));
+  const tail = encoder.encode(json.slice(at + mark.length) + after);
+  const whole = Buffer.allocUnsafe(head.length + asked.amount + tail.length);
+  whole.set(head, 0);
+  repeatedText(whole.subarray(head.length, head.length + asked.amount));
+  whole.set(tail, head.length + asked.amount);
+  return whole;
+}
+
+/** `amount` progress notifications in pieces of about 64 KB, then the answer. */
+function progressStream(asked: Asked): ReadableStream<Uint8Array> {
+  const token = JSON.stringify(asked.token);
+  let sent = 0;
+  return new ReadableStream<Uint8Array>({
+    pull(controller) {
+      let piece = "";
+      for (; sent < asked.amount && piece.length < 65_536; sent++)
+        piece += `event: message\ndata: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${token},"progress":${sent + 1},"total":${asked.amount}}}\n\n`;
+      if (piece !== "") controller.enqueue(encoder.encode(piece));
+      if (sent < asked.amount) return;
+      controller.enqueue(answerBytes(asked, "event: message\ndata: ", "\n\n"));
+      controller.close();
+    },
+  });
+}
+
+const streamHeaders = { "content-type": "text/event-stream", "cache-control": "no-cache" };
+
+async function answer(request: Request, path: string): Promise<Response> {
+  if (request.method === "DELETE") {
+    counters.deletes++;
+    return new Response(null, { status: 204 });
+  }
+  if (request.method !== "POST") return new Response(null, { status: 405 });
+  const asked = read(await request.bytes());
+  if (asked.id === undefined || asked.method === "") return new Response(null, { status: 202 });
+  const session = asked.method === "initialize" && { "mcp-session-id": crypto.randomUUID() };
+  if (path === "/slow") await Bun.sleep(slowMs);
+  if (asked.tool === "progress")
+    return new Response(progressStream(asked), { headers: streamHeaders });
+  if (path === "/sse")
+    return new Response(answerBytes(asked, "event: message\ndata: ", "\n\n"), {
+      headers: { ...streamHeaders, ...session },
+    });
+  return new Response(answerBytes(asked, "", ""), {
+    headers: { "content-type": "application/json", ...session },
+  });
+}
+
+/** `/control?start` begins to count, `/control` tells and stops. */
+function control(search: string): Response {
+  if (search === "?start") {
+    Object.assign(counters, { isCounting: true, ports: new Set(), requests: 0, deletes: 0 });
+    return new Response("counting");
+  }
+  counters.isCounting = false;
+  const { ports, requests, deletes } = counters;
+  return Response.json({ sockets: ports.size, requests, deletes });
+}
+
+const options = {
+  hostname: "127.0.0.1",
+  port: 0,
+  idleTimeout: 0,
+  maxRequestBodySize: 1024 * 1024 * 1024,
+  development: false,
+  async fetch(request: Request, server: Bun.Server<undefined>): Promise<Response> {
+    const from = request.url.indexOf("/", 9);
+    const query = request.url.indexOf("?", from);
+    const path = query < 0 ? request.url.slice(from) : request.url.slice(from, query);
+    if (path === "/control") return control(query < 0 ? "" : request.url.slice(query));
+    if (counters.isCounting) {
+      counters.requests++;
+      const port = server.requestIP(request)?.port;
+      if (port !== undefined) counters.ports.add(port);
+    }
+    if (path !== "/json" && path !== "/sse" && path !== "/slow")
+      return new Response("not found", { status: 404 });
+    return answer(request, path);
+  },
+};
+
+const [certFile, keyFile] = process.argv.slice(2);
+const plain = Bun.serve(options);
+const secure =
+  certFile === undefined || keyFile === undefined
+    ? undefined
+    : Bun.serve({ ...options, tls: { cert: Bun.file(certFile), key: Bun.file(keyFile) } });
+console.log(JSON.stringify({ port: plain.port, tlsPort: secure?.port }));
+for await (const _ of Bun.stdin.stream());
+process.exit(0);

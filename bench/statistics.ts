@@ -1,0 +1,8 @@
+/** The value below which the share `q` of the samples lies (nearest rank). */
+export function quantile(samples: readonly number[], q: number): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;
+}
+
+/** The middle sample. */
+export const median = (samples: readonly number[]): number => quantile(samples, 0.5);

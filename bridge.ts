@@ -1,0 +1,61 @@
+#!/usr/bin/env bun
+// The table of contents: a command's name, its line in the help, the module that does it.
+
+// Before anything is sent: neither may print a header, nor may a certificate go unchecked (SECURITY.md).
+process.env.BUN_CONFIG_VERBOSE_FETCH = "false";
+delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+
+import { type Commands, main } from "./src/cli.ts";
+import * as run from "./src/commands/run.ts";
+
+const commands: Commands = {
+  setup: {
+    does: "adds, changes or removes servers: asks, or takes options",
+    load: () => import("./src/commands/setup.ts"),
+  },
+  test: {
+    does: "asks a server for its name and tools, through the bridge, as Codex would",
+    load: () => import("./src/commands/test.ts"),
+  },
+  "codex-config": {
+    does: "prints the entry for Codex's config.toml, or writes it there",
+    load: () => import("./src/commands/codex-config.ts"),
+  },
+  run: {
+    does: "the bridge: reads the client's messages on stdin and answers on stdout",
+    // Not by import(): a chunk of its own would cost half a millisecond of every start.
+    load: () => Promise.resolve(run),
+  },
+  login: {
+    does: "signs in to a server (OAuth): browser, another device, or pasted address",
+    load: () => import("./src/commands/login.ts"),
+  },
+  logout: {
+    does: "revokes a sign-in and forgets it",
+    load: () => import("./src/commands/logout.ts"),
+  },
+  status: {
+    does: "lists the servers and where their credentials live",
+    load: () => import("./src/commands/status.ts"),
+  },
+  list: { does: "the same as status", load: () => import("./src/commands/status.ts") },
+  remove: {
+    does: "forgets a server, its credentials and its cache",
+    load: () => import("./src/commands/remove.ts"),
+  },
+  credentials: {
+    does: "moves a sign-in to another machine, encrypted: export, import",
+    load: () => import("./src/commands/credentials.ts"),
+  },
+  headers: {
+    does: "prints the headers of a request, for Codex's http_headers_helper",
+    load: () => import("./src/commands/headers.ts"),
+  },
+  demo: {
+    does: "starts a built-in server and shows the way of each message: no network needed",
+    load: () => import("./src/commands/demo.ts"),
+  },
+};
+
+// Without await at the top level the bundler joins what every command shares; each file of it would cost every start.
+void main(commands, process.argv.slice(2), process.env).then((code) => process.exit(code));

@@ -1,0 +1,69 @@
+#!/bin/sh
+# Makes node_modules what package-lock.json says and prints the path of the pinned Bun.
+# Works with Node and npm, or with any Bun alone, and without a network from a filled cache.
+set -eu
+cd "$(dirname "$0")/.."
+
+pinned=$(sed -n 's/^ *"bun": "\([0-9.]*\)".*/\1/p' package.json)
+stamp=node_modules/.bridge-lock
+
+die() {
+  printf 'error: %s\nhint: %s\n' "$1" "$2" >&2
+  exit 1
+}
+
+is_pinned() {
+  [ -n "$1" ] && [ "$("$1" --version 2>/dev/null || true)" = "$pinned" ]
+}
+
+# A blocked install script leaves node_modules/bun without its executable; the platform's package has it.
+find_bun() {
+  for candidate in node_modules/bun/bin/bun.exe node_modules/@oven/bun-*/bin/bun* "$(command -v bun || true)"; do
+    if is_pinned "$candidate"; then
+      case $candidate in
+        /*) echo "$candidate" ;;
+        *) echo "$PWD/$candidate" ;;
+      esac
+      return
+    fi
+  done
+  return 1
+}
+
+# npm leaves the lock it installed; other installers leave our stamp.
+is_fresh() {
+  [ -d node_modules/citty ] || return 1
+  cmp -s package-lock.json "$stamp" && return 0
+  [ -n "$(find node_modules/.package-lock.json -newer package-lock.json 2>/dev/null)" ]
+}
+
+install() {
+  if command -v npm >/dev/null && command -v node >/dev/null; then
+    npm ci --prefer-offline --no-audit --no-fund >&2
+  elif command -v bun >/dev/null; then
+    bun install --frozen-lockfile >&2
+  else
+    die "neither npm nor bun is on PATH" "install Node.js (https://nodejs.org) or Bun (https://bun.sh)"
+  fi || die "the dependencies could not be installed" \
+    "without a network, fill npm's or Bun's cache first (README.md, Air gap)"
+  cp package-lock.json "$stamp"
+}
+
+# Two installations at once would each remove what the other puts in.
+alone() {
+  lock=dist/.installing
+  mkdir -p dist
+  tries=0
+  until mkdir "$lock" 2>/dev/null; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 600 ] || die "another installation does not end" "remove $lock if none runs"
+    sleep 1
+  done
+  trap 'rmdir "$lock"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  is_fresh || install
+}
+
+is_fresh || alone
+find_bun || die "Bun $pinned was not installed" "run: npm ci, or install Bun $pinned yourself"

@@ -1,0 +1,40 @@
+#!/bin/sh
+# The long forms of the reliability tests: npm run test:soak. About five minutes on two cores.
+# SOAK_CALLS, SOAK_ROUNDS, KILL_ROUNDS, TORTURE_MOST and PROPERTY_RUNS shorten or lengthen them.
+set -eu
+cd "$(dirname "$0")/.."
+
+bun=$(sh scripts/bun.sh)
+PATH="$(dirname "$bun"):$PATH"
+if [ -z "${BRIDGE_BIN:-}" ]; then
+  ./build.sh
+  BRIDGE_BIN=$PWD/dist/codex-mcp-http-bridge
+fi
+export PATH BRIDGE_BIN
+export SOAK_CALLS="${SOAK_CALLS:-100000}"
+export KILL_ROUNDS="${KILL_ROUNDS:-300}"
+export TORTURE_MOST="${TORTURE_MOST:-100000}"
+export PROPERTY_RUNS="${PROPERTY_RUNS:-5000}"
+rounds=${SOAK_ROUNDS:-5}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+echo "torture, kill -9, properties and the soak of $SOAK_CALLS calls"
+"$bun" test --timeout=600000 tests/torture tests/soak property 2>&1 | tee "$work/long" |
+  grep -E '^(soak|\(fail|error:| *[0-9]+ (pass|fail))' || true
+grep -qE '^ 0 fail$' "$work/long" || { cat "$work/long"; exit 1; }
+
+echo "every fault, $rounds times with the same result"
+round=1
+while [ "$round" -le "$rounds" ]; do
+  "$bun" test --timeout=120000 tests/fault >"$work/log" 2>&1 || true
+  # Scenarios run side by side and end in any order; their times differ.
+  sed -nE 's/^(\((pass|fail)\) .*)( \[[0-9.]+m?s\])$/\1/p' "$work/log" | sort -u >"$work/round-$round"
+  echo "round $round: $(grep -c '^(pass)' "$work/round-$round") hold, $(grep -c '^(fail)' "$work/round-$round" || true) do not"
+  if grep -q '^(fail)' "$work/round-$round"; then cat "$work/log"; exit 1; fi
+  cmp "$work/round-1" "$work/round-$round"
+  round=$((round + 1))
+done

@@ -1,0 +1,169 @@
+import { BridgeError } from "../wire/errors.ts";
+import { nearest } from "../wire/nearest.ts";
+import { program } from "../wire/program.ts";
+import {
+  type Argument,
+  type Arguments,
+  globalArguments,
+  serverArgument,
+  type Values,
+} from "./command.ts";
+
+/** The options of every command and of no command, which may stand before the command's name. */
+const leading: Arguments = { ...globalArguments, server: serverArgument };
+
+function byOption(
+  table: Arguments,
+  option: string,
+): [name: string, argument: Argument] | undefined {
+  const isLong = option.startsWith("--");
+  return Object.entries(table).find(
+    ([name, { type, alias }]) =>
+      type !== "positional" && (isLong ? option === `--${name}` : option === `-${alias}`),
+  );
+}
+
+const isOption = (word: string) => word.length > 1 && word.startsWith("-");
+
+/** Where the command's name stands among the words: the first that is neither option nor an option's value. */
+export function commandAt(words: readonly string[]): number {
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!;
+    if (!isOption(word)) return at;
+    const found = byOption(leading, word);
+    if (found !== undefined && found[1].type !== "boolean") at++;
+  }
+  return -1;
+}
+
+/** A word as an error may show it: secrets end up on command lines by mistake. */
+function shown(word: string): string {
+  return /^[\w.@/-]{1,20}$/.test(word) ? ` "${word}"` : "";
+}
+
+class Reader {
+  readonly #command: string;
+  readonly #table: Arguments;
+  readonly #positional: string[];
+  readonly #required: string[];
+  readonly values: Record<string, boolean | string | string[] | undefined> = {};
+
+  constructor(command: string, table: Arguments) {
+    this.#command = command;
+    this.#table = table;
+    const places = Object.entries(table).filter(([, { type }]) => type === "positional");
+    this.#positional = places.map(([name]) => name);
+    this.#required = places.filter(([, { required }]) => required).map(([name]) => name);
+    for (const [name, { type, repeat }] of Object.entries(table))
+      this.values[name] = type === "boolean" ? false : repeat ? [] : undefined;
+  }
+
+  read(words: readonly string[]): void {
+    for (let at = 0; at < words.length; at++) {
+      const word = words[at]!;
+      if (word === "--") {
+        for (const rest of words.slice(at + 1)) this.#place(rest);
+        break;
+      }
+      if (!isOption(word)) this.#place(word);
+      else if (this.#option(word, words[at + 1])) at++;
+    }
+    for (const name of this.#required)
+      if (this.values[name] === undefined)
+        throw this.#wrong(`"${this.#command}" needs ${name.toUpperCase()}`);
+  }
+
+  /** Reads one option; true where it used up the next word. */
+  #option(word: string, next: string | undefined): boolean {
+    const equals = word.indexOf("=");
+    const option = equals < 0 ? word : word.slice(0, equals);
+    const found = byOption(this.#table, option);
+    if (found === undefined) throw this.#unknown(option);
+    const [name, argument] = found;
+    if (argument.type === "boolean") {
+      if (equals >= 0) throw this.#wrong(`the option ${option} takes no value`);
+      this.values[name] = true;
+      return false;
+    }
+    const value = equals < 0 ? next : word.slice(equals + 1);
+    if (value === undefined || value === "" || (equals < 0 && isOption(value)))
+      throw this.#wrong(`the option ${option} needs a value`);
+    this.#set(name, argument, value, option);
+    return equals < 0;
+  }
+
+  #set(name: string, { options, repeat }: Argument, value: string, label: string): void {
+    if (options !== undefined && !options.includes(value))
+      throw this.#wrong(`${label} is one of ${options.join(", ")}`, nearest(value, options));
+    const before = this.values[name];
+    if (repeat && Array.isArray(before)) before.push(value);
+    else if (before !== undefined) throw this.#wrong(`${label} stands twice`);
+    else this.values[name] = value;
+  }
+
+  #place(word: string): void {
+    const name = this.#positional.find(
+      (place) => this.values[place] === undefined || this.#table[place]!.repeat,
+    );
+    if (name !== undefined) this.#set(name, this.#table[name]!, word, name.toUpperCase());
+    else if ("server" in this.#table)
+      throw this.#wrong(`surplus word${shown(word)} after "${this.#command}"`, ["--server NAME"]);
+    else throw this.#wrong(`surplus word${shown(word)} after "${this.#command}"`);
+  }
+
+  #unknown(option: string): BridgeError {
+    const names = Object.entries(this.#table)
+      .filter(([, { type }]) => type !== "positional")
+      .map(([name]) => `--${name}`);
+    return this.#wrong(`unknown option ${option} for "${this.#command}"`, nearest(option, names));
+  }
+
+  #wrong(message: string, names: readonly string[] = []): BridgeError {
+    const help =
+      this.#command === program.name
+        ? `${program.name} --help`
+        : `${program.name} ${this.#command} --help`;
+    const hint =
+      names.length === 0 ? `see ${help}` : `did you mean ${names.join(" or ")}? See ${help}`;
+    return new BridgeError("usage", message, { hint });
+  }
+}
+
+/**
+ * The values of words that are plain: long options, each once, their values apart. Undefined leaves the words to the
+ * strict reader, which takes longer at a start and knows what is wrong.
+ */
+function readPlain(table: Arguments, words: readonly string[]): Reader["values"] | undefined {
+  const values: Reader["values"] = {};
+  for (const name of Object.keys(table)) {
+    const { type, repeat } = table[name]!;
+    if (type === "positional" || repeat) return undefined;
+    values[name] = type === "boolean" ? false : undefined;
+  }
+  for (let at = 0; at < words.length; at++) {
+    const name = words[at]!.slice(2);
+    const isKnown = words[at]!.startsWith("--") && Object.hasOwn(table, name);
+    if (!isKnown || values[name]) return undefined;
+    const { type, options } = table[name]!;
+    if (type === "boolean") values[name] = true;
+    else {
+      const value = words[++at];
+      if (!value || isOption(value) || options?.includes(value) === false) return undefined;
+      values[name] = value;
+    }
+  }
+  return values;
+}
+
+/** Reads the words after a command's name, strictly, by its table. Throws `usage` with the nearest right name. */
+export function readArguments<T extends Arguments>(
+  command: string,
+  table: T,
+  words: readonly string[],
+): Values<T> {
+  const plain = readPlain(table, words);
+  if (plain !== undefined) return plain as Values<T>;
+  const reader = new Reader(command, table);
+  reader.read(words);
+  return reader.values as Values<T>;
+}

@@ -1,0 +1,65 @@
+/** More cells than this are not compared: everything between the first and the last change is shown. */
+const maxCells = 4_000_000;
+
+/** What stands in both texts, as a table of lengths: `table[i][j]` for the rest from line i and line j. */
+function commonLengths(a: readonly string[], b: readonly string[]): Uint32Array[] {
+  const table = Array.from({ length: a.length + 1 }, () => new Uint32Array(b.length + 1));
+  if (a.length * b.length > maxCells) return table;
+  for (let i = a.length - 1; i >= 0; i--) {
+    for (let j = b.length - 1; j >= 0; j--) {
+      table[i]![j] =
+        a[i] === b[j] ? table[i + 1]![j + 1]! + 1 : Math.max(table[i + 1]![j]!, table[i]![j + 1]!);
+    }
+  }
+  return table;
+}
+
+const linesOf = (text: string) => text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+
+function shown(sign: "-" | "+", lines: readonly string[]): string {
+  return lines
+    .map((line) => sign + (line.endsWith("\n") ? line : `${line}\n\\ No newline at end of file\n`))
+    .join("");
+}
+
+/** A hunk's place: the line before it where it holds none (POSIX diff). */
+function place(at: number, count: number): string {
+  const start = count === 0 ? at : at + 1;
+  return count === 1 ? `${start}` : `${start},${count}`;
+}
+
+/**
+ * A unified diff without lines of context: those are others' entries, which may hold secrets. Empty where the
+ * texts are equal.
+ */
+export function unifiedDiff(path: string, before: string, after: string): string {
+  if (before === after) return "";
+  const a = linesOf(before);
+  const b = linesOf(after);
+  let head = 0;
+  while (head < a.length && head < b.length && a[head] === b[head]) head++;
+  let tail = 0;
+  const most = Math.min(a.length, b.length) - head;
+  while (tail < most && a[a.length - 1 - tail] === b[b.length - 1 - tail]) tail++;
+  const middleA = a.slice(head, a.length - tail);
+  const middleB = b.slice(head, b.length - tail);
+  const lengths = commonLengths(middleA, middleB);
+  let text = `--- ${path}\n+++ ${path}\n`;
+  for (let i = 0, j = 0; i < middleA.length || j < middleB.length; ) {
+    if (i < middleA.length && j < middleB.length && middleA[i] === middleB[j]) {
+      i++;
+      j++;
+      continue;
+    }
+    const [fromI, fromJ] = [i, j];
+    while (i < middleA.length || j < middleB.length) {
+      if (i < middleA.length && j < middleB.length && middleA[i] === middleB[j]) break;
+      if (i < middleA.length && (j >= middleB.length || lengths[i + 1]![j]! >= lengths[i]![j + 1]!))
+        i++;
+      else j++;
+    }
+    text += `@@ -${place(head + fromI, i - fromI)} +${place(head + fromJ, j - fromJ)} @@\n`;
+    text += shown("-", middleA.slice(fromI, i)) + shown("+", middleB.slice(fromJ, j));
+  }
+  return text;
+}

@@ -1,0 +1,118 @@
+import type { AST } from "toml-eslint-parser";
+import { BridgeError } from "../wire/errors.ts";
+
+/** A key and its value that belong to one server; `path` begins below the server's name. */
+export interface Pair {
+  readonly path: readonly string[];
+  readonly node: AST.TOMLKeyValue;
+}
+
+/** Where one server of Codex's configuration stands in the text. */
+export interface Located {
+  readonly pairs: Pair[];
+  /** Header tables at `[mcp_servers.NAME]` and below it. */
+  readonly tables: AST.TOMLTable[];
+  /** `NAME = { ... }`. */
+  inline?: { readonly pair: AST.TOMLKeyValue; readonly table: AST.TOMLInlineTable };
+}
+
+/** Codex's configuration, parsed, with the places of its servers. */
+export interface Document {
+  readonly text: string;
+  /** As parsed; numbers and dates are JavaScript's. */
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly servers: ReadonlyMap<string, Located>;
+  /** `mcp_servers = { ... }`, where it is written so. */
+  readonly inlineServers: AST.TOMLInlineTable | undefined;
+  /** Every header table, in order. */
+  readonly headers: readonly AST.TOMLTable[];
+  readonly comments: readonly AST.Comment[];
+}
+
+const above = "mcp_servers";
+
+function refuse(message: string, hint: string, cause?: unknown): BridgeError {
+  return new BridgeError("configuration", message, { hint, cause });
+}
+
+function keysOf(key: AST.TOMLKey): string[] {
+  return key.keys.map((part) => (part.type === "TOMLBare" ? part.name : part.value));
+}
+
+class Finder {
+  readonly servers = new Map<string, Located>();
+  inlineServers: AST.TOMLInlineTable | undefined;
+
+  #at(name: string): Located {
+    const found = this.servers.get(name);
+    if (found !== undefined) return found;
+    const made: Located = { pairs: [], tables: [] };
+    this.servers.set(name, made);
+    return made;
+  }
+
+  table(node: AST.TOMLTable): void {
+    const path = keysOf(node.key);
+    const name = path[1];
+    if (path[0] !== above) return;
+    if (node.kind === "array" && path.length <= 2) throw notATable(path.join("."));
+    if (name !== undefined) this.#at(name).tables.push(node);
+    for (const pair of node.body) this.pair(path, pair);
+  }
+
+  pair(base: readonly string[], node: AST.TOMLKeyValue): void {
+    const path = [...base, ...keysOf(node.key)];
+    const name = path[1];
+    if (path[0] !== above) return;
+    if (name !== undefined && path.length > 2) {
+      this.#at(name).pairs.push({ path: path.slice(2), node });
+      return;
+    }
+    const table = node.value;
+    if (table.type !== "TOMLInlineTable") throw notATable(path.join("."));
+    if (name !== undefined) {
+      this.#at(name).inline = { pair: node, table };
+      for (const inner of table.body) this.pair(path, inner);
+      return;
+    }
+    this.inlineServers = table;
+    for (const inner of table.body) this.pair(path, inner);
+  }
+}
+
+function notATable(path: string): BridgeError {
+  return refuse(`config.toml: ${path} is not a table`, `write it as [${above}.NAME]`);
+}
+
+/** Reads the text of Codex's configuration. Throws `configuration`. */
+export async function readDocument(text: string): Promise<Document> {
+  const { getStaticTOMLValue, parseTOML } = await import("toml-eslint-parser");
+  let program: AST.TOMLProgram;
+  try {
+    // A byte order mark is taken by Codex and not by this parser; a space keeps every place.
+    program = parseTOML(text.replace(/^\ufeff/, " "), { tomlVersion: "1.1" });
+  } catch (error) {
+    const { lineNumber, message } = error as { lineNumber?: number; message: string };
+    const hint = "correct that line: Codex refuses the file, too";
+    throw refuse(`config.toml, line ${lineNumber ?? "?"}: ${message}`, hint, error);
+  }
+  const finder = new Finder();
+  const headers: AST.TOMLTable[] = [];
+  for (const node of program.body[0].body) {
+    if (node.type === "TOMLKeyValue") finder.pair([], node);
+    else {
+      headers.push(node);
+      finder.table(node);
+    }
+  }
+  const { servers, inlineServers } = finder;
+  const { comments } = program;
+  return { text, value: getStaticTOMLValue(program), servers, inlineServers, headers, comments };
+}
+
+/** What a server's entry says; undefined where there is none. */
+export function serverValue(document: Document, name: string): Record<string, unknown> | undefined {
+  const servers = document.value[above] as Record<string, unknown> | undefined;
+  if (servers === undefined || !Object.hasOwn(servers, name)) return undefined;
+  return servers[name] as Record<string, unknown>;
+}

@@ -1,0 +1,135 @@
+import { namedVariables, passedVariables } from "../host/codex-environment.ts";
+import type { ServerSettings } from "../host/settings.ts";
+import { BridgeError } from "../wire/errors.ts";
+import { program } from "../wire/program.ts";
+import { shellWord } from "../wire/text.ts";
+import type { TomlValue, Wanted } from "./codex-config-toml.ts";
+
+/** Codex ends a call then; ours comes before, with a clear message. */
+const laterThanOursSec = 2;
+const startupTimeoutSec = 30;
+
+const stdioKeys = ["command", "args", "env", "env_vars", "cwd"];
+const httpKeys = [
+  ...["url", "auth", "bearer_token_env_var", "http_headers", "env_http_headers"],
+  ...["http_headers_helper", "scopes", "oauth_resource", "oauth"],
+];
+
+/** The approval that `codex exec` needs, as a comment to be uncommented. */
+const approvalNote =
+  'default_tools_approval_mode = "approve"   # codex exec refuses every tool that is not marked read-only otherwise';
+
+/** What the entries of one run of `codex-config` have in common. */
+export interface Launch {
+  /** The bridge's executable, absolute. */
+  readonly command: string;
+  /** The configuration file, absolute, where it is not the default one. */
+  readonly configFile?: string;
+  readonly required: boolean;
+}
+
+function sharedFields(server: ServerSettings, launch: Launch): Record<string, TomlValue> {
+  const { approval, required } = server.codex;
+  return {
+    startup_timeout_sec: startupTimeoutSec,
+    tool_timeout_sec: server.timeoutMs / 1000 + laterThanOursSec,
+    ...((launch.required || required === true) && { required: true }),
+    ...(approval !== undefined && { default_tools_approval_mode: approval }),
+  };
+}
+
+const noteFor = ({ codex }: ServerSettings) =>
+  codex.approval === undefined ? { note: approvalNote } : {};
+
+/** The entry with which Codex starts the bridge for a server. */
+export function stdioEntry(server: ServerSettings, launch: Launch): Wanted {
+  const { command, configFile } = launch;
+  const args = ["run", "--server", server.name];
+  if (configFile !== undefined) args.push("--config-path", configFile);
+  const fields = {
+    command,
+    args,
+    env: { LOG_LEVEL: "info" },
+    env_vars: passedVariables(server),
+    ...sharedFields(server, launch),
+  };
+  return { fields, unwanted: httpKeys, ...noteFor(server) };
+}
+
+/**
+ * The entry with which Codex's own HTTP client reaches a server, and asks us for the headers only. Throws
+ * `refused` where that client cannot do what the configuration says.
+ */
+export function nativeEntry(server: ServerSettings, launch: Launch): Wanted {
+  const why = nativeProblem(server);
+  if (why !== undefined) {
+    throw new BridgeError("refused", `--native does not fit server "${server.name}": ${why}`, {
+      hint: `run ${program.name} codex-config --server ${server.name}`,
+    });
+  }
+  const words = [launch.command, "headers", "--server", server.name];
+  if (launch.configFile !== undefined) words.push("--config-path", launch.configFile);
+  const fields = {
+    url: server.url.href,
+    http_headers_helper: words.map(shellWord).join(" "),
+    ...sharedFields(server, launch),
+  };
+  const unwanted = [...stdioKeys, ...httpKeys.filter((key) => !Object.hasOwn(fields, key))];
+  return { fields, unwanted, ...noteFor(server) };
+}
+
+function nativeProblem(server: ServerSettings): string | undefined {
+  const { credential, network, transport } = server;
+  const auth = credential.type === "oauth" ? credential.auth : undefined;
+  const names = namedVariables(server);
+  if (transport === "sse") return "Codex's client does not speak the transport of 2024-11-05";
+  if (Object.keys(network).length > 0) return "`network` is the bridge's";
+  if (auth !== undefined && auth.store !== "file") return "Codex gives the helper no keyring";
+  if (auth?.dpop === true) return "DPoP needs a proof for each request";
+  if (names.length > 0) return `Codex gives the helper no ${names.join(", ")}`;
+  return undefined;
+}
+
+/** Whose an entry of Codex's configuration is, told by what it starts. */
+export function ownerOf(entry: Readonly<Record<string, unknown>>): "bridge" | "python" | "other" {
+  const { command, args, http_headers_helper: helper } = entry;
+  const words: unknown[] = Array.isArray(args) ? args : [];
+  if (typeof command === "string") {
+    if (words.includes("codex_mcp_http_bridge") || words.includes(program.name)) return "python";
+    const base = command.split(/[/\\]/).at(-1)!;
+    if (base.replace(/\.exe$/i, "") === program.name) return "bridge";
+    return words[0] === "run" && words.includes("--server") ? "bridge" : "other";
+  }
+  const isHelper = typeof helper === "string" && / headers --server \S+/.test(helper);
+  return isHelper ? "bridge" : "other";
+}
+
+/** The entry as `wanted`, fitted to the one that is there. Throws `configuration` where that is another program's. */
+export function fitted(
+  name: string,
+  wanted: Wanted,
+  before: Readonly<Record<string, unknown>> | undefined,
+): Wanted {
+  if (before === undefined) return wanted;
+  const owner = ownerOf(before);
+  if (owner === "bridge") return wanted;
+  if (owner === "other") throw otherOwner(name);
+  return { ...wanted, unwanted: [...wanted.unwanted, "cwd"] };
+}
+
+/** The refusal to touch an entry that does not start the bridge. */
+export function otherOwner(name: string): BridgeError {
+  return new BridgeError(
+    "configuration",
+    `config.toml has a server "${name}" that does not start the bridge`,
+    { hint: `run codex mcp remove ${name}, or give the server another name` },
+  );
+}
+
+/** The configuration file that an entry of ours names; undefined for the default one. */
+export function configFileOf(entry: Readonly<Record<string, unknown>>): string | undefined {
+  const { args, http_headers_helper: helper } = entry;
+  const words = Array.isArray(args) ? args : String(helper ?? "").split(" ");
+  const at = words.findIndex((word) => word === "--config-path" || word === "-c");
+  return at < 0 ? undefined : String(words[at + 1]);
+}

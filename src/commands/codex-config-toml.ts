@@ -1,0 +1,56 @@
+/** What an entry of Codex's configuration is made of. */
+export type TomlValue =
+  | string
+  | number
+  | boolean
+  | readonly string[]
+  | Readonly<Record<string, string>>;
+
+/** One `[mcp_servers.NAME]` as it is meant to be. */
+export interface Wanted {
+  /** The keys to set, in order. */
+  readonly fields: Readonly<Record<string, TomlValue>>;
+  /** The keys of the other transport, which may not stand beside them. */
+  readonly unwanted: readonly string[];
+  /** A comment below a new table, without its `# `. */
+  readonly note?: string;
+}
+
+function renderString(text: string): string {
+  // JSON's escapes are TOML's, but for DEL, which JSON writes as it is.
+  return JSON.stringify(text).replaceAll("\u007f", "\\u007f");
+}
+
+function renderKey(key: string): string {
+  return /^[A-Za-z0-9_-]+$/.test(key) ? key : renderString(key);
+}
+
+/** A value on one line, as TOML 1.0 takes it. */
+export function renderValue(value: TomlValue): string {
+  if (typeof value === "string") return renderString(value);
+  if (typeof value !== "object") return String(value);
+  if (Array.isArray(value)) return `[${value.map(renderString).join(", ")}]`;
+  const pairs = Object.entries(value as Readonly<Record<string, string>>);
+  return `{ ${pairs.map(([key, text]) => `${renderKey(key)} = ${renderString(text)}`).join(", ")} }`;
+}
+
+/** `key = value`. */
+export function renderPair(key: string, value: TomlValue): string {
+  return `${renderKey(key)} = ${renderValue(value)}`;
+}
+
+/** The server as an inline table, without its note. */
+export function renderInline({ fields }: Wanted): string {
+  const pairs = Object.entries(fields).map(([key, value]) => renderPair(key, value));
+  return `{ ${pairs.join(", ")} }`;
+}
+
+/** The server's table with its note, ended by a line end. */
+export function renderTable(name: string, { fields, note }: Wanted, lineEnd = "\n"): string {
+  const lines = [
+    `[mcp_servers.${renderKey(name)}]`,
+    ...Object.entries(fields).map(([key, value]) => renderPair(key, value)),
+    ...(note === undefined ? [] : [`# ${note}`]),
+  ];
+  return lines.map((line) => line + lineEnd).join("");
+}

@@ -1,0 +1,175 @@
+import { type Config, loadConfig, pickServer, readConfig } from "../host/config.ts";
+import { changeConfig } from "../host/config-save.ts";
+import { askPassphrase, passphraseFrom } from "../host/passphrase.ts";
+import type { ServerSettings } from "../host/settings.ts";
+import type { Stored } from "../oauth/grant.ts";
+import { BridgeError } from "../wire/errors.ts";
+import { type Context, defineCommand, serverArgument } from "./command.ts";
+import { commandLine } from "./command-line.ts";
+import { openServerOAuth } from "./server-oauth.ts";
+
+/** What an exported text holds. */
+interface Parcel {
+  readonly server: string;
+  readonly url: string;
+  /** The `auth` of the server's entry, as written. */
+  readonly auth?: object;
+  readonly stored: Pick<Stored, "grant" | "clients">;
+}
+
+export const command = defineCommand({
+  args: {
+    action: { type: "positional", required: true, description: "export or import" },
+    server: serverArgument,
+    "passphrase-fd": {
+      type: "string",
+      valueHint: "N",
+      description: "read the passphrase from this file descriptor, not from the terminal",
+    },
+  },
+  async run({ action, server, "passphrase-fd": text }, context) {
+    const fd = descriptorOf(text);
+    if (action === "export") return exportSignIn(server, fd, context);
+    if (action === "import") return importSignIn(server, fd, context);
+    throw new BridgeError("usage", "credentials takes export or import", {
+      hint: "see codex-mcp-http-bridge credentials --help",
+    });
+  },
+});
+
+function descriptorOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,4}$/.test(text)) return Number(text);
+  throw new BridgeError("usage", "--passphrase-fd is the number of an open file descriptor");
+}
+
+function demandPassphrase(passphrase: string): string {
+  if (passphrase !== "") return passphrase;
+  throw new BridgeError("usage", "the passphrase is empty");
+}
+
+function newPassphrase(fd: number | undefined): string {
+  if (fd !== undefined) return demandPassphrase(passphraseFrom(fd));
+  const passphrase = demandPassphrase(askPassphrase("Passphrase for the exported sign-in: "));
+  if (askPassphrase("Once more: ") === passphrase) return passphrase;
+  throw new BridgeError("usage", "the two passphrases differ");
+}
+
+async function exportSignIn(name: string | undefined, fd: number | undefined, context: Context) {
+  const config = await loadConfig(context.paths());
+  const server = pickServer(config, name);
+  const { oauth } = await openServerOAuth(server, context);
+  const { usable } = await import("../oauth/renew.ts");
+  const { seal } = await import("../oauth/seal.ts");
+  const demand = (stored: Stored) => {
+    if (usable(stored) !== undefined) return;
+    const why =
+      stored.movedAt === undefined ? "nobody is signed in" : "the sign-in was exported already";
+    throw new BridgeError("sign-in-required", `${why} to server "${server.name}"`, {
+      hint: `run ${commandLine(`login --server ${server.name}`, context)}`,
+    });
+  };
+  demand(await oauth.store.read());
+  const passphrase = newPassphrase(fd);
+  await oauth.store.locked(async () => {
+    const stored = await oauth.store.read();
+    demand(stored);
+    const auth = config.raw.servers?.[server.name]?.auth;
+    const parcel: Parcel = {
+      server: server.name,
+      url: server.url.href,
+      ...(auth !== undefined && { auth }),
+      stored: {
+        ...(stored.grant && { grant: stored.grant }),
+        ...(stored.clients && { clients: stored.clients }),
+      },
+    };
+    // A rotating refresh token has one owner: from here on it is whoever holds the text.
+    await context.print(`${await seal(JSON.stringify(parcel), passphrase)}\n`);
+    const { grant: _, ...rest } = stored;
+    await oauth.store.write({ ...rest, movedAt: Date.now() });
+  });
+  context.note(
+    `The sign-in to "${server.name}" has moved into this text; credentials import puts it in place.`,
+  );
+  return 0;
+}
+
+async function importSignIn(name: string | undefined, fd: number | undefined, context: Context) {
+  let sealed = await Bun.stdin.text();
+  let passphrase: string;
+  if (fd === 0) {
+    const [first = "", ...rest] = sealed.split("\n");
+    passphrase = first.replace(/\r$/, "");
+    sealed = rest.join("\n");
+  } else
+    passphrase =
+      fd === undefined ? askPassphrase("Passphrase of the exported sign-in: ") : passphraseFrom(fd);
+  const { unseal } = await import("../oauth/seal.ts");
+  const parcel = parcelIn(await unseal(sealed, demandPassphrase(passphrase)));
+  const server = await entryFor(name ?? parcel.server, parcel, context);
+  const { oauth } = await openServerOAuth(server, context);
+  const { belongsTo } = await import("../oauth/grant.ts");
+  const { isGrant } = await import("../oauth/store.ts");
+  if (!isGrant(parcel.stored.grant)) throw damaged();
+  const stored: Stored = {
+    ...parcel.stored,
+    version: 1,
+    server: server.name,
+    origin: server.url.origin,
+  };
+  if (!belongsTo(stored, server)) {
+    throw new BridgeError(
+      "configuration",
+      `the sign-in is for another issuer or client id than server "${server.name}" names`,
+      {
+        hint: 'make its "auth" the same as on the machine the sign-in comes from',
+      },
+    );
+  }
+  await oauth.store.locked(() => oauth.store.write(stored));
+  await context.print(`The sign-in to "${server.name}" is in place\n`);
+  return 0;
+}
+
+function damaged(): BridgeError {
+  return new BridgeError("configuration", "the exported sign-in is incomplete", {
+    hint: "export it again with the same version of the program",
+  });
+}
+
+function parcelIn(text: string): Parcel {
+  const value = JSON.parse(text) as Partial<Parcel> | null;
+  const isWhole =
+    typeof value?.server === "string" &&
+    typeof value.url === "string" &&
+    URL.canParse(value.url) &&
+    typeof value.stored === "object";
+  if (!isWhole) throw damaged();
+  return value as Parcel;
+}
+
+/** The server's entry here, made from the parcel where there is none; one with another URL is never changed. */
+async function entryFor(name: string, parcel: Parcel, context: Context): Promise<ServerSettings> {
+  const paths = context.paths();
+  const find = (config: Config | undefined) => {
+    const found = [...(config?.servers.values() ?? [])];
+    return found.find((each) => each.name.toLowerCase() === name.toLowerCase());
+  };
+  const there = find(readConfig(paths));
+  if (there === undefined) {
+    const changed = await changeConfig(paths, (raw) => {
+      const entry = { url: parcel.url, ...(parcel.auth !== undefined && { auth: parcel.auth }) };
+      raw.servers = { ...raw.servers, [name]: entry as NonNullable<typeof raw.servers>[string] };
+    });
+    return pickServer(changed, name);
+  }
+  if (there.url.href === new URL(parcel.url).href) return there;
+  throw new BridgeError(
+    "configuration",
+    `server "${there.name}" has another URL here than the exported sign-in`,
+    {
+      hint: "import it under another name with --server NAME, or correct the URL",
+    },
+  );
+}

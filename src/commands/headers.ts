@@ -1,0 +1,100 @@
+import { isatty } from "node:tty";
+import { loadConfig, pickServer, readConfig } from "../host/config.ts";
+import { askingProcess } from "../host/parent.ts";
+import type { ServerSettings } from "../host/settings.ts";
+import { StaticAuthorizer } from "../oauth/static.ts";
+import { BridgeError } from "../wire/errors.ts";
+import { type Context, defineCommand, serverArgument } from "./command.ts";
+import { openServerOAuth } from "./server-oauth.ts";
+
+/** Codex asks again this soon only after a 401 (facts: its second run has the same arguments). */
+const askedAgainMs = 60_000;
+/** Codex gives the helper 10 s. */
+const limitMs = 8000;
+
+export const command = defineCommand({
+  args: {
+    server: serverArgument,
+    show: { type: "boolean", description: "print the secret on a terminal, too" },
+  },
+  async run({ server: name, show }, context) {
+    const config = await loadConfig(context.paths());
+    const server = pickServer(config, name);
+    if (isatty(1) && !show) {
+      throw new BridgeError("usage", "headers prints a secret, and stdout is a terminal", {
+        hint: "add --show if that is what you want",
+      });
+    }
+    const { type } = server.credential;
+    const isOAuth = type === "oauth" || type === "unset";
+    const late = new BridgeError(
+      "timeout",
+      `no token for server "${server.name}" within ${limitMs / 1000} s`,
+    );
+    const clock = new AbortController();
+    const timer = setTimeout(() => clock.abort(late), limitMs);
+    try {
+      const work = isOAuth
+        ? oauthHeaders(server, context, clock.signal)
+        : new StaticAuthorizer(server, {
+            ...context,
+            reload: () => readConfig(config.paths)?.servers.get(server.name),
+          }).headers({}, clock.signal);
+      const lateness = new Promise<never>((_, reject) => {
+        clock.signal.addEventListener("abort", () => reject(late), { once: true });
+      });
+      await context.print(`${JSON.stringify(await Promise.race([work, lateness]))}\n`);
+    } finally {
+      clearTimeout(timer);
+    }
+    return 0;
+  },
+});
+
+async function oauthHeaders(
+  server: ServerSettings,
+  context: Context,
+  signal: AbortSignal,
+): Promise<Record<string, string>> {
+  const { oauth } = await openServerOAuth(server, context);
+  const { store, keeper, authorizer } = oauth;
+  const { signInRequired } = await import("../oauth/bearer.ts");
+  const { isMachineGrant } = await import("../oauth/machine.ts");
+  const { digestOf } = await import("../oauth/dpop.ts");
+  if (oauth.context.auth.dpop === true) {
+    throw new BridgeError(
+      "configuration",
+      `server "${server.name}" uses DPoP, which needs the bridge for every request`,
+      {
+        hint: "let Codex start the bridge: codex-mcp-http-bridge codex-config --write",
+      },
+    );
+  }
+  const parent = askingProcess();
+  const request = { method: "POST", url: server.url };
+  let headers = await authorizer.headers(request, signal);
+  const tokenIn = (all: Record<string, string>) =>
+    /^Bearer (.*)$/.exec(all.Authorization ?? "")?.[1];
+  let token = tokenIn(headers);
+  if (token === undefined) {
+    if (server.credential.type === "unset") return headers;
+    if (!isMachineGrant(oauth.context)) throw signInRequired(oauth.context);
+    await keeper.renew({ sent: undefined });
+  } else {
+    const { handed } = await store.read();
+    const isAgain =
+      handed?.parent === parent &&
+      handed.digest === (await digestOf(token)) &&
+      Date.now() - handed.at < askedAgainMs;
+    if (isAgain) {
+      const renewed = await keeper.renew({ sent: token, refused: { challenge: undefined } });
+      if (renewed === undefined) throw signInRequired(oauth.context);
+    }
+  }
+  headers = await authorizer.headers(request, signal);
+  token = tokenIn(headers);
+  if (token === undefined) throw signInRequired(oauth.context);
+  const digest = await digestOf(token);
+  await store.update((stored) => ({ ...stored, handed: { parent, digest, at: Date.now() } }));
+  return headers;
+}

@@ -1,0 +1,55 @@
+import { hostname } from "node:os";
+import { stdinLines } from "../host/input-lines.ts";
+import type { Prepared } from "../oauth/prepare.ts";
+import type { SignInWays } from "../oauth/sign-in.ts";
+import { cleanText } from "../wire/text.ts";
+import type { Context } from "./command.ts";
+
+export interface LoginWays {
+  readonly context: Context;
+  /** Opens the page in a browser of this machine; false where that did not work. */
+  readonly open: (url: URL) => Promise<boolean>;
+  readonly usesBrowser: boolean;
+  /** Whether what a person pastes is read from stdin. */
+  readonly reads: boolean;
+}
+
+/** How `login` shows the ways to sign in: all that are possible at once, the first one done wins. */
+export function loginWays(
+  prepared: Prepared,
+  { context, open, usesBrowser, reads }: LoginWays,
+): SignInWays {
+  const { note, print, env } = context;
+  const { name } = prepared.context.server;
+  const isDeviceOnly = prepared.context.auth.grant === "device_code";
+  return {
+    device: usesBrowser ? "never" : "also",
+    ...(reads && !isDeviceOnly && { pasted: stdinLines() }),
+    onBadPaste: (error) => note(cleanText(error.message)),
+    async showUrl(url, port) {
+      if (await open(url)) {
+        note(`Sign in to "${name}" in the browser window that has opened.`);
+        note(`If none has, open this address:\n\n${url.href}\n`);
+        return;
+      }
+      // A result, not a remark: who called by a script needs it.
+      await print(`${url.href}\n`);
+      note(`\nOpen the address above in a browser, on any machine, to sign in to "${name}".`);
+      note(
+        "Then paste the address that the browser ends at here (the page itself may fail to load).",
+      );
+      if (port === undefined) return;
+      const user = env.USER ?? env.LOGNAME;
+      const target = `${user === undefined ? "" : `${user}@`}${hostname()}`;
+      note(
+        `No pasting is needed if the browser's machine first runs:\n\n  ssh -N -L ${port}:127.0.0.1:${port} ${target}\n`,
+      );
+    },
+    async showDevice({ url, completeUrl, userCode }) {
+      if (isDeviceOnly) await print(`${(completeUrl ?? url).href}\n`);
+      note(
+        `${isDeviceOnly ? "Open" : "Or open"} ${url.href} on any device and type in the code ${userCode}`,
+      );
+    },
+  };
+}

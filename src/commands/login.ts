@@ -1,0 +1,140 @@
+import { isatty } from "node:tty";
+import { hasDesktop, openBrowser } from "../host/browser.ts";
+import { loadConfig, pickServer } from "../host/config.ts";
+import { withLock } from "../host/lock.ts";
+import type { ServerSettings } from "../host/settings.ts";
+import type { Grant } from "../oauth/grant.ts";
+import type { OAuth } from "../oauth/open.ts";
+import { BridgeError } from "../wire/errors.ts";
+import { cleanText } from "../wire/text.ts";
+import { type Context, defineCommand, serverArgument } from "./command.ts";
+import { commandLine } from "./command-line.ts";
+import { loginWays } from "./login-ways.ts";
+import { openServerOAuth } from "./server-oauth.ts";
+
+const defaultTimeoutSec = 300;
+
+export const command = defineCommand({
+  args: {
+    server: serverArgument,
+    "no-browser": {
+      type: "boolean",
+      description: "print the address; read what the browser ended at from stdin",
+    },
+    timeout: { type: "string", valueHint: "SEC", description: "give up after this time (300)" },
+  },
+  async run({ server: name, "no-browser": noBrowser, timeout }, context) {
+    const config = await loadConfig(context.paths());
+    const server = pickServer(config, name);
+    demandOAuth(server);
+    const seconds = secondsOf(timeout);
+    const late = new BridgeError("sign-in-required", `nobody signed in within ${seconds} s`, {
+      hint: `run ${commandLine(`login --server ${server.name}`, context)} again`,
+    });
+    const clock = new AbortController();
+    const timer = setTimeout(() => clock.abort(late), seconds * 1000);
+    try {
+      const grant = await signInAlone(server, noBrowser, context, clock.signal);
+      const who = grant.account === undefined ? "" : ` as ${cleanText(grant.account, 200)}`;
+      await context.print(`Signed in to "${server.name}"${who}\n`);
+      clearTimeout(timer);
+      await learn(server, context);
+    } finally {
+      clearTimeout(timer);
+    }
+    return 0;
+  },
+});
+
+/** Asks the server for its tools, so that Codex has them at its next start; the sign-in stands in any case. */
+async function learn(server: ServerSettings, context: Context): Promise<void> {
+  const { silent, testOne } = await import("./test.ts");
+  const { steps, tools } = await testOne(server, undefined, silent, context);
+  const failure = steps.find(({ error }) => error !== undefined)?.error;
+  if (failure === undefined)
+    context.note(`It has ${tools.length} ${tools.length === 1 ? "tool" : "tools"}.`);
+  else context.note(cleanText(context.redactor.redact(`But: ${failure.message}`)));
+}
+
+function demandOAuth({ name, credential }: ServerSettings): void {
+  if (credential.type === "unset" || credential.type === "oauth") return;
+  const why =
+    credential.type === "none" ? "is configured to need no sign-in" : "has a token of its own";
+  throw new BridgeError("configuration", `server "${name}" ${why}`, {
+    hint: `run codex-mcp-http-bridge setup --server ${name} to change that`,
+  });
+}
+
+function secondsOf(text: string | undefined): number {
+  if (text === undefined) return defaultTimeoutSec;
+  const seconds = Number(text);
+  if (/^\d+$/.test(text) && seconds > 0 && seconds <= 86_400) return seconds;
+  throw new BridgeError("usage", "--timeout is a number of seconds from 1 to 86400");
+}
+
+/** One sign-in at a time over all processes; who waited for another takes its result. */
+async function signInAlone(
+  server: ServerSettings,
+  noBrowser: boolean,
+  context: Context,
+  signal: AbortSignal,
+): Promise<Grant> {
+  const { oauth, http } = await openServerOAuth(server, context);
+  const before = await oauth.store.read();
+  const waiting = setTimeout(
+    () => context.note(`another sign-in to "${server.name}" is under way: waiting for it`),
+    500,
+  );
+  const work = async () => {
+    clearTimeout(waiting);
+    const { grant } = await oauth.store.read();
+    const isNew = grant !== undefined && grant.accessToken !== before.grant?.accessToken;
+    if (isNew && grant.obtainedAt > startedAt) return grant;
+    return signInNow(oauth, http, noBrowser, context, signal);
+  };
+  const startedAt = Date.now();
+  try {
+    return await withLock(server.home, `${server.name}.sign-in`, work, signal);
+  } finally {
+    clearTimeout(waiting);
+  }
+}
+
+async function signInNow(
+  oauth: OAuth,
+  http: Parameters<typeof import("../oauth/probe.ts").probe>[1],
+  noBrowser: boolean,
+  context: Context,
+  signal: AbortSignal,
+): Promise<Grant> {
+  const { server } = oauth.context;
+  const { probe } = await import("../oauth/probe.ts");
+  const { ConfiguredHeaders } = await import("../oauth/configured-headers.ts");
+  const { prepare } = await import("../oauth/prepare.ts");
+  const { isMachineGrant, obtainByMachine } = await import("../oauth/machine.ts");
+  const headers = await new ConfiguredHeaders(context).get(server);
+  const { challenge, status } = await probe(server, http, headers, signal);
+  if (isMachineGrant(oauth.context)) {
+    const stored = await oauth.store.update(async (now) => ({
+      ...now,
+      grant: await obtainByMachine(oauth.context, challenge, now, signal),
+    }));
+    return stored.grant!;
+  }
+  if (status < 300 && server.credential.type === "unset") {
+    throw new BridgeError("configuration", `server "${server.name}" asks for no sign-in`, {
+      hint: 'if it needs one all the same, set "auth": {"type": "oauth"} in its entry',
+    });
+  }
+  const prepared = await prepare(oauth, challenge, signal);
+  const { signIn } = await import("../oauth/sign-in.ts");
+  const usesBrowser = !noBrowser && hasDesktop(context.env);
+  const open = (url: URL) => (usesBrowser ? openBrowser(url, context.env) : Promise.resolve(false));
+  const ways = loginWays(prepared, {
+    context,
+    open,
+    usesBrowser,
+    reads: !usesBrowser || isatty(0),
+  });
+  return signIn(prepared, ways, signal);
+}

@@ -1,0 +1,41 @@
+import { loadConfig, pickServer } from "../host/config.ts";
+import { asBridgeError } from "../wire/errors.ts";
+import { defineCommand, serverArgument } from "./command.ts";
+import { openServerOAuth } from "./server-oauth.ts";
+
+/** Revocation gets this long; forgetting does not wait for more. */
+const revocationMs = 15_000;
+
+export const command = defineCommand({
+  args: { server: serverArgument },
+  async run({ server: name }, context) {
+    const config = await loadConfig(context.paths());
+    const server = pickServer(config, name);
+    const { oauth } = await openServerOAuth(server, context);
+    const { revoke } = await import("../oauth/revoke.ts");
+    const { usable } = await import("../oauth/renew.ts");
+    const outcome = await oauth.store.locked(async () => {
+      // A store that cannot be read is forgotten all the same.
+      const stored = await oauth.store.read().catch((error) => {
+        context.note(asBridgeError(error).message);
+        return undefined;
+      });
+      const grant = stored === undefined ? undefined : usable(stored);
+      const signal = AbortSignal.timeout(revocationMs);
+      const isRevoked = grant !== undefined && (await revoke(oauth.context, grant, signal));
+      await oauth.store.forget();
+      return { hadGrant: stored === undefined || stored.grant !== undefined, isRevoked };
+    });
+    if (!outcome.hadGrant) {
+      await context.print(`Nobody was signed in to "${server.name}"\n`);
+      return 0;
+    }
+    if (!outcome.isRevoked) {
+      context.note(
+        "The authorization server did not confirm that the sign-in is revoked; it is forgotten here.",
+      );
+    }
+    await context.print(`Signed out of "${server.name}"\n`);
+    return 0;
+  },
+});

@@ -1,0 +1,28 @@
+import { BridgeError } from "../wire/errors.ts";
+import { defineCommand, serverArgument } from "./command.ts";
+import { commandLine } from "./command-line.ts";
+import { removeServer } from "./setup-change.ts";
+
+export const command = defineCommand({
+  args: {
+    name: { type: "positional", required: false, description: "the server's name" },
+    server: serverArgument,
+  },
+  async run({ name: word, server }, context) {
+    if (word !== undefined && server !== undefined && word !== server) {
+      throw new BridgeError("usage", "remove takes one server: NAME or --server NAME");
+    }
+    const name = word ?? server;
+    if (name === undefined) {
+      throw new BridgeError("usage", "remove needs the name of a server", {
+        hint: "codex-mcp-http-bridge status lists them",
+      });
+    }
+    const removed = await removeServer(name, context);
+    const step = commandLine(`codex-config --server ${removed} --remove`, context);
+    await context.print(
+      `Removed server "${removed}", its credentials and its cache\n\nNext step:\n  ${step}\n`,
+    );
+    return 0;
+  },
+});

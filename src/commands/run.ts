@@ -1,0 +1,124 @@
+import { type KnownServer, readChecked, rememberChecked } from "../host/config-checked.ts";
+import { createLog } from "../host/log.ts";
+import { Memory } from "../host/memory.ts";
+import { cacheFile } from "../host/paths.ts";
+import { Redactor } from "../host/redact.ts";
+import { openStdio } from "../host/stdio.ts";
+import { RunSignIn } from "../oauth/run-sign-in.ts";
+import { failedUpstream, serve } from "../relay/serve.ts";
+import { CatalogUpstream } from "../upstream/catalog.ts";
+import { catalogIdentity } from "../upstream/catalog-identity.ts";
+import { CatalogStore } from "../upstream/catalog-store.ts";
+import { LateUpstream } from "../upstream/late.ts";
+import { type SignInMode, SignInUpstream } from "../upstream/sign-in.ts";
+import { BridgeError } from "../wire/errors.ts";
+import { type Context, defineCommand, serverArgument } from "./command.ts";
+import { commandLine } from "./command-line.ts";
+import type { Server } from "./run-server.ts";
+
+/** Bounds of a start that knows no server. */
+const defaults = { limit: 64 * 1024 * 1024, timeoutMs: 118_000 };
+
+export const command = defineCommand({
+  args: {
+    server: serverArgument,
+    "no-cache": {
+      type: "boolean",
+      description:
+        "forget what earlier runs learned: the server is waited for, nothing is remembered",
+    },
+    demo: { type: "boolean", description: "serve a built-in server for a first try" },
+    "sign-in": {
+      type: "enum",
+      options: ["elicit", "browser", "never"],
+      description:
+        "how a call that needs a sign-in gets it: the client's prompt (default), a browser, not at all",
+    },
+  },
+  async run({ server, demo, "sign-in": mode, "no-cache": isForgetful }, context) {
+    if (demo && server !== undefined)
+      throw new BridgeError("usage", "--demo and --server exclude each other");
+    if (demo) return (await import("./run-demo.ts")).serveDemo(bridge, context);
+    return bridge(await knownServer(server, isForgetful, context), context, mode, !isForgetful);
+  },
+  refuse,
+});
+
+/** The server's settings and what is remembered of it; its configuration is checked where no earlier run did. */
+async function knownServer(
+  name: string | undefined,
+  isForgetful: boolean,
+  { paths, log }: Context,
+): Promise<KnownServer> {
+  const known = isForgetful || name === undefined ? undefined : readChecked(paths(), name, log);
+  if (known !== undefined) return known;
+  const { holdsSecret, loadConfig, pickServer } = await import("../host/config.ts");
+  const config = await loadConfig(paths());
+  const settings = pickServer(config, name);
+  const file = isForgetful ? undefined : cacheFile(settings.home, settings.name);
+  const memory = new Memory(file, settings.url, log);
+  rememberChecked(config, holdsSecret(config.raw), memory);
+  return { settings, memory };
+}
+
+async function bridge(
+  { settings, memory }: KnownServer,
+  context: Context,
+  mode: SignInMode = "elicit",
+  keepsCatalog = false,
+): Promise<number> {
+  const { env, log, redactor } = context;
+  const { name, url, credential } = settings;
+  const mayNeedSignIn = credential.type === "unset" || credential.type === "oauth";
+  const code = await serve({
+    connect(client, ask) {
+      // A client that the catalog answers has its answer before the rooms behind are even loaded.
+      let server: Promise<Server> | undefined;
+      const open = () => {
+        server ??= import("./run-server.ts").then(({ openServer }) =>
+          openServer({ settings, memory, context, client, ask }),
+        );
+        return server;
+      };
+      const live = new LateUpstream(async () => (await open()).upstream);
+      const next = keepsCatalog
+        ? new CatalogUpstream({
+            next: live,
+            store: new CatalogStore(memory, () => catalogIdentity(settings, env), Date.now),
+            log,
+            name,
+          })
+        : live;
+      if (!mayNeedSignIn) return next;
+      const oauth = async () => (await open()).authorizer.oauth();
+      const login = commandLine(`login --server ${name}`, context);
+      const signIns = new RunSignIn(oauth, { opensBrowser: mode === "browser" });
+      return new SignInUpstream({ next, ask, client, name, host: url.host, login, signIns, mode });
+    },
+    stdio: openStdio(),
+    log,
+    redactor,
+    limit: settings.limits.messageBytes,
+    timeoutMs: settings.timeoutMs,
+  });
+  memory.flush();
+  return code;
+}
+
+/**
+ * Tells the client of a start that went wrong: Codex shows the answer to initialize, while an early exit
+ * shows only "connection closed". Before a terminal the error is thrown, and printed as by any command.
+ */
+async function refuse(error: BridgeError): Promise<number> {
+  const { isatty } = await import("node:tty");
+  if (isatty(0)) throw error;
+  const redactor = new Redactor();
+  await serve({
+    connect: () => failedUpstream(error),
+    stdio: openStdio(),
+    log: createLog({ level: "warn", format: "text", redactor }),
+    redactor,
+    ...defaults,
+  });
+  return error.exitCode;
+}

@@ -1,0 +1,25 @@
+import { Certificates } from "../host/certificates.ts";
+import { createHttp, type Http } from "../host/http.ts";
+import { loggedHttp } from "../host/http-log.ts";
+import { Memory } from "../host/memory.ts";
+import { cacheFile } from "../host/paths.ts";
+import type { ServerSettings } from "../host/settings.ts";
+import type { OAuth } from "../oauth/open.ts";
+import type { Context } from "./command.ts";
+import { commandLine } from "./command-line.ts";
+
+/** The OAuth side of a server for a command, and the way to the network it takes. */
+export async function openServerOAuth(
+  server: ServerSettings,
+  context: Context,
+): Promise<{ readonly oauth: OAuth; readonly http: Http }> {
+  const { env, log, redactor } = context;
+  const login = commandLine(`login --server ${server.name}`, context);
+  const memory = new Memory(cacheFile(server.home, server.name), server.url, log);
+  const certificates = new Certificates(server.network, env, memory, log);
+  const { network, connectTimeoutMs } = server;
+  const bare = createHttp({ network, env, certificates, connectTimeoutMs });
+  const http = loggedHttp(bare, log, server.name);
+  const { openOAuth } = await import("../oauth/open.ts");
+  return { oauth: openOAuth(server, { http, env, log, redactor, login }), http };
+}

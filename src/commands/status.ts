@@ -1,0 +1,110 @@
+import { type Config, loadConfig } from "../host/config.ts";
+import { Memory } from "../host/memory.ts";
+import { cacheFile } from "../host/paths.ts";
+import { shownUrl } from "../host/redact.ts";
+import type { ServerSettings } from "../host/settings.ts";
+import { newestCatalog } from "../upstream/catalog-store.ts";
+import { cleanText } from "../wire/text.ts";
+import { type Context, defineCommand } from "./command.ts";
+import { instant, type SignIn, signInLine, signInOf } from "./status-sign-in.ts";
+
+export const command = defineCommand({
+  args: { json: { type: "boolean", description: "print JSON" } },
+  async run({ json }, context) {
+    const config = await loadConfig(context.paths());
+    const rows: Row[] = [];
+    for (const server of config.servers.values()) rows.push(await rowOf(server, context));
+    await context.print(json ? jsonOf(rows, config) : textOf(rows, config, context));
+    return 0;
+  },
+});
+
+interface Row {
+  readonly server: ServerSettings;
+  /** Absent where the credential is static. */
+  readonly signIn?: SignIn;
+  /** What the next start answers from while the server is being reached. */
+  readonly catalog?: ReturnType<typeof newestCatalog>;
+}
+
+async function rowOf(server: ServerSettings, context: Context): Promise<Row> {
+  const memory = new Memory(cacheFile(server.home, server.name), server.url, context.log);
+  const row = { server, catalog: newestCatalog(memory) };
+  const { type } = server.credential;
+  if (type !== "oauth" && type !== "unset") return row;
+  const signIn = await signInOf(server, context);
+  // Nothing configured and nobody signed in: whether it ever comes to that, the server decides.
+  if (type === "unset" && signIn.state === "signed-out") return row;
+  return { ...row, signIn };
+}
+
+function catalogLine({ savedAt, tools }: NonNullable<Row["catalog"]>): string {
+  const what = tools === undefined ? "its name" : `${tools} ${tools === 1 ? "tool" : "tools"}`;
+  return `remembered: ${what}, as of ${instant(savedAt)} (${ageOf(Date.now() - savedAt)})`;
+}
+
+/** How long ago, in the largest unit that fits. */
+function ageOf(ms: number): string {
+  const minutes = Math.floor(Math.max(ms, 0) / 60_000);
+  const [count, unit] =
+    minutes < 60
+      ? [minutes, "minute"]
+      : minutes < 48 * 60
+        ? [Math.floor(minutes / 60), "hour"]
+        : [Math.floor(minutes / (24 * 60)), "day"];
+  return `${count} ${unit}${count === 1 ? "" : "s"} ago`;
+}
+
+/** Where the credential lives; never what it is. */
+function whereOf({ credential, headers, headersCommand }: ServerSettings, file: string): string {
+  const names = Object.keys(headers);
+  const extra = names.length === 0 ? "" : `; headers ${names.join(", ")}`;
+  const command = headersCommand === undefined ? "" : `; headers printed by ${headersCommand[0]}`;
+  return cleanText(`${placeOf(credential, file)}${extra}${command}`);
+}
+
+function placeOf(credential: ServerSettings["credential"], file: string): string {
+  switch (credential.type) {
+    case "token":
+      return `token in ${file}`;
+    case "tokenEnv":
+      return `token in the variable ${credential.variable}`;
+    case "tokenFile":
+      return `token in ${credential.path}`;
+    case "tokenCommand":
+      return `token printed by ${credential.argv[0]}`;
+    case "oauth":
+      return `OAuth (${credential.auth.grant})`;
+    case "none":
+      return "no credential";
+    case "unset":
+      return "no credential configured: OAuth, if the server asks for it";
+  }
+}
+
+function textOf(rows: readonly Row[], { paths }: Config, context: Context): string {
+  if (rows.length === 0) return `${paths.configFile} holds no server\n`;
+  const blocks = rows.map(({ server, signIn, catalog }) => {
+    const lines = [`${server.name}  ${cleanText(shownUrl(server.url))}`];
+    if (server.description !== undefined) lines.push(`  ${cleanText(server.description)}`);
+    lines.push(`  ${whereOf(server, paths.configFile)}`);
+    if (signIn !== undefined) lines.push(`  ${signInLine(server, signIn, context)}`);
+    if (catalog !== undefined) lines.push(`  ${catalogLine(catalog)}`);
+    return `${lines.join("\n")}\n`;
+  });
+  return context.redactor.redact(blocks.join("\n"));
+}
+
+function jsonOf(rows: readonly Row[], { paths }: Config): string {
+  const servers = rows.map(({ server, signIn, catalog }) => ({
+    name: server.name,
+    url: shownUrl(server.url),
+    ...(server.description !== undefined && { description: server.description }),
+    credential: { type: server.credential.type, where: whereOf(server, paths.configFile) },
+    ...(signIn !== undefined && { signIn }),
+    ...(catalog !== undefined && {
+      catalog: { ...catalog, savedAt: instant(catalog.savedAt) },
+    }),
+  }));
+  return `${JSON.stringify({ config: paths.configFile, servers }, null, 2)}\n`;
+}

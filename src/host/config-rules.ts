@@ -1,0 +1,124 @@
+// The rules of the configuration that are more than a type. Each answers what was expected, never the value;
+// `setup` asks the same rules while the user types.
+
+/** A server's name in the configuration; it also names its files. */
+export const serverName = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const tokenText = /^[\x21-\x7e]+$/;
+/** RFC 9110 5.6.2. */
+const fieldName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const fieldValue = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
+const reference = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
+// The first are the bridge's own; the others decide how the message is framed.
+const reservedHeader =
+  /^(host|connection|content-.*|accept.*|mcp-.*|transfer-encoding|keep-alive|upgrade|te|trailer|expect|proxy-connection)$/i;
+const secretName = /auth|key|token|secret|cookie|passw|credential|session|bearer|jwt|pat\b/i;
+
+/** The only hosts that plain http may be used with. */
+export function isLoopback(url: URL): boolean {
+  return ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
+}
+
+/** What a server's URL must be, where `text` is not that. */
+export function urlProblem(text: string): string | undefined {
+  const url = URL.parse(text);
+  // Judged on the parsed URL: `127.1` and `http://localhost.evil.example` must not slip through.
+  if (url === null || !["https:", "http:"].includes(url.protocol) || /[\s\\]/.test(text)) {
+    return "expected a URL such as https://host/path";
+  }
+  const hasUser = text.includes("@") && /^[a-z]+:\/\/[^/?#]*@/i.test(text);
+  if (hasUser || url.username !== "" || url.password !== "") {
+    return "expected a URL without user name and password (use token or headers)";
+  }
+  if (url.href.includes("#")) return "expected a URL without a fragment (#...)";
+  if (url.protocol === "http:" && !isLoopback(url)) {
+    return "expected https (http only on localhost, 127.0.0.1 and [::1]; reach another host by a tunnel: ssh -L 8080:localhost:PORT HOST, then http://localhost:8080/PATH)";
+  }
+  return undefined;
+}
+
+/** What a proxy's URL must be, where `text` is not that. Bun ignores SOCKS in silence (docs/hazards.md). */
+export function proxyProblem(text: string): string | undefined {
+  const url = URL.parse(text);
+  if (url !== null && ["http:", "https:"].includes(url.protocol)) return undefined;
+  return "expected an http:// or https:// URL of a proxy (SOCKS is not supported)";
+}
+
+/** What a server name must be, where `text` is not that. */
+export function nameProblem(text: string): string | undefined {
+  if (serverName.test(text)) return undefined;
+  return "expected a name of letters, digits, _ and -, beginning with a letter or digit, at most 64 characters";
+}
+
+/** What a token must be, where `text` (already stripped) is not that. */
+export function tokenProblem(text: string): string | undefined {
+  if (text === "") return "expected a token that is not empty";
+  if (/^bearer\s/i.test(text)) return 'expected the token alone, without the word "Bearer"';
+  return tokenText.test(text)
+    ? undefined
+    : "expected a token of visible ASCII characters, no spaces";
+}
+
+/** What a variable's name must be, where `text` is not that. */
+export function variableProblem(text: string): string | undefined {
+  return variableName.test(text) ? undefined : "expected the name of an environment variable";
+}
+
+/** What a configured header's name must be, where `name` is not that. */
+export function headerNameProblem(name: string): string | undefined {
+  if (!fieldName.test(name)) return "expected the name of a header";
+  return reservedHeader.test(name)
+    ? "expected another header: the bridge sets this one"
+    : undefined;
+}
+
+/** What a configured header's value must be, where `value` is not that; `${VAR}` may stand in it. */
+export function headerValueProblem(value: string): string | undefined {
+  if (!fieldValue.test(value)) {
+    return "expected visible ASCII characters, without white space at the ends";
+  }
+  if (value.replace(reference, "").includes("${")) {
+    return `expected a variable's name between "\${" and "}"`;
+  }
+  return undefined;
+}
+
+/** What a command's argv must be, where it is not that: no shell, nothing from the current directory. */
+export function argvProblem(argv: readonly string[]): string | undefined {
+  const program = argv[0];
+  if (program === undefined || program === "") return 'expected ["program", "argument", ...]';
+  if (argv.some((word) => word.includes("\0"))) return "expected words without NUL";
+  if (/[/\\]/.test(program) && !/^(\/|[A-Za-z]:[/\\])/.test(program)) {
+    return "expected a program by absolute path, or by bare name to be found in PATH";
+  }
+  return undefined;
+}
+
+/** `value` with each `${VAR}` replaced by what `lookUp` gives. */
+export function expand(value: string, lookUp: (variable: string) => string): string {
+  return value.replace(reference, (_, variable: string) => lookUp(variable));
+}
+
+/** The variables that `value` names as `${VAR}`. */
+export function variablesIn(value: string): string[] {
+  return [...value.matchAll(reference)].map((match) => match[1]!);
+}
+
+/** Whether a header or query value written out in the file counts as a secret for the judgement of its mode. */
+export function mayBeSecret(name: string, value: string): boolean {
+  return secretName.test(name) && value.replace(reference, "").length >= 8;
+}
+
+/** The first rule that a header's name breaks. */
+export function headerProblem(
+  names: readonly string[],
+): { name: string; problem: string } | undefined {
+  const seen = new Set<string>();
+  for (const name of names) {
+    const problem = headerNameProblem(name);
+    if (problem !== undefined) return { name, problem };
+    if (seen.has(name.toLowerCase())) return { name, problem: "expected each header once" };
+    seen.add(name.toLowerCase());
+  }
+  return undefined;
+}

@@ -1,0 +1,125 @@
+import { isAbsolute } from "node:path";
+import { BridgeError } from "../wire/errors.ts";
+import { cleanText } from "../wire/text.ts";
+import type { Environment } from "./paths.ts";
+import type { Redactor } from "./redact.ts";
+
+/** One run of a configured command (tokenCommand and its like). */
+export interface CommandRun {
+  /** What errors call it: `tokenCommand of server "crm"`. */
+  readonly what: string;
+  readonly argv: readonly string[];
+  readonly home: string;
+  readonly env: Environment;
+  readonly redactor: Redactor;
+  readonly signal: AbortSignal;
+  /** 10,000 for users; tests wait less. */
+  readonly timeoutMs?: number;
+}
+
+const maxOutputBytes = 64 * 1024;
+const maxErrorBytes = 4 * 1024;
+/** How long output is waited for after the program ended: a daemon it started may hold the pipe open. */
+const afterExitMs = 250;
+
+/** The program's path: absolute, or a bare name in an absolute entry of PATH; never the current directory. */
+function findProgram(run: CommandRun): string {
+  const name = run.argv[0] ?? "";
+  if (isAbsolute(name)) return name;
+  const separator = process.platform === "win32" ? ";" : ":";
+  const folders = (run.env.PATH ?? "").split(separator).filter((folder) => isAbsolute(folder));
+  const found = /[/\\]/.test(name) ? null : Bun.which(name, { PATH: folders.join(separator) });
+  if (found !== null && isAbsolute(found)) return found;
+  throw new BridgeError("configuration", `${run.what}: "${cleanText(name)}" is not in PATH`, {
+    hint: "write the program's absolute path (Codex starts us with a reduced PATH)",
+    notSent: true,
+  });
+}
+
+/** Reads a pipe to its end, keeping at most `max` bytes; `tooMuch` is called where more came. */
+async function drain(pipe: ReadableStream<Uint8Array>, max: number, tooMuch: () => void) {
+  const kept: Uint8Array[] = [];
+  let length = 0;
+  let isOver = false;
+  const text = () => new TextDecoder().decode(Buffer.concat(kept));
+  const done = (async () => {
+    for await (const chunk of pipe) {
+      if (length < max) kept.push(chunk.subarray(0, max - length));
+      length += chunk.length;
+      if (length <= max || isOver) continue;
+      isOver = true;
+      tooMuch();
+    }
+  })();
+  return { done, text };
+}
+
+/**
+ * Runs a command without a shell and returns what it printed: cwd is the home, stdin closed, 64 KiB, 10 s,
+ * then its process group is killed. Throws `configuration` with its cleaned stderr, or the signal's reason.
+ */
+export async function runCommand(run: CommandRun): Promise<string> {
+  run.signal.throwIfAborted();
+  const program = findProgram(run);
+  const fail = (why: string, cause?: unknown) =>
+    new BridgeError("configuration", `${run.what} ${why}`, {
+      hint: "run the command in a shell to see what it needs",
+      notSent: true,
+      cause,
+    });
+  let child: Bun.Subprocess<"ignore", "pipe", "pipe">;
+  try {
+    child = Bun.spawn([program, ...run.argv.slice(1)], {
+      cwd: run.home,
+      env: run.env as Record<string, string>,
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+      // A process group of its own, so that its children end with it.
+      detached: true,
+    });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
+    throw fail(`could not be started (${code})`, error);
+  }
+  // A bridge that ends meanwhile leaves nobody behind who would stop the command.
+  const onExit = () => killGroup(child.pid);
+  process.on("exit", onExit);
+  const timeoutMs = run.timeoutMs ?? 10_000;
+  let stopped: unknown;
+  const stop = (reason: unknown) => {
+    stopped ??= reason;
+    killGroup(child.pid);
+  };
+  const onAbort = () => stop(run.signal.reason);
+  run.signal.addEventListener("abort", onAbort, { once: true });
+  const timer = setTimeout(() => stop(fail(`did not end within ${timeoutMs / 1000} s`)), timeoutMs);
+  try {
+    const stdout = await drain(child.stdout, maxOutputBytes, () =>
+      stop(fail("printed more than 64 KiB")),
+    );
+    const stderr = await drain(child.stderr, maxErrorBytes, () => {});
+    const exitCode = await child.exited;
+    const output = Promise.all([stdout.done, stderr.done]);
+    await Promise.race([output, Bun.sleep(afterExitMs)]);
+    if (stopped !== undefined) throw stopped;
+    if (exitCode === 0) return stdout.text();
+    const said = cleanText(run.redactor.redact(stderr.text()), 500);
+    const how = exitCode === null ? "was killed" : `failed with exit code ${exitCode}`;
+    throw fail(said === "" ? how : `${how}: ${said}`);
+  } finally {
+    clearTimeout(timer);
+    run.signal.removeEventListener("abort", onAbort);
+    process.off("exit", onExit);
+    // What the program left behind in its group has no reader any more.
+    killGroup(child.pid);
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // The group has ended.
+  }
+}

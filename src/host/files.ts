@@ -1,0 +1,294 @@
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { BridgeError } from "../wire/errors.ts";
+import { shellWord } from "../wire/text.ts";
+
+/** A temporary file this old has no writer any more: a write takes milliseconds. */
+const orphanMs = 60_000;
+
+/** A file that passed the judgement of owner, mode and folders. */
+export interface JudgedFile {
+  readonly text: string;
+  /** Throws `configuration` where others than its owner may read the file: it holds a secret. */
+  demandPrivate(): void;
+}
+
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? "";
+const isMissing = (error: unknown) => ["ENOENT", "ENOTDIR"].includes(codeOf(error));
+
+function refuse(message: string, hint: string): never {
+  throw new BridgeError("configuration", message, { hint });
+}
+
+/** Why the file system said no. Its own message quotes the path only; the code is the fact. */
+function failed(verb: string, path: string, error: unknown): BridgeError {
+  const hint = codeOf(error) === "EACCES" ? `run chmod u+rw ${shellWord(path)}` : undefined;
+  return new BridgeError("configuration", `cannot ${verb} ${path} (${codeOf(error)})`, {
+    ...(hint === undefined ? {} : { hint }),
+    cause: error,
+  });
+}
+
+/** The user's id; undefined on Windows, where modes tell nothing. */
+const ownId = () => process.getuid?.();
+
+function judgeOwner(path: string, stats: Stats): void {
+  const own = ownId();
+  if (own === undefined || stats.uid === own || stats.uid === 0) return;
+  refuse(`${path} belongs to another user`, `run sudo chown ${own} ${shellWord(path)}`);
+}
+
+/** Owner and mode of every folder above `path`, which is resolved: whoever may write one may swap the file. */
+function judgeParents(path: string): void {
+  if (ownId() === undefined) return;
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    const stats = statSync(folder);
+    judgeOwner(folder, stats);
+    const isSticky = (stats.mode & 0o1000) !== 0;
+    if ((stats.mode & 0o022) !== 0 && !isSticky) {
+      refuse(`${folder} may be written by others`, `run chmod go-w ${shellWord(folder)}`);
+    }
+    if (folder === dirname(folder)) return;
+  }
+}
+
+function judgeFile(path: string, stats: Stats): void {
+  if (!stats.isFile()) refuse(`${path} is not a regular file`, "put a regular file there");
+  if (ownId() === undefined) return;
+  judgeOwner(path, stats);
+  if ((stats.mode & 0o022) !== 0) {
+    refuse(`${path} may be written by others`, `run chmod go-w ${shellWord(path)}`);
+  }
+}
+
+/** A mounted secret (Kubernetes) cannot be changed: its mode is its mounter's decision. */
+function isReadOnlyMount(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return false;
+  } catch (error) {
+    return codeOf(error) === "EROFS";
+  }
+}
+
+function judgePrivate(path: string, stats: Stats): void {
+  const own = ownId();
+  if (own === undefined || stats.uid !== own || (stats.mode & 0o044) === 0) return;
+  if (isReadOnlyMount(path)) return;
+  refuse(`${path} holds a secret and may be read by others`, `run chmod 600 ${shellWord(path)}`);
+}
+
+/** Reads at most `maxBytes`; undefined where there is more. */
+function readUpTo(fd: number, maxBytes: number): Uint8Array | undefined {
+  let buffer = new Uint8Array(Math.min(maxBytes + 1, 16 * 1024));
+  let length = 0;
+  for (;;) {
+    const count = readSync(fd, buffer, length, buffer.length - length, null);
+    if (count === 0) return buffer.subarray(0, length);
+    length += count;
+    if (length > maxBytes) return undefined;
+    if (length < buffer.length) continue;
+    const wider = new Uint8Array(Math.min(maxBytes + 1, buffer.length * 4));
+    wider.set(buffer);
+    buffer = wider;
+  }
+}
+
+/**
+ * The text of the file that `path` leads to, after the judgement of owner, mode and folders; undefined where
+ * there is none. Throws `configuration`.
+ */
+export function readJudged(path: string, maxBytes: number): JudgedFile | undefined {
+  let target: string;
+  let fd: number;
+  try {
+    target = realpathSync(path);
+    judgeParents(join(realpathSync(dirname(path)), basename(path)));
+    if (target !== path) judgeParents(target);
+    // Not blocking on a FIFO; not following a link that replaces the resolved file meanwhile.
+    fd = openSync(target, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (error instanceof BridgeError) throw error;
+    if (isMissing(error)) return undefined;
+    throw failed("read", path, error);
+  }
+  try {
+    const stats = fstatSync(fd);
+    judgeFile(target, stats);
+    const bytes = readUpTo(fd, maxBytes);
+    if (bytes === undefined)
+      refuse(`${target} is larger than ${maxBytes} bytes`, "make it smaller");
+    const text = decode(bytes, target);
+    return { text, demandPrivate: () => judgePrivate(target, stats) };
+  } catch (error) {
+    throw error instanceof BridgeError ? error : failed("read", target, error);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function decode(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return refuse(`${path} is not UTF-8 text`, "save it as UTF-8");
+  }
+}
+
+/** A secret from a file: white space at its ends stripped. Throws `configuration`, also where it is missing. */
+export function readSecretFile(path: string, what: string): string {
+  const file = readJudged(path, 64 * 1024);
+  if (file === undefined) {
+    throw new BridgeError("configuration", `${what}: there is no file ${path}`, {
+      hint: "put the secret there, or name the file that holds it",
+    });
+  }
+  file.demandPrivate();
+  return file.text.trim();
+}
+
+/** Makes a folder (0700, whatever the umask) and its missing parents; an existing one keeps its mode. */
+export function makePrivateFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+    chmodSync(path, 0o700);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") {
+      makePrivateFolder(dirname(path));
+      makePrivateFolder(path);
+    } else if (codeOf(error) !== "EEXIST" || !statSync(path).isDirectory()) {
+      throw failed("make the folder", path, error);
+    }
+  }
+}
+
+/** Where a write to `path` ends: through symlinks, also through one whose file does not exist yet. Throws what the system says. */
+export function writeTarget(path: string, hops = 0): string {
+  const place = join(realpathSync(dirname(path)), basename(path));
+  let link: string;
+  try {
+    if (!lstatSync(place).isSymbolicLink()) return place;
+    link = readlinkSync(place);
+  } catch (error) {
+    if (isMissing(error)) return place;
+    throw error;
+  }
+  if (hops > 32) refuse(`${path} is a circle of symlinks`, `run rm ${shellWord(path)}`);
+  return writeTarget(resolve(dirname(place), link), hops + 1);
+}
+
+function removeOrphans(folder: string, prefix: string): void {
+  for (const name of readdirSync(folder)) {
+    if (!name.startsWith(prefix) || !name.endsWith(".tmp")) continue;
+    const orphan = join(folder, name);
+    try {
+      if (Date.now() - lstatSync(orphan).mtimeMs > orphanMs) unlinkSync(orphan);
+    } catch {
+      // Another process cleans up, too.
+    }
+  }
+}
+
+function syncFolder(folder: string): void {
+  try {
+    const fd = openSync(folder, constants.O_RDONLY);
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // Some file systems cannot sync a folder; the rename itself stands.
+  }
+}
+
+/**
+ * Replaces the file that `path` leads to, whole or not at all: 0600 temporary file, fsync, rename, fsync.
+ * Makes the folder (0700) where it is missing. Throws `configuration`.
+ */
+export function writeAtomically(path: string, text: string): void {
+  makePrivateFolder(dirname(path));
+  try {
+    const target = writeTarget(path);
+    judgeParents(target);
+    judgeExisting(target);
+    replaceFile(target, text, 0o600);
+  } catch (error) {
+    throw error instanceof BridgeError ? error : failed("write", path, error);
+  }
+}
+
+/** Replaces the file at `target`, which is no symlink, by one of that mode, whole or not at all. Throws what the system says. */
+export function replaceFile(target: string, text: string, mode: number): void {
+  const folder = dirname(target);
+  const prefix = `.${basename(target)}.`;
+  removeOrphans(folder, prefix);
+  const temporary = join(folder, `${prefix}${crypto.randomUUID()}.tmp`);
+  try {
+    writeWhole(temporary, text, mode);
+    renameSync(temporary, target);
+  } catch (error) {
+    removeQuietly(temporary);
+    throw error;
+  }
+  syncFolder(folder);
+}
+
+function judgeExisting(target: string): void {
+  try {
+    judgeFile(target, lstatSync(target));
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+function writeWhole(path: string, text: string, mode: number): void {
+  const fd = openSync(path, "wx", 0o600);
+  try {
+    fchmodSync(fd, mode);
+    const bytes = new TextEncoder().encode(text);
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It was never made.
+  }
+}
+
+/** Removes a file; true where it was there. Throws `configuration`. */
+export function removeFile(path: string): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw failed("remove", path, error);
+  }
+}

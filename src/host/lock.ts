@@ -1,0 +1,68 @@
+import { closeSync, lstatSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import { BridgeError } from "../wire/errors.ts";
+import { makePrivateFolder } from "./files.ts";
+import { lockFile } from "./paths.ts";
+
+const firstWaitMs = 2;
+const longestWaitMs = 50;
+
+/** Makes the lock's file (0600) where it is missing: SQLite would make it with the umask's mode. */
+function makeLockFile(path: string): void {
+  makePrivateFolder(dirname(path));
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "EEXIST" && lstatSync(path).isFile()) return;
+    throw new BridgeError("configuration", `cannot lock ${path} (${code})`, {
+      hint: code === "EEXIST" ? `run rm ${path}` : "make the folder writable for you",
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Runs `work` while this process alone holds the lock `name` of that home: a kernel lock, freed when the
+ * process dies, so that no pid decides anything (containers share homes). Waits without blocking; rejects
+ * with the signal's reason.
+ */
+export async function withLock<T>(
+  home: string,
+  name: string,
+  work: () => T | Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const path = lockFile(home, name);
+  makeLockFile(path);
+  // Loaded here: `run` needs no lock to start.
+  const { Database } = await import("bun:sqlite");
+  const database = new Database(path, { readwrite: true, create: false });
+  try {
+    database.run("PRAGMA busy_timeout = 0");
+    for (let waitMs = firstWaitMs; !tryLock(database, path); ) {
+      signal?.throwIfAborted();
+      // Jitter, so that those who wait together do not come back together.
+      await Bun.sleep(waitMs * (0.5 + Math.random()));
+      waitMs = Math.min(waitMs * 2, longestWaitMs);
+    }
+    return await work();
+  } finally {
+    // Closing rolls the empty transaction back and frees the lock.
+    database.close();
+  }
+}
+
+function tryLock(database: { run(sql: string): unknown }, path: string): boolean {
+  try {
+    database.run("BEGIN EXCLUSIVE");
+    return true;
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? "";
+    if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) return false;
+    throw new BridgeError("configuration", `cannot lock ${path} (${code})`, {
+      hint: `run rm ${path}`,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,79 @@
+import { BridgeError } from "../wire/errors.ts";
+
+/** Where a connection goes first: the server, or the proxy in front of it. */
+interface Place {
+  readonly hostname: string;
+  readonly port: number;
+  /** Name to shake hands with, where TLS is spoken at once. */
+  readonly serverName?: string;
+}
+
+/** The place of a URL. A proxy is spoken to in plain, unless its own URL says https. */
+export function placeOf(url: URL, address = url.hostname): Place {
+  const isTls = url.protocol === "https:";
+  return {
+    hostname: address.replace(/^\[|\]$/g, ""),
+    port: Number(url.port) || (isTls ? 443 : 80),
+    ...(isTls && { serverName: url.hostname.replace(/^\[|\]$/g, "") }),
+  };
+}
+
+/** The watch over one request whose connection may never come about. */
+interface Watch {
+  /** Aborts with a BridgeError `unreachable`. */
+  readonly signal: AbortSignal;
+  /** The request is past it. */
+  done(): void;
+}
+
+/**
+ * Ends a request where no connection comes about within `ms`. The run time does not tell when it is connected, so
+ * after half the time a connection of our own is tried: where that comes about, the request only takes its time.
+ */
+export function watchConnecting(place: Place, ms: number): Watch {
+  const stop = new AbortController();
+  let isDone = false;
+  const timer = setTimeout(async () => {
+    const isReachable = await shakesHands(place, ms / 2);
+    if (isDone || isReachable) return;
+    const host = `${place.hostname}:${place.port}`;
+    stop.abort(
+      new BridgeError("unreachable", `no connection to "${host}" within ${ms / 1000} s`, {
+        hint: 'check the network and the proxy, or raise "connectTimeoutSec"',
+      }),
+    );
+  }, ms / 2);
+  return {
+    signal: stop.signal,
+    done: () => {
+      isDone = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Whether anything answers there in time, be it a refusal: only silence is none. */
+async function shakesHands({ hostname, port, serverName }: Place, ms: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(resolve, ms, false);
+  const socket = Bun.connect({
+    hostname,
+    port,
+    // Nothing is sent on it, so it need not be trusted.
+    tls: serverName === undefined ? false : { rejectUnauthorized: false, serverName },
+    socket: {
+      open: () => {
+        if (serverName === undefined) resolve(true);
+      },
+      handshake: () => resolve(true),
+      data: () => undefined,
+      error: () => resolve(true),
+      close: () => resolve(true),
+      connectError: () => resolve(true),
+    },
+  }).catch(() => undefined);
+  const answered = await promise;
+  clearTimeout(timer);
+  void socket.then((open) => open?.terminate());
+  return answered;
+}

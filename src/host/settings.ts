@@ -1,0 +1,90 @@
+/** How requests to one server are authorized, as configured. */
+export type Credential =
+  /** Nothing configured: a 401 leads to OAuth. */
+  | { readonly type: "unset" }
+  /** `"auth": {"type":"none"}`: a 401 is an error. */
+  | { readonly type: "none" }
+  | { readonly type: "token"; readonly token: string }
+  | { readonly type: "tokenEnv"; readonly variable: string }
+  | { readonly type: "tokenFile"; readonly path: string }
+  | { readonly type: "tokenCommand"; readonly argv: readonly string[] }
+  | { readonly type: "oauth"; readonly auth: OAuthSettings };
+
+/** The entry `auth` of a server; paths are absolute here. */
+export interface OAuthSettings {
+  readonly grant:
+    | "authorization_code"
+    | "device_code"
+    | "client_credentials"
+    | "jwt_bearer"
+    | "id_jag";
+  readonly clientId?: string;
+  readonly clientSecret?: string;
+  readonly clientSecretEnv?: string;
+  readonly clientSecretFile?: string;
+  readonly clientAuth?: "none" | "client_secret_basic" | "client_secret_post" | "private_key_jwt";
+  readonly privateKeyFile?: string;
+  readonly keyId?: string;
+  readonly algorithm?: string;
+  readonly scopes?: readonly string[];
+  readonly clientMetadataUrl?: string;
+  readonly clientName?: string;
+  readonly issuer?: string;
+  readonly trustedHosts?: readonly string[];
+  /** `false` omits the parameter. */
+  readonly resource?: string | false;
+  readonly authorizeParams?: Readonly<Record<string, string>>;
+  readonly tokenParams?: Readonly<Record<string, string>>;
+  readonly pkce?: "S256";
+  readonly dpop?: boolean;
+  readonly callbackPort?: number;
+  readonly redirectUri?: string;
+  readonly store: "file" | "keyring" | "auto";
+  readonly assertionFile?: string;
+  readonly assertionEnv?: string;
+  readonly assertionCommand?: readonly string[];
+  readonly idp?: {
+    readonly issuer: string;
+    readonly tokenEndpoint: string;
+    readonly clientId: string;
+    readonly idTokenFile?: string;
+    readonly idTokenEnv?: string;
+    readonly idTokenCommand?: readonly string[];
+  };
+}
+
+export interface NetworkSettings {
+  readonly proxy?: string;
+  readonly caFile?: string;
+  readonly clientCertFile?: string;
+  readonly clientKeyFile?: string;
+  readonly ipFamily?: 4 | 6;
+}
+
+/** One server of the configuration, checked, with defaults filled in and paths made absolute. */
+export interface ServerSettings {
+  readonly name: string;
+  /** https, or http on exactly localhost, 127.0.0.1, [::1]; no userinfo, no fragment. */
+  readonly url: URL;
+  readonly transport: "auto" | "http" | "sse";
+  readonly credential: Credential;
+  /** Configured headers; `${VAR}` is not expanded yet. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly headersCommand?: readonly string[];
+  readonly timeoutMs: number;
+  readonly connectTimeoutMs: number;
+  /** 0: no pings. */
+  readonly keepAliveMs: number;
+  readonly retry: { readonly attempts: number };
+  readonly network: NetworkSettings;
+  readonly limits: { readonly messageBytes: number };
+  /** Variables of the environment that codex-config passes on, beside those the entry names. */
+  readonly env: readonly string[];
+  readonly description?: string;
+  readonly codex: {
+    readonly approval?: "auto" | "prompt" | "writes" | "approve";
+    readonly required?: boolean;
+  };
+  /** The configuration's folder: credentials/, cache/ and locks/ stand in it. */
+  readonly home: string;
+}

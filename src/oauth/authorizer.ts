@@ -1,0 +1,25 @@
+/** The server's refusal of one request. */
+export interface Refusal {
+  /** 401 or 403. */
+  readonly status: number;
+  readonly wwwAuthenticate: string | null;
+  /** The `DPoP-Nonce` header, where it came (RFC 9449 9). */
+  readonly dpopNonce?: string | null;
+  /** What the server said, as text; bounded by the caller. */
+  readonly body: string;
+  /** The headers() the refused request carried. */
+  readonly sent: Readonly<Record<string, string>>;
+}
+
+/** How requests to one server get their Authorization and configured headers. */
+export interface Authorizer {
+  /** Headers to add to the next request to the server. Throws BridgeError. */
+  headers(
+    request: { readonly method: string; readonly url: URL },
+    signal: AbortSignal,
+  ): Promise<Record<string, string>>;
+  /** True when repeating once with fresh headers() may help; throws the BridgeError to show otherwise. */
+  refused(response: Refusal, signal: AbortSignal): Promise<boolean>;
+  /** Told when the server took a request with these headers: a refusal from then on is a new one. */
+  accepted?(sent: Readonly<Record<string, string>>): void;
+}

@@ -1,0 +1,88 @@
+/** One challenge of a WWW-Authenticate header (RFC 9110 11.6.1). */
+interface Challenge {
+  /** Lower case. */
+  readonly scheme: string;
+  /** Names in lower case, values without their quoting; the first of two equal names stands. */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+/** What a Bearer or DPoP challenge says (RFC 6750 3, RFC 9728 5.1, RFC 9449 7.1). */
+export interface BearerChallenge {
+  readonly scheme: "bearer" | "dpop";
+  readonly resourceMetadata?: string;
+  readonly scope?: string;
+  readonly error?: string;
+}
+
+/** A challenge larger than this is not read to its end. */
+const maxLength = 32 * 1024;
+
+const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const separators = /[ \t,]*/y;
+const schemeForm = new RegExp(`(${token})(?=[ \\t,]|$)`, "y");
+const token68Form = /[ \t]+([A-Za-z0-9._~+/-]+=*)[ \t]*(?=,|$)/y;
+const parameterForm = new RegExp(
+  `[ \\t]*(${token})[ \\t]*=[ \\t]*(?:"((?:[^"\\\\]|\\\\.)*)"|(${token}))[ \\t]*(?=,|$)`,
+  "ys",
+);
+
+/** Reads with one sticky expression at a place; undefined where it does not match. */
+function take(form: RegExp, text: string, at: number): RegExpExecArray | undefined {
+  form.lastIndex = at;
+  return form.exec(text) ?? undefined;
+}
+
+/** Every challenge in the header, in order; several header lines come joined by commas. What breaks the grammar is passed over. */
+export function parseChallenges(header: string): Challenge[] {
+  const text = header.slice(0, maxLength);
+  const challenges: Challenge[] = [];
+  let parameters: Map<string, string> | undefined;
+  let at = 0;
+  const skip = () => {
+    at += take(separators, text, at)?.[0].length ?? 0;
+  };
+  for (skip(); at < text.length; skip()) {
+    const parameter = take(parameterForm, text, at);
+    if (parameter !== undefined) {
+      const [whole, name = "", quoted, plain = ""] = parameter;
+      const key = name.toLowerCase();
+      const value = quoted === undefined ? plain : quoted.replace(/\\(.)/gs, "$1");
+      if (parameters?.has(key) === false) parameters.set(key, value);
+      at += whole.length;
+      continue;
+    }
+    const scheme = take(schemeForm, text, at);
+    if (scheme === undefined) {
+      const comma = text.indexOf(",", at);
+      at = comma < 0 ? text.length : comma;
+      continue;
+    }
+    parameters = new Map();
+    challenges.push({ scheme: scheme[0].toLowerCase(), parameters });
+    at += scheme[0].length;
+    at += take(token68Form, text, at)?.[0].length ?? 0;
+  }
+  return challenges;
+}
+
+/** What the header asks of a bearer token: its first Bearer challenge, else its first DPoP one. */
+export function bearerChallenge(header: string | null): BearerChallenge | undefined {
+  if (header === null) return undefined;
+  const challenges = parseChallenges(header);
+  for (const scheme of ["bearer", "dpop"] as const) {
+    const all = challenges.filter((challenge) => challenge.scheme === scheme);
+    const found = all.find(({ parameters }) => parameters.has("resource_metadata")) ?? all[0];
+    if (found === undefined) continue;
+    const get = (name: string) => found.parameters.get(name);
+    const resourceMetadata = get("resource_metadata");
+    const scope = get("scope");
+    const error = get("error");
+    return {
+      scheme,
+      ...(resourceMetadata !== undefined && { resourceMetadata }),
+      ...(scope !== undefined && scope.trim() !== "" && { scope: scope.trim() }),
+      ...(error !== undefined && { error }),
+    };
+  }
+  return undefined;
+}

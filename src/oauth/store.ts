@@ -1,0 +1,201 @@
+import { readJudged, removeFile, writeAtomically } from "../host/files.ts";
+import { isKeyringUsable, type Keyring } from "../host/keyring.ts";
+import { withLock } from "../host/lock.ts";
+import type { Log } from "../host/log.ts";
+import { credentialsFile } from "../host/paths.ts";
+import type { Redactor } from "../host/redact.ts";
+import type { ServerSettings } from "../host/settings.ts";
+import { asBridgeError, BridgeError } from "../wire/errors.ts";
+import { oauthSettings } from "./context.ts";
+import { jsonObject } from "./document.ts";
+import { belongsTo, type Grant, type Stored } from "./grant.ts";
+
+export interface StoreDeps {
+  readonly keyring: () => Keyring;
+  readonly log: Log;
+  readonly redactor: Redactor;
+  /** 60,000 unless a test says otherwise. */
+  readonly lockWaitMs?: number;
+}
+
+/** The file where the secret parts stand in the keyring: it says so, and holds no secret. */
+type Kept = Stored & { readonly keyring?: true };
+
+const maxBytes = 1024 * 1024;
+/** Longer than any renewal takes; a process that was stopped while it held the lock must not hold up the rest. */
+const longestWaitMs = 60_000;
+
+/** Whether a value has what every grant has. */
+export function isGrant(value: unknown): value is Grant {
+  const grant = value as Partial<Grant> | null | undefined;
+  return (
+    typeof grant?.issuer === "string" &&
+    typeof grant.accessToken === "string" &&
+    typeof grant.tokenEndpoint === "string" &&
+    typeof grant.obtainedAt === "number" &&
+    typeof grant.client?.id === "string"
+  );
+}
+
+/** The sign-in of one server: a 0600 file, or the keyring with a file that says so. */
+export class CredentialStore {
+  readonly #server: ServerSettings;
+  readonly #deps: StoreDeps;
+  readonly #file: string;
+
+  constructor(server: ServerSettings, deps: StoreDeps) {
+    this.#server = server;
+    this.#deps = deps;
+    this.#file = credentialsFile(server.home, server.name);
+  }
+
+  /**
+   * What is stored for this very entry (name, origin, issuer, client id); empty where there is nothing.
+   * Throws `configuration`: an unsafe file, or a keyring that is locked.
+   */
+  async read(): Promise<Stored> {
+    const kept = this.#readFile();
+    if (kept === undefined) return this.#empty();
+    const stored = kept.keyring ? { ...kept, ...(await this.#readKeyring()) } : kept;
+    for (const secret of secretsOf(stored)) this.#deps.redactor.add(secret);
+    if (belongsTo(stored, this.#server)) return stored;
+    this.#deps.log.debug("stored sign-in belongs to another entry", { server: this.#server.name });
+    return this.#empty();
+  }
+
+  /** Reads, changes and writes while no other process does; resolves to what is stored then. */
+  async update(change: (stored: Stored) => Stored | Promise<Stored>): Promise<Stored> {
+    return this.locked(async () => {
+      const next = await change(await this.read());
+      await this.write(next);
+      return next;
+    });
+  }
+
+  /** Runs `work` while this process alone may change the sign-in of this server. Throws `timeout` after a minute's wait. */
+  async locked<T>(work: () => Promise<T>): Promise<T> {
+    const { home, name } = this.#server;
+    const waitMs = this.#deps.lockWaitMs ?? longestWaitMs;
+    const late = new BridgeError(
+      "timeout",
+      `another process has held the sign-in of server "${name}" for ${waitMs / 1000} s`,
+      { hint: "end the codex-mcp-http-bridge process that hangs, then try again", notSent: true },
+    );
+    const clock = new AbortController();
+    const timer = setTimeout(() => clock.abort(late), waitMs);
+    const begin = () => {
+      clearTimeout(timer);
+      return work();
+    };
+    try {
+      return await withLock(home, `${name}.credentials`, begin, clock.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Replaces what is stored; only under the lock. Throws `configuration`. */
+  async write(stored: Stored): Promise<void> {
+    for (const secret of secretsOf(stored)) this.#deps.redactor.add(secret);
+    if (!(await this.#usesKeyring())) {
+      writeAtomically(this.#file, JSON.stringify(stored, null, 2));
+      return;
+    }
+    const { grant, clients, ...rest } = stored;
+    await this.#deps.keyring().set(this.#keyringName(), JSON.stringify({ grant, clients }));
+    writeAtomically(this.#file, JSON.stringify({ ...rest, keyring: true }, null, 2));
+  }
+
+  /** Forgets everything, wherever it stands, and what cannot be read, too; only under the lock. */
+  async forget(): Promise<void> {
+    if (this.#mayUseKeyring()) {
+      // A keyring that is gone for good must not keep its user signed in for ever.
+      await this.#deps
+        .keyring()
+        .delete(this.#keyringName())
+        .catch((error) =>
+          this.#deps.log.warn("the keyring may still hold the sign-in", {
+            server: this.#server.name,
+            error: asBridgeError(error).message,
+          }),
+        );
+    }
+    removeFile(this.#file);
+  }
+
+  /** Where the sign-in stands: what `status` shows. */
+  place(): "keyring" | "file" | undefined {
+    const kept = this.#readFile();
+    return kept === undefined ? undefined : kept.keyring ? "keyring" : "file";
+  }
+
+  #mayUseKeyring(): boolean {
+    try {
+      return this.place() === "keyring";
+    } catch {
+      // A file that nobody can read says nothing of a keyring; the configuration may.
+      return oauthSettings(this.#server).store !== "file";
+    }
+  }
+
+  #empty(): Stored {
+    return { version: 1, server: this.#server.name, origin: this.#server.url.origin };
+  }
+
+  #readFile(): Kept | undefined {
+    const file = readJudged(this.#file, maxBytes);
+    if (file === undefined) return undefined;
+    file.demandPrivate();
+    const json = jsonObject(file.text);
+    const isOurs =
+      json?.version === 1 &&
+      typeof json.server === "string" &&
+      typeof json.origin === "string" &&
+      (json.grant === undefined || isGrant(json.grant));
+    if (isOurs) return json as unknown as Kept;
+    throw new BridgeError("configuration", `${this.#file} is not a sign-in of this version`, {
+      hint: `run codex-mcp-http-bridge logout --server ${this.#server.name}, then login`,
+    });
+  }
+
+  async #readKeyring(): Promise<Pick<Stored, "grant" | "clients">> {
+    const text = await this.#deps.keyring().get(this.#keyringName());
+    // Never "signed out": a locked keyring answers the same, and a new sign-in would overwrite the old.
+    if (text === null) {
+      throw new BridgeError(
+        "configuration",
+        `the keyring is locked, or has lost the sign-in of server "${this.#server.name}"`,
+        {
+          hint: `unlock the keyring; or run codex-mcp-http-bridge logout --server ${this.#server.name}`,
+        },
+      );
+    }
+    const json = jsonObject(text);
+    if (json === undefined || (json.grant !== undefined && !isGrant(json.grant))) return {};
+    return json as Pick<Stored, "grant" | "clients">;
+  }
+
+  /** What is there already stays where it is; else as configured. */
+  async #usesKeyring(): Promise<boolean> {
+    const place = this.place();
+    if (place === "keyring") return true;
+    const wish = oauthSettings(this.#server).store;
+    if (wish === "file") return false;
+    return wish === "keyring" || isKeyringUsable(this.#deps.keyring());
+  }
+
+  #keyringName(): string {
+    return `${this.#server.home}/${this.#server.name}`;
+  }
+}
+
+function secretsOf({ grant, clients }: Stored): (string | undefined)[] {
+  const secrets = Object.values(clients ?? {}).map(({ secret }) => secret);
+  return [
+    ...secrets,
+    grant?.accessToken,
+    grant?.refreshToken,
+    grant?.client.secret,
+    grant?.dpopKey?.d,
+  ];
+}

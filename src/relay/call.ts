@@ -1,0 +1,27 @@
+import type { Message } from "../wire/message.ts";
+import type { Deadline } from "./deadline.ts";
+
+/** A request of the client (or a batch of them) that is under way. */
+export interface Call {
+  /** Ids as written that are not answered yet. */
+  readonly open: Set<string>;
+  readonly controller: AbortController;
+  readonly startedAt: number;
+  readonly isInitialize: boolean;
+  readonly message: Message;
+  deadline?: Deadline;
+  /** Kept by `progressTokenOf`; null where the call asked for no progress. */
+  progressToken?: string | null;
+}
+
+/** The token, as written, under which a call asked for progress; read from its bytes once. */
+export function progressTokenOf(call: Call): string | null {
+  if (call.progressToken === undefined)
+    call.progressToken = call.message.text(["params", "_meta", "progressToken"]) ?? null;
+  return call.progressToken;
+}
+
+/** Whether the answer comes only when nobody listens any more (MCP 2026-07-28 basic/utilities/subscriptions): no deadline, no waiting for it. */
+export function isListening({ message }: Call): boolean {
+  return message.head.method === "subscriptions/listen";
+}

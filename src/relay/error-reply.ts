@@ -1,0 +1,10 @@
+import type { Redactor } from "../host/redact.ts";
+import type { BridgeError } from "../wire/errors.ts";
+import { errorTo, type Message } from "../wire/message.ts";
+
+/** An error of ours in place of an answer, without a secret. */
+export function errorReply(id: string, error: BridgeError, redactor: Redactor): Message {
+  const { code, message, data } = error.toJsonRpc();
+  const hint = data.hint === undefined ? {} : { hint: redactor.redact(data.hint) };
+  return errorTo(id, { code, message: redactor.redact(message), data: { ...data, ...hint } });
+}

@@ -1,0 +1,89 @@
+import { BridgeError } from "../wire/errors.ts";
+import type { Message } from "../wire/message.ts";
+
+interface Bounds {
+  /** Let through at a time. */
+  readonly places: number;
+  /** Most that wait, and the most bytes they hold together. */
+  readonly waiting: number;
+  readonly waitingBytes: number;
+}
+
+/** More requests under way would only open sockets that the pool does not keep; stdin is read all the same. */
+export const requestBounds = { places: 60, waiting: 10_000, waitingBytes: 256 * 1024 * 1024 };
+/** Notifications of the client pass a gate of their own: requests may be waiting for what they tell. */
+export const asideBounds = { places: 30, waiting: 100_000, waitingBytes: 256 * 1024 * 1024 };
+
+/** Whether what the client says besides requests may be held back: answers and cancellations free what is under way. */
+export function mayQueue({ head }: Message): boolean {
+  return head.kind === "notification" && head.method !== "notifications/cancelled";
+}
+
+/** The run time sees the objects of a queue, not the bytes behind them: what large messages left is collected by us. */
+const collectEveryBytes = 16 * 1024 * 1024;
+
+/** Lets a bounded number through at a time; a bounded number of others wait in the order they came. */
+export class Gate {
+  readonly #bounds: Bounds;
+  #free: number;
+  #waitingBytes = 0;
+  #uncollectedBytes = 0;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(bounds: Bounds) {
+    this.#bounds = bounds;
+    this.#free = bounds.places;
+  }
+
+  /** Resolves when a place is free; rejects with the signal's reason when that comes first, with `rate-limited` where too many wait. */
+  async enter(bytes: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) throw signal.reason;
+    if (this.#free > 0) {
+      this.#free--;
+      return;
+    }
+    this.#collect(bytes);
+    this.#refuseBeyond(bytes);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const abort = () => {
+      // One that was let in already gives its place back by itself.
+      if (this.#waiting.delete(resolve)) reject(signal.reason);
+    };
+    this.#waiting.add(resolve);
+    this.#waitingBytes += bytes;
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      await promise;
+    } finally {
+      this.#waitingBytes -= bytes;
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Gives a place back. */
+  leave(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) this.#free++;
+    else {
+      this.#waiting.delete(next);
+      next();
+    }
+  }
+
+  #collect(bytes: number): void {
+    this.#uncollectedBytes += bytes;
+    if (this.#uncollectedBytes < collectEveryBytes) return;
+    this.#uncollectedBytes = 0;
+    Bun.gc(true);
+  }
+
+  #refuseBeyond(bytes: number): void {
+    const { waiting, waitingBytes } = this.#bounds;
+    const isFull = this.#waiting.size >= waiting || this.#waitingBytes + bytes > waitingBytes;
+    if (!isFull || this.#waiting.size === 0) return;
+    throw new BridgeError("rate-limited", "too many requests wait for the server already", {
+      hint: "send fewer at a time",
+      notSent: true,
+    });
+  }
+}

@@ -1,0 +1,105 @@
+import type { Message } from "../wire/message.ts";
+
+/** What writes to stdout; Bun's FileSink has this shape. */
+export interface Sink {
+  write(bytes: Uint8Array): number | Promise<number>;
+  flush(): number | Promise<number>;
+}
+
+/** Large messages leave in pieces of this size, so that the sink never holds a second copy of the whole. */
+const sliceBytes = 256 * 1024;
+/** Below this much unflushed, writers go on at once; above, they wait for the reader. */
+const highWaterBytes = 64 * 1024;
+const lineFeed = new Uint8Array([0x0a]);
+
+/** The one way out: whole lines in the order they were written, never faster than the reader reads. */
+export class Output {
+  readonly #sink: Sink;
+  readonly #closed = Promise.withResolvers<void>();
+  /** Lines that leave with the next flush. */
+  #waiting: Uint8Array[] = [];
+  /** Bytes written and not yet flushed, line feeds included. */
+  #pendingBytes = 0;
+  #flushing: Promise<void> | undefined;
+  /** Set while a large message leaves in pieces: others wait behind it. */
+  #exclusive: Promise<void> | undefined;
+
+  constructor(sink: Sink) {
+    this.#sink = sink;
+  }
+
+  /** Resolves when nobody reads any more (EPIPE). */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** Writes one line; resolves when more may be written. Never rejects: a reader that left is told by `closed`. */
+  async write({ bytes }: Message): Promise<void> {
+    while (this.#exclusive !== undefined) await this.#exclusive;
+    if (bytes.length > sliceBytes) {
+      this.#exclusive = this.#writeLarge(bytes).finally(() => {
+        this.#exclusive = undefined;
+      });
+      return this.#exclusive;
+    }
+    this.#waiting.push(bytes);
+    this.#pendingBytes += bytes.length + 1;
+    const flushed = this.#flush();
+    if (this.#pendingBytes > highWaterBytes) await flushed;
+  }
+
+  /** Resolves when everything written has left. */
+  async drain(): Promise<void> {
+    while (this.#exclusive !== undefined) await this.#exclusive;
+    while (this.#pendingBytes > 0) await this.#flush();
+  }
+
+  async #writeLarge(bytes: Uint8Array): Promise<void> {
+    while (this.#pendingBytes > 0) await this.#flush();
+    for (let at = 0; at < bytes.length; at += sliceBytes)
+      await this.#send(bytes.subarray(at, at + sliceBytes));
+    await this.#send(lineFeed);
+  }
+
+  /** One flush at a time; what is written meanwhile leaves with the next. */
+  #flush(): Promise<void> {
+    this.#flushing ??= this.#flushAll();
+    return this.#flushing;
+  }
+
+  async #flushAll(): Promise<void> {
+    // Messages of one turn of the event loop leave in one system call.
+    await new Promise(setImmediate);
+    while (this.#waiting.length > 0) {
+      const lines = joined(this.#waiting);
+      this.#waiting = [];
+      await this.#send(lines);
+      this.#pendingBytes -= lines.length;
+    }
+    this.#flushing = undefined;
+  }
+
+  async #send(bytes: Uint8Array): Promise<void> {
+    try {
+      const written = this.#sink.write(bytes);
+      if (written instanceof Promise) written.catch(() => this.#closed.resolve());
+      await this.#sink.flush();
+    } catch {
+      this.#closed.resolve();
+    }
+  }
+}
+
+/** The lines, each with its line feed, in one piece: every piece costs the sink a call. */
+function joined(lines: readonly Uint8Array[]): Uint8Array {
+  let length = lines.length;
+  for (const line of lines) length += line.length;
+  const whole = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const line of lines) {
+    whole.set(line, at);
+    at += line.length;
+    whole[at++] = 0x0a;
+  }
+  return whole;
+}

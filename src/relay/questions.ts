@@ -1,0 +1,44 @@
+import type { Outgoing } from "../upstream/types.ts";
+import { idKey, type Message, requestOf } from "../wire/message.ts";
+import type { Deadlines } from "./deadline.ts";
+import type { Output } from "./output.ts";
+
+/** Requests of the bridge's own to the client; their ids cannot be a server's. */
+export class Questions {
+  readonly #output: Output;
+  readonly #deadlines: Deadlines;
+  readonly #prefix = `bridge-${crypto.randomUUID()}-`;
+  readonly #waiting = new Map<string, (answer: Message) => void>();
+  #count = 0;
+
+  constructor(output: Output, deadlines: Deadlines) {
+    this.#output = output;
+    this.#deadlines = deadlines;
+  }
+
+  /** Asks; resolves to the client's response. Deadlines of calls stand still meanwhile. */
+  async ask({ method, params }: Outgoing, signal: AbortSignal): Promise<Message> {
+    if (signal.aborted) throw signal.reason;
+    const id = JSON.stringify(`${this.#prefix}${this.#count++}`);
+    const { promise, resolve, reject } = Promise.withResolvers<Message>();
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    this.#waiting.set(id, resolve);
+    this.#deadlines.pause(id);
+    try {
+      await this.#output.write(requestOf(id, method, params));
+      return await promise;
+    } finally {
+      signal.removeEventListener("abort", abort);
+      this.#waiting.delete(id);
+      this.#deadlines.resume(id);
+    }
+  }
+
+  /** Takes the client's response where it answers a question of ours, also a late one; false for any other. */
+  take(response: Message): boolean {
+    const id = idKey(response.head.id!);
+    this.#waiting.get(id)?.(response);
+    return id.startsWith(`"${this.#prefix}`);
+  }
+}

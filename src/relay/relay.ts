@@ -1,0 +1,299 @@
+import type { Log } from "../host/log.ts";
+import type { Redactor } from "../host/redact.ts";
+import type { ClientFacts, Outgoing, Stop, Upstream } from "../upstream/types.ts";
+import { asBridgeError, type BridgeError } from "../wire/errors.ts";
+import { LineSplitter, type Oversize } from "../wire/lines.ts";
+import { errorTo, type Flaw, idKey, isSameId, Message, readMessage } from "../wire/message.ts";
+import { type Call, isListening, progressTokenOf } from "./call.ts";
+import { agree, isCodex, meet } from "./client-facts.ts";
+import { forCodex, isReadable } from "./codex-limits.ts";
+import { Deadlines } from "./deadline.ts";
+import { errorReply } from "./error-reply.ts";
+import { asideBounds, Gate, mayQueue, requestBounds } from "./gate.ts";
+import type { Output } from "./output.ts";
+import { Questions } from "./questions.ts";
+import { endedError, flawReply, oversizeReply, silentError, timeoutError } from "./replies.ts";
+
+export interface RelayOptions {
+  readonly upstream: Upstream;
+  readonly output: Output;
+  readonly client: ClientFacts;
+  readonly log: Log;
+  /** Keeps secrets out of the bridge's own errors: a server's words may echo one. */
+  readonly redactor: Redactor;
+  /** Most bytes of one line of the client. */
+  readonly limit: number;
+  /** Deadline of each request. */
+  readonly timeoutMs: number;
+}
+
+/** The one revision with batches (MCP 2025-03-26 basic). */
+const batchRevision = "2025-03-26";
+
+/** Between the client and one upstream: every id that comes in is answered exactly once. */
+export class Relay {
+  readonly #options: RelayOptions;
+  readonly #calls = new Map<string, Call>();
+  readonly #gate = new Gate(requestBounds);
+  readonly #asideGate = new Gate(asideBounds);
+  readonly #deadlines = new Deadlines(() => performance.now());
+  readonly #questions: Questions;
+  readonly #listening = new AbortController();
+  #isIdle = Promise.withResolvers<void>();
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    this.#questions = new Questions(options.output, this.#deadlines);
+  }
+
+  /** Reads the client's lines to their end. */
+  async read(input: AsyncIterable<Uint8Array>): Promise<void> {
+    const lines = new LineSplitter(this.#options.limit);
+    for await (const chunk of input) for (const line of lines.feed(chunk)) this.#line(line);
+    for (const line of lines.end()) this.#line(line);
+  }
+
+  /** Waits for the calls under way, `graceMs` at most; what is open then gets `outcome-unknown`. True when none was. */
+  async finish(graceMs: number): Promise<boolean> {
+    for (const call of this.#calls.values())
+      if (isListening(call)) this.#drop(call, { by: "closing" });
+    if (this.#calls.size > 0 && graceMs > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, graceMs);
+      await Promise.race([this.#isIdle.promise, promise]);
+      clearTimeout(timer);
+    }
+    const open = [...new Set(this.#calls.values())];
+    for (const call of open) {
+      this.#settle(call, endedError());
+      call.controller.abort({ by: "closing" } satisfies Stop);
+    }
+    this.#listening.abort({ by: "closing" } satisfies Stop);
+    return open.length === 0;
+  }
+
+  /** Asks the client on behalf of the bridge itself. */
+  ask(request: Outgoing, signal: AbortSignal): Promise<Message> {
+    return this.#questions.ask(request, signal);
+  }
+
+  #line(line: Uint8Array | Oversize): void {
+    const message = line instanceof Uint8Array ? readMessage(line) : undefined;
+    if (message === undefined) this.#tooLarge(line as Oversize);
+    else if ("flaw" in message) this.#flawed(message);
+    else if (message.head.kind === "request") this.#begin(message, [message.head.id!]);
+    else if (message.head.kind === "batch") this.#batch(message);
+    else if (message.head.kind === "response") this.#clientAnswered(message);
+    else if (message.head.method === "notifications/cancelled") this.#cancel(message);
+    else void this.#notify(message);
+  }
+
+  #flawed(flaw: Flaw): void {
+    this.#options.log.warn("bad line from the client", { reason: flaw.reason });
+    void this.#options.output.write(flawReply(flaw));
+  }
+
+  #tooLarge(line: Oversize): void {
+    this.#options.log.warn("line too long", { bytes: line.bytes });
+    void this.#options.output.write(oversizeReply(line, this.#options.limit));
+  }
+
+  #batch(message: Message): void {
+    const parts = message.elements();
+    const ids = message.requestIds();
+    const isSound =
+      parts.length > 0 &&
+      parts.every((part) => part instanceof Message && part.head.kind !== "batch");
+    if (this.#options.client.protocolVersion !== batchRevision || !isSound)
+      this.#flawed({ flaw: "invalid", reason: "no batch is allowed here" });
+    else if (ids.length === 0) void this.#notify(message);
+    else this.#begin(message, ids);
+  }
+
+  #begin(message: Message, ids: readonly string[]): void {
+    const keys = ids.map(idKey);
+    if (new Set(keys).size < keys.length || keys.some((key) => this.#calls.has(key))) {
+      this.#flawed({ flaw: "invalid", reason: "the id is already in use", id: ids[0]! });
+      return;
+    }
+    const call: Call = {
+      open: new Set(ids),
+      controller: new AbortController(),
+      startedAt: performance.now(),
+      isInitialize: message.head.method === "initialize",
+      message,
+    };
+    if (this.#calls.size === 0) this.#isIdle = Promise.withResolvers<void>();
+    for (const key of keys) this.#calls.set(key, call);
+    void this.#run(call);
+  }
+
+  async #run(call: Call): Promise<void> {
+    const { upstream, timeoutMs, client } = this.#options;
+    const { message } = call;
+    const { signal } = call.controller;
+    if (call.isInitialize || client.name === "") meet(client, message);
+    const isBrief = !isListening(call);
+    if (isBrief) call.deadline = this.#deadlines.start(timeoutMs, () => this.#expire(call));
+    let entered = false;
+    try {
+      if (isBrief) await this.#gate.enter(message.bytes.length, signal);
+      entered = isBrief;
+      await upstream.send(message, (answer) => this.#deliver(call, answer), signal);
+      if (call.open.size > 0) this.#settle(call, silentError());
+    } catch (error) {
+      this.#fail(call, error);
+    } finally {
+      call.deadline?.callOff();
+      if (entered) this.#gate.leave();
+    }
+  }
+
+  #fail(call: Call, error: unknown): void {
+    if (call.open.size === 0) return;
+    const known = asBridgeError(error);
+    this.#options.log[known.kind === "internal" ? "error" : "warn"]("call failed", {
+      kind: known.kind,
+      error: known.message,
+    });
+    this.#settle(call, known);
+  }
+
+  #expire(call: Call): void {
+    this.#settle(call, timeoutError(this.#options.timeoutMs));
+    call.controller.abort({ by: "deadline" } satisfies Stop);
+  }
+
+  /** Answers what is open of a call with an error of ours. */
+  #settle(call: Call, error: BridgeError): void {
+    for (const id of call.open)
+      void this.#answer(call, id, errorReply(id, error, this.#options.redactor));
+  }
+
+  /** One message from the server for one call: only answers to its own ids get through, each once. */
+  async #deliver(call: Call, message: Message): Promise<void> {
+    const { head } = message;
+    if (head.kind === "batch") {
+      for (const part of message.elements())
+        if (part instanceof Message) await this.#deliver(call, part);
+      return;
+    }
+    if (head.kind !== "response") return this.#serverSaid(message);
+    const id = call.open.has(head.id!)
+      ? head.id!
+      : [...call.open].find((open) => isSameId(open, head.id!));
+    if (id === undefined) {
+      this.#options.log.warn("answer to nothing dropped", { id: head.id!.slice(0, 64) });
+      return;
+    }
+    await this.#answer(
+      call,
+      id,
+      id === head.id ? message : message.with([{ path: ["id"], raw: id }]),
+    );
+  }
+
+  /** Settles one id; the map forgets it before the line is written, so the client may use it again. */
+  #answer(call: Call, id: string, answer: Message): Promise<void> {
+    if (call.isInitialize) agree(this.#options.client, answer);
+    call.open.delete(id);
+    this.#calls.delete(idKey(id));
+    if (this.#calls.size === 0) this.#isIdle.resolve();
+    if (this.#options.log.writes("debug"))
+      this.#options.log.debug("answered", {
+        id: id.slice(0, 64),
+        method: call.message.head.method?.slice(0, 64),
+        ms: Math.round(performance.now() - call.startedAt),
+        bytes: answer.bytes.length,
+        error: answer.head.isError === true,
+      });
+    const { client, output } = this.#options;
+    return output.write(isCodex(client) ? forCodex(answer, call.message.head.method) : answer);
+  }
+
+  /** A notification or a request of the server. */
+  async #serverSaid(message: Message): Promise<void> {
+    const { kind, id } = message.head;
+    if (isCodex(this.#options.client) && !isReadable(message)) {
+      this.#options.log.warn("too long for Codex, dropped", { bytes: message.bytes.length });
+      if (kind === "request") void this.#notify(errorTo(id!, silentError().toJsonRpc()));
+      return;
+    }
+    if (kind === "request") this.#deadlines.pause(idKey(id!));
+    else if (message.head.method === "notifications/cancelled") {
+      const asked = message.text(["params", "requestId"]);
+      if (asked !== undefined) this.#deadlines.resume(idKey(asked));
+    } else if (message.head.method === "notifications/progress") this.#progressed(message);
+    return this.#options.output.write(message);
+  }
+
+  /** Progress prolongs the call that asked for it. */
+  #progressed(message: Message): void {
+    // The limit of Codex's own does not move.
+    if (isCodex(this.#options.client)) return;
+    const token = message.text(["params", "progressToken"]);
+    if (token === undefined) return;
+    for (const call of this.#calls.values())
+      if (progressTokenOf(call) === token) call.deadline?.extend();
+  }
+
+  #clientAnswered(message: Message): void {
+    this.#deadlines.resume(idKey(message.head.id!));
+    if (!this.#questions.take(message)) void this.#notify(message);
+  }
+
+  /** Sends what has no answer; a failure is only logged. */
+  async #notify(message: Message): Promise<void> {
+    const { upstream, timeoutMs, log } = this.#options;
+    const closing = this.#listening.signal;
+    let entered = false;
+    try {
+      if (mayQueue(message)) await this.#asideGate.enter(message.bytes.length, closing);
+      entered = mayQueue(message);
+      const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), closing]);
+      await upstream.send(message, (said) => this.#aside(said), signal);
+    } catch (error) {
+      log.warn("not delivered", {
+        method: message.head.method,
+        error: asBridgeError(error).message,
+      });
+    } finally {
+      if (entered) this.#asideGate.leave();
+    }
+    if (message.head.method === "notifications/initialized") void this.#listen();
+  }
+
+  async #listen(): Promise<void> {
+    const { upstream, log } = this.#options;
+    try {
+      await upstream.listen((said) => this.#aside(said), this.#listening.signal);
+    } catch (error) {
+      if (!this.#listening.signal.aborted)
+        log.warn("not listening", { error: asBridgeError(error).message });
+    }
+  }
+
+  /** What the server says outside of any call: an answer there belongs to nobody. */
+  async #aside(message: Message): Promise<void> {
+    if (message.head.kind === "batch") {
+      for (const part of message.elements()) if (part instanceof Message) await this.#aside(part);
+    } else if (message.head.kind === "response")
+      this.#options.log.warn("answer to nothing dropped", { id: message.head.id!.slice(0, 64) });
+    else await this.#serverSaid(message);
+  }
+
+  #cancel(message: Message): void {
+    const id = message.text(["params", "requestId"]);
+    const call = id === undefined ? undefined : this.#calls.get(idKey(id));
+    if (call === undefined || call.open.size > 1) return void this.#notify(message);
+    this.#drop(call, { by: "client", message });
+  }
+
+  /** Ends a call that nobody waits for any more. */
+  #drop(call: Call, stop: Stop): void {
+    for (const id of call.open) this.#calls.delete(idKey(id));
+    call.open.clear();
+    if (this.#calls.size === 0) this.#isIdle.resolve();
+    call.controller.abort(stop);
+  }
+}

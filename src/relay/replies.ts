@@ -1,0 +1,43 @@
+// The bridge's own answers to the client.
+import { BridgeError } from "../wire/errors.ts";
+import type { Oversize } from "../wire/lines.ts";
+import { errorTo, type Flaw, type Message } from "../wire/message.ts";
+
+/** A line that is no JSON-RPC message: the two codes that JSON-RPC 2.0 5.1 has for it. */
+export function flawReply({ flaw, reason, id }: Flaw): Message {
+  const [code, words] = flaw === "parse" ? [-32700, "Parse error"] : [-32600, "Invalid Request"];
+  return errorTo(id ?? "null", { code, message: `${words}: ${reason}` });
+}
+
+/** A line over the limit. */
+export function oversizeReply({ bytes, id }: Oversize, limit: number): Message {
+  const error = new BridgeError(
+    "too-large",
+    `the message has ${bytes} bytes, the limit is ${limit}`,
+    {
+      hint: 'raise "limits.messageMB" of this server',
+    },
+  );
+  return errorTo(id ?? "null", error.toJsonRpc());
+}
+
+/** The deadline of a call passed. */
+export function timeoutError(timeoutMs: number): BridgeError {
+  return new BridgeError("timeout", `the server did not answer within ${timeoutMs / 1000} s`, {
+    hint: 'raise "timeoutSec" of this server if its calls take longer',
+  });
+}
+
+/** The bridge ends before the server answered. */
+export function endedError(): BridgeError {
+  return new BridgeError("outcome-unknown", "the bridge was ended before an answer came", {
+    hint: "the server may or may not have done it: check before you repeat the call",
+  });
+}
+
+/** The server's answer ended without a response. */
+export function silentError(): BridgeError {
+  return new BridgeError("bad-answer", "the server ended its answer without a response", {
+    hint: "its operator can tell more; LOG_LEVEL=debug shows what came",
+  });
+}

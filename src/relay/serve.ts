@@ -1,0 +1,67 @@
+import type { Log } from "../host/log.ts";
+import type { Redactor } from "../host/redact.ts";
+import type { Stdio } from "../host/stdio.ts";
+import type { Ask, ClientFacts, Upstream } from "../upstream/types.ts";
+import type { BridgeError } from "../wire/errors.ts";
+import { Output } from "./output.ts";
+import { Relay } from "./relay.ts";
+
+export interface ServeOptions {
+  /** Builds the upstream; `ask` reaches the client. */
+  readonly connect: (client: ClientFacts, ask: Ask) => Upstream;
+  readonly stdio: Stdio;
+  readonly log: Log;
+  readonly redactor: Redactor;
+  /** Most bytes of one line of the client. */
+  readonly limit: number;
+  /** Deadline of each request. */
+  readonly timeoutMs: number;
+}
+
+/** How long calls under way may take after the client closed its end. */
+const graceMs = 5000;
+/** How long the exit waits for the answer to the DELETE, once it is on its way. */
+const farewellMs = 10;
+
+type End =
+  | { readonly by: "eof" }
+  | { readonly by: "reader" }
+  | { readonly by: "signal"; readonly signal: number };
+
+/**
+ * Serves one client until its input ends, a signal comes or nobody reads. Resolves to the exit code:
+ * 0 where every request was answered, 1 where not, 128 + n after signal n.
+ */
+export async function serve({ connect, stdio, ...rest }: ServeOptions): Promise<number> {
+  const output = new Output(stdio.output);
+  const client: ClientFacts = { name: "", capabilities: "{}", protocolVersion: "" };
+  const upstream = connect(client, (request, signal) => relay.ask(request, signal));
+  const relay = new Relay({ upstream, output, client, ...rest });
+  const signalled = new Promise<End>((resolve) => {
+    stdio.onSignal((signal) => resolve({ by: "signal", signal }));
+  });
+  const end = await Promise.race([
+    relay.read(stdio.input).then((): End => ({ by: "eof" })),
+    output.closed.then((): End => ({ by: "reader" })),
+    signalled,
+  ]);
+  const answered = end.by === "eof" && (await Promise.race([relay.finish(graceMs), signalled]));
+  // The session's end goes out before anything else is waited for: whoever signals us may kill us soon.
+  const closed = upstream.close(farewellMs).catch(() => undefined);
+  if (answered !== true) await relay.finish(0);
+  await Promise.race([Promise.all([closed, output.drain()]), output.closed, Bun.sleep(graceMs)]);
+  rest.log.info("closed", { by: end.by });
+  if (end.by === "signal") return 128 + end.signal;
+  if (typeof answered === "object" && answered.by === "signal") return 128 + answered.signal;
+  return answered === true ? 0 : 1;
+}
+
+/** An upstream for a start that went wrong: every request is answered with what it was. */
+export function failedUpstream(error: BridgeError): Upstream {
+  return {
+    send: ({ head }) =>
+      head.kind === "request" || head.kind === "batch" ? Promise.reject(error) : Promise.resolve(),
+    listen: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,224 @@
+// What an HTTP answer says: pure judgement of statuses, bounded reading of bodies.
+import { BridgeError } from "../wire/errors.ts";
+import { type Flaw, Message, messageOf, readMessage } from "../wire/message.ts";
+import { Scanner } from "../wire/scan.ts";
+import { ScanError } from "../wire/scan-states.ts";
+import { cleanText } from "../wire/text.ts";
+
+/** Most bytes of an error's body that are read. */
+const errorBodyBytes = 1024 * 1024;
+/** Bodies up to this are read at once; larger ones are scanned while they come. */
+const smallBytes = 1024 * 1024;
+
+/** Media type of an answer, lower case, without parameters. */
+export function mediaType(response: Response): string {
+  const header = response.headers.get("content-type") ?? "";
+  // As nearly every server writes it: nothing to cut or to fold.
+  if (header === "application/json" || header === "text/event-stream") return header;
+  return header.split(";")[0]!.trim().toLowerCase();
+}
+
+/** The body's message; its bytes are scanned as they come. Throws `bad-answer` or `too-large`; undefined for an empty body. */
+export async function readJson(response: Response, limit: number): Promise<Message | undefined> {
+  const scanner = new Scanner();
+  const body = new BodyBuffer(response, limit);
+  try {
+    if (body.isSmall) return readSmall(withoutMark(await response.bytes()));
+    for await (const chunk of chunksOf(response)) scanner.feed(body.add(chunk));
+    if (body.length === 0) return undefined;
+    scanner.finish();
+  } catch (error) {
+    if (error instanceof ScanError) throw badAnswer(`the answer is not JSON (${error.message})`);
+    throw error instanceof BridgeError ? error : brokenOff(error);
+  }
+  const read = messageOf(body.bytes(), scanner);
+  if (!(read instanceof Message)) throw flawError(read);
+  return read;
+}
+
+function readSmall(bytes: Uint8Array): Message | undefined {
+  if (bytes.length === 0) return undefined;
+  const read = readMessage(bytes);
+  if (read instanceof Message) return read;
+  if (read.flaw === "parse") throw badAnswer(`the answer is not JSON (${read.reason})`);
+  throw flawError(read);
+}
+
+/** The error for text of the server that is no message. */
+function flawError({ reason }: Flaw): BridgeError {
+  return badAnswer(`the answer is not JSON-RPC (${reason})`);
+}
+
+/** The server broke the protocol: told with what was wrong. */
+export function badAnswer(what: string): BridgeError {
+  return new BridgeError("bad-answer", what, {
+    hint: "the server's operator can tell more; LOG_LEVEL=debug shows status and sizes",
+  });
+}
+
+/** The connection died in the middle of an answer. Bun tells a reset and a lie about the length by codes, and quotes the URL in the text. */
+function brokenOff(cause: unknown): BridgeError {
+  return new BridgeError("outcome-unknown", "the connection broke in the middle of the answer", {
+    hint: "the server may or may not have done it: check before you repeat the call",
+    cause,
+  });
+}
+
+/** Chunks of a body without a byte order mark (RFC 8259 8.1 lets us ignore one). */
+async function* chunksOf(response: Response): AsyncGenerator<Uint8Array> {
+  if (response.body === null) return;
+  let first = true;
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    yield first ? withoutMark(chunk) : chunk;
+    first = false;
+  }
+}
+
+function withoutMark(bytes: Uint8Array): Uint8Array {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
+}
+
+/** Collects a body: in one allocation where its length was announced, so that a large result stands in memory once. */
+class BodyBuffer {
+  length = 0;
+  /** Whether a body of that announced length is read in one piece: most are, and pieces cost time. */
+  readonly isSmall: boolean;
+  readonly #limit: number;
+  readonly #whole: Uint8Array | undefined;
+  readonly #pieces: Uint8Array[] = [];
+
+  constructor(response: Response, limit: number) {
+    this.#limit = limit;
+    const announced = Number(response.headers.get("content-length") ?? Number.NaN);
+    if (announced > limit) this.#refuse(announced);
+    this.isSmall = announced <= smallBytes;
+    if (announced > smallBytes) this.#whole = new Uint8Array(announced);
+  }
+
+  add(chunk: Uint8Array): Uint8Array {
+    const at = this.length;
+    this.length += chunk.length;
+    if (this.length > this.#limit) this.#refuse(this.length);
+    if (this.#whole === undefined) this.#pieces.push(chunk);
+    else this.#whole.set(chunk, at);
+    return chunk;
+  }
+
+  bytes(): Uint8Array {
+    if (this.#whole !== undefined) return this.#whole.subarray(0, this.length);
+    return this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
+  }
+
+  #refuse(bytes: number): never {
+    throw new BridgeError(
+      "too-large",
+      `the answer has ${bytes} bytes or more, the limit is ${this.#limit}`,
+      {
+        hint: 'raise "limits.messageMB" of this server if that is expected',
+      },
+    );
+  }
+}
+
+/** At most 1 MB of an error's body as text; what is beyond is not read. */
+export async function readErrorText(response: Response): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of chunksOf(response)) {
+      pieces.push(chunk);
+      length += chunk.length;
+      if (length > errorBodyBytes) break;
+    }
+  } catch {
+    // A body that breaks off still left its status, which says more.
+  }
+  return new TextDecoder().decode(Buffer.concat(pieces).subarray(0, errorBodyBytes));
+}
+
+/** The JSON-RPC message that an error's body holds, if it holds one. */
+export function messageIn(text: string): Message | undefined {
+  const bytes = new TextEncoder().encode(text);
+  const scanner = new Scanner();
+  try {
+    scanner.feed(bytes);
+    scanner.finish();
+  } catch {
+    return undefined;
+  }
+  const read = messageOf(bytes, scanner);
+  return read instanceof Message ? read : undefined;
+}
+
+/** What the server said in an error's body, in one short line: its JSON message, or its text where that is none of HTML. */
+function wordsOf(text: string): string {
+  const said = messageIn(text)?.value(["error", "message"]) ?? fieldOf(text);
+  if (typeof said === "string") return cleanText(said, 300);
+  return /^\s*</.test(text) ? "" : cleanText(text, 300);
+}
+
+function fieldOf(text: string): unknown {
+  try {
+    const body = JSON.parse(text);
+    return body?.error_description ?? body?.message ?? body?.error?.message ?? body?.error ?? "";
+  } catch {
+    return undefined;
+  }
+}
+
+/** Milliseconds of a Retry-After header in either form (RFC 9110 10.2.3); undefined where there is none. */
+function retryAfterMs(response: Response, now: number): number | undefined {
+  const value = response.headers.get("retry-after")?.trim();
+  if (value === undefined || value === "") return undefined;
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  const at = Date.parse(value);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+}
+
+/** The error for a status that is none of success, redirect, 401 or 403. */
+export function statusError(response: Response, text: string, name: string): BridgeError {
+  const { status } = response;
+  const words = wordsOf(text);
+  const said = words === "" ? "" : ` and said: ${words}`;
+  const retryAfter = retryAfterMs(response, Date.now());
+  const details = { status, ...(retryAfter !== undefined && { retryAfterMs: retryAfter }) };
+  if (status === 404 || status === 410)
+    return new BridgeError(
+      "server-not-found",
+      `Server not found: "${name}" answered ${status}${said}`,
+      {
+        ...details,
+        hint: `check the URL's path: codex-mcp-http-bridge setup --server ${name} --url URL`,
+      },
+    );
+  if (status === 429)
+    return new BridgeError("rate-limited", `"${name}" answered 429, too many requests${said}`, {
+      ...details,
+      hint: "wait a while, then try again",
+    });
+  if (status >= 500)
+    return new BridgeError("server-error", `Server error: "${name}" answered ${status}${said}`, {
+      ...details,
+      hint: "try again later; if it stays, its operator must look",
+    });
+  return new BridgeError("server-error", `Server error: "${name}" answered ${status}${said}`, {
+    ...details,
+    hint: `check that the URL is that of an MCP server: codex-mcp-http-bridge test --server ${name}`,
+  });
+}
+
+/** The error for a redirect that is not followed. `location` as resolved against the request's URL. */
+export function redirectError(name: string, status: number, location: URL | null): BridgeError {
+  const target = location === null ? "" : cleanText(`${location.origin}${location.pathname}`, 300);
+  return new BridgeError(
+    "refused",
+    `"${name}" answered with a redirect (${status}), which is not followed`,
+    {
+      status,
+      hint:
+        target === ""
+          ? "ask its operator for the URL of the MCP endpoint"
+          : `if you trust that address: codex-mcp-http-bridge setup --server ${name} --url ${target}`,
+    },
+  );
+}

@@ -1,0 +1,51 @@
+// Event streams as every transport reads them.
+import type { Log } from "../host/log.ts";
+import { type Message, readMessage } from "../wire/message.ts";
+import { EventParser, type SseEvent } from "../wire/sse.ts";
+import { badAnswer } from "./answers.ts";
+
+interface ReadOptions {
+  /** Most bytes of one event. */
+  readonly limit: number;
+  readonly log: Log;
+  /** Longest silence, keep-alive comments included, before the connection counts as dead; without it none does. */
+  readonly idleMs?: number | undefined;
+}
+
+/** The events of a body, a chunk's worth at a time; a connection that breaks ends them as a clean close does. Rejects with the signal's reason. */
+export async function* readEvents(
+  response: Response,
+  { limit, log, idleMs }: ReadOptions,
+  signal: AbortSignal,
+): AsyncGenerator<SseEvent[]> {
+  if (response.body === null) return;
+  const parser = new EventParser(limit);
+  const reader = response.body.getReader();
+  try {
+    for (;;) {
+      // Half-open connections say nothing for ever, and the run time does not look.
+      const timer =
+        idleMs === undefined ? undefined : setTimeout(() => void reader.cancel(), idleMs);
+      const chunk = await reader.read().catch((error) => {
+        if (signal.aborted) throw signal.reason;
+        log.debug("stream broke", { error: String(error?.code ?? error) });
+        return { done: true, value: undefined } as const;
+      });
+      clearTimeout(timer);
+      if (chunk.done) return;
+      const events = parser.feed(chunk.value);
+      if (events.length > 0) yield events;
+    }
+  } finally {
+    reader.cancel().catch(() => undefined);
+  }
+}
+
+/** The message an event carries; undefined for one that only primes (no data) or has another type. Throws `bad-answer`. */
+export function messageOfEvent({ event, data }: SseEvent, name: string): Message | undefined {
+  if (data === undefined || data.length === 0 || event !== "message") return undefined;
+  const message = readMessage(data);
+  if ("flaw" in message)
+    throw badAnswer(`"${name}" sent an event that is no message (${message.reason})`);
+  return message;
+}

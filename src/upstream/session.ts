@@ -1,0 +1,212 @@
+// The session of the legacy era: one initialize, what was agreed, recovery when the server forgets it.
+import type { Log } from "../host/log.ts";
+import { BridgeError } from "../wire/errors.ts";
+import { idKey, type Message } from "../wire/message.ts";
+import { abortable } from "./abortable.ts";
+import { sleep } from "./event-stream.ts";
+import { type Session, SessionLost } from "./session-lost.ts";
+import type { ClientFacts, Deliver, Upstream } from "./types.ts";
+
+interface SessionOptions {
+  readonly next: Upstream;
+  readonly session: Session;
+  readonly client: ClientFacts;
+  readonly log: Log;
+  readonly name: string;
+}
+
+/** Waits before a session that was lost while listening is replaced, ever longer where that fails. */
+const firstBackoffMs = 100;
+const longestBackoffMs = 60_000;
+/** Listening that lasted this long was well: the next loss is replaced soon. */
+const lastingMs = 30_000;
+
+const deliverNothing: Deliver = async () => undefined;
+
+/** Gates everything behind initialize (and `initialized`), and replays both after a lost session. */
+export class SessionUpstream implements Upstream {
+  readonly #options: SessionOptions;
+  #initialize: Message | undefined;
+  #initialized: Message | undefined;
+  /** Settles when initialize was answered; rejects with why it was not. */
+  #agreed = Promise.withResolvers<void>();
+  /** Settles when the server has taken `initialized`. */
+  #announced: Promise<void> = Promise.resolve();
+  #recovering: Promise<void> | undefined;
+  /** Whether the session is known to be lost and no other has taken its place. */
+  #isLost = false;
+  /** Ids of what the server asked in this session, and in those that were lost: no answer may reach another session. */
+  readonly #asked = new Set<string>();
+  readonly #askedBefore = new Set<string>();
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#agreed.promise.catch(() => undefined);
+  }
+
+  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { method, kind } = message.head;
+    if (method === "initialize" && kind === "request") return this.#start(message, deliver, signal);
+    await abortable(this.#agreed.promise, signal);
+    if (method === "notifications/initialized") {
+      this.#initialized = message;
+      // Some servers refuse requests before they have seen `initialized`: those that follow wait for it.
+      const sent = this.#forward(message, deliver, signal);
+      this.#announced = sent.catch(() => undefined);
+      return sent;
+    }
+    if (kind !== "response") await abortable(this.#announced, signal);
+    else if (this.#isStale(message)) return;
+    await this.#forward(message, deliver, signal);
+  }
+
+  async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
+    await abortable(this.#announced, signal);
+    const take = this.#noting(deliver);
+    for (let failures = 0; !signal.aborted; failures++) {
+      const startedAt = performance.now();
+      try {
+        await this.#options.next.listen(take, signal);
+        return;
+      } catch (error) {
+        if (!(error instanceof SessionLost)) throw error;
+        // A server that drops every new session at once must not be asked for one after the other.
+        if (performance.now() - startedAt > lastingMs) failures = 0;
+        const backoff = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(failures, 10));
+        await sleep(backoff, signal);
+        await this.#recover(error.id).catch(() => undefined);
+      }
+    }
+  }
+
+  close(deadlineMs: number): Promise<void> {
+    return this.#options.next.close(deadlineMs);
+  }
+
+  async #start(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { next } = this.#options;
+    if (this.#initialize !== undefined) this.#await();
+    this.#initialize = message;
+    // This attempt's own: one that fails late must not spoil the agreement of the next.
+    const agreed = this.#agreed;
+    try {
+      await next.send(message, (answer) => this.#agree(answer, deliver, agreed), signal);
+    } catch (error) {
+      agreed.reject(signal.aborted ? notInitialized() : error);
+      throw error;
+    }
+  }
+
+  /** A client that initializes again starts afresh. */
+  #await(): void {
+    this.#options.session.id = undefined;
+    this.#isLost = false;
+    this.#agreed = Promise.withResolvers<void>();
+    this.#agreed.promise.catch(() => undefined);
+  }
+
+  async #agree(
+    answer: Message,
+    deliver: Deliver,
+    agreed: PromiseWithResolvers<void>,
+  ): Promise<void> {
+    if (answer.head.kind !== "response") return deliver(answer);
+    if (answer.head.isError)
+      agreed.reject(new BridgeError("bad-answer", "the server refused to initialize"));
+    else {
+      const version = answer.value(["result", "protocolVersion"]);
+      this.#options.session.version = typeof version === "string" ? version : undefined;
+      agreed.resolve();
+    }
+    await deliver(answer);
+    const { log, name, session } = this.#options;
+    if (!answer.head.isError)
+      log.info("connected", { server: name, era: "legacy", revision: session.version });
+  }
+
+  async #forward(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { next, name } = this.#options;
+    // A request without a session, sent in the middle of a replay or after one that failed, would be refused.
+    if (this.#isLost) await abortable(this.#recover(undefined), signal);
+    const take = this.#noting(deliver);
+    try {
+      await next.send(message, take, signal);
+    } catch (error) {
+      if (!(error instanceof SessionLost)) throw error;
+      await abortable(this.#recover(error.id), signal);
+      if (message.head.kind === "response") return;
+      await next.send(message, take, signal).catch((again) => {
+        // A new session changed nothing: it is the credential after all.
+        throw again instanceof SessionLost && again.status === 401 ? refused(name) : again;
+      });
+    }
+  }
+
+  /** Replays initialize and `initialized`; the answer is the bridge's own business. One at a time. */
+  #recover(lostId: string | undefined): Promise<void> {
+    if (!this.#isLost && this.#options.session.id !== lostId) return Promise.resolve();
+    this.#recovering ??= this.#replay().finally(() => {
+      this.#recovering = undefined;
+    });
+    return this.#recovering;
+  }
+
+  async #replay(): Promise<void> {
+    const { next, session, log, name } = this.#options;
+    if (this.#initialize === undefined) return;
+    log.info("session lost, starting another", { server: name });
+    const signal = AbortSignal.timeout(30_000);
+    let answered: Message | undefined;
+    this.#isLost = true;
+    for (const id of this.#asked) this.#askedBefore.add(id);
+    this.#asked.clear();
+    session.id = undefined;
+    await next.send(
+      this.#initialize,
+      async (answer) => {
+        if (answer.head.kind === "response") answered = answer;
+      },
+      signal,
+    );
+    if (answered === undefined || answered.head.isError)
+      throw new BridgeError("server-error", `"${name}" lost the session and refuses another`);
+    const version = answered.value(["result", "protocolVersion"]);
+    session.version = typeof version === "string" ? version : undefined;
+    if (this.#initialized !== undefined) await next.send(this.#initialized, deliverNothing, signal);
+    this.#isLost = false;
+  }
+
+  /** `deliver`, noting what the server asks on the way. */
+  #noting(deliver: Deliver): Deliver {
+    return (said) => {
+      const { kind } = said.head;
+      if (kind === "request" || kind === "batch")
+        for (const id of said.requestIds().map(idKey)) {
+          this.#asked.add(id);
+          this.#askedBefore.delete(id);
+        }
+      return deliver(said);
+    };
+  }
+
+  /** Whether a response of the client answers what only a lost session asked; it is forgotten with that. */
+  #isStale({ head }: Message): boolean {
+    const id = idKey(head.id!);
+    this.#asked.delete(id);
+    return this.#askedBefore.delete(id);
+  }
+}
+
+function refused(name: string): BridgeError {
+  return new BridgeError("unauthorized", `Authentication failed: server "${name}" answered 401`, {
+    hint: `check its credential: codex-mcp-http-bridge test --server ${name}`,
+    status: 401,
+  });
+}
+
+function notInitialized(): BridgeError {
+  return new BridgeError("unreachable", "the server was not initialized in time", {
+    hint: "restart the client once the server answers",
+    notSent: true,
+  });
+}

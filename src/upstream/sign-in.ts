@@ -1,0 +1,297 @@
+// What a client gets from a server that nobody is signed in to, and the sign-in while its call waits.
+import type { Begun, PendingSignIn, RunSignIn } from "../oauth/run-sign-in.ts";
+import { BridgeError } from "../wire/errors.ts";
+import { type Message, notificationOf, responseTo } from "../wire/message.ts";
+import { protocolRevisions } from "../wire/program.ts";
+import { abortable } from "./abortable.ts";
+import { metaKeys, modernRevision, revisionOf } from "./modern.ts";
+import * as words from "./sign-in-words.ts";
+import type { Ask, ClientFacts, Deliver, Upstream } from "./types.ts";
+
+/** How a sign-in may come about during `run`. */
+export type SignInMode = "elicit" | "browser" | "never";
+
+interface SignInOptions {
+  readonly next: Upstream;
+  readonly ask: Ask;
+  readonly client: ClientFacts;
+  readonly name: string;
+  /** Of the server's URL. */
+  readonly host: string;
+  /** The command that signs in, ready to copy. */
+  readonly login: string;
+  readonly signIns: RunSignIn;
+  readonly mode: SignInMode;
+}
+
+/** Marks our own question and its answer in a modern client's call. */
+const inputKey = "bridge-sign-in";
+const toolName = "sign_in";
+
+const isSignInRequired = (error: unknown) =>
+  error instanceof BridgeError && error.kind === "sign-in-required";
+
+/** Stands in for a server until somebody is signed in; no text of a server passes here. */
+export class SignInUpstream implements Upstream {
+  readonly #options: SignInOptions;
+  #initialize: Message | undefined;
+  #initialized: Message | undefined;
+  /** Whether the client was answered in the server's place and the server knows nothing of it. */
+  #isStandIn = false;
+  #hasOffered = false;
+  #connecting: Promise<void> | undefined;
+  #notify: Deliver | undefined;
+
+  constructor(options: SignInOptions) {
+    this.#options = options;
+  }
+
+  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { next } = this.#options;
+    const { kind, method } = message.head;
+    if (kind === "notification" && method === "notifications/initialized")
+      this.#initialized = message;
+    if (kind !== "request")
+      return this.#isStandIn ? undefined : next.send(message, deliver, signal);
+    if (method === "initialize") return this.#start(message, deliver, signal);
+    const isCall = method === "tools/call";
+    if (isCall && this.#hasOffered && message.name === toolName) {
+      return this.#callSignIn(message, deliver, signal);
+    }
+    if (this.#isStandIn && method === "ping") return deliver(responseTo(message.head.id!, "{}"));
+    const state = isCall ? message.value(["params", "requestState"]) : undefined;
+    if (typeof state === "string" && state.startsWith(`${inputKey}:`)) {
+      return this.#resume(message, state.slice(inputKey.length + 1), deliver, signal);
+    }
+    let hasDelivered = false;
+    const watched: Deliver = (said) => {
+      hasDelivered = true;
+      return deliver(said);
+    };
+    try {
+      await this.#forward(message, watched, signal);
+    } catch (error) {
+      if (!isSignInRequired(error) || hasDelivered) throw error;
+      await this.#withoutSignIn(message, error, deliver, signal);
+    }
+  }
+
+  listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
+    this.#notify = deliver;
+    return this.#options.next.listen(deliver, signal);
+  }
+
+  close(deadlineMs: number): Promise<void> {
+    return this.#options.next.close(deadlineMs);
+  }
+
+  async #start(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    this.#initialize = message;
+    try {
+      await this.#options.next.send(message, deliver, signal);
+      this.#isStandIn = false;
+    } catch (error) {
+      if (!isSignInRequired(error)) throw error;
+      this.#isStandIn = true;
+      const asked = message.value(["params", "protocolVersion"]);
+      const legacy = protocolRevisions.filter((revision) => revision !== modernRevision);
+      const version = legacy.find((revision) => revision === asked) ?? legacy.at(-1)!;
+      await deliver(
+        responseTo(
+          message.head.id!,
+          words.initializeResult(this.#options.name, version, this.#options.login),
+        ),
+      );
+    }
+  }
+
+  async #forward(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    if (this.#isStandIn) await abortable(this.#connect(), signal);
+    await this.#options.next.send(message, deliver, signal);
+  }
+
+  /** Does the client's initialize over again with the server itself; one at a time. */
+  #connect(): Promise<void> {
+    this.#connecting ??= this.#introduce().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #introduce(): Promise<void> {
+    const { next, name } = this.#options;
+    if (!this.#isStandIn || this.#initialize === undefined) return;
+    const signal = AbortSignal.timeout(60_000);
+    let answer: Message | undefined;
+    const take: Deliver = async (said) => {
+      if (said.head.kind === "response") answer = said;
+    };
+    await next.send(this.#initialize, take, signal);
+    if (answer === undefined || answer.head.isError === true) {
+      throw new BridgeError("bad-answer", `server "${name}" refuses to initialize`);
+    }
+    this.#isStandIn = false;
+    if (this.#initialized !== undefined) await next.send(this.#initialized, take, signal);
+  }
+
+  /** Answers a request that the server refused for want of a sign-in, or lets the user sign in and sends it again. */
+  async #withoutSignIn(
+    message: Message,
+    error: unknown,
+    deliver: Deliver,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { name, host, mode, login } = this.#options;
+    const id = message.head.id!;
+    const isModern = revisionOf(message) !== undefined;
+    const modern = isModern ? { resultType: "complete", ttlMs: 0, cacheScope: "private" } : {};
+    switch (message.head.method) {
+      case "server/discover": {
+        const serverInfo = { name, version: "unknown" };
+        const result = {
+          ...modern,
+          supportedVersions: [modernRevision],
+          capabilities: { tools: { listChanged: true } },
+          serverInfo,
+          _meta: { [metaKeys.serverInfo]: serverInfo },
+        };
+        return deliver(responseTo(id, JSON.stringify(result)));
+      }
+      case "tools/list": {
+        if (mode === "never") throw error;
+        this.#hasOffered = true;
+        const result = { ...modern, tools: [words.signInTool(name, host, login)] };
+        return deliver(responseTo(id, JSON.stringify(result)));
+      }
+      case "tools/call":
+        if (isModern && mode === "elicit") return this.#askModern(message, error, deliver, signal);
+        await this.#signIn(error, deliver, signal);
+        return this.#forward(message, deliver, signal);
+      default:
+        throw error;
+    }
+  }
+
+  /** Lets the user sign in while the call waits; rejects with `error` where nobody does. */
+  async #signIn(error: unknown, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { mode, client, signIns } = this.#options;
+    if (mode === "never") throw error;
+    if (mode === "elicit" && !showsUrls(client.capabilities)) throw error;
+    const { begun, isNew } = await signIns.begin(signal);
+    if (begun === "signed-in") return;
+    if (begun === "impossible") throw error;
+    const isDone = isNew && mode === "elicit" ? this.#elicit(begun, deliver, signal) : begun.done;
+    if (!(await abortable(isDone, signal))) throw error;
+  }
+
+  /** Shows the page by the client's own prompt; resolves to whether the user signed in. */
+  async #elicit(pending: PendingSignIn, deliver: Deliver, signal: AbortSignal): Promise<boolean> {
+    const { ask, name, signIns } = this.#options;
+    const over = new AbortController();
+    const request = { method: "elicitation/create", params: words.elicitation(name, pending) };
+    const accepted = ask(request, AbortSignal.any([signal, over.signal])).then(
+      (answer) => answer.value(["result", "action"]) === "accept",
+      () => false,
+    );
+    const isOver = await Promise.race([
+      pending.done.then((isDone) => ({ isDone })),
+      accepted.then((isAccepted) => (isAccepted ? undefined : { isDone: false })),
+    ]);
+    if (isOver?.isDone === false && !signal.aborted && !(await accepted)) {
+      await signIns.decline();
+      return false;
+    }
+    const isDone = isOver?.isDone ?? (await abortable(pending.done, signal));
+    over.abort(new Error("signed in"));
+    const params = JSON.stringify({ elicitationId: pending.id });
+    await deliver(notificationOf("notifications/elicitation/complete", params));
+    return isDone;
+  }
+
+  /** A modern client asks its user itself and sends the call again (MCP 2026-07-28 basic/patterns/mrtr). */
+  async #askModern(
+    message: Message,
+    error: unknown,
+    deliver: Deliver,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { name, signIns } = this.#options;
+    const capabilities = message.text(["params", "_meta", metaKeys.capabilities]) ?? "{}";
+    if (!showsUrls(capabilities)) throw error;
+    const { begun } = await signIns.begin(signal);
+    if (begun === "impossible") throw error;
+    if (begun === "signed-in") return this.#forward(message, deliver, signal);
+    const params = { mode: "url", message: words.promptText(name, begun), url: begun.url.href };
+    const result = {
+      resultType: "input_required",
+      inputRequests: { [inputKey]: { method: "elicitation/create", params } },
+      requestState: `${inputKey}:${begun.id}`,
+    };
+    await deliver(responseTo(message.head.id!, JSON.stringify(result)));
+  }
+
+  /** The call again, with what the user said to our question; the server sees neither. */
+  async #resume(message: Message, id: string, deliver: Deliver, signal: AbortSignal) {
+    const { signIns, name, login } = this.#options;
+    const error = new BridgeError("sign-in-required", `server "${name}" needs a sign-in`, {
+      hint: `run ${login}`,
+    });
+    const action = message.value(["params", "inputResponses", inputKey, "action"]);
+    if (action !== "accept") {
+      await signIns.decline();
+      throw error;
+    }
+    const plain = message.with([
+      { path: ["params", "inputResponses"], raw: null },
+      { path: ["params", "requestState"], raw: null },
+    ]);
+    if (!signIns.isWaiting(id)) {
+      // That sign-in is over, one way or the other: what is stored now says which.
+      try {
+        return await this.#forward(plain, deliver, signal);
+      } catch (failure) {
+        throw isSignInRequired(failure) ? error : failure;
+      }
+    }
+    const { begun } = await signIns.begin(signal);
+    if (begun === "impossible") throw error;
+    if (begun !== "signed-in" && !(await abortable(begun.done, signal))) throw error;
+    await this.#forward(plain, deliver, signal);
+  }
+
+  /** The tool `sign_in`: begins the sign-in and returns at once with what the model is to show. */
+  async #callSignIn(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { name, signIns, login } = this.#options;
+    const answer = (text: string, isError = false) =>
+      deliver(responseTo(message.head.id!, words.signInResult(text, isError)));
+    const isConnected = await abortable(this.#connect(), signal).then(
+      () => true,
+      () => false,
+    );
+    // A client of the modern era has no initialize to do over: there the sign-in itself tells.
+    if (isConnected && this.#initialize !== undefined) return answer(words.signedInText(name));
+    const { begun }: { begun: Begun } = await signIns.begin(signal);
+    if (begun === "signed-in") return answer(words.signedInText(name));
+    if (begun === "impossible") {
+      return answer(`No sign-in can be started here: ask the user to run ${login}.`, true);
+    }
+    void begun.done.then((isDone) => (isDone ? this.#announce() : undefined));
+    await answer(words.pageText(name, begun));
+  }
+
+  /** Tells clients that listen to it that there are other tools now. */
+  async #announce(): Promise<void> {
+    try {
+      await this.#connect();
+      await this.#notify?.(notificationOf("notifications/tools/list_changed"));
+    } catch {
+      // The next call tells what is wrong.
+    }
+  }
+}
+
+/** Whether a client's capabilities say that it shows URLs (MCP 2025-11-25 client/elicitation). */
+function showsUrls(capabilities: string): boolean {
+  const parsed = JSON.parse(capabilities) as { elicitation?: { url?: unknown } };
+  return parsed.elicitation?.url !== undefined;
+}

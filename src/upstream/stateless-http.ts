@@ -1,0 +1,202 @@
+// Streamable HTTP of the modern era: every request stands alone (MCP 2026-07-28 basic/transports/streamable-http).
+import type { Log } from "../host/log.ts";
+import { BridgeError } from "../wire/errors.ts";
+import { headerValue } from "../wire/header-value.ts";
+import { isSameId, type Message, requestOf } from "../wire/message.ts";
+import {
+  badAnswer,
+  mediaType,
+  messageIn,
+  readErrorText,
+  readJson,
+  redirectError,
+  statusError,
+} from "./answers.ts";
+import { type Endpoint, locationOf } from "./endpoint.ts";
+import { messageOfEvent, readEvents } from "./events.ts";
+import { errorCodeOf, modernErrors, revisionOf } from "./modern.ts";
+import type { ToolTable } from "./tools.ts";
+import type { Deliver, Upstream } from "./types.ts";
+
+interface StatelessOptions {
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  readonly tools: ToolTable;
+  readonly log: Log;
+  /** Most bytes of one message. */
+  readonly limit: number;
+}
+
+/** Where a method's subject stands in `params`, for the Mcp-Name header; tasks by SEP-2663. */
+const subjects: Readonly<Record<string, string>> = {
+  "tools/call": "name",
+  "prompts/get": "name",
+  "resources/read": "uri",
+  "tasks/get": "taskId",
+  "tasks/update": "taskId",
+  "tasks/cancel": "taskId",
+};
+
+/** Pages of tools/list read to learn one tool's headers. */
+const maxPages = 50;
+
+export class StatelessHttp implements Upstream {
+  readonly #options: StatelessOptions;
+  #relistings = 0;
+
+  constructor(options: StatelessOptions) {
+    this.#options = options;
+  }
+
+  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { kind, method } = message.head;
+    // Nothing answers a modern server's requests (it has none), and closing the stream is the cancellation.
+    if (kind === "response" || method === "notifications/cancelled") return;
+    if (method === "tools/list") {
+      await this.#post(message, (said) => deliver(this.#withoutInvalidTools(said)), signal);
+      return;
+    }
+    if (method !== "tools/call") return this.#post(message, deliver, signal);
+    let mismatch: Message | undefined;
+    await this.#post(
+      message,
+      async (said) => {
+        if (errorCodeOf(said) === modernErrors.headerMismatch) mismatch = said;
+        else await deliver(said);
+      },
+      signal,
+    );
+    if (mismatch === undefined) return;
+    const learned = await this.#relist(message, signal);
+    await (learned ? this.#post(message, deliver, signal) : deliver(mismatch));
+  }
+
+  /** A modern server says nothing by itself: its client asks with subscriptions/listen. */
+  listen(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** There is no session to end. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #post(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const response = await this.#options.endpoint.request({
+      method: "POST",
+      headers: this.#headersOf(message),
+      body: message.bytes,
+      signal,
+      once: message.head.method === "tools/call",
+    });
+    if (!response.ok) return this.#refused(response, message, deliver);
+    if (message.head.kind !== "request") {
+      await response.body?.cancel();
+      return;
+    }
+    if (mediaType(response) === "text/event-stream")
+      return this.#stream(response, message, deliver, signal);
+    const { name, limit } = this.#options;
+    if (mediaType(response) !== "application/json") {
+      await response.body?.cancel();
+      throw badAnswer(
+        `"${name}" answered with ${mediaType(response) || "no content type"}, not JSON or an event stream`,
+      );
+    }
+    const answer = await readJson(response, limit);
+    if (answer === undefined)
+      throw badAnswer(`"${name}" answered ${response.status} without a body`);
+    if (!isAnswer(answer, message))
+      throw badAnswer(`"${name}" answered another request than the one it was asked`);
+    await deliver(answer);
+  }
+
+  /** Reads to the response; a stream that drops before has lost it (no resuming in this era). */
+  async #stream(response: Response, message: Message, deliver: Deliver, signal: AbortSignal) {
+    const { name } = this.#options;
+    for await (const events of readEvents(response, this.#options, signal))
+      for (const event of events) {
+        const said = messageOfEvent(event, name);
+        if (said === undefined) continue;
+        await deliver(said);
+        if (isAnswer(said, message)) return;
+      }
+    throw new BridgeError("outcome-unknown", `"${name}" ended its answer early`, {
+      hint: "the server may or may not have done it: check before you repeat the call",
+    });
+  }
+
+  /** An error status: the server's JSON-RPC error is the answer, also where it names no id. */
+  async #refused(response: Response, message: Message, deliver: Deliver): Promise<void> {
+    const { name, endpoint } = this.#options;
+    const { status } = response;
+    const text = await readErrorText(response);
+    const said = messageIn(text);
+    const { id } = message.head;
+    if (id !== undefined && said?.head.isError === true) {
+      if (isAnswer(said, message)) return deliver(said);
+      if (status < 500 && said.head.id === "null")
+        return deliver(said.with([{ path: ["id"], raw: id }]));
+    }
+    if (status >= 300 && status < 400)
+      throw redirectError(name, status, locationOf(response, endpoint.url));
+    throw statusError(response, text, name);
+  }
+
+  #headersOf(message: Message): Record<string, string> {
+    const { method } = message.head;
+    const headers: Record<string, string> = {
+      accept: "application/json, text/event-stream",
+      "content-type": "application/json",
+      "mcp-method": headerValue(method!),
+    };
+    const revision = revisionOf(message);
+    if (revision !== undefined) headers["mcp-protocol-version"] = headerValue(revision);
+    const subject = message.value(["params", subjects[method!] ?? ""]);
+    if (typeof subject === "string") headers["mcp-name"] = headerValue(subject);
+    if (method !== "tools/call") return headers;
+    return { ...headers, ...this.#options.tools.headersOf(message) };
+  }
+
+  /** Tools with invalid header annotations may not be offered (custom headers, constraints). */
+  #withoutInvalidTools(said: Message): Message {
+    if (said.head.kind !== "response" || said.head.isError === true) return said;
+    const { log, tools, name } = this.#options;
+    const invalid = tools.learn(said);
+    for (const { name: tool, reason } of invalid)
+      log.warn("invalid tool left out", { server: name, tool, reason });
+    if (invalid.length === 0) return said;
+    const edits = invalid
+      .reverse()
+      .map(({ index }) => ({ path: ["result", "tools", index], raw: null }));
+    return said.with(edits);
+  }
+
+  /** Reads the server's tools anew, with the call's own `_meta`. True where that worked. */
+  async #relist(call: Message, signal: AbortSignal): Promise<boolean> {
+    const { tools, log, name } = this.#options;
+    log.info("listing the tools again", { server: name, tool: call.name });
+    const meta = call.text(["params", "_meta"]) ?? "{}";
+    let cursor: string | undefined;
+    for (let page = 0; page < maxPages; page++) {
+      const id = JSON.stringify(`bridge-relist-${this.#relistings++}`);
+      const params = `{"_meta":${meta}${cursor === undefined ? "" : `,"cursor":${cursor}`}}`;
+      const asked = requestOf(id, "tools/list", params);
+      let answer: Message | undefined;
+      const quiet = asked.with([{ path: ["params", "_meta", "progressToken"], raw: null }]);
+      const take: Deliver = async (said) => {
+        if (said.head.kind === "response") answer = said;
+      };
+      await this.#post(quiet, take, signal);
+      if (answer === undefined || answer.head.isError === true) return false;
+      tools.learn(answer);
+      cursor = answer.text(["result", "nextCursor"]);
+      if (cursor === undefined || cursor === "null") return true;
+    }
+    return true;
+  }
+}
+
+function isAnswer({ head }: Message, asked: Message): boolean {
+  return head.kind === "response" && isSameId(asked.head.id!, head.id!);
+}

@@ -1,0 +1,268 @@
+// Streamable HTTP of the legacy era (MCP 2025-03-26, 2025-06-18, 2025-11-25: basic/transports).
+import type { Log } from "../host/log.ts";
+import { isSameId, Message, notificationOf } from "../wire/message.ts";
+import {
+  badAnswer,
+  mediaType,
+  messageIn,
+  readErrorText,
+  readJson,
+  redirectError,
+  statusError,
+} from "./answers.ts";
+import { type Endpoint, locationOf } from "./endpoint.ts";
+import { EventStream } from "./event-stream.ts";
+import { messageOfEvent, readEvents } from "./events.ts";
+import { type Session, SessionLost } from "./session-lost.ts";
+import type { Deliver, Stop, Upstream } from "./types.ts";
+
+export interface TransportOptions {
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  readonly session: Session;
+  readonly log: Log;
+  /** Most bytes of one message. */
+  readonly limit: number;
+  /** Whether executing the message twice does no harm. */
+  readonly isRepeatable: (message: Message) => boolean;
+}
+
+/** How long a cancellation or the end of a session may take, while nobody waits for it. */
+const farewellMs = 5000;
+
+export class StreamableHttp implements Upstream {
+  readonly #options: TransportOptions;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const answers = new Answers(message.requestIds(), deliver);
+    // Noted before it goes out: another call may have renewed the session when the refusal comes.
+    const sessionId = this.#options.session.id;
+    try {
+      const response = await this.#request("POST", message, signal);
+      if (response.ok) await this.#take(response, message, answers, signal);
+      else await this.#refused(response, message, answers, sessionId);
+    } catch (error) {
+      if (signal.aborted) this.#stop(message, signal.reason);
+      throw error;
+    }
+  }
+
+  async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { limit, log, name, session } = this.#options;
+    const { id } = session;
+    let asked = id;
+    const stream = new EventStream({
+      name,
+      limit,
+      log,
+      // The ids of events end with their session.
+      get: (lastEventId, ended) => {
+        asked = session.id;
+        return this.#request("GET", undefined, ended, asked === id ? lastEventId : undefined);
+      },
+      // What was asked for, not what is: a call may have made another session meanwhile.
+      lost: () => {
+        if (id !== undefined) throw new SessionLost(name, asked ?? id);
+      },
+    });
+    await stream.listen(deliver, signal);
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    const { session } = this.#options;
+    if (session.id === undefined) return;
+    const response = await this.#request("DELETE", undefined, AbortSignal.timeout(deadlineMs));
+    await response.body?.cancel();
+  }
+
+  #eventStream(): EventStream {
+    const { limit, log, name, session } = this.#options;
+    const { id } = session;
+    return new EventStream({
+      name,
+      limit,
+      log,
+      // Another session knows nothing of this answer.
+      get: async (lastEventId, signal) =>
+        session.id === id
+          ? this.#request("GET", undefined, signal, lastEventId)
+          : new Response(null, { status: 404 }),
+    });
+  }
+
+  async #take(response: Response, message: Message, answers: Answers, signal: AbortSignal) {
+    const { name, session, limit } = this.#options;
+    if (message.head.method === "initialize")
+      session.id = response.headers.get("mcp-session-id") ?? undefined;
+    const isStream = mediaType(response) === "text/event-stream";
+    if (answers.isDone) {
+      // A notification or a response of the client: whatever 2xx says, it was taken, and nobody waits for more.
+      if (isStream) void this.#overhear(response, answers, signal);
+      else await response.body?.cancel();
+      return;
+    }
+    if (isStream) return this.#eventStream().read(response, answers, signal);
+    if (mediaType(response) !== "application/json") {
+      const text = await readErrorText(response);
+      throw badAnswer(
+        text === "" && mediaType(response) === ""
+          ? `"${name}" answered ${response.status} without a body`
+          : `"${name}" answered with ${mediaType(response) || "no content type"}, not JSON or an event stream`,
+      );
+    }
+    const answer = await readJson(response, limit);
+    if (answer === undefined)
+      throw badAnswer(`"${name}" answered ${response.status} without a body`);
+    await answers.take(answer);
+    if (!answers.isDone)
+      throw badAnswer(`"${name}" answered another request than the one it was asked`);
+  }
+
+  /** What a server says behind something that needs no answer. */
+  async #overhear(response: Response, answers: Answers, signal: AbortSignal): Promise<void> {
+    const { log, name } = this.#options;
+    try {
+      for await (const events of readEvents(response, this.#options, signal))
+        for (const event of events) {
+          const said = messageOfEvent(event, name);
+          if (said !== undefined) await answers.take(said);
+        }
+    } catch (error) {
+      log.debug("stream broke", { server: name, error: String((error as Error)?.message) });
+    }
+  }
+
+  /** An error status: the server's own JSON-RPC error goes to the client as it is, anything else becomes ours. */
+  async #refused(
+    response: Response,
+    message: Message,
+    answers: Answers,
+    sessionId: string | undefined,
+  ): Promise<void> {
+    const { name, endpoint } = this.#options;
+    const { status } = response;
+    const text = await readErrorText(response);
+    const said = messageIn(text);
+    if (sessionId !== undefined && isSessionLost(status, said, text))
+      throw new SessionLost(name, sessionId, status);
+    if (said !== undefined && answers.isAnswer(said)) return answers.take(said);
+    const { id, method } = message.head;
+    // An error without an id is that of the only request it can mean; a refused initialize may yet find another transport.
+    if (id !== undefined && method !== "initialize" && isPlainRefusal(status, said))
+      return answers.take(said!.with([{ path: ["id"], raw: id }]));
+    if (status >= 300 && status < 400)
+      throw redirectError(name, status, locationOf(response, endpoint.url));
+    throw statusError(response, text, name);
+  }
+
+  async #request(
+    method: "GET" | "POST" | "DELETE",
+    message: Message | undefined,
+    signal: AbortSignal,
+    lastEventId?: string,
+  ): Promise<Response> {
+    const { endpoint, session } = this.#options;
+    const headers: Record<string, string> = {
+      accept: method === "GET" ? "text/event-stream" : "application/json, text/event-stream",
+    };
+    if (message !== undefined) headers["content-type"] = "application/json";
+    if (message?.head.method !== "initialize") {
+      if (session.id !== undefined) headers["mcp-session-id"] = session.id;
+      if (session.version !== undefined) headers["mcp-protocol-version"] = session.version;
+    }
+    // An id is any text, in UTF-8 (WHATWG HTML 9.2.3); a header's characters are bytes.
+    if (lastEventId !== undefined)
+      headers["last-event-id"] = Buffer.from(lastEventId, "utf8").toString("latin1");
+    const body = message && {
+      body: message.bytes,
+      once: !this.#options.isRepeatable(message),
+    };
+    const isSessionless = session.id === undefined;
+    return endpoint.request({ method, headers, signal, ...body }, isSessionless);
+  }
+
+  /** Tells the server that nobody waits any more (MCP basic/utilities/cancellation); a dropped connection says nothing. */
+  #stop(message: Message, reason: Stop): void {
+    if (message.head.method === "initialize") return;
+    const why = reason.by === "deadline" ? "timed out" : "the client is closing";
+    const notices =
+      reason.by === "client"
+        ? [reason.message]
+        : message
+            .requestIds()
+            .map((id) =>
+              notificationOf("notifications/cancelled", `{"requestId":${id},"reason":"${why}"}`),
+            );
+    for (const notice of notices)
+      this.#request("POST", notice, AbortSignal.timeout(farewellMs)).then(
+        (response) => response.body?.cancel(),
+        (error) =>
+          this.#options.log.debug("cancellation not delivered", { error: String(error?.message) }),
+      );
+  }
+}
+
+/** The requests that one POST waits for, and where their answers go. */
+export class Answers {
+  readonly #waiting: Set<string>;
+  readonly #deliver: Deliver;
+
+  constructor(asked: readonly string[], deliver: Deliver) {
+    this.#waiting = new Set(asked);
+    this.#deliver = deliver;
+  }
+
+  get isDone(): boolean {
+    return this.#waiting.size === 0;
+  }
+
+  /** Whether `message` answers one of the requests. */
+  isAnswer({ head }: Message): boolean {
+    return head.kind === "response" && this.#match(head.id!) !== undefined;
+  }
+
+  /** Hands a message on and notes which request it answers; a batch counts for each of its answers. */
+  async take(message: Message): Promise<void> {
+    if (message.head.kind === "notification") return this.#deliver(message);
+    const parts = message.head.kind === "batch" ? message.elements() : [message];
+    const matched = parts.flatMap((part) =>
+      part instanceof Message && part.head.kind === "response"
+        ? (this.#match(part.head.id!) ?? [])
+        : [],
+    );
+    await this.#deliver(message);
+    for (const id of matched) this.#waiting.delete(id);
+  }
+
+  #match(id: string): string | undefined {
+    for (const asked of this.#waiting) if (isSameId(asked, id)) return asked;
+    return undefined;
+  }
+}
+
+/** Whether an error says that the session is gone: 404 (MCP 2025-03-26 basic/transports), and what servers send in its place. */
+function isSessionLost(status: number, said: Message | undefined, text: string): boolean {
+  const names = /session|not initialized/i.test(text.slice(0, 1000));
+  const { id } = said?.head ?? {};
+  // Who answers the request itself knows the session, unless that is what the answer tells.
+  if (id !== undefined && id !== "null" && !sessionCodes.includes(said?.value(["error", "code"])))
+    return false;
+  return (
+    status === 401 ||
+    (status === 404 && (names || id === undefined || id === "null")) ||
+    (status === 400 && names)
+  );
+}
+
+/** Whether a status that has no class of its own comes with a JSON-RPC error that names no request. */
+function isPlainRefusal(status: number, said: Message | undefined): boolean {
+  const isOwnClass = status < 400 || status >= 500 || [401, 403, 404, 410, 429].includes(status);
+  return !isOwnClass && said?.head.isError === true && said.head.id === "null";
+}
+
+/** Codes that servers built with the official SDKs use about sessions. */
+const sessionCodes: readonly unknown[] = [-32000, -32001];

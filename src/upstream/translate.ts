@@ -1,0 +1,104 @@
+// A client of the legacy era in front of a server of the modern one (MCP 2026-07-28 basic/versioning).
+import type { Log } from "../host/log.ts";
+import { Message, responseTo } from "../wire/message.ts";
+import { type Discovery, initializeAnswer } from "./translate-discover.ts";
+import { Subscriptions } from "./translate-listen.ts";
+import { type Identity, identityOf, metaMembers, withMeta } from "./translate-meta.ts";
+import { sendInRounds } from "./translate-rounds.ts";
+import type { Ask, Deliver, Upstream } from "./types.ts";
+
+interface TranslateOptions {
+  /** Speaks the modern era. */
+  readonly next: Upstream;
+  readonly ask: Ask;
+  readonly log: Log;
+  readonly name: string;
+}
+
+/** Notifications of the legacy era that a modern server has no use for. */
+const dropped = [
+  "notifications/initialized",
+  "notifications/cancelled",
+  "notifications/progress",
+  "notifications/roots/list_changed",
+];
+
+/** Answers what the modern era no longer has, and gives every request what it now must carry. */
+export class TranslatingUpstream implements Upstream {
+  readonly #options: TranslateOptions;
+  readonly #subscriptions: Subscriptions;
+  #identity: Identity = { clientInfo: "{}", capabilities: "{}" };
+  /** JSON text. */
+  #logLevel: string | undefined;
+
+  constructor(options: TranslateOptions) {
+    const { next, log, name } = options;
+    this.#options = options;
+    this.#subscriptions = new Subscriptions({ next, log, name, meta: () => this.#meta() });
+  }
+
+  /** Answers initialize from what the server said of itself. */
+  async start(initialize: Message, discovery: Discovery & { era: "modern" }, deliver: Deliver) {
+    const { name, log } = this.#options;
+    this.#identity = identityOf(initialize);
+    this.#subscriptions.declare(discovery.answer.value(["result", "capabilities"]));
+    await deliver(initializeAnswer(initialize, discovery, name));
+    if (!discovery.answer.head.isError) log.info("connected", { server: name, era: "modern" });
+  }
+
+  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { kind, method, id } = message.head;
+    if (kind === "batch") {
+      const parts = message.elements().filter((part) => part instanceof Message);
+      const sent = await Promise.allSettled(parts.map((part) => this.send(part, deliver, signal)));
+      // Only now: what rejects ends the whole batch, and the others have their answers.
+      for (const one of sent) if (one.status === "rejected") throw one.reason;
+    } else if (kind === "notification") {
+      if (dropped.includes(method!)) return;
+      await this.#options.next.send(withMeta(message, this.#meta()), deliver, signal);
+    } else if (kind === "request") {
+      const own = await this.#answerOf(message);
+      if (own !== undefined) await deliver(responseTo(id!, own));
+      else await this.#forward(message, deliver, signal);
+    }
+  }
+
+  listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
+    return this.#subscriptions.run(deliver, signal);
+  }
+
+  close(deadlineMs: number): Promise<void> {
+    return this.#options.next.close(deadlineMs);
+  }
+
+  #meta(): string {
+    return metaMembers(this.#identity, this.#logLevel);
+  }
+
+  /** The result of what the bridge answers itself, as JSON text. */
+  async #answerOf(message: Message): Promise<string | undefined> {
+    switch (message.head.method) {
+      case "ping":
+        return "{}";
+      case "logging/setLevel":
+        this.#logLevel = message.text(["params", "level"]);
+        return "{}";
+      case "resources/subscribe":
+      case "resources/unsubscribe": {
+        const uri = message.value(["params", "uri"]);
+        const isWanted = message.head.method === "resources/subscribe";
+        if (typeof uri === "string") await this.#subscriptions.change(uri, isWanted);
+        return "{}";
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #forward(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { next, ask, name } = this.#options;
+    const { capabilities } = this.#identity;
+    const request = withMeta(message, this.#meta());
+    return sendInRounds(request, { next, ask, name, capabilities }, deliver, signal);
+  }
+}

@@ -1,0 +1,86 @@
+/** Every way an operation of the bridge can fail, with its JSON-RPC code and its exit code (docs/errors.md). */
+const table = {
+  configuration: [1400, 3],
+  "sign-in-required": [1401, 4],
+  unauthorized: [1402, 4],
+  forbidden: [1403, 1],
+  "server-not-found": [1404, 1],
+  "registration-refused": [1405, 4],
+  timeout: [1408, 5],
+  "too-large": [1413, 1],
+  "rate-limited": [1429, 1],
+  refused: [1451, 1],
+  tls: [1495, 5],
+  dns: [1496, 5],
+  "connection-refused": [1497, 5],
+  cancelled: [1499, 130],
+  "server-error": [1500, 1],
+  "bad-answer": [1502, 1],
+  unreachable: [1503, 5],
+  "outcome-unknown": [1504, 1],
+  internal: [1599, 1],
+  usage: [1400, 2],
+} as const satisfies Record<string, readonly [code: number, exit: number]>;
+
+export type ErrorKind = keyof typeof table;
+
+/** Whether a word, as it came in the data of an error, names a kind. */
+export function isErrorKind(word: unknown): word is ErrorKind {
+  return typeof word === "string" && Object.hasOwn(table, word);
+}
+
+export interface ErrorDetails {
+  /** One command or one fact that mends it. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+  /** True where nothing of the request can have reached the server, so that repeating it is safe. */
+  readonly notSent?: boolean;
+  /** Milliseconds the server asked us to wait (RFC 9110 10.2.3), where it did. */
+  readonly retryAfterMs?: number;
+  /** HTTP status, where an answer came. */
+  readonly status?: number;
+}
+
+/**
+ * The one error class: callers branch on `kind`, never on text.
+ * `message` says what failed (lower case, names in quotes, no full stop), `hint` what mends it.
+ */
+export class BridgeError extends Error {
+  readonly kind: ErrorKind;
+  readonly hint: string | undefined;
+  readonly notSent: boolean;
+  readonly retryAfterMs: number | undefined;
+  readonly status: number | undefined;
+
+  constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "BridgeError";
+    this.kind = kind;
+    this.hint = details.hint;
+    this.notSent = details.notSent ?? false;
+    this.retryAfterMs = details.retryAfterMs;
+    this.status = details.status;
+  }
+
+  /** Process exit code of this kind. */
+  get exitCode(): number {
+    return table[this.kind][1];
+  }
+
+  /** The JSON-RPC error object of this kind; the message carries the hint because some clients show nothing else. */
+  toJsonRpc(): { code: number; message: string; data: { kind: string; hint?: string } } {
+    const kind = this.kind === "usage" ? "configuration" : this.kind;
+    return {
+      code: table[this.kind][0],
+      message: this.hint === undefined ? this.message : `${this.message}: ${this.hint}`,
+      data: this.hint === undefined ? { kind } : { kind, hint: this.hint },
+    };
+  }
+}
+
+/** The error as a BridgeError; anything that is not one is a defect and becomes `internal`. */
+export function asBridgeError(error: unknown): BridgeError {
+  if (error instanceof BridgeError) return error;
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new BridgeError("internal", `unexpected failure: ${text}`, { cause: error });
+}

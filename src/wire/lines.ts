@@ -1,0 +1,95 @@
+import { headOf } from "./message.ts";
+import { Scanner } from "./scan.ts";
+import { ScanError } from "./scan-states.ts";
+
+/** A line longer than the limit; what of it was thrown away still told its id. */
+export interface Oversize {
+  readonly bytes: number;
+  /** The id as written, where the line is a request that has one. */
+  readonly id?: string;
+}
+
+/** A line longer than the limit, read to its end in constant memory: the id may stand last. */
+class LongLine {
+  #bytes = 0;
+  #scanner: Scanner | undefined = new Scanner();
+
+  feed(piece: Uint8Array): void {
+    this.#bytes += piece.length;
+    try {
+      this.#scanner?.feed(piece);
+    } catch (error) {
+      if (!(error instanceof ScanError)) throw error;
+      this.#scanner = undefined;
+    }
+  }
+
+  end(): Oversize {
+    const head = this.#scanner === undefined ? undefined : headOf(this.#scanner);
+    const isRequest = head !== undefined && "kind" in head && head.kind === "request";
+    return isRequest ? { bytes: this.#bytes, id: head.id! } : { bytes: this.#bytes };
+  }
+}
+
+/**
+ * Cuts chunks into lines at 0x0A alone (U+2028 and a bare CR are data), without the line end, blank ones
+ * left out. Each line is copied once; lines over `limit` bytes come as Oversize.
+ */
+export class LineSplitter {
+  readonly #limit: number;
+  #pieces: Uint8Array[] = [];
+  #length = 0;
+  #long: LongLine | undefined;
+  #isFirst = true;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** The lines that `chunk` ends. */
+  *feed(chunk: Uint8Array): Generator<Uint8Array | Oversize> {
+    let from = 0;
+    for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, from)) {
+      this.#add(chunk.subarray(from, at));
+      from = at + 1;
+      yield* this.#take();
+    }
+    if (from < chunk.length) this.#add(chunk.subarray(from));
+  }
+
+  /** The line that the end of the input ends. */
+  end(): Generator<Uint8Array | Oversize> {
+    return this.#take();
+  }
+
+  #add(piece: Uint8Array): void {
+    this.#length += piece.length;
+    if (this.#long !== undefined) {
+      this.#long.feed(piece);
+      return;
+    }
+    this.#pieces.push(piece);
+    if (this.#length <= this.#limit + 1) return;
+    this.#long = new LongLine();
+    for (const one of this.#pieces) this.#long.feed(one);
+    this.#pieces = [];
+  }
+
+  *#take(): Generator<Uint8Array | Oversize> {
+    const pieces = this.#pieces;
+    const long = this.#long;
+    this.#pieces = [];
+    this.#long = undefined;
+    this.#length = 0;
+    if (long !== undefined) {
+      yield long.end();
+      return;
+    }
+    let line = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    if (this.#isFirst && line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf)
+      line = line.subarray(3);
+    this.#isFirst = false;
+    if (line.at(-1) === 0x0d) line = line.subarray(0, -1);
+    if (line.some((c) => c !== 0x20 && c !== 0x09)) yield line;
+  }
+}

@@ -1,0 +1,22 @@
+import { version } from "../../package.json";
+
+// build.sh puts these in; from source they do not exist.
+declare const BUILD_COMMIT: string | undefined;
+declare const BUILD_TARGET: string | undefined;
+
+/** What this program is; `target` is undefined where it runs from source. */
+export const program = {
+  name: "codex-mcp-http-bridge",
+  version,
+  commit: typeof BUILD_COMMIT === "undefined" ? "unknown" : BUILD_COMMIT,
+  target: typeof BUILD_TARGET === "undefined" ? undefined : BUILD_TARGET,
+} as const;
+
+/** The MCP revisions that pass the bridge, oldest first. */
+export const protocolRevisions: readonly string[] = [
+  "2024-11-05",
+  "2025-03-26",
+  "2025-06-18",
+  "2025-11-25",
+  "2026-07-28",
+];

@@ -1,0 +1,195 @@
+import { type Member, maxCapturedBytes, type Scanner, type Span, textOf } from "./scan.ts";
+
+/** Steps from the outermost value inwards: keys of objects, indexes of arrays. */
+export type Path = readonly (string | number)[];
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+/** Index of the first byte at or after `i` that is not white space. */
+function skipSpace(b: Uint8Array, i: number): number {
+  let at = i;
+  while (b[at] === 0x20 || b[at] === 0x0a || b[at] === 0x0d || b[at] === 0x09) at++;
+  return at;
+}
+
+/** Index behind the string that begins at `i`. */
+function skipString(b: Uint8Array, i: number): number {
+  // Natively from quote to quote: most text is strings, and most strings hold no quote.
+  let at = b.indexOf(0x22, i + 1);
+  while (isEscaped(b, at)) at = b.indexOf(0x22, at + 1);
+  return at + 1;
+}
+
+/** Whether an odd number of backslashes stands before `at`. */
+function isEscaped(b: Uint8Array, at: number): boolean {
+  let from = at;
+  while (b[from - 1] === 0x5c) from--;
+  return (at - from) % 2 === 1;
+}
+
+/** Index behind the value that begins at `i`. */
+function skipValue(b: Uint8Array, i: number): number {
+  const c = b[i];
+  if (c === 0x22) return skipString(b, i);
+  if (c !== 0x7b && c !== 0x5b) {
+    let at = i;
+    while (at < b.length && !isDelimiter(b[at]!)) at++;
+    return at;
+  }
+  let depth = 0;
+  let at = i;
+  do {
+    const d = b[at];
+    if (d === 0x22) {
+      at = skipString(b, at);
+      continue;
+    }
+    if (d === 0x7b || d === 0x5b) depth++;
+    else if (d === 0x7d || d === 0x5d) depth--;
+    at++;
+  } while (depth > 0);
+  return at;
+}
+
+const isDelimiter = (c: number) =>
+  c === 0x2c || c === 0x7d || c === 0x5d || c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09;
+
+/** The members of the object at `span`, as Scanner notes them. `b` holds valid JSON. */
+export function membersOf(b: Uint8Array, span: Span): Pick<Scanner, "members" | "repeated"> {
+  const members = new Map<string, Member>();
+  const repeated = new Set<string>();
+  let at = skipSpace(b, span.start + 1);
+  while (at < span.end - 1) {
+    const keyEnd = skipString(b, at);
+    const text = textOf(b, at, keyEnd);
+    const key = text.includes("\\") ? JSON.parse(text) : text.slice(1, -1);
+    const start = skipSpace(b, skipSpace(b, keyEnd) + 1);
+    const end = skipValue(b, start);
+    const isScalar = b[start] !== 0x7b && b[start] !== 0x5b && end - start <= maxCapturedBytes;
+    if (members.has(key)) repeated.add(key);
+    members.set(key, { start, end, text: isScalar ? textOf(b, start, end) : undefined });
+    at = skipSpace(b, end);
+    if (b[at] === 0x2c) at = skipSpace(b, at + 1);
+  }
+  return { members, repeated };
+}
+
+/** One member of an object or element of an array, in the order of the text. */
+export interface Child extends Span {
+  /** The decoded key, undefined in an array. */
+  readonly key: string | undefined;
+  /** Where the key (object) or the value (array) begins. */
+  readonly from: number;
+}
+
+/** The members or elements of the container at `span`; nothing for a scalar. `b` holds valid JSON. */
+export function* children(b: Uint8Array, span: Span): Generator<Child> {
+  const inObject = b[span.start] === 0x7b;
+  if (!inObject && b[span.start] !== 0x5b) return;
+  let at = skipSpace(b, span.start + 1);
+  while (at < span.end - 1) {
+    const from = at;
+    let key: string | undefined;
+    if (inObject) {
+      const end = skipString(b, at);
+      key = JSON.parse(decoder.decode(b.subarray(at, end))) as string;
+      at = skipSpace(b, skipSpace(b, end) + 1);
+    }
+    const end = skipValue(b, at);
+    yield { key, from, start: at, end };
+    at = skipSpace(b, end);
+    if (b[at] === 0x2c) at = skipSpace(b, at + 1);
+  }
+}
+
+/** The last child under `step`, as JSON.parse would choose it. */
+function child(b: Uint8Array, span: Span, step: string | number): Child | undefined {
+  if (typeof step === "string" && b[span.start] === 0x7b) return member(b, span, step);
+  let index = 0;
+  for (const one of children(b, span)) if (one.key === undefined && index++ === step) return one;
+  return undefined;
+}
+
+/** `child` of an object: keys are compared byte by byte, and decoded only where they hold an escape. */
+function member(b: Uint8Array, span: Span, key: string): Child | undefined {
+  const wanted = encoder.encode(JSON.stringify(key));
+  let found: Child | undefined;
+  let at = skipSpace(b, span.start + 1);
+  while (at < span.end - 1) {
+    const from = at;
+    const keyEnd = skipString(b, at);
+    const start = skipSpace(b, skipSpace(b, keyEnd) + 1);
+    const end = skipValue(b, start);
+    if (isKey(b, from, keyEnd, wanted, key)) found = { key, from, start, end };
+    at = skipSpace(b, end);
+    if (b[at] === 0x2c) at = skipSpace(b, at + 1);
+  }
+  return found;
+}
+
+function isKey(b: Uint8Array, from: number, end: number, wanted: Uint8Array, key: string): boolean {
+  let at = from;
+  while (at < end && b[at] !== 0x5c && b[at] === wanted[at - from]) at++;
+  if (at === end) return wanted.length === end - from;
+  const rest = b.indexOf(0x5c, at);
+  if (rest < 0 || rest >= end) return false;
+  return JSON.parse(decoder.decode(b.subarray(from, end))) === key;
+}
+
+/** Where the outermost value stands. */
+export function outermost(b: Uint8Array): Span {
+  const start = skipSpace(b, 0);
+  return { start, end: skipValue(b, start) };
+}
+
+/** Where the value at `path`, which begins in the value at `from`, stands in the valid JSON `b`; undefined where there is none. */
+export function find(b: Uint8Array, path: Path, from = outermost(b)): Span | undefined {
+  let span: Span | undefined = from;
+  for (const step of path) {
+    span = child(b, span, step);
+    if (span === undefined) return undefined;
+  }
+  return span;
+}
+
+/** One change to a JSON text: `raw` JSON text takes the place of the value at `path`; null deletes it. */
+export interface Edit {
+  readonly path: Path;
+  readonly raw: string | null;
+}
+
+/** `b` with one edit made; a last key that is missing is added, other bytes stay. Throws RangeError where the parent is missing. */
+export function edit(b: Uint8Array, { path, raw }: Edit): Uint8Array {
+  const parent = find(b, path.slice(0, -1));
+  const step = path.at(-1);
+  if (parent === undefined || step === undefined)
+    throw new RangeError("nothing stands at that path");
+  const old = child(b, parent, step);
+  if (old !== undefined) {
+    if (raw !== null) return splice(b, old.start, old.end, raw);
+    return splice(b, ...withComma(b, old), "");
+  }
+  if (raw === null) return b;
+  const isEmpty = children(b, parent).next().done === true;
+  const key = typeof step === "string" ? `${JSON.stringify(step)}:` : "";
+  return splice(b, parent.end - 1, parent.end - 1, `${isEmpty ? "" : ","}${key}${raw}`);
+}
+
+/** The range of a child with the comma that goes when it goes. */
+function withComma(b: Uint8Array, old: Child): [number, number] {
+  const after = skipSpace(b, old.end);
+  if (b[after] === 0x2c) return [old.from, skipSpace(b, after + 1)];
+  let before = old.from - 1;
+  while (before > 0 && (b[before] === 0x20 || b[before]! < 0x0e)) before--;
+  return [b[before] === 0x2c ? before : old.from, old.end];
+}
+
+function splice(b: Uint8Array, start: number, end: number, text: string): Uint8Array {
+  const middle = encoder.encode(text);
+  const out = new Uint8Array(b.length - (end - start) + middle.length);
+  out.set(b.subarray(0, start));
+  out.set(middle, start);
+  out.set(b.subarray(end), start + middle.length);
+  return out;
+}

@@ -1,0 +1,19 @@
+// C0, C1, DEL, bidi marks and overrides, zero-width and line separators, BOM, tag characters:
+// they move the cursor, reorder or hide text (Trojan Source, CVE-2021-42574).
+const unsafe =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
+
+/** Text from a server as it may be shown: control and bidi characters become spaces, runs of them one; at most `max` characters. */
+export function cleanText(text: string, max = 2000): string {
+  const clean = text
+    .slice(0, max * 4)
+    .replace(unsafe, " ")
+    .replace(/ {2,}/g, " ")
+    .trim();
+  return clean.length > max ? `${clean.slice(0, max - 1)}…` : clean;
+}
+
+/** A word as a shell takes it, and as Codex splits `http_headers_helper`. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

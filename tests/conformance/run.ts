@@ -1,0 +1,170 @@
+// The protocol owners' own suite against the compiled bridge: bun tests/conformance/run.ts [LEG [SCENARIO]] (parts of names).
+// Ends with `N passed, N failed`; a scenario that expected-failures.txt lists counts as failed when it passes.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { compiledBridge } from "../support/binary.ts";
+import { serveFront } from "./support/front.ts";
+import { serveReference } from "./support/reference-server.ts";
+
+interface Leg {
+  readonly name: string;
+  readonly scenarios: readonly string[];
+  /** Words behind `conformance`. */
+  readonly words: (scenario: string) => string[];
+}
+
+interface Requirements {
+  readonly server: string[];
+  readonly client: string[];
+  readonly not_scored: { readonly scenario: string; readonly leg: string }[];
+}
+
+interface Outcome {
+  readonly passed: boolean;
+  readonly output: string;
+  readonly ms: number;
+}
+
+const root = join(import.meta.dir, "../..");
+const suite = join(root, "node_modules/@modelcontextprotocol/conformance");
+/** Scenarios at a time: sse-retry measures time, and CI has two cores. */
+const parallel = 2;
+const scenarioMs = 60_000;
+
+function requirements(revision: string): Requirements {
+  const text = readFileSync(join(suite, "requirements", `${revision}.yaml`), "utf8");
+  return Bun.YAML.parse(text) as Requirements;
+}
+
+const clientWords = (program: string, revision?: string) => (scenario: string) => [
+  "client",
+  "--command",
+  `${process.execPath} ${join(import.meta.dir, program)}`,
+  "--scenario",
+  scenario,
+  ...(revision === undefined ? [] : ["--spec-version", revision]),
+];
+
+function legsFor(frontUrl: string): Leg[] {
+  const older = requirements("2025-11-25");
+  const newer = requirements("2026-07-28");
+  const extra = (leg: string, { not_scored }: Requirements) =>
+    not_scored.filter((one) => one.leg === leg).map(({ scenario }) => scenario);
+  const extensions = extra("client", newer).filter((scenario) => scenario.startsWith("auth/"));
+  return [
+    {
+      name: "2025-11-25 legacy client",
+      scenarios: older.client,
+      words: clientWords("legacy-client.ts", "2025-11-25"),
+    },
+    {
+      name: "2026-07-28 modern client",
+      scenarios: newer.client,
+      words: clientWords("modern-client.ts", "2026-07-28"),
+    },
+    {
+      name: "2026-07-28 legacy client",
+      scenarios: newer.client,
+      words: clientWords("legacy-client.ts", "2026-07-28"),
+    },
+    {
+      name: "2025-03-26 legacy client",
+      scenarios: ["metadata-backcompat", "endpoint-fallback"].map(
+        (name) => `auth/2025-03-26-oauth-${name}`,
+      ),
+      words: clientWords("legacy-client.ts", "2025-03-26"),
+    },
+    { name: "extensions", scenarios: extensions, words: clientWords("legacy-client.ts") },
+    {
+      name: "schema preservation",
+      scenarios: ["json-schema-2020-12-preservation"],
+      words: clientWords("modern-client.ts", "2026-07-28"),
+    },
+    {
+      name: "2025-11-25 server in reverse",
+      scenarios: [...older.server, ...extra("server", older)],
+      words: (scenario) => [
+        ...["server", "--url", frontUrl, "--scenario", scenario],
+        ...["--spec-version", "2025-11-25"],
+      ],
+    },
+  ];
+}
+
+/** Runs one scenario; passed where the suite ends with 0 and without a warning (it forgives servers those). */
+async function run(words: readonly string[]): Promise<Outcome> {
+  const startedAt = performance.now();
+  const child = Bun.spawn([process.execPath, "--bun", join(suite, "dist/index.js"), ...words], {
+    cwd: root,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: scenarioMs,
+  });
+  const [out, errors, code] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  const ms = Math.round(performance.now() - startedAt);
+  const output = `${out}\n${errors}`;
+  return { passed: code === 0 && /, 0 failed, 0 warnings/.test(output), output, ms };
+}
+
+/** The lines of the suite's report that tell what is wrong. */
+function reasons(output: string): string {
+  const lines = output.split("\n");
+  const wrong = /✗|FAIL|WARNING|Error:|Warning:|exited with|TIMED OUT|ended with/;
+  return lines
+    .filter((line) => wrong.test(line))
+    .slice(-12)
+    .map((line) => `    ${line.trim().slice(0, 300)}`)
+    .join("\n");
+}
+
+compiledBridge();
+const [wantedLeg = "", wantedScenario = ""] = process.argv.slice(2);
+const expected = new Set(
+  readFileSync(join(import.meta.dir, "expected-failures.txt"), "utf8")
+    .split("\n")
+    .map((line) => line.replace(/#.*/, "").trim())
+    .filter((line) => line !== ""),
+);
+const reference = serveReference();
+const front = serveFront(reference.url);
+let passed = 0;
+let failed = 0;
+let awaited = 0;
+try {
+  for (const leg of legsFor(front.url)) {
+    if (!leg.name.includes(wantedLeg)) continue;
+    const waiting = leg.scenarios.filter((scenario) => scenario.includes(wantedScenario));
+    let good = 0;
+    const total = waiting.length;
+    const work = async () => {
+      for (let scenario = waiting.shift(); scenario !== undefined; scenario = waiting.shift()) {
+        const outcome = await run(leg.words(scenario));
+        const name = `${leg.name}: ${scenario}`;
+        const isExpected = expected.has(name);
+        if (outcome.passed) good++;
+        if (outcome.passed && !isExpected) passed++;
+        else if (!outcome.passed && isExpected) awaited++;
+        else {
+          failed++;
+          const why = isExpected
+            ? "    passes, but expected-failures.txt lists it"
+            : reasons(outcome.output);
+          console.log(`FAILED ${name} (${outcome.ms} ms)\n${why}`);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: parallel }, work));
+    console.log(`${leg.name}: ${good} of ${total}`);
+  }
+} finally {
+  await front.stop();
+  await reference.stop();
+}
+console.log(`expected failures: ${awaited}`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);

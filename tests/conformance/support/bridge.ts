@@ -1,0 +1,130 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { compiledBridge } from "../../support/binary.ts";
+
+/** What the suite tells a client beside the URL (MCP_CONFORMANCE_CONTEXT). */
+type Facts = Readonly<Record<string, string>>;
+
+/** The configured server's name. */
+const server = "suite";
+
+/** The bridge with a home and a server of its own. */
+export interface OwnBridge {
+  readonly command: string;
+  readonly args: string[];
+  readonly env: Record<string, string>;
+  /** Signs in as the user would who copies the URL into a browser and its answer back. */
+  signIn(): Promise<void>;
+}
+
+/** Writes a configuration for `url` into `home`, with what the scenario gave the user beforehand. */
+export function configureBridge(home: string, url: string, scenario: string): OwnBridge {
+  const facts = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? "{}") as Facts;
+  const auth = scenario.startsWith("auth/") ? authOf(scenario, facts, home) : undefined;
+  const entry = auth === undefined ? { url } : { url, auth };
+  const config = { version: 1, servers: { [server]: entry } };
+  writeFileSync(join(home, "config.json"), JSON.stringify(config), { mode: 0o600 });
+  const env = {
+    PATH: process.env.PATH ?? "",
+    HOME: home,
+    CODEX_MCP_BRIDGE_HOME: home,
+    LOG_LEVEL: "debug",
+  };
+  const command = compiledBridge();
+  const signIn = () => signInByPasting(command, env);
+  return { command, args: ["run", "--server", server], env, signIn };
+}
+
+/** The `auth` entry a user of the scenario's provider would have written. */
+function authOf(scenario: string, facts: Facts, home: string): object {
+  const keep = (name: string, text: string) => {
+    const path = join(home, name);
+    writeFileSync(path, text, { mode: 0o600 });
+    return path;
+  };
+  const client = {
+    ...(facts.client_id !== undefined && { clientId: facts.client_id }),
+    ...(facts.client_secret !== undefined && { clientSecret: facts.client_secret }),
+  };
+  switch (scenario) {
+    case "auth/client-credentials-basic":
+      return { type: "oauth", grant: "client_credentials", ...client };
+    case "auth/client-credentials-jwt":
+      return {
+        type: "oauth",
+        grant: "client_credentials",
+        ...client,
+        clientAuth: "private_key_jwt",
+        privateKeyFile: keep("client.pem", facts.private_key_pem ?? ""),
+        algorithm: facts.signing_algorithm ?? "ES256",
+      };
+    case "auth/enterprise-managed-authorization":
+      return {
+        type: "oauth",
+        grant: "id_jag",
+        ...client,
+        idp: {
+          issuer: facts.idp_issuer,
+          tokenEndpoint: facts.idp_token_endpoint,
+          clientId: facts.idp_client_id,
+          idTokenFile: keep("id-token", facts.idp_id_token ?? ""),
+        },
+      };
+    case "auth/wif-jwt-bearer":
+      return {
+        type: "oauth",
+        grant: "jwt_bearer",
+        ...client,
+        assertionFile: keep("assertion", facts.valid_jwt ?? ""),
+      };
+    case "auth/pre-registration":
+      return { type: "oauth", ...client };
+    default:
+      return {
+        type: "oauth",
+        clientMetadataUrl: "https://conformance-test.local/client-metadata.json",
+      };
+  }
+}
+
+/** Runs `login --no-browser`: its URL is visited, and where that redirects to is pasted back. */
+async function signInByPasting(command: string, env: Record<string, string>): Promise<void> {
+  const login = Bun.spawn([command, "login", "--server", server, "--no-browser"], {
+    env,
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const errors = login.stderr.text();
+  let shown = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of login.stdout) {
+    shown += decoder.decode(chunk, { stream: true });
+    const url = /https?:\/\/\S+[?&]response_type=\S+/.exec(shown)?.[0];
+    if (url === undefined) continue;
+    const answer = await fetch(url, { redirect: "manual" });
+    login.stdin.write(`${answer.headers.get("location") ?? ""}\n`);
+    await login.stdin.end();
+    break;
+  }
+  const code = await login.exited;
+  if (code !== 0) throw new Error(`login ended with ${code}: ${await errors}`);
+}
+
+/** The tools that were listed; the tool `sign_in` alone says that a sign-in is needed before there are any. */
+export function signedInTools<T extends { readonly name: string }>(tools: T[]): T[] {
+  if (tools.length !== 1 || tools[0]?.name !== "sign_in") return tools;
+  throw Object.assign(new Error("nobody is signed in"), { code: 1401 });
+}
+
+/** Does `work`, signing in where the bridge says that is needed, as often as a patient user would. */
+export async function withSignIn<T>(bridge: OwnBridge, work: () => Promise<T>): Promise<T> {
+  for (let times = 0; ; times++) {
+    try {
+      return await work();
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 1401 || times === 3) throw error;
+      await bridge.signIn();
+    }
+  }
+}

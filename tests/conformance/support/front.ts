@@ -1,0 +1,92 @@
+// The suite's server scenarios reach the bridge through this: Streamable HTTP in front, the bridge's stdio behind.
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
+import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/sdk/types.js";
+import { ownFolder } from "../../support/folder.ts";
+import { configureBridge } from "./bridge.ts";
+
+/** Which request of the client a message of the server belongs to: HTTP has a stream for each, stdio has not. */
+class Streams {
+  readonly #open = new Map<RequestId, unknown>();
+
+  asked(message: JSONRPCMessage): void {
+    if (!("method" in message) || !("id" in message)) return;
+    const { _meta } = (message.params ?? {}) as { _meta?: { progressToken?: unknown } };
+    this.#open.set(message.id, _meta?.progressToken);
+  }
+
+  /** The request; undefined where none is open. */
+  of(message: JSONRPCMessage): RequestId | undefined {
+    if (!("method" in message)) {
+      this.#open.delete(message.id!);
+      return message.id;
+    }
+    const { progressToken } = (message.params ?? {}) as { progressToken?: unknown };
+    const ids = [...this.#open.keys()];
+    const owner = ids.find(
+      (id) => progressToken !== undefined && this.#open.get(id) === progressToken,
+    );
+    return owner ?? ids.at(-1);
+  }
+}
+
+/** Starts a bridge for `url` of its own for each session. */
+export function serveFront(url: string): { readonly url: string; stop(): Promise<void> } {
+  const home = ownFolder();
+  const { command, args, env } = configureBridge(home.path, url, "");
+  const sessions = new Map<string, WebStandardStreamableHTTPServerTransport>();
+  const bridges = new Set<StdioClientTransport>();
+
+  async function open(): Promise<WebStandardStreamableHTTPServerTransport> {
+    const bridge = new StdioClientTransport({ command, args, env, stderr: "ignore" });
+    bridges.add(bridge);
+    const streams = new Streams();
+    const transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: () => crypto.randomUUID(),
+      onsessioninitialized: (id) => void sessions.set(id, transport),
+      onsessionclosed: (id) => void sessions.delete(id),
+    });
+    transport.onmessage = (message) => {
+      streams.asked(message);
+      void bridge.send(message);
+    };
+    transport.onclose = () => {
+      bridges.delete(bridge);
+      void bridge.close();
+    };
+    bridge.onmessage = (message) => {
+      const relatedRequestId = streams.of(message);
+      const options = relatedRequestId === undefined ? {} : { relatedRequestId };
+      transport.send(message, options).catch(() => undefined);
+    };
+    await bridge.start();
+    await transport.start();
+    return transport;
+  }
+
+  const http = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    idleTimeout: 0,
+    async fetch(request) {
+      const host = new URL(`http://${request.headers.get("host")}`).hostname;
+      const origin = URL.parse(request.headers.get("origin") ?? "http://localhost");
+      const isOurs = [host, origin?.hostname].every((name) =>
+        /^(localhost|127\.0\.0\.1)$/.test(name ?? ""),
+      );
+      if (!isOurs) return new Response("forbidden", { status: 403 });
+      const id = request.headers.get("mcp-session-id");
+      if (id === null) return (await open()).handleRequest(request);
+      const known = sessions.get(id);
+      return known?.handleRequest(request) ?? new Response("no such session", { status: 404 });
+    },
+  });
+  return {
+    url: `http://127.0.0.1:${http.port}/mcp`,
+    async stop() {
+      await http.stop(true);
+      await Promise.all([...bridges].map((bridge) => bridge.close()));
+      home[Symbol.dispose]();
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { ownFolder } from "../support/folder.ts";
+import {
+  type BridgeHome,
+  bridgeHome,
+  callTool,
+  signIn,
+  startRun,
+} from "../support/oauth-bridge.ts";
+import { type AuthorizationServer, startProvider } from "../support/oauth-provider.ts";
+import { type ProtectedServer, startProtectedServer } from "../support/oauth-resource.ts";
+import { runProgram } from "../support/program.ts";
+
+let provider: AuthorizationServer;
+let resource: ProtectedServer;
+
+beforeAll(async () => {
+  provider = await startProvider();
+  resource = startProtectedServer(provider);
+});
+
+afterAll(async () => {
+  await resource.close();
+  await provider.close();
+});
+
+const bus = { DBUS_SESSION_BUS_ADDRESS: process.env.DBUS_SESSION_BUS_ADDRESS ?? "" };
+
+async function homeWith(
+  folder: string,
+  store: string,
+  env: Record<string, string>,
+): Promise<BridgeHome> {
+  const home = await bridgeHome(folder, { url: resource.url, auth: { type: "oauth", store } });
+  Object.assign(home.env, env);
+  return home;
+}
+
+async function callOnce(home: BridgeHome): Promise<string> {
+  const child = await startRun(home);
+  const result = await callTool(child);
+  await child.end();
+  return result;
+}
+
+const collections = "/org/freedesktop/secrets/collection";
+
+/** Calls the secret service of this test's session. */
+async function service(method: string, ...values: string[]): Promise<void> {
+  const words = [
+    "--session",
+    "--print-reply",
+    "--dest=org.freedesktop.secrets",
+    "/org/freedesktop/secrets",
+  ];
+  const call = [`org.freedesktop.Secret.Service.${method}`, ...values];
+  const child = Bun.spawn(["dbus-send", ...words, ...call], { stdout: "ignore" });
+  expect(await child.exited).toBe(0);
+}
+
+test.each(["keyring", "auto"])(
+  "with store %p the tokens stand in the keyring and the file says so",
+  async (store) => {
+    using folder = ownFolder();
+    const home = await homeWith(folder.path, store, bus);
+    await signIn(home);
+    const file = await Bun.file(join(folder.path, ".codex-mcp-bridge/credentials/kb.json")).text();
+    expect(JSON.parse(file)).toMatchObject({ keyring: true, server: "kb" });
+    expect(file).not.toContain("Token");
+    expect(await callOnce(home)).toBe("done");
+    const status = await runProgram(["status", "--json"], { env: home.env });
+    expect(JSON.parse(status.stdout).servers[0].signIn).toMatchObject({
+      state: "signed-in",
+      store: "keyring",
+    });
+    expect((await runProgram(["logout", "-s", "kb"], { env: home.env })).code).toBe(0);
+    expect(await callOnce(home)).toStartWith("1401 ");
+  },
+);
+
+test("a token that ends is renewed in the keyring, and the file never holds it", async () => {
+  using folder = ownFolder();
+  const home = await homeWith(folder.path, "keyring", bus);
+  await signIn(home);
+  const token = provider.requests.length;
+  const { stdout } = await runProgram(["headers", "-s", "kb"], { env: home.env });
+  await provider.revoke(JSON.parse(stdout).Authorization.replace("Bearer ", ""));
+  expect(await callOnce(home)).toBe("done");
+  expect(provider.requests.length).toBeGreaterThan(token);
+  const file = await Bun.file(join(folder.path, ".codex-mcp-bridge/credentials/kb.json")).text();
+  expect(file).not.toContain("refresh");
+});
+
+test("without a bus, auto takes the file and keyring is an error that says so, within 5 s", async () => {
+  using folder = ownFolder();
+  const home = await homeWith(folder.path, "auto", {
+    DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent",
+  });
+  await signIn(home);
+  expect((await home.stored()).grant.accessToken).toBeString();
+  using second = ownFolder();
+  const other = await homeWith(second.path, "keyring", {
+    DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent",
+  });
+  const started = Date.now();
+  expect(signIn(other)).rejects.toThrow("the keyring cannot be used");
+  expect(Date.now() - started).toBeLessThan(5000);
+});
+
+test("the collection that ends with the desktop session is refused", async () => {
+  using folder = ownFolder();
+  const home = await homeWith(folder.path, "keyring", bus);
+  await service("SetAlias", "string:default", `objpath:${collections}/session`);
+  try {
+    await expect(signIn(home)).rejects.toThrow("does not last");
+  } finally {
+    await service("SetAlias", "string:default", `objpath:${collections}/login`);
+  }
+});
+
+test("a locked keyring is never taken for signed out, and nothing is overwritten", async () => {
+  using folder = ownFolder();
+  const home = await homeWith(folder.path, "keyring", bus);
+  await signIn(home);
+  await service("Lock", `array:objpath:${collections}/login`);
+  const child = await runProgram(["headers", "-s", "kb"], { env: home.env });
+  expect(child.code).toBe(3);
+  expect(child.stderr).toContain("locked");
+  const status = await runProgram(["status", "--json"], { env: home.env });
+  expect(JSON.parse(status.stdout).servers[0].signIn).toMatchObject({ state: "unknown" });
+});

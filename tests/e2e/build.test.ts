@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { cpSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { ownFolder } from "../support/folder.ts";
+
+const root = join(import.meta.dir, "../..");
+const bun = join(process.execPath, "..");
+let folder: ReturnType<typeof ownFolder>;
+beforeAll(() => {
+  folder = ownFolder();
+});
+afterAll(() => folder[Symbol.dispose]());
+
+/** A copy of the source in a folder of its own, without git. */
+function copyOfSource(name: string): string {
+  const copy = join(folder.path, name);
+  mkdirSync(join(copy, "dist"), { recursive: true });
+  for (const part of ["bridge.ts", "src", "scripts", "build.sh", "package.json"])
+    cpSync(join(root, part), join(copy, part), { recursive: true });
+  cpSync(join(root, "package-lock.json"), join(copy, "package-lock.json"));
+  cpSync(join(root, "tsconfig.json"), join(copy, "tsconfig.json"));
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+  return copy;
+}
+
+async function build(copy: string, words: string[], env: Record<string, string> = {}) {
+  await using child = Bun.spawn(["sh", "build.sh", ...words], {
+    cwd: copy,
+    env: { PATH: `${bun}:${process.env.PATH}`, HOME: process.env.HOME ?? "/", ...env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { code: await child.exited, stdout, stderr };
+}
+
+const sumOf = (copy: string) => readFileSync(join(copy, "dist/SHA256SUMS"), "utf8").slice(0, 64);
+
+describe("build.sh", () => {
+  test("makes the same file of the same source and commit, in any folder", async () => {
+    const [one, two] = [copyOfSource("one"), copyOfSource("two")];
+    const releases = "https://get.example/bridge";
+    const first = await build(one, [], {
+      SOURCE_COMMIT: "abc123",
+      CODEX_MCP_BRIDGE_RELEASES: releases,
+    });
+    expect(first.stdout).toContain("its demo passes");
+    expect(first.code).toBe(0);
+    await build(two, [], { SOURCE_COMMIT: "abc123", TZ: "Asia/Tokyo", HOME: folder.path });
+    expect(sumOf(two)).toBe(sumOf(one));
+    const version = Bun.spawnSync([join(one, "dist/codex-mcp-http-bridge"), "--version", "--json"]);
+    expect(JSON.parse(version.stdout.toString()).commit).toBe("abc123");
+    const installer = readFileSync(join(one, "dist/install.sh"), "utf8");
+    expect(installer).toContain(`\nreleases=\${CODEX_MCP_BRIDGE_RELEASES:-${releases}}\n`);
+    const unknown = await build(two, []);
+    expect(unknown.stdout).toContain("(commit unknown)");
+  }, 60_000);
+
+  test.each([
+    ["http://get.example/", "is not an https address"],
+    ["https://get.example/$(id)", "holds an odd character"],
+  ])("refuses %j as the address of its releases", async (address, said) => {
+    const { code, stderr } = await build(root, [], { CODEX_MCP_BRIDGE_RELEASES: address });
+    expect(stderr).toContain(said);
+    expect(code).toBe(2);
+  });
+
+  test.each([
+    [["--taget", "x"], 'error: unknown option "--taget"'],
+    [["--target", "linux-riscv"], 'error: unknown platform "linux-riscv"\nhint: one of: linux-x64'],
+    [["--target"], "error: the option --target needs a value"],
+    [["--runtime", "nowhere"], 'error: there is no file "nowhere"'],
+  ])("refuses %j", async (words, said) => {
+    const { code, stderr } = await build(root, words);
+    expect(stderr).toStartWith(said);
+    expect(code).toBe(2);
+  });
+
+  test("refuses a commit that would not fit into the source", async () => {
+    const { code, stderr } = await build(root, [], { SOURCE_COMMIT: 'a"b' });
+    expect(stderr).toStartWith("error: SOURCE_COMMIT is not a commit");
+    expect(code).toBe(2);
+  });
+});

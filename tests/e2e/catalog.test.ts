@@ -1,0 +1,150 @@
+import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { programWords, runProgram } from "../support/program.ts";
+
+const cleanups: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** A server that answers, or takes every request and never answers. */
+interface State {
+  answers: boolean;
+  isGone?: boolean;
+  /** What the server agrees to, where not what it is asked. */
+  revision?: string;
+  seen: string[];
+  /** Of the last tools/list. */
+  spoken?: string | null;
+}
+
+function serve(state: State): URL {
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    idleTimeout: 0,
+    async fetch(request) {
+      if (request.method !== "POST") return new Response(null, { status: 405 });
+      const { id, method, params } = (await request.json()) as {
+        id?: number;
+        method: string;
+        params?: { protocolVersion?: string };
+      };
+      state.seen.push(method);
+      if (method === "tools/list") state.spoken = request.headers.get("mcp-protocol-version");
+      if (state.isGone) return new Response(null, { status: 404 });
+      if (!state.answers) return new Promise<Response>(() => undefined);
+      if (id === undefined) return new Response(null, { status: 202 });
+      const answer =
+        method === "initialize"
+          ? {
+              result: {
+                protocolVersion: state.revision ?? params?.protocolVersion,
+                capabilities: { tools: {} },
+                serverInfo: { name: "s", version: "1" },
+              },
+            }
+          : method === "tools/list"
+            ? { result: { tools: [{ name: "look", inputSchema: { type: "object" } }] } }
+            : { error: { code: -32601, message: "no such method" } };
+      return Response.json({ jsonrpc: "2.0", id, ...answer });
+    },
+  });
+  cleanups.push(() => server.stop(true));
+  return new URL(`http://127.0.0.1:${server.port}/mcp`);
+}
+
+function homeFor(url: URL): string {
+  const home = mkdtempSync(join(tmpdir(), "bridge-catalog-"));
+  cleanups.push(() => rmSync(home, { recursive: true, force: true }));
+  const token = "a-token-of-some-length";
+  const config = { version: 1, servers: { kb: { url: url.href, token } } };
+  writeFileSync(join(home, "config.json"), JSON.stringify(config), { mode: 0o600 });
+  return home;
+}
+
+/** One life of the program: initialize, tools/list, end. */
+async function life(home: string, ...options: string[]): Promise<string[]> {
+  await using child = Bun.spawn([...programWords, "run", "--server", "kb", ...options], {
+    env: { PATH: process.env.PATH ?? "", HOME: home, CODEX_MCP_BRIDGE_HOME: home },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "ignore",
+  });
+  const say = (message: object) => {
+    child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+    child.stdin.flush();
+  };
+  const clientInfo = { name: "t", version: "1" };
+  say({
+    id: 0,
+    method: "initialize",
+    params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo },
+  });
+  const lines: string[] = [];
+  let rest = "";
+  for await (const chunk of child.stdout) {
+    rest += new TextDecoder().decode(chunk);
+    const whole = rest.split("\n");
+    rest = whole.pop()!;
+    lines.push(...whole);
+    if (whole.length > 0 && lines.length === 1) {
+      say({ method: "notifications/initialized" });
+      say({ id: 1, method: "tools/list" });
+    }
+    if (lines.length === 2) break;
+  }
+  child.kill("SIGTERM");
+  await child.exited;
+  return lines;
+}
+
+test("a server that no longer answers still has its tools at the next start", async () => {
+  const state = { answers: true, seen: [] as string[] };
+  const home = homeFor(serve(state));
+  const first = await life(home);
+  expect(first[1]).toContain('"look"');
+  state.answers = false;
+  expect(await life(home)).toEqual(first);
+});
+
+test("the catalog holds no secret", async () => {
+  const home = homeFor(serve({ answers: true, seen: [] }));
+  await life(home);
+  const kept = readFileSync(join(home, "cache", "kb.json"), "utf8");
+  expect(kept).toContain("look");
+  expect(kept).not.toContain("a-token-of-some-length");
+});
+
+test("--no-cache remembers nothing", async () => {
+  const state = { answers: true, seen: [] as string[] };
+  const home = homeFor(serve(state));
+  await life(home, "--no-cache");
+  expect(() => readFileSync(join(home, "cache", "kb.json"))).toThrow("ENOENT");
+});
+
+test("the test command asks the server itself, and leaves what it learned for the next start", async () => {
+  const state = { answers: true, isGone: false, seen: [] as string[] };
+  const home = homeFor(serve(state));
+  const env = { HOME: home, CODEX_MCP_BRIDGE_HOME: home };
+  const file = join(home, "cache", "kb.json");
+  expect((await runProgram(["test"], { env })).code).toBe(0);
+  expect(readFileSync(file, "utf8")).toContain("look");
+  state.isGone = true;
+  const { code, stdout } = await runProgram(["test"], { env });
+  expect(stdout).toContain("Server not found");
+  expect(code).toBe(1);
+  expect(readFileSync(file, "utf8")).toContain("look");
+});
+
+test("a server that agrees to another revision by now is spoken to in that one", async () => {
+  const state: State = { answers: true, seen: [] };
+  const home = homeFor(serve(state));
+  const [told] = await life(home);
+  expect(state.spoken).toBe("2025-06-18");
+  state.revision = "2025-03-26";
+  expect((await life(home))[0]).toBe(told!);
+  expect(state.spoken).toBe("2025-03-26");
+});

@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { version } from "../../package.json";
+import { ownFolder } from "../support/folder.ts";
+import { programWords, runProgram } from "../support/program.ts";
+
+let folder: ReturnType<typeof ownFolder>;
+beforeEach(() => {
+  folder = ownFolder();
+});
+afterEach(() => folder[Symbol.dispose]());
+const run = (...words: string[]) => runProgram(words, { env: { HOME: folder.path } });
+
+describe("the program", () => {
+  test("tells its version", async () => {
+    const answer = await run("--version");
+    expect(answer).toEqual({ code: 0, stdout: `codex-mcp-http-bridge ${version}\n`, stderr: "" });
+  });
+
+  test("tells all of its version as JSON", async () => {
+    const { code, stdout } = await run("--version", "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({
+      version,
+      bun: Bun.version,
+      target: expect.any(String),
+      commit: expect.any(String),
+      protocolRevisions: expect.arrayContaining(["2025-03-26", "2025-11-25"]),
+    });
+  });
+
+  test("lists its commands in the help, each of which has help of its own", async () => {
+    const { code, stdout, stderr } = await run("--help");
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).not.toContain("\u001b");
+    const listed = stdout.slice(stdout.indexOf("COMMANDS")).matchAll(/^ {2,}([a-z][a-z-]*) {2,}/gm);
+    const names = [...listed].map(([, name]) => name!);
+    expect(names).toContain("run");
+    for (const name of names) {
+      const help = await run(name, "--help");
+      expect([name, help.code, help.stderr]).toEqual([name, 0, ""]);
+      expect(help.stdout).toContain(`USAGE codex-mcp-http-bridge ${name}`);
+      expect(help.stdout).toContain("--log-level");
+    }
+  });
+
+  test("marks in the help only the words that must be there", async () => {
+    expect((await run("remove", "--help")).stdout).toContain("remove [OPTIONS] [NAME]\n");
+    expect((await run("credentials", "--help")).stdout).toContain("[OPTIONS] <ACTION>\n");
+  });
+
+  test.each([
+    [[], "error: no command was given"],
+    [["tset"], 'error: unknown command "tset"\nhint: did you mean test?'],
+    [["toString"], 'error: unknown command "toString"'],
+    [["doctor"], 'error: unknown command "doctor"'],
+    [["--bogus"], "error: unknown option --bogus"],
+    [["test", "--sever", "x"], "error: unknown option --sever"],
+    [["test", "--server"], "error: the option --server needs a value"],
+    [["credentials", "exprot"], "hint: see codex-mcp-http-bridge credentials --help"],
+    [["demo", "now"], 'error: surplus word "now" after "demo"'],
+    [["demo", "--log-level", "loud"], "error: --log-level is one of"],
+    [["demo", "--log-format", "xml"], "error: --log-format is one of text, json"],
+  ])("refuses %j on stderr with exit code 2", async (words, said) => {
+    const { code, stdout, stderr } = await run(...words);
+    expect(stdout).toBe("");
+    expect(stderr).toContain(said);
+    expect(code).toBe(2);
+  });
+
+  test("warns of a bad LOG_LEVEL and goes on", async () => {
+    const env = { HOME: folder.path, LOG_LEVEL: "loud" };
+    const { code, stderr } = await runProgram(["demo"], { env });
+    expect(stderr).toStartWith("warning: LOG_LEVEL is not one of");
+    expect(code).toBe(0);
+  });
+
+  test("takes a reader that stops reading for no failure", async () => {
+    await using child = Bun.spawn(
+      ["sh", "-c", '"$@" --help | head -c 1; exit 0', "sh", ...programWords],
+      { env: { HOME: folder.path, PATH: process.env.PATH ?? "" }, stdout: "pipe", stderr: "pipe" },
+    );
+    expect(await child.stdout.text()).toHaveLength(1);
+    expect(await child.stderr.text()).toBe("");
+  });
+
+  test("answers initialize with what is wrong at the start of run, and ends with its code", async () => {
+    const initialize = '{"jsonrpc":"2.0","id":"a","method":"initialize","params":{}}\n';
+    for (const words of [
+      ["run", "--sever", "x"],
+      ["run", "-l", "loud"],
+      ["--bogus", "run"],
+    ]) {
+      const options = { env: { HOME: folder.path }, stdin: initialize };
+      const { code, stdout } = await runProgram(words, options);
+      const answer = JSON.parse(stdout);
+      expect(answer).toMatchObject({ id: "a", error: { code: 1400 } });
+      expect(code).toBe(2);
+    }
+  });
+
+  test("writes the log to a file that only we can read", async () => {
+    const log = join(folder.path, "bridge.log");
+    const options = { env: { HOME: folder.path }, stdin: "not json\n" };
+    const words = [
+      "run",
+      "-l",
+      "debug",
+      "--log-file",
+      log,
+      "--config-path",
+      `${folder.path}/c.json`,
+    ];
+    await Bun.write(`${folder.path}/c.json`, '{"servers":{"a":{"url":"http://127.0.0.1:9/mcp"}}}');
+    await runProgram(words, options);
+    expect(await Bun.file(log).text()).not.toBe("");
+    expect((await Bun.file(log).stat()).mode & 0o777).toBe(0o600);
+  });
+});

@@ -1,0 +1,265 @@
+// What the environment and the current directory can and cannot do to a compiled bridge (SECURITY.md).
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { compiledBridge } from "../support/binary.ts";
+
+const bridge = compiledBridge();
+const secret = "canary-token-5f8a3b1c9d";
+const certificates = join(import.meta.dir, "../fault/certificates");
+
+let home: string;
+let cwd: string;
+let cleanUp: (() => Promise<void> | void)[];
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "bridge-home-"));
+  cwd = mkdtempSync(join(tmpdir(), "bridge-hostile-"));
+  cleanUp = [];
+});
+
+afterEach(async () => {
+  for (const step of cleanUp) await step();
+  for (const folder of [home, cwd]) rmSync(folder, { recursive: true });
+});
+
+function configure(entry: object): void {
+  const folder = join(home, ".codex-mcp-bridge");
+  mkdirSync(folder, { mode: 0o700 });
+  writeFileSync(
+    join(folder, "config.json"),
+    JSON.stringify({ version: 1, servers: { kb: entry } }),
+    { mode: 0o600 },
+  );
+}
+
+interface Seen {
+  readonly authorization: string | null;
+  readonly userAgent: string | null;
+  readonly encoding: string | null;
+}
+
+/** A server that answers initialize and notes what came. */
+function mcpServer(options: object = {}): { readonly port: number; readonly seen: Seen[] } {
+  const seen: Seen[] = [];
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    ...options,
+    fetch: async (request: Request) => {
+      seen.push({
+        authorization: request.headers.get("authorization"),
+        userAgent: request.headers.get("user-agent"),
+        encoding: request.headers.get("accept-encoding"),
+      });
+      const { id } = (await request.json()) as { id: number };
+      const result = {
+        protocolVersion: "2025-06-18",
+        capabilities: {},
+        serverInfo: { name: "s", version: "1" },
+      };
+      return Response.json({ jsonrpc: "2.0", id, result });
+    },
+  });
+  cleanUp.push(() => server.stop(true));
+  return { port: server.port!, seen };
+}
+
+/** A listener that must not be reached: counts connections. */
+function trap(): { readonly port: number; readonly count: () => number } {
+  let connections = 0;
+  const listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      open: (socket) => {
+        connections++;
+        socket.end();
+      },
+      data: () => undefined,
+    },
+  });
+  cleanUp.push(() => listener.stop(true));
+  return { port: listener.port, count: () => connections };
+}
+
+interface Outcome {
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
+  readonly answer: any;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number;
+}
+
+/** One initialize through `run`, in the hostile directory, at the most talkative log level. */
+async function initialize(env: Record<string, string> = {}): Promise<Outcome> {
+  const child = Bun.spawn([bridge, "run", "--log-level", "trace"], {
+    cwd,
+    env: { HOME: home, PATH: "/usr/bin:/bin", ...env },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  child.stdin.write(
+    '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{}}}\n',
+  );
+  child.stdin.end();
+  const [stdout, stderr, code] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  const lines = stdout.split("\n").filter((line) => line !== "");
+  return { answer: JSON.parse(lines[0] ?? "null"), stdout, stderr, code };
+}
+
+function write(path: string, text: string, mode = 0o644): void {
+  mkdirSync(join(cwd, path, ".."), { recursive: true });
+  writeFileSync(join(cwd, path), text, { mode });
+}
+
+test("a hostile directory changes nothing: preload, .env, modules, a program of the same name", async () => {
+  const { port, seen } = mcpServer();
+  const proxy = trap();
+  const marker = join(cwd, "executed");
+  const evil = `require("fs").writeFileSync(${JSON.stringify(marker)}, "x");`;
+  write("evil.js", evil);
+  write("bunfig.toml", 'preload = ["./evil.js"]\n[run]\npreload = ["./evil.js"]\n');
+  for (const name of [".env", ".env.local", ".env.development", ".env.production"])
+    write(
+      name,
+      `NODE_TLS_REJECT_UNAUTHORIZED=0\nBUN_CONFIG_VERBOSE_FETCH=curl\nHTTP_PROXY=http://127.0.0.1:${proxy.port}\nALL_PROXY=http://127.0.0.1:${proxy.port}\nCODEX_MCP_BRIDGE_HOME=${cwd}\n`,
+    );
+  write("package.json", '{"name":"x","imports":{"#*":"./evil.js"}}');
+  write("tsconfig.json", '{"compilerOptions":{"paths":{"*":["./evil.js"]}}}');
+  for (const name of [
+    "citty",
+    "valibot",
+    "consola",
+    "oauth4webapi",
+    "toml-eslint-parser",
+    "@clack/prompts",
+  ])
+    write(`node_modules/${name}/index.js`, evil);
+  write("config.json", '{"version":1,"servers":{}}');
+  write("vault", `#!/bin/sh\ntouch ${marker}\necho stolen-token-123\n`, 0o755);
+  const tools = mkdtempSync(join(tmpdir(), "bridge-tools-"));
+  cleanUp.push(() => rmSync(tools, { recursive: true }));
+  writeFileSync(join(tools, "vault"), `#!/bin/sh\necho ${secret}\n`);
+  chmodSync(join(tools, "vault"), 0o755);
+  configure({ url: `http://127.0.0.1:${port}/mcp`, tokenCommand: ["vault"] });
+  const { answer, stderr, code } = await initialize({ PATH: `.::${tools}:/usr/bin:/bin` });
+  expect(answer.result?.protocolVersion).toBe("2025-06-18");
+  expect(code).toBe(0);
+  expect(seen[0]!.authorization).toBe(`Bearer ${secret}`);
+  expect(existsSync(marker)).toBe(false);
+  expect(proxy.count()).toBe(0);
+  expect(stderr).not.toContain(secret);
+});
+
+test.each(["1", "true", "curl"])("BUN_CONFIG_VERBOSE_FETCH=%s prints no header", async (value) => {
+  const { port } = mcpServer();
+  configure({
+    url: `http://127.0.0.1:${port}/mcp`,
+    token: secret,
+    headers: { "X-Api-Key": `key-${secret}` },
+  });
+  const { answer, stdout, stderr } = await initialize({ BUN_CONFIG_VERBOSE_FETCH: value });
+  expect(answer.result).toBeDefined();
+  expect(stdout + stderr).not.toContain(secret);
+  expect(stderr).not.toContain("> POST");
+  expect(stderr).not.toContain("curl");
+});
+
+test("a request asks for no compression and says who it is", async () => {
+  const { port, seen } = mcpServer();
+  configure({ url: `http://127.0.0.1:${port}/mcp`, token: secret });
+  await initialize();
+  expect(seen[0]!.encoding).toBe("identity");
+  expect(seen[0]!.userAgent).toMatch(/^codex-mcp-http-bridge\/\d+\.\d+\.\d+$/);
+});
+
+test("NODE_TLS_REJECT_UNAUTHORIZED=0 does not turn the check off", async () => {
+  const tls = {
+    cert: Bun.file(join(certificates, "good.pem")),
+    key: Bun.file(join(certificates, "good.key")),
+  };
+  const { port, seen } = mcpServer({ tls });
+  configure({ url: `https://localhost:${port}/mcp`, token: secret });
+  const { answer, code } = await initialize({ NODE_TLS_REJECT_UNAUTHORIZED: "0" });
+  expect(answer.error.data.kind).toBe("tls");
+  expect(answer.error.message).toContain("network.caFile");
+  expect(seen).toEqual([]);
+  expect(code).toBe(0);
+});
+
+test.each(["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])(
+  "a request to loopback never goes through the proxy of %s",
+  async (variable) => {
+    const { port, seen } = mcpServer();
+    const proxy = trap();
+    configure({ url: `http://127.0.0.1:${port}/mcp`, token: secret });
+    const { answer } = await initialize({ [variable]: `http://127.0.0.1:${proxy.port}` });
+    expect(answer.result).toBeDefined();
+    expect(seen.length).toBeGreaterThan(0);
+    expect(proxy.count()).toBe(0);
+  },
+);
+
+test.each([
+  ["HTTPS_PROXY", {}],
+  ["https_proxy", {}],
+  ["ALL_PROXY", {}],
+  ["network.proxy", { proxy: true }],
+])(
+  "a request to another host goes through the proxy of %s",
+  async (name, { proxy: own }: { proxy?: boolean }) => {
+    const proxy = trap();
+    const address = `http://127.0.0.1:${proxy.port}`;
+    configure({
+      url: "https://mcp.invalid/mcp",
+      token: secret,
+      retry: { attempts: 1 },
+      ...(own && { network: { proxy: address } }),
+    });
+    const { answer } = await initialize(own ? {} : { [name]: address });
+    expect(answer.error).toBeDefined();
+    expect(proxy.count()).toBeGreaterThan(0);
+  },
+);
+
+test.each(["ALL_PROXY", "HTTPS_PROXY"])(
+  "a SOCKS proxy in %s is refused, not ignored",
+  async (variable) => {
+    configure({ url: "https://mcp.invalid/mcp", token: secret });
+    const { answer } = await initialize({ [variable]: "socks5://127.0.0.1:1080" });
+    expect(answer.error.data.kind).toBe("configuration");
+    expect(answer.error.message).toContain("SOCKS");
+  },
+);
+
+test("arguments meant for the run time reach the bridge and are refused", async () => {
+  const preload = join(cwd, "evil.js");
+  write("evil.js", `require("fs").writeFileSync(${JSON.stringify(join(cwd, "executed"))}, "x");`);
+  const child = Bun.spawn([bridge, `--preload=${preload}`, "--inspect", "status"], {
+    cwd,
+    env: { HOME: home, PATH: "/usr/bin:/bin" },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  expect(await child.stdout.text()).toBe("");
+  expect(await child.exited).toBe(2);
+  expect(existsSync(join(cwd, "executed"))).toBe(false);
+});
+
+test("nothing in the current directory is opened", async () => {
+  const { port } = mcpServer();
+  configure({ url: `http://127.0.0.1:${port}/mcp`, token: secret });
+  // A directory that may not even be listed: whoever tries to read from it fails.
+  chmodSync(cwd, 0o000);
+  const { answer, code } = await initialize();
+  chmodSync(cwd, 0o700);
+  expect(answer.result).toBeDefined();
+  expect(code).toBe(0);
+});

@@ -1,0 +1,113 @@
+// Each kind of error, made to happen on a real socket: what the client gets, and how `test` ends.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ownFolder } from "../support/folder.ts";
+import { runProgram } from "../support/program.ts";
+import { serveHttp } from "../support/serve-http.ts";
+
+let folder: ReturnType<typeof ownFolder>;
+let cleanUp: (() => void)[];
+beforeEach(() => {
+  folder = ownFolder();
+  cleanUp = [];
+});
+afterEach(() => {
+  for (const step of cleanUp) step();
+  folder[Symbol.dispose]();
+});
+
+/** A server that answers everything with one status. */
+const answering = (status: number, body = "", headers: Record<string, string> = {}) => ({
+  url: serveHttp(() => new Response(body, { status, headers })).href,
+});
+
+/** A listener that takes a request and breaks the connection. */
+function breaking() {
+  const socket = { data: (it: Bun.Socket) => void it.terminate() };
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
+  cleanUp.push(() => listener.stop(true));
+  return { url: `http://127.0.0.1:${listener.port}/mcp` };
+}
+
+/** A port on which nothing listens. */
+function closed() {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  listener.stop(true);
+  return { url: `http://127.0.0.1:${listener.port}/mcp`, ...once };
+}
+
+/** A server whose certificate nobody knows. */
+function untrusted() {
+  const file = (name: string) => readFileSync(join(import.meta.dir, "../fault/certificates", name));
+  const tls = { key: file("selfsigned.key"), cert: file("selfsigned.pem") };
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", tls, fetch: () => new Response() });
+  cleanUp.push(() => void server.stop(true));
+  return { url: `https://localhost:${server.port}/mcp` };
+}
+
+const kinds: [kind: string, code: number, exit: number, entry: () => object][] = [
+  ["configuration", 1400, 3, () => ({ ...answering(200), tokenEnv: "UNSET" })],
+  ["sign-in-required", 1401, 4, () => ({ ...answering(401), auth: { type: "oauth" } })],
+  ["unauthorized", 1402, 4, () => ({ ...answering(401), token: "wrong" })],
+  ["forbidden", 1403, 1, () => answering(403)],
+  ["server-not-found", 1404, 1, () => answering(404)],
+  ["timeout", 1408, 5, () => ({ url: serveHttp(() => new Promise(() => {})).href, timeoutSec: 1 })],
+  ["too-large", 1413, 1, () => ({ ...answering(200, "x".repeat(2e6), json), ...oneMegabyte })],
+  ["rate-limited", 1429, 1, () => ({ ...answering(429), ...once })],
+  ["refused", 1451, 1, () => answering(302, "", { location: "https://other.example/mcp" })],
+  ["tls", 1495, 5, untrusted],
+  ["dns", 1496, 5, () => ({ url: "https://mcp.invalid/mcp", ...once })],
+  ["connection-refused", 1497, 5, closed],
+  ["server-error", 1500, 1, () => ({ ...answering(500), ...once })],
+  ["bad-answer", 1502, 1, () => answering(200, "<html>", { "content-type": "text/html" })],
+  [
+    "unreachable",
+    1503,
+    5,
+    () => ({ url: "https://mcp.example/mcp", network: { proxy: answering(403).url }, ...once }),
+  ],
+  ["outcome-unknown", 1504, 1, breaking],
+];
+const once = { retry: { attempts: 1 } };
+const json = { "content-type": "application/json" };
+const oneMegabyte = { limits: { messageMB: 1 } };
+
+const start = {
+  protocolVersion: "2025-06-18",
+  capabilities: {},
+  clientInfo: { name: "c", version: "1" },
+};
+// Without a sign-in initialize is answered by the bridge itself, and what follows is refused.
+const stdin = [
+  { id: 1, method: "initialize", params: start },
+  { id: 2, method: "tools/list" },
+]
+  .map((message) => `${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`)
+  .join("");
+
+test.each(kinds)(
+  "%s reaches the client as %d, and test ends with %d",
+  async (kind, code, exit, entry) => {
+    const config = JSON.stringify({
+      version: 1,
+      servers: { kb: { transport: "http", ...entry() } },
+    });
+    writeFileSync(join(folder.path, "config.json"), config, { mode: 0o600 });
+    const env = { HOME: folder.path, CODEX_MCP_BRIDGE_HOME: folder.path };
+    const words = ["run", "--no-cache", "--sign-in", "never"];
+    const ran = await runProgram(words, { env, stdin });
+    const answers = ran.stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const [{ error }] = answers.filter((answer) => answer.error).sort((a, b) => a.id - b.id);
+    expect(error.data.kind).toBe(kind);
+    expect(error.code).toBe(code);
+    expect(error.message).toEndWith(`: ${error.data.hint}`);
+    const tested = await runProgram(["test", "--json"], { env });
+    const [step] = JSON.parse(tested.stdout).steps;
+    expect(step).toMatchObject({ name: "initialize", ok: false, error: { kind } });
+    expect(tested.code).toBe(exit);
+  },
+);

@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ownFolder } from "../support/folder.ts";
+import { runProgram } from "../support/program.ts";
+import { Session } from "../support/terminal.ts";
+
+const url = "https://kb.example.com/mcp";
+let folder: ReturnType<typeof ownFolder>;
+let home: string;
+beforeEach(() => {
+  folder = ownFolder();
+  home = join(folder.path, ".codex-mcp-bridge");
+});
+afterEach(() => folder[Symbol.dispose]());
+
+const run = (words: readonly string[], stdin?: string, env: Record<string, string> = {}) =>
+  runProgram(words, {
+    env: { HOME: folder.path, ...env },
+    cwd: folder.path,
+    ...(stdin !== undefined && { stdin }),
+  });
+const setup = (...words: string[]) => run(["setup", ...words]);
+const servers = () => JSON.parse(readFileSync(join(home, "config.json"), "utf8")).servers;
+const save = (content: object) => {
+  mkdirSync(home, { recursive: true });
+  writeFileSync(join(home, "config.json"), JSON.stringify({ servers: content }), { mode: 0o600 });
+};
+
+describe("the flag form of setup", () => {
+  test("takes a token from stdin, and shows what to do next", async () => {
+    const words = ["setup", "--server", "kb", "--url", url, "--token-stdin"];
+    const ended = await run(words, " canary-token \n");
+    expect(ended).toEqual({
+      code: 0,
+      stderr: "",
+      stdout: `Saved server "kb" in ${home}/config.json
+
+Next steps:
+  codex-mcp-http-bridge test --server kb
+  codex-mcp-http-bridge codex-config --server kb --write
+  restart Codex
+`,
+    });
+    expect(servers()).toEqual({ kb: { url, token: "canary-token" } });
+  });
+
+  test("keeps a token file given from where the user stands", async () => {
+    writeFileSync(join(folder.path, "t"), "tok", { mode: 0o600 });
+    const ended = await setup("--server", "kb", "--url", url, "--token-file", "t");
+    expect([ended.code, ended.stderr]).toEqual([0, ""]);
+    expect(servers().kb.tokenFile).toBe(join(folder.path, "t"));
+  });
+
+  test("names a sign-in before the test where OAuth needs one, and the configuration's path", async () => {
+    const file = join(folder.path, "my config.json");
+    const words = ["setup", "-c", file, "-s", "kb", "--url", url, "--oauth"];
+    const { stdout } = await run(words);
+    expect(stdout).toContain(`codex-mcp-http-bridge login --server kb --config-path '${file}'`);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  test.each<[words: string[], said: string]>([
+    [[], "needs --server NAME and --url URL and one of --token-stdin, --token-env"],
+    [["--server", "kb"], "needs --url URL and one of --token-stdin"],
+    [["--server", "kb", "--url", url], "needs one of --token-stdin"],
+    [["--url", url, "--no-auth"], "needs --server NAME"],
+    [["--server", "k b", "--url", url], "--server: expected a name"],
+    [["--server", "kb", "--url", "http://x.example/"], "ssh -L"],
+    [["--server", "kb", "--url", url, "--oauth", "--no-auth"], "one credential"],
+    [["--server", "kb", "--url", url, "--token-env", "canary=1"], "environment variable"],
+    [["--server", "kb", "--url", url, "--header-env", "X-Key"], "--header-env needs Name=VAR"],
+    [["--server", "kb", "--url", url, "--header-env", "Host=VAR"], "the bridge sets this one"],
+    [["--server", "kb", "--url", url, "--header-env", "X-Key=canary 1"], "environment variable"],
+    [["--server", "kb", "--url", url, "--approval", "yes"], "--approval is one of"],
+    [["--server", "kb", "--url", url, "--token", "canary"], "unknown option --token"],
+  ])("%p is wrong usage, which names what is missing and writes nothing", async (words, said) => {
+    const ended = await setup(...words);
+    expect([ended.code, ended.stdout]).toEqual([2, ""]);
+    expect(ended.stderr).toContain(said);
+    expect(ended.stderr).not.toContain("canary");
+    expect(existsSync(home)).toBe(false);
+  });
+
+  test.each([
+    ["nothing", "", "not empty"],
+    ["two words", "canary two", "visible ASCII"],
+    ["a scheme", "Bearer canary", "Bearer"],
+    ["too much", "c".repeat(70_000), "64 KiB"],
+  ])("%s on stdin is no token", async (_, stdin, said) => {
+    const ended = await run(["setup", "-s", "kb", "--url", url, "--token-stdin"], stdin);
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toContain(said);
+    expect(ended.stderr).not.toContain("canary");
+    expect(existsSync(home)).toBe(false);
+  });
+
+  test("refuses to read a token from a terminal, which would show it", async () => {
+    const words = ["setup", "-s", "kb", "--url", url, "--token-stdin"];
+    await using session = new Session(words, { HOME: folder.path });
+    await session.sees("a terminal would show the token");
+    expect(await session.ended).toBe(2);
+  });
+
+  test("demands a new credential with a new origin, and drops the old one with all it had", async () => {
+    const moved = "https://evil.example.com/mcp";
+    save({
+      kb: { url, token: "canary", headers: { "X-Key": "canary" }, timeoutSec: 5, description: "d" },
+    });
+    const ended = await setup("--server", "kb", "--url", moved, "--description", "x");
+    expect(ended.code).toBe(2);
+    expect(servers().kb.url).toBe(url);
+    expect((await setup("--server", "KB", "--url", moved, "--token-env", "NEW")).code).toBe(0);
+    expect(servers()).toEqual({
+      kb: { url: moved, timeoutSec: 5, description: "d", tokenEnv: "NEW" },
+    });
+  });
+
+  test("says that there is nothing to change", async () => {
+    save({ kb: { url, token: "tok" } });
+    const ended = await setup("--server", "kb");
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toContain("what to change");
+  });
+});
+
+test("setup --schema prints the JSON Schema, which is also written beside the configuration", async () => {
+  const { stdout, code } = await setup("--schema");
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout).properties.servers.type).toBe("object");
+  await setup("--server", "kb", "--url", url, "--no-auth");
+  expect(readFileSync(join(home, "config.schema.json"), "utf8")).toBe(stdout);
+  const config = JSON.parse(readFileSync(join(home, "config.json"), "utf8"));
+  expect(config.$schema).toBe("./config.schema.json");
+});

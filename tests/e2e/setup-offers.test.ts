@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ownFolder } from "../support/folder.ts";
+import { keys, Session } from "../support/terminal.ts";
+
+const { down, enter } = keys;
+let folder: ReturnType<typeof ownFolder>;
+beforeEach(() => {
+  folder = ownFolder();
+});
+afterEach(() => folder[Symbol.dispose]());
+
+/** The least MCP server there is: it answers with JSON, to one token. */
+function mcpServer(token: string) {
+  return Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(request) {
+      if (request.headers.get("authorization") !== `Bearer ${token}`) {
+        return Response.json({ message: "no such token" }, { status: 401 });
+      }
+      if (request.method !== "POST") return new Response(null, { status: 405 });
+      const { id, method, params } = (await request.json()) as {
+        id?: number;
+        method: string;
+        params: { protocolVersion: string };
+      };
+      if (id === undefined) return new Response(null, { status: 202 });
+      const inputSchema = { type: "object" };
+      const result =
+        method === "initialize"
+          ? {
+              protocolVersion: params.protocolVersion,
+              capabilities: { tools: {} },
+              serverInfo: { name: "Least", version: "1" },
+            }
+          : { tools: [{ name: "only", inputSchema }] };
+      return Response.json({ jsonrpc: "2.0", id, result });
+    },
+  });
+}
+
+/** Adds the server up to the offer of the test. */
+async function untilOffer(session: Session, token: string): Promise<void> {
+  await session.sees("How do you sign in?");
+  session.type(enter);
+  await session.answers("Token?", token);
+  await session.answers("Description?", "");
+  await session.sees("May Codex call");
+  session.type(`${down}${enter}`);
+  await session.sees('Test "kb" now?');
+}
+
+const start = (url: string) =>
+  new Session(["setup", "--server", "kb", "--url", url], {
+    HOME: folder.path,
+    CODEX_HOME: join(folder.path, "codex"),
+  });
+
+test("the wizard tests the server that was just saved, and a step that was done is not named again", async () => {
+  using server = mcpServer("canary-token-1");
+  await using session = start(`http://127.0.0.1:${server.port}/mcp`);
+  await untilOffer(session, "canary-token-1");
+  session.type("y");
+  await session.sees("✓ Server name: Least");
+  await session.sees("✓ Found 1 tool");
+  await session.sees("✓ All tests passed!");
+  await session.sees("into Codex's configuration now?");
+  session.type("n");
+  await session.sees("What next?");
+  session.type(enter);
+  await session.sees("Next steps:");
+  await session.sees("codex-config --server kb --write");
+  expect(await session.ended).toBe(0);
+  expect(session.shown).not.toContain("codex-mcp-http-bridge test --server kb");
+  expect(session.shown).not.toContain("canary");
+});
+
+test("a test that fails says why, and the wizard goes on", async () => {
+  using server = mcpServer("another");
+  await using session = start(`http://127.0.0.1:${server.port}/mcp`);
+  await untilOffer(session, "canary-token-1");
+  session.type("y");
+  await session.sees("Authentication failed");
+  await session.sees("no such token");
+  await session.sees("into Codex's configuration now?");
+  session.type("n");
+  await session.sees("What next?");
+  session.type(enter);
+  await session.sees("codex-mcp-http-bridge test --server kb");
+  expect(await session.ended).toBe(0);
+});
+
+test("the wizard writes Codex's entry, where it is a program that Codex can start", async () => {
+  await using session = start("http://127.0.0.1:1/mcp");
+  await untilOffer(session, "canary-token-1");
+  session.type("n");
+  await session.sees("into Codex's configuration now?");
+  session.type("y");
+  const config = join(folder.path, "codex/config.toml");
+  if (process.env.BRIDGE_BIN) {
+    await session.sees("Wrote [mcp_servers.kb]");
+  } else {
+    await session.sees("this is the source, which Codex cannot start");
+  }
+  await session.sees("What next?");
+  session.type(enter);
+  expect(await session.ended).toBe(0);
+  expect(existsSync(config)).toBe(Boolean(process.env.BRIDGE_BIN));
+  if (process.env.BRIDGE_BIN) {
+    expect(readFileSync(config, "utf8")).toContain('default_tools_approval_mode = "approve"');
+  }
+});

@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Exchange } from "./exchange.ts";
+import type { Program } from "./program.ts";
+import type { Responder } from "./server.ts";
+import { type Ending, type Problem, Trip, type TripOptions } from "./trip.ts";
+
+/** A fault and what must become of the call it hits. */
+export interface Scenario extends TripOptions {
+  /** A sentence about the fault or what the bridge makes of it. */
+  readonly name: string;
+  /** What the server does with the call instead of answering it; without it `play` does everything. */
+  readonly fault?: (exchange: Exchange) => unknown;
+  /** Which requests it hits (the call under test without it). */
+  readonly on?: (exchange: Exchange) => boolean;
+  /** How many of them (all without it). */
+  readonly strikes?: number;
+  readonly tool?: "write" | "read" | "repeat";
+  readonly answer?: Ending;
+  /** Executions of the call under test. */
+  readonly executed?: number | readonly [number, number];
+  /** Whole arrivals of it; as many as executions without it. */
+  readonly arrived?: number | readonly [number, number];
+  readonly withinMs?: number;
+  /** How far peak memory may grow. */
+  readonly growthMB?: number;
+  readonly exit?: number | readonly number[];
+  /** Replaces the standard trip: connect, the call under test, a next call. */
+  readonly play?: (trip: Trip) => Promise<void>;
+}
+
+/** The key of the call under test. */
+export const struck = "struck";
+
+/** Lets the responder hit matching requests, so many times. */
+function strike(scenario: Scenario): Responder {
+  let left = scenario.strikes ?? Number.POSITIVE_INFINITY;
+  const on = scenario.on ?? ((exchange: Exchange) => exchange.key === struck);
+  return (exchange) => {
+    if (left <= 0 || !on(exchange)) return false;
+    left -= 1;
+    void scenario.fault?.(exchange);
+    return true;
+  };
+}
+
+async function playStandard(trip: Trip, scenario: Scenario): Promise<void> {
+  await trip.connect();
+  trip.server.respond = strike(scenario);
+  const id = trip.call(struck, scenario.tool);
+  await trip.ends(id, scenario.answer ?? "result", "answer", scenario.withinMs);
+  trip.times(struck, scenario.executed ?? 1);
+  trip.arrivals(struck, scenario.arrived ?? scenario.executed ?? 1);
+  if (scenario.growthMB !== undefined) await trip.growth(scenario.growthMB);
+  await trip.next();
+}
+
+/** At most so many bridges at once: a crowd would turn deadlines into luck. */
+const seats = 4;
+let seated = 0;
+const queue: (() => void)[] = [];
+
+/** Plays one scenario through a bridge; an empty list means that every promise held. */
+export async function playScenario(program: Program, scenario: Scenario): Promise<Problem[]> {
+  while (seated >= seats) await new Promise<void>((resolve) => queue.push(resolve));
+  seated += 1;
+  const home = mkdtempSync(join(tmpdir(), "bridge-fault-"));
+  try {
+    const trip = new Trip(program, home, scenario);
+    try {
+      await (scenario.play?.(trip) ?? playStandard(trip, scenario));
+    } finally {
+      await trip.finish(scenario.exit);
+    }
+    if (trip.problems.length > 0 && process.env.FAULT_LOG !== undefined)
+      console.error(`${scenario.name}\n${trip.client.stderr}`);
+    return trip.problems;
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+    seated -= 1;
+    queue.shift()?.();
+  }
+}

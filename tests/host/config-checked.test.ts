@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { chmodSync, writeFileSync } from "node:fs";
+import { holdsSecret, loadConfig, pickServer } from "../../src/host/config.ts";
+import { readChecked, rememberChecked } from "../../src/host/config-checked.ts";
+import { Memory } from "../../src/host/memory.ts";
+import { cacheFile, homeOf } from "../../src/host/paths.ts";
+import { memoryLog } from "../support/client.ts";
+import { ownFolder } from "../support/folder.ts";
+
+let folder: ReturnType<typeof ownFolder>;
+beforeEach(() => {
+  folder = ownFolder();
+});
+afterEach(() => folder[Symbol.dispose]());
+
+const paths = () => homeOf({ CODEX_MCP_BRIDGE_HOME: folder.path });
+const url = "https://example.com/mcp";
+
+function write(entry: object, mode = 0o600): void {
+  const text = JSON.stringify({ version: 1, timeoutSec: 7, servers: { kb: entry } });
+  writeFileSync(paths().configFile, text);
+  chmodSync(paths().configFile, mode);
+}
+
+/** What a start does that finds nothing remembered. */
+async function check() {
+  const config = await loadConfig(paths());
+  const settings = pickServer(config, "kb");
+  const memory = new Memory(cacheFile(settings.home, "kb"), settings.url, memoryLog());
+  rememberChecked(config, holdsSecret(config.raw), memory);
+  memory.flush();
+  return settings;
+}
+
+const known = (name = "kb") => readChecked(paths(), name, memoryLog());
+
+test("a file that was checked gives the same settings without being checked again", async () => {
+  write({ url, headers: { "X-Team": "blue" }, limits: { messageMB: 5 } });
+  expect(known()).toBeUndefined();
+  expect(await check()).toEqual(known()!.settings);
+});
+
+test("a file that changed by a byte is checked again", async () => {
+  write({ url });
+  await check();
+  write({ url, unknown: 1 });
+  expect(known()).toBeUndefined();
+  write({ url });
+  expect(known()).toBeDefined();
+});
+
+test("a server that is not in the file is left to the check, which has the words for it", async () => {
+  write({ url });
+  await check();
+  for (const name of ["KB", "other", "constructor", "__proto__"])
+    expect(known(name)).toBeUndefined();
+});
+
+test("no file, and one that is no JSON, are left to the check", () => {
+  expect(known()).toBeUndefined();
+  writeFileSync(paths().configFile, "{", { mode: 0o600 });
+  expect(known()).toBeUndefined();
+});
+
+test("a file with a secret that others may read by now is refused", async () => {
+  write({ url, token: "a-secret-token" });
+  await check();
+  expect(known()).toBeDefined();
+  chmodSync(paths().configFile, 0o644);
+  expect(() => known()).toThrow("may be read by others");
+});
+
+test("a file that others may write is refused", async () => {
+  write({ url });
+  await check();
+  chmodSync(paths().configFile, 0o622);
+  expect(() => known()).toThrow("may be written by others");
+});

@@ -1,0 +1,65 @@
+import { afterAll, expect, test } from "bun:test";
+import { Certificates } from "../../src/host/certificates.ts";
+import { createHttp } from "../../src/host/http.ts";
+import { Memory } from "../../src/host/memory.ts";
+import type { NetworkSettings } from "../../src/host/settings.ts";
+import type { BridgeError } from "../../src/wire/errors.ts";
+import { memoryLog } from "../support/client.ts";
+
+const four = Bun.serve({
+  port: 0,
+  hostname: "127.0.0.1",
+  fetch: (request) => new Response(request.headers.get("host")),
+});
+afterAll(() => four.stop(true));
+
+function request(url: URL, network: NetworkSettings, env: Record<string, string> = {}) {
+  const log = memoryLog();
+  const certificates = new Certificates(network, env, new Memory(undefined, url, log), log);
+  const http = createHttp({ network, env, certificates });
+  return http({ method: "GET", url, headers: {}, signal: AbortSignal.timeout(5000) });
+}
+
+test("ipFamily 4 connects to an IPv4 address and keeps the name in Host", async () => {
+  const url = new URL(`http://localhost:${four.port}/`);
+  const response = await request(url, { ipFamily: 4 });
+  expect(await response.text()).toBe(`localhost:${four.port}`);
+});
+
+test("ipFamily 6 never connects to an IPv4 address", async () => {
+  const url = new URL(`http://localhost:${four.port}/`);
+  const error = (await request(url, { ipFamily: 6 }).catch((thrown) => thrown)) as BridgeError;
+  expect(["dns", "connection-refused", "unreachable"]).toContain(error.kind);
+  expect(error.notSent).toBe(true);
+});
+
+test("a host that does not exist is told as dns", async () => {
+  const error = (await request(new URL("https://mcp.invalid/"), {}).catch(
+    (thrown) => thrown,
+  )) as BridgeError;
+  expect(error.kind).toBe("dns");
+  expect(error.message).toContain('"mcp.invalid"');
+});
+
+test("an error never quotes the query of a URL", async () => {
+  const url = new URL("https://mcp.invalid/path?key=canary-5f8a3b1c9d");
+  const error = (await request(url, {}).catch((thrown) => thrown)) as BridgeError;
+  expect(`${error.message} ${error.hint}`).not.toContain("canary");
+});
+
+test("the signal's reason is what an ended request is told with", async () => {
+  const silent = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: () => new Promise<Response>(() => undefined),
+  });
+  const controller = new AbortController();
+  const url = new URL(`http://127.0.0.1:${silent.port}/`);
+  const log = memoryLog();
+  const certificates = new Certificates({}, {}, new Memory(undefined, url, log), log);
+  const http = createHttp({ network: {}, env: {}, certificates });
+  const pending = http({ method: "GET", url, headers: {}, signal: controller.signal });
+  controller.abort({ by: "deadline" });
+  expect(await pending.catch((reason) => reason)).toEqual({ by: "deadline" });
+  await silent.stop(true);
+});

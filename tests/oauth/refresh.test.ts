@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { ownFolder } from "../support/folder.ts";
+import {
+  type BridgeHome,
+  bridgeHome,
+  callTool,
+  signIn,
+  startRun,
+} from "../support/oauth-bridge.ts";
+import { type AuthorizationServer, startProvider } from "../support/oauth-provider.ts";
+import { type ProtectedServer, startProtectedServer } from "../support/oauth-resource.ts";
+
+let provider: AuthorizationServer;
+let resource: ProtectedServer;
+
+beforeAll(async () => {
+  provider = await startProvider();
+  resource = startProtectedServer(provider);
+});
+
+afterAll(async () => {
+  await resource.close();
+  await provider.close();
+});
+
+const refreshes = () => provider.tokenRequests("refresh_token").length;
+
+/** Lets the stored access token be past its end, for us and for the server. */
+async function expire(home: BridgeHome): Promise<void> {
+  const stored = await home.stored();
+  await provider.revoke(stored.grant.accessToken);
+  const grant = {
+    ...stored.grant,
+    obtainedAt: Date.now() - 3_600_000,
+    expiresAt: Date.now() - 1000,
+  };
+  await home.store({ ...stored, grant });
+}
+
+async function everyCall(home: BridgeHome, before: () => Promise<void>): Promise<string[]> {
+  const children = await Promise.all(Array.from({ length: 5 }, () => startRun(home)));
+  await before();
+  const calls = children.flatMap((child) => Array.from({ length: 20 }, () => callTool(child)));
+  const results = await Promise.all(calls);
+  await Promise.all(children.map((child) => child.end()));
+  return results;
+}
+
+test("5 processes x 20 calls that meet an expired token renew it once, and no call fails", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  await signIn(home);
+  await expire(home);
+  const before = refreshes();
+  const results = await everyCall(home, async () => {});
+  expect(new Set(results)).toEqual(new Set(["done"]));
+  expect(results).toHaveLength(100);
+  expect(refreshes() - before).toBe(1);
+}, 60_000);
+
+test("5 processes x 20 calls that meet a revoked token renew it once, and no call fails", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  await signIn(home);
+  const before = refreshes();
+  const results = await everyCall(home, async () => {
+    await provider.revoke((await home.stored()).grant.accessToken);
+  });
+  expect(new Set(results)).toEqual(new Set(["done"]));
+  expect(refreshes() - before).toBe(1);
+}, 60_000);
+
+test("a revoked refresh token leads every process to the sign-in, and to the command that mends it", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  await signIn(home);
+  const results = await everyCall(home, async () => {
+    const { grant } = await home.stored();
+    await provider.revoke(grant.accessToken);
+    await (await provider.provider.RefreshToken.find(grant.refreshToken))?.destroy();
+  });
+  expect(new Set(results)).toEqual(
+    new Set(['1401 server "kb" needs a sign-in: run codex-mcp-http-bridge login --server kb']),
+  );
+}, 60_000);
+
+test("after login elsewhere the next call of a running bridge succeeds", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  await signIn(home);
+  const child = await startRun(home);
+  expect(await callTool(child)).toBe("done");
+  const { grant } = await home.stored();
+  await provider.revoke(grant.accessToken);
+  await (await provider.provider.RefreshToken.find(grant.refreshToken))?.destroy();
+  expect(await callTool(child)).toStartWith("1401 ");
+  await signIn(home);
+  expect(await callTool(child)).toBe("done");
+  await child.end();
+}, 60_000);
+
+test("the renewal carries the same resource and scope, and the rotated token is stored", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  await signIn(home);
+  await expire(home);
+  const old = (await home.stored()).grant.refreshToken;
+  const child = await startRun(home);
+  expect(await callTool(child)).toBe("done");
+  await child.end();
+  const form = provider.tokenRequests("refresh_token").at(-1)!.form;
+  expect(form.get("resource")).toBe(resource.url);
+  expect(form.get("scope")).toBe("mcp");
+  expect((await home.stored()).grant.refreshToken).not.toBe(old);
+}, 60_000);

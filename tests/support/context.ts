@@ -1,0 +1,39 @@
+import type { Context } from "../../src/commands/command.ts";
+import { type Environment, homeOf } from "../../src/host/paths.ts";
+import { Redactor } from "../../src/host/redact.ts";
+import { memoryLog } from "./client.ts";
+import { programWords } from "./program.ts";
+
+/** A command's context whose output a test can read. */
+export interface TestContext extends Context {
+  readonly printed: string;
+  readonly notes: readonly string[];
+}
+
+export function testContext({
+  env = {},
+  self = programWords,
+}: {
+  env?: Environment;
+  self?: readonly string[];
+} = {}): TestContext {
+  const notes: string[] = [];
+  let printed = "";
+  return {
+    env,
+    self,
+    log: { ...memoryLog(), writes: () => false },
+    redactor: new Redactor(),
+    paths: () => homeOf(env),
+    configPath: undefined,
+    print: async (text) => {
+      printed += text;
+    },
+    note: (line) => void notes.push(line),
+    warn: (line) => void notes.push(`warning: ${line}`),
+    get printed() {
+      return printed;
+    },
+    notes,
+  };
+}

@@ -1,0 +1,98 @@
+import type { BridgeHome } from "./oauth-bridge.ts";
+import { programWords } from "./program.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
+type Json = any;
+
+/** An MCP client over a child `run` whose answers to the bridge's own questions a test decides. */
+export interface ClientProcess {
+  request(method: string, params?: object): Promise<Json>;
+  notify(method: string, params?: object): void;
+  /** Requests of the bridge, in order. */
+  readonly asked: Json[];
+  readonly notified: Json[];
+  /** Every line that came. */
+  readonly lines: string[];
+  stderr(): string;
+  end(): Promise<number>;
+}
+
+export interface ClientOptions {
+  readonly words?: readonly string[];
+  readonly env?: Record<string, string>;
+  /** Answers a question of the bridge: the result. */
+  readonly answer?: (question: Json) => Promise<object> | object;
+}
+
+export function startClient(home: BridgeHome, options: ClientOptions = {}): ClientProcess {
+  const child = Bun.spawn([...programWords, "run", "--server", "kb", ...(options.words ?? [])], {
+    env: { ...home.env, ...options.env },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const waiting = new Map<number, (message: Json) => void>();
+  const asked: Json[] = [];
+  const notified: Json[] = [];
+  const lines: string[] = [];
+  let nextId = 0;
+  let stderr = "";
+  const write = (message: object) => {
+    child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+    child.stdin.flush();
+  };
+  const take = async (message: Json) => {
+    if (message.method === undefined) return waiting.get(message.id)?.(message);
+    if (message.id === undefined) return void notified.push(message);
+    asked.push(message);
+    const result = (await options.answer?.(message)) ?? { action: "decline" };
+    write({ id: message.id, result });
+  };
+  const reading = (async () => {
+    const decoder = new TextDecoder();
+    let rest = "";
+    for await (const chunk of child.stdout) {
+      rest += decoder.decode(chunk, { stream: true });
+      for (let at = rest.indexOf("\n"); at >= 0; at = rest.indexOf("\n")) {
+        const line = rest.slice(0, at);
+        rest = rest.slice(at + 1);
+        lines.push(line);
+        void take(JSON.parse(line));
+      }
+    }
+  })();
+  const errors = (async () => {
+    for await (const chunk of child.stderr) stderr += new TextDecoder().decode(chunk);
+  })();
+  return {
+    asked,
+    notified,
+    lines,
+    stderr: () => stderr,
+    request(method, params = {}) {
+      const id = nextId++;
+      write({ id, method, params });
+      return new Promise((resolve) => waiting.set(id, resolve));
+    },
+    notify: (method, params) => write({ method, ...(params && { params }) }),
+    async end() {
+      child.stdin.end();
+      await Promise.all([reading, errors]);
+      return child.exited;
+    },
+  };
+}
+
+/** Does the handshake of a client with these capabilities. */
+export async function handshake(client: ClientProcess, capabilities: object = {}): Promise<Json> {
+  const answer = await client.request("initialize", {
+    protocolVersion: "2025-06-18",
+    capabilities,
+    clientInfo: { name: "test", version: "1.0.0" },
+  });
+  client.notify("notifications/initialized");
+  return answer;
+}
+
+/** What Codex says it can do. */
+export const codexCapabilities = { elicitation: { form: {}, url: {} } };

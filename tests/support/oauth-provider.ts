@@ -1,0 +1,196 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** The provider's remarks about the run time and about development settings do not belong into a test's output. */
+async function quietly<T>(work: () => T | Promise<T>): Promise<T> {
+  const { warn, info } = console;
+  console.warn = () => {};
+  console.info = () => {};
+  try {
+    return await work();
+  } finally {
+    console.warn = warn;
+    console.info = info;
+  }
+}
+
+// It calls an old name of node:crypto, which the run time remarks on.
+process.noDeprecation = true;
+const { default: Provider } = await quietly(() => import("oidc-provider"));
+type Provider = InstanceType<typeof Provider>;
+
+/** One request that reached the authorization server. */
+export interface Recorded {
+  readonly method: string;
+  /** Path without query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** The form of a token request; parameters that came in the body. */
+  readonly form: URLSearchParams;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+export interface ProviderOptions {
+  readonly accessTokenTtlSec?: number;
+  readonly scopes?: readonly string[];
+  readonly clients?: readonly Record<string, unknown>[];
+  /** Scopes of every protected resource. */
+  readonly resourceScopes?: string;
+  readonly registration?: boolean;
+  /** `interval` of device answers, which the provider itself leaves at the default of 5 s. */
+  readonly deviceIntervalSec?: number;
+  readonly dpopNonce?: boolean;
+  /** Answers in place of the provider where it returns true; may also delay. */
+  readonly intercept?: (request: Recorded, response: ServerResponse) => Promise<boolean> | boolean;
+  /** Sees the answer's status before it is sent; awaited before a byte leaves. */
+  readonly beforeAnswer?: (request: Recorded) => Promise<void> | void;
+  /** Changes the metadata document. */
+  readonly metadata?: (document: Record<string, unknown>) => void;
+}
+
+/** A running authorization server (oidc-provider) on loopback. */
+export interface AuthorizationServer {
+  readonly issuer: string;
+  readonly provider: Provider;
+  readonly requests: readonly Recorded[];
+  /** Token requests of one grant type, in order. */
+  tokenRequests(grantType?: string): Recorded[];
+  /** Forgets an access token: the resource refuses it from now on. */
+  revoke(accessToken: string): Promise<void>;
+  /** The stored access token, where it is valid. */
+  find(accessToken: string): ReturnType<Provider["AccessToken"]["find"]>;
+  close(): Promise<void>;
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
+
+/** Lets `change` at the JSON object that the provider answers with. */
+function changeJson(response: ServerResponse, change: (document: Record<string, unknown>) => void) {
+  const end = response.end.bind(response);
+  response.end = ((text: unknown) => {
+    const document = JSON.parse(String(text)) as Record<string, unknown>;
+    change(document);
+    response.removeHeader("content-length");
+    return end(JSON.stringify(document));
+  }) as typeof response.end;
+}
+
+function configuration(options: ProviderOptions): Record<string, unknown> {
+  const resourceScopes = options.resourceScopes ?? "mcp mcp:write";
+  return {
+    scopes: ["openid", "offline_access", ...resourceScopes.split(" ")],
+    clients: options.clients ?? [],
+    clientAuthMethods: ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"],
+    enabledJWA: {
+      clientAuthSigningAlgValues: ["ES256", "RS256", "EdDSA", "Ed25519"],
+    },
+    cookies: { keys: ["for the tests only"] },
+    pkce: { required: () => true },
+    rotateRefreshToken: true,
+    issueRefreshToken: (_ctx: unknown, client: { grantTypeAllowed(type: string): boolean }) =>
+      client.grantTypeAllowed("refresh_token"),
+    expiresWithSession: () => false,
+    clientDefaults: { token_endpoint_auth_method: "none" },
+    features: {
+      devInteractions: { enabled: true },
+      deviceFlow: { enabled: true },
+      clientCredentials: { enabled: true },
+      revocation: { enabled: true },
+      introspection: { enabled: true },
+      registration: { enabled: options.registration ?? true },
+      dPoP: {
+        enabled: true,
+        ...(options.dpopNonce && {
+          nonceSecret: Buffer.alloc(32),
+          requireNonce: () => true,
+        }),
+      },
+      resourceIndicators: {
+        enabled: true,
+        useGrantedResource: () => false,
+        getResourceServerInfo: (_ctx: unknown, resource: string) => ({
+          scope: resourceScopes,
+          audience: resource,
+          accessTokenFormat: "opaque",
+        }),
+      },
+    },
+    ttl: {
+      AccessToken: () => options.accessTokenTtlSec ?? 3600,
+      ClientCredentials: () => options.accessTokenTtlSec ?? 3600,
+      AuthorizationCode: 60,
+      DeviceCode: 600,
+      RefreshToken: 86_400,
+      Grant: 86_400,
+      Session: 86_400,
+      Interaction: 600,
+      IdToken: 3600,
+    },
+  };
+}
+
+/** Starts the provider; rotation, reuse detection, device grant, registration, resource indicators and revocation are on. */
+export async function startProvider(options: ProviderOptions = {}): Promise<AuthorizationServer> {
+  const requests: Recorded[] = [];
+  let handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  const server = createServer((request, response) => {
+    void (async () => {
+      const url = new URL(request.url ?? "/", "http://provider");
+      const body = await readBody(request);
+      const recorded: Recorded = {
+        method: request.method ?? "",
+        path: url.pathname,
+        query: url.searchParams,
+        form: new URLSearchParams(
+          (request.headers["content-type"] ?? "").includes("urlencoded") ? body : "",
+        ),
+        body,
+        headers: request.headers,
+      };
+      requests.push(recorded);
+      if (await options.intercept?.(recorded, response)) return;
+      if (options.beforeAnswer !== undefined) await options.beforeAnswer(recorded);
+      // The body was read here: koa's parser takes it from the request object (oidc-provider, selective_body).
+      if (body !== "") Object.assign(request, { body });
+      if (options.metadata !== undefined && url.pathname.includes("/.well-known/")) {
+        changeJson(response, options.metadata);
+      }
+      if (options.deviceIntervalSec !== undefined && url.pathname === "/device/auth") {
+        changeJson(response, (document) => {
+          document.interval = options.deviceIntervalSec;
+        });
+      }
+      await quietly(() => handle(request, response));
+    })();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const provider = await quietly(() => new Provider(issuer, configuration(options)));
+  handle = provider.callback();
+  return {
+    issuer,
+    provider,
+    requests,
+    tokenRequests: (grantType) =>
+      requests.filter(
+        ({ path, form }) =>
+          path === "/token" && (grantType === undefined || form.get("grant_type") === grantType),
+      ),
+    async revoke(accessToken) {
+      await (await provider.AccessToken.find(accessToken))?.destroy();
+    },
+    find: async (accessToken) =>
+      (await provider.AccessToken.find(accessToken)) ??
+      (await provider.ClientCredentials.find(accessToken)),
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}

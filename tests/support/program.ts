@@ -1,0 +1,39 @@
+import { join } from "node:path";
+
+const binary = process.env.BRIDGE_BIN;
+
+/** The words that start the program: the compiled binary where BRIDGE_BIN names one, else the source. */
+export const programWords: readonly string[] =
+  binary === undefined || binary === ""
+    ? [process.execPath, join(import.meta.dir, "../../bridge.ts")]
+    : [binary];
+
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  /** The whole environment; PATH is added. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+  readonly cwd?: string;
+}
+
+/** Runs the program to its end; stdin is empty unless given. */
+export async function runProgram(words: readonly string[], options: RunOptions): Promise<Ended> {
+  await using child = Bun.spawn([...programWords, ...words], {
+    env: { PATH: process.env.PATH ?? "", ...options.env },
+    stdin: options.stdin === undefined ? "ignore" : new TextEncoder().encode(options.stdin),
+    stdout: "pipe",
+    stderr: "pipe",
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+  });
+  const [stdout, stderr, code] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  return { code, stdout, stderr };
+}

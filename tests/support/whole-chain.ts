@@ -1,0 +1,66 @@
+import { Memory } from "../../src/host/memory.ts";
+import type { ServerSettings } from "../../src/host/settings.ts";
+import { connect } from "../../src/upstream/connect.ts";
+import type { Upstream } from "../../src/upstream/types.ts";
+import { memoryLog, plainHttp, type RelayClient, relayClient } from "./client.ts";
+import { plainSettings } from "./settings.ts";
+
+/** A client, and the whole way from relay to HTTP in this process. */
+export interface ChainClient extends RelayClient {
+  readonly memory: Memory;
+  /** What the chain logged. */
+  readonly events: readonly string[];
+  readonly upstream: Upstream;
+  /** Does initialize, and says it is initialized; resolves to the answer. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
+  start(capabilities?: object, protocolVersion?: string): Promise<any>;
+  /** Sends a request and resolves to what comes until its answer, that last. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
+  call(method: string, params?: object): Promise<any[]>;
+}
+
+/** Connects to `url`; `remembered` is what an earlier run found. */
+export function chainClient(
+  url: URL,
+  { remembered, ...changes }: Partial<ServerSettings> & { readonly remembered?: string } = {},
+): ChainClient {
+  const log = memoryLog();
+  const memory = new Memory(undefined, url, log);
+  if (remembered !== undefined) memory.set("way", remembered);
+  let upstream!: Upstream;
+  const client: RelayClient = relayClient((facts) => {
+    upstream = connect({
+      settings: plainSettings(url, changes),
+      http: plainHttp(url),
+      authorizer: { headers: async () => ({}), refused: async () => false },
+      memory,
+      log,
+      client: facts,
+      ask: (request, signal) => client.relay.ask(request, signal),
+    });
+    return upstream;
+  });
+  let ids = 0;
+  const call = async (method: string, params: object = {}) => {
+    const id = ids++;
+    client.send({ id, method, params });
+    for (const came = []; ; ) {
+      const message = await client.next();
+      came.push(message);
+      if (message.id === id && message.method === undefined) return came;
+    }
+  };
+  return {
+    ...client,
+    memory,
+    events: log.events,
+    upstream,
+    call,
+    async start(capabilities = {}, protocolVersion = "2025-06-18") {
+      const clientInfo = { name: "chain", version: "1" };
+      const came = await call("initialize", { protocolVersion, capabilities, clientInfo });
+      client.send({ method: "notifications/initialized" });
+      return came.at(-1);
+    },
+  };
+}

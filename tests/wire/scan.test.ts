@@ -1,0 +1,143 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { Scanner } from "../../src/wire/scan.ts";
+import { ScanError } from "../../src/wire/scan-states.ts";
+
+const encoder = new TextEncoder();
+
+function accepts(bytes: Uint8Array, cuts: readonly number[] = []): boolean {
+  const scanner = new Scanner();
+  const at = [
+    0,
+    ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b),
+    bytes.length,
+  ];
+  try {
+    for (let i = 1; i < at.length; i++) scanner.feed(bytes.subarray(at[i - 1], at[i]));
+    scanner.finish();
+    return true;
+  } catch (error) {
+    if (error instanceof ScanError) return false;
+    throw error;
+  }
+}
+
+function parses(bytes: Uint8Array): boolean {
+  try {
+    JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const cuts = fc.array(fc.nat(200), { maxLength: 5 });
+
+test("accepts what JSON.parse accepts, however it is cut", () => {
+  const json = fc.oneof(
+    fc.json(),
+    fc.jsonValue().map((value) => JSON.stringify(value, null, 2)),
+  );
+  fc.assert(
+    fc.property(json, cuts, (text, at) => {
+      expect(accepts(encoder.encode(text), at)).toBe(true);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test("agrees with JSON.parse about damaged text", () => {
+  const damaged = fc
+    .tuple(fc.json(), fc.nat(), fc.nat(255), fc.constantFrom("change", "delete", "insert", "cut"))
+    .map(([text, where, byte, how]) => {
+      const bytes = [...encoder.encode(text)];
+      const at = where % bytes.length;
+      if (how === "change") bytes[at] = byte;
+      else if (how === "delete") bytes.splice(at, 1);
+      else if (how === "insert") bytes.splice(at, 0, byte);
+      else bytes.length = at;
+      return Uint8Array.from(bytes);
+    });
+  fc.assert(
+    fc.property(damaged, cuts, (bytes, at) => {
+      expect(accepts(bytes, at)).toBe(parses(bytes));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test.each([
+  "1",
+  "-0",
+  "0.5",
+  "1e400",
+  "-1.5E+3",
+  '"a"',
+  "true",
+  " null ",
+  "[]",
+  "{}",
+  '{"a":[1,{"b":"\\u00e9"}]}',
+])("accepts %s", (text) => {
+  expect(accepts(encoder.encode(text))).toBe(true);
+});
+
+test.each([
+  "",
+  " ",
+  "01",
+  "1.",
+  "-",
+  "+1",
+  ".5",
+  "1e",
+  "tru",
+  "nul1",
+  "[1,]",
+  '{"a":1,}',
+  "{a:1}",
+  '{"a"}',
+  "[1}",
+  "1 2",
+  '"\t"',
+  '"\\x"',
+  '"\\u12g4"',
+  '"',
+  "NaN",
+  "'a'",
+])("refuses %s", (text) => {
+  expect(accepts(encoder.encode(text))).toBe(false);
+});
+
+test("tells where the outermost members stand, with their text where it is short", () => {
+  const text =
+    ' {"jsonrpc":"2.0", "i\\u0064" : 12345678901234567890 ,"params":{"id":3},"x":[{"method":1}]}';
+  for (let cut = 0; cut < text.length; cut++) {
+    const scanner = new Scanner();
+    scanner.feed(encoder.encode(text.slice(0, cut)));
+    scanner.feed(encoder.encode(text.slice(cut)));
+    scanner.finish();
+    expect([...scanner.members.keys()]).toEqual(["jsonrpc", "id", "params", "x"]);
+    const id = scanner.members.get("id")!;
+    expect(id.text).toBe("12345678901234567890");
+    expect(text.slice(id.start, id.end)).toBe("12345678901234567890");
+    expect(
+      text.slice(scanner.members.get("params")!.start, scanner.members.get("params")!.end),
+    ).toBe('{"id":3}');
+  }
+});
+
+test("notices a key that stands twice", () => {
+  const scanner = new Scanner();
+  scanner.feed(encoder.encode('{"id":1,"\\u0069d":2}'));
+  scanner.finish();
+  expect([...scanner.repeated]).toEqual(["id"]);
+});
+
+test("survives nesting a million deep", () => {
+  const scanner = new Scanner();
+  scanner.feed(new Uint8Array(1e6).fill(0x5b));
+  scanner.feed(new Uint8Array(1e6).fill(0x5d));
+  scanner.finish();
+  expect(scanner.first).toBe(0x5b);
+});

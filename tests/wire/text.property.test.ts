@@ -1,0 +1,34 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { cleanText } from "../../src/wire/text.ts";
+import { runsOf } from "../support/property.ts";
+
+const runs = runsOf(import.meta.path);
+
+test("what is shown never moves the cursor, reorders text or grows", () => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: "binary", maxLength: 400 }),
+      fc.integer({ min: 1, max: 100 }),
+      (text, max) => {
+        const shown = cleanText(text, max);
+        expect(shown).not.toMatch(
+          /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\u2028\u2029]/,
+        );
+        expect(shown.length).toBeLessThanOrEqual(max);
+        expect(cleanText(shown, max)).toBe(shown);
+      },
+    ),
+    runs,
+  );
+});
+
+test("plain text is shown as it is", () => {
+  const plain = fc.stringMatching(/^[!-~]+( [!-~]+)*$/);
+  fc.assert(
+    fc.property(plain, (text) => {
+      expect(cleanText(text)).toBe(text);
+    }),
+    runs,
+  );
+});
