@@ -47,7 +47,7 @@ export function startOwnProxy(): ConnectProxy {
           return;
         }
         tunnels.push(target[1]!);
-        void tunnel(socket, Number(target[2]));
+        void tunnel(socket, target[1]!, Number(target[2]));
       },
       close: (socket) => {
         socket.data.upstream?.end();
@@ -62,9 +62,9 @@ export function startOwnProxy(): ConnectProxy {
   };
 }
 
-async function tunnel(socket: Socket<Ends>, port: number): Promise<void> {
+async function tunnel(socket: Socket<Ends>, hostname: string, port: number): Promise<void> {
   socket.data.upstream = await Bun.connect<Ends>({
-    hostname: "127.0.0.1",
+    hostname,
     port,
     data: { waiting: [], head: "" },
     socket: {

@@ -141,9 +141,17 @@ export const stdin: Scenario[] = [
     name: "uses the id of a call in flight again",
     play: async (trip) => {
       await trip.connect();
+      // The first call stays in flight until the second was answered.
+      const second = Promise.withResolvers<void>();
+      trip.server.respond = async (x) => {
+        if (x.key === struck) await second.promise;
+        return false;
+      };
       const params = { name: "write", arguments: { key: struck } };
       trip.client.request("tools/call", params, struck);
       trip.client.request("tools/call", params, struck);
+      await trip.client.until(() => trip.client.answers(struck).length > 0, 4000);
+      second.resolve();
       await trip.client.until(() => trip.client.answers(struck).length === 2, 4000);
       const answers = trip.client.answers(struck);
       const refusals = answers.filter((answer) => answer.error !== undefined).length;
