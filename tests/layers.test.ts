@@ -26,7 +26,7 @@ function neighboursOf(file: string): string[] {
     .map((name) => relative(root, join(root, dirname(file), name)));
 }
 
-const withoutComments = (text: string) => text.replace(/\/\*.*?\*\/|^\s*\/\/.*$/gms, "");
+const withoutComments = (text: string) => text.replace(/\/\*.*?\*\/|^\s*\/\/[^\n]*$/gms, "");
 
 const packagesOfFloor: Readonly<Record<string, readonly string[]>> = {
   wire: [],

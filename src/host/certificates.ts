@@ -43,6 +43,11 @@ export class Certificates {
     this.#log = log;
   }
 
+  /** What `options` said last. */
+  get known(): TlsOptions | undefined {
+    return this.#options;
+  }
+
   /** The options for the next connection; files are read once, at the first. Throws `configuration`. */
   async options(): Promise<TlsOptions> {
     this.#options ??= await this.#read(this.#memory.get(systemKey) === true);

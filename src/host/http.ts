@@ -1,8 +1,9 @@
-import { BridgeError, type ErrorKind } from "../wire/errors.ts";
+import { BridgeError } from "../wire/errors.ts";
 import { program } from "../wire/program.ts";
-import type { Certificates } from "./certificates.ts";
+import type { Certificates, TlsOptions } from "./certificates.ts";
 import { isLoopback } from "./config-rules.ts";
 import { lookupAddresses } from "./dns.ts";
+import { isUnknownIssuer, networkError } from "./http-errors.ts";
 import type { Environment } from "./paths.ts";
 import { placeOf, watchConnecting } from "./reach.ts";
 import type { NetworkSettings } from "./settings.ts";
@@ -18,8 +19,8 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
   /** `false`: a connection of its own, closed afterwards. */
   readonly keepalive?: boolean;
-  /** True: may not be executed twice, so it takes no connection that the server may be closing just now. */
-  readonly once?: boolean;
+  /** Whether it may not be executed twice, and so takes no connection that the server may be closing just now; asked only where it matters. */
+  readonly once?: (() => boolean) | undefined;
   /** The address to connect to in place of looking the host up again, so that what was judged is what is used. */
   readonly address?: string;
 }
@@ -38,7 +39,10 @@ export interface HttpOptions {
   readonly connectTimeoutMs?: number;
 }
 
-const userAgent = `${program.name}/${program.version}`;
+const ownFields = {
+  "user-agent": `${program.name}/${program.version}`,
+  "accept-encoding": "identity",
+};
 
 /** What is the same for every request to a URL: its parts are read, and the environment is, once. */
 interface Route {
@@ -49,11 +53,19 @@ interface Route {
   readonly proxy: string | undefined;
 }
 
+/** What has to be known before a request can go out. */
+interface Way {
+  readonly address: string | undefined;
+  readonly tls: TlsOptions | undefined;
+  readonly signal: AbortSignal;
+}
+
 /** The one place where `fetch(` stands: every hazard of the run time is switched off here (SECURITY.md). */
 export function createHttp(options: HttpOptions): Http {
   const { network, certificates, connectTimeoutMs } = options;
   const warmth = new Warmth();
   const routes = new WeakMap<URL, Route>();
+  const fields = new WeakMap<HttpRequest["headers"], Headers>();
   const routeTo = (url: URL): Route => {
     const known = routes.get(url);
     if (known !== undefined) return known;
@@ -64,52 +76,80 @@ export function createHttp(options: HttpOptions): Http {
     routes.set(url, route);
     return route;
   };
-  const send = async (request: HttpRequest): Promise<Response> => {
-    const { method, url, headers, body, signal, keepalive, once } = request;
-    const { href, origin, isTls, loopback, proxy } = routeTo(url);
+  // Most requests carry the very headers of the one before.
+  const fieldsOf = (headers: HttpRequest["headers"]): Headers => {
+    const known = fields.get(headers);
+    if (known !== undefined) return known;
+    const all = new Headers({ ...ownFields, ...headers });
+    fields.set(headers, all);
+    return all;
+  };
+  const exchange = (request: HttpRequest, route: Route, way: Way): Promise<Response> => {
+    const { method, url, headers, body, keepalive } = request;
+    const { address, tls, signal } = way;
+    return fetch(address === undefined ? route.href : pinned(url, address), {
+      method,
+      headers:
+        address === undefined ? fieldsOf(headers) : { ...ownFields, host: url.host, ...headers },
+      ...(body !== undefined && { body }),
+      signal,
+      redirect: "manual",
+      verbose: false,
+      decompress: false,
+      timeout: false,
+      session: warmth.pool,
+      ...(keepalive === false && { keepalive }),
+      ...(tls && { tls: address === undefined ? tls : { ...tls, serverName: url.hostname } }),
+      ...(route.loopback ? { proxy: false } : network.proxy && { proxy: network.proxy }),
+    } as BunFetchRequestInit).then((response) => {
+      warmth.note(route.origin, response);
+      return response;
+    });
+  };
+  const recover = async (request: HttpRequest, error: unknown): Promise<Response> => {
+    const { signal, url } = request;
+    if (signal.aborted) throw signal.reason;
+    if (error instanceof BridgeError) throw error;
+    // Nothing was sent: the handshake ends before the request.
+    if (isUnknownIssuer(error) && (await certificates.widen())) return send(request);
+    throw networkError(error, url);
+  };
+  /** The first requests to an origin: names, certificates and the connection are waited for. */
+  const connect = async (request: HttpRequest): Promise<Response> => {
+    const { url, signal } = request;
+    const route = routeTo(url);
     let { address } = request;
     if (address === undefined && network.ipFamily !== undefined)
-      address = await addressOf(url, network, proxy);
-    const tls = isTls ? await certificates.options() : undefined;
-    if (once === true) warmth.dropStale(origin);
-    const watch =
-      connectTimeoutMs === undefined || warmth.knows(origin)
-        ? undefined
-        : watchConnecting(
-            proxy === undefined ? placeOf(url, address) : placeOf(new URL(proxy)),
-            connectTimeoutMs,
-          );
+      address = await addressOf(url, network, route.proxy);
+    const tls = route.isTls ? await certificates.options() : undefined;
+    if (connectTimeoutMs === undefined || warmth.knows(route.origin))
+      return exchange(request, route, { address, tls, signal });
+    const place = route.proxy === undefined ? placeOf(url, address) : placeOf(new URL(route.proxy));
+    const watch = watchConnecting(place, connectTimeoutMs);
+    const either = AbortSignal.any([signal, watch.signal]);
     try {
-      const response = await fetch(address === undefined ? href : pinned(url, address), {
-        method,
-        headers: {
-          "user-agent": userAgent,
-          "accept-encoding": "identity",
-          ...(address !== undefined && { host: url.host }),
-          ...headers,
-        },
-        ...(body !== undefined && { body }),
-        signal: watch === undefined ? signal : AbortSignal.any([signal, watch.signal]),
-        redirect: "manual",
-        verbose: false,
-        decompress: false,
-        timeout: false,
-        session: warmth.pool,
-        ...(keepalive === false && { keepalive }),
-        ...(tls && { tls: address === undefined ? tls : { ...tls, serverName: url.hostname } }),
-        ...(loopback ? { proxy: false } : network.proxy && { proxy: network.proxy }),
-      } as BunFetchRequestInit);
-      warmth.note(origin, response);
-      return response;
+      return await exchange(request, route, { address, tls, signal: either });
     } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      if (watch?.signal.aborted) throw watch.signal.reason;
-      // Nothing was sent: the handshake ends before the request.
-      if (isUnknownIssuer(error) && (await certificates.widen())) return send(request);
-      throw networkError(error, url);
+      throw watch.signal.aborted ? watch.signal.reason : error;
     } finally {
-      watch?.done();
+      watch.done();
     }
+  };
+  const send: Http = (request) => {
+    const { url, address, signal, once } = request;
+    const route = routes.get(url);
+    if (once !== undefined && route !== undefined) warmth.dropStale(route.origin, once);
+    const tls = route?.isTls === true ? certificates.known : undefined;
+    const isStraight =
+      route !== undefined &&
+      address === undefined &&
+      network.ipFamily === undefined &&
+      route.isTls === (tls !== undefined) &&
+      warmth.knows(route.origin);
+    const answer = isStraight
+      ? exchange(request, route, { address, tls, signal })
+      : connect(request);
+    return answer.catch((error) => recover(request, error));
   };
   return send;
 }
@@ -139,107 +179,4 @@ function proxyFor(url: URL, { env, network }: HttpOptions): string | undefined {
     hint: 'set an http:// proxy in HTTPS_PROXY or in "network.proxy"',
     notSent: true,
   });
-}
-
-interface Failure {
-  readonly kind: ErrorKind;
-  readonly words: (host: string) => string;
-  readonly hint: string;
-  readonly notSent: boolean;
-}
-
-const untrusted: Failure = {
-  kind: "tls",
-  words: (host) => `the certificate of "${host}" is not trusted`,
-  hint: 'if a private CA signed it, name that CA in "network.caFile" or SSL_CERT_FILE',
-  notSent: true,
-};
-
-const brokenHint = "the server may or may not have done it: check before you repeat the call";
-
-const unknownIssuer = [
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-];
-
-const failures: Readonly<Record<string, Failure>> = {
-  ENOTFOUND: {
-    kind: "dns",
-    words: (host) => `the host "${host}" was not found`,
-    hint: "check the URL's host name, the network and the proxy",
-    notSent: true,
-  },
-  ECONNREFUSED: {
-    kind: "connection-refused",
-    words: (host) => `nothing accepts connections at "${host}"`,
-    hint: "check that the server (or proxy) runs and that the port is right",
-    notSent: true,
-  },
-  CERT_HAS_EXPIRED: {
-    ...untrusted,
-    words: (host) => `the certificate of "${host}" has expired`,
-    hint: "check this machine's clock, else the server's operator must renew it",
-  },
-  ERR_TLS_CERT_ALTNAME_INVALID: {
-    ...untrusted,
-    words: (host) => `the certificate is not for "${host}"`,
-    hint: "use the host name that the certificate names",
-  },
-  EPROTO: {
-    ...untrusted,
-    words: (host) => `no TLS connection to "${host}" came about`,
-    hint: "check that the port speaks TLS; if the server asks for a client certificate, set network.clientCertFile",
-  },
-  UnsupportedProxyProtocol: {
-    kind: "configuration",
-    words: () => "the proxy's protocol is not supported",
-    hint: "use an http:// or https:// proxy",
-    notSent: true,
-  },
-  ERR_PROXY_TUNNEL: {
-    kind: "unreachable",
-    words: (host) => `the proxy refused the connection to "${host}"`,
-    hint: "check the proxy's credentials and rules",
-    notSent: true,
-  },
-  ECONNRESET: {
-    kind: "outcome-unknown",
-    words: (host) => `the connection to "${host}" broke before an answer came`,
-    hint: brokenHint,
-    notSent: false,
-  },
-};
-
-const unreachableCodes = ["EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "EADDRNOTAVAIL", "EAI_AGAIN"];
-
-const codeOf = (error: unknown) =>
-  error instanceof Error && "code" in error ? String(error.code) : "";
-const isUnknownIssuer = (error: unknown) => unknownIssuer.includes(codeOf(error));
-
-/** What went wrong on the way, told by the code alone: the run time's text quotes whole URLs. */
-function networkError(error: unknown, url: URL): BridgeError {
-  const code = codeOf(error);
-  const failure = isUnknownIssuer(error) ? untrusted : failures[code];
-  if (failure !== undefined) {
-    const { kind, words, hint, notSent } = failure;
-    return new BridgeError(kind, words(url.host), { hint, notSent });
-  }
-  if (unreachableCodes.includes(code))
-    return new BridgeError("unreachable", `"${url.host}" cannot be reached (${code})`, {
-      hint: "check the network and the proxy",
-      notSent: true,
-    });
-  if (/CERT|TLS|SSL/.test(code))
-    return new BridgeError("tls", `no trusted connection to "${url.host}" (${code})`, {
-      hint: untrusted.hint,
-      notSent: true,
-    });
-  return new BridgeError(
-    "outcome-unknown",
-    `the connection to "${url.host}" failed (${code || "no code"})`,
-    { hint: brokenHint },
-  );
 }

@@ -23,9 +23,10 @@ export class Warmth {
     return this.#origins.has(origin);
   }
 
-  /** Closes the idle connections where the server may be closing them, too: the next request opens one. */
-  dropStale(origin: string): void {
+  /** Closes the idle connections where the server may be closing them, too, and that matters: the next request opens one. */
+  dropStale(origin: string, matters: () => boolean): void {
     const known = this.#origins.get(origin);
-    if (known !== undefined && performance.now() - known.usedAt >= known.keptMs) this.pool.close();
+    if (known === undefined || performance.now() - known.usedAt < known.keptMs) return;
+    if (matters()) this.pool.close();
   }
 }

@@ -18,6 +18,8 @@ export interface Authorizer {
     request: { readonly method: string; readonly url: URL },
     signal: AbortSignal,
   ): Promise<Record<string, string>>;
+  /** What headers() would resolve to, where nothing has to be waited for; the same object while it stays the same. */
+  known?(): Readonly<Record<string, string>> | undefined;
   /** True when repeating once with fresh headers() may help; throws the BridgeError to show otherwise. */
   refused(response: Refusal, signal: AbortSignal): Promise<boolean>;
   /** Told when the server took a request with these headers: a refusal from then on is a new one. */

@@ -36,11 +36,26 @@ export class OAuthAuthorizer implements Authorizer {
   readonly #deps: BearerDeps;
   /** Tokens that came because one before them was refused, and that the server has not taken yet. */
   readonly #renewed = new Map<string, number>();
+  /** What `known` made last. */
+  #made: { grant: Grant; configured: object; headers: Record<string, string> } | undefined;
   /** What the last refusal asked for: where a sign-in during `run` begins. */
   challenge: BearerChallenge | undefined;
 
   constructor(deps: BearerDeps) {
     this.#deps = deps;
+  }
+
+  known(): Readonly<Record<string, string>> | undefined {
+    const { context, keeper, headers } = this.#deps;
+    const grant = keeper.held;
+    const configured = headers.known(context.server);
+    // A proof of possession is made for each request.
+    if (grant === undefined || configured === undefined || grant.tokenType === "DPoP") return;
+    if (this.#made?.grant !== grant || this.#made.configured !== configured) {
+      const all = { ...configured, Authorization: `${grant.tokenType} ${grant.accessToken}` };
+      this.#made = { grant, configured, headers: all };
+    }
+    return this.#made.headers;
   }
 
   async headers(

@@ -27,6 +27,11 @@ export class ChosenAuthorizer implements Authorizer {
     this.#static = new StaticAuthorizer(server, deps);
   }
 
+  known(): Readonly<Record<string, string>> | undefined {
+    if (!this.#usesOAuth()) return this.#static.known();
+    return this.#bearer?.known?.();
+  }
+
   async headers(
     request: { readonly method: string; readonly url: URL },
     signal: AbortSignal,

@@ -63,6 +63,12 @@ export class ConfiguredHeaders {
     this.#deps = deps;
   }
 
+  /** What `get` would resolve to, where no command has to be asked. */
+  known(server: ServerSettings): Record<string, string> | undefined {
+    const isFixed = this.#fixed?.server === server && server.headersCommand === undefined;
+    return isFixed ? this.#fixed?.headers : undefined;
+  }
+
   /** The headers by name as configured. Throws `configuration`. */
   async get(server: ServerSettings): Promise<Record<string, string>> {
     if (this.#fixed?.server !== server) this.#fixed = { server, headers: this.#read(server) };

@@ -49,12 +49,15 @@ export class GrantKeeper {
     this.#pausesMs = options.pausesMs ?? pausesMs;
   }
 
+  /** The grant as last seen, where that may still be used. */
+  get held(): Grant | undefined {
+    const grant = this.#grant;
+    return grant === undefined || isExpired(grant, this.#context.now()) ? undefined : grant;
+  }
+
   /** The grant as last seen, read anew where that is missing or used up. Throws `configuration`. */
   async current(): Promise<Grant | undefined> {
-    const now = this.#context.now();
-    if (this.#grant === undefined || isExpired(this.#grant, now)) {
-      this.#grant = usable(await this.#store.read());
-    }
+    if (this.held === undefined) this.#grant = usable(await this.#store.read());
     return this.#grant;
   }
 

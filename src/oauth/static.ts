@@ -57,6 +57,10 @@ export class StaticAuthorizer implements Authorizer {
     return this.#made ?? unlessAborted(this.#current(), signal);
   }
 
+  known(): Record<string, string> | undefined {
+    return this.#made;
+  }
+
   async refused(refusal: Refusal, signal: AbortSignal): Promise<boolean> {
     const isDead = refusal.status !== 401 || this.#server.credential.type === "oauth";
     if (isDead) throw this.#error(refusal);

@@ -10,12 +10,23 @@ export interface Deadline {
   callOff(): void;
 }
 
+interface Running {
+  /** On the clock that stands still. */
+  end: number;
+  /** On the real one. */
+  readonly lastAt: number;
+  readonly expire: () => void;
+}
+
 /** Deadlines of calls on a clock that stands still while the server waits for the client. */
 export class Deadlines {
   readonly #now: () => number;
   /** Questions of the server that the client has not answered, by id. */
   readonly #questions = new Map<string, Timer>();
-  readonly #armed = new Set<() => void>();
+  readonly #running = new Set<Running>();
+  /** One timer for all: a call costs none of its own. Rings at `#ringsAt` of the real clock, or later. */
+  #timer: Timer | undefined;
+  #ringsAt = Number.POSITIVE_INFINITY;
   #pausedAt = 0;
   #pausedMs = 0;
 
@@ -26,31 +37,21 @@ export class Deadlines {
   /** Calls `expire` once, after `ms` of this clock. */
   start(ms: number, expire: () => void): Deadline {
     const startedAt = this.#clock();
-    // A server that asks and asks would stop the clock for ever.
-    const lastAt = this.#now() + Math.max(ms, maxExtendedMs) + maxPauseMs;
-    let end = startedAt + ms;
-    let timer: Timer | undefined;
-    const arm = () => {
-      clearTimeout(timer);
-      const isPaused = this.#questions.size > 0;
-      const left = isPaused ? lastAt - this.#now() : end - this.#clock();
-      const isOver = () => this.#clock() >= end || this.#now() >= lastAt;
-      const ring = () => {
-        if (!isOver()) return arm();
-        this.#armed.delete(arm);
-        expire();
-      };
-      timer = setTimeout(ring, Math.max(0, left));
+    const running: Running = {
+      end: startedAt + ms,
+      // A server that asks and asks would stop the clock for ever.
+      lastAt: this.#now() + Math.max(ms, maxExtendedMs) + maxPauseMs,
+      expire,
     };
-    this.#armed.add(arm);
-    arm();
+    this.#running.add(running);
+    this.#ringBy(this.#dueAt(running));
     return {
       extend: () => {
-        end = Math.max(end, Math.min(this.#clock() + ms, startedAt + maxExtendedMs));
+        const end = Math.min(this.#clock() + ms, startedAt + maxExtendedMs);
+        running.end = Math.max(running.end, end);
       },
       callOff: () => {
-        clearTimeout(timer);
-        this.#armed.delete(arm);
+        this.#running.delete(running);
       },
     };
   }
@@ -61,7 +62,6 @@ export class Deadlines {
     if (this.#questions.size === 0) this.#pausedAt = this.#now();
     const timer = setTimeout(() => this.resume(question), maxPauseMs);
     this.#questions.set(question, timer);
-    for (const arm of this.#armed) arm();
   }
 
   /** The client answered, or the server no longer waits. */
@@ -69,7 +69,30 @@ export class Deadlines {
     clearTimeout(this.#questions.get(question));
     if (!this.#questions.delete(question) || this.#questions.size > 0) return;
     this.#pausedMs += this.#now() - this.#pausedAt;
-    for (const arm of this.#armed) arm();
+    for (const running of this.#running) this.#ringBy(this.#dueAt(running));
+  }
+
+  /** When, on the real clock, a call is over unless something changes. */
+  #dueAt({ end, lastAt }: Running): number {
+    return this.#questions.size > 0 ? lastAt : Math.min(lastAt, end + this.#pausedMs);
+  }
+
+  /** Rings early rather than often: what is not over then is looked at again. */
+  #ringBy(at: number): void {
+    if (at >= this.#ringsAt) return;
+    clearTimeout(this.#timer);
+    this.#ringsAt = at;
+    this.#timer = setTimeout(() => this.#ring(), Math.max(0, at - this.#now()));
+  }
+
+  #ring(): void {
+    this.#ringsAt = Number.POSITIVE_INFINITY;
+    const now = this.#now();
+    for (const running of [...this.#running]) {
+      const dueAt = this.#dueAt(running);
+      if (dueAt > now) this.#ringBy(dueAt);
+      else if (this.#running.delete(running)) running.expire();
+    }
   }
 
   #clock(): number {

@@ -35,13 +35,18 @@ export class Gate {
     this.#free = bounds.places;
   }
 
-  /** Resolves when a place is free; rejects with the signal's reason when that comes first, with `rate-limited` where too many wait. */
-  async enter(bytes: number, signal: AbortSignal): Promise<void> {
+  /**
+   * Undefined where a place was free, else a promise that resolves when one is; that rejects with the signal's
+   * reason when that comes first, with `rate-limited` where too many wait.
+   */
+  enter(bytes: number, signal: AbortSignal): Promise<void> | undefined {
+    if (this.#free === 0 || signal.aborted) return this.#wait(bytes, signal);
+    this.#free--;
+    return undefined;
+  }
+
+  async #wait(bytes: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) throw signal.reason;
-    if (this.#free > 0) {
-      this.#free--;
-      return;
-    }
     this.#collect(bytes);
     this.#refuseBeyond(bytes);
     const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -11,6 +11,7 @@ const sliceBytes = 256 * 1024;
 /** Below this much unflushed, writers go on at once; above, they wait for the reader. */
 const highWaterBytes = 64 * 1024;
 const lineFeed = new Uint8Array([0x0a]);
+const done = Promise.resolve();
 
 /** The one way out: whole lines in the order they were written, never faster than the reader reads. */
 export class Output {
@@ -34,18 +35,45 @@ export class Output {
   }
 
   /** Writes one line; resolves when more may be written. Never rejects: a reader that left is told by `closed`. */
-  async write({ bytes }: Message): Promise<void> {
-    while (this.#exclusive !== undefined) await this.#exclusive;
-    if (bytes.length > sliceBytes) {
-      this.#exclusive = this.#writeLarge(bytes).finally(() => {
-        this.#exclusive = undefined;
-      });
-      return this.#exclusive;
-    }
+  write(message: Message): Promise<void> {
+    const { bytes, head } = message;
+    if (this.#exclusive !== undefined || bytes.length > sliceBytes) return this.#writeInTurn(bytes);
+    // Somebody waits for an answer; notifications come in numbers.
+    if (head.kind === "response" && this.#flushing === undefined) return this.#writeNow(bytes);
     this.#waiting.push(bytes);
     this.#pendingBytes += bytes.length + 1;
     const flushed = this.#flush();
-    if (this.#pendingBytes > highWaterBytes) await flushed;
+    return this.#pendingBytes > highWaterBytes ? flushed : done;
+  }
+
+  /** Writes a large message, or any message behind one. */
+  async #writeInTurn(bytes: Uint8Array): Promise<void> {
+    while (this.#exclusive !== undefined) await this.#exclusive;
+    if (bytes.length <= sliceBytes) {
+      this.#waiting.push(bytes);
+      this.#pendingBytes += bytes.length + 1;
+      return this.#flush();
+    }
+    this.#exclusive = this.#writeLarge(bytes).finally(() => {
+      this.#exclusive = undefined;
+    });
+    return this.#exclusive;
+  }
+
+  /** Writes while nothing else is on its way: without a detour where the reader takes it at once. */
+  #writeNow(bytes: Uint8Array): Promise<void> {
+    try {
+      this.#put(bytes);
+      this.#put(lineFeed);
+      const flushed = this.#sink.flush();
+      if (!(flushed instanceof Promise)) return done;
+      this.#pendingBytes += bytes.length + 1;
+      this.#flushing = this.#settle(flushed, bytes.length + 1);
+      return this.#pendingBytes > highWaterBytes ? this.#flushing : done;
+    } catch {
+      this.#closed.resolve();
+      return done;
+    }
   }
 
   /** Resolves when everything written has left. */
@@ -70,6 +98,16 @@ export class Output {
   async #flushAll(): Promise<void> {
     // Messages of one turn of the event loop leave in one system call.
     await new Promise(setImmediate);
+    await this.#flushWaiting();
+  }
+
+  async #settle(flushed: Promise<number>, bytes: number): Promise<void> {
+    await flushed.catch(() => this.#closed.resolve());
+    this.#pendingBytes -= bytes;
+    await this.#flushWaiting();
+  }
+
+  async #flushWaiting(): Promise<void> {
     while (this.#waiting.length > 0) {
       const lines = joined(this.#waiting);
       this.#waiting = [];
@@ -81,12 +119,16 @@ export class Output {
 
   async #send(bytes: Uint8Array): Promise<void> {
     try {
-      const written = this.#sink.write(bytes);
-      if (written instanceof Promise) written.catch(() => this.#closed.resolve());
+      this.#put(bytes);
       await this.#sink.flush();
     } catch {
       this.#closed.resolve();
     }
+  }
+
+  #put(bytes: Uint8Array): void {
+    const written = this.#sink.write(bytes);
+    if (written instanceof Promise) written.catch(() => this.#closed.resolve());
   }
 }
 

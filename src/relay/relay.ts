@@ -137,7 +137,8 @@ export class Relay {
     if (isBrief) call.deadline = this.#deadlines.start(timeoutMs, () => this.#expire(call));
     let entered = false;
     try {
-      if (isBrief) await this.#gate.enter(message.bytes.length, signal);
+      const turn = isBrief ? this.#gate.enter(message.bytes.length, signal) : undefined;
+      if (turn !== undefined) await turn;
       entered = isBrief;
       await upstream.send(message, (answer) => this.#deliver(call, answer), signal);
       if (call.open.size > 0) this.#settle(call, silentError());
@@ -173,24 +174,20 @@ export class Relay {
   /** One message from the server for one call: only answers to its own ids get through, each once. */
   async #deliver(call: Call, message: Message): Promise<void> {
     const { head } = message;
+    if (head.kind === "response" && call.open.has(head.id!))
+      return this.#answer(call, head.id!, message);
     if (head.kind === "batch") {
       for (const part of message.elements())
         if (part instanceof Message) await this.#deliver(call, part);
       return;
     }
     if (head.kind !== "response") return this.#serverSaid(message);
-    const id = call.open.has(head.id!)
-      ? head.id!
-      : [...call.open].find((open) => isSameId(open, head.id!));
+    const id = [...call.open].find((open) => isSameId(open, head.id!));
     if (id === undefined) {
       this.#options.log.warn("answer to nothing dropped", { id: head.id!.slice(0, 64) });
       return;
     }
-    await this.#answer(
-      call,
-      id,
-      id === head.id ? message : message.with([{ path: ["id"], raw: id }]),
-    );
+    await this.#answer(call, id, message.with([{ path: ["id"], raw: id }]));
   }
 
   /** Settles one id; the map forgets it before the line is written, so the client may use it again. */

@@ -18,12 +18,22 @@ export function mediaType(response: Response): string {
   return header.split(";")[0]!.trim().toLowerCase();
 }
 
-/** The body's message; its bytes are scanned as they come. Throws `bad-answer` or `too-large`; undefined for an empty body. */
-export async function readJson(response: Response, limit: number): Promise<Message | undefined> {
+/** The body's message. Throws `bad-answer` or `too-large`; undefined for an empty body. */
+export function readJson(response: Response, limit: number): Promise<Message | undefined> {
+  const announced = Number(response.headers.get("content-length") ?? Number.NaN);
+  // Of that announced length most are: read in one piece, for pieces cost time.
+  if (announced <= Math.min(smallBytes, limit))
+    return response.bytes().then(readSmall, (error) => {
+      throw brokenOff(error);
+    });
+  return readLarge(response, limit, announced);
+}
+
+/** The message of a large body, or of one of unknown size; its bytes are scanned as they come. */
+async function readLarge(response: Response, limit: number, announced: number) {
   const scanner = new Scanner();
-  const body = new BodyBuffer(response, limit);
+  const body = new BodyBuffer(announced, limit);
   try {
-    if (body.isSmall) return readSmall(withoutMark(await response.bytes()));
     for await (const chunk of chunksOf(response)) scanner.feed(body.add(chunk));
     if (body.length === 0) return undefined;
     scanner.finish();
@@ -31,12 +41,13 @@ export async function readJson(response: Response, limit: number): Promise<Messa
     if (error instanceof ScanError) throw badAnswer(`the answer is not JSON (${error.message})`);
     throw error instanceof BridgeError ? error : brokenOff(error);
   }
-  const read = messageOf(body.bytes(), scanner);
+  const read = messageOf(body.bytes(), scanner.envelope);
   if (!(read instanceof Message)) throw flawError(read);
   return read;
 }
 
-function readSmall(bytes: Uint8Array): Message | undefined {
+function readSmall(marked: Uint8Array): Message | undefined {
+  const bytes = withoutMark(marked);
   if (bytes.length === 0) return undefined;
   const read = readMessage(bytes);
   if (read instanceof Message) return read;
@@ -81,18 +92,15 @@ function withoutMark(bytes: Uint8Array): Uint8Array {
 /** Collects a body: in one allocation where its length was announced, so that a large result stands in memory once. */
 class BodyBuffer {
   length = 0;
-  /** Whether a body of that announced length is read in one piece: most are, and pieces cost time. */
-  readonly isSmall: boolean;
   readonly #limit: number;
   readonly #whole: Uint8Array | undefined;
   readonly #pieces: Uint8Array[] = [];
 
-  constructor(response: Response, limit: number) {
+  /** `announced`: bytes the server promises; NaN where it does not. */
+  constructor(announced: number, limit: number) {
     this.#limit = limit;
-    const announced = Number(response.headers.get("content-length") ?? Number.NaN);
     if (announced > limit) this.#refuse(announced);
-    this.isSmall = announced <= smallBytes;
-    if (announced > smallBytes) this.#whole = new Uint8Array(announced);
+    if (announced > 0) this.#whole = new Uint8Array(announced);
   }
 
   add(chunk: Uint8Array): Uint8Array {
@@ -146,7 +154,7 @@ export function messageIn(text: string): Message | undefined {
   } catch {
     return undefined;
   }
-  const read = messageOf(bytes, scanner);
+  const read = messageOf(bytes, scanner.envelope);
   return read instanceof Message ? read : undefined;
 }
 

@@ -13,32 +13,64 @@ interface Refused {
 
 /** `http` with the credential of one server; a refused request is sent again where the authorizer says that may help. */
 export function authorize(http: Http, authorizer: Authorizer): Http {
-  return async (request) => {
-    for (let renewals = 0; ; renewals++) {
+  const withCredential = merging();
+  const send = (request: HttpRequest, sent: Fields): Promise<Response> =>
+    http({ ...request, headers: withCredential(request.headers, sent) });
+  const again = async (request: HttpRequest, first: Response, carried: Fields) => {
+    let response = first;
+    let sent = carried;
+    for (let renewals = 0; isRefusal(response); renewals++) {
       const { method, url, signal } = request;
-      const sent = await authorizer.headers({ method, url }, signal);
-      const response = await http({ ...request, headers: { ...request.headers, ...sent } });
-      if (response.status !== 401 && response.status !== 403) {
-        authorizer.accepted?.(sent);
-        return response;
-      }
       const body = await readErrorText(response);
       const wwwAuthenticate = response.headers.get("www-authenticate");
-      const again = () =>
+      const asItWas = () =>
         new Response(body, { status: response.status, headers: response.headers });
       // The server's own JSON-RPC error to this request is an answer, not a call for another credential.
       const answered = messageIn(body)?.head.id ?? "null";
-      if (wwwAuthenticate === null && answered !== "null") return again();
+      if (wwwAuthenticate === null && answered !== "null") return asItWas();
       const dpopNonce = response.headers.get("dpop-nonce");
       const refusal = { status: response.status, wwwAuthenticate, dpopNonce, body, sent };
-      if (renewals === maxRenewals || mayBeSession(request, refusal, renewals)) return again();
+      if (renewals === maxRenewals || mayBeSession(request, refusal, renewals)) return asItWas();
       const renewed = await authorizer.refused(refusal, signal).catch((error) => {
         // Whether the token or the session is refused shows when a new session is asked for.
         if (isStanding(error) && mayBeSession(request, refusal, 1)) return false;
         throw error;
       });
-      if (!renewed) return again();
+      if (!renewed) return asItWas();
+      sent = await authorizer.headers({ method, url }, signal);
+      response = await send(request, sent);
     }
+    authorizer.accepted?.(sent);
+    return response;
+  };
+  const sendWith = (request: HttpRequest, sent: Fields) =>
+    send(request, sent).then((response) => {
+      if (isRefusal(response)) return again(request, response, sent);
+      authorizer.accepted?.(sent);
+      return response;
+    });
+  return (request) => {
+    const sent = authorizer.known?.();
+    if (sent !== undefined) return sendWith(request, sent);
+    return authorizer
+      .headers(request, request.signal)
+      .then((headers) => sendWith(request, headers));
+  };
+}
+
+const isRefusal = ({ status }: Response) => status === 401 || status === 403;
+
+type Fields = Readonly<Record<string, string>>;
+
+/** Joins header fields; the same two, as most requests have them, are joined once. */
+function merging() {
+  const joined = new WeakMap<Fields, { readonly sent: Fields; readonly both: Fields }>();
+  return (headers: Fields, sent: Fields): Fields => {
+    const known = joined.get(headers);
+    if (known?.sent === sent) return known.both;
+    const both = { ...headers, ...sent };
+    joined.set(headers, { sent, both });
+    return both;
   };
 }
 

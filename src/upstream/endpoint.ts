@@ -6,8 +6,8 @@ export interface EndpointRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
   readonly signal: AbortSignal;
-  /** True: may not be executed twice (host/http). */
-  readonly once?: boolean;
+  /** Whether it may not be executed twice (host/http). */
+  readonly once?: (() => boolean) | undefined;
 }
 
 interface EndpointOptions {
@@ -36,17 +36,25 @@ export class Endpoint {
   }
 
   /** `mayBeGone`: whether a 404 says that a remembered place is gone (and not a session). */
-  async request(request: EndpointRequest, mayBeGone = true): Promise<Response> {
+  request(request: EndpointRequest, mayBeGone = true): Promise<Response> {
+    const answer = this.#options.http({ ...request, url: this.#url });
+    return answer.then((response) =>
+      response.status === 404 || response.status === 307 || response.status === 308
+        ? this.#follow(request, response, mayBeGone)
+        : response,
+    );
+  }
+
+  async #follow(request: EndpointRequest, response: Response, mayBeGone: boolean) {
     const { http, url, moved } = this.#options;
-    for (let redirects = 0; ; redirects++) {
-      const response = await http({ ...request, url: this.#url });
-      const isGone = response.status === 404 && mayBeGone && this.#url !== url;
-      const target = isGone ? url : movedTo(response, this.#url);
-      if (target === undefined || redirects > 0) return response;
-      await response.body?.cancel();
-      this.#url = target;
-      moved?.(target === url ? undefined : target);
-    }
+    const isGone = response.status === 404 && mayBeGone && this.#url !== url;
+    const target = isGone ? url : movedTo(response, this.#url);
+    if (target === undefined) return response;
+    await response.body?.cancel();
+    this.#url = target;
+    moved?.(target === url ? undefined : target);
+    // Where it was configured it may have moved again; a redirect is followed once.
+    return isGone ? this.request(request, false) : http({ ...request, url: target });
   }
 }
 

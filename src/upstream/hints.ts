@@ -15,10 +15,14 @@ export class Hints {
   #unread: Message[] = [];
   readonly #repeatable = new Set<string>();
 
-  /** Notes the answer to a tools/list. */
+  /** Whether the answers to a message are to be noted. */
+  isList({ head }: Message): boolean {
+    return head.method === "tools/list";
+  }
+
+  /** Notes an answer to a tools/list. */
   learn(asked: Message, said: Message): void {
-    if (asked.head.method !== "tools/list" || said.head.kind !== "response") return;
-    if (said.head.isError === true) return;
+    if (said.head.kind !== "response" || said.head.isError === true) return;
     // A first page begins a new list.
     if (asked.view(["params", "cursor"]) === undefined) this.#forget();
     this.#unread.push(said);

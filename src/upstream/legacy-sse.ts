@@ -222,7 +222,7 @@ export class LegacySse implements Upstream {
       headers: { "content-type": "application/json", accept: "application/json" },
       body: message.bytes,
       signal,
-      once: message.head.method === "tools/call",
+      once: () => message.head.method === "tools/call",
     });
     if (response.ok) {
       // Some servers answer where they were asked.

@@ -81,6 +81,16 @@ export function waitBefore(situation: Situation): number | undefined {
   return wait < leftMs ? wait : undefined;
 }
 
+/** One request on its way. */
+interface Sending {
+  readonly message: Message;
+  readonly deliver: Deliver;
+  readonly signal: AbortSignal;
+  readonly startedAt: number;
+  /** Attempts made, this one included. */
+  readonly attempt: number;
+}
+
 /** Repeats what may be repeated, within the deadline of its call. */
 export class RetryUpstream implements Upstream {
   readonly #options: RetryOptions;
@@ -91,30 +101,38 @@ export class RetryUpstream implements Upstream {
     this.#options = options;
   }
 
-  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { next, hints } = this.#options;
+  send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
-    for (let attempt = 1; ; attempt++) {
-      let delivered = false;
-      const take: Deliver = async (said) => {
-        delivered = true;
-        hints.hear(said);
-        await deliver(said);
-        hints.learn(message, said);
-      };
-      try {
-        await next.send(message, take, signal);
+    return this.#attempt({ message, deliver, signal, startedAt, attempt: 1 });
+  }
+
+  #attempt(sending: Sending): Promise<void> {
+    const { next, hints } = this.#options;
+    const { message, deliver, signal } = sending;
+    let delivered = false;
+    const take: Deliver = (said) => {
+      delivered = true;
+      hints.hear(said);
+      const done = deliver(said);
+      return hints.isList(message) ? done.then(() => hints.learn(message, said)) : done;
+    };
+    return next.send(message, take, signal).then(
+      () => {
         this.#isOpen = false;
-        return;
-      } catch (error) {
-        const waitMs =
-          signal.aborted || delivered || !(error instanceof BridgeError)
-            ? undefined
-            : this.#judge(error, message, attempt, performance.now() - startedAt);
-        if (waitMs === undefined) throw error;
-        await sleep(waitMs, signal);
-      }
-    }
+      },
+      (error) => this.#again(sending, error, delivered),
+    );
+  }
+
+  async #again(sending: Sending, error: unknown, delivered: boolean): Promise<void> {
+    const { message, signal, attempt, startedAt } = sending;
+    const waitMs =
+      signal.aborted || delivered || !(error instanceof BridgeError)
+        ? undefined
+        : this.#judge(error, message, attempt, performance.now() - startedAt);
+    if (waitMs === undefined) throw error;
+    await sleep(waitMs, signal);
+    return this.#attempt({ ...sending, attempt: attempt + 1 });
   }
 
   listen(deliver: Deliver, signal: AbortSignal): Promise<void> {

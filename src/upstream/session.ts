@@ -32,6 +32,8 @@ export class SessionUpstream implements Upstream {
   #agreed = Promise.withResolvers<void>();
   /** Settles when the server has taken `initialized`. */
   #announced: Promise<void> = Promise.resolve();
+  /** The handshake is done: requests wait for nothing any more. */
+  #isOpen = false;
   #recovering: Promise<void> | undefined;
   /** Whether the session is known to be lost and no other has taken its place. */
   #isLost = false;
@@ -44,16 +46,28 @@ export class SessionUpstream implements Upstream {
     this.#agreed.promise.catch(() => undefined);
   }
 
-  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const { method, kind } = message.head;
-    if (method === "initialize" && kind === "request") return this.#start(message, deliver, signal);
+    const isStart = method === "initialize" && kind === "request";
+    if (this.#isOpen && kind === "request" && !isStart)
+      return this.#forward(message, deliver, signal);
+    return isStart
+      ? this.#start(message, deliver, signal)
+      : this.#sendInTurn(message, deliver, signal);
+  }
+
+  /** Sends what has to wait for the handshake, or belongs to it. */
+  async #sendInTurn(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { method, kind } = message.head;
     await abortable(this.#agreed.promise, signal);
     if (method === "notifications/initialized") {
       this.#initialized = message;
       // Some servers refuse requests before they have seen `initialized`: those that follow wait for it.
       const sent = this.#forward(message, deliver, signal);
       this.#announced = sent.catch(() => undefined);
-      return sent;
+      await sent;
+      this.#isOpen = true;
+      return;
     }
     if (kind !== "response") await abortable(this.#announced, signal);
     else if (this.#isStale(message)) return;
@@ -101,6 +115,7 @@ export class SessionUpstream implements Upstream {
   #await(): void {
     this.#options.session.id = undefined;
     this.#isLost = false;
+    this.#isOpen = false;
     this.#agreed = Promise.withResolvers<void>();
     this.#agreed.promise.catch(() => undefined);
   }
@@ -124,22 +139,31 @@ export class SessionUpstream implements Upstream {
       log.info("connected", { server: name, era: "legacy", revision: session.version });
   }
 
-  async #forward(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { next, name } = this.#options;
+  #forward(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     // A request without a session, sent in the middle of a replay or after one that failed, would be refused.
-    if (this.#isLost) await abortable(this.#recover(undefined), signal);
+    if (this.#isLost)
+      return abortable(this.#recover(undefined), signal).then(() =>
+        this.#sendOnce(message, deliver, signal),
+      );
+    return this.#sendOnce(message, deliver, signal);
+  }
+
+  #sendOnce(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const take = this.#noting(deliver);
-    try {
-      await next.send(message, take, signal);
-    } catch (error) {
-      if (!(error instanceof SessionLost)) throw error;
-      await abortable(this.#recover(error.id), signal);
-      if (message.head.kind === "response") return;
-      await next.send(message, take, signal).catch((again) => {
-        // A new session changed nothing: it is the credential after all.
-        throw again instanceof SessionLost && again.status === 401 ? refused(name) : again;
-      });
-    }
+    return this.#options.next
+      .send(message, take, signal)
+      .catch((error) => this.#sendAgain(error, message, take, signal));
+  }
+
+  async #sendAgain(error: unknown, message: Message, take: Deliver, signal: AbortSignal) {
+    if (!(error instanceof SessionLost)) throw error;
+    await abortable(this.#recover(error.id), signal);
+    if (message.head.kind === "response") return;
+    const { next, name } = this.#options;
+    await next.send(message, take, signal).catch((again) => {
+      // A new session changed nothing: it is the credential after all.
+      throw again instanceof SessionLost && again.status === 401 ? refused(name) : again;
+    });
   }
 
   /** Replays initialize and `initialized`; the answer is the bridge's own business. One at a time. */

@@ -87,7 +87,7 @@ export class StatelessHttp implements Upstream {
       headers: this.#headersOf(message),
       body: message.bytes,
       signal,
-      once: message.head.method === "tools/call",
+      once: () => message.head.method === "tools/call",
     });
     if (!response.ok) return this.#refused(response, message, deliver);
     if (message.head.kind !== "request") {

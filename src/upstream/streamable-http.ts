@@ -32,13 +32,17 @@ const farewellMs = 5000;
 
 export class StreamableHttp implements Upstream {
   readonly #options: TransportOptions;
+  /** What #fields made last. */
+  #made:
+    | (Session & { readonly method: string; readonly fields: Record<string, string> })
+    | undefined;
 
   constructor(options: TransportOptions) {
     this.#options = options;
   }
 
   async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const answers = new Answers(message.requestIds(), deliver);
+    const answers = new Answers(message, deliver);
     // Noted before it goes out: another call may have renewed the session when the refusal comes.
     const sessionId = this.#options.session.id;
     try {
@@ -159,30 +163,42 @@ export class StreamableHttp implements Upstream {
     throw statusError(response, text, name);
   }
 
-  async #request(
+  #request(
     method: "GET" | "POST" | "DELETE",
     message: Message | undefined,
     signal: AbortSignal,
     lastEventId?: string,
   ): Promise<Response> {
-    const { endpoint, session } = this.#options;
-    const headers: Record<string, string> = {
+    const { endpoint, session, isRepeatable } = this.#options;
+    const isSessionless = session.id === undefined;
+    const body = message && { body: message.bytes, once: () => !isRepeatable(message) };
+    const headers = this.#fields(method, message?.head.method === "initialize");
+    // An id is any text, in UTF-8 (WHATWG HTML 9.2.3); a header's characters are bytes.
+    const resumed = lastEventId !== undefined && {
+      ...headers,
+      "last-event-id": Buffer.from(lastEventId, "utf8").toString("latin1"),
+    };
+    return endpoint.request(
+      { method, headers: resumed || headers, signal, ...body },
+      isSessionless,
+    );
+  }
+
+  /** Header fields of the transport; the same object as long as they are the same. */
+  #fields(method: "GET" | "POST" | "DELETE", isStart: boolean): Readonly<Record<string, string>> {
+    const { id, version } = this.#options.session;
+    const made = this.#made;
+    if (made?.method === method && made.id === id && made.version === version && !isStart)
+      return made.fields;
+    const fields: Record<string, string> = {
       accept: method === "GET" ? "text/event-stream" : "application/json, text/event-stream",
     };
-    if (message !== undefined) headers["content-type"] = "application/json";
-    if (message?.head.method !== "initialize") {
-      if (session.id !== undefined) headers["mcp-session-id"] = session.id;
-      if (session.version !== undefined) headers["mcp-protocol-version"] = session.version;
-    }
-    // An id is any text, in UTF-8 (WHATWG HTML 9.2.3); a header's characters are bytes.
-    if (lastEventId !== undefined)
-      headers["last-event-id"] = Buffer.from(lastEventId, "utf8").toString("latin1");
-    const body = message && {
-      body: message.bytes,
-      once: !this.#options.isRepeatable(message),
-    };
-    const isSessionless = session.id === undefined;
-    return endpoint.request({ method, headers, signal, ...body }, isSessionless);
+    if (method === "POST") fields["content-type"] = "application/json";
+    if (isStart) return fields;
+    if (id !== undefined) fields["mcp-session-id"] = id;
+    if (version !== undefined) fields["mcp-protocol-version"] = version;
+    this.#made = { method, id, version, fields };
+    return fields;
   }
 
   /** Tells the server that nobody waits any more (MCP basic/utilities/cancellation); a dropped connection says nothing. */
@@ -208,39 +224,40 @@ export class StreamableHttp implements Upstream {
 
 /** The requests that one POST waits for, and where their answers go. */
 export class Answers {
-  readonly #waiting: Set<string>;
+  /** Ids as written. */
+  readonly #waiting: string[];
   readonly #deliver: Deliver;
 
-  constructor(asked: readonly string[], deliver: Deliver) {
-    this.#waiting = new Set(asked);
+  constructor(asked: Message, deliver: Deliver) {
+    this.#waiting = asked.requestIds();
     this.#deliver = deliver;
   }
 
   get isDone(): boolean {
-    return this.#waiting.size === 0;
+    return this.#waiting.length === 0;
   }
 
   /** Whether `message` answers one of the requests. */
   isAnswer({ head }: Message): boolean {
-    return head.kind === "response" && this.#match(head.id!) !== undefined;
+    return head.kind === "response" && this.#match(head.id!) >= 0;
   }
 
   /** Hands a message on and notes which request it answers; a batch counts for each of its answers. */
-  async take(message: Message): Promise<void> {
-    if (message.head.kind === "notification") return this.#deliver(message);
-    const parts = message.head.kind === "batch" ? message.elements() : [message];
-    const matched = parts.flatMap((part) =>
-      part instanceof Message && part.head.kind === "response"
-        ? (this.#match(part.head.id!) ?? [])
-        : [],
-    );
-    await this.#deliver(message);
-    for (const id of matched) this.#waiting.delete(id);
+  take(message: Message): Promise<void> {
+    if (message.head.kind === "response") this.#note(message);
+    else if (message.head.kind === "batch")
+      for (const part of message.elements())
+        if (part instanceof Message && part.head.kind === "response") this.#note(part);
+    return this.#deliver(message);
   }
 
-  #match(id: string): string | undefined {
-    for (const asked of this.#waiting) if (isSameId(asked, id)) return asked;
-    return undefined;
+  #note({ head }: Message): void {
+    const at = this.#match(head.id!);
+    if (at >= 0) this.#waiting.splice(at, 1);
+  }
+
+  #match(id: string): number {
+    return this.#waiting.findIndex((asked) => isSameId(asked, id));
   }
 }
 

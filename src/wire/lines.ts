@@ -25,7 +25,7 @@ class LongLine {
   }
 
   end(): Oversize {
-    const head = this.#scanner === undefined ? undefined : headOf(this.#scanner);
+    const head = this.#scanner === undefined ? undefined : headOf(this.#scanner.envelope);
     const isRequest = head !== undefined && "kind" in head && head.kind === "request";
     return isRequest ? { bytes: this.#bytes, id: head.id! } : { bytes: this.#bytes };
   }

@@ -1,7 +1,8 @@
+import { type Envelope, envelopeName, type Member, type Span } from "./envelope.ts";
 import { BridgeError } from "./errors.ts";
-import { type Member, Scanner, type Span } from "./scan.ts";
+import { Scanner } from "./scan.ts";
 import { isDigit, ScanError } from "./scan-states.ts";
-import { children, type Edit, edit, find, membersOf, outermost, type Path } from "./spans.ts";
+import { children, type Edit, edit, envelopeOf, find, outermost, type Path } from "./spans.ts";
 
 /** What was read from a message without touching its bytes. */
 export interface Head {
@@ -34,15 +35,13 @@ export class Message {
   readonly bytes: Uint8Array;
   readonly head: Head;
 
-  /** Where the members of the outermost object stand, as far as that is known. */
-  readonly #members: ReadonlyMap<string, Span> | undefined;
-  /** The same of `params`, once it was asked for. */
-  #params: ReadonlyMap<string, Span> | undefined;
+  /** Where its own members stand, as far as that is known. */
+  readonly #envelope: Envelope | undefined;
 
-  constructor(bytes: Uint8Array, head: Head, members?: ReadonlyMap<string, Span>) {
+  constructor(bytes: Uint8Array, head: Head, envelope?: Envelope) {
     this.bytes = bytes;
     this.head = head;
-    this.#members = members;
+    this.#envelope = envelope;
   }
 
   /** `params.name` or `params.uri`: what a call, prompt or read is about. */
@@ -57,16 +56,10 @@ export class Message {
   /** Where the value at `path` stands. */
   view(path: Path): Span | undefined {
     const [first, ...rest] = path;
-    if (this.#members === undefined || typeof first !== "string") return find(this.bytes, path);
-    const member = this.#members.get(first);
-    const [second, ...deeper] = rest;
-    if (first !== "params" || member === undefined || typeof second !== "string")
-      return member && find(this.bytes, rest, member);
-    if (this.bytes[member.start] !== 0x7b) return undefined;
-    // Name, progress token and more are asked for, one by one: one walk over large arguments is enough.
-    this.#params ??= membersOf(this.bytes, member).members;
-    const parameter = this.#params.get(second);
-    return parameter && find(this.bytes, deeper, parameter);
+    const name = typeof first === "string" ? envelopeName(first) : undefined;
+    if (this.#envelope === undefined || name === undefined) return find(this.bytes, path);
+    const member = this.#envelope[name];
+    return member && find(this.bytes, rest, member);
   }
 
   /** The JSON text of the value at `path`. */
@@ -98,8 +91,9 @@ export class Message {
 
   /** Ids, as written, of the requests in it: its own, or those of a batch. */
   requestIds(): string[] {
-    const parts = this.head.kind === "batch" ? this.elements() : [this];
-    return parts.flatMap((part) =>
+    const { kind, id } = this.head;
+    if (kind !== "batch") return kind === "request" ? [id!] : [];
+    return this.elements().flatMap((part) =>
       part instanceof Message && part.head.kind === "request" ? [part.head.id!] : [],
     );
   }
@@ -114,11 +108,7 @@ export class Message {
 
 /** Reads one message. Line breaks between tokens become spaces, in place: they cannot stand inside a JSON string. */
 export function readMessage(bytes: Uint8Array): Message | Flaw {
-  if (bytes.length <= nativeBytes && isValid(bytes)) {
-    const whole = outermost(bytes);
-    const first = bytes[whole.start]!;
-    if (first === 0x7b) return messageOf(bytes, { first, ...membersOf(bytes, whole) });
-  }
+  if (bytes.length <= nativeBytes && isValid(bytes)) return messageOf(bytes, envelopeOf(bytes));
   const scanner = new Scanner();
   try {
     scanner.feed(bytes);
@@ -127,7 +117,7 @@ export function readMessage(bytes: Uint8Array): Message | Flaw {
     if (error instanceof ScanError) return { flaw: "parse", reason: error.message };
     throw error;
   }
-  return messageOf(bytes, scanner);
+  return messageOf(bytes, scanner.envelope);
 }
 
 /** Up to this the native parser judges: the scanner needs thousands of bytes before it is as fast. */
@@ -144,35 +134,31 @@ function isValid(bytes: Uint8Array): boolean {
   }
 }
 
-/** What was noted of the outermost value by whoever read it. */
-type Noted = Pick<Scanner, "first" | "members" | "repeated">;
-
-/** The message in `bytes`, which `scanner` has read to the end. */
-export function messageOf(bytes: Uint8Array, scanner: Noted): Message | Flaw {
+/** The message in the valid JSON `bytes`, of which `envelope` was noted. */
+export function messageOf(bytes: Uint8Array, envelope: Envelope): Message | Flaw {
   for (const code of [0x0a, 0x0d])
     for (let at = bytes.indexOf(code); at >= 0; at = bytes.indexOf(code, at + 1)) bytes[at] = 0x20;
-  if (scanner.first === 0x5b) return new Message(bytes, { kind: "batch" });
-  const head = headOf(scanner);
-  return "flaw" in head ? head : new Message(bytes, head, scanner.members);
+  if (envelope.first === 0x5b) return new Message(bytes, { kind: "batch" });
+  const head = headOf(envelope);
+  return "flaw" in head ? head : new Message(bytes, head, envelope);
 }
 
 /** What the members of the outermost object say about the message (JSON-RPC 2.0, 4 and 5). */
-export function headOf({ first, members, repeated }: Noted): Head | Flaw {
+export function headOf(envelope: Envelope): Head | Flaw {
+  const { first, jsonrpc, id, method, repeated } = envelope;
   const invalid = (reason: string): Flaw => ({ flaw: "invalid", reason });
   if (first !== 0x7b) return invalid("a message is an object");
-  for (const key of ["id", "method"])
-    if (repeated.has(key)) return invalid(`"${key}" stands twice`);
-  const id = members.get("id");
+  if (repeated !== undefined) return invalid(`"${repeated}" stands twice`);
   if (id !== undefined && (id.text === undefined || !isIdText(id.text)))
     return invalid("an id is a string or a number");
   const flawed = (reason: string): Flaw =>
     id?.text === undefined ? invalid(reason) : { ...invalid(reason), id: id.text };
-  if (members.get("jsonrpc")?.text !== '"2.0"') return flawed('"jsonrpc" is not "2.0"');
-  const method = members.get("method");
+  if (jsonrpc?.text !== '"2.0"') return flawed('"jsonrpc" is not "2.0"');
   if (method !== undefined) return requestHead(method, id, flawed);
   if (id === undefined) return flawed('neither "method" nor "id" is there');
-  const isError = members.has("error");
-  if (isError === members.has("result")) return flawed('a response holds "result" or "error"');
+  const isError = envelope.error !== undefined;
+  if (isError === (envelope.result !== undefined))
+    return flawed('a response holds "result" or "error"');
   return { kind: "response", id: id.text!, isError };
 }
 

@@ -2,42 +2,15 @@
 // memory, and notes where the members of the outermost object stand. JSON.parse would round numbers above
 // 2^53 and hide duplicate keys; rescanning would be quadratic.
 
+import { Envelope, envelopeName, maxCapturedBytes, textAt } from "./envelope.ts";
 import { isDigit, numberState, S, ScanError } from "./scan-states.ts";
 
-/** Where a value stands: offsets from the first byte fed, `end` exclusive. */
-export interface Span {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** A member of the outermost object. */
-export interface Member extends Span {
-  /** The value's text where it is a scalar of at most 1,024 bytes. */
-  readonly text: string | undefined;
-}
-
-/** A longer scalar has no text of its own. */
-export const maxCapturedBytes = 1024;
 const decoder = new TextDecoder();
 
 /** Bytes that end a run of plain string characters: quote, backslash, control characters, non-ASCII. */
 const special = new Uint8Array(256).fill(1, 0, 0x20).fill(1, 0x80);
 special[0x22] = 1;
 special[0x5c] = 1;
-
-/** Text that nearly every message holds: compared character by character, it need not be decoded. */
-const known = ['"id"', '"method"', '"params"', '"result"', '"error"', '"jsonrpc"', '"2.0"'];
-
-/** Short text of a message. */
-export function textOf(b: Uint8Array, from: number, end: number): string {
-  for (const text of known) {
-    let at = text.length;
-    if (at !== end - from) continue;
-    while (at > 0 && text.charCodeAt(at - 1) === b[from + at - 1]) at--;
-    if (at === 0) return text;
-  }
-  return decoder.decode(b.subarray(from, end));
-}
 
 const isSpace = (c: number) => c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09;
 const isHex = (c: number) => isDigit(c) || (c >= 0x41 && c <= 0x46) || (c >= 0x61 && c <= 0x66);
@@ -46,12 +19,7 @@ const isContainer = (text: string) => text.startsWith("{") || text.startsWith("[
 
 /** Push scanner: feed chunks, then `finish`. Throws ScanError at the first byte that cannot stand in JSON. */
 export class Scanner {
-  /** Members of the outermost object by decoded key; of a repeated key, the last. */
-  readonly members = new Map<string, Member>();
-  /** Keys that stand twice in the outermost object. */
-  readonly repeated = new Set<string>();
-  /** First byte of the outermost value: `{`, `[`, ... ; 0 before it came. */
-  first = 0;
+  readonly envelope = new Envelope();
 
   #state: number = S.value;
   #offset = 0;
@@ -206,7 +174,7 @@ export class Scanner {
   }
 
   #beginValue(c: number, i: number): number {
-    if (this.#depth === 0) this.first = c;
+    if (this.#depth === 0) this.envelope.first = c;
     if (this.#depth === 1 && this.#stack[0] === 1) this.#start = this.#offset + i;
     switch (c) {
       case 0x22:
@@ -266,7 +234,7 @@ export class Scanner {
   /** The captured text, undefined where it was too long. */
   #taken(b: Uint8Array, end: number): string | undefined {
     const from = this.#start - this.#offset;
-    if (from >= 0) return end - from <= maxCapturedBytes ? textOf(b, from, end) : undefined;
+    if (from >= 0) return end - from <= maxCapturedBytes ? textAt(b, from, end) : undefined;
     this.#capture(b, end);
     const text =
       this.#capturedBytes <= maxCapturedBytes
@@ -290,8 +258,8 @@ export class Scanner {
     const start = this.#start;
     const taken = this.#taken(b, end);
     const text = taken !== undefined && isContainer(taken) ? undefined : taken;
-    if (this.members.has(this.#key)) this.repeated.add(this.#key);
-    this.members.set(this.#key, { start, end: this.#offset + end, text });
+    const name = envelopeName(this.#key);
+    if (name !== undefined) this.envelope.note(name, { start, end: this.#offset + end, text });
     this.#start = -1;
   }
 }

@@ -24,8 +24,9 @@ afterAll(async () => {
 const defect = (how: string) => `const send = globalThis.fetch;
 globalThis.fetch = (url, init) => {
   const { headers } = init;
-  const error = new Error("it broke with " + headers.Authorization, { cause: init });
-  if (headers.Authorization) { Object.assign(error, { headers, init }); ${how} }
+  const authorization = new Headers(headers).get("authorization");
+  const error = new Error("it broke with " + authorization, { cause: init });
+  if (authorization) { Object.assign(error, { headers, init }); ${how} }
   return send(url, init);
 };`;
 

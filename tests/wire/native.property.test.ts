@@ -17,7 +17,7 @@ function scanned(bytes: Uint8Array) {
     if (error instanceof ScanError) return { flaw: "parse", reason: error.message };
     throw error;
   }
-  return messageOf(bytes, scanner);
+  return messageOf(bytes, scanner.envelope);
 }
 
 function told(read: ReturnType<typeof scanned>, keys: readonly string[]) {

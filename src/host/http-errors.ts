@@ -1,0 +1,106 @@
+// What a request that failed on its way says (Bun tells by codes, some of them its own).
+import { BridgeError, type ErrorKind } from "../wire/errors.ts";
+
+interface Failure {
+  readonly kind: ErrorKind;
+  readonly words: (host: string) => string;
+  readonly hint: string;
+  readonly notSent: boolean;
+}
+
+const untrusted: Failure = {
+  kind: "tls",
+  words: (host) => `the certificate of "${host}" is not trusted`,
+  hint: 'if a private CA signed it, name that CA in "network.caFile" or SSL_CERT_FILE',
+  notSent: true,
+};
+
+const brokenHint = "the server may or may not have done it: check before you repeat the call";
+
+const unknownIssuer = [
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+];
+
+const failures: Readonly<Record<string, Failure>> = {
+  ENOTFOUND: {
+    kind: "dns",
+    words: (host) => `the host "${host}" was not found`,
+    hint: "check the URL's host name, the network and the proxy",
+    notSent: true,
+  },
+  ECONNREFUSED: {
+    kind: "connection-refused",
+    words: (host) => `nothing accepts connections at "${host}"`,
+    hint: "check that the server (or proxy) runs and that the port is right",
+    notSent: true,
+  },
+  CERT_HAS_EXPIRED: {
+    ...untrusted,
+    words: (host) => `the certificate of "${host}" has expired`,
+    hint: "check this machine's clock, else the server's operator must renew it",
+  },
+  ERR_TLS_CERT_ALTNAME_INVALID: {
+    ...untrusted,
+    words: (host) => `the certificate is not for "${host}"`,
+    hint: "use the host name that the certificate names",
+  },
+  EPROTO: {
+    ...untrusted,
+    words: (host) => `no TLS connection to "${host}" came about`,
+    hint: "check that the port speaks TLS; if the server asks for a client certificate, set network.clientCertFile",
+  },
+  UnsupportedProxyProtocol: {
+    kind: "configuration",
+    words: () => "the proxy's protocol is not supported",
+    hint: "use an http:// or https:// proxy",
+    notSent: true,
+  },
+  ERR_PROXY_TUNNEL: {
+    kind: "unreachable",
+    words: (host) => `the proxy refused the connection to "${host}"`,
+    hint: "check the proxy's credentials and rules",
+    notSent: true,
+  },
+  ECONNRESET: {
+    kind: "outcome-unknown",
+    words: (host) => `the connection to "${host}" broke before an answer came`,
+    hint: brokenHint,
+    notSent: false,
+  },
+};
+
+const unreachableCodes = ["EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "EADDRNOTAVAIL", "EAI_AGAIN"];
+
+const codeOf = (error: unknown) =>
+  error instanceof Error && "code" in error ? String(error.code) : "";
+/** Whether the certificate was signed by somebody unknown. */
+export const isUnknownIssuer = (error: unknown) => unknownIssuer.includes(codeOf(error));
+
+/** What went wrong on the way, told by the code alone: the run time's text quotes whole URLs. */
+export function networkError(error: unknown, url: URL): BridgeError {
+  const code = codeOf(error);
+  const failure = isUnknownIssuer(error) ? untrusted : failures[code];
+  if (failure !== undefined) {
+    const { kind, words, hint, notSent } = failure;
+    return new BridgeError(kind, words(url.host), { hint, notSent });
+  }
+  if (unreachableCodes.includes(code))
+    return new BridgeError("unreachable", `"${url.host}" cannot be reached (${code})`, {
+      hint: "check the network and the proxy",
+      notSent: true,
+    });
+  if (/CERT|TLS|SSL/.test(code))
+    return new BridgeError("tls", `no trusted connection to "${url.host}" (${code})`, {
+      hint: untrusted.hint,
+      notSent: true,
+    });
+  return new BridgeError(
+    "outcome-unknown",
+    `the connection to "${url.host}" failed (${code || "no code"})`,
+    { hint: brokenHint },
+  );
+}
