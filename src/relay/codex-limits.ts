@@ -6,7 +6,15 @@ import { children, find } from "../wire/spans.ts";
 /** Codex discards a longer line, its line feed included, and with it the answer. */
 const maxLineBytes = 16 * 1024 * 1024;
 /** Kinds of content that Codex knows. */
-const known = new Set(["text", "image", "audio", "resource", "resource_link"]);
+const known: ReadonlySet<unknown> = new Set([
+  "text",
+  "image",
+  "audio",
+  "resource",
+  "resource_link",
+]);
+/** Up to this many bytes an answer is parsed whole to look at its content. */
+const smallBytes = 64 * 1024;
 const decoder = new TextDecoder();
 
 /** Whether Codex reads a message of this size. */
@@ -23,16 +31,27 @@ export function forCodex(answer: Message, method: string | undefined): Message {
 /** Content of another kind becomes a text block that holds its JSON. */
 function withKnownContent(answer: Message): Message {
   const { bytes } = answer;
+  // Small answers, which most are, the native parser judges sooner than a walk does.
+  if (bytes.length <= smallBytes && hasKnownContent(answer.value(["result", "content"])))
+    return answer;
   const content = find(bytes, ["result", "content"]);
   if (content === undefined || bytes[content.start] !== 0x5b) return answer;
-  const edits = [...children(bytes, content)].flatMap((item, index) => {
-    const type = [...children(bytes, item)].findLast(({ key }) => key === "type");
-    if (type !== undefined && known.has(wordAt(bytes.subarray(type.start, type.end)))) return [];
-    const text = decoder.decode(bytes.subarray(item.start, item.end));
-    const raw = JSON.stringify({ type: "text", text });
-    return [{ path: ["result", "content", index], raw }];
-  });
-  return edits.length === 0 ? answer : answer.with(edits);
+  const changes = new Map<number, string>();
+  let index = 0;
+  for (const item of children(bytes, content)) {
+    const type = find(bytes, ["type"], item);
+    if (type === undefined || !known.has(wordAt(bytes.subarray(type.start, type.end)))) {
+      const text = decoder.decode(bytes.subarray(item.start, item.end));
+      changes.set(index, JSON.stringify({ type: "text", text }));
+    }
+    index++;
+  }
+  return changes.size === 0 ? answer : answer.withElements(["result", "content"], changes);
+}
+
+function hasKnownContent(content: unknown): boolean {
+  if (!Array.isArray(content)) return true;
+  return content.every((item: { type?: unknown } | null) => known.has(item?.type));
 }
 
 /** The string that the JSON text says; empty for any other value. */

@@ -11,10 +11,10 @@ export interface Deadline {
 }
 
 interface Running {
-  /** On the clock that stands still. */
-  end: number;
-  /** On the real one. */
-  readonly lastAt: number;
+  readonly startedAt: number;
+  /** How long the clock had stood still in all when it began. */
+  readonly pausedBefore: number;
+  budgetMs: number;
   readonly expire: () => void;
 }
 
@@ -24,7 +24,7 @@ export class Deadlines {
   /** Questions of the server that the client has not answered, by id. */
   readonly #questions = new Map<string, Timer>();
   readonly #running = new Set<Running>();
-  /** One timer for all: a call costs none of its own. Rings at `#ringsAt` of the real clock, or later. */
+  /** One timer for all: a call costs none of its own. Rings at `#ringsAt`, or earlier. */
   #timer: Timer | undefined;
   #ringsAt = Number.POSITIVE_INFINITY;
   #pausedAt = 0;
@@ -34,21 +34,26 @@ export class Deadlines {
     this.#now = now;
   }
 
+  /** Questions that wait for an answer. */
+  get questions(): number {
+    return this.#questions.size;
+  }
+
   /** Calls `expire` once, after `ms` of this clock. */
   start(ms: number, expire: () => void): Deadline {
-    const startedAt = this.#clock();
     const running: Running = {
-      end: startedAt + ms,
-      // A server that asks and asks would stop the clock for ever.
-      lastAt: this.#now() + Math.max(ms, maxExtendedMs) + maxPauseMs,
+      startedAt: this.#now(),
+      pausedBefore: this.#paused(),
+      budgetMs: ms,
       expire,
     };
     this.#running.add(running);
     this.#ringBy(this.#dueAt(running));
     return {
       extend: () => {
-        const end = Math.min(this.#clock() + ms, startedAt + maxExtendedMs);
-        running.end = Math.max(running.end, end);
+        const elapsed = this.#now() - running.startedAt - this.#pauseOf(running);
+        const budgetMs = Math.min(elapsed + ms, maxExtendedMs);
+        running.budgetMs = Math.max(running.budgetMs, budgetMs);
       },
       callOff: () => {
         this.#running.delete(running);
@@ -72,9 +77,20 @@ export class Deadlines {
     for (const running of this.#running) this.#ringBy(this.#dueAt(running));
   }
 
-  /** When, on the real clock, a call is over unless something changes. */
-  #dueAt({ end, lastAt }: Running): number {
-    return this.#questions.size > 0 ? lastAt : Math.min(lastAt, end + this.#pausedMs);
+  /** How long the clock has stood still in all. */
+  #paused(): number {
+    return this.#pausedMs + (this.#questions.size > 0 ? this.#now() - this.#pausedAt : 0);
+  }
+
+  /** How long it did for one call; a server that asks and asks does not stop it for ever. */
+  #pauseOf({ pausedBefore }: Running): number {
+    return Math.min(maxPauseMs, this.#paused() - pausedBefore);
+  }
+
+  /** When a call is over, unless something changes. */
+  #dueAt(running: Running): number {
+    const pauseMs = this.#questions.size > 0 ? maxPauseMs : this.#pauseOf(running);
+    return running.startedAt + running.budgetMs + pauseMs;
   }
 
   /** Rings early rather than often: what is not over then is looked at again. */
@@ -93,9 +109,5 @@ export class Deadlines {
       if (dueAt > now) this.#ringBy(dueAt);
       else if (this.#running.delete(running)) running.expire();
     }
-  }
-
-  #clock(): number {
-    return (this.#questions.size > 0 ? this.#pausedAt : this.#now()) - this.#pausedMs;
   }
 }

@@ -20,7 +20,7 @@ export function mayQueue({ head }: Message): boolean {
 }
 
 /** The run time sees the objects of a queue, not the bytes behind them: what large messages left is collected by us. */
-const collectEveryBytes = 16 * 1024 * 1024;
+const collectEveryBytes = 4 * 1024 * 1024;
 
 /** Lets a bounded number through at a time; a bounded number of others wait in the order they came. */
 export class Gate {

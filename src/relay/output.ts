@@ -10,6 +10,8 @@ export interface Sink {
 const sliceBytes = 256 * 1024;
 /** Below this much unflushed, writers go on at once; above, they wait for the reader. */
 const highWaterBytes = 64 * 1024;
+/** More than this of the bridge's own words for a reader that does not read, and the bridge stops reading, too. */
+const mostBytes = 16 * 1024 * 1024;
 const lineFeed = new Uint8Array([0x0a]);
 const done = Promise.resolve();
 
@@ -37,27 +39,19 @@ export class Output {
   /** Writes one line; resolves when more may be written. Never rejects: a reader that left is told by `closed`. */
   write(message: Message): Promise<void> {
     const { bytes, head } = message;
-    if (this.#exclusive !== undefined || bytes.length > sliceBytes) return this.#writeInTurn(bytes);
+    if (bytes.length > sliceBytes) return this.#writeLarge(bytes);
+    const isIdle = this.#flushing === undefined && this.#exclusive === undefined;
     // Somebody waits for an answer; notifications come in numbers.
-    if (head.kind === "response" && this.#flushing === undefined) return this.#writeNow(bytes);
+    if (isIdle && head.kind === "response") return this.#writeNow(bytes);
     this.#waiting.push(bytes);
     this.#pendingBytes += bytes.length + 1;
     const flushed = this.#flush();
     return this.#pendingBytes > highWaterBytes ? flushed : done;
   }
 
-  /** Writes a large message, or any message behind one. */
-  async #writeInTurn(bytes: Uint8Array): Promise<void> {
-    while (this.#exclusive !== undefined) await this.#exclusive;
-    if (bytes.length <= sliceBytes) {
-      this.#waiting.push(bytes);
-      this.#pendingBytes += bytes.length + 1;
-      return this.#flush();
-    }
-    this.#exclusive = this.#writeLarge(bytes).finally(() => {
-      this.#exclusive = undefined;
-    });
-    return this.#exclusive;
+  /** Undefined, or where more waits for the reader than may: resolves when it has left. */
+  room(): Promise<void> | undefined {
+    return this.#pendingBytes > mostBytes ? this.drain() : undefined;
   }
 
   /** Writes while nothing else is on its way: without a detour where the reader takes it at once. */
@@ -83,15 +77,24 @@ export class Output {
   }
 
   async #writeLarge(bytes: Uint8Array): Promise<void> {
-    while (this.#pendingBytes > 0) await this.#flush();
+    while (this.#exclusive !== undefined) await this.#exclusive;
+    this.#exclusive = this.#writeSlices(bytes).finally(() => {
+      this.#exclusive = undefined;
+    });
+    return this.#exclusive;
+  }
+
+  async #writeSlices(bytes: Uint8Array): Promise<void> {
+    // What came before leaves before.
+    await this.#flushing;
     for (let at = 0; at < bytes.length; at += sliceBytes)
       await this.#send(bytes.subarray(at, at + sliceBytes));
     await this.#send(lineFeed);
   }
 
-  /** One flush at a time; what is written meanwhile leaves with the next. */
+  /** One flush at a time, behind a large message; what is written meanwhile leaves with the next. */
   #flush(): Promise<void> {
-    this.#flushing ??= this.#flushAll();
+    this.#flushing ??= this.#exclusive?.then(() => this.#flushWaiting()) ?? this.#flushAll();
     return this.#flushing;
   }
 

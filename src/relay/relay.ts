@@ -4,15 +4,24 @@ import type { ClientFacts, Outgoing, Stop, Upstream } from "../upstream/types.ts
 import { asBridgeError, type BridgeError } from "../wire/errors.ts";
 import { LineSplitter, type Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, idKey, isSameId, Message, readMessage } from "../wire/message.ts";
+import { Asides } from "./asides.ts";
 import { type Call, isListening, progressTokenOf } from "./call.ts";
 import { agree, isCodex, meet } from "./client-facts.ts";
 import { forCodex, isReadable } from "./codex-limits.ts";
 import { Deadlines } from "./deadline.ts";
 import { errorReply } from "./error-reply.ts";
-import { asideBounds, Gate, mayQueue, requestBounds } from "./gate.ts";
+import { Gate, requestBounds } from "./gate.ts";
 import type { Output } from "./output.ts";
 import { Questions } from "./questions.ts";
-import { endedError, flawReply, oversizeReply, silentError, timeoutError } from "./replies.ts";
+import {
+  crowdedError,
+  endedError,
+  flawReply,
+  oversizeReply,
+  silentError,
+  timeoutError,
+} from "./replies.ts";
+import { within } from "./within.ts";
 
 export interface RelayOptions {
   readonly upstream: Upstream;
@@ -30,45 +39,51 @@ export interface RelayOptions {
 /** The one revision with batches (MCP 2025-03-26 basic). */
 const batchRevision = "2025-03-26";
 
+/** Questions of the server that may wait for the client at a time. */
+const mostQuestions = 1000;
+
 /** Between the client and one upstream: every id that comes in is answered exactly once. */
 export class Relay {
   readonly #options: RelayOptions;
   readonly #calls = new Map<string, Call>();
   readonly #gate = new Gate(requestBounds);
-  readonly #asideGate = new Gate(asideBounds);
   readonly #deadlines = new Deadlines(() => performance.now());
   readonly #questions: Questions;
-  readonly #listening = new AbortController();
+  readonly #asides: Asides;
   #isIdle = Promise.withResolvers<void>();
 
   constructor(options: RelayOptions) {
     this.#options = options;
     this.#questions = new Questions(options.output, this.#deadlines);
+    const serverSaid = (said: Message) => this.#serverSaid(said);
+    this.#asides = new Asides({ ...options, serverSaid });
   }
 
   /** Reads the client's lines to their end. */
   async read(input: AsyncIterable<Uint8Array>): Promise<void> {
-    const lines = new LineSplitter(this.#options.limit);
-    for await (const chunk of input) for (const line of lines.feed(chunk)) this.#line(line);
+    const { limit, output } = this.#options;
+    const lines = new LineSplitter(limit);
+    for await (const chunk of input) {
+      for (const line of lines.feed(chunk)) this.#line(line);
+      const room = output.room();
+      if (room !== undefined) await room;
+    }
     for (const line of lines.end()) this.#line(line);
   }
 
   /** Waits for the calls under way, `graceMs` at most; what is open then gets `outcome-unknown`. True when none was. */
   async finish(graceMs: number): Promise<boolean> {
+    const endAt = performance.now() + graceMs;
     for (const call of this.#calls.values())
       if (isListening(call)) this.#drop(call, { by: "closing" });
-    if (this.#calls.size > 0 && graceMs > 0) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, graceMs);
-      await Promise.race([this.#isIdle.promise, promise]);
-      clearTimeout(timer);
-    }
+    if (this.#calls.size > 0 && graceMs > 0) await within(graceMs, this.#isIdle.promise);
+    // What the client said last arrives, too, though nobody waits for an answer.
+    await this.#asides.finish(endAt - performance.now());
     const open = [...new Set(this.#calls.values())];
     for (const call of open) {
       this.#settle(call, endedError());
       call.controller.abort({ by: "closing" } satisfies Stop);
     }
-    this.#listening.abort({ by: "closing" } satisfies Stop);
     return open.length === 0;
   }
 
@@ -85,7 +100,7 @@ export class Relay {
     else if (message.head.kind === "batch") this.#batch(message);
     else if (message.head.kind === "response") this.#clientAnswered(message);
     else if (message.head.method === "notifications/cancelled") this.#cancel(message);
-    else void this.#notify(message);
+    else this.#asides.send(message);
   }
 
   #flawed(flaw: Flaw): void {
@@ -106,7 +121,7 @@ export class Relay {
       parts.every((part) => part instanceof Message && part.head.kind !== "batch");
     if (this.#options.client.protocolVersion !== batchRevision || !isSound)
       this.#flawed({ flaw: "invalid", reason: "no batch is allowed here" });
-    else if (ids.length === 0) void this.#notify(message);
+    else if (ids.length === 0) this.#asides.send(message);
     else this.#begin(message, ids);
   }
 
@@ -213,8 +228,12 @@ export class Relay {
     const { kind, id } = message.head;
     if (isCodex(this.#options.client) && !isReadable(message)) {
       this.#options.log.warn("too long for Codex, dropped", { bytes: message.bytes.length });
-      if (kind === "request") void this.#notify(errorTo(id!, silentError().toJsonRpc()));
+      if (kind === "request") this.#asides.send(errorTo(id!, silentError().toJsonRpc()));
       return;
+    }
+    if (kind === "request" && this.#deadlines.questions >= mostQuestions) {
+      this.#options.log.warn("too many questions of the server", { open: mostQuestions });
+      return this.#asides.send(errorTo(id!, crowdedError().toJsonRpc()));
     }
     if (kind === "request") this.#deadlines.pause(idKey(id!));
     else if (message.head.method === "notifications/cancelled") {
@@ -236,54 +255,14 @@ export class Relay {
 
   #clientAnswered(message: Message): void {
     this.#deadlines.resume(idKey(message.head.id!));
-    if (!this.#questions.take(message)) void this.#notify(message);
-  }
-
-  /** Sends what has no answer; a failure is only logged. */
-  async #notify(message: Message): Promise<void> {
-    const { upstream, timeoutMs, log } = this.#options;
-    const closing = this.#listening.signal;
-    let entered = false;
-    try {
-      if (mayQueue(message)) await this.#asideGate.enter(message.bytes.length, closing);
-      entered = mayQueue(message);
-      const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), closing]);
-      await upstream.send(message, (said) => this.#aside(said), signal);
-    } catch (error) {
-      log.warn("not delivered", {
-        method: message.head.method,
-        error: asBridgeError(error).message,
-      });
-    } finally {
-      if (entered) this.#asideGate.leave();
-    }
-    if (message.head.method === "notifications/initialized") void this.#listen();
-  }
-
-  async #listen(): Promise<void> {
-    const { upstream, log } = this.#options;
-    try {
-      await upstream.listen((said) => this.#aside(said), this.#listening.signal);
-    } catch (error) {
-      if (!this.#listening.signal.aborted)
-        log.warn("not listening", { error: asBridgeError(error).message });
-    }
-  }
-
-  /** What the server says outside of any call: an answer there belongs to nobody. */
-  async #aside(message: Message): Promise<void> {
-    if (message.head.kind === "batch") {
-      for (const part of message.elements()) if (part instanceof Message) await this.#aside(part);
-    } else if (message.head.kind === "response")
-      this.#options.log.warn("answer to nothing dropped", { id: message.head.id!.slice(0, 64) });
-    else await this.#serverSaid(message);
+    if (!this.#questions.take(message)) this.#asides.send(message);
   }
 
   #cancel(message: Message): void {
     const id = message.text(["params", "requestId"]);
     const call = id === undefined ? undefined : this.#calls.get(idKey(id));
-    if (call === undefined || call.open.size > 1) return void this.#notify(message);
-    this.#drop(call, { by: "client", message });
+    if (call === undefined || call.open.size > 1) this.#asides.send(message);
+    else this.#drop(call, { by: "client", message });
   }
 
   /** Ends a call that nobody waits for any more. */

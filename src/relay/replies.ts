@@ -41,3 +41,8 @@ export function silentError(): BridgeError {
     hint: "its operator can tell more; LOG_LEVEL=debug shows what came",
   });
 }
+
+/** The server asks more than a client can be made to answer; told to the server. */
+export function crowdedError(): BridgeError {
+  return new BridgeError("rate-limited", "too many questions wait for the client already");
+}

@@ -2,7 +2,7 @@ import type { Log } from "../host/log.ts";
 import type { Redactor } from "../host/redact.ts";
 import type { Stdio } from "../host/stdio.ts";
 import type { Ask, ClientFacts, Upstream } from "../upstream/types.ts";
-import type { BridgeError } from "../wire/errors.ts";
+import { asBridgeError, type BridgeError } from "../wire/errors.ts";
 import { Output } from "./output.ts";
 import { Relay } from "./relay.ts";
 
@@ -26,11 +26,12 @@ const farewellMs = 10;
 type End =
   | { readonly by: "eof" }
   | { readonly by: "reader" }
+  | { readonly by: "fault" }
   | { readonly by: "signal"; readonly signal: number };
 
 /**
  * Serves one client until its input ends, a signal comes or nobody reads. Resolves to the exit code:
- * 0 where every request was answered, 1 where not, 128 + n after signal n.
+ * 0 where every request was answered, 1 where not or after a defect of ours, 128 + n after signal n.
  */
 export async function serve({ connect, stdio, ...rest }: ServeOptions): Promise<number> {
   const output = new Output(stdio.output);
@@ -40,12 +41,21 @@ export async function serve({ connect, stdio, ...rest }: ServeOptions): Promise<
   const signalled = new Promise<End>((resolve) => {
     stdio.onSignal((signal) => resolve({ by: "signal", signal }));
   });
+  const fault = (error: unknown): End => {
+    rest.log.error("a defect of the bridge", { error: asBridgeError(error).message });
+    return { by: "fault" };
+  };
+  const faulted = new Promise<End>((resolve) => {
+    stdio.onFault((error) => resolve(fault(error)));
+  });
   const end = await Promise.race([
-    relay.read(stdio.input).then((): End => ({ by: "eof" })),
+    faulted,
+    relay.read(stdio.input).then((): End => ({ by: "eof" }), fault),
     output.closed.then((): End => ({ by: "reader" })),
     signalled,
   ]);
-  const answered = end.by === "eof" && (await Promise.race([relay.finish(graceMs), signalled]));
+  const answered =
+    end.by === "eof" && (await Promise.race([relay.finish(graceMs), signalled, faulted]));
   // The session's end goes out before anything else is waited for: whoever signals us may kill us soon.
   const closed = upstream.close(farewellMs).catch(() => undefined);
   if (answered !== true) await relay.finish(0);

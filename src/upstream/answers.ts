@@ -1,43 +1,81 @@
 // What an HTTP answer says: pure judgement of statuses, bounded reading of bodies.
 import { BridgeError } from "../wire/errors.ts";
 import { type Flaw, Message, messageOf, readMessage } from "../wire/message.ts";
+import { Pieces } from "../wire/pieces.ts";
 import { Scanner } from "../wire/scan.ts";
 import { ScanError } from "../wire/scan-states.ts";
 import { cleanText } from "../wire/text.ts";
+import { Reading } from "./reading.ts";
 
 /** Most bytes of an error's body that are read. */
 const errorBodyBytes = 1024 * 1024;
 /** Bodies up to this are read at once; larger ones are scanned while they come. */
 const smallBytes = 1024 * 1024;
 
-/** Media type of an answer, lower case, without parameters. */
+/** Lets go of a body that nobody reads; what is wrong with it does not matter any more. */
+export async function discard(response: Response): Promise<void> {
+  await response.body?.cancel().catch(() => undefined);
+}
+
+/** Media type of an answer, lower case, without parameters; cut where it is none that anybody knows. */
 export function mediaType(response: Response): string {
   const header = response.headers.get("content-type") ?? "";
   // As nearly every server writes it: nothing to cut or to fold.
   if (header === "application/json" || header === "text/event-stream") return header;
-  return header.split(";")[0]!.trim().toLowerCase();
+  return cleanText(header.split(";", 1)[0]!, 100).toLowerCase();
 }
 
-/** The body's message. Throws `bad-answer` or `too-large`; undefined for an empty body. */
-export function readJson(response: Response, limit: number): Promise<Message | undefined> {
+/** What an answer's body is read for. */
+interface Wanted {
+  /** Most bytes of it. */
+  readonly limit: number;
+  /** Ends the wait for room in memory. */
+  readonly signal: AbortSignal;
+  /** Takes the message; undefined for an empty body. Large bodies count as held until it is done. */
+  readonly take: (message: Message | undefined) => Promise<void>;
+}
+
+/** Reads the body's message. Throws `bad-answer` or `too-large`. */
+export async function readJson(response: Response, wanted: Wanted): Promise<void> {
   const announced = Number(response.headers.get("content-length") ?? Number.NaN);
   // Of that announced length most are: read in one piece, for pieces cost time.
-  if (announced <= Math.min(smallBytes, limit))
-    return response.bytes().then(readSmall, (error) => {
-      throw brokenOff(error);
-    });
-  return readLarge(response, limit, announced);
+  if (announced > Math.min(smallBytes, wanted.limit) || Number.isNaN(announced))
+    return readLarge(response, announced, wanted);
+  const bytes = await response.bytes().catch((error) => {
+    throw brokenOff(error);
+  });
+  return wanted.take(readSmall(bytes));
 }
 
-/** The message of a large body, or of one of unknown size; its bytes are scanned as they come. */
-async function readLarge(response: Response, limit: number, announced: number) {
+/** Reads a large body, or one of unknown size. */
+async function readLarge(response: Response, announced: number, wanted: Wanted): Promise<void> {
+  const reading = new Reading();
+  try {
+    await wanted.take(await scanBody(response, announced, wanted, reading));
+  } finally {
+    reading.end();
+  }
+}
+
+/** The body's message; its bytes are scanned as they come. */
+async function scanBody(
+  response: Response,
+  announced: number,
+  { limit, signal }: Wanted,
+  reading: Reading,
+): Promise<Message | undefined> {
   const scanner = new Scanner();
   const body = new BodyBuffer(announced, limit);
   try {
-    for await (const chunk of chunksOf(response)) scanner.feed(body.add(chunk));
+    for await (const chunk of chunksOf(response)) {
+      scanner.feed(body.add(chunk));
+      const room = reading.hold(body.length, signal);
+      if (room !== undefined) await room;
+    }
     if (body.length === 0) return undefined;
     scanner.finish();
   } catch (error) {
+    if (signal.aborted) throw signal.reason;
     if (error instanceof ScanError) throw badAnswer(`the answer is not JSON (${error.message})`);
     throw error instanceof BridgeError ? error : brokenOff(error);
   }
@@ -94,7 +132,7 @@ class BodyBuffer {
   length = 0;
   readonly #limit: number;
   readonly #whole: Uint8Array | undefined;
-  readonly #pieces: Uint8Array[] = [];
+  readonly #pieces = new Pieces();
 
   /** `announced`: bytes the server promises; NaN where it does not. */
   constructor(announced: number, limit: number) {
@@ -107,14 +145,14 @@ class BodyBuffer {
     const at = this.length;
     this.length += chunk.length;
     if (this.length > this.#limit) this.#refuse(this.length);
-    if (this.#whole === undefined) this.#pieces.push(chunk);
+    if (this.#whole === undefined) this.#pieces.add(chunk);
     else this.#whole.set(chunk, at);
     return chunk;
   }
 
   bytes(): Uint8Array {
     if (this.#whole !== undefined) return this.#whole.subarray(0, this.length);
-    return this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
+    return this.#pieces.take();
   }
 
   #refuse(bytes: number): never {

@@ -1,4 +1,5 @@
 import type { Http } from "../host/http.ts";
+import { discard } from "./answers.ts";
 
 /** One request to a server's endpoint; the place it goes to is the endpoint's business. */
 export interface EndpointRequest {
@@ -50,7 +51,7 @@ export class Endpoint {
     const isGone = response.status === 404 && mayBeGone && this.#url !== url;
     const target = isGone ? url : movedTo(response, this.#url);
     if (target === undefined) return response;
-    await response.body?.cancel();
+    await discard(response);
     this.#url = target;
     moved?.(target === url ? undefined : target);
     // Where it was configured it may have moved again; a redirect is followed once.

@@ -2,7 +2,7 @@
 import type { Log } from "../host/log.ts";
 import { BridgeError } from "../wire/errors.ts";
 import type { Message } from "../wire/message.ts";
-import { mediaType } from "./answers.ts";
+import { discard, mediaType } from "./answers.ts";
 import { messageOfEvent, readEvents } from "./events.ts";
 import { SessionLost } from "./session-lost.ts";
 import type { Deliver } from "./types.ts";
@@ -69,7 +69,7 @@ export class EventStream {
       try {
         const response = await this.#options.get(this.#lastEventId, signal);
         if (response.status === 405 || response.status === 404 || response.status === 501) {
-          await response.body?.cancel();
+          await discard(response);
           if (response.status === 404 && hasWorked) this.#options.lost?.();
           return;
         }
@@ -77,7 +77,7 @@ export class EventStream {
           log.debug("listening", { server: name, status: response.status });
           hasWorked = true;
           if (await this.#events(response, sink, signal, listenIdleMs)) failures = 0;
-        } else await response.body?.cancel();
+        } else await discard(response);
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof SessionLost) throw error;
@@ -106,7 +106,7 @@ export class EventStream {
         return undefined;
       });
       if (response?.ok && mediaType(response) === "text/event-stream") return response;
-      await response?.body?.cancel();
+      if (response !== undefined) await discard(response);
       if (response !== undefined && response.status < 500 && response.status !== 429)
         throw new BridgeError(
           "outcome-unknown",

@@ -3,6 +3,7 @@ import type { Log } from "../host/log.ts";
 import { type Message, readMessage } from "../wire/message.ts";
 import { EventParser, type SseEvent } from "../wire/sse.ts";
 import { badAnswer } from "./answers.ts";
+import { Reading } from "./reading.ts";
 
 interface ReadOptions {
   /** Most bytes of one event. */
@@ -20,6 +21,7 @@ export async function* readEvents(
 ): AsyncGenerator<SseEvent[]> {
   if (response.body === null) return;
   const parser = new EventParser(limit);
+  const reading = new Reading();
   const reader = response.body.getReader();
   try {
     for (;;) {
@@ -34,11 +36,21 @@ export async function* readEvents(
       clearTimeout(timer);
       if (chunk.done) return;
       const events = parser.feed(chunk.value);
+      const heldBytes = parser.heldBytes + (events.length > 0 ? dataBytes(events) : 0);
+      const room = reading.hold(heldBytes, signal);
+      if (room !== undefined) await room;
       if (events.length > 0) yield events;
     }
   } finally {
+    reading.end();
     reader.cancel().catch(() => undefined);
   }
+}
+
+function dataBytes(events: readonly SseEvent[]): number {
+  let bytes = 0;
+  for (const { data } of events) bytes += data?.length ?? 0;
+  return bytes;
 }
 
 /** The message an event carries; undefined for one that only primes (no data) or has another type. Throws `bad-answer`. */

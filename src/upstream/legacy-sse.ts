@@ -5,6 +5,7 @@ import { isSameId, type Message, notificationOf } from "../wire/message.ts";
 import type { SseEvent } from "../wire/sse.ts";
 import {
   badAnswer,
+  discard,
   mediaType,
   messageIn,
   readErrorText,
@@ -132,7 +133,7 @@ export class LegacySse implements Upstream {
       });
       if (!response.ok) throw statusError(response, await readErrorText(response), name);
       if (mediaType(response) !== "text/event-stream") {
-        await response.body?.cancel();
+        await discard(response);
         throw badAnswer(`"${name}" offers no event stream`);
       }
       const named = Promise.withResolvers<URL>();
@@ -227,10 +228,11 @@ export class LegacySse implements Upstream {
     if (response.ok) {
       // Some servers answer where they were asked.
       const isJson = waiting !== undefined && mediaType(response) === "application/json";
-      const said = isJson ? await readJson(response, limit).catch(() => undefined) : undefined;
-      if (said !== undefined && waiting !== undefined) return this.#settle(waiting, said);
-      await response.body?.cancel();
-      return;
+      if (!isJson) return discard(response);
+      const take = async (said: Message | undefined) => {
+        if (said !== undefined) await this.#settle(waiting, said);
+      };
+      return readJson(response, { limit, signal, take }).catch(() => undefined);
     }
     const text = await readErrorText(response);
     const said = messageIn(text);

@@ -5,6 +5,7 @@ import { headerValue } from "../wire/header-value.ts";
 import { isSameId, type Message, requestOf } from "../wire/message.ts";
 import {
   badAnswer,
+  discard,
   mediaType,
   messageIn,
   readErrorText,
@@ -91,24 +92,26 @@ export class StatelessHttp implements Upstream {
     });
     if (!response.ok) return this.#refused(response, message, deliver);
     if (message.head.kind !== "request") {
-      await response.body?.cancel();
+      await discard(response);
       return;
     }
     if (mediaType(response) === "text/event-stream")
       return this.#stream(response, message, deliver, signal);
     const { name, limit } = this.#options;
     if (mediaType(response) !== "application/json") {
-      await response.body?.cancel();
+      await discard(response);
       throw badAnswer(
         `"${name}" answered with ${mediaType(response) || "no content type"}, not JSON or an event stream`,
       );
     }
-    const answer = await readJson(response, limit);
-    if (answer === undefined)
-      throw badAnswer(`"${name}" answered ${response.status} without a body`);
-    if (!isAnswer(answer, message))
-      throw badAnswer(`"${name}" answered another request than the one it was asked`);
-    await deliver(answer);
+    const take = async (answer: Message | undefined) => {
+      if (answer === undefined)
+        throw badAnswer(`"${name}" answered ${response.status} without a body`);
+      if (!isAnswer(answer, message))
+        throw badAnswer(`"${name}" answered another request than the one it was asked`);
+      await deliver(answer);
+    };
+    return readJson(response, { limit, signal, take });
   }
 
   /** Reads to the response; a stream that drops before has lost it (no resuming in this era). */
@@ -166,10 +169,8 @@ export class StatelessHttp implements Upstream {
     for (const { name: tool, reason } of invalid)
       log.warn("invalid tool left out", { server: name, tool, reason });
     if (invalid.length === 0) return said;
-    const edits = invalid
-      .reverse()
-      .map(({ index }) => ({ path: ["result", "tools", index], raw: null }));
-    return said.with(edits);
+    const out = new Map(invalid.map(({ index }) => [index, null]));
+    return said.withElements(["result", "tools"], out);
   }
 
   /** Reads the server's tools anew, with the call's own `_meta`. True where that worked. */

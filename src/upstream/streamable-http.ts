@@ -3,6 +3,7 @@ import type { Log } from "../host/log.ts";
 import { isSameId, Message, notificationOf } from "../wire/message.ts";
 import {
   badAnswer,
+  discard,
   mediaType,
   messageIn,
   readErrorText,
@@ -80,7 +81,7 @@ export class StreamableHttp implements Upstream {
     const { session } = this.#options;
     if (session.id === undefined) return;
     const response = await this.#request("DELETE", undefined, AbortSignal.timeout(deadlineMs));
-    await response.body?.cancel();
+    await discard(response);
   }
 
   #eventStream(): EventStream {
@@ -106,7 +107,7 @@ export class StreamableHttp implements Upstream {
     if (answers.isDone) {
       // A notification or a response of the client: whatever 2xx says, it was taken, and nobody waits for more.
       if (isStream) void this.#overhear(response, answers, signal);
-      else await response.body?.cancel();
+      else await discard(response);
       return;
     }
     if (isStream) return this.#eventStream().read(response, answers, signal);
@@ -118,12 +119,14 @@ export class StreamableHttp implements Upstream {
           : `"${name}" answered with ${mediaType(response) || "no content type"}, not JSON or an event stream`,
       );
     }
-    const answer = await readJson(response, limit);
-    if (answer === undefined)
-      throw badAnswer(`"${name}" answered ${response.status} without a body`);
-    await answers.take(answer);
-    if (!answers.isDone)
-      throw badAnswer(`"${name}" answered another request than the one it was asked`);
+    const take = async (answer: Message | undefined) => {
+      if (answer === undefined)
+        throw badAnswer(`"${name}" answered ${response.status} without a body`);
+      await answers.take(answer);
+      if (!answers.isDone)
+        throw badAnswer(`"${name}" answered another request than the one it was asked`);
+    };
+    return readJson(response, { limit, signal, take });
   }
 
   /** What a server says behind something that needs no answer. */
@@ -214,11 +217,11 @@ export class StreamableHttp implements Upstream {
               notificationOf("notifications/cancelled", `{"requestId":${id},"reason":"${why}"}`),
             );
     for (const notice of notices)
-      this.#request("POST", notice, AbortSignal.timeout(farewellMs)).then(
-        (response) => response.body?.cancel(),
-        (error) =>
+      this.#request("POST", notice, AbortSignal.timeout(farewellMs))
+        .then(discard)
+        .catch((error) =>
           this.#options.log.debug("cancellation not delivered", { error: String(error?.message) }),
-      );
+        );
   }
 }
 

@@ -1,4 +1,5 @@
 import { headOf } from "./message.ts";
+import { Pieces } from "./pieces.ts";
 import { Scanner } from "./scan.ts";
 import { ScanError } from "./scan-states.ts";
 
@@ -37,8 +38,7 @@ class LongLine {
  */
 export class LineSplitter {
   readonly #limit: number;
-  #pieces: Uint8Array[] = [];
-  #length = 0;
+  readonly #pieces = new Pieces();
   #long: LongLine | undefined;
   #isFirst = true;
 
@@ -63,29 +63,24 @@ export class LineSplitter {
   }
 
   #add(piece: Uint8Array): void {
-    this.#length += piece.length;
     if (this.#long !== undefined) {
       this.#long.feed(piece);
       return;
     }
-    this.#pieces.push(piece);
-    if (this.#length <= this.#limit + 1) return;
+    this.#pieces.add(piece);
+    if (this.#pieces.length <= this.#limit + 1) return;
     this.#long = new LongLine();
-    for (const one of this.#pieces) this.#long.feed(one);
-    this.#pieces = [];
+    this.#long.feed(this.#pieces.take());
   }
 
   *#take(): Generator<Uint8Array | Oversize> {
-    const pieces = this.#pieces;
     const long = this.#long;
-    this.#pieces = [];
     this.#long = undefined;
-    this.#length = 0;
     if (long !== undefined) {
       yield long.end();
       return;
     }
-    let line = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    let line = this.#pieces.take();
     if (this.#isFirst && line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf)
       line = line.subarray(3);
     this.#isFirst = false;

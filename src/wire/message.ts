@@ -2,7 +2,16 @@ import { type Envelope, envelopeName, type Member, type Span } from "./envelope.
 import { BridgeError } from "./errors.ts";
 import { Scanner } from "./scan.ts";
 import { isDigit, ScanError } from "./scan-states.ts";
-import { children, type Edit, edit, envelopeOf, find, outermost, type Path } from "./spans.ts";
+import {
+  children,
+  type Edit,
+  edit,
+  editElements,
+  envelopeOf,
+  find,
+  outermost,
+  type Path,
+} from "./spans.ts";
 
 /** What was read from a message without touching its bytes. */
 export interface Head {
@@ -37,6 +46,8 @@ export class Message {
 
   /** Where its own members stand, as far as that is known. */
   readonly #envelope: Envelope | undefined;
+  /** Where those of large `params` stand, once one was asked for. */
+  #params: ReadonlyMap<string | undefined, Span> | undefined;
 
   constructor(bytes: Uint8Array, head: Head, envelope?: Envelope) {
     this.bytes = bytes;
@@ -59,7 +70,17 @@ export class Message {
     const name = typeof first === "string" ? envelopeName(first) : undefined;
     if (this.#envelope === undefined || name === undefined) return find(this.bytes, path);
     const member = this.#envelope[name];
-    return member && find(this.bytes, rest, member);
+    const [second, ...deeper] = rest;
+    if (member === undefined || name !== "params" || typeof second !== "string" || !this.#isLarge)
+      return member && find(this.bytes, rest, member);
+    // Name, progress token and more are asked for, one by one: one walk over large arguments is enough.
+    this.#params ??= new Map([...children(this.bytes, member)].map((each) => [each.key, each]));
+    const parameter = this.#params.get(second);
+    return parameter && find(this.bytes, deeper, parameter);
+  }
+
+  get #isLarge(): boolean {
+    return this.bytes.length > smallBytes;
   }
 
   /** The JSON text of the value at `path`. */
@@ -71,7 +92,7 @@ export class Message {
   /** The value at `path`, parsed; numbers above 2^53 lose digits here, so never forward it. */
   value(path: Path): unknown {
     // Small messages: the native parser beats a walk in code that has not run before.
-    if (this.bytes.length > smallBytes) {
+    if (this.#isLarge) {
       const text = this.text(path);
       return text === undefined ? undefined : JSON.parse(text);
     }
@@ -87,6 +108,13 @@ export class Message {
   /** The message with edits made in their order; every byte they do not touch stays. */
   with(edits: readonly Edit[]): Message {
     return parseMessage(edits.reduce(edit, this.bytes));
+  }
+
+  /** The message with changes to the array at `path` by index: JSON text takes an element's place, null takes it out. */
+  withElements(path: Path, changes: ReadonlyMap<number, string | null>): Message {
+    const span = this.view(path);
+    if (span === undefined || changes.size === 0) return this;
+    return parseMessage(editElements(this.bytes, span, changes));
   }
 
   /** Ids, as written, of the requests in it: its own, or those of a batch. */

@@ -15,6 +15,8 @@ export type Path = readonly (string | number)[];
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
+const comma = new Uint8Array([0x2c]);
+/** Strings up to this are read a step at a time. */
 const shortBytes = 32;
 
 /** Index of the first byte at or after `i` that is not white space. */
@@ -164,8 +166,8 @@ function isKey(b: Uint8Array, from: number, end: number, wanted: Uint8Array, key
   let at = from;
   while (at < end && b[at] !== 0x5c && b[at] === wanted[at - from]) at++;
   if (at === end) return wanted.length === end - from;
-  const rest = b.indexOf(0x5c, at);
-  if (rest < 0 || rest >= end) return false;
+  // Within the key alone: a search to the end of the message for each key would be quadratic.
+  if (!b.subarray(at, end).includes(0x5c)) return false;
   return JSON.parse(decoder.decode(b.subarray(from, end))) === key;
 }
 
@@ -215,6 +217,32 @@ function withComma(b: Uint8Array, old: Child): [number, number] {
   let before = old.from - 1;
   while (before > 0 && (b[before] === 0x20 || b[before]! < 0x0e)) before--;
   return [b[before] === 0x2c ? before : old.from, old.end];
+}
+
+/**
+ * `b` with changes to the elements of the array at `span`, by their index: JSON text takes an element's place, null
+ * takes it out. One walk and one copy, however many there are.
+ */
+export function editElements(
+  b: Uint8Array,
+  span: Span,
+  changes: ReadonlyMap<number, string | null>,
+): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  let index = 0;
+  // What stands before an element that stays goes with it, up to the comma of the one before.
+  let from = span.start + 1;
+  for (const { start, end } of children(b, span)) {
+    const change = changes.get(index++);
+    if (change !== null) {
+      if (pieces.length > 0) pieces.push(comma);
+      if (change === undefined) pieces.push(b.subarray(from, end));
+      else pieces.push(b.subarray(from, start), encoder.encode(change));
+    }
+    from = skipSpace(b, end);
+    if (b[from] === 0x2c) from++;
+  }
+  return Buffer.concat([b.subarray(0, span.start + 1), ...pieces, b.subarray(span.end - 1)]);
 }
 
 function splice(b: Uint8Array, start: number, end: number, text: string): Uint8Array {

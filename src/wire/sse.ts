@@ -1,6 +1,7 @@
 // Server-sent events (WHATWG HTML, 9.2.6), bytes in and bytes out: the data of an event is a whole message
 // and need not become a string.
 import { BridgeError } from "./errors.ts";
+import { Pieces } from "./pieces.ts";
 
 /** One event, or what a block without data said (`id`, `retry`). */
 export interface SseEvent {
@@ -21,9 +22,10 @@ const lineFeed = new Uint8Array([0x0a]);
 export class EventParser {
   readonly #limit: number;
   /** The unfinished line. */
-  #line: Uint8Array[] = [];
+  readonly #line = new Pieces();
   #bytes = 0;
-  #data: Uint8Array[] = [];
+  readonly #data = new Pieces();
+  #hasData = false;
   #event = "";
   #id: string | undefined;
   #retryMs: number | undefined;
@@ -32,6 +34,11 @@ export class EventParser {
 
   constructor(limit: number) {
     this.#limit = limit;
+  }
+
+  /** Bytes of the event that is not complete yet. */
+  get heldBytes(): number {
+    return this.#bytes;
   }
 
   /** The events that `chunk` completes. The parser keeps parts of it: the caller must not reuse it. */
@@ -65,12 +72,11 @@ export class EventParser {
         "too-large",
         `the server sent an event of more than ${this.#limit} bytes`,
       );
-    this.#line.push(piece);
+    this.#line.add(piece);
   }
 
   #endLine(events: SseEvent[]): void {
-    let line = this.#line.length === 1 ? this.#line[0]! : Buffer.concat(this.#line);
-    this.#line = [];
+    let line = this.#line.take();
     if (this.#isFirst && line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf)
       line = line.subarray(3);
     this.#isFirst = false;
@@ -91,8 +97,9 @@ export class EventParser {
   #field(name: string, value: Uint8Array): void {
     switch (name) {
       case "data":
-        if (this.#data.length > 0) this.#data.push(lineFeed);
-        this.#data.push(value);
+        if (this.#hasData) this.#data.add(lineFeed);
+        this.#data.add(value);
+        this.#hasData = true;
         break;
       case "event":
         this.#event = decoder.decode(value);
@@ -109,17 +116,16 @@ export class EventParser {
   }
 
   #dispatch(events: SseEvent[]): void {
-    const parts = this.#data;
-    const hasData = parts.length > 0;
-    if (hasData || this.#id !== undefined || this.#retryMs !== undefined) {
+    const data = this.#data.take();
+    if (this.#hasData || this.#id !== undefined || this.#retryMs !== undefined) {
       events.push({
         event: this.#event || "message",
-        data: hasData ? (parts.length === 1 ? parts[0] : Buffer.concat(parts)) : undefined,
+        data: this.#hasData ? data : undefined,
         ...(this.#id !== undefined && { id: this.#id }),
         ...(this.#retryMs !== undefined && { retryMs: this.#retryMs }),
       });
     }
-    this.#data = [];
+    this.#hasData = false;
     this.#event = "";
     this.#id = undefined;
     this.#retryMs = undefined;

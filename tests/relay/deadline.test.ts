@@ -85,3 +85,28 @@ test("called off, it never expires", () => {
   pass(5 * minuteMs);
   expect(expired).toEqual([]);
 });
+
+test("questions stop the clock of a call for ten minutes in all", () => {
+  const { deadlines, expired } = startOne(2 * minuteMs);
+  pass(minuteMs);
+  deadlines.pause("first");
+  pass(6 * minuteMs);
+  deadlines.resume("first");
+  deadlines.pause("second");
+  // The question is given up after ten minutes; of the sixteen, ten count.
+  pass(20 * minuteMs);
+  expect(expired).toEqual([12 * minuteMs]);
+});
+
+test("a call that begins while a question is open has all of its time", () => {
+  const deadlines = new Deadlines(() => elapsed);
+  deadlines.pause("q");
+  pass(5 * minuteMs);
+  const expired: number[] = [];
+  deadlines.start(minuteMs, () => expired.push(elapsed));
+  deadlines.resume("q");
+  pass(30_000);
+  expect(expired).toEqual([]);
+  pass(31_000);
+  expect(expired).toHaveLength(1);
+});

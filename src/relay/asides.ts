@@ -1,0 +1,83 @@
+import type { Log } from "../host/log.ts";
+import type { Deliver, Stop, Upstream } from "../upstream/types.ts";
+import { asBridgeError } from "../wire/errors.ts";
+import { Message } from "../wire/message.ts";
+import { asideBounds, Gate, mayQueue } from "./gate.ts";
+import { within } from "./within.ts";
+
+interface AsidesOptions {
+  readonly upstream: Upstream;
+  readonly log: Log;
+  /** Longest that one message may take. */
+  readonly timeoutMs: number;
+  /** Takes what the server says outside of any call: notifications and requests. */
+  readonly serverSaid: Deliver;
+}
+
+/** How long messages may take to arrive once the client has closed its end. */
+const graceMs = 1000;
+
+/** What passes beside the calls: messages of the client that have no answer, and what the server says by itself. */
+export class Asides {
+  readonly #options: AsidesOptions;
+  readonly #gate = new Gate(asideBounds);
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #ended = new AbortController();
+
+  constructor(options: AsidesOptions) {
+    this.#options = options;
+  }
+
+  /** Sends what has no answer; a failure is only logged. */
+  send(message: Message): void {
+    const sent = this.#send(message).finally(() => this.#underWay.delete(sent));
+    this.#underWay.add(sent);
+  }
+
+  /** Waits for what is under way, `mostMs` and a second at most; then nothing passes any more. */
+  async finish(mostMs: number): Promise<void> {
+    if (this.#underWay.size > 0 && mostMs > 0)
+      await within(Math.min(mostMs, graceMs), Promise.all(this.#underWay));
+    this.#ended.abort({ by: "closing" } satisfies Stop);
+  }
+
+  async #send(message: Message): Promise<void> {
+    const { upstream, timeoutMs, log } = this.#options;
+    const closing = this.#ended.signal;
+    let entered = false;
+    try {
+      if (mayQueue(message)) await this.#gate.enter(message.bytes.length, closing);
+      entered = mayQueue(message);
+      const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), closing]);
+      await upstream.send(message, (said) => this.#take(said), signal);
+    } catch (error) {
+      log.warn("not delivered", {
+        method: message.head.method,
+        error: asBridgeError(error).message,
+      });
+    } finally {
+      if (entered) this.#gate.leave();
+    }
+    if (message.head.method === "notifications/initialized") void this.#listen();
+  }
+
+  async #listen(): Promise<void> {
+    const { upstream, log } = this.#options;
+    try {
+      await upstream.listen((said) => this.#take(said), this.#ended.signal);
+    } catch (error) {
+      if (!this.#ended.signal.aborted)
+        log.warn("not listening", { error: asBridgeError(error).message });
+    }
+  }
+
+  /** An answer outside of any call belongs to nobody. */
+  async #take(message: Message): Promise<void> {
+    const { log, serverSaid } = this.#options;
+    if (message.head.kind === "batch") {
+      for (const part of message.elements()) if (part instanceof Message) await this.#take(part);
+    } else if (message.head.kind === "response")
+      log.warn("answer to nothing dropped", { id: message.head.id!.slice(0, 64) });
+    else await serverSaid(message);
+  }
+}

@@ -1,0 +1,102 @@
+import { expect, test } from "bun:test";
+import { Output, type Sink } from "../../src/relay/output.ts";
+import { notificationOf, responseTo } from "../../src/wire/message.ts";
+
+/** A sink whose reader reads when it is told to. */
+function slowSink() {
+  const taken: string[] = [];
+  let waiting = "";
+  let read = Promise.withResolvers<number>();
+  const decoder = new TextDecoder();
+  const sink: Sink = {
+    write: (bytes) => {
+      waiting += decoder.decode(bytes);
+      return bytes.length;
+    },
+    flush: () => read.promise,
+  };
+  const readAll = () => {
+    taken.push(waiting);
+    waiting = "";
+    read.resolve(0);
+    read = Promise.withResolvers();
+  };
+  return { sink, readAll, taken };
+}
+
+const quick: Sink = { write: (bytes) => bytes.length, flush: () => 0 };
+
+test("an answer leaves in the turn it is written, notifications leave together", async () => {
+  const flushes: string[] = [];
+  let pending = "";
+  const decoder = new TextDecoder();
+  const output = new Output({
+    write: (bytes) => {
+      pending += decoder.decode(bytes);
+      return bytes.length;
+    },
+    flush: () => {
+      flushes.push(pending);
+      pending = "";
+      return 0;
+    },
+  });
+  void output.write(responseTo("1", "{}"));
+  expect(flushes).toHaveLength(1);
+  void output.write(notificationOf("a"));
+  void output.write(notificationOf("b"));
+  void output.write(responseTo("2", "{}"));
+  expect(flushes).toHaveLength(1);
+  await output.drain();
+  expect(flushes).toHaveLength(2);
+  expect(flushes[1]?.split("\n")).toHaveLength(4);
+});
+
+test("lines keep their order around a message that leaves in pieces", async () => {
+  const { sink, readAll, taken } = slowSink();
+  const output = new Output(sink);
+  const large = responseTo("2", `"${"x".repeat(600_000)}"`);
+  const writes = [
+    output.write(responseTo("1", "{}")),
+    output.write(large),
+    output.write(notificationOf("between")),
+    output.write(large),
+    output.write(responseTo("3", "{}")),
+  ];
+  const all = Promise.all(writes).then(() => output.drain());
+  let isDone = false;
+  void all.then(() => {
+    isDone = true;
+  });
+  while (!isDone) {
+    readAll();
+    await Bun.sleep(0);
+  }
+  const lines = taken.join("").split("\n");
+  expect(lines.map((line) => line.length)).toEqual(
+    expect.arrayContaining([large.bytes.length, large.bytes.length]),
+  );
+  expect(lines[0]).toBe('{"jsonrpc":"2.0","id":1,"result":{}}');
+  for (const line of lines.filter((one) => one !== "")) JSON.parse(line);
+  expect(lines.filter((line) => line !== "")).toHaveLength(5);
+});
+
+test("asks for a halt once 16 MB of lines wait for a reader that does not read", async () => {
+  const { sink, readAll } = slowSink();
+  const output = new Output(sink);
+  const line = responseTo("1", `"${"x".repeat(200_000)}"`);
+  for (let n = 0; n < 80; n++) void output.write(line);
+  expect(output.room()).toBeUndefined();
+  for (let n = 0; n < 10; n++) void output.write(line);
+  let isRoom = false;
+  void output.room()?.then(() => {
+    isRoom = true;
+  });
+  await Bun.sleep(0);
+  expect(isRoom).toBe(false);
+  while (!isRoom) {
+    readAll();
+    await Bun.sleep(0);
+  }
+  expect(new Output(quick).room()).toBeUndefined();
+});
