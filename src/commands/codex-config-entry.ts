@@ -2,7 +2,7 @@ import { namedVariables, passedVariables } from "../host/codex-environment.ts";
 import type { ServerSettings } from "../host/settings.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { program } from "../wire/program.ts";
-import { shellWord } from "../wire/text.ts";
+import { shellWord, splitWords } from "../wire/text.ts";
 import type { TomlValue, Wanted } from "./codex-config-toml.ts";
 
 /** Codex ends a call then; ours comes before, with a clear message. */
@@ -90,18 +90,46 @@ function nativeProblem(server: ServerSettings): string | undefined {
   return undefined;
 }
 
-/** Whose an entry of Codex's configuration is, told by what it starts. */
-export function ownerOf(entry: Readonly<Record<string, unknown>>): "bridge" | "python" | "other" {
+/** Python, and what fetches its packages. */
+const pythonPrograms = /^(python|pypy|py)[\d.]*$|^(uv|uvx|pipx)$/;
+
+const baseName = (command: string) =>
+  command
+    .split(/[/\\]/)
+    .at(-1)!
+    .replace(/\.exe$/i, "");
+
+/**
+ * Whose the entry of that name in Codex's configuration is, told by what it starts. Other programs have a `run` and a
+ * `--server`, too: under another name than its own the bridge is known by the very words that are written here.
+ */
+export function ownerOf(
+  name: string,
+  entry: Readonly<Record<string, unknown>>,
+): "bridge" | "python" | "other" {
   const { command, args, http_headers_helper: helper } = entry;
-  const words: unknown[] = Array.isArray(args) ? args : [];
   if (typeof command === "string") {
-    if (words.includes("codex_mcp_http_bridge") || words.includes(program.name)) return "python";
-    const base = command.split(/[/\\]/).at(-1)!;
-    if (base.replace(/\.exe$/i, "") === program.name) return "bridge";
-    return words[0] === "run" && words.includes("--server") ? "bridge" : "other";
+    const words: unknown[] = Array.isArray(args) ? args : [];
+    const isPackage = words.some(
+      (word) => word === "codex_mcp_http_bridge" || word === program.name,
+    );
+    if (isPackage && pythonPrograms.test(baseName(command))) return "python";
+    const isOurs = baseName(command) === program.name || isCall(["run", "--server", name], words);
+    return isOurs ? "bridge" : "other";
   }
-  const isHelper = typeof helper === "string" && / headers --server \S+/.test(helper);
-  return isHelper ? "bridge" : "other";
+  const [start, ...words] = typeof helper === "string" ? splitWords(helper) : [];
+  if (start === undefined) return "other";
+  const isOurs =
+    (baseName(start) === program.name && words[0] === "headers") ||
+    isCall(["headers", "--server", name], words);
+  return isOurs ? "bridge" : "other";
+}
+
+/** Whether the words are that call of the bridge, as it is written into an entry. */
+function isCall(call: readonly string[], words: readonly unknown[]): boolean {
+  const [option, path, ...more] = words.slice(call.length);
+  const hasPath = option === "--config-path" && typeof path === "string" && more.length === 0;
+  return call.every((word, at) => words[at] === word) && (option === undefined || hasPath);
 }
 
 /** The entry as `wanted`, fitted to the one that is there. Throws `configuration` where that is another program's. */
@@ -111,7 +139,7 @@ export function fitted(
   before: Readonly<Record<string, unknown>> | undefined,
 ): Wanted {
   if (before === undefined) return wanted;
-  const owner = ownerOf(before);
+  const owner = ownerOf(name, before);
   if (owner === "bridge") return wanted;
   if (owner === "other") throw otherOwner(name);
   return { ...wanted, unwanted: [...wanted.unwanted, "cwd"] };
@@ -122,14 +150,14 @@ export function otherOwner(name: string): BridgeError {
   return new BridgeError(
     "configuration",
     `config.toml has a server "${name}" that does not start the bridge`,
-    { hint: `run codex mcp remove ${name}, or give the server another name` },
+    { hint: `run codex mcp remove ${shellWord(name)}, or give the server another name` },
   );
 }
 
 /** The configuration file that an entry of ours names; undefined for the default one. */
 export function configFileOf(entry: Readonly<Record<string, unknown>>): string | undefined {
   const { args, http_headers_helper: helper } = entry;
-  const words = Array.isArray(args) ? args : String(helper ?? "").split(" ");
+  const words = Array.isArray(args) ? args : splitWords(String(helper ?? ""));
   const at = words.findIndex((word) => word === "--config-path" || word === "-c");
   return at < 0 ? undefined : String(words[at + 1]);
 }

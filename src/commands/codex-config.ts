@@ -188,7 +188,7 @@ async function remove(
 async function removable(text: string, names: readonly string[], context: Context) {
   const document = await readDocument(text);
   const { custom, configFile } = context.paths();
-  const isOurs = (name: string) => ownerOf(serverValue(document, name) ?? {}) !== "other";
+  const isOurs = (name: string) => ownerOf(name, serverValue(document, name) ?? {}) !== "other";
   const there = [...document.servers.keys()];
   if (names.length === 0) {
     const file = custom ? configFile : undefined;

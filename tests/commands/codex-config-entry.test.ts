@@ -119,24 +119,45 @@ test("strings keep every character that TOML lets stand", () => {
   expect((Bun.TOML.parse(`x = ${renderValue(table)}`) as { x: object }).x).toEqual(table);
 });
 
+const docker = ["run", "-i", "--rm", "img", "--server", "https://x"];
+
 test.each([
   [{ command: "/usr/bin/codex-mcp-http-bridge" }, "bridge"],
   [{ command: "C:\\Tools\\codex-mcp-http-bridge.exe", args: [] }, "bridge"],
   [{ command: "/opt/renamed", args: ["run", "--server", "kb"] }, "bridge"],
   [{ command: "python", args: ["-m", "codex_mcp_http_bridge", "run"] }, "python"],
   [{ command: "uvx", args: ["codex-mcp-http-bridge", "run"] }, "python"],
+  [
+    { command: "/opt/renamed", args: ["run", "--server", "kb", "--config-path", "/c.json"] },
+    "bridge",
+  ],
+  [{ command: "/opt/renamed", args: ["run", "--server", "other"] }, "other"],
+  [{ command: "/opt/renamed", args: ["run", "--server", "kb", "--verbose"] }, "other"],
+  [{ command: "docker", args: docker }, "other"],
+  [{ command: "/usr/bin/podman", args: docker }, "other"],
+  [{ command: "docker", args: ["run", "--rm", "img", "-m", "codex_mcp_http_bridge"] }, "other"],
+  [{ command: "docker", args: ["run", "--rm", "codex-mcp-http-bridge"] }, "other"],
   [{ url: "https://x", http_headers_helper: "/b headers --server kb" }, "bridge"],
+  [
+    { url: "https://x", http_headers_helper: "'/my b' headers --server kb --config-path /c" },
+    "bridge",
+  ],
+  [{ url: "https://x", http_headers_helper: "codex-mcp-http-bridge headers -s kb" }, "bridge"],
+  [{ url: "https://x", http_headers_helper: "vault headers --server other" }, "other"],
+  [{ url: "https://x", http_headers_helper: "vault headers --server kb --role r" }, "other"],
   [{ url: "https://x" }, "other"],
   [{ command: "npx", args: ["mcp-remote", "https://x"] }, "other"],
   [{ command: "npx", args: ["--server", "kb"] }, "other"],
   [{ env: {} }, "other"],
 ])("the entry %j belongs to: %s", (entry, owner) => {
-  expect(ownerOf(entry)).toBe(owner as ReturnType<typeof ownerOf>);
+  expect(ownerOf("kb", entry)).toBe(owner as ReturnType<typeof ownerOf>);
 });
 
 test("the configuration of an entry is told from its words", () => {
   expect(configFileOf({ args: ["run", "--config-path", "/c.json"] })).toBe("/c.json");
   expect(configFileOf({ http_headers_helper: "b headers -c /c.json" })).toBe("/c.json");
+  const helper = "'/my b' headers --server kb --config-path '/it'\\''s/c.json'";
+  expect(configFileOf({ http_headers_helper: helper })).toBe("/it's/c.json");
   expect(configFileOf({ args: ["run"] })).toBeUndefined();
 });
 

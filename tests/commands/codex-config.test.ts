@@ -123,9 +123,14 @@ describe("codex-config", () => {
     expect(text()).toBe("");
   });
 
-  test("an entry that starts something else is neither replaced nor removed", async () => {
-    const theirs = '[mcp_servers.kb]\ncommand = "npx"\nargs = ["mcp-remote"]\n';
-    const { refused, text } = user(theirs);
+  test.each([
+    ["npx", '["mcp-remote"]'],
+    ["docker", '["run", "-i", "--rm", "img", "--server", "https://x"]'],
+    ["podman", '["run", "-i", "--rm", "img", "--server", "https://x"]'],
+  ])("an entry that starts %s is neither replaced nor removed", async (program, args) => {
+    const theirs = `[mcp_servers.kb]\ncommand = "${program}"\nargs = ${args}\n`;
+    const { refused, run, text } = user(theirs);
+    expect((await run({ remove: true, command: undefined })).out).toContain("nothing to remove");
     for (const options of [{ write: true }, { remove: true, command: undefined, server: ["kb"] }]) {
       const error = await refused(options);
       expect(error.kind).toBe("configuration");

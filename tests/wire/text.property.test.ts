@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { cleanText } from "../../src/wire/text.ts";
+import { cleanText, shellWord, splitWords } from "../../src/wire/text.ts";
 import { runsOf } from "../support/property.ts";
 
 const runs = runsOf(import.meta.path);
@@ -28,6 +28,15 @@ test("plain text is shown as it is", () => {
   fc.assert(
     fc.property(plain, (text) => {
       expect(cleanText(text)).toBe(text);
+    }),
+    runs,
+  );
+});
+
+test("words that are quoted for a shell are split into the same words", () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: "binary" })), (words) => {
+      expect(splitWords(words.map(shellWord).join(" "))).toEqual(words);
     }),
     runs,
   );
