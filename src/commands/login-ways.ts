@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { stdinLines } from "../host/input-lines.ts";
 import type { Prepared } from "../oauth/prepare.ts";
 import type { SignInWays } from "../oauth/sign-in.ts";
-import { cleanText } from "../wire/text.ts";
+import { cleanText, shellWord } from "../wire/text.ts";
 import type { Context } from "./command.ts";
 
 export interface LoginWays {
@@ -42,7 +42,7 @@ export function loginWays(
       const user = env.USER ?? env.LOGNAME;
       const target = `${user === undefined ? "" : `${user}@`}${hostname()}`;
       note(
-        `No pasting is needed if the browser's machine first runs:\n\n  ssh -N -L ${port}:127.0.0.1:${port} ${target}\n`,
+        `No pasting is needed if the browser's machine first runs:\n\n  ssh -N -L ${port}:127.0.0.1:${port} ${shellWord(target)}\n`,
       );
     },
     async showDevice({ url, completeUrl, userCode }) {

@@ -1,6 +1,7 @@
 import { closeSync, lstatSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { BridgeError } from "../wire/errors.ts";
+import { shellWord } from "../wire/text.ts";
 import { makePrivateFolder } from "./files.ts";
 import { lockFile } from "./paths.ts";
 
@@ -16,7 +17,7 @@ function makeLockFile(path: string): void {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "EEXIST" && lstatSync(path).isFile()) return;
     throw new BridgeError("configuration", `cannot lock ${path} (${code})`, {
-      hint: code === "EEXIST" ? `run rm ${path}` : "make the folder writable for you",
+      hint: code === "EEXIST" ? `run rm ${shellWord(path)}` : "make the folder writable for you",
       cause: error,
     });
   }
@@ -61,7 +62,7 @@ function tryLock(database: { run(sql: string): unknown }, path: string): boolean
     const code = (error as { code?: string }).code ?? "";
     if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) return false;
     throw new BridgeError("configuration", `cannot lock ${path} (${code})`, {
-      hint: `run rm ${path}`,
+      hint: `run rm ${shellWord(path)}`,
       cause: error,
     });
   }

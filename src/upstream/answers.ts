@@ -1,10 +1,11 @@
 // What an HTTP answer says: pure judgement of statuses, bounded reading of bodies.
+import { urlProblem } from "../host/config-rules.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { type Flaw, Message, messageOf, readMessage } from "../wire/message.ts";
 import { Pieces } from "../wire/pieces.ts";
 import { Scanner } from "../wire/scan.ts";
 import { ScanError } from "../wire/scan-states.ts";
-import { cleanText } from "../wire/text.ts";
+import { cleanText, shellWord } from "../wire/text.ts";
 import { Reading } from "./reading.ts";
 
 /** Most bytes of an error's body that are read. */
@@ -255,16 +256,18 @@ export function statusError(response: Response, text: string, name: string): Bri
 
 /** The error for a redirect that is not followed. `location` as resolved against the request's URL. */
 export function redirectError(name: string, status: number, location: URL | null): BridgeError {
-  const target = location === null ? "" : cleanText(`${location.origin}${location.pathname}`, 300);
+  const target =
+    location === null ? "" : `${location.protocol}//${location.host}${location.pathname}`;
+  // The server chose it: in a command stands only what the command would take, whole and quoted.
+  const isUsable = target.length <= 300 && urlProblem(target) === undefined;
   return new BridgeError(
     "refused",
     `"${name}" answered with a redirect (${status}), which is not followed`,
     {
       status,
-      hint:
-        target === ""
-          ? "ask its operator for the URL of the MCP endpoint"
-          : `if you trust that address: codex-mcp-http-bridge setup --server ${name} --url ${target}`,
+      hint: isUsable
+        ? `if you trust that address: codex-mcp-http-bridge setup --server ${name} --url ${shellWord(target)}`
+        : "ask its operator for the URL of the MCP endpoint",
     },
   );
 }

@@ -64,10 +64,12 @@ test("a lock's file is 0600 in 0700 under any umask", async () => {
 });
 
 test("a symlink in the place of a lock is not followed", async () => {
-  mkdirSync(join(folder.path, "locks"));
-  symlinkSync("/etc/passwd", join(folder.path, "locks/kb.lock"));
-  const error = await withLock(folder.path, "kb", () => {}).catch((reason) => reason);
-  expect(error.message).toBe(`cannot lock ${folder.path}/locks/kb.lock (EEXIST)`);
+  const home = join(folder.path, "my home");
+  mkdirSync(join(home, "locks"), { recursive: true });
+  symlinkSync("/etc/passwd", join(home, "locks/kb.lock"));
+  const error = await withLock(home, "kb", () => {}).catch((reason) => reason);
+  expect(error.message).toBe(`cannot lock ${home}/locks/kb.lock (EEXIST)`);
+  expect(error.hint).toBe(`run rm '${home}/locks/kb.lock'`);
 });
 
 test("waiting for a lock of another process ends with the signal", async () => {

@@ -138,8 +138,9 @@ test("logout forgets a sign-in whose keyring is gone, and says that it may be th
 
 test("login --no-browser offers the page, ssh -L and a code at once: the way that is done first wins", async () => {
   const home = await bridgeHome(folder(), { url: resource.url });
-  const login = startProgram(["login", "-s", "kb", "--no-browser"], { ...home.env, USER: "ada" });
-  const [, port] = await login.seen(/ssh -N -L (\d+):127\.0\.0\.1:\1 ada@\S+/);
+  const env = { ...home.env, USER: "CORP\\ada" };
+  const login = startProgram(["login", "-s", "kb", "--no-browser"], env);
+  const [, port] = await login.seen(/ssh -N -L (\d+):127\.0\.0\.1:\1 'CORP\\ada@\S+'/);
   const [, page, code] = await login.seen(/open (\S+) on any device and type in the code (\S+)/);
   expect(Number(port)).toBeGreaterThan(0);
   await approveDevice(page!, code!);
