@@ -212,7 +212,7 @@ async function print(text: string): Promise<void> {
 
 /** The two lines of an error, on stderr; resolves to its exit code. */
 function tell(error: BridgeError, redactor: Redactor): number {
-  console.error(redactor.redact(`error: ${cleanText(error.message)}`));
-  if (error.hint !== undefined) console.warn(redactor.redact(`hint: ${cleanText(error.hint)}`));
+  console.error(redactor.shown(`error: ${error.message}`));
+  if (error.hint !== undefined) console.warn(redactor.shown(`hint: ${error.hint}`));
   return error.exitCode;
 }

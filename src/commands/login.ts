@@ -53,7 +53,7 @@ async function learn(server: ServerSettings, context: Context): Promise<void> {
   const failure = steps.find(({ error }) => error !== undefined)?.error;
   if (failure === undefined)
     context.note(`It has ${tools.length} ${tools.length === 1 ? "tool" : "tools"}.`);
-  else context.note(cleanText(context.redactor.redact(`But: ${failure.message}`)));
+  else context.note(context.redactor.shown(`But: ${failure.message}`));
 }
 
 function demandOAuth({ name, credential }: ServerSettings): void {

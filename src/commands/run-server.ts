@@ -41,6 +41,6 @@ export function openServer({ settings, memory, context, client, ask }: ServerOpt
       return readConfig(context.paths())?.servers.get(settings.name);
     },
   });
-  const upstream = connect({ settings, http, authorizer, memory, log, client, ask });
+  const upstream = connect({ settings, http, authorizer, memory, log, redactor, client, ask });
   return { upstream, authorizer };
 }

@@ -124,7 +124,7 @@ function setApproval(entry: ServerEntry, approval: Approval): void {
 export async function saveChange(change: Change, context: Context): Promise<string> {
   const { redactor } = context;
   if (change.credential?.type === "token") redactor.add(change.credential.token);
-  for (const value of Object.values(change.headers ?? {})) redactor.add(value);
+  for (const [name, value] of Object.entries(change.headers ?? {})) redactor.addHeader(name, value);
   const paths = context.paths();
   const old = readConfig(paths);
   let name = change.name;

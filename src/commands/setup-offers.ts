@@ -1,6 +1,5 @@
 import type { ServerEntry } from "../host/config-schema.ts";
 import { asBridgeError } from "../wire/errors.ts";
-import { cleanText } from "../wire/text.ts";
 import type { Context } from "./command.ts";
 import type { Asking } from "./setup-questions.ts";
 import { stepsFor } from "./setup-steps.ts";
@@ -66,7 +65,7 @@ async function succeeds(
     ask.failure(
       lines
         .split("\n")
-        .map((line) => cleanText(redactor.redact(line)))
+        .map((line) => redactor.shown(line))
         .join("\n"),
     );
     return false;

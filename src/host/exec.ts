@@ -104,7 +104,7 @@ export async function runCommand(run: CommandRun): Promise<string> {
     await Promise.race([output, Bun.sleep(afterExitMs)]);
     if (stopped !== undefined) throw stopped;
     if (exitCode === 0) return stdout.text();
-    const said = cleanText(run.redactor.redact(stderr.text()), 500);
+    const said = run.redactor.shown(stderr.text(), 500);
     const how = exitCode === null ? "was killed" : `failed with exit code ${exitCode}`;
     throw fail(said === "" ? how : `${how}: ${said}`);
   } finally {

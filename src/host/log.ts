@@ -1,5 +1,4 @@
 import { appendFileSync, closeSync, fstatSync, openSync, renameSync } from "node:fs";
-import { cleanText } from "../wire/text.ts";
 import type { Redactor } from "./redact.ts";
 
 const levels = ["error", "warn", "info", "debug", "trace"] as const;
@@ -42,9 +41,9 @@ function formatLine(
   event: string,
   fields: LogFields,
 ) {
-  // Before anything is cut off or quoted: half a secret is not known as one, and quoted JSON would break.
+  // Before anything is quoted: quoted JSON would break.
   const safe = (value: LogFields[string]) =>
-    typeof value === "string" ? redactor.redact(cleanText(redactor.redact(value))) : value;
+    typeof value === "string" ? redactor.shown(value) : value;
   const clean = Object.entries(fields).map(([key, value]) => [key, safe(value)] as const);
   if (format === "json")
     return JSON.stringify({ time, level, event, ...Object.fromEntries(clean) });

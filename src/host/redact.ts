@@ -1,27 +1,58 @@
+import { cleanText } from "../wire/text.ts";
+
 /** Shortest text that counts as a secret: shorter ones would blank out ordinary words. */
 const minSecretLength = 8;
 
-const named =
-  /\b(authorization|cookie|set-cookie|mcp-session-id|proxy-authorization)(["']?\s*[:=]\s*["']?)(?:(?:bearer|basic|dpop)\s+)?[^\s"',;&]+/gi;
+const secretHeaders = [
+  "authorization",
+  "proxy-authorization",
+  "cookie",
+  "set-cookie",
+  "mcp-session-id",
+];
 const parameters =
   /\b(code|state|access_token|refresh_token|client_secret|id_token|code_verifier|assertion|device_code)=[^&\s"']+/gi;
-const userinfo = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi;
+const userinfo = /(:\/\/)[^\s/@]+@/g;
 const bearer = /\b(bearer|basic|dpop)\s+[A-Za-z0-9._~+/=-]{8,}/gi;
+
+/** A header of one of those names with its value, also as JSON, be it quoted once more. */
+function namedBy(names: readonly string[]): RegExp {
+  const name = names.map((each) => RegExp.escape(each)).join("|");
+  const between = `\\\\*["']?\\s*[:=]\\s*\\\\*["']?`;
+  const scheme = "(?:(?:bearer|basic|dpop)\\s+)?";
+  return new RegExp(`(?<!\\w)(${name})(${between})${scheme}[^\\s"',;&]+`, "gi");
+}
 
 /** The one place that keeps secrets out of logs and messages: known texts in every form they travel in, the rest by name. */
 export class Redactor {
-  readonly #known = new Set<string>();
+  /** The longest first: one may begin with another. */
+  #known: readonly string[] = [];
+  #headers: readonly string[] = secretHeaders;
+  #named = namedBy(secretHeaders);
 
   /** Remembers a secret; the forms it may appear in are derived here. */
   add(secret: string | undefined): void {
     if (secret === undefined || secret.length < minSecretLength) return;
-    this.#known.add(secret);
-    this.#known.add(JSON.stringify(secret).slice(1, -1));
-    this.#known.add(encodeURIComponent(secret));
     const utf8 = new TextEncoder().encode(secret).toBase64();
-    this.#known.add(utf8);
-    this.#known.add(utf8.replace(/=+$/, ""));
-    this.#known.add(utf8.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, ""));
+    const forms = [
+      secret,
+      JSON.stringify(secret).slice(1, -1),
+      encodeURIComponent(secret),
+      utf8,
+      utf8.replace(/=+$/, ""),
+      utf8.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, ""),
+    ];
+    this.#known = [...new Set([...this.#known, ...forms])].sort((a, b) => b.length - a.length);
+  }
+
+  /** Remembers a configured header: its value, whole and without the scheme before it, and its name for what is too short. */
+  addHeader(name: string, value: string): void {
+    this.add(value);
+    this.add(/^\S+\s+(\S.*)$/.exec(value)?.[1]);
+    const lower = name.toLowerCase();
+    if (this.#headers.includes(lower)) return;
+    this.#headers = [...this.#headers, lower];
+    this.#named = namedBy(this.#headers);
   }
 
   /** `text` with every secret replaced by `...`. */
@@ -29,10 +60,18 @@ export class Redactor {
     let out = text;
     for (const secret of this.#known) if (out.includes(secret)) out = out.replaceAll(secret, "...");
     return out
-      .replace(named, "$1$2...")
+      .replace(this.#named, "$1$2...")
       .replace(parameters, "$1=...")
       .replace(userinfo, "$1...@")
       .replace(bearer, "$1 ...");
+  }
+
+  /**
+   * Text of a server as it may be shown: clean, at most about `max` characters, without a secret. Redacted before it is
+   * cut, for half a secret is not known as one, and once more where what was cleaned away stood between name and value.
+   */
+  shown(text: string, max?: number): string {
+    return this.redact(cleanText(this.redact(text), max));
   }
 }
 

@@ -47,12 +47,6 @@ export function runShared(
   return runCommand({ what, argv, home: server.home, env, redactor, signal });
 }
 
-/** Adds a header's value to what is redacted: whole, and without the scheme before it. */
-function hide(value: string, redactor: Redactor): void {
-  redactor.add(value);
-  redactor.add(/^\S+\s+(\S.*)$/.exec(value)?.[1]);
-}
-
 /** The headers that the configuration of one server adds, from `headers` and `headersCommand`. */
 export class ConfiguredHeaders {
   readonly #deps: HeaderDeps;
@@ -101,7 +95,7 @@ export class ConfiguredHeaders {
           notSent: true,
         });
       }
-      hide(full, redactor);
+      redactor.addHeader(name, full);
       put(out, name, full);
     }
     // Some providers put a secret into the URL's query.
@@ -125,7 +119,7 @@ export class ConfiguredHeaders {
       throw fail("printed no JSON object");
     }
     for (const [name, value] of Object.entries(json)) {
-      if (typeof value === "string") hide(value, this.#deps.redactor);
+      if (typeof value === "string") this.#deps.redactor.addHeader(name, value);
       if (headerNameProblem(name) !== undefined) throw fail("printed a header that is not allowed");
       if (typeof value !== "string" || headerValueProblem(value) !== undefined) {
         throw fail("printed a header value that is not text");

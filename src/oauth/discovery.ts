@@ -1,8 +1,7 @@
 import type { OAuthSettings } from "../host/settings.ts";
 import { BridgeError } from "../wire/errors.ts";
-import { cleanText } from "../wire/text.ts";
+import type { OAuthContext } from "./context.ts";
 import { endpointUrl, fetchDocument, type Json, stringsOf } from "./document.ts";
-import type { GuardedHttp } from "./guard.ts";
 import { fetchIssuer, type Issuer, isSameIssuer, legacyIssuer } from "./issuer.ts";
 
 /** Where to sign in for a server, and for what. */
@@ -16,8 +15,7 @@ export interface Discovery {
   readonly wantsDpop: boolean;
 }
 
-export interface DiscoveryRequest {
-  readonly http: GuardedHttp;
+export interface DiscoveryRequest extends Pick<OAuthContext, "http" | "redactor"> {
   readonly server: URL;
   readonly auth: Pick<OAuthSettings, "issuer" | "resource">;
   /** From the challenge, where one came. */
@@ -49,10 +47,10 @@ export function speaksFor(resource: string, server: URL): boolean {
   return path === parent || path.startsWith(`${parent}/`);
 }
 
-function readMetadata(document: Json, server: URL): ResourceMetadata {
+function readMetadata(document: Json, { server, redactor }: DiscoveryRequest): ResourceMetadata {
   const { resource } = document;
   if (typeof resource !== "string" || !speaksFor(resource, server)) {
-    const named = typeof resource === "string" ? cleanText(resource, 200) : "nothing";
+    const named = typeof resource === "string" ? redactor.shown(resource, 200) : "nothing";
     throw new BridgeError(
       "refused",
       `the protected resource metadata speak for ${named}, not for this server`,
@@ -81,7 +79,7 @@ async function fetchResource(request: DiscoveryRequest): Promise<ResourceMetadat
   }
   for (const place of places) {
     const document = await fetchDocument(http, place, signal);
-    if (document !== undefined) return readMetadata(document, server);
+    if (document !== undefined) return readMetadata(document, request);
   }
   return undefined;
 }
@@ -98,8 +96,8 @@ function pickIssuer(
 }
 
 async function issuerOf(name: string | undefined, request: DiscoveryRequest): Promise<Issuer> {
-  const { http, server, signal } = request;
-  const found = await fetchIssuer(http, name ?? server.origin, signal);
+  const { server } = request;
+  const found = await fetchIssuer(name ?? server.origin, request);
   if (found !== undefined) return found;
   // MCP 2025-03-26: the server is its own authorization server, metadata or not.
   if (name === undefined) return legacyIssuer(server.origin);

@@ -1,7 +1,6 @@
 import { BridgeError } from "../wire/errors.ts";
-import { cleanText } from "../wire/text.ts";
+import type { OAuthContext } from "./context.ts";
 import { endpointUrl, fetchDocument, type Json, stringsOf } from "./document.ts";
-import type { GuardedHttp } from "./guard.ts";
 
 /** What is known of an authorization server; every endpoint passed endpointUrl (RFC 8414 2, RFC 9207 3). */
 export interface Issuer {
@@ -97,9 +96,8 @@ export function legacyIssuer(origin: string): Issuer {
  * belongs to another issuer (mix-up, RFC 8414 3.3), and what the guard throws.
  */
 export async function fetchIssuer(
-  http: GuardedHttp,
   issuer: string,
-  signal: AbortSignal,
+  { http, redactor, signal }: Pick<OAuthContext, "http" | "redactor"> & { signal: AbortSignal },
 ): Promise<Issuer | undefined> {
   const url = endpointUrl(issuer, "the issuer");
   let foreign: string | undefined;
@@ -113,7 +111,7 @@ export async function fetchIssuer(
   if (foreign === undefined) return undefined;
   throw new BridgeError(
     "refused",
-    `the metadata of the authorization server "${url.host}" belong to another issuer: ${cleanText(foreign, 200)}`,
+    `the metadata of the authorization server "${url.host}" belong to another issuer: ${redactor.shown(foreign, 200)}`,
     {
       hint: 'the server\'s operator must mend them; "auth.issuer" names the right issuer, where there is one',
     },

@@ -63,11 +63,12 @@ export async function obtainByMachine(
   stored: Stored,
   signal: AbortSignal,
 ): Promise<Grant> {
-  const { auth, http, server, now } = context;
+  const { auth, http, redactor, server, now } = context;
   const found = await discover({
     http,
     server: server.url,
     auth,
+    redactor,
     signal,
     ...(challenge?.resourceMetadata !== undefined && {
       resourceMetadata: challenge.resourceMetadata,

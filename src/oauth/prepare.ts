@@ -28,12 +28,13 @@ export async function prepare(
   signal: AbortSignal,
 ): Promise<Prepared> {
   const { context, store } = oauth;
-  const { auth, http, server, now } = context;
+  const { auth, http, redactor, server, now } = context;
   const stored = await store.read();
   const found = await discover({
     http,
     server: server.url,
     auth,
+    redactor,
     signal,
     ...(challenge?.resourceMetadata !== undefined && {
       resourceMetadata: challenge.resourceMetadata,

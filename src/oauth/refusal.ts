@@ -1,6 +1,5 @@
 import type { Redactor } from "../host/redact.ts";
 import { BridgeError } from "../wire/errors.ts";
-import { cleanText } from "../wire/text.ts";
 import type { Refusal } from "./authorizer.ts";
 
 const description = /error_description="((?:[^"\\]|\\.)*)"/i;
@@ -21,13 +20,13 @@ function fieldOf(body: string): unknown {
   }
 }
 
-/** The server's own words, cleaned and without secrets; "" where it had none (a page for people is none). */
+/** The server's own words as they may be shown; "" where it had none (a page for people is none). */
 function wordsOf(refusal: Refusal, redactor: Redactor): string {
   const field = fieldOf(refusal.body);
   const challenge = description.exec(refusal.wwwAuthenticate ?? "")?.[1]?.replace(/\\(.)/g, "$1");
   const plain = /^\s*[<{[]/.test(refusal.body) ? undefined : refusal.body;
   const said = (typeof field === "string" ? field : undefined) ?? challenge ?? plain ?? "";
-  return cleanText(redactor.redact(said.slice(0, 4000)), 300);
+  return redactor.shown(said, 300);
 }
 
 /** The error for a 401 or 403 that stands: the words of its class first, then the server's own. */

@@ -1,5 +1,4 @@
 import { BridgeError } from "../wire/errors.ts";
-import { cleanText } from "../wire/text.ts";
 import { clientSecret, methodFor } from "./client-secret.ts";
 import type { OAuthContext } from "./context.ts";
 import { jsonObject } from "./document.ts";
@@ -88,7 +87,7 @@ export async function register(
   }
   if (response.status >= 300 || typeof id !== "string" || id === "") {
     const said = answer?.error_description ?? answer?.error;
-    const words = typeof said === "string" ? `: ${cleanText(redactor.redact(said), 300)}` : "";
+    const words = typeof said === "string" ? `: ${redactor.shown(said, 300)}` : "";
     const why = `the authorization server refused to register one (${response.status})${words}`;
     // Nothing there at all: most likely the server takes a token of its own kind.
     const isNone = response.status === 404 && auth.issuer === undefined;

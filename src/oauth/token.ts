@@ -60,8 +60,8 @@ function lifeOf(value: unknown): number | undefined {
 /** The error parameters of an answer as they may be shown. */
 export function refusalOf(json: Json, { redactor }: OAuthContext): TokenRefusal {
   const text = json.error_description ?? "";
-  const words = cleanText(redactor.redact(String(text)), 300);
-  const error = cleanText(String(json.error ?? "invalid_request"), 60);
+  const words = redactor.shown(String(text), 300);
+  const error = redactor.shown(String(json.error ?? "invalid_request"), 60);
   return { error, words };
 }
 
@@ -80,7 +80,7 @@ function readTokens(json: Json, { context }: TokenCall): Tokens {
   redactor.add(access_token);
   const type = typeof token_type === "string" ? token_type.toLowerCase() : "";
   if (type !== "bearer" && type !== "dpop")
-    throw bad(`gave a token of type "${cleanText(type, 30)}"`);
+    throw bad(`gave a token of type "${redactor.shown(type, 30)}"`);
   const hasRefresh = typeof refresh_token === "string" && refresh_token !== "";
   if (hasRefresh && !secretForm.test(refresh_token)) throw bad("gave an unusable refresh token");
   if (hasRefresh) redactor.add(refresh_token);

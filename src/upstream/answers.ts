@@ -1,5 +1,6 @@
 // What an HTTP answer says: pure judgement of statuses, bounded reading of bodies.
 import { urlProblem } from "../host/config-rules.ts";
+import type { Redactor } from "../host/redact.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { type Flaw, Message, messageOf, readMessage } from "../wire/message.ts";
 import { Pieces } from "../wire/pieces.ts";
@@ -197,11 +198,11 @@ export function messageIn(text: string): Message | undefined {
   return read instanceof Message ? read : undefined;
 }
 
-/** What the server said in an error's body, in one short line: its JSON message, or its text where that is none of HTML. */
+/** What the server said in an error's body: its JSON message, or its text where that is none of HTML. */
 function wordsOf(text: string): string {
   const said = messageIn(text)?.value(["error", "message"]) ?? fieldOf(text);
-  if (typeof said === "string") return cleanText(said, 300);
-  return /^\s*</.test(text) ? "" : cleanText(text, 300);
+  if (typeof said === "string") return said;
+  return /^\s*</.test(text) ? "" : text;
 }
 
 function fieldOf(text: string): unknown {
@@ -223,9 +224,14 @@ function retryAfterMs(response: Response, now: number): number | undefined {
 }
 
 /** The error for a status that is none of success, redirect, 401 or 403. */
-export function statusError(response: Response, text: string, name: string): BridgeError {
+export function statusError(
+  response: Response,
+  text: string,
+  name: string,
+  redactor: Redactor,
+): BridgeError {
   const { status } = response;
-  const words = wordsOf(text);
+  const words = redactor.shown(wordsOf(text), 300);
   const said = words === "" ? "" : ` and said: ${words}`;
   const retryAfter = retryAfterMs(response, Date.now());
   const details = { status, ...(retryAfter !== undefined && { retryAfterMs: retryAfter }) };

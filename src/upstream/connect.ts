@@ -1,6 +1,7 @@
 import type { Http } from "../host/http.ts";
 import type { Log } from "../host/log.ts";
 import type { Memory } from "../host/memory.ts";
+import type { Redactor } from "../host/redact.ts";
 import type { ServerSettings } from "../host/settings.ts";
 import type { Authorizer } from "../oauth/authorizer.ts";
 import type { Message } from "../wire/message.ts";
@@ -26,6 +27,7 @@ export interface ConnectOptions {
   readonly authorizer: Authorizer;
   readonly memory: Memory;
   readonly log: Log;
+  readonly redactor: Redactor;
   readonly client: ClientFacts;
   readonly ask: Ask;
 }
@@ -37,7 +39,7 @@ const wayKey = "way";
 
 /** The chain of wrappers that one server's configuration asks for; the order is the way a request takes. */
 export function connect(options: ConnectOptions): Upstream {
-  const { settings, http, authorizer, memory, log, ask } = options;
+  const { settings, http, authorizer, memory, log, redactor, ask } = options;
   const { name, transport } = settings;
   const limit = settings.limits.messageBytes;
   const authorized = authorize(http, authorizer);
@@ -47,17 +49,18 @@ export function connect(options: ConnectOptions): Upstream {
     http: authorized,
     moved: (url) => memory.set(movedKey, pathToKeep(url, settings.url)),
   });
+  const common = { name, endpoint, log, redactor, limit };
   const hints = new Hints();
   const streamable = () => {
     const session: Session = { id: undefined, version: undefined };
     const isRepeatable = (message: Message) => hints.isRepeatable(message);
-    const next = new StreamableHttp({ name, endpoint, session, log, limit, isRepeatable });
+    const next = new StreamableHttp({ ...common, session, isRepeatable });
     return inSession(next, session, hints, options);
   };
   const sse = () => {
     const session: Session = { id: undefined, version: undefined };
     const postTo = (url: URL) => new Endpoint({ url, http: authorized });
-    const next = new LegacySse({ name, endpoint, postTo, session, log, limit });
+    const next = new LegacySse({ ...common, postTo, session });
     return inSession(next, session, hints, options);
   };
   const remembered = () => memory.get(wayKey);
@@ -67,7 +70,7 @@ export function connect(options: ConnectOptions): Upstream {
   const front = { remembered, rememberModern: () => remember("modern"), log, name };
   if (transport === "sse") return new FrontUpstream({ next: sse(), probe: undefined, ...front });
   // The probe is never repeated: the handshake that follows has all the patience there is.
-  const probe = new StatelessHttp({ name, endpoint, tools: new ToolTable(), log, limit });
+  const probe = new StatelessHttp({ ...common, tools: new ToolTable() });
   const modern = retrying(probe, hints, options);
   const era = new EraUpstream({
     name,

@@ -1,5 +1,6 @@
 // The HTTP+SSE transport of MCP 2024-11-05: one stream for everything the server says, POSTs for what it is told.
 import type { Log } from "../host/log.ts";
+import type { Redactor } from "../host/redact.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { isSameId, type Message, notificationOf } from "../wire/message.ts";
 import type { SseEvent } from "../wire/sse.ts";
@@ -25,6 +26,7 @@ interface SseOptions {
   readonly postTo: (url: URL) => Endpoint;
   readonly session: Session;
   readonly log: Log;
+  readonly redactor: Redactor;
   /** Most bytes of one message. */
   readonly limit: number;
 }
@@ -114,7 +116,7 @@ export class LegacySse implements Upstream {
 
   /** Opens the stream and reads it for as long as it lasts; resolves once the server named the place for messages. */
   async #open(signal: AbortSignal): Promise<Stream> {
-    const { endpoint, name, session, limit, log } = this.#options;
+    const { endpoint, name, session, limit, log, redactor } = this.#options;
     this.#stream = undefined;
     this.#reading.abort({ by: "closing" } satisfies Stop);
     const controller = new AbortController();
@@ -131,7 +133,7 @@ export class LegacySse implements Upstream {
         headers: { accept: "text/event-stream" },
         signal: reading,
       });
-      if (!response.ok) throw statusError(response, await readErrorText(response), name);
+      if (!response.ok) throw statusError(response, await readErrorText(response), name, redactor);
       if (mediaType(response) !== "text/event-stream") {
         await discard(response);
         throw badAnswer(`"${name}" offers no event stream`);
@@ -217,7 +219,7 @@ export class LegacySse implements Upstream {
   }
 
   async #post(stream: Stream, message: Message, signal: AbortSignal, waiting?: Waiting) {
-    const { name, limit } = this.#options;
+    const { name, limit, redactor } = this.#options;
     const response = await stream.post.request({
       method: "POST",
       headers: { "content-type": "application/json", accept: "application/json" },
@@ -240,7 +242,7 @@ export class LegacySse implements Upstream {
       return this.#settle(waiting, said);
     if (response.status === 404 && message.head.method !== "initialize")
       throw this.#lost(stream.id);
-    throw statusError(response, text, name);
+    throw statusError(response, text, name, redactor);
   }
 
   /** Tells the server that nobody waits any more. */

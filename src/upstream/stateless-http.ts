@@ -1,5 +1,6 @@
 // Streamable HTTP of the modern era: every request stands alone (MCP 2026-07-28 basic/transports/streamable-http).
 import type { Log } from "../host/log.ts";
+import type { Redactor } from "../host/redact.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { headerValue } from "../wire/header-value.ts";
 import { isSameId, type Message, requestOf } from "../wire/message.ts";
@@ -24,6 +25,7 @@ interface StatelessOptions {
   readonly endpoint: Endpoint;
   readonly tools: ToolTable;
   readonly log: Log;
+  readonly redactor: Redactor;
   /** Most bytes of one message. */
   readonly limit: number;
 }
@@ -131,7 +133,7 @@ export class StatelessHttp implements Upstream {
 
   /** An error status: the server's JSON-RPC error is the answer, also where it names no id. */
   async #refused(response: Response, message: Message, deliver: Deliver): Promise<void> {
-    const { name, endpoint } = this.#options;
+    const { name, endpoint, redactor } = this.#options;
     const { status } = response;
     const text = await readErrorText(response);
     const said = messageIn(text);
@@ -143,7 +145,7 @@ export class StatelessHttp implements Upstream {
     }
     if (status >= 300 && status < 400)
       throw redirectError(name, status, locationOf(response, endpoint.url));
-    throw statusError(response, text, name);
+    throw statusError(response, text, name, redactor);
   }
 
   #headersOf(message: Message): Record<string, string> {

@@ -1,5 +1,6 @@
 // Streamable HTTP of the legacy era (MCP 2025-03-26, 2025-06-18, 2025-11-25: basic/transports).
 import type { Log } from "../host/log.ts";
+import type { Redactor } from "../host/redact.ts";
 import { isSameId, Message, notificationOf } from "../wire/message.ts";
 import {
   badAnswer,
@@ -22,6 +23,7 @@ export interface TransportOptions {
   readonly endpoint: Endpoint;
   readonly session: Session;
   readonly log: Log;
+  readonly redactor: Redactor;
   /** Most bytes of one message. */
   readonly limit: number;
   /** Whether executing the message twice does no harm. */
@@ -150,7 +152,7 @@ export class StreamableHttp implements Upstream {
     answers: Answers,
     sessionId: string | undefined,
   ): Promise<void> {
-    const { name, endpoint } = this.#options;
+    const { name, endpoint, redactor } = this.#options;
     const { status } = response;
     const text = await readErrorText(response);
     const said = messageIn(text);
@@ -163,7 +165,7 @@ export class StreamableHttp implements Upstream {
       return answers.take(said!.with([{ path: ["id"], raw: id }]));
     if (status >= 300 && status < 400)
       throw redirectError(name, status, locationOf(response, endpoint.url));
-    throw statusError(response, text, name);
+    throw statusError(response, text, name, redactor);
   }
 
   #request(

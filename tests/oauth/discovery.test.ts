@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
+import { Redactor } from "../../src/host/redact.ts";
 import { type DiscoveryRequest, discover, speaksFor } from "../../src/oauth/discovery.ts";
 import { fetchIssuer, isSameIssuer, metadataUrls } from "../../src/oauth/issuer.ts";
 import { documents } from "../support/oauth-inside.ts";
 
+const redactor = new Redactor();
 const signal = new AbortController().signal;
 const server = new URL("https://mcp.example.com/team/mcp");
 const wellKnown = "https://mcp.example.com/.well-known";
@@ -22,7 +24,7 @@ const issuerAt = { [`${issuer}/.well-known/oauth-authorization-server`]: metadat
 
 function find(known: Record<string, unknown>, more: Partial<DiscoveryRequest> = {}) {
   const http = documents(known);
-  return { http, found: discover({ http, server, auth: {}, signal, ...more }) };
+  return { http, found: discover({ http, server, auth: {}, redactor, signal, ...more }) };
 }
 
 test("the challenge's resource_metadata comes first", async () => {
@@ -97,9 +99,11 @@ test.each([
 test("metadata of another issuer are refused (mix-up), and its own string is kept where only the slash differs", async () => {
   const place = `${issuer}/.well-known/oauth-authorization-server`;
   const foreign = documents({ [place]: metadata("https://evil.example.com") });
-  expect(fetchIssuer(foreign, issuer, signal)).rejects.toMatchObject({ kind: "refused" });
+  expect(fetchIssuer(issuer, { http: foreign, redactor, signal })).rejects.toMatchObject({
+    kind: "refused",
+  });
   const slash = documents({ [place]: metadata(`${issuer}/`) });
-  expect((await fetchIssuer(slash, issuer, signal))?.issuer).toBe(`${issuer}/`);
+  expect((await fetchIssuer(issuer, { http: slash, redactor, signal }))?.issuer).toBe(`${issuer}/`);
 });
 
 test("a server of 2025-03-26 is its own issuer, with metadata or with the default endpoints", async () => {
@@ -134,7 +138,9 @@ test.each([
 ])("the endpoint %p is refused", async (endpoint) => {
   const place = `${issuer}/.well-known/oauth-authorization-server`;
   const http = documents({ [place]: metadata(issuer, { authorization_endpoint: endpoint }) });
-  expect(fetchIssuer(http, issuer, signal)).rejects.toMatchObject({ kind: "refused" });
+  expect(fetchIssuer(issuer, { http, redactor, signal })).rejects.toMatchObject({
+    kind: "refused",
+  });
 });
 
 test("the resource is the metadata's string, else the URL without query; false omits it", async () => {

@@ -1,5 +1,6 @@
 import { expect } from "bun:test";
 import { Memory } from "../../src/host/memory.ts";
+import { Redactor } from "../../src/host/redact.ts";
 import { connect } from "../../src/upstream/connect.ts";
 import { memoryLog, plainHttp, type RelayClient, relayClient } from "./client.ts";
 import { jsonRpc } from "./serve-http.ts";
@@ -32,6 +33,7 @@ export function streamableClient(
         authorizer: { headers: async () => ({}), refused: async () => false },
         memory,
         log: memoryLog(),
+        redactor: new Redactor(),
         client,
         ask: () => Promise.reject(new Error("nobody asks here")),
       }),

@@ -1,4 +1,5 @@
 import { Memory } from "../../src/host/memory.ts";
+import { Redactor } from "../../src/host/redact.ts";
 import type { ServerSettings } from "../../src/host/settings.ts";
 import { connect } from "../../src/upstream/connect.ts";
 import type { Upstream } from "../../src/upstream/types.ts";
@@ -35,6 +36,7 @@ export function chainClient(
       authorizer: { headers: async () => ({}), refused: async () => false },
       memory,
       log,
+      redactor: new Redactor(),
       client: facts,
       ask: (request, signal) => client.relay.ask(request, signal),
     });

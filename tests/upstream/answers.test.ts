@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { redirectError } from "../../src/upstream/answers.ts";
+import { Redactor } from "../../src/host/redact.ts";
+import { redirectError, statusError } from "../../src/upstream/answers.ts";
 
 const base = "https://kb.example/mcp";
 
@@ -29,4 +30,19 @@ test.each([
   const { hint } = redirectError("kb", 302, URL.parse(location, base));
   expect(hint).toBe("ask its operator for the URL of the MCP endpoint");
   expect(redirectError("kb", 302, null).hint).toBe(hint);
+});
+
+test.each([
+  (words: string) => words,
+  (words: string) => JSON.stringify({ message: words }),
+  (words: string) => JSON.stringify({ jsonrpc: "2.0", id: 1, error: { code: 1, message: words } }),
+])("of a secret at the edge of the server's words nothing is shown (%#)", (bodyOf) => {
+  const redactor = new Redactor();
+  redactor.add("canary-token-4c1d9e");
+  for (let before = 280; before <= 300; before++) {
+    const body = bodyOf(`${"x".repeat(before)}canary-token-4c1d9e`);
+    const { message } = statusError(new Response(null, { status: 500 }), body, "kb", redactor);
+    expect(message).toStartWith('Server error: "kb" answered 500 and said: xxx');
+    expect(message).not.toContain("can");
+  }
 });

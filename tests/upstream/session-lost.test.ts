@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { Memory } from "../../src/host/memory.ts";
+import { Redactor } from "../../src/host/redact.ts";
 import type { Authorizer } from "../../src/oauth/authorizer.ts";
 import { connect } from "../../src/upstream/connect.ts";
 import { BridgeError } from "../../src/wire/errors.ts";
@@ -49,6 +50,7 @@ function callOver(url: URL, authorizer = noRenewal) {
       authorizer,
       memory,
       log: memoryLog(),
+      redactor: new Redactor(),
       client: facts,
       ask: () => Promise.reject(new Error("nobody asks here")),
     }),
@@ -161,6 +163,7 @@ test("a listening stream that is not found any more makes another session, and l
       authorizer: noRenewal,
       memory,
       log: memoryLog(),
+      redactor: new Redactor(),
       client: facts,
       ask: () => Promise.reject(new Error("nobody asks here")),
     }),

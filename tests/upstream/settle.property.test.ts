@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Http, HttpRequest } from "../../src/host/http.ts";
 import { Memory } from "../../src/host/memory.ts";
+import { Redactor } from "../../src/host/redact.ts";
 import { connect } from "../../src/upstream/connect.ts";
 import { BridgeError } from "../../src/wire/errors.ts";
 import { memoryLog, type RelayClient, relayClient } from "../support/client.ts";
@@ -23,6 +24,7 @@ function clientOver(http: Http): RelayClient {
       authorizer: { headers: async () => ({}), refused: async () => false },
       memory,
       log: memoryLog(),
+      redactor: new Redactor(),
       client,
       ask: () => Promise.reject(new Error("nobody asks here")),
     }),

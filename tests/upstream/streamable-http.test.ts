@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { Redactor } from "../../src/host/redact.ts";
 import { connect } from "../../src/upstream/connect.ts";
 import { memoryLog, plainHttp, relayClient } from "../support/client.ts";
 import { jsonRpc, serveHttp } from "../support/serve-http.ts";
@@ -37,6 +38,7 @@ test("session id and revision go with every request after initialize, and the en
       authorizer: { headers: async () => ({}), refused: async () => false },
       memory: legacyMemory(url),
       log: memoryLog(),
+      redactor: new Redactor(),
       client: facts,
       ask: () => Promise.reject(new Error("nobody asks here")),
     });

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { Redactor } from "../../src/host/redact.ts";
 import { EventStream } from "../../src/upstream/event-stream.ts";
 import { SessionLost } from "../../src/upstream/session-lost.ts";
 import { StreamableHttp } from "../../src/upstream/streamable-http.ts";
@@ -54,6 +55,7 @@ test("a listening stream that is refused late names the session it asked for, no
     endpoint: { request: get, url: new URL("http://x/") } as never,
     session,
     log: memoryLog(),
+    redactor: new Redactor(),
     limit: 1000,
     isRepeatable: () => false,
   });
