@@ -15,6 +15,9 @@ const httpKeys = [
   ...["http_headers_helper", "scopes", "oauth_resource", "oauth"],
 ];
 
+/** What the bridge's configuration or an option decides: where neither does, an entry does not either. */
+const decidedKeys = ["required", "default_tools_approval_mode"];
+
 /** The approval that `codex exec` needs, as a comment to be uncommented. */
 const approvalNote =
   'default_tools_approval_mode = "approve"   # codex exec refuses every tool that is not marked read-only otherwise';
@@ -53,7 +56,12 @@ export function stdioEntry(server: ServerSettings, launch: Launch): Wanted {
     env_vars: passedVariables(server),
     ...sharedFields(server, launch),
   };
-  return { fields, unwanted: httpKeys, ...noteFor(server) };
+  return { fields, unwanted: others(httpKeys, fields), ...noteFor(server) };
+}
+
+/** The keys that may not stand beside those fields. */
+function others(keys: readonly string[], fields: object): string[] {
+  return [...keys, ...decidedKeys].filter((key) => !Object.hasOwn(fields, key));
 }
 
 /**
@@ -74,8 +82,7 @@ export function nativeEntry(server: ServerSettings, launch: Launch): Wanted {
     http_headers_helper: words.map(shellWord).join(" "),
     ...sharedFields(server, launch),
   };
-  const unwanted = [...stdioKeys, ...httpKeys.filter((key) => !Object.hasOwn(fields, key))];
-  return { fields, unwanted, ...noteFor(server) };
+  return { fields, unwanted: others([...stdioKeys, ...httpKeys], fields), ...noteFor(server) };
 }
 
 function nativeProblem(server: ServerSettings): string | undefined {

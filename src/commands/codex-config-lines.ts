@@ -42,6 +42,16 @@ export class Lines {
     return { start: this.#start(start), end: this.#next(end), text: "" };
   }
 
+  /** The text from the beginning of a range to the end of the line in which it ends. */
+  rest([start, end]: AST.Range): string {
+    return this.#text.slice(start, this.#end(end));
+  }
+
+  /** Puts a line's text in the place of that. */
+  replaceRest([start, end]: AST.Range, text: string): Edit {
+    return { start, end: this.#end(end), text };
+  }
+
   /** Whether nothing but white space stands before a range in its line. */
   isAlone([start]: AST.Range): boolean {
     return this.#text.slice(this.#start(start), start).trim() === "";

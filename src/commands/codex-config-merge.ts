@@ -50,9 +50,25 @@ export async function mergeEntry(text: string, name: string, wanted: Wanted): Pr
     // Nothing of the old entry stays that a new key could be put below.
     return mergeEntry(await removeEntry(text, name), name, wanted);
   }
-  const after = merged(document, name, wanted, before);
-  await judge(document, after, name, expected(wanted, before));
+  const meant = isNoteTaken(document, name, wanted)
+    ? { ...wanted, unwanted: wanted.unwanted.filter((key) => key !== approvalKey) }
+    : wanted;
+  const after = merged(document, name, meant, before);
+  await judge(document, after, name, expected(meant, before));
   return after;
+}
+
+/** The line of an entry's own table that sets the approval. */
+function approvalLine(found: Located | undefined): AST.TOMLKeyValue | undefined {
+  const table = ownTable(found?.tables ?? []);
+  return found?.pairs.find(({ path, node }) => path[0] === approvalKey && node.parent === table)
+    ?.node;
+}
+
+/** Whether the user followed the note and uncommented it: then the decision is the user's, and stays. */
+function isNoteTaken({ text, servers }: Document, name: string, { note }: Wanted): boolean {
+  const line = approvalLine(servers.get(name));
+  return line !== undefined && new Lines(text).rest(line.range) === note;
 }
 
 /** Whether the entry is dotted keys of the other transport and nothing else. */
@@ -164,7 +180,13 @@ function lineEdits(
   before: Record<string, unknown>,
   lines: Lines,
 ): Edit[] {
-  const edits = wanted.unwanted.flatMap((key) => dropKey(found, key, lines));
+  const isNoted = wanted.note === undefined || noteEdits(document, found, lines, false).length > 0;
+  const approval = isNoted ? undefined : approvalLine(found);
+  const edits = wanted.unwanted.flatMap((key) =>
+    key === approvalKey && approval !== undefined
+      ? [lines.replaceRest(approval.range, `# ${wanted.note}`)]
+      : dropKey(found, key, lines),
+  );
   const missing = fields.filter(([key]) => before[key] === undefined);
   for (const [key, value] of fields) {
     if (before[key] === undefined || Bun.deepEquals(before[key], value)) continue;

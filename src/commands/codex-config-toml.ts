@@ -10,7 +10,7 @@ export type TomlValue =
 export interface Wanted {
   /** The keys to set, in order. */
   readonly fields: Readonly<Record<string, TomlValue>>;
-  /** The keys of the other transport, which may not stand beside them. */
+  /** The keys that may not stand beside them: the other transport's, and what nobody decided. */
   readonly unwanted: readonly string[];
   /** A comment below a new table, without its `# `. */
   readonly note?: string;

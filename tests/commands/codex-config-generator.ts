@@ -67,6 +67,7 @@ const extras = fc.subarray([
   "enabled = false",
   "# a remark of mine",
   'default_tools_approval_mode = "prompt"',
+  "required = true",
 ]);
 
 const ours = [

@@ -15,7 +15,7 @@ const wanted: Wanted = {
     startup_timeout_sec: 30,
     tool_timeout_sec: 120,
   },
-  unwanted: ["url", "http_headers_helper"],
+  unwanted: ["url", "http_headers_helper", "required", "default_tools_approval_mode"],
   note: 'default_tools_approval_mode = "approve"',
 };
 
@@ -186,6 +186,58 @@ describe("an entry as a table", () => {
       '[mcp_servers.kb]\ncommand = "b"\n# mine\nrequired = true\ndefault_tools_approval_mode = "writes"\n',
     );
   });
+
+  const unset: Wanted = {
+    fields: { command: "b" },
+    unwanted: ["required", "default_tools_approval_mode"],
+    note: 'default_tools_approval_mode = "approve"   # codex exec refuses',
+  };
+
+  test.each([
+    ["the last line", "", ""],
+    ["an indented line", "  ", "\n"],
+    ["a line with a remark", "", " # for now\n"],
+  ])("has the note again where an approval is taken back: %s", async (_, indent, end) => {
+    const before = `[mcp_servers.kb]\ncommand = "b"\nmine = 1\nrequired = true\n`;
+    const after = await mergeEntry(
+      `${before}${indent}default_tools_approval_mode = "writes"${end}`,
+      "kb",
+      unset,
+    );
+    expect(after).toBe(
+      `[mcp_servers.kb]\ncommand = "b"\nmine = 1\n${indent}# ${unset.note}${end === "" ? "" : "\n"}`,
+    );
+    expect(await mergeEntry(after, "kb", unset)).toBe(after);
+  });
+
+  test("keeps one note where the user left it beside the approval", async () => {
+    const noted = `[mcp_servers.kb]\ncommand = "b"\n# ${unset.note}\n`;
+    const approved = `${noted}default_tools_approval_mode = "auto"\n`;
+    expect(await mergeEntry(approved, "kb", unset)).toBe(noted);
+  });
+
+  test("keeps the approval of a user who uncommented the note", async () => {
+    const taken = `[mcp_servers.kb]\ncommand = "b"\n${unset.note}\n`;
+    expect(await mergeEntry(taken, "kb", unset)).toBe(taken);
+  });
+
+  test.each([
+    ["mcp_servers.kb.", "\n", "\n"],
+    ["mcp_servers.kb = { ", ", ", " }\n"],
+  ])(
+    "in another form (%s) loses what is taken back, without a note",
+    async (start, between, end) => {
+      const pairs = [
+        'command = "b"',
+        "mine = 1",
+        "required = true",
+        'default_tools_approval_mode = "auto"',
+      ];
+      const separator = between === "\n" ? `\n${start}` : between;
+      const write = (count: number) => start + pairs.slice(0, count).join(separator) + end;
+      expect(await mergeEntry(write(4), "kb", unset)).toBe(write(2));
+    },
+  );
 
   test("that has only dotted keys below others is refused", async () => {
     const before = 'mcp_servers = { kb.command = "a" }';

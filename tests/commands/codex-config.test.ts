@@ -80,6 +80,24 @@ describe("codex-config", () => {
     );
   });
 
+  test("--write takes back an approval and `required` that nobody decides any more", async () => {
+    const { run, text, file, configJson } = user();
+    const write = async (codex: object, required = false) => {
+      const servers = { kb: { url: "https://kb.example/mcp", codex } };
+      writeFileSync(configJson, JSON.stringify({ version: 1, servers }));
+      return (await run({ write: true, required })).out;
+    };
+    await write({});
+    const undecided = text();
+    await write({ approval: "approve" }, true);
+    expect(text()).toContain('\ndefault_tools_approval_mode = "approve"\n');
+    expect(text()).toContain("\nrequired = true\n");
+    writeFileSync(file, text().replace("[mcp_servers.kb]\n", "$&enabled = false\n"));
+    expect(await write({})).toStartWith("✓ Wrote");
+    expect(text()).toBe(undecided.replace("[mcp_servers.kb]\n", "$&enabled = false\n"));
+    expect(await write({})).toContain("up to date");
+  });
+
   test("--dry-run shows the lines that would change, and changes nothing", async () => {
     const theirs = '[mcp_servers.other]\nenv = { KEY = "their-secret" }\n';
     const { run, text, file } = user(theirs);
