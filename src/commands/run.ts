@@ -1,4 +1,5 @@
 import { type KnownServer, readChecked, rememberChecked } from "../host/config-checked.ts";
+import { demandNamed } from "../host/demands.ts";
 import { createLog } from "../host/log.ts";
 import { Memory } from "../host/memory.ts";
 import { cacheFile } from "../host/paths.ts";
@@ -39,7 +40,9 @@ export const command = defineCommand({
     if (demo && server !== undefined)
       throw new BridgeError("usage", "--demo and --server exclude each other");
     if (demo) return (await import("./run-demo.ts")).serveDemo(bridge, context);
-    return bridge(await knownServer(server, isForgetful, context), context, mode, !isForgetful);
+    const known = await knownServer(server, isForgetful, context);
+    demandNamed(known.settings, context.env);
+    return bridge(known, context, mode, !isForgetful);
   },
   refuse,
 });

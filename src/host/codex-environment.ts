@@ -1,4 +1,4 @@
-import { variablesIn } from "./config-rules.ts";
+import { demandsOf } from "./demands.ts";
 import type { Environment } from "./paths.ts";
 import type { ServerSettings } from "./settings.ts";
 
@@ -18,15 +18,9 @@ const wanted = [
 ];
 
 /** The variables that a server's entry names, and those of its `env` list. */
-export function namedVariables({ credential, headers, env }: ServerSettings): string[] {
-  const names: (string | undefined)[] = [];
-  if (credential.type === "tokenEnv") names.push(credential.variable);
-  if (credential.type === "oauth") {
-    const { clientSecretEnv, assertionEnv, idp } = credential.auth;
-    names.push(clientSecretEnv, assertionEnv, idp?.idTokenEnv);
-  }
-  names.push(...Object.values(headers).flatMap(variablesIn), ...env);
-  return names.filter((name) => name !== undefined);
+export function namedVariables(settings: ServerSettings): string[] {
+  const names = demandsOf(settings).map(({ variable }) => variable);
+  return [...names.filter((name) => name !== undefined), ...settings.env];
 }
 
 /** The variables that Codex must be told to pass on for this server: `env_vars` of its entry. */

@@ -1,6 +1,6 @@
 // Each kind of error, made to happen on a real socket: what the client gets, and how `test` ends.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ownFolder } from "../support/folder.ts";
 import { runProgram } from "../support/program.ts";
@@ -86,15 +86,17 @@ const stdin = [
   .map((message) => `${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`)
   .join("");
 
+/** Configures the server; the environment of its user. */
+function configure(entry: object): Record<string, string> {
+  const config = JSON.stringify({ version: 1, servers: { kb: { transport: "http", ...entry } } });
+  writeFileSync(join(folder.path, "config.json"), config, { mode: 0o600 });
+  return { HOME: folder.path, CODEX_MCP_BRIDGE_HOME: folder.path };
+}
+
 test.each(kinds)(
   "%s reaches the client as %d, and test ends with %d",
   async (kind, code, exit, entry) => {
-    const config = JSON.stringify({
-      version: 1,
-      servers: { kb: { transport: "http", ...entry() } },
-    });
-    writeFileSync(join(folder.path, "config.json"), config, { mode: 0o600 });
-    const env = { HOME: folder.path, CODEX_MCP_BRIDGE_HOME: folder.path };
+    const env = configure(entry());
     const words = ["run", "--no-cache", "--sign-in", "never"];
     const ran = await runProgram(words, { env, stdin });
     const answers = ran.stdout
@@ -105,9 +107,66 @@ test.each(kinds)(
     expect(error.data.kind).toBe(kind);
     expect(error.code).toBe(code);
     expect(error.message).toEndWith(`: ${error.data.hint}`);
+    // A wrong start ends with its code; a start that went well answered every request.
+    expect(ran.code).toBe(kind === "configuration" ? exit : 0);
     const tested = await runProgram(["test", "--json"], { env });
     const [step] = JSON.parse(tested.stdout).steps;
     expect(step).toMatchObject({ name: "initialize", ok: false, error: { kind } });
     expect(tested.code).toBe(exit);
   },
 );
+
+const oauth = (more: object) => ({ auth: { type: "oauth", clientId: "c", ...more } });
+const machine = (more: object) => oauth({ grant: "jwt_bearer", ...more });
+const idp = {
+  issuer: "https://idp.example",
+  tokenEndpoint: "https://idp.example/t",
+  clientId: "c",
+};
+const idJag = (more: object) => oauth({ grant: "id_jag", idp: { ...idp, ...more } });
+const pem = join(import.meta.dir, "../fault/certificates/client.pem");
+
+test.each([
+  ["tokenEnv", { tokenEnv: "UNSET_X" }],
+  ["header X-K", { headers: { "X-K": "a ${UNSET_X}" } }],
+  ["client secret", oauth({ clientSecretEnv: "UNSET_X" })],
+  ["assertion", machine({ assertionEnv: "UNSET_X" })],
+  ["ID token", idJag({ idTokenEnv: "UNSET_X" })],
+  ["tokenFile", { tokenFile: "/none/x" }],
+  ["network.caFile", { network: { caFile: "/none/x" } }],
+  ["network.clientCertFile", { network: { clientCertFile: "/none/x", clientKeyFile: pem } }],
+  ["network.clientKeyFile", { network: { clientCertFile: pem, clientKeyFile: "/none/x" } }],
+  ["client secret", oauth({ clientSecretFile: "/none/x" })],
+  ["private key", oauth({ privateKeyFile: "/none/x" })],
+  ["assertion", machine({ assertionFile: "/none/x" })],
+  ["ID token", idJag({ idTokenFile: "/none/x" })],
+])("a start without its %s is refused before anything is sent: %j", async (what, entry) => {
+  let asked = 0;
+  const { href: url } = serveHttp(() => new Response(null, { status: 400 + asked++ }));
+  const env = configure({ url, ...entry });
+  for (const words of [["run"], ["run", "--no-cache"], ["run", "--server", "kb"]]) {
+    const { code, stdout } = await runProgram(words, { env, stdin });
+    const { error } = JSON.parse(stdout.split("\n")[0]!);
+    expect(error.code).toBe(1400);
+    expect(error.message).toStartWith(`${what} of server "kb": `);
+    expect(error.message).toMatch(/the variable UNSET_X is not set|there is no file \/none\/x/);
+    expect(code).toBe(3);
+  }
+  expect(asked).toBe(0);
+});
+
+test("a start without a client secret goes on where a person signed in", async () => {
+  const { href: url, origin } = serveHttp(() => new Response(null, { status: 404 }));
+  const env = configure({ url, ...oauth({ clientSecretEnv: "UNSET_X" }) });
+  const issuer = "https://issuer.example";
+  const client = { id: "c", method: "client_secret_basic", source: "configured", secret: "s3cret" };
+  const at = { issuer, tokenEndpoint: `${issuer}/token`, obtainedAt: Date.now() };
+  const grant = { ...at, client, accessToken: "a-token", tokenType: "Bearer" };
+  const stored = { version: 1, server: "kb", origin, grant };
+  mkdirSync(join(folder.path, "credentials"), { mode: 0o700 });
+  const file = join(folder.path, "credentials/kb.json");
+  writeFileSync(file, JSON.stringify(stored), { mode: 0o600 });
+  const { code, stdout } = await runProgram(["run", "--no-cache"], { env, stdin });
+  expect(JSON.parse(stdout.split("\n")[0]!).error.code).toBe(1404);
+  expect(code).toBe(0);
+});
