@@ -116,12 +116,15 @@ async function refuse(error: BridgeError): Promise<number> {
   const { isatty } = await import("node:tty");
   if (isatty(0)) throw error;
   const redactor = new Redactor();
-  await serve({
+  // Errors only: each call that fails by this one would repeat it.
+  const log = createLog({ level: "error", format: "text", redactor });
+  log.error("start refused", { error: error.message, hint: error.hint });
+  const code = await serve({
     connect: () => failedUpstream(error),
     stdio: openStdio(),
-    log: createLog({ level: "warn", format: "text", redactor }),
+    log,
     redactor,
     ...defaults,
   });
-  return error.exitCode;
+  return code > 128 ? code : error.exitCode;
 }

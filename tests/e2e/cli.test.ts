@@ -99,6 +99,33 @@ describe("the program", () => {
     }
   });
 
+  test("says on stderr, once, what is wrong at the start of run", async () => {
+    const asked = [1, 2, 3].map((id) => `{"jsonrpc":"2.0","id":${id},"method":"ping"}\n`).join("");
+    for (const stdin of ["", asked]) {
+      const options = { env: { HOME: folder.path }, stdin };
+      const { code, stderr } = await runProgram(["run", "--servr", "x"], options);
+      expect(stderr.trimEnd().split("\n")).toEqual([
+        expect.stringMatching(/Z ERROR start refused error="unknown option .*--servr.* hint=/),
+      ]);
+      expect(code).toBe(2);
+    }
+  });
+
+  test("ends with the signal's code where a start went wrong, too", async () => {
+    await using child = Bun.spawn([...programWords, "run", "--servr", "x"], {
+      env: { HOME: folder.path },
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "ignore",
+    });
+    child.stdin.write('{"jsonrpc":"2.0","id":1,"method":"ping"}\n');
+    child.stdin.flush();
+    // It is there to be signalled once it answers.
+    for await (const _ of child.stdout) break;
+    child.kill("SIGTERM");
+    expect(await child.exited).toBe(143);
+  });
+
   test("writes the log to a file that only we can read", async () => {
     const log = join(folder.path, "bridge.log");
     const options = { env: { HOME: folder.path }, stdin: "not json\n" };
