@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { cpSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ownFolder } from "../support/folder.ts";
 
@@ -56,6 +56,24 @@ describe("build.sh", () => {
     const unknown = await build(two, []);
     expect(unknown.stdout).toContain("(commit unknown)");
   }, 60_000);
+
+  test.each([
+    ["src/commands/run.ts", "citty", "answered by the catalog"],
+    ["src/oauth/choose.ts", "oauth4webapi", "at its first start"],
+    ["src/oauth/store.ts", "oauth4webapi", "signed in by OAuth"],
+  ])(
+    "fails where %s loads %s before the first answer",
+    async (file, name, start) => {
+      const copy = copyOfSource(`with ${name} in ${file.replaceAll("/", " ")}`);
+      const source = readFileSync(join(copy, file), "utf8");
+      const imported = `import * as all from "${name}";\nexport const names = Object.keys(all);\n`;
+      writeFileSync(join(copy, file), imported + source);
+      const { code, stderr } = await build(copy, []);
+      expect(stderr).toContain(`error: run, ${start}, loads ${name}\n`);
+      expect(code).toBe(1);
+    },
+    60_000,
+  );
 
   test.each([
     ["http://get.example/", "is not an https address"],
