@@ -31,10 +31,10 @@ export async function main(
   words: readonly string[],
   env: Environment,
 ): Promise<number> {
-  const redactor = new Redactor();
+  const outside = { env, redactor: new Redactor() };
   // The run time would print source lines and whatever hangs on the error.
   for (const event of ["uncaughtException", "unhandledRejection"])
-    process.on(event, (error) => process.exit(tell(asBridgeError(error), redactor)));
+    process.on(event, (error) => process.exit(tell(asBridgeError(error), outside)));
   try {
     const at = commandAt(words);
     if (at < 0) return await withoutCommand(commands, words);
@@ -42,9 +42,9 @@ export async function main(
     const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
     if (entry === undefined) throw unknownCommand(commands, name);
     const { command } = await entry.load();
-    return await runCommand(name, entry, command, words.toSpliced(at, 1), { env, redactor });
+    return await runCommand(name, entry, command, words.toSpliced(at, 1), outside);
   } catch (error) {
-    return tell(asBridgeError(error), redactor);
+    return tell(asBridgeError(error), outside);
   }
 }
 
@@ -145,7 +145,7 @@ async function withoutCommand(commands: Commands, words: readonly string[]): Pro
   }
   const { version, json } = readArguments(program.name, table, words);
   if (!version) {
-    console.error((await rootHelp(commands, table)).trimEnd());
+    console.warn((await rootHelp(commands, table)).trimEnd());
     throw new BridgeError("usage", "no command was given");
   }
   await print(
@@ -211,8 +211,10 @@ async function print(text: string): Promise<void> {
 }
 
 /** The two lines of an error, on stderr; resolves to its exit code. */
-function tell(error: BridgeError, redactor: Redactor): number {
-  console.error(redactor.shown(`error: ${error.message}`));
+function tell(error: BridgeError, { env, redactor }: Outside): number {
+  // Bun paints console.error red on every terminal, also on one that knows no colours.
+  const say = env.TERM === "dumb" ? console.warn : console.error;
+  say(redactor.shown(`error: ${error.message}`));
   if (error.hint !== undefined) console.warn(redactor.shown(`hint: ${error.hint}`));
   return error.exitCode;
 }

@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, fstatSync, openSync, renameSync } from "node:fs";
+import { appendFileSync, closeSync, fchmodSync, fstatSync, openSync, renameSync } from "node:fs";
 import type { Redactor } from "./redact.ts";
 
 const levels = ["error", "warn", "info", "debug", "trace"] as const;
@@ -58,7 +58,11 @@ function formatLine(
 
 function appendTo(path: string, line: string): void {
   const fd = openSync(path, "a", 0o600);
-  const size = fstatSync(fd).size;
+  const stats = fstatSync(fd);
+  // A file that was there before us; a device such as /dev/null is nobody's to close.
+  const isOpen = stats.isFile() && stats.uid === process.getuid?.() && (stats.mode & 0o077) !== 0;
+  if (isOpen) fchmodSync(fd, 0o600);
+  const { size } = stats;
   closeSync(fd);
   if (size > rotateAtBytes) renameSync(path, `${path}.1`);
   appendFileSync(path, line, { mode: 0o600 });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { version } from "../../package.json";
 import { ownFolder } from "../support/folder.ts";
 import { programWords, runProgram } from "../support/program.ts";
+import { Session } from "../support/terminal.ts";
 
 let folder: ReturnType<typeof ownFolder>;
 beforeEach(() => {
@@ -66,6 +67,18 @@ describe("the program", () => {
     expect(stdout).toBe("");
     expect(stderr).toContain(said);
     expect(code).toBe(2);
+  });
+
+  test.each([
+    [{ TERM: "xterm" }, true],
+    [{ TERM: "dumb" }, false],
+    [{ TERM: "xterm", NO_COLOR: "1" }, false],
+  ])("paints its error on a terminal that shows colours: %j", async (env, isPainted) => {
+    await using session = new Session(["nonsense"], { HOME: folder.path, ...env });
+    await session.sees("error: unknown command");
+    expect(await session.ended).toBe(2);
+    expect(session.painted.includes("\u001b[31m")).toBe(isPainted);
+    expect(session.painted.includes("\u001b")).toBe(isPainted);
   });
 
   test("warns of a bad LOG_LEVEL and goes on", async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { createLog, type LogFormat } from "../../src/host/log.ts";
@@ -60,6 +60,18 @@ test.each(
   const line = lineOf(format, value);
   expect(line).not.toContain("canary");
   if (format === "json") expect(JSON.parse(line).n).toBe(1);
+});
+
+test("a file of ours that others may read is closed to them, and a device stays what it is", () => {
+  const file = join(folder.path, "log");
+  writeFileSync(file, "before\n");
+  chmodSync(file, 0o644);
+  const device = statSync("/dev/null").mode;
+  for (const each of [file, "/dev/null"])
+    createLog({ level: "info", format: "text", file: each, redactor: new Redactor() }).info("one");
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(readFileSync(file, "utf8")).toMatch(/^before\n.* INFO {2}one\n$/);
+  expect(statSync("/dev/null").mode).toBe(device);
 });
 
 test("a file that cannot be written is told once, and stderr goes on", () => {

@@ -31,6 +31,11 @@ export class Session implements AsyncDisposable {
     return Bun.stripANSI(this.#raw);
   }
 
+  /** Everything that was shown, with them. */
+  get painted(): string {
+    return this.#raw;
+  }
+
   /** Waits until `text` is shown after what the last call waited for. */
   async sees(text: string): Promise<void> {
     const deadline = AbortSignal.timeout(patienceMs);
