@@ -52,6 +52,6 @@ exec '$bun' --preload '$PWD/scripts/cover-child.ts' '$PWD/bridge.ts' "\$@"
 END
 chmod +x "$work/bridge"
 BRIDGE_BIN=$work/bridge run --path-ignore-patterns='tests/{soak,torture}/**' \
-  --path-ignore-patterns=tests/e2e/environment.test.ts \
+  --path-ignore-patterns='tests/e2e/environment{,-directory}.test.ts' \
   --coverage --coverage-reporter=lcov --coverage-dir="$work" >"$work/second" 2>&1 || true
 "$bun" scripts/coverage.ts "$work/lcov.info" "$work/children"

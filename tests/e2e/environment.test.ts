@@ -1,6 +1,6 @@
-// What the environment and the current directory can and cannot do to a compiled bridge (SECURITY.md).
+// What the environment can and cannot do to a compiled bridge (SECURITY.md).
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compiledBridge } from "../support/binary.ts";
@@ -119,45 +119,6 @@ function write(path: string, text: string, mode = 0o644): void {
   writeFileSync(join(cwd, path), text, { mode });
 }
 
-test("a hostile directory changes nothing: preload, .env, modules, a program of the same name", async () => {
-  const { port, seen } = mcpServer();
-  const proxy = trap();
-  const marker = join(cwd, "executed");
-  const evil = `require("fs").writeFileSync(${JSON.stringify(marker)}, "x");`;
-  write("evil.js", evil);
-  write("bunfig.toml", 'preload = ["./evil.js"]\n[run]\npreload = ["./evil.js"]\n');
-  for (const name of [".env", ".env.local", ".env.development", ".env.production"])
-    write(
-      name,
-      `NODE_TLS_REJECT_UNAUTHORIZED=0\nBUN_CONFIG_VERBOSE_FETCH=curl\nHTTP_PROXY=http://127.0.0.1:${proxy.port}\nALL_PROXY=http://127.0.0.1:${proxy.port}\nCODEX_MCP_BRIDGE_HOME=${cwd}\n`,
-    );
-  write("package.json", '{"name":"x","imports":{"#*":"./evil.js"}}');
-  write("tsconfig.json", '{"compilerOptions":{"paths":{"*":["./evil.js"]}}}');
-  for (const name of [
-    "citty",
-    "valibot",
-    "consola",
-    "oauth4webapi",
-    "toml-eslint-parser",
-    "@clack/prompts",
-  ])
-    write(`node_modules/${name}/index.js`, evil);
-  write("config.json", '{"version":1,"servers":{}}');
-  write("vault", `#!/bin/sh\ntouch ${marker}\necho stolen-token-123\n`, 0o755);
-  const tools = mkdtempSync(join(tmpdir(), "bridge-tools-"));
-  cleanUp.push(() => rmSync(tools, { recursive: true }));
-  writeFileSync(join(tools, "vault"), `#!/bin/sh\necho ${secret}\n`);
-  chmodSync(join(tools, "vault"), 0o755);
-  configure({ url: `http://127.0.0.1:${port}/mcp`, tokenCommand: ["vault"] });
-  const { answer, stderr, code } = await initialize({ PATH: `.::${tools}:/usr/bin:/bin` });
-  expect(answer.result?.protocolVersion).toBe("2025-06-18");
-  expect(code).toBe(0);
-  expect(seen[0]!.authorization).toBe(`Bearer ${secret}`);
-  expect(existsSync(marker)).toBe(false);
-  expect(proxy.count()).toBe(0);
-  expect(stderr).not.toContain(secret);
-});
-
 test.each(["1", "true", "curl"])("BUN_CONFIG_VERBOSE_FETCH=%s prints no header", async (value) => {
   const { port } = mcpServer();
   configure({
@@ -251,15 +212,4 @@ test("arguments meant for the run time reach the bridge and are refused", async 
   expect(await child.stdout.text()).toBe("");
   expect(await child.exited).toBe(2);
   expect(existsSync(join(cwd, "executed"))).toBe(false);
-});
-
-test("nothing in the current directory is opened", async () => {
-  const { port } = mcpServer();
-  configure({ url: `http://127.0.0.1:${port}/mcp`, token: secret });
-  // A directory that may not even be listed: whoever tries to read from it fails.
-  chmodSync(cwd, 0o000);
-  const { answer, code } = await initialize();
-  chmodSync(cwd, 0o700);
-  expect(answer.result).toBeDefined();
-  expect(code).toBe(0);
 });

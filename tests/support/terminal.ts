@@ -11,8 +11,9 @@ export class Session implements AsyncDisposable {
   #seen = 0;
   #wake: (() => void) | undefined;
 
-  constructor(words: readonly string[], env: Readonly<Record<string, string>>) {
+  constructor(words: readonly string[], env: Readonly<Record<string, string>>, cwd?: string) {
     this.#child = Bun.spawn([...programWords, ...words], {
+      ...(cwd !== undefined && { cwd }),
       env: { PATH: process.env.PATH ?? "", TERM: "xterm-256color", ...env },
       terminal: {
         cols: 120,
