@@ -3,6 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { InMemoryTaskStore } from "@modelcontextprotocol/sdk/experimental/tasks/stores/in-memory.js";
+import type { RequestTaskStore } from "@modelcontextprotocol/sdk/shared/protocol.js";
 import {
   CreateMessageRequestSchema,
   ElicitRequestSchema,
@@ -15,6 +17,18 @@ import { stdioBridge } from "../support/stdio-bridge.ts";
 
 type Result = Awaited<ReturnType<Client["callTool"]>>;
 
+/** Answers a question of the server: at once, or as a task of the client where it asks for one. */
+async function answer<T extends Record<string, unknown>>(
+  result: T,
+  isTask: boolean,
+  store?: RequestTaskStore,
+) {
+  if (!isTask || store === undefined) return result;
+  const task = await store.createTask({ ttl: 60_000, pollInterval: 10 });
+  await store.storeTaskResult(task.taskId, "completed", result);
+  return { task };
+}
+
 const textOf = (result: Result) =>
   (result.content as { type: string; text?: string }[]).map(({ text }) => text ?? "").join("\n");
 
@@ -26,7 +40,10 @@ describe.each([
   let server: Awaited<ReturnType<typeof startEverything>>;
   let bridge: ReturnType<typeof stdioBridge>;
   let client: Client;
+  const tasks = new InMemoryTaskStore();
   const asked: string[] = [];
+  /** What was called, got and read, by its name or URI. */
+  const used = new Set<string>();
 
   beforeAll(async () => {
     server = await startEverything(transport);
@@ -38,16 +55,23 @@ describe.each([
           sampling: {},
           roots: { listChanged: true },
           elicitation: { form: {}, url: {} },
+          tasks: {
+            requests: { sampling: { createMessage: {} }, elicitation: { create: {} } },
+          },
         },
+        taskStore: tasks,
       },
     );
-    client.setRequestHandler(CreateMessageRequestSchema, () => {
+    client.setRequestHandler(CreateMessageRequestSchema, ({ params }, { taskStore }) => {
       asked.push("sampling");
-      return { model: "m", role: "assistant", content: { type: "text", text: "sampled" } };
+      const content = { type: "text" as const, text: "sampled" };
+      const result = { model: "m", role: "assistant" as const, content };
+      return answer(result, params.task !== undefined, taskStore);
     });
-    client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
+    client.setRequestHandler(ElicitRequestSchema, ({ params }, { taskStore }) => {
       asked.push(`elicitation ${params.mode ?? "form"}`);
-      return { action: "accept", content: {} };
+      const result = { action: "accept" as const, content: { interpretation: "snake" } };
+      return answer(result, params.task !== undefined, taskStore);
     });
     client.setRequestHandler(ListRootsRequestSchema, () => {
       asked.push("roots");
@@ -58,12 +82,26 @@ describe.each([
 
   afterAll(async () => {
     await client.close();
+    tasks.cleanup();
     bridge[Symbol.dispose]();
     await server[Symbol.asyncDispose]();
   });
 
-  const call = (name: string, args: Record<string, unknown> = {}) =>
-    client.callTool({ name, arguments: args });
+  const call = (name: string, args: Record<string, unknown> = {}) => {
+    used.add(name);
+    return client.callTool({ name, arguments: args });
+  };
+
+  const prompt = async (name: string, args?: Record<string, string>) => {
+    used.add(name);
+    const { messages } = await client.getPrompt({ name, ...(args && { arguments: args }) });
+    return JSON.stringify(messages);
+  };
+
+  const read = async (uri: string) => {
+    used.add(uri);
+    return (await client.readResource({ uri })).contents;
+  };
 
   test("is found to speak what it speaks, and that is remembered", async () => {
     expect(client.getServerVersion()?.name).toContain("everything");
@@ -94,9 +132,10 @@ describe.each([
 
   test("a long tool reports its progress", async () => {
     const progress: number[] = [];
-    const args = { duration: 0.4, steps: 4 };
+    const name = "trigger-long-running-operation";
+    used.add(name);
     const result = await client.callTool(
-      { name: "trigger-long-running-operation", arguments: args },
+      { name, arguments: { duration: 0.4, steps: 4 } },
       undefined,
       { onprogress: (one) => void progress.push(one.progress) },
     );
@@ -115,12 +154,46 @@ describe.each([
     expect(asked).toContain("roots");
   });
 
-  test("resources are listed, read and watched", async () => {
+  /** Follows a tool that is a task of the server, as its states and its text. */
+  async function follow(name: string, args: Record<string, unknown>) {
+    used.add(name);
+    const states = new Set<string>();
+    let text = "";
+    for await (const came of client.experimental.tasks.callToolStream({ name, arguments: args })) {
+      if (came.type === "error") throw came.error;
+      if (came.type === "result") text = textOf(came.result as Result);
+      else states.add(came.task.status);
+    }
+    return { states: [...states], text };
+  }
+
+  test("tasks run on both sides: the server's own, and what it asks of the client as one", async () => {
+    const [research, sampled, elicited] = await Promise.all([
+      follow("simulate-research-query", { topic: "python", ambiguous: true }),
+      call("trigger-sampling-request-async", { prompt: "p" }),
+      call("trigger-elicitation-request-async"),
+    ]);
+    expect(research.states).toEqual(["working", "input_required"]);
+    expect(research.text).toContain("Research Report: python (snake)");
+    expect(textOf(sampled)).toContain("[COMPLETED]");
+    expect(textOf(sampled)).toContain("sampled");
+    expect(textOf(elicited)).toContain("[COMPLETED]");
+  }, 30_000);
+
+  test("resources are listed, read, completed and watched", async () => {
     const { resourceTemplates } = await client.listResourceTemplates();
-    expect(resourceTemplates.length).toBeGreaterThan(0);
-    expect((await client.listResources()).resources.length).toBeGreaterThan(0);
+    for (const { uriTemplate } of resourceTemplates) {
+      used.add(uriTemplate);
+      expect(await read(uriTemplate.replace("{resourceId}", "1"))).toHaveLength(1);
+      const { completion } = await client.complete({
+        ref: { type: "ref/resource", uri: uriTemplate },
+        argument: { name: "resourceId", value: "7" },
+      });
+      expect(completion.values).toEqual(["7"]);
+    }
+    for (const { uri } of (await client.listResources()).resources)
+      expect(await read(uri)).toHaveLength(1);
     const uri = "demo://resource/dynamic/text/1";
-    expect((await client.readResource({ uri })).contents).toHaveLength(1);
     const updated = Promise.withResolvers<string>();
     client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) =>
       updated.resolve(params.uri),
@@ -134,11 +207,12 @@ describe.each([
 
   test("prompts are listed, got and completed", async () => {
     expect((await client.listPrompts()).prompts.length).toBe(4);
-    const { messages } = await client.getPrompt({
-      name: "args-prompt",
-      arguments: { city: "Bern" },
-    });
-    expect(JSON.stringify(messages)).toContain("Bern");
+    expect(await prompt("simple-prompt")).toContain("without arguments");
+    expect(await prompt("args-prompt", { city: "Bern" })).toContain("Bern");
+    const lead = { department: "Sales", name: "Eve" };
+    expect(await prompt("completable-prompt", lead)).toContain("promote Eve to the head");
+    const embedded = { resourceType: "Text", resourceId: "1" };
+    expect(await prompt("resource-prompt", embedded)).toContain("demo://resource/dynamic/text/1");
     const { completion } = await client.complete({
       ref: { type: "ref/prompt", name: "completable-prompt" },
       argument: { name: "department", value: "S" },
@@ -180,5 +254,19 @@ describe.each([
     controller.abort("enough");
     expect(await pending).toBeInstanceOf(Error);
     expect(textOf(await call("echo", { message: "still there" }))).toContain("still there");
+  });
+
+  test("nothing that the server offers was left out", async () => {
+    const { tools } = await client.listTools();
+    const { prompts } = await client.listPrompts();
+    const { resources } = await client.listResources();
+    const { resourceTemplates } = await client.listResourceTemplates();
+    const offered = [
+      ...[...tools, ...prompts].map(({ name }) => name),
+      ...resources.map(({ uri }) => uri),
+      ...resourceTemplates.map(({ uriTemplate }) => uriTemplate),
+    ];
+    expect(offered.length).toBeGreaterThan(19 + 4);
+    expect(offered.filter((one) => !used.has(one))).toEqual([]);
   });
 });
