@@ -102,6 +102,29 @@ test("a line of 50 MB takes time that grows with its length, not with its square
   expect(performance.now() - startedAt).toBeLessThan(10_000);
 }, 60_000);
 
+test("a line of 64 MiB is taken, one of two bytes more is refused, and the line after it is taken", async () => {
+  const limit = 64 << 20;
+  const sized = (id: number, key: string, bytes: number) => {
+    const padded = (padding: string) =>
+      line({ id, method: "tools/call", params: { name: "write", arguments: { key, padding } } });
+    return padded("p".repeat(bytes - padded("").trimEnd().length));
+  };
+  const whole = sized(2, "whole", limit);
+  expect(whole).toHaveLength(limit + "\n".length);
+  const child = pipeline(
+    '"$@"',
+    initialize + whole + sized(3, "over", limit + 2) + call(4, "next"),
+  );
+  const lines = (await child.stdout.text()).split("\n").filter((text) => text !== "");
+  const answers = lines.map((text) => JSON.parse(text)).sort((a, b) => a.id - b.id);
+  expect(answers.map(({ id }) => id)).toEqual([1, 2, 3, 4]);
+  expect(answers[1].result).toBeDefined();
+  expect(answers[2].error).toMatchObject({ code: 1413, data: { kind: "too-large" } });
+  expect(answers[3].result).toBeDefined();
+  expect(["whole", "over", "next"].map((key) => server.executions(key))).toEqual([1, 0, 1]);
+  expect(server.requests.map(({ body }) => body.length)).toContain(limit);
+}, 60_000);
+
 test("350 requests of 1 MB before a server that answers none: what is beyond 256 MB is refused, memory is bounded", async () => {
   const trip = new Trip(bridge, home, { entry: { timeoutSec: 60 } });
   await trip.connect();
