@@ -108,5 +108,9 @@ if (!isQuick && only === undefined && wanted === undefined) {
 console.log(table);
 // In CI a quick run proves that the bridge does everything that is measured; it says nothing about time.
 const failed = rows.filter((row) => "bridge" in row.notes);
-for (const { id, notes } of failed) console.error(`bridge failed at ${id}: ${notes.bridge}`);
+for (const {
+  id,
+  notes: { bridge },
+} of failed)
+  console.error(`bridge failed at ${id}: ${bridge}`);
 process.exit(failed.length > 0 ? 1 : 0);

@@ -17,9 +17,9 @@ const [begin, end] = ["<!-- table: begin -->", "<!-- table: end -->"];
 const peer: Program = {
   name: "mcp-remote 0.15.1",
   hasKinds: false,
-  prepare(home, url, entry) {
-    const seconds = String(entry.timeoutSec ?? 118);
-    const { caFile } = (entry.network ?? {}) as { caFile?: string };
+  prepare(home, url, { timeoutSec = 118, connectTimeoutSec = 10, network = {} }) {
+    const seconds = String(timeoutSec);
+    const { caFile } = network as { caFile?: string };
     mkdirSync(join(home, "auth"));
     return {
       argv: [
@@ -35,7 +35,7 @@ const peer: Program = {
         ],
         // Its own deadlines, set to those that the bridge is given.
         ...["--headers-timeout", seconds, "--body-timeout", seconds],
-        ...["--connect-timeout", String(entry.connectTimeoutSec ?? 10)],
+        ...["--connect-timeout", String(connectTimeoutSec)],
       ],
       env: {
         HOME: home,

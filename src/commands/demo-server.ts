@@ -57,7 +57,7 @@ interface Request {
   readonly params?: {
     readonly name?: string;
     readonly protocolVersion?: string;
-    readonly arguments?: Readonly<Record<string, unknown>>;
+    readonly arguments?: { readonly text?: unknown; readonly to?: unknown };
     readonly _meta?: { readonly progressToken?: unknown };
   };
 }

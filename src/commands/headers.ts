@@ -73,8 +73,8 @@ async function oauthHeaders(
   const parent = askingProcess();
   const request = { method: "POST", url: server.url };
   let headers = await authorizer.headers(request, signal);
-  const tokenIn = (all: Record<string, string>) =>
-    /^Bearer (.*)$/.exec(all.Authorization ?? "")?.[1];
+  const tokenIn = ({ Authorization }: Record<string, string>) =>
+    /^Bearer (.*)$/.exec(Authorization ?? "")?.[1];
   let token = tokenIn(headers);
   if (token === undefined) {
     if (server.credential.type === "unset") return headers;

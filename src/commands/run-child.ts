@@ -2,17 +2,30 @@ import { BridgeError } from "../wire/errors.ts";
 import { LineSplitter } from "../wire/lines.ts";
 import type { Context } from "./command.ts";
 
+/** A result: its members are what the server made of them. */
+export interface Result {
+  readonly protocolVersion?: unknown;
+  readonly capabilities?: unknown;
+  readonly serverInfo?: unknown;
+  readonly content?: unknown;
+  readonly isError?: unknown;
+  readonly tools?: unknown;
+  readonly nextCursor?: unknown;
+  readonly _meta?: unknown;
+  readonly [name: string]: unknown;
+}
+
 /** A message of the bridge, parsed. */
 interface Incoming {
   readonly id?: number | string;
   readonly method?: string;
   readonly params?: Record<string, unknown>;
-  readonly result?: Record<string, unknown>;
+  readonly result?: Result;
   readonly error?: { code: number; message: string; data?: { kind?: string; hint?: string } };
 }
 
 export interface Answer {
-  readonly result?: Record<string, unknown>;
+  readonly result?: Result;
   readonly error?: Incoming["error"];
   /** From the request's line to the answer's. */
   readonly ms: number;

@@ -2,7 +2,7 @@ import { standInKey } from "../upstream/sign-in-words.ts";
 import { BridgeError, isErrorKind } from "../wire/errors.ts";
 import { program } from "../wire/program.ts";
 import { cleanText } from "../wire/text.ts";
-import { type Answer, initializeParams, type RunChild } from "./run-child.ts";
+import { type Answer, initializeParams, type Result, type RunChild } from "./run-child.ts";
 
 /** What a step found: a headline, and names or lines under it. */
 interface Finding {
@@ -162,7 +162,7 @@ function contentLines(content: unknown): string[] {
 }
 
 /** The result of an answer; throws what the bridge or the server reported. */
-function resultOf(method: string, { result, error }: Answer): Record<string, unknown> {
+function resultOf(method: string, { result, error }: Answer): Result {
   if (error === undefined) return result ?? {};
   const { kind, hint } = error.data ?? {};
   if (!isErrorKind(kind))

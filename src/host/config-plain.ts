@@ -26,9 +26,8 @@ const entry: Judges = {
   access_token: isToken,
   tokenEnv: (value) => typeof value === "string" && variableProblem(value) === undefined,
   auth: (value) =>
-    isObject(value) &&
-    (value.type === "oauth" || value.type === "none") &&
-    Object.keys(value).length === 1,
+    consistsOf({ type: (type) => type === "oauth" || type === "none" }, value) &&
+    Object.hasOwn(value as object, "type"),
   headers: (value) =>
     isObject(value) &&
     Object.values(value).every((text) => isText(text) && !headerValueProblem(text as string)),

@@ -1,7 +1,31 @@
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { BridgeError } from "../wire/errors.ts";
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+/** The variables that are read by a name that stands in the program; a server's entry may name any other. */
+type VariableName =
+  | "BROWSER"
+  | "CODEX_HOME"
+  | "CODEX_MCP_BRIDGE_HOME"
+  | "DISPLAY"
+  | "HOME"
+  | "LANG"
+  | "LOGNAME"
+  | "LOG_LEVEL"
+  | "NO_COLOR"
+  | "NO_PROXY"
+  | "PATH"
+  | "SSH_CONNECTION"
+  | "SSH_TTY"
+  | "TERM"
+  | "TMPDIR"
+  | "USER"
+  | "USERPROFILE"
+  | "WAYLAND_DISPLAY"
+  | "no_proxy";
+
+export type Environment = {
+  readonly [name in VariableName]?: string | undefined;
+} & { readonly [name: string]: string | undefined };
 
 /** Where the bridge keeps its files. All absolute; symlinks are not resolved here. */
 export interface Paths {

@@ -165,8 +165,8 @@ export class OAuthAuthorizer implements Authorizer {
     return true;
   }
 
-  async #hasNewNonce({ sent, dpopNonce }: Refusal): Promise<boolean> {
-    if (dpopNonce === undefined || dpopNonce === null || sent.DPoP === undefined) return false;
+  async #hasNewNonce({ sent: { DPoP }, dpopNonce }: Refusal): Promise<boolean> {
+    if (dpopNonce === undefined || dpopNonce === null || DPoP === undefined) return false;
     const grant = await this.#deps.keeper.current();
     const key = grant && (await this.#deps.keeper.dpopKey(grant));
     return key?.learn(this.#deps.context.server.url, dpopNonce) ?? false;

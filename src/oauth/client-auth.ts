@@ -70,7 +70,7 @@ export async function clientAuth(context: OAuthContext, client: OAuthClient): Pr
     const { alg, ...key } = await privateKey(context);
     return oauth.PrivateKeyJwt(key, {
       [oauth.modifyAssertion](header) {
-        header.alg = alg;
+        Object.assign(header, { alg });
       },
     });
   }

@@ -2,7 +2,34 @@ import { BridgeError } from "../wire/errors.ts";
 import type { GuardedHttp } from "./guard.ts";
 
 /** A JSON object as a server sent it: nothing in it is known to be what it should be. */
-export type Json = Readonly<Record<string, unknown>>;
+export type Json = { readonly [name in Member]?: unknown } & { readonly [name: string]: unknown };
+
+/** The members that are read: of metadata (RFC 8414 2, RFC 9728 2), answers (RFC 6749 5, RFC 7591 3.2, RFC 8628 3.2), and what is stored. */
+type Member =
+  | "access_token"
+  | "authorization_endpoint"
+  | "authorization_response_iss_parameter_supported"
+  | "authorization_servers"
+  | "client_id"
+  | "client_id_metadata_document_supported"
+  | "client_secret"
+  | "client_secret_expires_at"
+  | "code_challenge_methods_supported"
+  | "dpop_bound_access_tokens_required"
+  | "dpop_signing_alg_values_supported"
+  | "error"
+  | "error_description"
+  | "expires_in"
+  | "grant"
+  | "grant_types_supported"
+  | "interval"
+  | "issuer"
+  | "origin"
+  | "scopes_supported"
+  | "server"
+  | "token_endpoint_auth_method"
+  | "token_endpoint_auth_methods_supported"
+  | "version";
 
 /** The text as a JSON object; undefined where it is none. */
 export function jsonObject(text: string): Json | undefined {

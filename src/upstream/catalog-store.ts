@@ -130,13 +130,18 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 /** The file may say anything. */
 function isStored(value: unknown): value is Stored {
-  if (!isRecord(value) || typeof value.salt !== "string" || !isRecord(value.entries)) return false;
-  return Object.values(value.entries).every(
-    (entry) =>
-      isRecord(entry) &&
-      typeof entry.savedAt === "number" &&
-      isRecord(entry.lists) &&
-      [entry.initialize, ...Object.values(entry.lists)].every(isResult),
+  if (!isRecord(value)) return false;
+  const { salt, entries } = value;
+  return typeof salt === "string" && isRecord(entries) && Object.values(entries).every(isCatalog);
+}
+
+function isCatalog(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { savedAt, lists, initialize } = value;
+  return (
+    typeof savedAt === "number" &&
+    isRecord(lists) &&
+    [initialize, ...Object.values(lists)].every(isResult)
   );
 }
 

@@ -173,7 +173,7 @@ export class FrontUpstream implements Upstream {
   /** Holds a subscription open until the client lets it go. */
   async #listen(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const filter = message.value(["params", "notifications"]) as
-      | Record<string, unknown>
+      | { readonly [name: string]: unknown; readonly resourceSubscriptions?: unknown }
       | undefined;
     const wants = Object.keys(changes).filter((word) => filter?.[word] === true);
     const asked = filter?.resourceSubscriptions;

@@ -28,13 +28,14 @@ export class ToolTable {
     const tools = answer.value(["result", "tools"]);
     if (!Array.isArray(tools)) return [];
     return tools.flatMap((tool: unknown, index) => {
-      if (!isObject(tool) || typeof tool.name !== "string") return [];
-      const mirrored = mirroredOf(tool.inputSchema);
+      const { name, inputSchema } = mapOf(tool);
+      if (typeof name !== "string") return [];
+      const mirrored = mirroredOf(inputSchema);
       if (typeof mirrored === "string") {
-        this.#tools.delete(tool.name);
-        return [{ index, name: tool.name, reason: mirrored }];
+        this.#tools.delete(name);
+        return [{ index, name, reason: mirrored }];
       }
-      this.#tools.set(tool.name, mirrored);
+      this.#tools.set(name, mirrored);
       return [];
     });
   }
@@ -87,7 +88,8 @@ function mirroredOf(inputSchema: unknown): readonly Mirrored[] | string {
       const wrong = note(schema, path, isReachable);
       if (wrong !== undefined) return wrong;
     }
-    for (const [key, property] of Object.entries(mapOf(schema.properties))) {
+    const { properties } = schema;
+    for (const [key, property] of Object.entries(mapOf(properties))) {
       const wrong = visit(property, [...path, key], isReachable);
       if (wrong !== undefined) return wrong;
     }

@@ -34,10 +34,15 @@ async function home(config: string): Promise<Home> {
   return made;
 }
 
-async function listed(home: Home): Promise<Record<string, Record<string, unknown>>> {
+interface Transport {
+  readonly args?: unknown;
+  readonly [name: string]: unknown;
+}
+
+async function listed(home: Home): Promise<{ kb?: Transport; crm?: Transport }> {
   const { code, stdout, stderr } = await home.run("codex", "mcp", "list", "--json");
   if (code !== 0) throw new Error(stderr);
-  const all = JSON.parse(stdout) as { name: string; transport: Record<string, unknown> }[];
+  const all = JSON.parse(stdout) as { name: string; transport: Transport }[];
   return Object.fromEntries(all.map(({ name, transport }) => [name, transport]));
 }
 
@@ -149,7 +154,7 @@ describe("what codex-config writes", () => {
     const real = join(on.path, "dotfiles.toml");
     writeFileSync(real, others, { mode: 0o640 });
     const linked = join(on.path, "codex");
-    on.variables.CODEX_HOME = linked;
+    Object.assign(on.variables, { CODEX_HOME: linked });
     await on.run("mkdir", linked);
     symlinkSync("../dotfiles.toml", join(linked, "config.toml"));
     await on.bridge("codex-config", "--write");

@@ -19,12 +19,12 @@ describe("codex-config --native", () => {
     mkdirSync(join(home.path, "my programs"));
     const bridge = join(home.path, "my programs/it's a bridge");
     symlinkSync(compiledBridge(), bridge);
-    home.variables.TOKEN = "s3cret-token";
+    Object.assign(home.variables, { TOKEN: "s3cret-token" });
     const setup = `codex-mcp-http-bridge setup --server kb --url ${front.url} --approval approve`;
     await home.run("sh", "-c", `printf %s "$TOKEN" | ${setup} --token-stdin`);
     await home.bridge("codex-config", "--write");
     await home.bridge("codex-config", "--write", "--native", "--command", bridge);
-    delete home.variables.TOKEN;
+    Reflect.deleteProperty(home.variables, "TOKEN");
     expect(home.config).not.toContain("s3cret-token");
     const { stdout } = await home.run("codex", "mcp", "get", "kb", "--json");
     expect(JSON.parse(stdout).transport).toMatchObject({

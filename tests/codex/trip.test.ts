@@ -32,7 +32,7 @@ describe("the whole trip", () => {
         return front.url;
       },
     });
-    on.home.variables.KB_TOKEN = "s3cret-token";
+    Object.assign(on.home.variables, { KB_TOKEN: "s3cret-token" });
     expect((await exec(on.home)).code).toBe(0);
     expect(on.model.requests[0]?.offered).toContain("mcp__kb/echo");
     expect(on.model.requests[1]?.outputs.get("call")).toContain("Echo: guarded");
@@ -57,7 +57,7 @@ describe("the whole trip", () => {
       codexConfig: ["--required"],
       url: () => front.url,
     });
-    on.home.variables.KB_TOKEN = "wrong-token";
+    Object.assign(on.home.variables, { KB_TOKEN: "wrong-token" });
     const ended = await exec(on.home);
     expect(ended.code).toBe(1);
     expect(ended.stderr).toContain("Authentication failed");

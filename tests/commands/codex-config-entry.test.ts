@@ -45,7 +45,8 @@ describe("the entry for Codex", () => {
       }),
       launch,
     );
-    const names = fields.env_vars as string[];
+    const { env_vars } = fields;
+    const names = env_vars as string[];
     expect(names.slice(-4)).toEqual(["KB_TOKEN", "KB_KEY", "KB_PART", "VAULT_ADDR"]);
     expect(new Set(names).size).toBe(names.length);
   });
@@ -58,9 +59,9 @@ describe("the entry for Codex", () => {
       clientSecretEnv: "KB_SECRET",
       assertionEnv: "KB_JWT",
     };
-    const { fields } = stdioEntry(server({ auth }), launch);
-    expect(fields.env_vars).toContain("KB_SECRET");
-    expect(fields.env_vars).toContain("KB_JWT");
+    const { env_vars } = stdioEntry(server({ auth }), launch).fields;
+    expect(env_vars).toContain("KB_SECRET");
+    expect(env_vars).toContain("KB_JWT");
   });
 
   test("carries the approval policy, the deadline and another home", () => {

@@ -19,7 +19,10 @@ const wanted: Wanted = {
   note: 'default_tools_approval_mode = "approve"',
 };
 
-type Table = Record<string, unknown>;
+type Table = Record<string, unknown> & {
+  readonly mcp_servers?: unknown;
+  env?: unknown;
+};
 interface Parsed {
   readonly rest: Table;
   readonly kb: Table | undefined;

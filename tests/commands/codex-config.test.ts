@@ -14,7 +14,7 @@ function withCodex({ home, env }: ReturnType<typeof user>, script: string): void
   const path = join(home, "bin/codex");
   writeFileSync(path, `#!/bin/sh\n${script}\n`);
   chmodSync(path, 0o755);
-  env.PATH = `${join(home, "bin")}:/usr/bin:/bin`;
+  Object.assign(env, { PATH: `${join(home, "bin")}:/usr/bin:/bin` });
 }
 
 describe("codex-config", () => {
@@ -134,9 +134,10 @@ describe("codex-config", () => {
   });
 
   test("--remove needs no configuration of the bridge", async () => {
-    const { env, run, text } = user('[mcp_servers.gone]\ncommand = "codex-mcp-http-bridge"\n');
-    env.CODEX_HOME = join(env.HOME!, ".codex");
-    env.HOME = join(env.HOME!, "elsewhere");
+    const { env, home, run, text } = user(
+      '[mcp_servers.gone]\ncommand = "codex-mcp-http-bridge"\n',
+    );
+    Object.assign(env, { CODEX_HOME: join(home, ".codex"), HOME: join(home, "elsewhere") });
     await run({ remove: true, command: undefined });
     expect(text()).toBe("");
   });
@@ -240,7 +241,7 @@ describe("codex-config", () => {
 
   test("the executable is made absolute, and judged", async () => {
     const { run, refused, home, env } = user();
-    env.TMPDIR = home;
+    Object.assign(env, { TMPDIR: home });
     const { out, notes } = await run({ command: join(home, "gone"), server: ["crm"] });
     expect(out).toContain(`command = "${home}/gone"`);
     expect(notes[0]).toContain("is no executable");

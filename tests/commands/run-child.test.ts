@@ -29,7 +29,7 @@ test("the client of test and demo answers what a server asks, as codex exec does
     { words: [], env: {}, notified: (method, params) => void notified.push([method, params]) },
   );
   const { result, ms } = await child.request("initialize", "{}");
-  expect(result?.told).toEqual([
+  expect((result as { told?: unknown }).told).toEqual([
     { jsonrpc: "2.0", id: "ping", result: {} },
     { jsonrpc: "2.0", id: "roots/list", result: { roots: [] } },
     { jsonrpc: "2.0", id: "elicitation/create", result: { action: "decline" } },

@@ -75,8 +75,8 @@ export async function startChromium(): Promise<Browser> {
   return {
     async open() {
       const { targetId } = await send("Target.createTarget", { url: "about:blank" });
-      const attached = await send("Target.attachToTarget", { targetId, flatten: true });
-      const session = String(attached.sessionId);
+      const { sessionId } = await send("Target.attachToTarget", { targetId, flatten: true });
+      const session = String(sessionId);
       const own: string[] = [];
       complaints.set(session, own);
       await send("Log.enable", {}, session);

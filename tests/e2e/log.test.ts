@@ -15,6 +15,15 @@ const canaries = {
   session: "canary-session-0d7f93",
 };
 
+interface LogLine {
+  readonly event?: unknown;
+  readonly id?: unknown;
+  readonly method?: unknown;
+  readonly headers?: unknown;
+  readonly answered?: unknown;
+  readonly [name: string]: unknown;
+}
+
 let folder: ReturnType<typeof ownFolder>;
 beforeEach(() => {
   folder = ownFolder();
@@ -85,7 +94,7 @@ test("info tells only when the bridge connects and ends", async () => {
 test("debug tells method, id, status, sizes, times and header names of each request", async () => {
   const { stderr } = await run(server(), "--log-level", "debug", "--log-format", "json");
   const lines = stderr.split("\n").filter((line) => line !== "");
-  const events = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  const events = lines.map((line) => JSON.parse(line) as LogLine);
   const call = events.find((event) => event.event === "answered" && event.id === '"two"');
   expect(call).toEqual({
     time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),

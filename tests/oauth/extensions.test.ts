@@ -191,6 +191,7 @@ test("enterprise-managed: the ID token is traded at the identity provider, its a
     scope: "mcp",
   });
   expect(seen[1]!.form.get("assertion")).toBe("the-id-jag");
-  expect(seen[1]!.headers.authorization).toStartWith("Basic ");
+  const { authorization } = seen[1]!.headers;
+  expect(authorization).toStartWith("Basic ");
   expect(JSON.stringify(seen[0])).not.toContain("a-client-secret");
 });

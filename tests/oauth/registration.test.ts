@@ -5,7 +5,11 @@ import { scopeForUser, scopeToAsk } from "../../src/oauth/scope.ts";
 import { ownFolder } from "../support/folder.ts";
 import { bridgeHome, signIn } from "../support/oauth-bridge.ts";
 import { oauthInside } from "../support/oauth-inside.ts";
-import { type AuthorizationServer, startProvider } from "../support/oauth-provider.ts";
+import {
+  type AuthorizationServer,
+  type Changing,
+  startProvider,
+} from "../support/oauth-provider.ts";
 import { type ProtectedServer, startProtectedServer } from "../support/oauth-resource.ts";
 
 let provider: AuthorizationServer;
@@ -132,13 +136,10 @@ test.each([
 });
 
 test.each([
-  [
-    "absent",
-    (document: Record<string, unknown>) => void delete document.code_challenge_methods_supported,
-  ],
+  ["absent", (document: Changing) => void delete document.code_challenge_methods_supported],
   [
     "without S256",
-    (document: Record<string, unknown>) =>
+    (document: Changing) =>
       void Object.assign(document, { code_challenge_methods_supported: ["plain"] }),
   ],
 ])("PKCE metadata %s are refused, and the hint names auth.pkce", async (_, metadata) => {

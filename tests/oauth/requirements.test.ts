@@ -116,9 +116,9 @@ test("requirement 2: a server that sends no challenge is signed in to by its wel
 });
 
 test("requirement 3: a resource at a parent path is asked for as its metadata name it", async () => {
-  const parent = (document: Record<string, unknown>) => ({
-    ...document,
-    resource: new URL("/team", String(document.resource)).href,
+  const parent = ({ resource, ...others }: Record<string, unknown>) => ({
+    ...others,
+    resource: new URL("/team", String(resource)).href,
   });
   await withServer({ path: "/team/mcp", metadata: parent }, async (home) => {
     await signIn(home);
@@ -131,9 +131,9 @@ test("requirement 3: a resource at a parent path is asked for as its metadata na
 test.each(["https://other.example/mcp", "/mcp2", "/mcp/below", "/mc"])(
   "requirement 3: metadata that speak for %s lead nowhere",
   async (path) => {
-    const metadata = (document: Record<string, unknown>) => ({
-      ...document,
-      resource: new URL(path, String(document.resource)).href,
+    const metadata = ({ resource, ...others }: Record<string, unknown>) => ({
+      ...others,
+      resource: new URL(path, String(resource)).href,
     });
     const before = provider.requests.length;
     await withServer({ metadata }, async (home) => {

@@ -52,7 +52,7 @@ const runs = () => readFileSync(join(folder.path, "runs"), "utf8").length / 2;
 
 describe("a configured credential", () => {
   test("of any kind becomes a bearer token", async () => {
-    env.TOKEN = " from-variable\n";
+    Object.assign(env, { TOKEN: " from-variable\n" });
     file("t", "from-file\n");
     const rows: [object, string][] = [
       [{ token: " literal " }, "Bearer literal"],
@@ -67,7 +67,7 @@ describe("a configured credential", () => {
   });
 
   test("comes with the configured headers, whose variables are filled in", async () => {
-    env.CRM_KEY = "key-0123";
+    Object.assign(env, { CRM_KEY: "key-0123" });
     const headers = { "X-Team": "blue", "X-Key": `a \${CRM_KEY} b` };
     const headersCommand = ["echo", '{"x-team":"red","X-More":"more"}'];
     expect(await authorizer({ token: "t", headers, headersCommand }).headers()).toEqual({
@@ -79,7 +79,7 @@ describe("a configured credential", () => {
   });
 
   test("may be an Authorization header alone", async () => {
-    env.BASIC = "dXNlcjpwYXNz";
+    Object.assign(env, { BASIC: "dXNlcjpwYXNz" });
     const headers = { Authorization: `Basic \${BASIC}` };
     expect(await authorizer({ headers }).headers()).toEqual({
       Authorization: "Basic dXNlcjpwYXNz",
@@ -92,7 +92,7 @@ describe("a configured credential", () => {
   });
 
   test("is known to the redaction as soon as it is known at all", async () => {
-    env.HEADER_KEY = "canary-header-1";
+    Object.assign(env, { HEADER_KEY: "canary-header-1" });
     const entry = {
       token: "canary-token-1",
       headers: { X: `Key \${HEADER_KEY}` },
@@ -180,7 +180,7 @@ describe("a configured credential", () => {
   });
 
   test("of a variable with a line end is refused without its value", async () => {
-    env.KEY = "canary\r\nX: y";
+    Object.assign(env, { KEY: "canary\r\nX: y" });
     const error = await fails(authorizer({ headers: { X: `\${KEY}` } }).headers());
     expect(error.message).toBe('header X of server "kb": the variable holds no header value');
   });
@@ -247,7 +247,7 @@ describe("after a 401", () => {
   });
 
   test("nothing is repeated where nothing changed", async () => {
-    env.TOKEN = "abc";
+    Object.assign(env, { TOKEN: "abc" });
     const setup = "codex-mcp-http-bridge setup --server kb";
     const rows: [object, string][] = [
       [{ token: "t" }, `the token may have expired: run ${setup} to put in a new one`],

@@ -9,7 +9,7 @@ export interface BridgeHome {
   readonly env: Record<string, string>;
   /** The stored sign-in. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever was stored
-  stored(name?: string): Promise<Record<string, any>>;
+  stored(name?: string): Promise<any>;
   store(value: object, name?: string): Promise<void>;
   configure(servers: Record<string, object>): Promise<void>;
 }

@@ -31,6 +31,15 @@ export interface Recorded {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
+/** A document on its way out, with the members that tests change. */
+export interface Changing {
+  authorization_response_iss_parameter_supported?: unknown;
+  client_id_metadata_document_supported?: unknown;
+  code_challenge_methods_supported?: unknown;
+  device_authorization_endpoint?: unknown;
+  interval?: unknown;
+}
+
 export interface ProviderOptions {
   readonly accessTokenTtlSec?: number;
   readonly scopes?: readonly string[];
@@ -46,7 +55,7 @@ export interface ProviderOptions {
   /** Sees the answer's status before it is sent; awaited before a byte leaves. */
   readonly beforeAnswer?: (request: Recorded) => Promise<void> | void;
   /** Changes the metadata document. */
-  readonly metadata?: (document: Record<string, unknown>) => void;
+  readonly metadata?: (document: Changing) => void;
 }
 
 /** A running authorization server (oidc-provider) on loopback. */
@@ -70,10 +79,10 @@ async function readBody(request: IncomingMessage): Promise<string> {
 }
 
 /** Lets `change` at the JSON object that the provider answers with. */
-function changeJson(response: ServerResponse, change: (document: Record<string, unknown>) => void) {
+function changeJson(response: ServerResponse, change: (document: Changing) => void) {
   const end = response.end.bind(response);
   response.end = ((text: unknown) => {
-    const document = JSON.parse(String(text)) as Record<string, unknown>;
+    const document = JSON.parse(String(text)) as Changing;
     change(document);
     response.removeHeader("content-length");
     return end(JSON.stringify(document));

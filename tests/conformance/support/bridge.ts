@@ -3,7 +3,17 @@ import { join } from "node:path";
 import { compiledBridge } from "../../support/binary.ts";
 
 /** What the suite tells a client beside the URL (MCP_CONFORMANCE_CONTEXT). */
-type Facts = Readonly<Record<string, string>>;
+type Fact =
+  | "client_id"
+  | "client_secret"
+  | "idp_client_id"
+  | "idp_id_token"
+  | "idp_issuer"
+  | "idp_token_endpoint"
+  | "private_key_pem"
+  | "signing_algorithm"
+  | "valid_jwt";
+type Facts = Readonly<Partial<Record<Fact, string>>>;
 
 /** The configured server's name. */
 const server = "suite";

@@ -42,7 +42,7 @@ const prompts = [
   { name: "test_prompt_with_image", description: "an image" },
 ];
 
-function promptOf(name: string, args: Readonly<Record<string, string>>) {
+function promptOf(name: string, args: { arg1?: string; arg2?: string; resourceUri?: string }) {
   switch (name) {
     case "test_prompt_with_arguments":
       return say(words(`arg1='${args.arg1}', arg2='${args.arg2}'`));

@@ -1,0 +1,39 @@
+// Types that belong to no file: what packages refer to and do not bring, and the environment's names.
+
+// toml-eslint-parser: its side for ESLint, which nobody here uses.
+declare module "eslint" {
+  export namespace SourceCode {
+    type VisitorKeys = Readonly<Record<string, readonly string[]>>;
+  }
+}
+
+// @modelcontextprotocol/sdk: the browser's name for what Bun has under its own.
+type HeadersInit = Bun.HeadersInit;
+
+// What is read from process.env by name; the program itself reads the rest through `Environment` (src/host/paths.ts).
+declare module "bun" {
+  type OwnVariable =
+    | "BRIDGE_BIN"
+    | "BRIDGE_COVERAGE"
+    | "BUN_CONFIG_VERBOSE_FETCH"
+    | "CONFORMANCE_DIRECT"
+    | "DBUS_SESSION_BUS_ADDRESS"
+    | "FAULT_LOG"
+    | "HOME"
+    | "KILL_ROUNDS"
+    | "MCP_CONFORMANCE_CONTEXT"
+    | "MCP_CONFORMANCE_SCENARIO"
+    | "NODE_TLS_REJECT_UNAUTHORIZED"
+    | "PATH"
+    | "PROPERTY_RUNS"
+    | "PROPERTY_SEED"
+    | "SOAK_CALLS"
+    | "SOAK_SEED"
+    | "TORTURE"
+    | "TORTURE_AT"
+    | "TORTURE_COUNT"
+    | "TORTURE_LOG"
+    | "TORTURE_MOST"
+    | "T_LOG";
+  interface Env extends Partial<Record<OwnVariable, string | undefined>> {}
+}
