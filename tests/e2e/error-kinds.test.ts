@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ownFolder } from "../support/folder.ts";
 import { runProgram } from "../support/program.ts";
 import { serveHttp } from "../support/serve-http.ts";
+import { Session } from "../support/terminal.ts";
 
 let folder: ReturnType<typeof ownFolder>;
 let cleanUp: (() => void)[];
@@ -153,6 +154,14 @@ test.each([
     expect(code).toBe(3);
   }
   expect(asked).toBe(0);
+});
+
+test("a start without its variable is told a person at once", async () => {
+  const env = configure({ ...answering(200), tokenEnv: "UNSET_X" });
+  await using session = new Session(["run"], env);
+  await session.sees('error: tokenEnv of server "kb": the variable UNSET_X is not set');
+  await session.sees("hint: set UNSET_X where Codex starts");
+  expect(await session.ended).toBe(3);
 });
 
 test("a start without a client secret goes on where a person signed in", async () => {
