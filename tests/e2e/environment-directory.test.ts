@@ -134,7 +134,10 @@ test.each([
 
 test("a hostile directory changes nothing of the wizard, and nothing in it is opened", async () => {
   using watch = watchOpens(folders.cwd.path);
-  await using session = new Session(["setup"], env, folders.cwd.path);
+  await using session = new Session(["setup"], env, {
+    program: [bridge],
+    cwd: folders.cwd.path,
+  });
   await session.sees("What next?");
   session.type(keys.interrupt);
   await session.ended;

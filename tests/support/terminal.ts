@@ -11,9 +11,13 @@ export class Session implements AsyncDisposable {
   #seen = 0;
   #wake: (() => void) | undefined;
 
-  constructor(words: readonly string[], env: Readonly<Record<string, string>>, cwd?: string) {
-    this.#child = Bun.spawn([...programWords, ...words], {
-      ...(cwd !== undefined && { cwd }),
+  constructor(
+    words: readonly string[],
+    env: Readonly<Record<string, string>>,
+    { program = programWords, ...place }: { program?: readonly string[]; cwd?: string } = {},
+  ) {
+    this.#child = Bun.spawn([...program, ...words], {
+      ...place,
       env: { PATH: process.env.PATH ?? "", TERM: "xterm-256color", ...env },
       terminal: {
         cols: 120,
