@@ -1,4 +1,12 @@
-import { appendFileSync, closeSync, fchmodSync, fstatSync, openSync, renameSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  fchmodSync,
+  fstatSync,
+  openSync,
+  renameSync,
+  type Stats,
+} from "node:fs";
 import type { Redactor } from "./redact.ts";
 
 const levels = ["error", "warn", "info", "debug", "trace"] as const;
@@ -56,15 +64,22 @@ function formatLine(
   return line;
 }
 
+/** Closes a file that was there before us to others; a device such as /dev/null stays what it is. */
+function makePrivate(fd: number, stats: Stats): void {
+  if (!stats.isFile() || stats.uid !== process.getuid?.() || (stats.mode & 0o077) === 0) return;
+  try {
+    fchmodSync(fd, 0o600);
+  } catch {
+    // A file system without modes is no reason to write no log.
+  }
+}
+
 function appendTo(path: string, line: string): void {
   const fd = openSync(path, "a", 0o600);
   const stats = fstatSync(fd);
-  // A file that was there before us; a device such as /dev/null is nobody's to close.
-  const isOpen = stats.isFile() && stats.uid === process.getuid?.() && (stats.mode & 0o077) !== 0;
-  if (isOpen) fchmodSync(fd, 0o600);
-  const { size } = stats;
+  makePrivate(fd, stats);
   closeSync(fd);
-  if (size > rotateAtBytes) renameSync(path, `${path}.1`);
+  if (stats.size > rotateAtBytes) renameSync(path, `${path}.1`);
   appendFileSync(path, line, { mode: 0o600 });
 }
 
