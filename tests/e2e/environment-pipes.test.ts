@@ -58,7 +58,16 @@ test("a reader that leaves ends the program, although stdin stays open", async (
   const reader = child.stdout.getReader();
   await reader.read();
   await reader.cancel();
-  child.stdin.write(call(2, "unread"));
+  // The run time closes the pipe some time after: an answer that still fits into it tells the program nothing.
+  for (let id = 2; child.exitCode === null; id += 1) {
+    try {
+      child.stdin.write(call(id, "unread"));
+      await child.stdin.flush();
+    } catch {
+      break;
+    }
+    await Promise.race([child.exited, Bun.sleep(5)]);
+  }
   expect(await child.exited).toBe(1);
   expect(await child.stderr.text()).not.toMatch(/^\s+at /m);
 });
