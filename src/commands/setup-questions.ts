@@ -33,9 +33,12 @@ export interface Asking {
 export class Questions implements Asking {
   readonly #clack: typeof Clack;
   readonly #output = { output: process.stderr };
+  readonly #setRawMode = process.stdin.setRawMode.bind(process.stdin);
 
   private constructor(clack: typeof Clack) {
     this.#clack = clack;
+    // Between two questions the terminal would show what is pasted ahead, which may be a token: only `release` lets it.
+    process.stdin.setRawMode = (isRaw) => (isRaw ? this.#setRawMode(true) : process.stdin);
   }
 
   /** clack is loaded only when a question is asked. */
@@ -110,12 +113,10 @@ export class Questions implements Asking {
   }
 
   release(): void {
-    process.stdin.setRawMode(false);
+    this.#setRawMode(false);
   }
 
   #answered<T>(answer: T | typeof Clack.CANCEL_SYMBOL): T {
-    // Until the next question is drawn the terminal would show what is pasted ahead, which may be a token.
-    process.stdin.setRawMode(true);
     if (!this.#clack.isCancel(answer)) return answer;
     throw new BridgeError("cancelled", "setup was cancelled: nothing more was saved");
   }
