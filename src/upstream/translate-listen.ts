@@ -3,6 +3,7 @@ import type { Log } from "../host/log.ts";
 import { asBridgeError } from "../wire/errors.ts";
 import { type Message, requestOf } from "../wire/message.ts";
 import { sleep } from "./event-stream.ts";
+import { errorCodeOf } from "./modern.ts";
 import type { Deliver, Upstream } from "./types.ts";
 
 interface ListenOptions {
@@ -24,8 +25,9 @@ const firstBackoffMs = 500;
 const longestBackoffMs = 60_000;
 /** A stream that lasted this long was well: the next is opened soon. */
 const lastingMs = 5000;
-/** JSON-RPC's word for a server that has no subscriptions. */
+/** JSON-RPC's words for a server that has no subscriptions, and for one that cannot serve them just now. */
 const unknownMethod = -32601;
+const internalError = -32603;
 /** How long a subscribe waits for the server's acknowledgement before it is answered anyway. */
 const acknowledgeMs = 5000;
 let listens = 0;
@@ -35,10 +37,14 @@ export class Subscriptions {
   readonly #options: ListenOptions;
   readonly #lists: string[] = [];
   readonly #uris = new Set<string>();
-  #isRunning = false;
   #stream = new AbortController();
   #changed = Promise.withResolvers<void>();
-  #acknowledged = Promise.withResolvers<void>();
+  /** Resolves when the server has taken the filter, to its error where it refuses. */
+  #acknowledged = Promise.withResolvers<Message | undefined>();
+  /** The server's word that it has no subscriptions at all. */
+  #none: Message | undefined;
+  /** The change under way: where a filter is refused, the last one is what it was refused for. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: ListenOptions) {
     this.#options = options;
@@ -52,24 +58,36 @@ export class Subscriptions {
     if (resources?.listChanged === true) this.#lists.push("resourcesListChanged");
   }
 
-  /** Adds or removes a resource; resolves when the server has taken it. */
-  async change(uri: string, isWanted: boolean): Promise<void> {
-    if (this.#uris.has(uri) === isWanted) return;
+  /** Adds or removes a resource, one after another; resolves when the server has taken it, to its error where it refuses. */
+  change(uri: string, isWanted: boolean): Promise<Message | undefined> {
+    const changed = this.#turn.then(() => this.#change(uri, isWanted));
+    this.#turn = changed;
+    return changed;
+  }
+
+  async #change(uri: string, isWanted: boolean): Promise<Message | undefined> {
+    if (this.#uris.has(uri) === isWanted) return undefined;
+    if (this.#none !== undefined) return this.#none;
+    this.#acknowledged = Promise.withResolvers();
+    this.#set(uri, isWanted);
+    if (this.#filter() === undefined) return undefined;
+    const { promise } = this.#acknowledged;
+    const refusal = await Promise.race([promise, Bun.sleep(acknowledgeMs).then(() => undefined)]);
+    if (refusal === undefined || !isWanted) return undefined;
+    // It would keep everything else from being told, too.
+    this.#set(uri, false);
+    return refusal;
+  }
+
+  #set(uri: string, isWanted: boolean): void {
     if (isWanted) this.#uris.add(uri);
     else this.#uris.delete(uri);
-    const acknowledged = Promise.withResolvers<void>();
-    // The stream that is opened next holds what earlier ones wait for, too.
-    acknowledged.promise.then(this.#acknowledged.resolve);
-    this.#acknowledged = acknowledged;
     this.#stream.abort({ by: "closing" });
     this.#changed.resolve();
-    if (!this.#isRunning || this.#filter() === undefined) return;
-    await Promise.race([acknowledged.promise, Bun.sleep(acknowledgeMs)]);
   }
 
   /** Delivers what changes, until the signal; a stream that ends is opened again. */
   async run(deliver: Deliver, signal: AbortSignal): Promise<void> {
-    this.#isRunning = true;
     for (let failures = 0; !signal.aborted; ) {
       const filter = this.#filter();
       this.#changed = Promise.withResolvers<void>();
@@ -80,12 +98,9 @@ export class Subscriptions {
       this.#stream = new AbortController();
       const stream = this.#stream.signal;
       const startedAt = performance.now();
-      const end = await this.#listen(filter, deliver, AbortSignal.any([signal, stream]));
-      if (end === "refused") {
-        this.#isRunning = false;
-        return;
-      }
-      const isWell = end === "served" || performance.now() - startedAt > lastingMs;
+      const hasServed = await this.#listen(filter, deliver, AbortSignal.any([signal, stream]));
+      if (this.#none !== undefined) return;
+      const isWell = hasServed || performance.now() - startedAt > lastingMs;
       failures = isWell ? 0 : failures + 1;
       if (stream.aborted) continue;
       const backoff = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(failures, 8));
@@ -93,18 +108,19 @@ export class Subscriptions {
     }
   }
 
-  /** One stream, to its end. */
-  async #listen(filter: string, deliver: Deliver, signal: AbortSignal) {
+  /** One stream, to its end; true where something came that had changed. */
+  async #listen(filter: string, deliver: Deliver, signal: AbortSignal): Promise<boolean> {
     const { next, log, name, meta } = this.#options;
     const id = JSON.stringify(`bridge-listen-${listens++}`);
     const params = `{"_meta":{${meta()}},"notifications":${filter}}`;
-    let end = "nothing" as "served" | "refused" | "nothing";
+    let hasServed = false;
     const take = async (said: Message) => {
       if (said.head.kind === "response") {
         if (said.head.isError !== true) return;
+        const code = errorCodeOf(said);
         // Nobody has to wait for what will not come.
-        this.#acknowledged.resolve();
-        if (said.value(["error", "code"]) === unknownMethod) end = "refused";
+        this.#acknowledged.resolve(code === internalError ? undefined : said);
+        if (code === unknownMethod) this.#none = said;
         log.warn("not listening", {
           server: name,
           error: String(said.value(["error", "message"])),
@@ -112,10 +128,10 @@ export class Subscriptions {
         return;
       }
       if (said.head.method === "notifications/subscriptions/acknowledged") {
-        this.#acknowledged.resolve();
+        this.#acknowledged.resolve(undefined);
         return;
       }
-      end = "served";
+      hasServed = true;
       await deliver(said);
     };
     try {
@@ -124,7 +140,7 @@ export class Subscriptions {
       if (!signal.aborted)
         log.debug("listening stream broke", { server: name, error: asBridgeError(error).message });
     }
-    return end;
+    return hasServed;
   }
 
   /** What to listen to, as JSON text; undefined for nothing. */

@@ -29,6 +29,14 @@ export function metaMembers({ clientInfo, capabilities }: Identity, logLevel?: s
   return members.join(",");
 }
 
+/** Whether parameters are such that `_meta` may stand in them: an object, or none. */
+export function mayCarryMeta(message: Message): boolean {
+  const params = message.view(["params"]);
+  if (params === undefined) return true;
+  const first = message.bytes[params.start];
+  return first === 0x7b || first === 0x6e;
+}
+
 /** `message` with `members` in its `_meta`; what stands there stays. */
 export function withMeta(message: Message, members: string): Message {
   const edits: Edit[] = [];

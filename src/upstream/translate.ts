@@ -1,9 +1,15 @@
 // A client of the legacy era in front of a server of the modern one (MCP 2026-07-28 basic/versioning).
 import type { Log } from "../host/log.ts";
-import { Message, responseTo } from "../wire/message.ts";
+import { errorTo, Message, responseTo } from "../wire/message.ts";
 import { type Discovery, initializeAnswer } from "./translate-discover.ts";
 import { Subscriptions } from "./translate-listen.ts";
-import { type Identity, identityOf, metaMembers, withMeta } from "./translate-meta.ts";
+import {
+  type Identity,
+  identityOf,
+  mayCarryMeta,
+  metaMembers,
+  withMeta,
+} from "./translate-meta.ts";
 import { sendInRounds } from "./translate-rounds.ts";
 import type { Ask, Deliver, Upstream } from "./types.ts";
 
@@ -22,6 +28,8 @@ const dropped = [
   "notifications/progress",
   "notifications/roots/list_changed",
 ];
+
+const noObject = 'Invalid Request: "params" is not an object';
 
 /** Answers what the modern era no longer has, and gives every request what it now must carry. */
 export class TranslatingUpstream implements Upstream {
@@ -47,18 +55,18 @@ export class TranslatingUpstream implements Upstream {
   }
 
   async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { kind, method, id } = message.head;
+    const { kind, method } = message.head;
     if (kind === "batch") {
       const parts = message.elements().filter((part) => part instanceof Message);
       const sent = await Promise.allSettled(parts.map((part) => this.send(part, deliver, signal)));
       // Only now: what rejects ends the whole batch, and the others have their answers.
       for (const one of sent) if (one.status === "rejected") throw one.reason;
     } else if (kind === "notification") {
-      if (dropped.includes(method!)) return;
+      if (dropped.includes(method!) || !mayCarryMeta(message)) return;
       await this.#options.next.send(withMeta(message, this.#meta()), deliver, signal);
     } else if (kind === "request") {
       const own = await this.#answerOf(message);
-      if (own !== undefined) await deliver(responseTo(id!, own));
+      if (own !== undefined) await deliver(own);
       else await this.#forward(message, deliver, signal);
     }
   }
@@ -75,20 +83,24 @@ export class TranslatingUpstream implements Upstream {
     return metaMembers(this.#identity, this.#logLevel);
   }
 
-  /** The result of what the bridge answers itself, as JSON text. */
-  async #answerOf(message: Message): Promise<string | undefined> {
-    switch (message.head.method) {
+  /** The answer to what the bridge answers itself. */
+  async #answerOf(message: Message): Promise<Message | undefined> {
+    const { method } = message.head;
+    const id = message.head.id!;
+    if (!mayCarryMeta(message)) return errorTo(id, { code: -32600, message: noObject });
+    switch (method) {
       case "ping":
-        return "{}";
+        return responseTo(id, "{}");
       case "logging/setLevel":
         this.#logLevel = message.text(["params", "level"]);
-        return "{}";
+        return responseTo(id, "{}");
       case "resources/subscribe":
       case "resources/unsubscribe": {
         const uri = message.value(["params", "uri"]);
-        const isWanted = message.head.method === "resources/subscribe";
-        if (typeof uri === "string") await this.#subscriptions.change(uri, isWanted);
-        return "{}";
+        const isWanted = method === "resources/subscribe";
+        const refusal =
+          typeof uri === "string" ? await this.#subscriptions.change(uri, isWanted) : undefined;
+        return refusal?.with([{ path: ["id"], raw: id }]) ?? responseTo(id, "{}");
       }
       default:
         return undefined;

@@ -10,11 +10,11 @@ interface Body {
 }
 
 /** A modern-only server that can be subscribed to. */
-function serveModern(answer: (body: Body) => Response | Promise<Response>) {
+function serveModern(answer: (body: Body) => Response | Promise<Response>, tools = {}) {
   const seen: string[] = [];
   const url = serveHttp(async (request) => {
     const body = (await request.json()) as Body;
-    const capabilities = { tools: {}, resources: { subscribe: true } };
+    const capabilities = { tools, resources: { subscribe: true } };
     const result = { supportedVersions: ["2026-07-28"], capabilities };
     if (body.method === "server/discover") return jsonRpc({ id: body.id, result });
     seen.push(body.method);
@@ -101,4 +101,71 @@ test("a listening stream that the server refuses for now is asked for again", as
   await client.call("resources/subscribe", { uri: "a:1" });
   expect(performance.now() - startedAt).toBeLessThan(4000);
   await heard.promise;
+});
+
+/** The stream of a subscription, open for the test to speak on. */
+function listening(opened: (stream: ReadableStreamDefaultController) => void): Response {
+  const start = (stream: ReadableStreamDefaultController) => {
+    stream.enqueue(said("notifications/subscriptions/acknowledged"));
+    opened(stream);
+  };
+  const headers = { "content-type": "text/event-stream" };
+  return new Response(new ReadableStream({ start }), { headers });
+}
+
+const said = (method: string) => `data: ${JSON.stringify({ jsonrpc: "2.0", method })}\n\n`;
+
+test("a subscription that the server refuses gets its error, and list changes are told as before", async () => {
+  const asked: (readonly string[] | undefined)[] = [];
+  let stream!: ReadableStreamDefaultController;
+  const error = { code: -32602, message: "no such resource" };
+  const { url } = serveModern(
+    ({ id, method, params }) => {
+      if (method !== "subscriptions/listen") return jsonRpc({ id, result: {} });
+      asked.push(params.notifications.resourceSubscriptions);
+      if (asked.at(-1)?.includes("no:1")) return jsonRpc({ id, error }, 400);
+      return listening((opened) => {
+        stream = opened;
+      });
+    },
+    { listChanged: true },
+  );
+  const client = chainClient(url);
+  await client.start();
+  while (asked.length < 1) await Bun.sleep(1);
+  for (const uri of ["a:1", "no:1", "b:1"])
+    client.send({ id: uri, method: "resources/subscribe", params: { uri } });
+  const answers = [await client.next(), await client.next(), await client.next()];
+  expect(answers.map(({ id, error: told }) => [id, told])).toEqual([
+    ["a:1", undefined],
+    ["no:1", error],
+    ["b:1", undefined],
+  ]);
+  expect(asked.at(-1)).toEqual(["a:1", "b:1"]);
+  stream.enqueue(said("notifications/tools/list_changed"));
+  expect((await client.next()).method).toBe("notifications/tools/list_changed");
+});
+
+test("a server without any subscriptions refuses each in its own words", async () => {
+  const error = { code: -32601, message: "no subscriptions here" };
+  const { url, seen } = serveModern(({ id }) => jsonRpc({ id, error }, 404));
+  const client = chainClient(url);
+  await client.start();
+  for (const uri of ["a:1", "a:2"])
+    expect((await client.call("resources/subscribe", { uri })).at(-1).error).toEqual(error);
+  expect(seen).toEqual(["subscriptions/listen"]);
+});
+
+test("parameters that are no object are the client's mistake, told as that and not sent on", async () => {
+  const { url, seen } = serveModern(({ id }) => jsonRpc({ id, result: {} }));
+  const client = chainClient(url);
+  await client.start();
+  client.send({ id: "a", method: "x/y", params: [1] });
+  expect((await client.next()).error).toEqual({
+    code: -32600,
+    message: 'Invalid Request: "params" is not an object',
+  });
+  client.send({ method: "notifications/x", params: [1] });
+  await client.call("x/z");
+  expect(seen).toEqual(["x/z"]);
 });
