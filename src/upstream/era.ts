@@ -12,6 +12,12 @@ import type { Deliver, Upstream } from "./types.ts";
 /** What a legacy client is served by. */
 type Way = "streamable" | "sse" | "modern";
 
+/** Why a server is taken for one of the legacy era: an earlier run found it, it said so, or it was silent. */
+type Belief = "remembered" | "told" | "guessed";
+
+/** JSON-RPC's word for a method that is not there; only a modern server has no initialize. */
+const unknownMethod = -32601;
+
 interface EraOptions {
   readonly name: string;
   readonly log: Log;
@@ -93,15 +99,19 @@ export class EraUpstream implements Upstream {
     if (way === "sse" && sse !== undefined) {
       if (await this.#trySse(sse, initialize, deliver, signal)) return;
     }
+    let belief: Belief = "remembered";
     if (way !== "streamable") {
-      const discovery = await this.#discover(initialize, signal);
+      const discovery = await discover(this.#options.probe, identityOf(initialize), signal);
       if (discovery.era === "modern") return this.#translate(initialize, discovery, deliver);
+      belief = discovery.isSilent === true ? "guessed" : "told";
     }
-    await this.#legacy(initialize, deliver, signal, way === "streamable");
+    await this.#legacy(initialize, deliver, signal, belief);
   }
 
-  #discover(initialize: Message, signal: AbortSignal): Promise<Discovery> {
-    return discover(this.#options.probe, identityOf(initialize), signal);
+  /** Probes once more, a server that was silent before with all the patience there is. */
+  #discoverAgain(initialize: Message, signal: AbortSignal, belief: Belief): Promise<Discovery> {
+    const { modern, probe } = this.#options;
+    return discover(belief === "guessed" ? modern : probe, identityOf(initialize), signal);
   }
 
   async #translate(
@@ -115,19 +125,18 @@ export class EraUpstream implements Upstream {
     await upstream.start(initialize, discovery, deliver);
   }
 
-  /** The handshake itself; a server that refuses it as only a modern one does is asked again, and so is one only `remembered` to take it. */
+  /** The handshake itself; a server that refuses it as only a modern one does is asked again, and so is one only believed to take it. */
   async #legacy(
     initialize: Message,
     deliver: Deliver,
     signal: AbortSignal,
-    isRemembered: boolean,
+    belief: Belief,
   ): Promise<void> {
     const upstream = this.#options.streamable();
     let refusal: Message | undefined;
     const take: Deliver = async (said) => {
       const code = errorCodeOf(said);
-      const isModern = Object.values(modernErrors).some((modern) => modern === code);
-      if (isModern || (isRemembered && code !== undefined)) {
+      if (code !== undefined && maySpeakModern(code, belief)) {
         refusal = said;
         return;
       }
@@ -143,15 +152,15 @@ export class EraUpstream implements Upstream {
     } catch (error) {
       const { sse } = this.#options;
       if (!isOtherTransport(error)) throw error;
-      if (isRemembered) {
-        const discovery = await this.#discover(initialize, signal);
+      if (belief === "remembered") {
+        const discovery = await this.#discoverAgain(initialize, signal, belief);
         if (discovery.era === "modern") return this.#translate(initialize, discovery, deliver);
       }
       if (sse !== undefined && (await this.#trySse(sse, initialize, deliver, signal))) return;
       throw error;
     }
     if (refusal === undefined) return;
-    const discovery = await this.#discover(initialize, signal);
+    const discovery = await this.#discoverAgain(initialize, signal, belief);
     if (discovery.era === "modern") return this.#translate(initialize, discovery, deliver);
     this.#choose(upstream);
     await deliver(refusal);
@@ -182,6 +191,12 @@ export class EraUpstream implements Upstream {
       throw error;
     }
   }
+}
+
+/** Whether a refusal of initialize by `code` may be that of a modern server (MCP 2026-07-28 basic/versioning). */
+function maySpeakModern(code: number, belief: Belief): boolean {
+  if (Object.values(modernErrors).some((modern) => modern === code)) return true;
+  return belief === "remembered" || (belief === "guessed" && code === unknownMethod);
 }
 
 /** Whether a failed start leaves room for another transport: the answer was none of this one's. */

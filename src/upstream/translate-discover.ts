@@ -9,8 +9,8 @@ import type { Deliver, Upstream } from "./types.ts";
 export type Discovery =
   /** The server speaks the modern era only; its answer may be an error. */
   | { readonly era: "modern"; readonly answer: Message }
-  /** It speaks the legacy era too, or gave no sign of the modern one. */
-  | { readonly era: "legacy"; readonly isDual?: boolean };
+  /** It speaks the legacy era too, or gave no sign of the modern one; where it was silent, that may be for now only. */
+  | { readonly era: "legacy"; readonly isDual?: boolean; readonly isSilent?: boolean };
 
 /** A server that does not answer the probe within this time is tried as a legacy one. */
 const patienceMs = 5000;
@@ -33,7 +33,7 @@ export async function discover(
 ): Promise<Discovery> {
   for (let tries = 0; ; tries++) {
     const answer = await ask(next, identity, signal);
-    if (answer === undefined) return { era: "legacy" };
+    if (answer === undefined) return { era: "legacy", isSilent: true };
     const code = errorCodeOf(answer);
     if (answer.head.isError !== true)
       return isModernOnly(answer)

@@ -86,6 +86,37 @@ test("the probe is made once, however much a call would be repeated", async () =
   expect(seen.slice(0, 2)).toEqual(["server/discover", "initialize"]);
 });
 
+const json = { "content-type": "application/json" };
+
+test.each<[string, () => Response, object]>([
+  ["503", () => new Response("warming up", { status: 503, headers: { "retry-after": "0" } }), {}],
+  ["429", () => new Response("slow down", { status: 429 }), {}],
+  ["an answer cut short", () => new Response("{", { headers: json, status: 502 }), {}],
+  ["503, though remembered", () => new Response("down", { status: 503 }), { remembered: "modern" }],
+])(
+  "a modern server whose first answers to the probe are %s is asked again when it knows no initialize",
+  async (_, failure, remembered) => {
+    let failures = 2;
+    const { url, seen } = serveMethods({
+      "server/discover": (body) => (failures-- > 0 ? failure() : discover([modern])(body)),
+      initialize: fails(-32601, 404),
+    });
+    const client = chainClient(url, { ...remembered, retry: { attempts: 3 } });
+    expect((await client.start()).result.serverInfo).toEqual({ name: "kb", version: "unknown" });
+    const probe = "server/discover";
+    expect(seen).toEqual([probe, "initialize", probe, probe]);
+    expect(client.memory.get("way")).toBe("modern");
+  },
+);
+
+test("a server that knows neither initialize nor the probe is told by its own words", async () => {
+  const { url } = serveMethods({
+    "server/discover": () => new Response("no", { status: 400 }),
+    initialize: fails(-32601, 404),
+  });
+  expect((await chainClient(url).start()).error).toEqual({ code: -32601, message: "m" });
+});
+
 test("a remembered server of the legacy era costs no probe", async () => {
   const { url, seen } = serveMethods({ initialize });
   const client = chainClient(url, { remembered: "streamable" });
