@@ -31,17 +31,23 @@ interface Question {
 const patienceMs = 600_000;
 /** Under this key a question stands in a result, and its answer in the next request. */
 const key = "question";
+/** What a modern client may be asked in a round, and the requests that may end in one (MCP 2026-07-28 basic/patterns/mrtr). */
+const questions = ["elicitation/create", "sampling/createMessage", "roots/list"];
+const asking = ["tools/call", "prompts/get", "resources/read"];
 /** Results that a modern client may keep, and wants to know for how long. */
 const cacheable = /\/list$|^resources\/read$/;
 
 /** The calls under way, and the questions that wait for answers. */
 export class FrontCalls {
   readonly #next: Upstream;
+  /** Ends with the bridge. */
+  readonly #closing: AbortSignal;
   readonly #exchanges = new Set<Exchange>();
   readonly #questions = new Map<string, Question>();
 
-  constructor(next: Upstream) {
+  constructor(next: Upstream, closing: AbortSignal) {
     this.#next = next;
+    this.#closing = closing;
   }
 
   /** Sends a request, or brings the answer that an earlier one waits for. */
@@ -71,11 +77,21 @@ export class FrontCalls {
     }
   }
 
-  /** A request that the server sends outside of any call goes to the newest; false where there is none. */
-  async ask(question: Message): Promise<boolean> {
-    const exchange = [...this.#exchanges].at(-1);
-    if (exchange !== undefined) await this.#ask(exchange, question);
-    return exchange !== undefined;
+  /** A request of the server: a question ends a round of its call, or of the newest that may be asked; the rest is answered here. */
+  async ask(asked: Message, call?: Exchange): Promise<void> {
+    const { id, method } = asked.head;
+    if (method === "ping") return this.#reply(responseTo(id!, "{}"));
+    const exchange = call ?? [...this.#exchanges].findLast(mayBeAsked);
+    if (exchange !== undefined && mayBeAsked(exchange) && questions.includes(method!))
+      return this.#end(exchange, () => this.#put(exchange, asked));
+    this.#reply(
+      errorTo(id!, { code: -32601, message: "no request under way takes this question" }),
+    );
+  }
+
+  /** Answers the server; what follows on its stream need not wait for that. */
+  #reply(answer: Message): void {
+    this.#next.send(answer, async () => undefined, this.#closing).catch(() => undefined);
   }
 
   #open(request: Message, seat: Seat): Exchange {
@@ -83,7 +99,7 @@ export class FrontCalls {
     const exchange: Exchange = { seat, isSeated: true, held: [], controller, request };
     this.#exchanges.add(exchange);
     const take: Deliver = async (said) => {
-      if (said.head.kind === "request") await this.#ask(exchange, said);
+      if (said.head.kind === "request") await this.ask(said, exchange);
       else if (said.head.kind !== "response") await exchange.seat.deliver(said);
       else
         await this.#end(exchange, () =>
@@ -116,11 +132,7 @@ export class FrontCalls {
     await last().then(settle.resolve, settle.reject);
   }
 
-  /** Ends the round with the question; the call itself stays open at the server. */
-  #ask(exchange: Exchange, asked: Message): Promise<void> {
-    return this.#end(exchange, () => this.#put(exchange, asked));
-  }
-
+  /** Gives the client the question; the call itself stays open at the server. */
   async #put(exchange: Exchange, asked: Message): Promise<void> {
     const state = crypto.randomUUID();
     const expire = () => {
@@ -152,6 +164,8 @@ export class FrontCalls {
     return { by: "client", message: notificationOf("notifications/cancelled", params) };
   }
 }
+
+const mayBeAsked = ({ request }: Exchange) => asking.includes(request.head.method!);
 
 /** A result of the legacy era with what a modern one must say. */
 function completed(said: Message, request: Message, id: string): Message {

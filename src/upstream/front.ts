@@ -1,6 +1,6 @@
 // A client of the modern era that does not fall back, in front of a server of the legacy one.
 import type { Log } from "../host/log.ts";
-import { errorTo, type Message, notificationOf, requestOf, responseTo } from "../wire/message.ts";
+import { type Message, notificationOf, requestOf, responseTo } from "../wire/message.ts";
 import { abortable } from "./abortable.ts";
 import { FrontCalls, unansweredError } from "./front-calls.ts";
 import { metaKeys, modernRevision, revisionOf } from "./modern.ts";
@@ -53,7 +53,7 @@ export class FrontUpstream implements Upstream {
 
   constructor(options: FrontOptions) {
     this.#options = options;
-    this.#calls = new FrontCalls(options.next);
+    this.#calls = new FrontCalls(options.next, this.#closing.signal);
   }
 
   async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -153,13 +153,8 @@ export class FrontUpstream implements Upstream {
   async #hear(): Promise<void> {
     const { next, log, name } = this.#options;
     const take: Deliver = async (said) => {
-      const { kind, method, id } = said.head;
-      if (kind === "request") {
-        if (await this.#calls.ask(said)) return;
-        const refusal = { code: -32601, message: "no request is under way" };
-        await next.send(errorTo(id!, refusal), async () => undefined, this.#closing.signal);
-        return;
-      }
+      const { kind, method } = said.head;
+      if (kind === "request") return this.#calls.ask(said);
       const uri = method === updated ? said.value(["params", "uri"]) : undefined;
       for (const listener of this.#listeners)
         if (method === updated ? listener.uris.has(uri) : listener.wants.has(method ?? ""))
