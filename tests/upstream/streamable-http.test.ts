@@ -240,3 +240,22 @@ test("a 308 on the same origin is followed once and remembered, and forgotten wh
   expect(paths).toEqual(["/mcp", "/mcp/", "/mcp/", "/mcp"]);
   expect(memory.get("moved")).toBeUndefined();
 });
+
+test("a remembered place that has moved again is found by the way over the configured one", async () => {
+  const paths: string[] = [];
+  const url = serveHttp((request) => {
+    const { pathname } = new URL(request.url);
+    paths.push(pathname);
+    if (pathname === "/mcp")
+      return new Response(null, { status: 307, headers: { location: "/b" } });
+    if (pathname === "/a") return new Response(null, { status: 404 });
+    return withHandshake(() => new Response(null, { status: 405 }))(request);
+  });
+  const memory = legacyMemory(url);
+  memory.set("moved", "/a");
+  const client = streamableClient(url, memory);
+  client.send({ id: 0, method: "initialize", params: {} });
+  expect((await client.next()).result).toBeDefined();
+  expect(paths).toEqual(["/a", "/mcp", "/b"]);
+  expect(memory.get("moved")).toBe("/b");
+});
