@@ -15,7 +15,8 @@ export interface SseEvent {
   readonly retryMs?: number;
 }
 
-const decoder = new TextDecoder();
+// A byte order mark is one at the beginning of the stream alone.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const lineFeed = new Uint8Array([0x0a]);
 
 /** Push parser: every byte is looked at once, however the stream is cut. An event over `limit` bytes throws `too-large`. */

@@ -6,7 +6,7 @@ import { cut } from "../support/cut.ts";
 import { runsOf } from "../support/property.ts";
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const runs = runsOf(import.meta.path);
 const cuts = fc.array(fc.nat(4000), { maxLength: 12 });
 
@@ -69,33 +69,72 @@ test("gives back every event that was written, in any line end, however it is cu
   );
 });
 
-test("finds the same data as eventsource-parser in arbitrary streams", () => {
-  const piece = fc.constantFrom(
-    "data",
-    ":",
+/** What eventsource-parser makes of a stream: its events, and every id that was set. */
+function readElsewhere(text: string) {
+  const events: { event: string; data: string; id?: string }[] = [];
+  const ids: string[] = [];
+  const parser = createParser({
+    onEvent: ({ event = "message", data, id }) =>
+      events.push({ event, data, ...(id !== undefined && { id }) }),
+    onId: (id) => ids.push(id),
+  });
+  parser.feed(text);
+  return { events, ids };
+}
+
+test("finds the events and ids that eventsource-parser finds, in arbitrary streams", () => {
+  const end = fc.constantFrom("\n", "\r\n", "\r");
+  const text = fc.constantFrom(
+    "",
     " ",
-    "\n",
-    "\r",
-    "\r\n",
-    "\n\n",
+    "  x",
+    "a",
+    "7",
+    "ä",
+    "日本",
+    "\u{1f600}",
+    "\ufeff",
+    "a\0b",
+    ":",
+  );
+  const field = fc.constantFrom(
+    "data",
     "event",
     "id",
-    "x",
-    "ä",
+    "retry",
+    "",
+    "other",
+    "dat",
+    "datax",
+    " data",
   );
+  const colon = fc.constantFrom(":", ": ", "");
+  const whole = fc.tuple(field, colon, text, end).map((parts) => parts.join(""));
+  const data = fc.tuple(text, end).map(([value, ends]) => `data: ${value}${ends}`);
+  const torn = fc.constantFrom("data:", "\r", "\n", "\r\n", "\ufeff", "x");
+  const piece = fc.oneof(
+    { arbitrary: data, weight: 3 },
+    { arbitrary: whole, weight: 3 },
+    { arbitrary: end, weight: 3 },
+    { arbitrary: torn, weight: 1 },
+  );
+  let full = 0;
   fc.assert(
-    fc.property(fc.array(piece, { maxLength: 60 }), cuts, (pieces, at) => {
-      const text = pieces.join("");
-      const theirs: string[] = [];
-      const parser = createParser({ onEvent: (event) => theirs.push(event.data) });
-      parser.feed(text);
-      const ours = read(encoder.encode(text), at).flatMap((event) => event.data ?? []);
-      // It holds a final CR back until the next byte comes; ours ends the line at once, as the standard does.
-      if (text.endsWith("\r")) expect(ours.slice(0, theirs.length)).toEqual(theirs);
-      else expect(ours).toEqual(theirs);
+    fc.property(fc.array(piece, { minLength: 1, maxLength: 60 }), cuts, (pieces, at) => {
+      const stream = pieces.join("");
+      const theirs = readElsewhere(stream);
+      if (theirs.events.length > 0) full++;
+      const ours = read(encoder.encode(stream), at);
+      const events = ours.flatMap(({ event, data, id }) =>
+        data === undefined ? [] : [{ event, data, ...(id !== undefined && { id }) }],
+      );
+      expect(events).toEqual(theirs.events);
+      expect(ours.flatMap(({ id }) => id ?? [])).toEqual(theirs.ids);
     }),
     runs,
   );
+  // Streams without an event would compare nothing.
+  expect(full).toBeGreaterThan(runs.numRuns / 2);
 });
 
 test("throws nothing but too-large, whatever bytes come", () => {
