@@ -11,8 +11,9 @@ import {
   responseTo,
 } from "../../src/wire/message.ts";
 import { relayClient } from "../support/client.ts";
+import { runsOf } from "../support/property.ts";
 
-const runs = { numRuns: Number(process.env.PROPERTY_RUNS ?? 300) };
+const runs = runsOf(import.meta.path);
 
 /** What the server does with one request, one step after the other. */
 const step = fc.constantFrom(
@@ -107,4 +108,4 @@ test("every request is answered exactly once, a cancelled one at most once, nobo
     }),
     runs,
   );
-});
+}, 120_000);
