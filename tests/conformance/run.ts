@@ -1,17 +1,12 @@
 // The protocol owners' own suite against the compiled bridge: bun tests/conformance/run.ts [LEG [SCENARIO]] (parts of names).
-// Ends with `N passed, N failed`; a scenario that expected-failures.txt lists counts as failed when it passes.
+// Ends with `N passed, N failed`; a scenario that expected-failures.txt lists counts as failed when it passes. Words that
+// choose nothing, a leg with another number of scenarios than it should have, and a listed scenario that is none are errors.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compiledBridge } from "../support/binary.ts";
 import { serveFront } from "./support/front.ts";
+import { chosen, faultsOf, type Leg, linesOf, named } from "./support/plan.ts";
 import { serveReference } from "./support/reference-server.ts";
-
-interface Leg {
-  readonly name: string;
-  readonly scenarios: readonly string[];
-  /** Words behind `conformance`. */
-  readonly words: (scenario: string) => string[];
-}
 
 interface Requirements {
   readonly server: string[];
@@ -55,16 +50,19 @@ function legsFor(frontUrl: string): Leg[] {
     {
       name: "2025-11-25 legacy client",
       scenarios: older.client,
+      count: 18,
       words: clientWords("legacy-client.ts", "2025-11-25"),
     },
     {
       name: "2026-07-28 modern client",
       scenarios: newer.client,
+      count: 32,
       words: clientWords("modern-client.ts", "2026-07-28"),
     },
     {
       name: "2026-07-28 legacy client",
       scenarios: newer.client,
+      count: 32,
       words: clientWords("legacy-client.ts", "2026-07-28"),
     },
     {
@@ -72,17 +70,25 @@ function legsFor(frontUrl: string): Leg[] {
       scenarios: ["metadata-backcompat", "endpoint-fallback"].map(
         (name) => `auth/2025-03-26-oauth-${name}`,
       ),
+      count: 2,
       words: clientWords("legacy-client.ts", "2025-03-26"),
     },
-    { name: "extensions", scenarios: extensions, words: clientWords("legacy-client.ts") },
+    {
+      name: "extensions",
+      scenarios: extensions,
+      count: 6,
+      words: clientWords("legacy-client.ts"),
+    },
     {
       name: "schema preservation",
       scenarios: ["json-schema-2020-12-preservation"],
+      count: 1,
       words: clientWords("modern-client.ts", "2026-07-28"),
     },
     {
       name: "2025-11-25 server in reverse",
       scenarios: [...older.server, ...extra("server", older)],
+      count: 33,
       words: (scenario) => [
         ...["server", "--url", frontUrl, "--scenario", scenario],
         ...["--spec-version", "2025-11-25"],
@@ -124,28 +130,29 @@ function reasons(output: string): string {
 
 compiledBridge();
 const [wantedLeg = "", wantedScenario = ""] = process.argv.slice(2);
-const expected = new Set(
-  readFileSync(join(import.meta.dir, "expected-failures.txt"), "utf8")
-    .split("\n")
-    .map((line) => line.replace(/#.*/, "").trim())
-    .filter((line) => line !== ""),
-);
+const expected = linesOf(readFileSync(join(import.meta.dir, "expected-failures.txt"), "utf8"));
 const reference = serveReference();
 const front = serveFront(reference.url);
 let passed = 0;
 let failed = 0;
 let awaited = 0;
 try {
-  for (const leg of legsFor(front.url)) {
-    if (!leg.name.includes(wantedLeg)) continue;
-    const waiting = leg.scenarios.filter((scenario) => scenario.includes(wantedScenario));
+  const legs = legsFor(front.url);
+  const faults = faultsOf(legs, expected);
+  const wanted = chosen(legs, wantedLeg, wantedScenario);
+  if (wanted.length === 0)
+    faults.push(`no leg and scenario is called so: ${process.argv.slice(2)}`);
+  failed += faults.length;
+  for (const fault of faults) console.log(`FAILED ${fault}`);
+  for (const leg of wanted) {
+    const waiting = [...leg.scenarios];
     let good = 0;
     const total = waiting.length;
     const work = async () => {
       for (let scenario = waiting.shift(); scenario !== undefined; scenario = waiting.shift()) {
         const outcome = await run(leg.words(scenario));
-        const name = `${leg.name}: ${scenario}`;
-        const isExpected = expected.has(name);
+        const name = named(leg, scenario);
+        const isExpected = expected.includes(name);
         if (outcome.passed) good++;
         if (outcome.passed && !isExpected) passed++;
         else if (!outcome.passed && isExpected) awaited++;
