@@ -59,17 +59,21 @@ export class FrontCalls {
     const state = message.value(["params", "requestState"]);
     const question = typeof state === "string" ? this.#questions.get(state) : undefined;
     const exchange = question?.exchange ?? this.#open(message, seat);
+    const held = exchange.held.shift();
     exchange.seat = seat;
-    exchange.isSeated = true;
+    // What was held comes first.
+    exchange.isSeated = held === undefined;
     const stop = () => exchange.controller.abort(this.#stopOf(signal.reason, exchange));
     signal.addEventListener("abort", stop, { once: true });
     try {
       if (question !== undefined) {
-        const held = exchange.held.shift();
         const answered = this.#answer(state as string, question, message, signal);
         // An answer that nobody waits for any more spoils nothing.
         await (held === undefined ? answered : answered.catch(() => undefined));
-        if (held !== undefined) await this.#end(exchange, held);
+        if (held !== undefined) {
+          exchange.isSeated = true;
+          await this.#end(exchange, held);
+        }
       }
       await settle.promise;
     } finally {
