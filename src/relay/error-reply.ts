@@ -2,8 +2,9 @@ import type { Redactor } from "../host/redact.ts";
 import type { BridgeError } from "../wire/errors.ts";
 import { errorTo, type Message } from "../wire/message.ts";
 
-/** An error of ours in place of an answer, without a secret. */
+/** An error in place of an answer: the server's own as it is, else ours, without a secret. */
 export function errorReply(id: string, error: BridgeError, redactor: Redactor): Message {
+  if (error.said !== undefined) return errorTo(id, error.said);
   const { code, message, data } = error.toJsonRpc();
   const hint = data.hint === undefined ? {} : { hint: redactor.redact(data.hint) };
   return errorTo(id, { code, message: redactor.redact(message), data: { ...data, ...hint } });

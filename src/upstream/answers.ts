@@ -7,6 +7,7 @@ import { Pieces } from "../wire/pieces.ts";
 import { Scanner } from "../wire/scan.ts";
 import { ScanError } from "../wire/scan-states.ts";
 import { cleanText, shellWord } from "../wire/text.ts";
+import { errorCodeOf } from "./modern.ts";
 import { Reading } from "./reading.ts";
 
 /** Most bytes of an error's body that are read. */
@@ -100,11 +101,18 @@ function flawError({ reason }: Flaw): BridgeError {
   return badAnswer(`the answer is not JSON-RPC (${reason})`);
 }
 
-/** The server broke the protocol: told with what was wrong. */
-export function badAnswer(what: string): BridgeError {
+/** The server broke the protocol: told with what was wrong, or with the JSON-RPC error that it `said`. */
+export function badAnswer(what: string, said?: Message): BridgeError {
   return new BridgeError("bad-answer", what, {
+    said: errorIn(said),
     hint: "the server's operator can tell more; LOG_LEVEL=debug shows status and sizes",
   });
+}
+
+/** Throws where an error names no request: it is that of the only request it can mean. */
+export function refuseNameless(said: Message): void {
+  if (said.head.isError === true && said.head.id === "null")
+    throw badAnswer("the server's error names no request", said);
 }
 
 /** The connection died in the middle of an answer. Bun tells a reset and a lie about the length by codes, and quotes the URL in the text. */
@@ -198,6 +206,11 @@ export function messageIn(text: string): Message | undefined {
   return read instanceof Message ? read : undefined;
 }
 
+/** The JSON-RPC error of a message, as JSON text; undefined where it is none of JSON-RPC's form. */
+export function errorIn(said: Message | undefined): string | undefined {
+  return said !== undefined && errorCodeOf(said) !== undefined ? said.text(["error"]) : undefined;
+}
+
 /** What the server said in an error's body: its JSON message, or its text where that is none of HTML. */
 function wordsOf(text: string): string {
   const said = messageIn(text)?.value(["error", "message"]) ?? fieldOf(text);
@@ -223,7 +236,7 @@ function retryAfterMs(response: Response, now: number): number | undefined {
   return Number.isNaN(at) ? undefined : Math.max(0, at - now);
 }
 
-/** The error for a status that is none of success, redirect, 401 or 403. */
+/** The error for a status that is none of success or redirect; the server's JSON-RPC error goes with it, but where a credential was refused. */
 export function statusError(
   response: Response,
   text: string,
@@ -234,7 +247,17 @@ export function statusError(
   const words = redactor.shown(wordsOf(text), 300);
   const said = words === "" ? "" : ` and said: ${words}`;
   const retryAfter = retryAfterMs(response, Date.now());
-  const details = { status, ...(retryAfter !== undefined && { retryAfterMs: retryAfter }) };
+  if (status === 401)
+    return new BridgeError(
+      "unauthorized",
+      `Authentication failed: server "${name}" answered 401${said}`,
+      { status, hint: `check its credential: codex-mcp-http-bridge test --server ${name}` },
+    );
+  const details = {
+    status,
+    said: errorIn(messageIn(text)),
+    ...(retryAfter !== undefined && { retryAfterMs: retryAfter }),
+  };
   if (status === 404 || status === 410)
     return new BridgeError(
       "server-not-found",

@@ -1,6 +1,7 @@
 import type { Http, HttpRequest } from "../host/http.ts";
 import type { Authorizer } from "../oauth/authorizer.ts";
 import { BridgeError } from "../wire/errors.ts";
+import { isAnswerTo, Message, readMessage } from "../wire/message.ts";
 import { messageIn, readErrorText } from "./answers.ts";
 
 /** Refusals that may be answered by a new token before the last one stands: an expired token, then a wider scope. */
@@ -9,6 +10,16 @@ const maxRenewals = 2;
 interface Refused {
   readonly status: number;
   readonly wwwAuthenticate: string | null;
+}
+
+/** A 401 that may mean the session: as it came, with the error that stands where it means the credential after all. */
+export class DoubtfulRefusal extends Response {
+  readonly refusal: BridgeError;
+
+  constructor(body: string, { status, headers }: Response, refusal: BridgeError) {
+    super(body, { status, headers });
+    this.refusal = refusal;
+  }
 }
 
 /** `http` with the credential of one server; a refused request is sent again where the authorizer says that may help. */
@@ -26,16 +37,17 @@ export function authorize(http: Http, authorizer: Authorizer): Http {
       const asItWas = () =>
         new Response(body, { status: response.status, headers: response.headers });
       // The server's own JSON-RPC error to this request is an answer, not a call for another credential.
-      const answered = messageIn(body)?.head.id ?? "null";
-      if (wwwAuthenticate === null && answered !== "null") return asItWas();
+      if (wwwAuthenticate === null && isAnswered(request, body)) return asItWas();
       const dpopNonce = response.headers.get("dpop-nonce");
       const refusal = { status: response.status, wwwAuthenticate, dpopNonce, body, sent };
       if (renewals === maxRenewals || mayBeSession(request, refusal, renewals)) return asItWas();
       const renewed = await authorizer.refused(refusal, signal).catch((error) => {
         // Whether the token or the session is refused shows when a new session is asked for.
-        if (isStanding(error) && mayBeSession(request, refusal, 1)) return false;
+        if (isStanding(error) && mayBeSession(request, refusal, 1))
+          return new DoubtfulRefusal(body, response, error);
         throw error;
       });
+      if (renewed instanceof Response) return renewed;
       if (!renewed) return asItWas();
       sent = await authorizer.headers({ method, url }, signal);
       response = await send(request, sent);
@@ -87,5 +99,12 @@ function mayBeSession(
   return renewals > 0 || !/\bbearer\b|\bdpop\b/i.test(wwwAuthenticate ?? "");
 }
 
-const isStanding = (error: unknown) =>
+/** Whether a body answers the request itself. */
+function isAnswered({ body }: HttpRequest, text: string): boolean {
+  const said = messageIn(text);
+  const asked = said !== undefined && body instanceof Uint8Array ? readMessage(body) : undefined;
+  return asked instanceof Message && isAnswerTo(asked.requestIds(), said!);
+}
+
+const isStanding = (error: unknown): error is BridgeError =>
   error instanceof BridgeError && error.kind === "unauthorized";

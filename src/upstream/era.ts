@@ -152,7 +152,8 @@ export class EraUpstream implements Upstream {
     } catch (error) {
       const { sse } = this.#options;
       if (!isOtherTransport(error)) throw error;
-      if (belief === "remembered") {
+      const code = codeIn(error);
+      if (belief === "remembered" || (code !== undefined && maySpeakModern(code, belief))) {
         const discovery = await this.#discoverAgain(initialize, signal, belief);
         if (discovery.era === "modern") return this.#translate(initialize, discovery, deliver);
       }
@@ -205,6 +206,12 @@ function isOtherTransport(error: unknown): boolean {
   const { status, kind } = error;
   if (status === undefined) return kind === "bad-answer";
   return [400, 404, 405, 406, 410, 415, 501].includes(status);
+}
+
+/** The code of the server's own JSON-RPC error that goes with a failure. */
+function codeIn(error: unknown): number | undefined {
+  const said = error instanceof BridgeError ? error.said : undefined;
+  return said === undefined ? undefined : JSON.parse(said).code;
 }
 
 function notReached(name: string): BridgeError {

@@ -1,4 +1,5 @@
 import { BridgeError } from "../wire/errors.ts";
+import type { Message } from "../wire/message.ts";
 
 /** What the two sides agreed on; the transport writes the id, the session the version. */
 export interface Session {
@@ -10,14 +11,35 @@ export interface Session {
 export class SessionLost extends BridgeError {
   /** The id that was refused. */
   readonly id: string;
+  /** What the client is told where another session changes nothing. */
+  readonly told: BridgeError;
 
-  /** `status`: by which the server said so. */
-  constructor(name: string, id: string, status = 404) {
+  /** `cause`: what the refusal would mean without a session. */
+  constructor(name: string, id: string, cause?: BridgeError) {
     super("server-not-found", `"${name}" does not know the session any more`, {
       hint: "restart the client",
       notSent: true,
-      status,
+      status: cause?.status ?? 404,
+      cause,
     });
     this.id = id;
+    this.told = cause ?? this;
   }
+}
+
+/** Codes that servers built with the official SDKs use about sessions. */
+const sessionCodes: readonly unknown[] = [-32000, -32001];
+
+/**
+ * Whether an error status says that the session is gone: 404 (MCP 2025-03-26 basic/transports), and what servers
+ * send in its place. `text` is the body, `answer` what it holds where that names the very request.
+ */
+export function isSessionLost(status: number, text: string, answer?: Message): boolean {
+  const names = /session|not initialized/i.test(text.slice(0, 1000));
+  if (answer === undefined)
+    return status === 401 || status === 404 || ([400, 410].includes(status) && names);
+  // Who answers the request itself knows the session, unless that is what the answer tells.
+  if (status === 404) return names;
+  const isCode = sessionCodes.includes(answer.value(["error", "code"]));
+  return isCode && (status === 401 || (status === 400 && names));
 }

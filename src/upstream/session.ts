@@ -157,13 +157,12 @@ export class SessionUpstream implements Upstream {
 
   async #sendAgain(error: unknown, message: Message, take: Deliver, signal: AbortSignal) {
     if (!(error instanceof SessionLost)) throw error;
-    await abortable(this.#recover(error.id), signal);
-    if (message.head.kind === "response") return;
-    const { next, name } = this.#options;
-    await next.send(message, take, signal).catch((again) => {
-      // A new session changed nothing: it is the credential after all.
-      throw again instanceof SessionLost && again.status === 401 ? refused(name) : again;
-    });
+    try {
+      await abortable(this.#recover(error.id), signal);
+      if (message.head.kind !== "response") await this.#options.next.send(message, take, signal);
+    } catch (again) {
+      throw again instanceof SessionLost ? again.told : again;
+    }
   }
 
   /** Replays initialize and `initialized`; the answer is the bridge's own business. One at a time. */
@@ -219,13 +218,6 @@ export class SessionUpstream implements Upstream {
     this.#asked.delete(id);
     return this.#askedBefore.delete(id);
   }
-}
-
-function refused(name: string): BridgeError {
-  return new BridgeError("unauthorized", `Authentication failed: server "${name}" answered 401`, {
-    hint: `check its credential: codex-mcp-http-bridge test --server ${name}`,
-    status: 401,
-  });
 }
 
 function notInitialized(): BridgeError {

@@ -12,6 +12,7 @@ import {
   readErrorText,
   readJson,
   redirectError,
+  refuseNameless,
   statusError,
 } from "./answers.ts";
 import { type Endpoint, locationOf } from "./endpoint.ts";
@@ -109,6 +110,7 @@ export class StatelessHttp implements Upstream {
     const take = async (answer: Message | undefined) => {
       if (answer === undefined)
         throw badAnswer(`"${name}" answered ${response.status} without a body`);
+      refuseNameless(answer);
       if (!isAnswer(answer, message))
         throw badAnswer(`"${name}" answered another request than the one it was asked`);
       await deliver(answer);
@@ -123,6 +125,7 @@ export class StatelessHttp implements Upstream {
       for (const event of events) {
         const said = messageOfEvent(event, name);
         if (said === undefined) continue;
+        refuseNameless(said);
         await deliver(said);
         if (isAnswer(said, message)) return;
       }
@@ -131,7 +134,7 @@ export class StatelessHttp implements Upstream {
     });
   }
 
-  /** An error status: the server's JSON-RPC error is the answer, also where it names no id. */
+  /** An error status: the server's JSON-RPC error is the answer, also where it names no request. */
   async #refused(response: Response, message: Message, deliver: Deliver): Promise<void> {
     const { name, endpoint, redactor } = this.#options;
     const { status } = response;
@@ -140,8 +143,8 @@ export class StatelessHttp implements Upstream {
     const { id } = message.head;
     if (id !== undefined && said?.head.isError === true) {
       if (isAnswer(said, message)) return deliver(said);
-      if (status < 500 && said.head.id === "null")
-        return deliver(said.with([{ path: ["id"], raw: id }]));
+      // What another attempt may mend is thrown, and the error goes with it.
+      if (status < 500 && status !== 429) return deliver(said.with([{ path: ["id"], raw: id }]));
     }
     if (status >= 300 && status < 400)
       throw redirectError(name, status, locationOf(response, endpoint.url));

@@ -10,12 +10,14 @@ import {
   readErrorText,
   readJson,
   redirectError,
+  refuseNameless,
   statusError,
 } from "./answers.ts";
+import { DoubtfulRefusal } from "./authorize.ts";
 import { type Endpoint, locationOf } from "./endpoint.ts";
 import { EventStream } from "./event-stream.ts";
 import { messageOfEvent, readEvents } from "./events.ts";
-import { type Session, SessionLost } from "./session-lost.ts";
+import { isSessionLost, type Session, SessionLost } from "./session-lost.ts";
 import type { Deliver, Stop, Upstream } from "./types.ts";
 
 export interface TransportOptions {
@@ -51,7 +53,7 @@ export class StreamableHttp implements Upstream {
     try {
       const response = await this.#request("POST", message, signal);
       if (response.ok) await this.#take(response, message, answers, signal);
-      else await this.#refused(response, message, answers, sessionId);
+      else await this.#refused(response, answers, sessionId);
     } catch (error) {
       if (signal.aborted) this.#stop(message, signal.reason);
       throw error;
@@ -146,23 +148,18 @@ export class StreamableHttp implements Upstream {
   }
 
   /** An error status: the server's own JSON-RPC error goes to the client as it is, anything else becomes ours. */
-  async #refused(
-    response: Response,
-    message: Message,
-    answers: Answers,
-    sessionId: string | undefined,
-  ): Promise<void> {
+  async #refused(response: Response, answers: Answers, sessionId: string | undefined) {
     const { name, endpoint, redactor } = this.#options;
     const { status } = response;
     const text = await readErrorText(response);
     const said = messageIn(text);
-    if (sessionId !== undefined && isSessionLost(status, said, text))
-      throw new SessionLost(name, sessionId, status);
-    if (said !== undefined && answers.isAnswer(said)) return answers.take(said);
-    const { id, method } = message.head;
-    // An error without an id is that of the only request it can mean; a refused initialize may yet find another transport.
-    if (id !== undefined && method !== "initialize" && isPlainRefusal(status, said))
-      return answers.take(said!.with([{ path: ["id"], raw: id }]));
+    const answer = said !== undefined && answers.isAnswer(said) ? said : undefined;
+    if (sessionId !== undefined && isSessionLost(status, text, answer)) {
+      const isDoubtful = response instanceof DoubtfulRefusal;
+      const refusal = isDoubtful ? response.refusal : statusError(response, text, name, redactor);
+      throw new SessionLost(name, sessionId, refusal);
+    }
+    if (answer !== undefined) return answers.take(answer);
     if (status >= 300 && status < 400)
       throw redirectError(name, status, locationOf(response, endpoint.url));
     throw statusError(response, text, name, redactor);
@@ -256,35 +253,13 @@ export class Answers {
     return this.#deliver(message);
   }
 
-  #note({ head }: Message): void {
-    const at = this.#match(head.id!);
+  #note(said: Message): void {
+    const at = this.#match(said.head.id!);
     if (at >= 0) this.#waiting.splice(at, 1);
+    else if (!this.isDone) refuseNameless(said);
   }
 
   #match(id: string): number {
     return this.#waiting.findIndex((asked) => isSameId(asked, id));
   }
 }
-
-/** Whether an error says that the session is gone: 404 (MCP 2025-03-26 basic/transports), and what servers send in its place. */
-function isSessionLost(status: number, said: Message | undefined, text: string): boolean {
-  const names = /session|not initialized/i.test(text.slice(0, 1000));
-  const { id } = said?.head ?? {};
-  // Who answers the request itself knows the session, unless that is what the answer tells.
-  if (id !== undefined && id !== "null" && !sessionCodes.includes(said?.value(["error", "code"])))
-    return false;
-  return (
-    status === 401 ||
-    (status === 404 && (names || id === undefined || id === "null")) ||
-    (status === 400 && names)
-  );
-}
-
-/** Whether a status that has no class of its own comes with a JSON-RPC error that names no request. */
-function isPlainRefusal(status: number, said: Message | undefined): boolean {
-  const isOwnClass = status < 400 || status >= 500 || [401, 403, 404, 410, 429].includes(status);
-  return !isOwnClass && said?.head.isError === true && said.head.id === "null";
-}
-
-/** Codes that servers built with the official SDKs use about sessions. */
-const sessionCodes: readonly unknown[] = [-32000, -32001];

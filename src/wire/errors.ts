@@ -39,6 +39,8 @@ export interface ErrorDetails {
   readonly retryAfterMs?: number;
   /** HTTP status, where an answer came. */
   readonly status?: number;
+  /** The server's own JSON-RPC error as JSON text, where it named no request in it: the client gets that in place of ours. */
+  readonly said?: string | undefined;
 }
 
 /**
@@ -51,6 +53,7 @@ export class BridgeError extends Error {
   readonly notSent: boolean;
   readonly retryAfterMs: number | undefined;
   readonly status: number | undefined;
+  readonly said: string | undefined;
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -60,6 +63,7 @@ export class BridgeError extends Error {
     this.notSent = details.notSent ?? false;
     this.retryAfterMs = details.retryAfterMs;
     this.status = details.status;
+    this.said = details.said;
   }
 
   /** Process exit code of this kind. */

@@ -240,12 +240,13 @@ export function responseTo(id: string, result: string): Message {
   return build({ kind: "response", id, isError: false }, text);
 }
 
-/** The error response to request `id` (JSON text, `null` where unknown). */
+/** The error response to request `id` (JSON text, `null` where unknown); an error in JSON text stays as it is. */
 export function errorTo(
   id: string,
-  error: { code: number; message: string; data?: unknown },
+  error: string | { code: number; message: string; data?: unknown },
 ): Message {
-  const text = `{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`;
+  const raw = typeof error === "string" ? error : JSON.stringify(error);
+  const text = `{"jsonrpc":"2.0","id":${id},"error":${raw}}`;
   return build({ kind: "response", id, isError: true }, text);
 }
 
@@ -254,6 +255,11 @@ export function idKey(id: string): string {
   if (id.startsWith('"')) return id.includes("\\") ? JSON.stringify(JSON.parse(id)) : id;
   const value = String(Number(id));
   return value !== id && /^-?(0|[1-9]\d*)$/.test(id) ? id : value;
+}
+
+/** Whether `said` answers one of the requests with these ids. */
+export function isAnswerTo(asked: readonly string[], { head }: Message): boolean {
+  return head.kind === "response" && asked.some((id) => isSameId(id, head.id!));
 }
 
 /** Whether `answered` is the id `asked`, also as a peer writes it back that holds numbers as doubles. */

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { Memory } from "../../src/host/memory.ts";
 import { Redactor } from "../../src/host/redact.ts";
 import type { Authorizer } from "../../src/oauth/authorizer.ts";
+import { StaticAuthorizer } from "../../src/oauth/static.ts";
 import { connect } from "../../src/upstream/connect.ts";
 import { BridgeError } from "../../src/wire/errors.ts";
 import { memoryLog, plainHttp, relayClient } from "../support/client.ts";
@@ -62,6 +63,7 @@ function callOver(url: URL, authorizer = noRenewal) {
 }
 
 const sdk = (message: string) => ({ id: null, error: { code: -32000, message } });
+const python = (message: string) => ({ id: "server-error", error: { code: -32600, message } });
 const challenge = (words: string) =>
   new Response("no", { status: 401, headers: { "www-authenticate": words } });
 
@@ -72,6 +74,13 @@ test.each<[string, (body: Body) => Response]>([
     "404 with the request's id",
     ({ id }) => jsonRpc({ id, error: { code: -32001, message: "Session not found" } }, 404),
   ],
+  ["404 of the official Python SDK", () => jsonRpc(python("Session not found"), 404)],
+  ["400 of the official Python SDK", () => jsonRpc(python("Missing session ID"), 400)],
+  [
+    "404 with the request's id, whatever the code",
+    ({ id }) => jsonRpc({ id, error: { code: -32600, message: "Session not found" } }, 404),
+  ],
+  ["410 that names the session", () => new Response("Session terminated", { status: 410 })],
   [
     "400 that names the session",
     () => jsonRpc(sdk("Bad Request: No valid session ID provided"), 400),
@@ -111,6 +120,46 @@ test("a 401 that outlives the new session too is the credential's", async () => 
   const { error } = await callOver(url);
   expect(error.code).toBe(1402);
   expect(error.message).toContain("Authentication failed");
+});
+
+test.each<[string, (body: Body) => Response, object]>([
+  [
+    "an error under the request's id",
+    ({ id }) => jsonRpc({ id, error: { code: -32000, message: "no such chat session" } }, 400),
+    { code: -32000, message: "no such chat session" },
+  ],
+  [
+    "an error under no id",
+    () => jsonRpc(sdk("no such chat session"), 404),
+    { code: -32000, message: "no such chat session" },
+  ],
+  [
+    "a refusal as text",
+    () => new Response("no such thing", { status: 404 }),
+    { code: 1404, message: expect.stringContaining("answered 404 and said: no such thing") },
+  ],
+  [
+    "a refused credential",
+    () => challenge('Bearer error_description="expired yesterday"'),
+    {
+      code: 1402,
+      message: expect.stringMatching(/and said: expired yesterday: .*run .* setup --server kb/),
+    },
+  ],
+  [
+    "a refused credential that nothing challenges",
+    () => new Response("expired yesterday", { status: 401 }),
+    { code: 1402, message: expect.stringContaining("answered 401 and said: expired yesterday") },
+  ],
+])("%s that another session does not mend is told in its own words", async (_, refuse, error) => {
+  const { url, seen } = forgetful(refuse, true);
+  const authorizer = new StaticAuthorizer(plainSettings(url), {
+    env: {},
+    redactor: new Redactor(),
+    reload: () => undefined,
+  });
+  expect((await callOver(url, authorizer)).error).toMatchObject(error);
+  expect(seen.filter((one) => one.endsWith("initialize"))).toHaveLength(2);
 });
 
 test.each<[string, object, number]>([

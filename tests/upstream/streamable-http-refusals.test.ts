@@ -1,6 +1,12 @@
 import { expect, test } from "bun:test";
-import { jsonRpc, serveHttp } from "../support/serve-http.ts";
-import { handshake, streamableClient, withHandshake } from "../support/streamable.ts";
+import { events, jsonRpc, serveHttp } from "../support/serve-http.ts";
+import {
+  handshake,
+  initializeResult,
+  streamableClient,
+  withHandshake,
+} from "../support/streamable.ts";
+import { chainClient } from "../support/whole-chain.ts";
 
 test.each([
   ["307 to another host", 307, "https://other.example/mcp"],
@@ -95,4 +101,61 @@ test("a port where nobody listens is connection-refused", async () => {
   const client = streamableClient(url);
   client.send({ id: 0, method: "initialize", params: {} });
   expect((await client.next()).error.data.kind).toBe("connection-refused");
+});
+
+const words = { code: -32099, message: "m", data: { n: 1 } };
+
+test.each<[string, () => Response]>([
+  ["400 without an id", () => jsonRpc({ id: null, error: words }, 400)],
+  ["400 with an id of its own", () => jsonRpc({ id: "server-error", error: words }, 400)],
+  ["404 without an id", () => jsonRpc({ id: null, error: words }, 404)],
+  ["429 without an id", () => jsonRpc({ id: null, error: words }, 429)],
+  ["500 without an id", () => jsonRpc({ id: null, error: words }, 500)],
+  ["200 without an id", () => jsonRpc({ id: null, error: words })],
+  ["an event without an id", () => events({ id: null, error: words })],
+])("a JSON-RPC error on %s reaches the client word for word, in either era", async (_, refuse) => {
+  const url = serveHttp(async (request) => {
+    if (request.method !== "POST") return new Response(null, { status: 405 });
+    const { id, method } = (await request.json()) as { id?: number; method: string };
+    if (method === "initialize") return jsonRpc({ id, result: initializeResult });
+    return id === undefined ? new Response(null, { status: 202 }) : refuse();
+  });
+  const retry = { attempts: 2 };
+  const legacy = chainClient(url, { remembered: "streamable", retry });
+  await legacy.start();
+  expect((await legacy.call("tools/call", { name: "t" })).at(-1).error).toEqual(words);
+  const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28" };
+  const modern = chainClient(url, { remembered: "modern", retry });
+  expect((await modern.call("tools/call", { name: "t", _meta })).at(-1).error).toEqual(words);
+});
+
+test.each([200, 400])(
+  "an initialize refused on %d without an id is told in the server's words, once no other transport is there",
+  async (status) => {
+    const seen: string[] = [];
+    const url = serveHttp(async (request) => {
+      seen.push(request.method);
+      if (request.method !== "POST") return new Response(null, { status: 405 });
+      const { id, method } = (await request.json()) as { id: string; method: string };
+      if (method === "initialize") return jsonRpc({ id: null, error: words }, status);
+      return jsonRpc({ id, error: { code: -32601, message: "no" } });
+    });
+    expect((await chainClient(url).start()).error).toEqual(words);
+    expect(seen.slice(0, 3)).toEqual(["POST", "POST", "GET"]);
+  },
+);
+
+test("a rate limit is waited for, though the server says it in JSON-RPC", async () => {
+  let refusals = 1;
+  const url = serveHttp(
+    withHandshake((request, { id }) => {
+      if (request.method !== "POST") return new Response(null, { status: 405 });
+      return refusals-- > 0
+        ? jsonRpc({ id: null, error: words }, 429)
+        : jsonRpc({ id, result: { ok: true } });
+    }),
+  );
+  const client = chainClient(url, { remembered: "streamable", retry: { attempts: 2 } });
+  await client.start();
+  expect((await client.call("tools/call", { name: "t" })).at(-1).result).toEqual({ ok: true });
 });
