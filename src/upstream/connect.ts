@@ -11,6 +11,7 @@ import { EraUpstream } from "./era.ts";
 import { FrontUpstream } from "./front.ts";
 import { Hints } from "./hints.ts";
 import { KeepAlive } from "./keep-alive.ts";
+import { LeftSessions } from "./left-sessions.ts";
 import { LegacySse } from "./legacy-sse.ts";
 import { RetryUpstream } from "./retry.ts";
 import { SessionUpstream } from "./session.ts";
@@ -55,7 +56,12 @@ export function connect(options: ConnectOptions): Upstream {
     const session: Session = { id: undefined, version: undefined };
     const isRepeatable = (message: Message) => hints.isRepeatable(message);
     const next = new StreamableHttp({ ...common, session, isRepeatable });
-    return inSession(next, session, hints, options);
+    // Some servers give every session of a client the same id.
+    const end = async (id: string, deadlineMs: number) => {
+      if (id !== session.id) await next.end(id, deadlineMs);
+    };
+    const left = new LeftSessions({ end, callMs: settings.timeoutMs });
+    return inSession(next, session, hints, options, left);
   };
   const sse = () => {
     const session: Session = { id: undefined, version: undefined };
@@ -86,11 +92,17 @@ export function connect(options: ConnectOptions): Upstream {
   return new FrontUpstream({ next: era, probe, ...front });
 }
 
-function inSession(next: Upstream, session: Session, hints: Hints, options: ConnectOptions) {
+function inSession(
+  next: Upstream,
+  session: Session,
+  hints: Hints,
+  options: ConnectOptions,
+  left?: LeftSessions,
+) {
   const { client, log, settings } = options;
   const retry = retrying(next, hints, options);
   const { name, keepAliveMs } = settings;
-  const kept = new SessionUpstream({ next: retry, session, client, log, name });
+  const kept = new SessionUpstream({ next: retry, session, client, log, name, left });
   return keepAliveMs > 0 ? new KeepAlive({ next: kept, everyMs: keepAliveMs, log, name }) : kept;
 }
 

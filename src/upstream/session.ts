@@ -4,7 +4,9 @@ import { BridgeError } from "../wire/errors.ts";
 import { idKey, type Message } from "../wire/message.ts";
 import { abortable } from "./abortable.ts";
 import { sleep } from "./event-stream.ts";
+import type { LeftSessions } from "./left-sessions.ts";
 import { type Session, SessionLost } from "./session-lost.ts";
+import { SessionSetup } from "./session-setup.ts";
 import type { ClientFacts, Deliver, Upstream } from "./types.ts";
 
 interface SessionOptions {
@@ -13,6 +15,8 @@ interface SessionOptions {
   readonly client: ClientFacts;
   readonly log: Log;
   readonly name: string;
+  /** Where sessions go that were replaced in vain; undefined for a transport that ends them itself. */
+  readonly left: LeftSessions | undefined;
 }
 
 /** Waits before a session that was lost while listening is replaced, ever longer where that fails. */
@@ -40,6 +44,7 @@ export class SessionUpstream implements Upstream {
   /** Ids of what the server asked in this session, and in those that were lost: no answer may reach another session. */
   readonly #asked = new Set<string>();
   readonly #askedBefore = new Set<string>();
+  readonly #setup = new SessionSetup();
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -93,8 +98,9 @@ export class SessionUpstream implements Upstream {
     }
   }
 
-  close(deadlineMs: number): Promise<void> {
-    return this.#options.next.close(deadlineMs);
+  async close(deadlineMs: number): Promise<void> {
+    const { next, left } = this.#options;
+    await Promise.all([next.close(deadlineMs), left?.close(deadlineMs)]);
   }
 
   async #start(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -116,6 +122,7 @@ export class SessionUpstream implements Upstream {
     this.#options.session.id = undefined;
     this.#isLost = false;
     this.#isOpen = false;
+    this.#setup.clear();
     this.#agreed = Promise.withResolvers<void>();
     this.#agreed.promise.catch(() => undefined);
   }
@@ -149,7 +156,7 @@ export class SessionUpstream implements Upstream {
   }
 
   #sendOnce(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const take = this.#noting(deliver);
+    const take = this.#noting(this.#setup.noting(message, deliver));
     return this.#options.next
       .send(message, take, signal)
       .catch((error) => this.#sendAgain(error, message, take, signal));
@@ -161,11 +168,14 @@ export class SessionUpstream implements Upstream {
       await abortable(this.#recover(error.id), signal);
       if (message.head.kind !== "response") await this.#options.next.send(message, take, signal);
     } catch (again) {
-      throw again instanceof SessionLost ? again.told : again;
+      if (!(again instanceof SessionLost)) throw again;
+      // A new session changed nothing: it was not lost, and the server still keeps it.
+      this.#options.left?.add(error.id);
+      throw again.told;
     }
   }
 
-  /** Replays initialize and `initialized`; the answer is the bridge's own business. One at a time. */
+  /** Replays initialize, `initialized` and what was set up; the answers are the bridge's own business. One at a time. */
   #recover(lostId: string | undefined): Promise<void> {
     if (!this.#isLost && this.#options.session.id !== lostId) return Promise.resolve();
     this.#recovering ??= this.#replay().finally(() => {
@@ -196,6 +206,7 @@ export class SessionUpstream implements Upstream {
     const version = answered.value(["result", "protocolVersion"]);
     session.version = typeof version === "string" ? version : undefined;
     if (this.#initialized !== undefined) await next.send(this.#initialized, deliverNothing, signal);
+    await this.#setup.renew(next, log, signal);
     this.#isLost = false;
   }
 

@@ -82,9 +82,18 @@ export class StreamableHttp implements Upstream {
   }
 
   async close(deadlineMs: number): Promise<void> {
-    const { session } = this.#options;
-    if (session.id === undefined) return;
-    const response = await this.#request("DELETE", undefined, AbortSignal.timeout(deadlineMs));
+    const { id } = this.#options.session;
+    if (id !== undefined) await this.end(id, deadlineMs);
+  }
+
+  /** Ends a session, the present one or another, within `deadlineMs`. */
+  async end(id: string, deadlineMs: number): Promise<void> {
+    const headers = { ...this.#fields("DELETE", false), "mcp-session-id": id };
+    const signal = AbortSignal.timeout(deadlineMs);
+    const response = await this.#options.endpoint.request(
+      { method: "DELETE", headers, signal },
+      false,
+    );
     await discard(response);
   }
 
@@ -166,7 +175,7 @@ export class StreamableHttp implements Upstream {
   }
 
   #request(
-    method: "GET" | "POST" | "DELETE",
+    method: "GET" | "POST",
     message: Message | undefined,
     signal: AbortSignal,
     lastEventId?: string,
