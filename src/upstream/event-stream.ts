@@ -2,7 +2,7 @@
 import type { Log } from "../host/log.ts";
 import { BridgeError } from "../wire/errors.ts";
 import type { Message } from "../wire/message.ts";
-import { discard, mediaType } from "./answers.ts";
+import { discard, mediaType, readErrorText } from "./answers.ts";
 import { messageOfEvent, readEvents } from "./events.ts";
 import { SessionLost } from "./session-lost.ts";
 import type { Deliver } from "./types.ts";
@@ -19,8 +19,8 @@ interface StreamOptions {
   readonly log: Log;
   /** Opens a stream anew, after `lastEventId` where there is one. */
   readonly get: (lastEventId: string | undefined, signal: AbortSignal) => Promise<Response>;
-  /** Called when a stream that worked is not found any more: throws SessionLost where there is a session. */
-  readonly lost?: () => void;
+  /** Called when a stream that worked is refused, with the body's text: throws SessionLost where that means the session. */
+  readonly lost?: (response: Response, text: string) => void;
   /** Longest silence of a listening stream before it is opened anew; 5 minutes without it. */
   readonly listenIdleMs?: number;
 }
@@ -68,16 +68,13 @@ export class EventStream {
     for (let failures = 0; !signal.aborted; failures++) {
       try {
         const response = await this.#options.get(this.#lastEventId, signal);
-        if (response.status === 405 || response.status === 404 || response.status === 501) {
-          await discard(response);
-          if (response.status === 404 && hasWorked) this.#options.lost?.();
-          return;
-        }
         if (response.ok && mediaType(response) === "text/event-stream") {
           log.debug("listening", { server: name, status: response.status });
           hasWorked = true;
           if (await this.#events(response, sink, signal, listenIdleMs)) failures = 0;
-        } else await discard(response);
+        } else if (response.ok || !hasWorked) await discard(response);
+        else this.#options.lost?.(response, await readErrorText(response));
+        if ([404, 405, 501].includes(response.status)) return;
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof SessionLost) throw error;

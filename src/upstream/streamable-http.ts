@@ -61,7 +61,7 @@ export class StreamableHttp implements Upstream {
   }
 
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { limit, log, name, session } = this.#options;
+    const { limit, log, name, redactor, session } = this.#options;
     const { id } = session;
     let asked = id;
     const stream = new EventStream({
@@ -74,8 +74,9 @@ export class StreamableHttp implements Upstream {
         return this.#request("GET", undefined, ended, asked === id ? lastEventId : undefined);
       },
       // What was asked for, not what is: a call may have made another session meanwhile.
-      lost: () => {
-        if (id !== undefined) throw new SessionLost(name, asked ?? id);
+      lost: (response, text) => {
+        if (id !== undefined && isSessionLost(response.status, text))
+          throw new SessionLost(name, asked ?? id, statusError(response, text, name, redactor));
       },
     });
     await stream.listen(deliver, signal);

@@ -182,50 +182,58 @@ test("an error that names no request is the answer to the only one it can mean",
   expect(await callOver(url)).toEqual({ jsonrpc: "2.0", id: 1, error });
 });
 
-test("a listening stream that is not found any more makes another session, and listens again", async () => {
-  const streams: ReadableStreamDefaultController[] = [];
-  let sessions = 0;
-  const url = serveHttp(async (request) => {
-    const session = request.headers.get("mcp-session-id");
-    if (request.method === "GET") {
-      if (session !== `s${sessions}`) return new Response("gone", { status: 404 });
-      const start = (controller: ReadableStreamDefaultController) => {
-        streams.push(controller);
-        controller.enqueue("retry: 10\nid: e1\ndata:\n\n");
-      };
-      return new Response(new ReadableStream({ start }), {
-        headers: { "content-type": "text/event-stream" },
-      });
-    }
-    const { id, method } = (await request.json()) as Body;
-    if (method !== "initialize") return new Response(null, { status: 202 });
-    const response = jsonRpc({ id, result: { protocolVersion: "2025-06-18", capabilities: {} } });
-    response.headers.set("mcp-session-id", `s${++sessions}`);
-    return response;
-  });
-  const memory = new Memory(undefined, url, memoryLog());
-  memory.set("way", "streamable");
-  const client = relayClient((facts) =>
-    connect({
-      settings: plainSettings(url),
-      http: plainHttp(url),
-      authorizer: noRenewal,
-      memory,
-      log: memoryLog(),
-      redactor: new Redactor(),
-      client: facts,
-      ask: () => Promise.reject(new Error("nobody asks here")),
-    }),
-  );
-  client.send({ id: 0, method: "initialize", params: {} });
-  client.send({ method: "notifications/initialized" });
-  await client.next();
-  while (streams.length < 1) await Bun.sleep(1);
-  sessions = 7;
-  streams[0]!.close();
-  while (streams.length < 2) await Bun.sleep(1);
-  const said = { jsonrpc: "2.0", method: "notifications/tools/list_changed" };
-  streams[1]!.enqueue(`data: ${JSON.stringify(said)}\n\n`);
-  expect(await client.next()).toEqual(said);
-  expect(sessions).toBe(8);
-});
+test.each<[string, () => Response]>([
+  ["not found", () => new Response("gone", { status: 404 })],
+  ["refused as official SDKs do", () => jsonRpc(sdk("No valid session ID provided"), 400)],
+  ["refused as the official Python SDK does", () => jsonRpc(python("Session not found"), 404)],
+  ["refused with 401", () => new Response("unknown session", { status: 401 })],
+])(
+  "a listening stream that is %s after a restart makes another session, and listens again",
+  async (_, refuse) => {
+    const streams: ReadableStreamDefaultController[] = [];
+    let sessions = 0;
+    const url = serveHttp(async (request) => {
+      const session = request.headers.get("mcp-session-id");
+      if (request.method === "GET") {
+        if (session !== `s${sessions}`) return refuse();
+        const start = (controller: ReadableStreamDefaultController) => {
+          streams.push(controller);
+          controller.enqueue("retry: 10\nid: e1\ndata:\n\n");
+        };
+        return new Response(new ReadableStream({ start }), {
+          headers: { "content-type": "text/event-stream" },
+        });
+      }
+      const { id, method } = (await request.json()) as Body;
+      if (method !== "initialize") return new Response(null, { status: 202 });
+      const response = jsonRpc({ id, result: { protocolVersion: "2025-06-18", capabilities: {} } });
+      response.headers.set("mcp-session-id", `s${++sessions}`);
+      return response;
+    });
+    const memory = new Memory(undefined, url, memoryLog());
+    memory.set("way", "streamable");
+    const client = relayClient((facts) =>
+      connect({
+        settings: plainSettings(url),
+        http: plainHttp(url),
+        authorizer: noRenewal,
+        memory,
+        log: memoryLog(),
+        redactor: new Redactor(),
+        client: facts,
+        ask: () => Promise.reject(new Error("nobody asks here")),
+      }),
+    );
+    client.send({ id: 0, method: "initialize", params: {} });
+    client.send({ method: "notifications/initialized" });
+    await client.next();
+    while (streams.length < 1) await Bun.sleep(1);
+    sessions = 7;
+    streams[0]!.close();
+    while (streams.length < 2) await Bun.sleep(1);
+    const said = { jsonrpc: "2.0", method: "notifications/tools/list_changed" };
+    streams[1]!.enqueue(`data: ${JSON.stringify(said)}\n\n`);
+    expect(await client.next()).toEqual(said);
+    expect(sessions).toBe(8);
+  },
+);
