@@ -207,7 +207,7 @@ export function messageIn(text: string): Message | undefined {
 }
 
 /** The JSON-RPC error of a message, as JSON text; undefined where it is none of JSON-RPC's form. */
-export function errorIn(said: Message | undefined): string | undefined {
+function errorIn(said: Message | undefined): string | undefined {
   return said !== undefined && errorCodeOf(said) !== undefined ? said.text(["error"]) : undefined;
 }
 

@@ -3,7 +3,7 @@ import type { Log } from "../host/log.ts";
 import { BridgeError } from "../wire/errors.ts";
 import type { Message } from "../wire/message.ts";
 import { discard, mediaType, readErrorText } from "./answers.ts";
-import { messageOfEvent, readEvents } from "./events.ts";
+import { listenIdleMs, messageOfEvent, readEvents } from "./events.ts";
 import { SessionLost } from "./session-lost.ts";
 import type { Deliver } from "./types.ts";
 
@@ -22,7 +22,7 @@ interface StreamOptions {
   /** Called when a stream that worked is refused, with the body's text: throws SessionLost where that means the session. */
   readonly lost?: (response: Response, text: string) => void;
   /** Longest silence of a listening stream before it is opened anew; 5 minutes without it. */
-  readonly listenIdleMs?: number;
+  readonly idleMs?: number;
 }
 
 /** Wait before a reconnect where the server names none. */
@@ -30,8 +30,6 @@ const defaultRetryMs = 1000;
 /** No server may make us hammer it, or wait for ever. */
 const minRetryMs = 10;
 const maxRetryMs = 300_000;
-/** A server that keeps its stream alive says something every half minute; one that does not is asked again. */
-const defaultListenIdleMs = 300_000;
 /** Listening streams that end at once are reopened ever more slowly, up to this. */
 const maxListenBackoffMs = 60_000;
 /** Streams of an answer that end without an event are resumed ever more slowly, up to this. */
@@ -62,7 +60,7 @@ export class EventStream {
 
   /** Delivers what the server says by itself, until the signal; returns where the server offers no such stream. */
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { log, name, listenIdleMs = defaultListenIdleMs } = this.#options;
+    const { log, name, idleMs = listenIdleMs } = this.#options;
     const sink: Sink = { isDone: false, take: deliver };
     let hasWorked = false;
     for (let failures = 0; !signal.aborted; failures++) {
@@ -71,7 +69,7 @@ export class EventStream {
         if (response.ok && mediaType(response) === "text/event-stream") {
           log.debug("listening", { server: name, status: response.status });
           hasWorked = true;
-          if (await this.#events(response, sink, signal, listenIdleMs)) failures = 0;
+          if (await this.#events(response, sink, signal, idleMs)) failures = 0;
         } else if (response.ok || !hasWorked) await discard(response);
         else this.#options.lost?.(response, await readErrorText(response));
         if ([404, 405, 501].includes(response.status)) return;

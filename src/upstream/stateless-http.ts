@@ -16,7 +16,7 @@ import {
   statusError,
 } from "./answers.ts";
 import { type Endpoint, locationOf } from "./endpoint.ts";
-import { messageOfEvent, readEvents } from "./events.ts";
+import { type Idle, listenIdleMs, messageOfEvent, readEvents } from "./events.ts";
 import { errorCodeOf, modernErrors, revisionOf } from "./modern.ts";
 import type { ToolTable } from "./tools.ts";
 import type { Deliver, Upstream } from "./types.ts";
@@ -29,6 +29,8 @@ interface StatelessOptions {
   readonly redactor: Redactor;
   /** Most bytes of one message. */
   readonly limit: number;
+  /** Longest silence of a subscription before it is asked for anew; 5 minutes without it. */
+  readonly idleMs?: number;
 }
 
 /** Where a method's subject stands in `params`, for the Mcp-Name header; tasks by SEP-2663. */
@@ -40,6 +42,8 @@ const subjects: Readonly<Record<string, string>> = {
   "tasks/update": "taskId",
   "tasks/cancel": "taskId",
 };
+
+const acknowledged = "notifications/subscriptions/acknowledged";
 
 /** Pages of tools/list read to learn one tool's headers. */
 const maxPages = 50;
@@ -60,6 +64,7 @@ export class StatelessHttp implements Upstream {
       await this.#post(message, (said) => deliver(this.#withoutInvalidTools(said)), signal);
       return;
     }
+    if (method === "subscriptions/listen") return this.#subscribe(message, deliver, signal);
     if (method !== "tools/call") return this.#post(message, deliver, signal);
     let mismatch: Message | undefined;
     await this.#post(
@@ -85,7 +90,32 @@ export class StatelessHttp implements Upstream {
     return Promise.resolve();
   }
 
-  async #post(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  /** A subscription; one that falls silent is asked for again under its id, without the client's knowing. */
+  async #subscribe(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { idleMs = listenIdleMs } = this.#options;
+    for (let isAgain = false; ; isAgain = true) {
+      let wasSilent = false;
+      const mayEnd = () => {
+        wasSilent = true;
+        return true;
+      };
+      const take: Deliver = async (said) => {
+        if (!isAgain || said.head.method !== acknowledged) await deliver(said);
+      };
+      try {
+        return await this.#post(message, take, signal, { idleMs, mayEnd });
+      } catch (error) {
+        if (!wasSilent || signal.aborted) throw error;
+      }
+    }
+  }
+
+  async #post(
+    message: Message,
+    deliver: Deliver,
+    signal: AbortSignal,
+    idle: Idle = {},
+  ): Promise<void> {
     const response = await this.#options.endpoint.request({
       method: "POST",
       headers: this.#headersOf(message),
@@ -99,7 +129,7 @@ export class StatelessHttp implements Upstream {
       return;
     }
     if (mediaType(response) === "text/event-stream")
-      return this.#stream(response, message, deliver, signal);
+      return this.#stream(response, message, deliver, signal, idle);
     const { name, limit } = this.#options;
     if (mediaType(response) !== "application/json") {
       await discard(response);
@@ -119,9 +149,15 @@ export class StatelessHttp implements Upstream {
   }
 
   /** Reads to the response; a stream that drops before has lost it (no resuming in this era). */
-  async #stream(response: Response, message: Message, deliver: Deliver, signal: AbortSignal) {
-    const { name } = this.#options;
-    for await (const events of readEvents(response, this.#options, signal))
+  async #stream(
+    response: Response,
+    message: Message,
+    deliver: Deliver,
+    signal: AbortSignal,
+    idle: Idle,
+  ): Promise<void> {
+    const { name, limit, log } = this.#options;
+    for await (const events of readEvents(response, { limit, log, ...idle }, signal))
       for (const event of events) {
         const said = messageOfEvent(event, name);
         if (said === undefined) continue;

@@ -1,7 +1,7 @@
 // Streamable HTTP of the legacy era (MCP 2025-03-26, 2025-06-18, 2025-11-25: basic/transports).
 import type { Log } from "../host/log.ts";
 import type { Redactor } from "../host/redact.ts";
-import { isSameId, Message, notificationOf } from "../wire/message.ts";
+import { isSameId, Message } from "../wire/message.ts";
 import {
   badAnswer,
   discard,
@@ -14,6 +14,7 @@ import {
   statusError,
 } from "./answers.ts";
 import { DoubtfulRefusal } from "./authorize.ts";
+import { noticesOf } from "./cancel.ts";
 import { type Endpoint, locationOf } from "./endpoint.ts";
 import { EventStream } from "./event-stream.ts";
 import { messageOfEvent, readEvents } from "./events.ts";
@@ -213,19 +214,8 @@ export class StreamableHttp implements Upstream {
     return fields;
   }
 
-  /** Tells the server that nobody waits any more (MCP basic/utilities/cancellation); a dropped connection says nothing. */
   #stop(message: Message, reason: Stop): void {
-    if (message.head.method === "initialize") return;
-    const why = reason.by === "deadline" ? "timed out" : "the client is closing";
-    const notices =
-      reason.by === "client"
-        ? [reason.message]
-        : message
-            .requestIds()
-            .map((id) =>
-              notificationOf("notifications/cancelled", `{"requestId":${id},"reason":"${why}"}`),
-            );
-    for (const notice of notices)
+    for (const notice of noticesOf(message, reason))
       this.#request("POST", notice, AbortSignal.timeout(farewellMs))
         .then(discard)
         .catch((error) =>

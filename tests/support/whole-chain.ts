@@ -29,19 +29,23 @@ export function chainClient(
   const memory = new Memory(undefined, url, log);
   if (remembered !== undefined) memory.set("way", remembered);
   let upstream!: Upstream;
-  const client: RelayClient = relayClient((facts) => {
-    upstream = connect({
-      settings: plainSettings(url, changes),
-      http: plainHttp(url),
-      authorizer: { headers: async () => ({}), refused: async () => false },
-      memory,
-      log,
-      redactor: new Redactor(),
-      client: facts,
-      ask: (request, signal) => client.relay.ask(request, signal),
-    });
-    return upstream;
-  });
+  const { timeoutMs } = changes;
+  const client: RelayClient = relayClient(
+    (facts) => {
+      upstream = connect({
+        settings: plainSettings(url, changes),
+        http: plainHttp(url),
+        authorizer: { headers: async () => ({}), refused: async () => false },
+        memory,
+        log,
+        redactor: new Redactor(),
+        client: facts,
+        ask: (request, signal) => client.relay.ask(request, signal),
+      });
+      return upstream;
+    },
+    timeoutMs === undefined ? {} : { timeoutMs },
+  );
   let ids = 0;
   const call = async (method: string, params: object = {}) => {
     const id = ids++;

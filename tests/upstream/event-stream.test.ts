@@ -20,7 +20,7 @@ test("a listening stream that falls silent is opened anew, after the last event 
     name: "s",
     limit: 1000,
     log: memoryLog(),
-    listenIdleMs: 30,
+    idleMs: 30,
     get: async (lastEventId) => {
       asked.push(lastEventId);
       if (asked.length === 3) stop.abort({ by: "closing" });

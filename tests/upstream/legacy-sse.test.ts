@@ -1,64 +1,7 @@
 import { expect, test } from "bun:test";
 import { serveHttp } from "../support/serve-http.ts";
+import { type SseBody as Body, SseServer } from "../support/sse-server.ts";
 import { chainClient } from "../support/whole-chain.ts";
-
-interface Body {
-  readonly id?: number | string;
-  readonly method?: string;
-  readonly params?: Record<string, unknown>;
-}
-
-/** A server of 2024-11-05: what `respond` returns goes over the newest stream. */
-class SseServer {
-  readonly posts: Body[] = [];
-  streams = 0;
-  #controller: ReadableStreamDefaultController | undefined;
-  readonly url: URL;
-
-  readonly #place: (n: number) => string;
-
-  constructor(
-    respond: (body: Body, server: SseServer) => object | undefined,
-    place = (n: number) => `/message?s=${n}`,
-  ) {
-    this.#place = place;
-    this.url = serveHttp(async (request) => {
-      const { pathname, searchParams } = new URL(request.url);
-      if (pathname === "/mcp" && request.method === "GET") return this.#open();
-      if (pathname !== "/message") return new Response("no", { status: 404 });
-      if (Number(searchParams.get("s")) !== this.streams)
-        return new Response("no such session", { status: 404 });
-      const body = (await request.json()) as Body;
-      this.posts.push(body);
-      const answer =
-        body.method === "initialize"
-          ? { id: body.id, result: { protocolVersion: "2024-11-05", capabilities: {} } }
-          : respond(body, this);
-      if (answer !== undefined) this.say(answer);
-      return new Response("Accepted", { status: 202 });
-    });
-  }
-
-  say(message: object): void {
-    const text = JSON.stringify({ jsonrpc: "2.0", ...message });
-    this.#controller?.enqueue(`event: message\r\ndata: ${text}\r\n\r\n`);
-  }
-
-  drop(): void {
-    this.#controller?.close();
-    this.#controller = undefined;
-  }
-
-  #open(): Response {
-    const n = ++this.streams;
-    const start = (controller: ReadableStreamDefaultController) => {
-      this.#controller = controller;
-      controller.enqueue(`event: endpoint\ndata: ${this.#place(n)}\n\n`);
-    };
-    const headers = { "content-type": "text/event-stream; charset=utf-8" };
-    return new Response(new ReadableStream({ start }), { headers });
-  }
-}
 
 const echo = ({ id, params }: Body) =>
   id === undefined ? undefined : { id, result: params ?? {} };
@@ -66,7 +9,7 @@ const echo = ({ id, params }: Body) =>
 test.each(["auto", "sse"] as const)(
   "requests are posted where the server says, answers come over its stream (%s)",
   async (transport) => {
-    const server = new SseServer(echo);
+    const server = new SseServer({ respond: echo });
     const client = chainClient(server.url, { transport });
     expect((await client.start()).result.protocolVersion).toBe("2024-11-05");
     expect((await client.call("x/y", { a: 1 })).at(-1).result).toEqual({ a: 1 });
@@ -80,9 +23,11 @@ test.each(["auto", "sse"] as const)(
 
 test("the server's own messages and questions reach the client, whose answers are posted", async () => {
   const answered = Promise.withResolvers<Body>();
-  const server = new SseServer((body) => {
-    if (body.method === undefined) answered.resolve(body);
-    return echo(body);
+  const server = new SseServer({
+    respond: (body) => {
+      if (body.method === undefined) answered.resolve(body);
+      return echo(body);
+    },
   });
   const client = chainClient(server.url, { transport: "sse" });
   await client.start();
@@ -96,7 +41,7 @@ test("the server's own messages and questions reach the client, whose answers ar
 });
 
 test("a place for messages on another origin is refused: the credential would go there", async () => {
-  const server = new SseServer(echo, () => "https://elsewhere.example/message");
+  const server = new SseServer({ respond: echo, place: () => "https://elsewhere.example/message" });
   const client = chainClient(server.url, { transport: "sse" });
   const { error } = await client.start();
   expect(error.code).toBe(1451);
@@ -105,10 +50,12 @@ test("a place for messages on another origin is refused: the credential would go
 });
 
 test("a stream that ends answers what waits with outcome-unknown, and the session is made anew", async () => {
-  const server = new SseServer((body, self) => {
-    if (body.method !== "x/drop") return echo(body);
-    self.drop();
-    return undefined;
+  const server = new SseServer({
+    respond: (body, self) => {
+      if (body.method !== "x/drop") return echo(body);
+      self.drop();
+      return undefined;
+    },
   });
   const client = chainClient(server.url, { transport: "sse" });
   await client.start();
@@ -119,7 +66,7 @@ test("a stream that ends answers what waits with outcome-unknown, and the sessio
 });
 
 test("a stream that ends while nobody calls is opened again, so that the server is heard", async () => {
-  const server = new SseServer(echo);
+  const server = new SseServer({ respond: echo });
   const client = chainClient(server.url, { transport: "sse" });
   await client.start();
   await client.call("ping");
@@ -133,10 +80,12 @@ test("a stream that ends while nobody calls is opened again, so that the server 
 test("a cancelled call is told to the server", async () => {
   const told = Promise.withResolvers<Body>();
   const asked = Promise.withResolvers<void>();
-  const server = new SseServer((body) => {
-    if (body.method === "notifications/cancelled") told.resolve(body);
-    if (body.method === "x/slow") asked.resolve();
-    return body.method === "x/slow" ? undefined : echo(body);
+  const server = new SseServer({
+    respond: (body) => {
+      if (body.method === "notifications/cancelled") told.resolve(body);
+      if (body.method === "x/slow") asked.resolve();
+      return body.method === "x/slow" ? undefined : echo(body);
+    },
   });
   const client = chainClient(server.url, { transport: "sse" });
   await client.start();
@@ -157,4 +106,63 @@ test.each<[string, () => Response, number]>([
 ])("a server that %s is told as that", async (_, answer, code) => {
   const client = chainClient(serveHttp(answer), { transport: "sse" });
   expect((await client.start()).error.code).toBe(code);
+});
+
+test("what the server says before the client listens waits for that", async () => {
+  const early = [
+    { id: "r", method: "roots/list" },
+    { method: "notifications/message", params: { level: "info", data: "hi" } },
+  ];
+  const server = new SseServer({
+    respond: (body, self) => {
+      // In one piece with the answer to initialize, and long before anybody can listen.
+      if (body.method === "x/first") self.say({ id: body.id, result: {} }, ...early);
+      return body.method === "x/first" ? undefined : echo(body);
+    },
+  });
+  const client = chainClient(server.url, { transport: "sse" });
+  client.send({ id: "i", method: "initialize", params: {} });
+  expect((await client.next()).id).toBe("i");
+  client.send({ id: "f", method: "x/first" });
+  expect((await client.next()).id).toBe("f");
+  client.send({ method: "notifications/initialized" });
+  const came = [await client.next(), await client.next()];
+  expect(came.map(({ method }) => method)).toEqual(early.map(({ method }) => method));
+});
+
+test.each([
+  ["one by one", false],
+  ["as a batch", true],
+])("each request of a batch gets its answer, told %s", async (_, isBatched) => {
+  const server = new SseServer({
+    protocolVersion: "2025-03-26",
+    respond: (body, self) => {
+      if (!Array.isArray(body)) return echo(body);
+      const answers = body.map(({ id }) => ({ jsonrpc: "2.0", id, result: { of: id } }));
+      if (isBatched) self.say(answers);
+      else self.say(...answers.reverse());
+      return undefined;
+    },
+  });
+  const client = chainClient(server.url, { transport: "sse" });
+  await client.start({}, "2025-03-26");
+  const part = (id: string) => ({ jsonrpc: "2.0", id, method: "x/y" });
+  client.write(`${JSON.stringify([part("a"), part("b")])}\n`);
+  const came = [await client.next(), await client.next()];
+  expect(came.map(({ id, result }) => [id, result.of]).sort()).toEqual([
+    ["a", "a"],
+    ["b", "b"],
+  ]);
+});
+
+test("an answer that the server puts into a batch is found there", async () => {
+  const server = new SseServer({
+    respond: ({ id }, self) => {
+      if (id !== undefined) self.say([{ jsonrpc: "2.0", id, result: { a: 1 } }]);
+      return undefined;
+    },
+  });
+  const client = chainClient(server.url, { transport: "sse" });
+  await client.start();
+  expect((await client.call("x/y")).at(-1).result).toEqual({ a: 1 });
 });

@@ -204,6 +204,7 @@ test.each<[string, () => Response]>([
           headers: { "content-type": "text/event-stream" },
         });
       }
+      if (request.method === "DELETE") return new Response();
       const { id, method } = (await request.json()) as Body;
       if (method !== "initialize") return new Response(null, { status: 202 });
       const response = jsonRpc({ id, result: { protocolVersion: "2025-06-18", capabilities: {} } });

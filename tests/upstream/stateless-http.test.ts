@@ -1,4 +1,10 @@
 import { expect, test } from "bun:test";
+import { Redactor } from "../../src/host/redact.ts";
+import type { Endpoint } from "../../src/upstream/endpoint.ts";
+import { StatelessHttp } from "../../src/upstream/stateless-http.ts";
+import { ToolTable } from "../../src/upstream/tools.ts";
+import { requestOf } from "../../src/wire/message.ts";
+import { memoryLog } from "../support/client.ts";
 import { events, jsonRpc, serveHttp } from "../support/serve-http.ts";
 import { chainClient } from "../support/whole-chain.ts";
 
@@ -164,4 +170,39 @@ test("a subscription outlives the deadline of calls, and ends without an answer"
   expect(await client.relay.finish(1000)).toBe(true);
   await cut.promise;
   expect(client.rest).toEqual([]);
+});
+
+test("a subscription that falls silent is asked for again, and the client hears but one acknowledgement", async () => {
+  const asked: string[] = [];
+  const heard: unknown[] = [];
+  const stop = new AbortController();
+  const request = async ({ body }: { readonly body: Uint8Array }) => {
+    asked.push(new TextDecoder().decode(body));
+    const told = ["notifications/subscriptions/acknowledged", `notifications/n${asked.length}`];
+    const text = told.map((method) => `data: {"jsonrpc":"2.0","method":"${method}"}\n\n`).join("");
+    const start = (one: ReadableStreamDefaultController) =>
+      one.enqueue(new TextEncoder().encode(text));
+    const headers = { "content-type": "text/event-stream" };
+    return new Response(new ReadableStream({ start }), { headers });
+  };
+  const transport = new StatelessHttp({
+    name: "s",
+    endpoint: { request, url: new URL("http://x/") } as unknown as Endpoint,
+    tools: new ToolTable(),
+    log: memoryLog(),
+    redactor: new Redactor(),
+    limit: 1000,
+    idleMs: 20,
+  });
+  const take = async ({ head }: { readonly head: { readonly method?: string } }) => {
+    heard.push(head.method);
+    if (heard.length === 4) stop.abort({ by: "closing" });
+  };
+  await transport
+    .send(requestOf('"l"', "subscriptions/listen", "{}"), take, stop.signal)
+    .catch(() => undefined);
+  const acknowledged = "notifications/subscriptions/acknowledged";
+  const [first, second, third] = ["notifications/n1", "notifications/n2", "notifications/n3"];
+  expect(heard).toEqual([acknowledged, first, second, third]);
+  expect(new Set(asked).size).toBe(1);
 });
