@@ -4,9 +4,10 @@ import type { Redactor } from "../host/redact.ts";
 import { BridgeError } from "../wire/errors.ts";
 import type { Message } from "../wire/message.ts";
 import type { SseEvent } from "../wire/sse.ts";
-import { badAnswer, discard, mediaType, readErrorText, statusError } from "./answers.ts";
+import { badAnswer, discard, mediaType, readErrorText } from "./answers.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { listenIdleMs, messageOfEvent, readEvents } from "./events.ts";
+import { statusError } from "./status-errors.ts";
 import type { Stop } from "./types.ts";
 
 export interface SseOptions {

@@ -1,10 +1,11 @@
 // The HTTP+SSE transport of MCP 2024-11-05: one stream for everything the server says, POSTs for what it is told.
 import { BridgeError } from "../wire/errors.ts";
 import { Message } from "../wire/message.ts";
-import { discard, mediaType, messageIn, readErrorText, readJson, statusError } from "./answers.ts";
+import { discard, mediaType, messageIn, readErrorText, readJson } from "./answers.ts";
 import { noticesOf } from "./cancel.ts";
 import { type SseOptions, SseStream } from "./legacy-sse-stream.ts";
 import { isSessionLost, type Session, SessionLost } from "./session-lost.ts";
+import { statusError } from "./status-errors.ts";
 import { Answers } from "./streamable-http.ts";
 import type { Deliver, Stop, Upstream } from "./types.ts";
 

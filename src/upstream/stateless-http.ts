@@ -11,13 +11,12 @@ import {
   messageIn,
   readErrorText,
   readJson,
-  redirectError,
   refuseNameless,
-  statusError,
 } from "./answers.ts";
 import { type Endpoint, locationOf } from "./endpoint.ts";
 import { type Idle, listenIdleMs, messageOfEvent, readEvents } from "./events.ts";
 import { errorCodeOf, modernErrors, revisionOf } from "./modern.ts";
+import { redirectError, statusError } from "./status-errors.ts";
 import type { ToolTable } from "./tools.ts";
 import type { Deliver, Upstream } from "./types.ts";
 

@@ -9,9 +9,7 @@ import {
   messageIn,
   readErrorText,
   readJson,
-  redirectError,
   refuseNameless,
-  statusError,
 } from "./answers.ts";
 import { DoubtfulRefusal } from "./authorize.ts";
 import { noticesOf } from "./cancel.ts";
@@ -19,6 +17,7 @@ import { type Endpoint, locationOf } from "./endpoint.ts";
 import { EventStream } from "./event-stream.ts";
 import { messageOfEvent, readEvents } from "./events.ts";
 import { isSessionLost, type Session, SessionLost } from "./session-lost.ts";
+import { redirectError, statusError } from "./status-errors.ts";
 import type { Deliver, Stop, Upstream } from "./types.ts";
 
 export interface TransportOptions {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Redactor } from "../../src/host/redact.ts";
-import { redirectError, statusError } from "../../src/upstream/answers.ts";
+import { redirectError, statusError } from "../../src/upstream/status-errors.ts";
 
 const base = "https://kb.example/mcp";
 
