@@ -23,6 +23,8 @@ export class Asides {
   readonly #gate = new Gate(asideBounds);
   readonly #underWay = new Set<Promise<void>>();
   readonly #ended = new AbortController();
+  /** Ends what is heard in the present handshake; undefined before it was begun. */
+  #hearing: AbortController | undefined;
 
   constructor(options: AsidesOptions) {
     this.#options = options;
@@ -32,6 +34,12 @@ export class Asides {
   send(message: Message): void {
     const sent = this.#send(message).finally(() => this.#underWay.delete(sent));
     this.#underWay.add(sent);
+  }
+
+  /** Another handshake: what was heard in the one before ends. */
+  renew(): void {
+    this.#hearing?.abort({ by: "closing" } satisfies Stop);
+    this.#hearing = undefined;
   }
 
   /** Waits for what is under way, `mostMs` and a second at most; then nothing passes any more. */
@@ -61,13 +69,16 @@ export class Asides {
     if (message.head.method === "notifications/initialized") void this.#listen();
   }
 
+  /** Hears what the server says by itself, once in a handshake. */
   async #listen(): Promise<void> {
+    if (this.#hearing !== undefined) return;
+    this.#hearing = new AbortController();
     const { upstream, log } = this.#options;
+    const signal = AbortSignal.any([this.#hearing.signal, this.#ended.signal]);
     try {
-      await upstream.listen((said) => this.#take(said), this.#ended.signal);
+      await upstream.listen((said) => this.#take(said), signal);
     } catch (error) {
-      if (!this.#ended.signal.aborted)
-        log.warn("not listening", { error: asBridgeError(error).message });
+      if (!signal.aborted) log.warn("not listening", { error: asBridgeError(error).message });
     }
   }
 

@@ -1,33 +1,28 @@
 import type { ClientFacts } from "../upstream/types.ts";
 import type { Message } from "../wire/message.ts";
 
-/** What the bridge looks at in `initialize`; it may hold anything. */
-interface InitializeParams {
-  readonly clientInfo?: { readonly name?: unknown } | null;
-  readonly capabilities?: unknown;
-  readonly protocolVersion?: unknown;
-}
-
-/** What a modern request says of its client, under the same names (MCP 2026-07-28 basic). */
+/** Prefix of what a modern request says of its client (MCP 2026-07-28 basic). */
 const prefix = "io.modelcontextprotocol/";
 
 /** Notes who the client is, from its initialize, or from the `_meta` of a modern request; any other tells nothing. */
 export function meet(client: ClientFacts, message: Message): void {
   if (message.head.method === "initialize") {
-    note(client, (message.value(["params"]) ?? {}) as InitializeParams);
+    const text = (name: string) => message.text(["params", name]);
+    note(client, text("clientInfo"), text("capabilities"), text("protocolVersion"));
     return;
   }
-  const meta = message.value(["params", "_meta"]) as Record<string, unknown> | null | undefined;
-  const clientInfo = meta?.[`${prefix}clientInfo`] as InitializeParams["clientInfo"];
+  const text = (name: string) => message.text(["params", "_meta", `${prefix}${name}`]);
+  const clientInfo = text("clientInfo");
   if (clientInfo === undefined) return;
-  const capabilities = meta?.[`${prefix}clientCapabilities`];
-  note(client, { clientInfo, capabilities, protocolVersion: meta?.[`${prefix}protocolVersion`] });
+  note(client, clientInfo, text("clientCapabilities"), text("protocolVersion"));
 }
 
-function note(client: ClientFacts, params: InitializeParams): void {
-  const { clientInfo, capabilities, protocolVersion } = params;
-  client.name = typeof clientInfo?.name === "string" ? clientInfo.name : "";
-  client.capabilities = JSON.stringify(capabilities ?? {});
+/** All as JSON text, which may hold anything: written anew, what is deep would be too much. */
+function note(client: ClientFacts, info = "null", capabilities = "null", version = "null"): void {
+  const name: unknown = JSON.parse(info)?.name;
+  const protocolVersion: unknown = JSON.parse(version);
+  client.name = typeof name === "string" ? name : "";
+  client.capabilities = capabilities === "null" ? "{}" : capabilities;
   client.protocolVersion = typeof protocolVersion === "string" ? protocolVersion : "";
 }
 

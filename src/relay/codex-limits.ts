@@ -25,7 +25,9 @@ export function isReadable({ bytes }: Message): boolean {
 /** The answer to a request of this method as Codex can take it: unchanged wherever it can. */
 export function forCodex(answer: Message, method: string | undefined): Message {
   const taken = method === "tools/call" ? withKnownContent(answer) : answer;
-  return isReadable(taken) ? taken : tooLong(taken);
+  if (isReadable(taken)) return taken;
+  const error = tooLongError("answer", taken, "ask the tool for less at a time");
+  return errorTo(taken.head.id!, error.toJsonRpc());
 }
 
 /** Content of another kind becomes a text block that holds its JSON. */
@@ -60,11 +62,11 @@ function wordAt(json: Uint8Array): string {
   return typeof value === "string" ? value : "";
 }
 
-function tooLong({ head, bytes }: Message): Message {
-  const error = new BridgeError(
+/** The error for a message that Codex does not read; `what` it is, and what helps. */
+export function tooLongError(what: string, { bytes }: Message, hint: string): BridgeError {
+  return new BridgeError(
     "too-large",
-    `the answer has ${bytes.length} bytes, and Codex reads ${maxLineBytes} at most`,
-    { hint: "ask the tool for less at a time" },
+    `the ${what} has ${bytes.length} bytes, and Codex reads ${maxLineBytes} at most`,
+    { hint },
   );
-  return errorTo(head.id!, error.toJsonRpc());
 }

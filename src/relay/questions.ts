@@ -1,32 +1,43 @@
-import type { Outgoing } from "../upstream/types.ts";
-import { idKey, type Message, requestOf } from "../wire/message.ts";
+import type { ClientFacts, Outgoing } from "../upstream/types.ts";
+import { idKey, type Message, notificationOf, requestOf } from "../wire/message.ts";
+import { isCodex } from "./client-facts.ts";
+import { isReadable, tooLongError } from "./codex-limits.ts";
 import type { Deadlines } from "./deadline.ts";
 import type { Output } from "./output.ts";
 
 /** Requests of the bridge's own to the client; their ids cannot be a server's. */
 export class Questions {
+  readonly #client: ClientFacts;
   readonly #output: Output;
   readonly #deadlines: Deadlines;
   readonly #prefix = `bridge-${crypto.randomUUID()}-`;
   readonly #waiting = new Map<string, (answer: Message) => void>();
   #count = 0;
 
-  constructor(output: Output, deadlines: Deadlines) {
+  constructor(client: ClientFacts, output: Output, deadlines: Deadlines) {
+    this.#client = client;
     this.#output = output;
     this.#deadlines = deadlines;
   }
 
-  /** Asks; resolves to the client's response. Deadlines of calls stand still meanwhile. */
+  /** Asks, and takes the question back on the signal; resolves to the client's response. Deadlines of calls stand still meanwhile. */
   async ask({ method, params }: Outgoing, signal: AbortSignal): Promise<Message> {
     if (signal.aborted) throw signal.reason;
     const id = JSON.stringify(`${this.#prefix}${this.#count++}`);
+    const question = requestOf(id, method, params);
+    if (isCodex(this.#client) && !isReadable(question))
+      throw tooLongError("question", question, "its server's operator can make it shorter");
     const { promise, resolve, reject } = Promise.withResolvers<Message>();
-    const abort = () => reject(signal.reason);
+    const abort = () => {
+      reject(signal.reason);
+      const told = `{"requestId":${id},"reason":"the request it belongs to has ended"}`;
+      void this.#output.write(notificationOf("notifications/cancelled", told));
+    };
     signal.addEventListener("abort", abort, { once: true });
     this.#waiting.set(id, resolve);
     this.#deadlines.pause(id);
     try {
-      await this.#output.write(requestOf(id, method, params));
+      await this.#output.write(question);
       return await promise;
     } finally {
       signal.removeEventListener("abort", abort);

@@ -7,7 +7,7 @@ import { errorTo, type Flaw, idKey, isSameId, Message, readMessage } from "../wi
 import { Asides } from "./asides.ts";
 import { type Call, isListening, progressTokenOf } from "./call.ts";
 import { agree, isCodex, meet } from "./client-facts.ts";
-import { forCodex, isReadable } from "./codex-limits.ts";
+import { forCodex, isReadable, tooLongError } from "./codex-limits.ts";
 import { Deadlines } from "./deadline.ts";
 import { errorReply } from "./error-reply.ts";
 import { Gate, requestBounds } from "./gate.ts";
@@ -54,7 +54,7 @@ export class Relay {
 
   constructor(options: RelayOptions) {
     this.#options = options;
-    this.#questions = new Questions(options.output, this.#deadlines);
+    this.#questions = new Questions(options.client, options.output, this.#deadlines);
     const serverSaid = (said: Message) => this.#serverSaid(said);
     this.#asides = new Asides({ ...options, serverSaid });
   }
@@ -115,20 +115,29 @@ export class Relay {
 
   #batch(message: Message): void {
     const parts = message.elements();
+    const sound = parts.filter((part) => part instanceof Message && part.head.kind !== "batch");
+    const isSound = parts.length > 0 && sound.length === parts.length;
+    if (this.#options.client.protocolVersion !== batchRevision || !isSound) {
+      this.#refuse(parts.flatMap(requestIdOf), "no batch is allowed here");
+      return;
+    }
+    for (const part of sound as Message[])
+      if (part.head.kind === "response") this.#noteAnswer(part);
     const ids = message.requestIds();
-    const isSound =
-      parts.length > 0 &&
-      parts.every((part) => part instanceof Message && part.head.kind !== "batch");
-    if (this.#options.client.protocolVersion !== batchRevision || !isSound)
-      this.#flawed({ flaw: "invalid", reason: "no batch is allowed here" });
-    else if (ids.length === 0) this.#asides.send(message);
+    if (ids.length === 0) this.#asides.send(message);
     else this.#begin(message, ids);
+  }
+
+  /** Each request of what is refused gets an answer. */
+  #refuse(ids: readonly string[], reason: string): void {
+    if (ids.length === 0) this.#flawed({ flaw: "invalid", reason });
+    for (const id of new Set(ids)) this.#flawed({ flaw: "invalid", reason, id });
   }
 
   #begin(message: Message, ids: readonly string[]): void {
     const keys = ids.map(idKey);
     if (new Set(keys).size < keys.length || keys.some((key) => this.#calls.has(key))) {
-      this.#flawed({ flaw: "invalid", reason: "the id is already in use", id: ids[0]! });
+      this.#refuse(ids, "the id is already in use");
       return;
     }
     const call: Call = {
@@ -147,11 +156,12 @@ export class Relay {
     const { upstream, timeoutMs, client } = this.#options;
     const { message } = call;
     const { signal } = call.controller;
-    if (call.isInitialize || client.name === "") meet(client, message);
     const isBrief = !isListening(call);
     if (isBrief) call.deadline = this.#deadlines.start(timeoutMs, () => this.#expire(call));
     let entered = false;
     try {
+      if (call.isInitialize) this.#asides.renew();
+      if (call.isInitialize || client.name === "") meet(client, message);
       const turn = isBrief ? this.#gate.enter(message.bytes.length, signal) : undefined;
       if (turn !== undefined) await turn;
       entered = isBrief;
@@ -228,7 +238,8 @@ export class Relay {
     const { kind, id } = message.head;
     if (isCodex(this.#options.client) && !isReadable(message)) {
       this.#options.log.warn("too long for Codex, dropped", { bytes: message.bytes.length });
-      if (kind === "request") this.#asides.send(errorTo(id!, silentError().toJsonRpc()));
+      const error = tooLongError("question", message, "make it shorter");
+      if (kind === "request") this.#asides.send(errorTo(id!, error.toJsonRpc()));
       return;
     }
     if (kind === "request" && this.#deadlines.questions >= mostQuestions) {
@@ -254,8 +265,13 @@ export class Relay {
   }
 
   #clientAnswered(message: Message): void {
+    if (!this.#noteAnswer(message)) this.#asides.send(message);
+  }
+
+  /** Notes an answer of the client; true where the question was ours. */
+  #noteAnswer(message: Message): boolean {
     this.#deadlines.resume(idKey(message.head.id!));
-    if (!this.#questions.take(message)) this.#asides.send(message);
+    return this.#questions.take(message);
   }
 
   #cancel(message: Message): void {
@@ -272,4 +288,10 @@ export class Relay {
     if (this.#calls.size === 0) this.#isIdle.resolve();
     call.controller.abort(stop);
   }
+}
+
+/** The id of a request, also of one that is flawed. */
+function requestIdOf(part: Message | Flaw): string[] {
+  if (!(part instanceof Message)) return part.id === undefined ? [] : [part.id];
+  return part.head.kind === "request" ? [part.head.id!] : [];
 }

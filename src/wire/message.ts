@@ -167,8 +167,18 @@ export function messageOf(bytes: Uint8Array, envelope: Envelope): Message | Flaw
   for (const code of [0x0a, 0x0d])
     for (let at = bytes.indexOf(code); at >= 0; at = bytes.indexOf(code, at + 1)) bytes[at] = 0x20;
   if (envelope.first === 0x5b) return new Message(bytes, { kind: "batch" });
+  envelope.id = withText(envelope.id, bytes);
+  envelope.method = withText(envelope.method, bytes);
   const head = headOf(envelope);
   return "flaw" in head ? head : new Message(bytes, head, envelope);
+}
+
+/** A member with its text, however long that is: the bytes are here, other than where a line is too long to be held. */
+function withText(member: Member | undefined, bytes: Uint8Array): Member | undefined {
+  if (member === undefined || member.text !== undefined) return member;
+  const first = bytes[member.start];
+  if (first === 0x7b || first === 0x5b) return member;
+  return { ...member, text: decoder.decode(bytes.subarray(member.start, member.end)) };
 }
 
 /** What the members of the outermost object say about the message (JSON-RPC 2.0, 4 and 5). */
@@ -266,7 +276,7 @@ export function isAnswerTo(asked: readonly string[], { head }: Message): boolean
 export function isSameId(asked: string, answered: string): boolean {
   if (asked === answered) return true;
   if (asked.startsWith('"') !== answered.startsWith('"')) return false;
-  return asked.startsWith('"')
-    ? idKey(asked) === idKey(answered)
-    : Number(asked) === Number(answered);
+  if (asked.startsWith('"')) return idKey(asked) === idKey(answered);
+  // Beyond what a double holds, different ids would be equal.
+  return Number.isFinite(Number(asked)) && Number(asked) === Number(answered);
 }

@@ -1,49 +1,9 @@
 import { expect, test } from "bun:test";
-import type { Deliver, Stop, Upstream } from "../../src/upstream/types.ts";
+import type { Stop } from "../../src/upstream/types.ts";
 import { BridgeError } from "../../src/wire/errors.ts";
-import {
-  type Message,
-  notificationOf,
-  parseMessage,
-  requestOf,
-  responseTo,
-} from "../../src/wire/message.ts";
+import { notificationOf, parseMessage, requestOf, responseTo } from "../../src/wire/message.ts";
 import { relayClient } from "../support/client.ts";
-
-interface Sent {
-  readonly message: Message;
-  readonly deliver: Deliver;
-  readonly signal: AbortSignal;
-  readonly done: PromiseWithResolvers<void>;
-}
-
-/** An upstream whose answers the test gives by hand. */
-function handUpstream() {
-  const sent: Sent[] = [];
-  const waiting: ((one: Sent) => void)[] = [];
-  const upstream: Upstream = {
-    send(message, deliver, signal) {
-      const one = { message, deliver, signal, done: Promise.withResolvers<void>() };
-      signal.addEventListener("abort", () => one.done.reject(signal.reason));
-      const taker = waiting.shift();
-      if (taker) taker(one);
-      else sent.push(one);
-      return one.done.promise;
-    },
-    listen: () => Promise.resolve(),
-    close: () => Promise.resolve(),
-  };
-  const next = () => {
-    const ready = sent.shift();
-    if (ready !== undefined) return Promise.resolve(ready);
-    return new Promise<Sent>((resolve) => waiting.push(resolve));
-  };
-  const answer = async (one: Sent, result = "{}") => {
-    await one.deliver(responseTo(one.message.head.id!, result));
-    one.done.resolve();
-  };
-  return { upstream, next, answer, sent };
-}
+import { handUpstream } from "../support/hand-upstream.ts";
 
 test("answers leave in the order they come, each under the id as the client wrote it", async () => {
   const { upstream, next, answer } = handUpstream();
@@ -69,7 +29,7 @@ test.each([
   ['{"jsonrpc":"2.0","id":{},"method":"a"}', -32600, null],
   ['{"jsonrpc":"2.0","id":1,"id":2,"method":"a"}', -32600, null],
   ['{"id":1,"method":"a"}', -32600, 1],
-  ['[{"jsonrpc":"2.0","id":1,"method":"a"}]', -32600, null],
+  ['[{"jsonrpc":"2.0","id":1,"method":"a"}]', -32600, 1],
 ])("answers the line %s with an error, and the next line works", async (line, code, id) => {
   const { upstream, next, answer } = handUpstream();
   const client = relayClient(upstream);

@@ -67,7 +67,24 @@ export const stdin: Scenario[] = [
   ),
   refusedLine("writes a number", "42", -32600),
   refusedLine("writes an empty batch", "[]", -32600),
-  refusedLine("writes a batch to a server of 2025-06-18", `[${callLine("1")}]`, -32600),
+  {
+    name: "writes a batch to a server of 2025-06-18: each of its requests is refused",
+    play: async (trip) => {
+      await trip.connect();
+      trip.client.line(`[${callLine("71")},${callLine("72")}]`);
+      const codes = () =>
+        [71, 72].map((id) => trip.client.messages.find((m) => m.id === id)?.error?.code);
+      await trip.client.until(() => codes().every((code) => code !== undefined), 3000);
+      trip.check(
+        codes().every((code) => code === -32600),
+        "answer",
+        `errors: ${codes()}`,
+      );
+      trip.times(struck, 0);
+      trip.client.sent.push(71, 72);
+      await trip.next();
+    },
+  },
   harmless("writes blank lines and CR LF", (trip) => trip.client.write("\r\n\n  \n\t\r\n")),
   harmless("writes 200,000 blank lines", (trip) => trip.client.write("\n".repeat(200_000))),
   harmless("answers a question nobody asked", (trip) =>
