@@ -53,9 +53,11 @@ export class CatalogStore {
 
   /** Names the catalog that answers to this `initialize`. */
   keyOf(initialize: Message): string {
-    const params = initialize.value(["params"]);
-    const { protocolVersion, capabilities } = isRecord(params) ? params : {};
-    const whole = JSON.stringify([schemaVersion, protocolVersion, capabilities, this.#identity()]);
+    // As the client wrote it: what is nested deep can be read, but not written anew.
+    const told = ["protocolVersion", "capabilities"].map((name) =>
+      initialize.text(["params", name]),
+    );
+    const whole = JSON.stringify([schemaVersion, ...told, this.#identity()]);
     return new Bun.CryptoHasher("sha256", this.#stored().salt).update(whole).digest("hex");
   }
 

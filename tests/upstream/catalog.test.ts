@@ -263,3 +263,13 @@ test("neither identity nor credential stands in what is kept", async () => {
   const memory = await filled({ identity: "secret-of-mine" });
   expect(JSON.stringify(memory.get("catalog"))).not.toContain("secret-of-mine");
 });
+
+test("a client whose capabilities are nested deep is served as any other", async () => {
+  const depth = 200_000;
+  const capabilities = `{"x":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+  const client = start(new Server(), { memory: remembering() });
+  client.write(
+    `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":${capabilities}}}\n`,
+  );
+  expect((await client.next()).result.serverInfo).toEqual({ v: "1" });
+});
