@@ -42,6 +42,8 @@ const batchRevision = "2025-03-26";
 /** Questions of the server that may wait for the client at a time. */
 const mostQuestions = 1000;
 
+const done = Promise.resolve();
+
 /** Between the client and one upstream: every id that comes in is answered exactly once. */
 export class Relay {
   readonly #options: RelayOptions;
@@ -197,22 +199,21 @@ export class Relay {
   }
 
   /** One message from the server for one call: only answers to its own ids get through, each once. */
-  async #deliver(call: Call, message: Message): Promise<void> {
-    const { head } = message;
-    if (head.kind === "response" && call.open.has(head.id!))
-      return this.#answer(call, head.id!, message);
-    if (head.kind === "batch") {
-      for (const part of message.elements())
-        if (part instanceof Message) await this.#deliver(call, part);
-      return;
-    }
-    if (head.kind !== "response") return this.#serverSaid(message);
-    const id = [...call.open].find((open) => isSameId(open, head.id!));
-    if (id === undefined) {
-      this.#options.log.warn("answer to nothing dropped", { id: head.id!.slice(0, 64) });
-      return;
-    }
-    await this.#answer(call, id, message.with([{ path: ["id"], raw: id }]));
+  #deliver(call: Call, message: Message): Promise<void> {
+    const { kind, id } = message.head;
+    if (kind === "batch") return this.#deliverEach(call, message);
+    if (kind !== "response") return this.#serverSaid(message);
+    if (call.open.has(id!)) return this.#answer(call, id!, message);
+    const own = [...call.open].find((open) => isSameId(open, id!));
+    if (own !== undefined)
+      return this.#answer(call, own, message.with([{ path: ["id"], raw: own }]));
+    this.#options.log.warn("answer to nothing dropped", { id: id!.slice(0, 64) });
+    return done;
+  }
+
+  async #deliverEach(call: Call, batch: Message): Promise<void> {
+    for (const part of batch.elements())
+      if (part instanceof Message) await this.#deliver(call, part);
   }
 
   /** Settles one id; the map forgets it before the line is written, so the client may use it again. */
@@ -234,17 +235,18 @@ export class Relay {
   }
 
   /** A notification or a request of the server. */
-  async #serverSaid(message: Message): Promise<void> {
+  #serverSaid(message: Message): Promise<void> {
     const { kind, id } = message.head;
     if (isCodex(this.#options.client) && !isReadable(message)) {
       this.#options.log.warn("too long for Codex, dropped", { bytes: message.bytes.length });
       const error = tooLongError("question", message, "make it shorter");
       if (kind === "request") this.#asides.send(errorTo(id!, error.toJsonRpc()));
-      return;
+      return done;
     }
     if (kind === "request" && this.#deadlines.questions >= mostQuestions) {
       this.#options.log.warn("too many questions of the server", { open: mostQuestions });
-      return this.#asides.send(errorTo(id!, crowdedError().toJsonRpc()));
+      this.#asides.send(errorTo(id!, crowdedError().toJsonRpc()));
+      return done;
     }
     if (kind === "request") this.#deadlines.pause(idKey(id!));
     else if (message.head.method === "notifications/cancelled") {

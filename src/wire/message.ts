@@ -1,4 +1,4 @@
-import { type Envelope, envelopeName, type Member, type Span } from "./envelope.ts";
+import { type Envelope, envelopeName, type Member, type Span, textAt } from "./envelope.ts";
 import { BridgeError } from "./errors.ts";
 import { Scanner } from "./scan.ts";
 import { isDigit, ScanError } from "./scan-states.ts";
@@ -86,7 +86,7 @@ export class Message {
   /** The JSON text of the value at `path`. */
   text(path: Path): string | undefined {
     const span = this.view(path);
-    return span && decoder.decode(this.bytes.subarray(span.start, span.end));
+    return span && textAt(this.bytes, span.start, span.end);
   }
 
   /** The value at `path`, parsed; numbers above 2^53 lose digits here, so never forward it. */

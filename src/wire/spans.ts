@@ -145,9 +145,21 @@ function child(b: Uint8Array, span: Span, step: string | number): Child | undefi
   return undefined;
 }
 
+/** Keys that were looked for, quotes included; a server's tools may name any number of them. */
+const written = new Map<string, Uint8Array>();
+const mostWritten = 256;
+
+function keyBytes(key: string): Uint8Array {
+  const known = written.get(key);
+  if (known !== undefined) return known;
+  const bytes = encoder.encode(JSON.stringify(key));
+  if (written.size < mostWritten) written.set(key, bytes);
+  return bytes;
+}
+
 /** `child` of an object: keys are compared byte by byte, and decoded only where they hold an escape. */
 function member(b: Uint8Array, span: Span, key: string): Child | undefined {
-  const wanted = encoder.encode(JSON.stringify(key));
+  const wanted = keyBytes(key);
   let found: Child | undefined;
   let at = skipSpace(b, span.start + 1);
   while (at < span.end - 1) {

@@ -10,9 +10,9 @@ export interface SseEvent {
   /** The data lines joined by LF; undefined where the block had none. */
   readonly data: Uint8Array | undefined;
   /** The last event id as set in this block. */
-  readonly id?: string;
+  readonly id: string | undefined;
   /** Milliseconds to wait before reconnecting, as set in this block. */
-  readonly retryMs?: number;
+  readonly retryMs: number | undefined;
 }
 
 // A byte order mark is one at the beginning of the stream alone.
@@ -25,13 +25,14 @@ export class EventParser {
   /** The unfinished line. */
   readonly #line = new Pieces();
   #bytes = 0;
-  readonly #data = new Pieces();
-  #hasData = false;
+  /** The first data line, and the others. */
+  #first: Uint8Array | undefined;
+  readonly #others = new Pieces();
   #event = "";
   #id: string | undefined;
   #retryMs: number | undefined;
   #skipLineFeed = false;
-  #isFirst = true;
+  #isStart = true;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -54,82 +55,117 @@ export class EventParser {
     let cr = chunk.indexOf(0x0d, from);
     while (lf >= 0 || cr >= 0) {
       const at = lf < 0 || (cr >= 0 && cr < lf) ? cr : lf;
-      this.#addToLine(chunk.subarray(from, at));
-      this.#endLine(events);
+      this.#endLine(chunk, from, at, events);
       from = at + 1;
       if (at === cr && from === chunk.length) this.#skipLineFeed = true;
       else if (at === cr && chunk[from] === 0x0a) from++;
       if (lf >= 0 && lf < from) lf = chunk.indexOf(0x0a, from);
       if (cr >= 0 && cr < from) cr = chunk.indexOf(0x0d, from);
     }
-    if (from < chunk.length) this.#addToLine(chunk.subarray(from));
+    if (from < chunk.length) {
+      this.#count(chunk.length - from);
+      this.#line.add(chunk.subarray(from));
+    }
     return events;
   }
 
-  #addToLine(piece: Uint8Array): void {
-    this.#bytes += piece.length;
+  #count(bytes: number): void {
+    this.#bytes += bytes;
     if (this.#bytes > this.#limit)
       throw new BridgeError(
         "too-large",
         `the server sent an event of more than ${this.#limit} bytes`,
       );
-    this.#line.add(piece);
   }
 
-  #endLine(events: SseEvent[]): void {
-    let line = this.#line.take();
-    if (this.#isFirst && line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf)
-      line = line.subarray(3);
-    this.#isFirst = false;
-    if (line.length === 0) {
+  /** The line ends at `end`; where it began in an earlier chunk, `from` is where this one goes on. */
+  #endLine(chunk: Uint8Array, from: number, end: number, events: SseEvent[]): void {
+    this.#count(end - from);
+    if (this.#line.length === 0) this.#read(chunk, from, end, events);
+    else {
+      this.#line.add(chunk.subarray(from, end));
+      const line = this.#line.take();
+      this.#read(line, 0, line.length, events);
+    }
+  }
+
+  #read(b: Uint8Array, start: number, end: number, events: SseEvent[]): void {
+    let from = start;
+    if (this.#isStart && b[from] === 0xef && b[from + 1] === 0xbb && b[from + 2] === 0xbf)
+      from += 3;
+    this.#isStart = false;
+    if (from >= end) {
       this.#dispatch(events);
       return;
     }
-    const colon = line.indexOf(0x3a);
-    if (colon === 0) {
-      this.#bytes -= line.length;
-      return;
-    }
-    const name = decoder.decode(colon < 0 ? line : line.subarray(0, colon));
-    const value = colon < 0 ? line.subarray(line.length) : line.subarray(colon + 1);
-    this.#field(name, value[0] === 0x20 ? value.subarray(1) : value);
-  }
-
-  #field(name: string, value: Uint8Array): void {
-    switch (name) {
-      case "data":
-        if (this.#hasData) this.#data.add(lineFeed);
-        this.#data.add(value);
-        this.#hasData = true;
+    switch (b[from]) {
+      case 0x3a:
+        this.#bytes -= end - from;
         break;
-      case "event":
-        this.#event = decoder.decode(value);
+      case 0x64:
+        this.#addData(b, valueAt("data", b, from, end), end);
         break;
-      case "id":
-        if (!value.includes(0)) this.#id = decoder.decode(value);
+      case 0x65: {
+        const text = textValue("event", b, from, end);
+        if (text !== undefined) this.#event = text;
         break;
-      case "retry": {
-        const text = decoder.decode(value);
-        if (/^\d+$/.test(text)) this.#retryMs = Number(text);
+      }
+      case 0x69: {
+        const text = textValue("id", b, from, end);
+        if (text?.includes("\0") === false) this.#id = text;
+        break;
+      }
+      case 0x72: {
+        const text = textValue("retry", b, from, end);
+        if (text !== undefined && /^\d+$/.test(text)) this.#retryMs = Number(text);
         break;
       }
     }
   }
 
-  #dispatch(events: SseEvent[]): void {
-    const data = this.#data.take();
-    if (this.#hasData || this.#id !== undefined || this.#retryMs !== undefined) {
-      events.push({
-        event: this.#event || "message",
-        data: this.#hasData ? data : undefined,
-        ...(this.#id !== undefined && { id: this.#id }),
-        ...(this.#retryMs !== undefined && { retryMs: this.#retryMs }),
-      });
+  #addData(b: Uint8Array, from: number, end: number): void {
+    if (from < 0) return;
+    const value = b.subarray(from, end);
+    if (this.#first === undefined) {
+      this.#first = value;
+      return;
     }
-    this.#hasData = false;
+    this.#others.add(lineFeed);
+    this.#others.add(value);
+  }
+
+  #dispatch(events: SseEvent[]): void {
+    const first = this.#first;
+    if (first !== undefined || this.#id !== undefined || this.#retryMs !== undefined) {
+      const isOne = first === undefined || this.#others.length === 0;
+      const data = isOne ? first : Buffer.concat([first, this.#others.take()]);
+      const event = this.#event || "message";
+      events.push({ event, data, id: this.#id, retryMs: this.#retryMs });
+    }
+    this.#first = undefined;
     this.#event = "";
     this.#id = undefined;
     this.#retryMs = undefined;
     this.#bytes = 0;
   }
 }
+
+/** Where the value of the field `name` begins in the line; -1 where the line is of another. */
+function valueAt(name: string, b: Uint8Array, from: number, end: number): number {
+  const colon = from + name.length;
+  if (colon > end || (colon < end && b[colon] !== 0x3a)) return -1;
+  for (let i = 0; i < name.length; i++) if (b[from + i] !== name.charCodeAt(i)) return -1;
+  if (colon === end) return end;
+  return colon + 1 < end && b[colon + 1] === 0x20 ? colon + 2 : colon + 1;
+}
+
+/** The value of the field `name`; undefined where the line is of another. */
+function textValue(name: string, b: Uint8Array, from: number, end: number): string | undefined {
+  const at = valueAt(name, b, from, end);
+  if (at < 0) return undefined;
+  // What nearly every event is needs no decoder.
+  if (end - at === usual.length && valueAt(usual, b, at, end) === end) return usual;
+  return decoder.decode(b.subarray(at, end));
+}
+
+const usual = "message";

@@ -59,8 +59,8 @@ test("gives back every event that was written, in any line end, however it is cu
           blocks.map((one) => ({
             event: one.event || "message",
             data: one.data.join("\n"),
-            ...(one.id !== undefined && { id: one.id }),
-            ...(one.retry !== undefined && { retryMs: one.retry }),
+            id: one.id,
+            retryMs: one.retry,
           })),
         );
       },
