@@ -98,6 +98,7 @@ build() { # platform, file
   "$bun" build --compile --minify --splitting --bytecode --format=esm --reject-unresolved \
     --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
     --no-compile-autoload-tsconfig --no-compile-autoload-package-json \
+    --compile-jit-policy=8 --bytecode-order=scripts/bytecode-order.txt \
     --define "BUILD_COMMIT=\"$commit\"" --define "BUILD_TARGET=\"$1\"" \
     --target="bun-$1" ${runtime:+"--compile-executable-path=$runtime"} \
     --metafile="$work/graph.json" --outfile="$work/$1/$name" bridge.ts >"$work/log" 2>&1 || failed "$1"

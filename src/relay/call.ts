@@ -1,4 +1,4 @@
-import type { Message } from "../wire/message.ts";
+import { type Flaw, Message } from "../wire/message.ts";
 import type { Deadline } from "./deadline.ts";
 
 /** A request of the client (or a batch of them) that is under way. */
@@ -24,4 +24,10 @@ export function progressTokenOf(call: Call): string | null {
 /** Whether the answer comes only when nobody listens any more (MCP 2026-07-28 basic/utilities/subscriptions): no deadline, no waiting for it. */
 export function isListening({ message }: Call): boolean {
   return message.head.method === "subscriptions/listen";
+}
+
+/** The id of a request, also of one that is flawed. */
+export function requestIdOf(part: Message | Flaw): string[] {
+  if (!(part instanceof Message)) return part.id === undefined ? [] : [part.id];
+  return part.head.kind === "request" ? [part.head.id!] : [];
 }

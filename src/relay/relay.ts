@@ -5,7 +5,7 @@ import { asBridgeError, type BridgeError } from "../wire/errors.ts";
 import { LineSplitter, type Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, idKey, isSameId, Message, readMessage } from "../wire/message.ts";
 import { Asides } from "./asides.ts";
-import { type Call, isListening, progressTokenOf } from "./call.ts";
+import { type Call, isListening, progressTokenOf, requestIdOf } from "./call.ts";
 import { agree, isCodex, meet } from "./client-facts.ts";
 import { forCodex, isReadable, tooLongError } from "./codex-limits.ts";
 import { Deadlines } from "./deadline.ts";
@@ -42,6 +42,8 @@ const batchRevision = "2025-03-26";
 /** Questions of the server that may wait for the client at a time. */
 const mostQuestions = 1000;
 
+/** So far the run time interprets: compiling at a start would only delay it (build.sh). */
+const fewAnswers = 64;
 const done = Promise.resolve();
 
 /** Between the client and one upstream: every id that comes in is answered exactly once. */
@@ -52,6 +54,7 @@ export class Relay {
   readonly #deadlines = new Deadlines(() => performance.now());
   readonly #questions: Questions;
   readonly #asides: Asides;
+  #answered = 0;
   #isIdle = Promise.withResolvers<void>();
 
   constructor(options: RelayOptions) {
@@ -219,6 +222,7 @@ export class Relay {
   /** Settles one id; the map forgets it before the line is written, so the client may use it again. */
   #answer(call: Call, id: string, answer: Message): Promise<void> {
     if (call.isInitialize) agree(this.#options.client, answer);
+    if (++this.#answered === fewAnswers) Bun.unsafe.setJITPolicy(1);
     call.open.delete(id);
     this.#calls.delete(idKey(id));
     if (this.#calls.size === 0) this.#isIdle.resolve();
@@ -290,10 +294,4 @@ export class Relay {
     if (this.#calls.size === 0) this.#isIdle.resolve();
     call.controller.abort(stop);
   }
-}
-
-/** The id of a request, also of one that is flawed. */
-function requestIdOf(part: Message | Flaw): string[] {
-  if (!(part instanceof Message)) return part.id === undefined ? [] : [part.id];
-  return part.head.kind === "request" ? [part.head.id!] : [];
 }
