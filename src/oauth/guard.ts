@@ -1,7 +1,7 @@
 import { isLoopback } from "../host/config-rules.ts";
 import type { Http, HttpRequest } from "../host/http.ts";
 import { BridgeError } from "../wire/errors.ts";
-import { isLocalName, type Reach, reachOf } from "./address.ts";
+import { isLinkLocal, isLocalName, type Reach, reachOf } from "./address.ts";
 
 /** A request for an OAuth document or to an OAuth endpoint; its answer comes whole. */
 export interface GuardedRequest {
@@ -71,13 +71,16 @@ export function createGuard(options: GuardOptions): GuardedHttp {
       const literal = reachOf(server.hostname);
       if (literal !== undefined) return literal;
       const addresses = await lookup(server.hostname).catch(() => []);
-      return addresses.some((address) => reachOf(address) === "private") ? "private" : "public";
+      // All of them: one private address among public ones would cost its owner nothing.
+      const isInside = addresses.every((address) => reachOf(address) === "private");
+      return addresses.length > 0 && isInside ? "private" : "public";
     })();
     return serverReach;
   };
 
-  async function judge(reach: Reach, url: URL): Promise<void> {
-    if (reach === "public" || isTrusted(url) || reach === (await ownReach())) return;
+  async function judge(reach: Reach, address: string, url: URL): Promise<void> {
+    if (reach === "public" || isTrusted(url)) return;
+    if (!isLinkLocal(address) && reach === (await ownReach())) return;
     const where = reach === "loopback" ? "this machine" : "a private network";
     throw refuse(
       `"${url.host}" is an address of ${where}, named by a server outside it`,
@@ -88,17 +91,17 @@ export function createGuard(options: GuardOptions): GuardedHttp {
   /** Judges the URL's host; resolves to the addresses to connect to, or undefined where the URL says it itself. */
   async function addressesOf(url: URL): Promise<readonly string[] | undefined> {
     if (isLocalName(url.hostname)) {
-      await judge("loopback", url);
+      await judge("loopback", url.hostname, url);
       return undefined;
     }
     const literal = reachOf(url.hostname);
     if (literal !== undefined) {
-      await judge(literal, url);
+      await judge(literal, url.hostname, url);
       return undefined;
     }
     if (options.proxied(url) || isTrusted(url)) return undefined;
     const addresses = await lookup(url.hostname);
-    for (const address of addresses) await judge(reachOf(address) ?? "private", url);
+    for (const address of addresses) await judge(reachOf(address) ?? "private", address, url);
     return addresses;
   }
 

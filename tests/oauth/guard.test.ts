@@ -104,6 +104,19 @@ test("where the server itself is inside, so may be its authorization server; loo
   expect(local.get("https://10.0.0.1/")).rejects.toMatchObject({ kind: "refused" });
 });
 
+test.each([
+  ["one private address among public ones", ["93.184.216.34", "10.0.0.5"], "https://10.0.0.1/"],
+  ["no address", [], "https://10.0.0.1/"],
+  ["a private address, for a link-local one", ["10.0.0.5"], "https://169.254.169.254/"],
+  ["a private address, for a mapped one", ["10.0.0.5"], "https://[::ffff:169.254.169.254]/"],
+  ["a link-local address", ["169.254.1.1"], "https://169.254.169.254/"],
+  ["a link-local IPv6 address", ["fe80::1"], "https://[fe80::2]/"],
+])("a server's own name that has %s opens nothing inside", async (_, addresses, url) => {
+  const { get, sent } = guard({ names: { "mcp.example.com": addresses } });
+  expect(await get(url).catch((error) => error.kind)).toBe("refused");
+  expect(sent).toHaveLength(0);
+});
+
 test("trusted hosts are reached wherever they are", async () => {
   const { get, sent } = guard({ trustedHosts: ["10.0.0.1", "127.0.0.1:9000"] });
   await get("https://10.0.0.1/");
