@@ -116,6 +116,7 @@ export class OAuthAuthorizer implements Authorizer {
     const { now, login } = context;
     const renewedAt = sent === undefined ? undefined : this.#renewed.get(sent);
     if (renewedAt !== undefined && now() - renewedAt < freshMs) {
+      if (await keeper.adoptOther(sent)) return true;
       throw this.#error(
         refusal,
         `the server refuses even a new token: run ${login}, or ask its operator`,
@@ -140,12 +141,9 @@ export class OAuthAuthorizer implements Authorizer {
       const granted = (grant?.scope ?? "").split(" ");
       return needed.every((word) => granted.includes(word));
     };
+    if (await keeper.adoptOther(sent)) return true;
     const stored = await store.read();
     const grant = usable(stored);
-    if (grant !== undefined && grant.accessToken !== sent) {
-      keeper.adopt(grant);
-      return true;
-    }
     if (needed.length === 0 || covers(grant)) {
       throw this.#error(
         refusal,

@@ -99,6 +99,15 @@ export class GrantKeeper {
     this.#grant = grant;
   }
 
+  /** Takes over what is stored, once nobody changes it, where that is another token than `sent`; whether it was. */
+  async adoptOther(sent: string | undefined): Promise<boolean> {
+    const stored = await this.#store.locked(() => this.#store.read());
+    const grant = usable(stored);
+    if (grant === undefined || grant.accessToken === sent) return false;
+    this.#grant = grant;
+    return true;
+  }
+
   async #renewAlone(cause: RenewalCause): Promise<Grant | undefined> {
     const { now, log, server } = this.#context;
     const stored = await this.#store.read();

@@ -99,6 +99,33 @@ test("after login elsewhere the next call of a running bridge succeeds", async (
   await child.end();
 }, 60_000);
 
+test("after login elsewhere a running bridge that was refused even a new token goes on at once", async () => {
+  using folder = ownFolder();
+  const banned = new Set<string | null>();
+  let bansAll = false;
+  const strict = startProtectedServer(provider, {
+    intercept(request, { pathname }) {
+      const token = request.headers.get("authorization");
+      if (pathname !== "/mcp" || token === null) return undefined;
+      if (bansAll) banned.add(token);
+      const headers = { "www-authenticate": 'Bearer error="invalid_token"' };
+      return banned.has(token) ? new Response("{}", { status: 401, headers }) : undefined;
+    },
+  });
+  const home = await bridgeHome(folder.path, { url: strict.url });
+  await signIn(home);
+  const child = await startRun(home);
+  expect(await callTool(child)).toBe("done");
+  bansAll = true;
+  expect(await callTool(child)).toStartWith("1402 ");
+  bansAll = false;
+  expect(await callTool(child)).toContain("refuses even a new token");
+  await signIn(home);
+  expect(await callTool(child)).toBe("done");
+  await child.end();
+  await strict.close();
+}, 60_000);
+
 test("the renewal carries the same resource and scope, and the rotated token is stored", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
