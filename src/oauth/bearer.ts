@@ -137,29 +137,27 @@ export class OAuthAuthorizer implements Authorizer {
   ): Promise<boolean> {
     const { store, keeper, context } = this.#deps;
     const needed = (scope ?? "").split(" ").filter((word) => word !== "");
-    const covers = (grant: Grant | undefined) => {
-      const granted = (grant?.scope ?? "").split(" ");
-      return needed.every((word) => granted.includes(word));
+    const covers = (other: string | undefined) => {
+      const words = (other ?? "").split(" ");
+      return needed.every((word) => words.includes(word));
     };
+    const notGranted =
+      "the authorization server does not grant the scope that the server asks for: ask its operator";
     if (await keeper.adoptOther(sent)) return true;
     const stored = await store.read();
     const grant = usable(stored);
-    if (needed.length === 0 || covers(grant)) {
+    if (needed.length === 0 || covers(grant?.scope)) {
       throw this.#error(
         refusal,
         "the sign-in already covers the scope that the server asks for: ask its operator",
       );
     }
+    if (covers(joinScopes(grant?.scope, stored.askedScope))) throw this.#error(refusal, notGranted);
     const wantedScope = joinScopes(joinScopes(grant?.scope, stored.wantedScope), scope);
     await store.update((now) => ({ ...now, ...(wantedScope !== undefined && { wantedScope }) }));
     if (!isMachineGrant(context)) throw signInRequired(context, "a sign-in with more permissions");
     const wider = await keeper.renew({ sent, refused: { challenge: this.challenge } });
-    if (wider === undefined || !covers(wider)) {
-      throw this.#error(
-        refusal,
-        "the authorization server does not grant the scope that the server asks for",
-      );
-    }
+    if (wider === undefined || !covers(wider.scope)) throw this.#error(refusal, notGranted);
     return true;
   }
 

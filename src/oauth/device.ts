@@ -2,7 +2,14 @@ import { BridgeError } from "../wire/errors.ts";
 import { clientAuth } from "./client-auth.ts";
 import { endpointUrl, jsonObject } from "./document.ts";
 import type { Grant, OAuthClient } from "./grant.ts";
-import { clientFor, demandShowable, forgetClient, grantOf, type Prepared } from "./prepare.ts";
+import {
+  clientFor,
+  demandShowable,
+  forgetClient,
+  grantOf,
+  noteRefusedScope,
+  type Prepared,
+} from "./prepare.ts";
 import { mayPass } from "./renew.ts";
 import { refusalOf, refusalText, requestTokens } from "./token.ts";
 
@@ -81,6 +88,7 @@ export async function startDevice(
   const json = jsonObject(await response.text()) ?? {};
   if (!response.ok) {
     if (json.error === "invalid_client") await forgetClient(prepared, client);
+    if (json.error === "invalid_scope") await noteRefusedScope(prepared);
     const kind = response.status >= 500 ? "server-error" : "sign-in-required";
     throw new BridgeError(
       kind,

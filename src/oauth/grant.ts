@@ -54,6 +54,8 @@ export interface Stored {
   readonly clients?: Readonly<Record<string, OAuthClient>>;
   /** A scope that a request needed and the grant lacked: the next sign-in asks for it, too. */
   readonly wantedScope?: string;
+  /** The scope that the last sign-in asked for: what of it is not granted will not be. */
+  readonly askedScope?: string;
   /** When the grant went to another machine, in ms since 1970. */
   readonly movedAt?: number;
   /** When somebody last declined to sign in, in ms since 1970. */

@@ -85,6 +85,14 @@ export async function forgetClient({ oauth, found }: Prepared, client: OAuthClie
   }));
 }
 
+/** Notes that the scope was refused as a whole: asking for it again would only fail again. */
+export async function noteRefusedScope({ oauth, scope }: Prepared): Promise<void> {
+  await oauth.store.update(({ wantedScope: _, ...stored }) => ({
+    ...stored,
+    ...(scope !== undefined && { askedScope: scope }),
+  }));
+}
+
 /** The grant that a person's sign-in made. */
 export function grantOf(prepared: Prepared, client: OAuthClient, tokens: Tokens): Grant {
   const { context, found, scope, dpop } = prepared;
@@ -96,12 +104,13 @@ export function grantOf(prepared: Prepared, client: OAuthClient, tokens: Tokens)
 }
 
 /** Stores a new sign-in; from here on every process uses it. */
-export async function keep({ oauth }: Prepared, grant: Grant): Promise<void> {
+export async function keep({ oauth, scope }: Prepared, grant: Grant): Promise<void> {
   await oauth.store.update(({ server, origin, clients }) => ({
     version: 1,
     server,
     origin,
     ...(clients !== undefined && { clients }),
+    ...(scope !== undefined && { askedScope: scope }),
     grant,
   }));
   oauth.keeper.adopt(grant);

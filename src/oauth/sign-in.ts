@@ -4,7 +4,7 @@ import { type CodeRequest, codeFrom, pastedAnswer, redeemCode, startCode } from 
 import { type Callback, openCallback } from "./callback.ts";
 import { awaitDevice, type DeviceRequest, offersDevice, startDevice } from "./device.ts";
 import type { Grant } from "./grant.ts";
-import { forgetClient, keep, type Prepared } from "./prepare.ts";
+import { forgetClient, keep, noteRefusedScope, type Prepared } from "./prepare.ts";
 
 /** What a sign-in shows, and what it is told, by whoever runs it. */
 export interface SignInWays {
@@ -26,6 +26,7 @@ async function byCallback(
   signal: AbortSignal,
 ) {
   const answer = await callback.wait(request.state);
+  if (answer.get("error") === "invalid_scope") await noteRefusedScope(prepared);
   return redeemCode(prepared, request, codeFrom(prepared, answer), signal);
 }
 

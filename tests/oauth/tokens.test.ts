@@ -7,11 +7,14 @@ import {
   callTool,
   failedInitialize,
   signIn,
+  startProgram,
   startRun,
 } from "../support/oauth-bridge.ts";
+import { codexCapabilities, handshake, startClient } from "../support/oauth-client.ts";
 import { oauthInside } from "../support/oauth-inside.ts";
 import { type AuthorizationServer, startProvider } from "../support/oauth-provider.ts";
 import { type ProtectedServer, startProtectedServer } from "../support/oauth-resource.ts";
+import { approveDevice } from "../support/oauth-user.ts";
 
 let provider: AuthorizationServer;
 let resource: ProtectedServer;
@@ -20,6 +23,7 @@ let answers: (Response | "reset")[] = [];
 
 beforeAll(async () => {
   provider = await startProvider({
+    deviceIntervalSec: 0.05,
     async intercept({ form }, response) {
       const answer = form.get("grant_type") === "refresh_token" ? answers.shift() : undefined;
       if (answer === undefined) return false;
@@ -212,6 +216,58 @@ test("a scope that stays missing although it was granted is an error, not anothe
   expect(await failedInitialize(home)).toStartWith("1403 Access forbidden");
   await never.close();
 });
+
+test("a scope that the authorization server never grants is asked for once, then every call is forbidden", async () => {
+  using folder = ownFolder();
+  const greedy = startProtectedServer(provider, { toolScopes: { write: "mcp admin" } });
+  const home = await bridgeHome(folder.path, { url: greedy.url });
+  await signIn(home);
+  const client = startClient(home, {
+    async answer({ params }) {
+      const code = /the code ([A-Z0-9-]+)/.exec(params.message)?.[1];
+      await approveDevice(params.url, code!);
+      return { action: "accept" };
+    },
+  });
+  await handshake(client, codexCapabilities);
+  for (let round = 0; round < 3; round++) {
+    const { error } = await client.request("tools/call", { name: "write", arguments: {} });
+    expect([error.code, error.data.hint]).toEqual([
+      1403,
+      "the authorization server does not grant the scope that the server asks for: ask its operator",
+    ]);
+  }
+  expect(client.asked).toHaveLength(1);
+  const asked = provider.requests.findLast(({ path }) => path === "/device/auth");
+  expect(asked?.form.get("scope")?.split(" ")).toContain("admin");
+  expect((await client.request("tools/call", { name: "echo", arguments: {} })).error).toBe(
+    undefined,
+  );
+  await client.end();
+  await greedy.close();
+}, 30_000);
+
+test("a scope for which the sign-in itself is refused is not asked for again", async () => {
+  using folder = ownFolder();
+  const greedy = startProtectedServer(provider, { toolScopes: { write: "mcp admin" } });
+  const home = await bridgeHome(folder.path, { url: greedy.url });
+  await signIn(home);
+  const child = await startRun(home);
+  expect(await callTool(child, "write")).toStartWith("1401 ");
+  const login = startProgram(["login", "-s", "kb", "--no-browser"], home.env);
+  const url = new URL((await login.seen(/http:\/\/127\S+\/auth\?\S+/))[0]);
+  expect(url.searchParams.get("scope")).toContain("admin");
+  const back = new URL(url.searchParams.get("redirect_uri")!);
+  const state = url.searchParams.get("state")!;
+  const refused = { error: "invalid_scope", state, iss: provider.issuer };
+  back.search = new URLSearchParams(refused).toString();
+  await (await fetch(back)).text();
+  expect((await login.ended).code).toBe(4);
+  expect(await callTool(child, "write")).toStartWith("1403 ");
+  await signIn(home);
+  await child.end();
+  await greedy.close();
+}, 30_000);
 
 test("scopes are joined in their order and without doubles", () => {
   expect(joinScopes("a b", "b c")).toBe("a b c");
