@@ -1,3 +1,4 @@
+import { programOnPath } from "./on-path.ts";
 import type { Environment } from "./paths.ts";
 
 /** The programs that open a URL here, in the order to try them; no shell ever sees the URL. */
@@ -27,8 +28,8 @@ export function hasDesktop(env: Environment): boolean {
 /** Opens an http(s) URL in the person's browser; false where no program for that could be started. */
 export async function openBrowser(url: URL, env: Environment): Promise<boolean> {
   for (const [name = "", ...words] of openers(env)) {
-    const program = Bun.which(name, { PATH: env.PATH ?? "" });
-    if (program === null) continue;
+    const program = programOnPath(name, env.PATH);
+    if (program === undefined) continue;
     try {
       const child = Bun.spawn([program, ...words, url.href], {
         env: env as Record<string, string>,

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { runCommand } from "./exec.ts";
+import { programOnPath } from "./on-path.ts";
 import { type Environment, userHome } from "./paths.ts";
 import type { Redactor } from "./redact.ts";
 import { withScratchFolder } from "./scratch.ts";
@@ -19,9 +20,7 @@ export interface CodexRun {
 
 /** The Codex CLI of this machine, told from the absolute entries of PATH; undefined where there is none. */
 export function findCodex(env: Environment): string | undefined {
-  const separator = process.platform === "win32" ? ";" : ":";
-  const folders = (env.PATH ?? "").split(separator).filter((folder) => isAbsolute(folder));
-  return Bun.which("codex", { PATH: folders.join(separator) }) ?? undefined;
+  return programOnPath("codex", env.PATH);
 }
 
 /**

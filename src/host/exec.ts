@@ -1,6 +1,7 @@
 import { isAbsolute } from "node:path";
 import { BridgeError } from "../wire/errors.ts";
 import { cleanText } from "../wire/text.ts";
+import { programOnPath } from "./on-path.ts";
 import type { Environment } from "./paths.ts";
 import type { Redactor } from "./redact.ts";
 
@@ -26,10 +27,8 @@ const afterExitMs = 250;
 function findProgram(run: CommandRun): string {
   const name = run.argv[0] ?? "";
   if (isAbsolute(name)) return name;
-  const separator = process.platform === "win32" ? ";" : ":";
-  const folders = (run.env.PATH ?? "").split(separator).filter((folder) => isAbsolute(folder));
-  const found = /[/\\]/.test(name) ? null : Bun.which(name, { PATH: folders.join(separator) });
-  if (found !== null && isAbsolute(found)) return found;
+  const found = programOnPath(name, run.env.PATH);
+  if (found !== undefined) return found;
   throw new BridgeError("configuration", `${run.what}: "${cleanText(name)}" is not in PATH`, {
     hint: "write the program's absolute path (Codex starts us with a reduced PATH)",
     notSent: true,
