@@ -127,7 +127,7 @@ async function importSignIn(name: string | undefined, fd: number | undefined, co
       },
     );
   }
-  await oauth.store.locked(() => oauth.store.write(stored));
+  await oauth.store.locked(() => oauth.store.writeNew(stored));
   await context.print(`The sign-in to "${server.name}" is in place\n`);
   return 0;
 }

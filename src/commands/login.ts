@@ -115,11 +115,13 @@ async function signInNow(
   const headers = await new ConfiguredHeaders(context).get(server);
   const { challenge, status } = await probe(server, http, headers, signal);
   if (isMachineGrant(oauth.context)) {
-    const stored = await oauth.store.update(async (now) => ({
-      ...now,
-      grant: await obtainByMachine(oauth.context, challenge, now, signal),
-    }));
-    return stored.grant!;
+    const { store } = oauth;
+    return store.locked(async () => {
+      const stored = await store.read();
+      const grant = await obtainByMachine(oauth.context, challenge, stored, signal);
+      await store.writeNew({ ...stored, grant });
+      return grant;
+    });
   }
   if (status < 300 && server.credential.type === "unset") {
     throw new BridgeError("configuration", `server "${server.name}" asks for no sign-in`, {

@@ -1,4 +1,5 @@
 import { BridgeError } from "../wire/errors.ts";
+import { programOnPath } from "./on-path.ts";
 
 /** The desktop's keyring. Every call ends within 2 s: a broken service answers after 25 s only. */
 export interface Keyring {
@@ -7,6 +8,8 @@ export interface Keyring {
   /** Writes and reads back. */
   set(name: string, secret: string): Promise<void>;
   delete(name: string): Promise<boolean>;
+  /** Whether what is written outlives the desktop session; undefined where nothing here can tell. */
+  lasts(): Promise<boolean | undefined>;
 }
 
 const service = "codex-mcp-http-bridge";
@@ -37,50 +40,55 @@ async function limited<T>(call: Promise<T>): Promise<T> {
   }
 }
 
-/**
- * Refuses where secrets would go into the collection `session`, which is gone at the next sign-in to the
- * desktop; asked of the secret service itself (Secret Service API, ReadAlias), where a tool for that is there.
- */
-async function demandLasting(): Promise<void> {
-  if (process.platform !== "linux") return;
-  const busctl = Bun.which("busctl");
-  const gdbus = Bun.which("gdbus");
-  const path = "/org/freedesktop/secrets";
-  const method = "org.freedesktop.Secret.Service";
-  const argv = busctl
-    ? [
-        busctl,
-        "--user",
-        "call",
-        "org.freedesktop.secrets",
-        path,
-        method,
-        "ReadAlias",
-        "s",
-        "default",
-      ]
-    : gdbus && [
-        gdbus,
-        "call",
-        "--session",
-        "--dest",
-        "org.freedesktop.secrets",
-        "--object-path",
-        path,
-        "--method",
-        `${method}.ReadAlias`,
-        "default",
-      ];
-  if (!argv) return;
-  const child = Bun.spawn(argv, {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "ignore",
-    timeout: limitMs,
-  });
-  const answer = await new Response(child.stdout).text();
-  if (/collection\/session["']/.test(answer))
-    throw unusable("its default collection does not last");
+const secretService = "org.freedesktop.secrets";
+const servicePath = "/org/freedesktop/secrets";
+const serviceName = "org.freedesktop.Secret.Service";
+
+/** Programs that ask the secret service for its default collection (Secret Service API, ReadAlias). */
+const askers: readonly (readonly [name: string, ...words: string[]])[] = [
+  [
+    "busctl",
+    "--user",
+    "call",
+    secretService,
+    servicePath,
+    serviceName,
+    "ReadAlias",
+    "s",
+    "default",
+  ],
+  [
+    "gdbus",
+    "call",
+    "--session",
+    ...["--dest", secretService, "--object-path", servicePath],
+    ...["--method", `${serviceName}.ReadAlias`, "default"],
+  ],
+  [
+    "dbus-send",
+    "--session",
+    "--print-reply",
+    ...[`--dest=${secretService}`, servicePath, `${serviceName}.ReadAlias`, "string:default"],
+  ],
+];
+
+/** Whether the default collection is another than `session`, which is gone at the next sign-in to the desktop. */
+async function lasts(): Promise<boolean | undefined> {
+  if (process.platform !== "linux") return true;
+  for (const [name, ...words] of askers) {
+    const program = programOnPath(name, process.env.PATH);
+    if (program === undefined) continue;
+    const child = Bun.spawn([program, ...words], {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "ignore",
+      timeout: limitMs,
+    });
+    const answer = await new Response(child.stdout).text();
+    const isAnswered = (await child.exited) === 0;
+    return isAnswered ? !/collection\/session["']/.test(answer) : undefined;
+  }
+  return undefined;
 }
 
 /** The keyring of this user's desktop (libsecret, Keychain, Credential Manager). */
@@ -88,8 +96,9 @@ export function openKeyring(): Keyring {
   const get = (name: string) => limited(Bun.secrets.get({ service, name }));
   return {
     get,
+    lasts,
     async set(name, value) {
-      await demandLasting();
+      if ((await lasts()) === false) throw unusable("its default collection does not last");
       await limited(Bun.secrets.set({ service, name, value }));
       if ((await get(name)) !== value) throw unusable("it did not keep what was written");
     },
@@ -97,10 +106,11 @@ export function openKeyring(): Keyring {
   };
 }
 
-/** Whether the keyring works here: set, get and delete of a text that is no secret. */
+/** Whether the keyring works here and lasts: set, get and delete of a text that is no secret. */
 export async function isKeyringUsable(keyring: Keyring): Promise<boolean> {
   const name = `probe-${crypto.randomUUID()}`;
   try {
+    if ((await keyring.lasts()) !== true) return false;
     await keyring.set(name, "probe");
     return await keyring.delete(name);
   } catch {

@@ -105,14 +105,18 @@ export function grantOf(prepared: Prepared, client: OAuthClient, tokens: Tokens)
 
 /** Stores a new sign-in; from here on every process uses it. */
 export async function keep({ oauth, scope }: Prepared, grant: Grant): Promise<void> {
-  await oauth.store.update(({ server, origin, clients }) => ({
-    version: 1,
-    server,
-    origin,
-    ...(clients !== undefined && { clients }),
-    ...(scope !== undefined && { askedScope: scope }),
-    grant,
-  }));
+  const { store } = oauth;
+  await store.locked(async () => {
+    const { server, origin, clients } = await store.read();
+    await store.writeNew({
+      version: 1,
+      server,
+      origin,
+      ...(clients !== undefined && { clients }),
+      ...(scope !== undefined && { askedScope: scope }),
+      grant,
+    });
+  });
   oauth.keeper.adopt(grant);
 }
 

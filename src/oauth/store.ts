@@ -21,6 +21,9 @@ export interface StoreDeps {
 /** The file where the secret parts stand in the keyring: it says so, and holds no secret. */
 type Kept = Stored & { readonly keyring?: true };
 
+/** Where the secret parts stand. */
+type Place = "keyring" | "file";
+
 const maxBytes = 1024 * 1024;
 /** Longer than any renewal takes; a process that was stopped while it held the lock must not hold up the rest. */
 const longestWaitMs = 60_000;
@@ -50,24 +53,20 @@ export class CredentialStore {
   }
 
   /**
-   * What is stored for this very entry (name, origin, issuer, client id); empty where there is nothing.
-   * Throws `configuration`: an unsafe file, or a keyring that is locked.
+   * What is stored for this very entry (name, origin, issuer, client id); of what belongs to another one only
+   * what holds for both. Throws `configuration`: an unsafe file, or a keyring that is locked.
    */
   async read(): Promise<Stored> {
-    const kept = this.#readFile();
-    if (kept === undefined) return this.#empty();
-    const stored = kept.keyring ? { ...kept, ...(await this.#readKeyring()) } : kept;
-    for (const secret of secretsOf(stored)) this.#deps.redactor.add(secret);
-    if (belongsTo(stored, this.#server)) return stored;
-    this.#deps.log.debug("stored sign-in belongs to another entry", { server: this.#server.name });
-    return this.#empty();
+    return this.#seen(await this.#readAll());
   }
 
-  /** Reads, changes and writes while no other process does; resolves to what is stored then. */
-  async update(change: (stored: Stored) => Stored | Promise<Stored>): Promise<Stored> {
+  /** Reads, changes and writes while no other process does; resolves to the result. The grant of another entry stays what it is. */
+  async update(change: (stored: Stored) => Stored): Promise<Stored> {
     return this.locked(async () => {
-      const next = await change(await this.read());
-      await this.write(next);
+      const all = await this.#readAll();
+      const next = change(this.#seen(all));
+      const isForeign = all !== undefined && !belongsTo(all, this.#server);
+      await this.write(isForeign ? { ...next, ...ownPart(all) } : next);
       return next;
     });
   }
@@ -94,38 +93,28 @@ export class CredentialStore {
     }
   }
 
-  /** Replaces what is stored; only under the lock. Throws `configuration`. */
+  /** Replaces what is stored, where it stands; only under the lock. Throws `configuration`. */
   async write(stored: Stored): Promise<void> {
-    for (const secret of secretsOf(stored)) this.#deps.redactor.add(secret);
-    if (!(await this.#usesKeyring())) {
-      writeAtomically(this.#file, JSON.stringify(stored, null, 2));
-      return;
-    }
-    const { grant, clients, ...rest } = stored;
-    await this.#deps.keyring().set(this.#keyringName(), JSON.stringify({ grant, clients }));
-    writeAtomically(this.#file, JSON.stringify({ ...rest, keyring: true }, null, 2));
+    await this.#put(stored, await this.#placeFor(false));
+  }
+
+  /** Puts a new sign-in in place of whatever is there, and where the configuration wants it now; only under the lock. Throws `configuration`. */
+  async writeNew(stored: Stored): Promise<void> {
+    const before = this.place();
+    const place = await this.#placeFor(true);
+    await this.#put(stored, place);
+    if (before === "keyring" && place === "file") await this.#forgetInKeyring();
   }
 
   /** Forgets everything, wherever it stands, and what cannot be read, too; only under the lock. */
   async forget(): Promise<void> {
-    if (this.#mayUseKeyring()) {
-      // A keyring that is gone for good must not keep its user signed in for ever.
-      await this.#deps
-        .keyring()
-        .delete(this.#keyringName())
-        .catch((error) =>
-          this.#deps.log.warn("the keyring may still hold the sign-in", {
-            server: this.#server.name,
-            error: asBridgeError(error).message,
-          }),
-        );
-    }
+    if (this.#mayUseKeyring()) await this.#forgetInKeyring();
     removeFile(this.#file);
   }
 
   /** Where the sign-in stands: what `status` shows. */
-  place(): "keyring" | "file" | undefined {
-    const kept = this.#readFile();
+  place(): Place | undefined {
+    const kept = readKept(this.#file, this.#server.name);
     return kept === undefined ? undefined : kept.keyring ? "keyring" : "file";
   }
 
@@ -142,20 +131,21 @@ export class CredentialStore {
     return { version: 1, server: this.#server.name, origin: this.#server.url.origin };
   }
 
-  #readFile(): Kept | undefined {
-    const file = readJudged(this.#file, maxBytes);
-    if (file === undefined) return undefined;
-    file.demandPrivate();
-    const json = jsonObject(file.text);
-    const isOurs =
-      json?.version === 1 &&
-      typeof json.server === "string" &&
-      typeof json.origin === "string" &&
-      (json.grant === undefined || isGrant(json.grant));
-    if (isOurs) return json as unknown as Kept;
-    throw new BridgeError("configuration", `${this.#file} is not a sign-in of this version`, {
-      hint: `run codex-mcp-http-bridge logout --server ${this.#server.name}, then login`,
-    });
+  async #readAll(): Promise<Stored | undefined> {
+    const kept = readKept(this.#file, this.#server.name);
+    if (kept === undefined) return undefined;
+    const { keyring, ...rest } = kept;
+    const stored = keyring ? { ...rest, ...(await this.#readKeyring()) } : rest;
+    for (const secret of secretsOf(stored)) this.#deps.redactor.add(secret);
+    return stored;
+  }
+
+  #seen(stored: Stored | undefined): Stored {
+    if (stored === undefined) return this.#empty();
+    if (belongsTo(stored, this.#server)) return stored;
+    this.#deps.log.debug("stored sign-in belongs to another entry", { server: this.#server.name });
+    const { grant: _, movedAt: __, handed: ___, ...rest } = stored;
+    return { ...rest, ...this.#empty() };
   }
 
   async #readKeyring(): Promise<Pick<Stored, "grant" | "clients">> {
@@ -175,13 +165,43 @@ export class CredentialStore {
     return json as Pick<Stored, "grant" | "clients">;
   }
 
-  /** What is there already stays where it is; else as configured. */
-  async #usesKeyring(): Promise<boolean> {
-    const place = this.place();
-    if (place === "keyring") return true;
+  /** What is there already stays in the keyring; "auto" decides where nothing is there, and at a new sign-in. */
+  async #placeFor(isNew: boolean): Promise<Place> {
+    const there = isNew ? undefined : this.place();
+    if (there === "keyring") return there;
     const wish = oauthSettings(this.#server).store;
-    if (wish === "file") return false;
-    return wish === "keyring" || isKeyringUsable(this.#deps.keyring());
+    if (wish !== "auto") return wish;
+    return there ?? ((await isKeyringUsable(this.#deps.keyring())) ? "keyring" : "file");
+  }
+
+  async #put(stored: Stored, place: Place): Promise<void> {
+    for (const secret of secretsOf(stored)) this.#deps.redactor.add(secret);
+    if (place === "file") {
+      writeAtomically(this.#file, JSON.stringify(stored, null, 2));
+      return;
+    }
+    const { grant, clients, ...rest } = stored;
+    const keyring = this.#deps.keyring();
+    if (this.place() !== "keyring" && (await keyring.lasts()) === undefined) {
+      this.#deps.log.warn("nothing here tells whether the keyring outlives this desktop session", {
+        server: this.#server.name,
+      });
+    }
+    await keyring.set(this.#keyringName(), JSON.stringify({ grant, clients }));
+    writeAtomically(this.#file, JSON.stringify({ ...rest, keyring: true }, null, 2));
+  }
+
+  async #forgetInKeyring(): Promise<void> {
+    // A keyring that is gone for good must not keep its user signed in for ever.
+    await this.#deps
+      .keyring()
+      .delete(this.#keyringName())
+      .catch((error) =>
+        this.#deps.log.warn("the keyring may still hold the sign-in", {
+          server: this.#server.name,
+          error: asBridgeError(error).message,
+        }),
+      );
   }
 
   #keyringName(): string {
@@ -198,4 +218,32 @@ function secretsOf({ grant, clients }: Stored): (string | undefined)[] {
     grant?.client.secret,
     grant?.dpopKey?.d,
   ];
+}
+
+/** What of a store belongs to its entry alone. */
+function ownPart({ server, origin, grant, movedAt, handed }: Stored): Partial<Stored> {
+  return {
+    server,
+    origin,
+    ...(grant !== undefined && { grant }),
+    ...(movedAt !== undefined && { movedAt }),
+    ...(handed !== undefined && { handed }),
+  };
+}
+
+/** What stands in the file. Throws `configuration`: an unsafe file, or one that holds something else. */
+function readKept(path: string, server: string): Kept | undefined {
+  const file = readJudged(path, maxBytes);
+  if (file === undefined) return undefined;
+  file.demandPrivate();
+  const json = jsonObject(file.text);
+  const isOurs =
+    json?.version === 1 &&
+    typeof json.server === "string" &&
+    typeof json.origin === "string" &&
+    (json.grant === undefined || isGrant(json.grant));
+  if (isOurs) return json as unknown as Kept;
+  throw new BridgeError("configuration", `${path} is not a sign-in of this version`, {
+    hint: `run codex-mcp-http-bridge logout --server ${server}, then login`,
+  });
 }

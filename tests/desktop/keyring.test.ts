@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { ownFolder } from "../support/folder.ts";
 import {
@@ -6,10 +7,12 @@ import {
   bridgeHome,
   callTool,
   signIn,
+  startProgram,
   startRun,
 } from "../support/oauth-bridge.ts";
 import { type AuthorizationServer, startProvider } from "../support/oauth-provider.ts";
 import { type ProtectedServer, startProtectedServer } from "../support/oauth-resource.ts";
+import { approveInBrowser } from "../support/oauth-user.ts";
 import { runProgram } from "../support/program.ts";
 
 let provider: AuthorizationServer;
@@ -108,16 +111,43 @@ test("without a bus, auto takes the file and keyring is an error that says so, w
   expect(Date.now() - started).toBeLessThan(5000);
 });
 
-test("the collection that ends with the desktop session is refused", async () => {
+/** A folder for PATH that holds these programs alone. */
+function pathWith(folder: string, ...names: string[]): string {
+  const path = join(folder, "bin");
+  mkdirSync(path);
+  for (const name of names) symlinkSync(Bun.which(name)!, join(path, name));
+  return path;
+}
+
+test("where nothing tells whether the keyring lasts, auto takes the file and keyring says so", async () => {
   using folder = ownFolder();
-  const home = await homeWith(folder.path, "keyring", bus);
-  await service("SetAlias", "string:default", `objpath:${collections}/session`);
-  try {
-    await expect(signIn(home)).rejects.toThrow("does not last");
-  } finally {
-    await service("SetAlias", "string:default", `objpath:${collections}/login`);
-  }
+  const PATH = pathWith(folder.path);
+  await signIn(await homeWith(folder.path, "auto", { ...bus, PATH }));
+  const file = join(folder.path, ".codex-mcp-bridge/credentials/kb.json");
+  expect(await Bun.file(file).text()).toContain("accessToken");
+  using second = ownFolder();
+  const home = await homeWith(second.path, "keyring", { ...bus, PATH, LOG_LEVEL: "warn" });
+  const login = startProgram(["login", "-s", "kb", "--no-browser"], home.env);
+  await approveInBrowser((await login.seen(/http:\/\/127\S+\/auth\?\S+/))[0]);
+  const { code, stderr } = await login.ended;
+  expect([code, stderr.match(/nothing here tells/g)?.length]).toEqual([0, 1]);
+  expect(await home.stored()).toMatchObject({ keyring: true });
 });
+
+test.each(["busctl", "gdbus", "dbus-send"])(
+  "the collection that ends with the desktop session is refused, as %s tells",
+  async (tool) => {
+    using folder = ownFolder();
+    const PATH = pathWith(folder.path, tool);
+    const home = await homeWith(folder.path, "keyring", { ...bus, PATH });
+    await service("SetAlias", "string:default", `objpath:${collections}/session`);
+    try {
+      await expect(signIn(home)).rejects.toThrow("does not last");
+    } finally {
+      await service("SetAlias", "string:default", `objpath:${collections}/login`);
+    }
+  },
+);
 
 test("a locked keyring is never taken for signed out, and nothing is overwritten", async () => {
   using folder = ownFolder();

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { Keyring } from "../../src/host/keyring.ts";
 import { withLock } from "../../src/host/lock.ts";
 import { belongsTo } from "../../src/oauth/grant.ts";
 import { CredentialStore } from "../../src/oauth/store.ts";
@@ -97,6 +98,108 @@ test("a process that hangs with the lock does not hold up the others for ever", 
   await holder;
   // Work itself may take longer than the wait.
   expect(await store.locked(() => Bun.sleep(60).then(() => "done"))).toBe("done");
+});
+
+test.each<[string, () => object]>([
+  ["client id", () => ({ url: resource.url, auth: { type: "oauth", clientId: "other" } })],
+  ["issuer", () => ({ url: resource.url, auth: { type: "oauth", issuer: "https://as.example" } })],
+  ["origin", () => ({ url: "https://kb.example/mcp" })],
+])(
+  "what is noted under another %s leaves the sign-in alone, and is known there",
+  async (_, entry) => {
+    using folder = ownFolder();
+    const { home, grant } = await ended(folder.path);
+    const { clients } = await home.stored();
+    const { store, context } = oauthInside(folder.path, entry());
+    const client = { id: "new", method: "none", source: "registered" } as const;
+    await store.update((stored) => ({ ...stored, declinedAt: 7, wantedScope: "more" }));
+    await store.update((stored) => ({
+      ...stored,
+      clients: { ...stored.clients, "https://as.example": client },
+    }));
+    await store.update(({ wantedScope: _, ...stored }) => stored);
+    expect(await store.read()).toMatchObject({ declinedAt: 7, origin: context.server.url.origin });
+    expect((await store.read()).grant).toBeUndefined();
+    const after = oauthInside(folder.path, { url: resource.url, auth: { type: "oauth" } });
+    const { accessToken, refreshToken } = grant;
+    expect(await after.store.read()).toMatchObject({ grant: { accessToken, refreshToken } });
+    expect((await home.stored()).clients).toEqual({ ...clients, "https://as.example": client });
+    expect(await home.stored()).not.toHaveProperty("wantedScope");
+  },
+);
+
+/** A keyring of this process alone. */
+function fakeKeyring(works: { now: boolean }): Keyring & { readonly calls: string[] } {
+  const kept = new Map<string, string>();
+  const calls: string[] = [];
+  const note = (call: string) => {
+    calls.push(call);
+    if (!works.now) throw new BridgeError("configuration", "the keyring cannot be used");
+  };
+  return {
+    calls,
+    async get(name) {
+      note("get");
+      return kept.get(name) ?? null;
+    },
+    async set(name, secret) {
+      note(name.startsWith("probe-") ? "probe" : "set");
+      kept.set(name, secret);
+    },
+    async delete(name) {
+      return kept.delete(name);
+    },
+    lasts: async () => true,
+  };
+}
+
+test("auto leaves a sign-in where it is until the next one, and asks the keyring only then", async () => {
+  using folder = ownFolder();
+  const { context, log } = oauthInside(folder.path, {
+    url: resource.url,
+    auth: { type: "oauth", store: "auto" },
+  });
+  const { server, redactor } = context;
+  const works = { now: false };
+  const keyring = fakeKeyring(works);
+  const store = new CredentialStore(server, { keyring: () => keyring, log, redactor });
+  const stored = await store.read();
+  await store.writeNew(stored);
+  expect([store.place(), keyring.calls]).toEqual(["file", ["probe"]]);
+  works.now = true;
+  await store.write(stored);
+  await store.update((now) => ({ ...now, declinedAt: 1 }));
+  expect([store.place(), keyring.calls]).toEqual(["file", ["probe"]]);
+  await store.writeNew(stored);
+  expect([store.place(), keyring.calls]).toEqual(["keyring", ["probe", "probe", "set"]]);
+  await store.write(stored);
+  expect([store.place(), keyring.calls.at(-1)]).toEqual(["keyring", "set"]);
+  works.now = false;
+  await store.writeNew(stored);
+  expect(store.place()).toBe("file");
+  expect(JSON.stringify(await store.read())).not.toContain("keyring");
+});
+
+test("a sign-in that stood in the keyring is gone there once the next one stands in the file", async () => {
+  using folder = ownFolder();
+  const keyring = fakeKeyring({ now: true });
+  const open = (store: string) => {
+    const { context, log } = oauthInside(folder.path, {
+      url: resource.url,
+      auth: { type: "oauth", store },
+    });
+    const { server, redactor } = context;
+    return new CredentialStore(server, { keyring: () => keyring, log, redactor });
+  };
+  const before = open("keyring");
+  await before.writeNew(await before.read());
+  const after = open("file");
+  await after.write(await after.read());
+  expect(after.place()).toBe("keyring");
+  await after.writeNew(await after.read());
+  expect(after.place()).toBe("file");
+  const name = `${folder.path}/.codex-mcp-bridge/kb`;
+  expect(await keyring.get(name)).toBeNull();
 });
 
 test("a sign-in of one client metadata document is not used for another", () => {
