@@ -9,28 +9,34 @@ export interface LoginWays {
   readonly context: Context;
   /** Opens the page in a browser of this machine; false where that did not work. */
   readonly open: (url: URL) => Promise<boolean>;
-  readonly usesBrowser: boolean;
-  /** Whether what a person pastes is read from stdin. */
-  readonly reads: boolean;
+  /** Whether a person is at stdin. */
+  readonly isInteractive: boolean;
+}
+
+async function* linesWhere(isRead: () => boolean) {
+  if (isRead()) yield* stdinLines();
 }
 
 /** How `login` shows the ways to sign in: all that are possible at once, the first one done wins. */
 export function loginWays(
   prepared: Prepared,
-  { context, open, usesBrowser, reads }: LoginWays,
+  { context, open, isInteractive }: LoginWays,
 ): SignInWays {
   const { note, print, env } = context;
   const { name } = prepared.context.server;
   const isDeviceOnly = prepared.context.auth.grant === "device_code";
+  let isOpen = false;
   return {
-    device: usesBrowser ? "never" : "also",
-    ...(reads && !isDeviceOnly && { pasted: stdinLines() }),
-    onBadPaste: (error) => note(cleanText(error.message)),
+    device: "also",
+    // Beside an open browser nobody pipes an answer in.
+    pasted: linesWhere(() => isInteractive || !isOpen),
+    onFailure: (error) => note(cleanText(error.message)),
     async showUrl(url, port) {
-      if (await open(url)) {
+      isOpen = await open(url);
+      if (isOpen) {
         note(`Sign in to "${name}" in the browser window that has opened.`);
         note(`If none has, open this address:\n\n${url.href}\n`);
-        return;
+        return true;
       }
       // A result, not a remark: who called by a script needs it.
       await print(`${url.href}\n`);
@@ -38,12 +44,13 @@ export function loginWays(
       note(
         "Then paste the address that the browser ends at here (the page itself may fail to load).",
       );
-      if (port === undefined) return;
+      if (port === undefined) return false;
       const user = env.USER ?? env.LOGNAME;
       const target = `${user === undefined ? "" : `${user}@`}${hostname()}`;
       note(
         `No pasting is needed if the browser's machine first runs:\n\n  ssh -N -L ${port}:127.0.0.1:${port} ${shellWord(target)}\n`,
       );
+      return false;
     },
     async showDevice({ url, completeUrl, userCode }) {
       if (isDeviceOnly) await print(`${(completeUrl ?? url).href}\n`);

@@ -132,11 +132,6 @@ async function signInNow(
   const { signIn } = await import("../oauth/sign-in.ts");
   const usesBrowser = !noBrowser && hasDesktop(context.env);
   const open = (url: URL) => (usesBrowser ? openBrowser(url, context.env) : Promise.resolve(false));
-  const ways = loginWays(prepared, {
-    context,
-    open,
-    usesBrowser,
-    reads: !usesBrowser || isatty(0),
-  });
+  const ways = loginWays(prepared, { context, open, isInteractive: isatty(0) });
   return signIn(prepared, ways, signal);
 }

@@ -139,6 +139,7 @@ export class RunSignIn {
       showUrl: async (url) => {
         if (this.#opensBrowser) await openBrowser(url, env);
         tell(url, undefined);
+        return true;
       },
       showDevice: async ({ url, completeUrl, userCode }) => {
         if (!/^[A-Z0-9-]{4,16}$/.test(userCode)) throw new Error("the code is of an unusual form");

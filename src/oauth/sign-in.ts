@@ -1,5 +1,4 @@
-import type { BridgeError } from "../wire/errors.ts";
-import { asBridgeError } from "../wire/errors.ts";
+import { asBridgeError, BridgeError } from "../wire/errors.ts";
 import { type CodeRequest, codeFrom, pastedAnswer, redeemCode, startCode } from "./authorize.ts";
 import { type Callback, openCallback } from "./callback.ts";
 import { awaitDevice, type DeviceRequest, offersDevice, startDevice } from "./device.ts";
@@ -8,16 +7,22 @@ import { forgetClient, keep, noteRefusedScope, type Prepared } from "./prepare.t
 
 /** What a sign-in shows, and what it is told, by whoever runs it. */
 export interface SignInWays {
-  /** A page to sign in at; `port` is where this machine waits for the browser, undefined where it cannot. */
-  readonly showUrl: (url: URL, port: number | undefined) => void | Promise<void>;
+  /**
+   * A page to sign in at; `port` is where this machine waits for the browser, undefined where it cannot.
+   * Resolves to whether the person has it before them.
+   */
+  readonly showUrl: (url: URL, port: number | undefined) => boolean | Promise<boolean>;
   readonly showDevice: (request: DeviceRequest) => void | Promise<void>;
-  /** Whether a code for another device is offered: alone, beside the page, or not at all. */
+  /** Whether a code for another device is offered: alone, where the person has no page before them, or not at all. */
   readonly device: "only" | "also" | "never";
   /** Lines that a person pastes. */
   readonly pasted?: AsyncIterable<string>;
-  /** Told of a pasted line that is no answer; another may follow. */
-  readonly onBadPaste?: (error: BridgeError) => void;
+  /** Told of a pasted line or a way that failed while others are left. */
+  readonly onFailure?: (error: BridgeError) => void;
 }
+
+/** Stdin ended and held nothing: no failure while another way is left. */
+const nothingPasted = new BridgeError("sign-in-required", "no answer was pasted");
 
 async function byCallback(
   prepared: Prepared,
@@ -33,25 +38,65 @@ async function byCallback(
 async function byPaste(
   prepared: Prepared,
   request: CodeRequest,
-  { pasted, onBadPaste }: SignInWays,
+  { pasted, onFailure }: SignInWays,
   signal: AbortSignal,
 ): Promise<Grant> {
   let failure: BridgeError | undefined;
   for await (const line of pasted ?? []) {
     if (line.trim() === "") continue;
-    let answer: URLSearchParams;
     try {
-      answer = pastedAnswer(prepared, request, line);
+      const answer = pastedAnswer(prepared, request, line);
+      return await redeemCode(prepared, request, codeFrom(prepared, answer), signal);
     } catch (error) {
+      if (signal.aborted) throw error;
       failure = asBridgeError(error);
-      onBadPaste?.(failure);
-      continue;
+      onFailure?.(failure);
     }
-    return redeemCode(prepared, request, codeFrom(prepared, answer), signal);
   }
-  if (failure !== undefined) throw failure;
-  // Nobody pastes: the other ways go on.
-  return new Promise(() => {});
+  throw failure ?? nothingPasted;
+}
+
+/** Ways that are tried at once: the first that is done counts, and one that fails leaves the rest. */
+class Ways {
+  readonly #over = Promise.withResolvers<Grant>();
+  readonly #onFailure: SignInWays["onFailure"];
+  readonly #signal: AbortSignal;
+  /** Those that may still be done, and one until `first`, before which more may come. */
+  #left = 1;
+  #failure: unknown;
+
+  constructor({ onFailure }: SignInWays, signal: AbortSignal) {
+    this.#onFailure = onFailure;
+    this.#signal = signal;
+    this.#over.promise.catch(() => {});
+    signal.addEventListener("abort", () => this.#over.reject(signal.reason), { once: true });
+  }
+
+  /** `isLast`: whether nothing else counts after such a failure. */
+  add(way: Promise<Grant>, isLast: (error: unknown) => boolean): void {
+    this.#left++;
+    way.then(this.#over.resolve, (error) => {
+      this.#failure = error;
+      if (isLast(error) || --this.#left === 0) this.#over.reject(error);
+      else if (error !== nothingPasted && !this.#signal.aborted)
+        this.#onFailure?.(asBridgeError(error));
+    });
+  }
+
+  /** The first grant; rejects with what failed last where no way is left. */
+  first(): Promise<Grant> {
+    if (--this.#left === 0) this.#over.reject(this.#failure);
+    return this.#over.promise;
+  }
+}
+
+function nobodyReturns({ context }: Prepared): BridgeError {
+  const { server, login } = context;
+  return new BridgeError(
+    "sign-in-required",
+    `the page to sign in to server "${server.name}" leads back to another machine`,
+    { hint: `run ${login} --no-browser` },
+  );
 }
 
 /** A redirect URI for a registration that only signs in on another device. */
@@ -72,33 +117,32 @@ export async function signIn(
 ): Promise<Grant> {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
-  // It may come while nothing is raced yet.
-  aborted.catch(() => {});
+  const all = new Ways(ways, both);
   let callback: Callback | undefined;
   let request: CodeRequest | undefined;
   try {
     signal.throwIfAborted();
-    const attempts: Promise<Grant>[] = [];
     const isDeviceOnly = ways.device === "only" || prepared.context.auth.grant === "device_code";
+    let isShown = false;
     if (!isDeviceOnly) {
       callback = openCallback(prepared);
+      if (callback.port === undefined && ways.pasted === undefined) throw nobodyReturns(prepared);
       request = await startCode(prepared, callback.redirectUri, signal);
-      attempts.push(byCallback(prepared, callback, request, both));
-      if (ways.pasted !== undefined) attempts.push(byPaste(prepared, request, ways, both));
-      await ways.showUrl(request.url, callback.port);
+      // What the browser brings back is the person's own answer.
+      if (callback.port !== undefined)
+        all.add(byCallback(prepared, callback, request, both), () => true);
+      isShown = await ways.showUrl(request.url, callback.port);
+      const isRefused = (error: unknown) => error !== nothingPasted;
+      if (ways.pasted !== undefined) all.add(byPaste(prepared, request, ways, both), isRefused);
     }
-    if (isDeviceOnly || (ways.device === "also" && offersDevice(prepared))) {
+    if (isDeviceOnly || (ways.device === "also" && !isShown && offersDevice(prepared))) {
       const device = await startDeviceOrNot(prepared, callback, isDeviceOnly, signal);
       if (device !== undefined) {
-        attempts.push(awaitDevice(prepared, device, both));
+        all.add(awaitDevice(prepared, device, both), () => false);
         await ways.showDevice(device);
       }
     }
-    for (const attempt of attempts) attempt.catch(() => {});
-    const grant = await Promise.race([...attempts, aborted]);
+    const grant = await all.first();
     await keep(prepared, grant);
     await callback?.end({ ok: true });
     return grant;

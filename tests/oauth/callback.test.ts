@@ -32,10 +32,13 @@ async function begin(folder: string, entry: object = {}, pasted?: AsyncIterable<
     prepared,
     {
       device: "never",
-      showUrl: (url, port) => shown.resolve({ url, port }),
+      showUrl(url, port) {
+        shown.resolve({ url, port });
+        return true;
+      },
       showDevice: () => {},
       ...(pasted && { pasted }),
-      onBadPaste: (error) => void bad.push(error.message),
+      onFailure: (error) => void bad.push(error.message),
     },
     signal,
   );

@@ -10,6 +10,8 @@ import { runProgram } from "../support/program.ts";
 
 let provider: AuthorizationServer;
 let resource: ProtectedServer;
+/** What the token endpoint answers to a device code, in place of the provider. */
+let deviceError: string | undefined;
 /** What the revocation endpoint does in place of revoking. */
 let revocation: number | "reset" | undefined;
 const folders: string[] = [];
@@ -24,7 +26,12 @@ beforeAll(async () => {
   provider = await startProvider({
     // The device grant is polled as fast as the protocol lets.
     deviceIntervalSec: 0.05,
-    intercept({ path }, response) {
+    intercept({ path, form }, response) {
+      if (deviceError !== undefined && form.has("device_code")) {
+        response.writeHead(400, { "content-type": "application/json" });
+        response.end(JSON.stringify({ error: deviceError }));
+        return true;
+      }
       if (path !== "/token/revocation" || revocation === undefined) return false;
       if (revocation === "reset") response.destroy();
       else response.writeHead(revocation).end();
@@ -146,6 +153,66 @@ test("login --no-browser offers the page, ssh -L and a code at once: the way tha
   await approveDevice(page!, code!);
   const { stdout } = await login.ended;
   expect(stdout).toContain('Signed in to "kb"');
+});
+
+test.each([
+  ["unauthorized_client", "unauthorized_client"],
+  ["expired_token", "before it expired"],
+])(
+  "a device sign-in that fails with %s is told of, and the page still signs in",
+  async (error, words) => {
+    const home = await bridgeHome(folder(), { url: resource.url });
+    deviceError = error;
+    const login = startProgram(["login", "-s", "kb", "--no-browser"], home.env);
+    const [url] = await login.seen(/http:\/\/127\S+\/auth\?\S+/);
+    await login.seen(new RegExp(words));
+    deviceError = undefined;
+    await approveInBrowser(url);
+    expect((await login.ended).code).toBe(0);
+  },
+);
+
+test("a pasted word that the server refuses as a code is told of, and the next answer counts", async () => {
+  const plain = await startProvider({
+    metadata(document) {
+      delete document.authorization_response_iss_parameter_supported;
+      delete document.device_authorization_endpoint;
+    },
+  });
+  const server = startProtectedServer(plain);
+  const home = await bridgeHome(folder(), { url: server.url });
+  const login = startProgram(["login", "-s", "kb", "--no-browser"], home.env);
+  const [url] = await login.seen(/http:\/\/127\S+\/auth\?\S+/);
+  login.write("https\n");
+  await login.seen(/invalid_grant/);
+  login.write(`${(await approve(url)).searchParams.get("code")}\n`);
+  expect((await login.ended).code).toBe(0);
+  await server.close();
+  await plain.close();
+});
+
+test("login ends where no way is left", async () => {
+  const redirectUri = "https://elsewhere.example/back";
+  const home = await bridgeHome(folder(), {
+    url: resource.url,
+    auth: { type: "oauth", redirectUri },
+  });
+  deviceError = "unauthorized_client";
+  const login = startProgram(["login", "-s", "kb", "--no-browser"], home.env);
+  login.endInput();
+  const { code, stderr } = await login.ended;
+  deviceError = undefined;
+  expect(code).toBe(4);
+  expect(stderr).toContain('error: the sign-in to server "kb" failed: unauthorized_client');
+});
+
+test("where a desktop is claimed but no browser opens, login offers the code, too", async () => {
+  const home = await bridgeHome(folder(), { url: resource.url });
+  const env = { ...home.env, DISPLAY: ":9", PATH: "/nowhere" };
+  const login = startProgram(["login", "-s", "kb"], env);
+  const [, page, code] = await login.seen(/open (\S+) on any device and type in the code (\S+)/);
+  await approveDevice(page!, code!);
+  expect((await login.ended).code).toBe(0);
 });
 
 test("a redirect URI on localhost is reached by IPv4 and IPv6", async () => {
