@@ -1,7 +1,10 @@
+/** How long answers on the way may take; then whoever has sent half a request is cut off. */
+const graceMs = 1000;
+
 /** A web server that only this machine reaches. */
 export interface LoopbackServer {
   readonly port: number;
-  /** Takes no more requests; answers on the way still go out. */
+  /** Takes no more requests; answers on the way still go out, for a second. */
   close(): Promise<void>;
 }
 
@@ -30,7 +33,11 @@ export function listenOnLoopback(
   return {
     port: first.port ?? port,
     async close() {
-      await Promise.all([first.stop(), second?.stop()]);
+      const stop = (isForced: boolean) =>
+        Promise.all([first.stop(isForced), second?.stop(isForced)]);
+      const timer = setTimeout(() => void stop(true), graceMs);
+      await stop(false);
+      clearTimeout(timer);
     },
   };
 }

@@ -191,6 +191,25 @@ test("a configured port that is taken is an error that says so", async () => {
   await busy.stop(true);
 });
 
+test("half a request at the listener does not hold up the end of the sign-in", async () => {
+  using folder = ownFolder();
+  const { url, done, port } = await begin(folder.path);
+  const cut = Promise.withResolvers<void>();
+  const half = await Bun.connect({
+    hostname: "127.0.0.1",
+    port: port!,
+    socket: { data() {}, close: () => cut.resolve() },
+  });
+  half.write("GET /callback HTTP/1.1\r\nHost: 127.0.0.1\r\n");
+  half.flush();
+  const page = await fetch(await approve(url));
+  expect(await page.text()).toContain("You are signed in");
+  const startedAt = performance.now();
+  await Promise.all([done, cut.promise]);
+  // Bun itself waits for 10 s.
+  expect(performance.now() - startedAt).toBeLessThan(5000);
+});
+
 test("the listener is reached on 127.0.0.1 only", async () => {
   using folder = ownFolder();
   const { url, done, port } = await begin(folder.path);
