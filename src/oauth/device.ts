@@ -1,6 +1,6 @@
 import { BridgeError } from "../wire/errors.ts";
 import { clientAuth } from "./client-auth.ts";
-import { endpointUrl, jsonObject } from "./document.ts";
+import { endpointUrl, type Json, jsonObject } from "./document.ts";
 import type { Grant, OAuthClient } from "./grant.ts";
 import {
   clientFor,
@@ -45,27 +45,15 @@ function numberOf(value: unknown, fallback: number): number {
   return typeof number === "number" && Number.isFinite(number) && number > 0 ? number : fallback;
 }
 
-/**
- * Asks for a code that a person types in elsewhere; `redirectUri` is what a registration names, for servers
- * that demand one. Throws a BridgeError.
- */
-export async function startDevice(
+/** Asks the device endpoint (RFC 8628 3.1); a registered client that it no longer knows is registered anew, once. */
+async function requestDevice(
   prepared: Prepared,
+  deviceEndpoint: string,
   redirectUri: string,
   signal: AbortSignal,
-): Promise<DeviceRequest> {
+  isAgain = false,
+): Promise<{ readonly client: OAuthClient; readonly json: Json }> {
   const { context, found, scope } = prepared;
-  const { server } = context;
-  const { deviceEndpoint } = found.issuer;
-  if (deviceEndpoint === undefined) {
-    throw new BridgeError(
-      "bad-answer",
-      `the authorization server of "${server.name}" offers no device sign-in`,
-      {
-        hint: 'remove "grant": "device_code" from the configuration, or ask the provider',
-      },
-    );
-  }
   const client = await clientFor(prepared, redirectUri, signal);
   const headers = new Headers({
     accept: "application/json",
@@ -86,15 +74,42 @@ export async function startDevice(
     signal,
   });
   const json = jsonObject(await response.text()) ?? {};
-  if (!response.ok) {
-    if (json.error === "invalid_client") await forgetClient(prepared, client);
-    if (json.error === "invalid_scope") await noteRefusedScope(prepared);
-    const kind = response.status >= 500 ? "server-error" : "sign-in-required";
+  if (response.ok) return { client, json };
+  if (json.error === "invalid_scope") await noteRefusedScope(prepared);
+  if (json.error === "invalid_client") {
+    await forgetClient(prepared, client);
+    if (client.source === "registered" && !isAgain)
+      return requestDevice(prepared, deviceEndpoint, redirectUri, signal, true);
+  }
+  const kind = response.status >= 500 ? "server-error" : "sign-in-required";
+  throw new BridgeError(
+    kind,
+    `the device sign-in to server "${context.server.name}" was refused: ${refusalText(refusalOf(json, context))}`,
+  );
+}
+
+/**
+ * Asks for a code that a person types in elsewhere; `redirectUri` is what a registration names, for servers
+ * that demand one. Throws a BridgeError.
+ */
+export async function startDevice(
+  prepared: Prepared,
+  redirectUri: string,
+  signal: AbortSignal,
+): Promise<DeviceRequest> {
+  const { context, found } = prepared;
+  const { server } = context;
+  const { deviceEndpoint } = found.issuer;
+  if (deviceEndpoint === undefined) {
     throw new BridgeError(
-      kind,
-      `the device sign-in to server "${server.name}" was refused: ${refusalText(refusalOf(json, context))}`,
+      "bad-answer",
+      `the authorization server of "${server.name}" offers no device sign-in`,
+      {
+        hint: 'remove "grant": "device_code" from the configuration, or ask the provider',
+      },
     );
   }
+  const { client, json } = await requestDevice(prepared, deviceEndpoint, redirectUri, signal);
   const { device_code, user_code, verification_uri, verification_uri_complete } = json;
   const isWhole = typeof device_code === "string" && /^[\x21-\x7e]+$/.test(device_code);
   if (!isWhole || typeof user_code !== "string" || !/^[A-Za-z0-9-]{4,16}$/.test(user_code)) {

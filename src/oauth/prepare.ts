@@ -120,10 +120,15 @@ export async function keep({ oauth, scope }: Prepared, grant: Grant): Promise<vo
   oauth.keeper.adopt(grant);
 }
 
-/** A URL that a person is sent to. Throws `refused` unless https (loopback, where the server is there, too). */
+/** No page needs more; a model may have to repeat it, and a person to read it. */
+const longestUrl = 2048;
+
+/** A URL that a person is sent to. Throws `refused` unless https (loopback, where the server is there, too), or where it is too long. */
 export function demandShowable({ context }: Prepared, text: string, what: string): URL {
   const url = new URL(text);
   const { server, auth } = context;
+  if (url.href.length > longestUrl)
+    throw new BridgeError("refused", `the ${what} "${url.host}" has an address of more than 2 KB`);
   const isVouched =
     isLoopback(server.url) ||
     auth.trustedHosts?.some((host) => host === url.host || host === url.hostname) ||

@@ -51,10 +51,13 @@ function accountOf(idToken: unknown): string | undefined {
   }
 }
 
+/** Longer than any token lives; beyond it instants are none any more. */
+const longestLifeSec = 100 * 366 * 86_400;
+
 function lifeOf(value: unknown): number | undefined {
   const seconds = typeof value === "string" ? Number.parseFloat(value) : value;
   if (typeof seconds !== "number" || !Number.isFinite(seconds) || seconds < 0) return undefined;
-  return seconds * 1000;
+  return Math.min(seconds, longestLifeSec) * 1000;
 }
 
 /** The error parameters of an answer as they may be shown. */

@@ -14,6 +14,8 @@ let resource: ProtectedServer;
 let faults: (() => Response | "reset")[] = [];
 let verification: string | undefined;
 let interval: number | string | undefined;
+/** What the device endpoint refuses everything with. */
+let deviceError: string | undefined;
 
 beforeAll(async () => {
   provider = await startProvider({
@@ -26,6 +28,11 @@ beforeAll(async () => {
       },
     ],
     async intercept({ form, path }, response) {
+      if (path === "/device/auth" && deviceError !== undefined) {
+        response.writeHead(400, { "content-type": "application/json" });
+        response.end(JSON.stringify({ error: deviceError }));
+        return true;
+      }
       if (path === "/device/auth" && verification !== undefined) {
         response.writeHead(200, { "content-type": "application/json" });
         response.end(
@@ -97,6 +104,35 @@ test.each([
   expect(pauses).toEqual([5000, 5000, 10_000, 20_000]);
 });
 
+test("a registered client that the device endpoint no longer knows is registered anew at once", async () => {
+  using folder = ownFolder();
+  const registrations = () => provider.requests.filter(({ path }) => path === "/reg").length;
+  const first = await begin(folder.path, {}, () => {});
+  await provider.provider.Client.adapter.destroy(first.request.client.id);
+  const before = registrations();
+  const { request } = await begin(folder.path, {}, () => {});
+  expect(request.userCode).toBeString();
+  expect(registrations() - before).toBe(1);
+});
+
+test.each([
+  ["invalid_client", 2],
+  ["invalid_scope", 1],
+])("a device endpoint that answers %s to everything is asked %p times", async (error, times) => {
+  using folder = ownFolder();
+  deviceError = error;
+  const asked = () => provider.requests.filter(({ path }) => path === "/device/auth").length;
+  const before = asked();
+  const failed = await begin(folder.path, {}, () => {}).catch((reason) => reason);
+  deviceError = undefined;
+  expect(failed.message).toContain(`was refused: ${error}`);
+  expect(asked() - before).toBe(times);
+  const { store } = oauthInside(folder.path, { url: resource.url });
+  expect((await store.read()).askedScope).toBe(
+    error === "invalid_scope" ? "mcp offline_access" : undefined,
+  );
+});
+
 test("a refused device sign-in is an error that says so", async () => {
   using folder = ownFolder();
   faults = [];
@@ -133,10 +169,11 @@ test.each([
 });
 
 test.each([
-  ["javascript:alert(1)"],
-  ["http://evil.example.com/device"],
-  ["https://evil.example.com/`id`"],
-])("the page %p is never shown", async (page) => {
+  ["of a script", "javascript:alert(1)"],
+  ["without https", "http://evil.example.com/device"],
+  ["with shell characters", "https://evil.example.com/`id`"],
+  ["of more than 2 KB", `https://evil.example.com/${"a".repeat(2048)}`],
+])("a page %s is never shown", async (_, page) => {
   using folder = ownFolder();
   verification = page;
   try {

@@ -74,6 +74,7 @@ test.each([
   ["a string", "120", 120_000],
   ["nonsense", "soon", undefined],
   ["negative", -5, undefined],
+  ["beyond all time", 1e13, 3_162_240_000_000],
 ])("expires_in that is %s is understood", async (_, expires_in, life) => {
   using folder = ownFolder();
   const { renew, grant } = await expired(folder.path);

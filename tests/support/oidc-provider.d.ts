@@ -22,6 +22,7 @@ declare module "oidc-provider" {
     readonly AccessToken: TokenModel;
     readonly ClientCredentials: TokenModel;
     readonly RefreshToken: TokenModel;
+    readonly Client: { readonly adapter: { destroy(id: string): Promise<void> } };
     proxy: boolean;
     callback(): (request: IncomingMessage, response: ServerResponse) => Promise<void>;
     on(event: string, listener: (...values: readonly never[]) => void): this;
