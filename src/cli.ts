@@ -199,14 +199,20 @@ async function render(command: object, parent?: object): Promise<string> {
   return lines.map((line) => `${line.trimEnd()}\n`).join("");
 }
 
-async function print(text: string): Promise<void> {
+async function print(text: string): Promise<boolean> {
   const writer = Bun.stdout.writer();
   try {
     writer.write(text);
     await writer.flush();
+    return true;
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
     // A reader that has seen enough (`| head`) is no failure.
-    if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+    if (code === "EPIPE") return false;
+    throw new BridgeError("configuration", `stdout cannot be written to (${code})`, {
+      hint: "make room there, or write elsewhere",
+      cause: error,
+    });
   }
 }
 

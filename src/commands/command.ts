@@ -45,8 +45,11 @@ export interface Context {
   readonly configPath: string | undefined;
   /** The words that start this program again: the executable, and bridge.ts where run from source. */
   readonly self: readonly string[];
-  /** Writes a result to stdout, waiting for a slow reader. The text brings its own line ends. */
-  readonly print: (text: string) => Promise<void>;
+  /**
+   * Writes a result to stdout, waiting for a slow reader; false where nobody reads any more. The text brings its
+   * own line ends. Throws `configuration`.
+   */
+  readonly print: (text: string) => Promise<boolean>;
   /** Writes one line of explanation to stderr. */
   readonly note: (line: string) => void;
   /** Writes one line on stderr that begins with `warning: `. */

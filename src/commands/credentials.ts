@@ -6,7 +6,7 @@ import type { Stored } from "../oauth/grant.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { type Context, defineCommand, serverArgument } from "./command.ts";
 import { commandLine } from "./command-line.ts";
-import { openServerOAuth } from "./server-oauth.ts";
+import { demandOAuth, openServerOAuth } from "./server-oauth.ts";
 
 /** What an exported text holds. */
 interface Parcel {
@@ -85,7 +85,10 @@ async function exportSignIn(name: string | undefined, fd: number | undefined, co
       },
     };
     // A rotating refresh token has one owner: from here on it is whoever holds the text.
-    await context.print(`${await seal(JSON.stringify(parcel), passphrase)}\n`);
+    if (!(await context.print(`${await seal(JSON.stringify(parcel), passphrase)}\n`)))
+      throw new BridgeError("configuration", "nobody reads the exported sign-in: it stays here", {
+        hint: "write it to a file, or into the import of the other machine",
+      });
     const { grant: _, ...rest } = stored;
     await oauth.store.write({ ...rest, movedAt: Date.now() });
   });
@@ -164,7 +167,10 @@ async function entryFor(name: string, parcel: Parcel, context: Context): Promise
     });
     return pickServer(changed, name);
   }
-  if (there.url.href === new URL(parcel.url).href) return there;
+  if (there.url.href === new URL(parcel.url).href) {
+    demandOAuth(there);
+    return there;
+  }
   throw new BridgeError(
     "configuration",
     `server "${there.name}" has another URL here than the exported sign-in`,

@@ -10,7 +10,7 @@ import { cleanText } from "../wire/text.ts";
 import { type Context, defineCommand, serverArgument } from "./command.ts";
 import { commandLine } from "./command-line.ts";
 import { loginWays } from "./login-ways.ts";
-import { openServerOAuth } from "./server-oauth.ts";
+import { demandOAuth, openServerOAuth } from "./server-oauth.ts";
 
 const defaultTimeoutSec = 300;
 
@@ -54,15 +54,6 @@ async function learn(server: ServerSettings, context: Context): Promise<void> {
   if (failure === undefined)
     context.note(`It has ${tools.length} ${tools.length === 1 ? "tool" : "tools"}.`);
   else context.note(context.redactor.shown(`But: ${failure.message}`));
-}
-
-function demandOAuth({ name, credential }: ServerSettings): void {
-  if (credential.type === "unset" || credential.type === "oauth") return;
-  const why =
-    credential.type === "none" ? "is configured to need no sign-in" : "has a token of its own";
-  throw new BridgeError("configuration", `server "${name}" ${why}`, {
-    hint: `run codex-mcp-http-bridge setup --server ${name} to change that`,
-  });
 }
 
 function secondsOf(text: string | undefined): number {

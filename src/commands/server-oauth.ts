@@ -5,6 +5,7 @@ import { Memory } from "../host/memory.ts";
 import { cacheFile } from "../host/paths.ts";
 import type { ServerSettings } from "../host/settings.ts";
 import type { OAuth } from "../oauth/open.ts";
+import { BridgeError } from "../wire/errors.ts";
 import type { Context } from "./command.ts";
 import { commandLine } from "./command-line.ts";
 
@@ -22,4 +23,14 @@ export async function openServerOAuth(
   const http = loggedHttp(bare, log, server.name);
   const { openOAuth } = await import("../oauth/open.ts");
   return { oauth: openOAuth(server, { http, env, log, redactor, login }), http };
+}
+
+/** Throws `configuration` where the entry says that nobody signs in to this server. */
+export function demandOAuth({ name, credential }: ServerSettings): void {
+  if (credential.type === "unset" || credential.type === "oauth") return;
+  const why =
+    credential.type === "none" ? "is configured to need no sign-in" : "has a token of its own";
+  throw new BridgeError("configuration", `server "${name}" ${why}`, {
+    hint: `run codex-mcp-http-bridge setup --server ${name} to change that`,
+  });
 }

@@ -49,6 +49,7 @@ export function user(config?: string) {
       paths: () => homeOf(env, configPath),
       print: async (text) => {
         out += text;
+        return true;
       },
       note: (line) => void notes.push(line),
       warn: (line) => void notes.push(`warning: ${line}`),

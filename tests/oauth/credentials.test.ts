@@ -5,7 +5,7 @@ import { ownFolder } from "../support/folder.ts";
 import { bridgeHome, callTool, signIn, startProgram, startRun } from "../support/oauth-bridge.ts";
 import { type AuthorizationServer, startProvider } from "../support/oauth-provider.ts";
 import { type ProtectedServer, startProtectedServer } from "../support/oauth-resource.ts";
-import { runProgram } from "../support/program.ts";
+import { programWords, runProgram } from "../support/program.ts";
 
 let provider: AuthorizationServer;
 let resource: ProtectedServer;
@@ -72,6 +72,44 @@ test("credentials import refuses a server of the same name with another URL", as
   });
   expect(put.code).toBe(3);
   expect(put.stderr).toContain("another URL");
+});
+
+test.each([
+  ["a full disk", "/dev/full", "stdout cannot be written to (ENOSPC)"],
+  ["a reader that is gone", undefined, "nobody reads the exported sign-in: it stays here"],
+])("credentials export to %s says so, and the sign-in stays", async (_, path, words) => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  await signIn(home);
+  const program = [...programWords, ...exportWords];
+  // The reader ends long before the passphrase is made a key of.
+  const piped = ["sh", "-c", '"$@" | :', "sh", ...program];
+  const child = Bun.spawn(path === undefined ? piped : program, {
+    env: home.env,
+    stdin: new TextEncoder().encode(`${passphrase}\n`),
+    stdout: path === undefined ? "ignore" : Bun.file(path),
+    stderr: "pipe",
+  });
+  expect(await child.stderr.text()).toContain(`error: ${words}`);
+  const run = await startRun(home);
+  expect(await callTool(run)).toBe("done");
+  await run.end();
+});
+
+test("credentials import refuses an entry that has a token of its own", async () => {
+  using laptop = ownFolder();
+  using vm = ownFolder();
+  const home = await bridgeHome(laptop.path, { url: resource.url });
+  await signIn(home);
+  const out = await runProgram(exportWords, { env: home.env, stdin: `${passphrase}\n` });
+  const there = await bridgeHome(vm.path, { url: resource.url, token: "some-token-12345" });
+  const put = await runProgram(importWords, {
+    env: there.env,
+    stdin: `${passphrase}\n${out.stdout}`,
+  });
+  expect(put.code).toBe(3);
+  expect(put.stderr).toContain("has a token of its own");
+  expect(there.stored()).rejects.toThrow();
 });
 
 test("a sealed text opens with its passphrase only, and not after any change", async () => {

@@ -28,6 +28,7 @@ export function testContext({
     configPath: undefined,
     print: async (text) => {
       printed += text;
+      return true;
     },
     note: (line) => void notes.push(line),
     warn: (line) => void notes.push(`warning: ${line}`),
