@@ -1,5 +1,6 @@
 import { namedVariables, passedVariables } from "../host/codex-environment.ts";
 import type { ServerSettings } from "../host/settings.ts";
+import { storedTokenType } from "../oauth/store.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { program } from "../wire/program.ts";
 import { shellWord, splitWords } from "../wire/text.ts";
@@ -92,7 +93,8 @@ function nativeProblem(server: ServerSettings): string | undefined {
   if (transport === "sse") return "Codex's client does not speak the transport of 2024-11-05";
   if (Object.keys(network).length > 0) return "`network` is the bridge's";
   if (auth !== undefined && auth.store !== "file") return "Codex gives the helper no keyring";
-  if (auth?.dpop === true) return "DPoP needs a proof for each request";
+  const isBound = auth?.dpop === true || storedTokenType(server) === "DPoP";
+  if (isBound) return "DPoP needs a proof for each request";
   if (names.length > 0) return `Codex gives the helper no ${names.join(", ")}`;
   return undefined;
 }

@@ -2,9 +2,10 @@ import { isatty } from "node:tty";
 import { loadConfig, pickServer, readConfig } from "../host/config.ts";
 import { askingProcess } from "../host/parent.ts";
 import type { ServerSettings } from "../host/settings.ts";
+import type { OAuth } from "../oauth/open.ts";
 import { StaticAuthorizer } from "../oauth/static.ts";
 import { BridgeError } from "../wire/errors.ts";
-import { type Context, defineCommand, serverArgument } from "./command.ts";
+import { defineCommand, serverArgument } from "./command.ts";
 import { openServerOAuth } from "./server-oauth.ts";
 
 /** Codex asks again this soon only after a 401 (facts: its second run has the same arguments). */
@@ -27,6 +28,7 @@ export const command = defineCommand({
     }
     const { type } = server.credential;
     const isOAuth = type === "oauth" || type === "unset";
+    const oauth = isOAuth ? (await openServerOAuth(server, context)).oauth : undefined;
     const late = new BridgeError(
       "timeout",
       `no token for server "${server.name}" within ${limitMs / 1000} s`,
@@ -34,8 +36,8 @@ export const command = defineCommand({
     const clock = new AbortController();
     const timer = setTimeout(() => clock.abort(late), limitMs);
     try {
-      const work = isOAuth
-        ? oauthHeaders(server, context, clock.signal)
+      const work = oauth
+        ? oauthHeaders(oauth, clock.signal)
         : new StaticAuthorizer(server, {
             ...context,
             reload: () => readConfig(config.paths)?.servers.get(server.name),
@@ -44,6 +46,12 @@ export const command = defineCommand({
         clock.signal.addEventListener("abort", () => reject(late), { once: true });
       });
       await context.print(`${JSON.stringify(await Promise.race([work, lateness]))}\n`);
+    } catch (error) {
+      if (error !== late) throw error;
+      // Said at once, but the program ends only when what the server may have rotated is stored.
+      context.note(`error: ${late.message}`);
+      await oauth?.keeper.settled();
+      return late.exitCode;
     } finally {
       clearTimeout(timer);
     }
@@ -51,28 +59,30 @@ export const command = defineCommand({
   },
 });
 
-async function oauthHeaders(
-  server: ServerSettings,
-  context: Context,
-  signal: AbortSignal,
-): Promise<Record<string, string>> {
-  const { oauth } = await openServerOAuth(server, context);
+function needsProofs({ name }: ServerSettings): BridgeError {
+  return new BridgeError(
+    "configuration",
+    `server "${name}" uses DPoP, which needs the bridge for every request`,
+    { hint: "let Codex start the bridge: codex-mcp-http-bridge codex-config --write" },
+  );
+}
+
+async function oauthHeaders(oauth: OAuth, signal: AbortSignal): Promise<Record<string, string>> {
   const { store, keeper, authorizer } = oauth;
+  const { server, auth } = oauth.context;
   const { signInRequired } = await import("../oauth/bearer.ts");
   const { isMachineGrant } = await import("../oauth/machine.ts");
   const { digestOf } = await import("../oauth/dpop.ts");
-  if (oauth.context.auth.dpop === true) {
-    throw new BridgeError(
-      "configuration",
-      `server "${server.name}" uses DPoP, which needs the bridge for every request`,
-      {
-        hint: "let Codex start the bridge: codex-mcp-http-bridge codex-config --write",
-      },
-    );
-  }
+  if (auth.dpop === true) throw needsProofs(server);
   const parent = askingProcess();
   const request = { method: "POST", url: server.url };
-  let headers = await authorizer.headers(request, signal);
+  const ask = async () => {
+    const made = await authorizer.headers(request, signal);
+    const { Authorization = "" } = made;
+    if (Authorization.startsWith("DPoP ")) throw needsProofs(server);
+    return made;
+  };
+  let headers = await ask();
   const tokenIn = ({ Authorization }: Record<string, string>) =>
     /^Bearer (.*)$/.exec(Authorization ?? "")?.[1];
   let token = tokenIn(headers);
@@ -91,7 +101,7 @@ async function oauthHeaders(
       if (renewed === undefined) throw signInRequired(oauth.context);
     }
   }
-  headers = await authorizer.headers(request, signal);
+  headers = await ask();
   token = tokenIn(headers);
   if (token === undefined) throw signInRequired(oauth.context);
   const digest = await digestOf(token);

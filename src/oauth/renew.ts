@@ -12,6 +12,8 @@ import { grantFrom, refusalText, requestTokens, type TokenRefusal, type Tokens }
 const pausesMs = [250, 1000];
 /** A renewal outlives the call that began it: a rotated token that nobody stores is a lost sign-in. */
 const renewalMs = 30_000;
+/** Three attempts of 12 s each, and their pauses. */
+const longestRenewalMs = 40_000;
 /** Kinds of failures that say nothing about the grant. */
 const passing: readonly string[] = ["server-error", "rate-limited", "timeout", "outcome-unknown"];
 
@@ -92,6 +94,12 @@ export class GrantKeeper {
     }
     this.#grant = await this.#renewal;
     return this.#grant;
+  }
+
+  /** Resolves once no renewal is on the way, or after 40 s: a rotated token that nobody stores is a lost sign-in. */
+  async settled(): Promise<void> {
+    const renewal = this.#renewal?.catch(() => undefined);
+    await Promise.race([renewal, Bun.sleep(longestRenewalMs)]);
   }
 
   /** Takes over a grant that was just stored. */

@@ -220,6 +220,11 @@ function secretsOf({ grant, clients }: Stored): (string | undefined)[] {
   ];
 }
 
+/** The type of the access token that stands in the server's file; undefined where none does. Throws `configuration`. */
+export function storedTokenType({ home, name }: ServerSettings): Grant["tokenType"] | undefined {
+  return readKept(credentialsFile(home, name), name)?.grant?.tokenType;
+}
+
 /** What of a store belongs to its entry alone. */
 function ownPart({ server, origin, grant, movedAt, handed }: Stored): Partial<Stored> {
   return {

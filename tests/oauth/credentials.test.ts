@@ -149,6 +149,54 @@ test("headers prints a valid token, renews one that ends, and one that is asked 
   expect(await ask()).not.toBe(second);
 });
 
+test("headers that come too late say so at once, and end only when the rotated token is stored", async () => {
+  using folder = ownFolder();
+  const answered = Promise.withResolvers<void>();
+  const slow = await startProvider({
+    intercept({ form }, response) {
+      if (form.get("grant_type") !== "refresh_token") return false;
+      const end = response.end.bind(response);
+      response.end = ((...words: Parameters<typeof end>) => {
+        void answered.promise.then(() => end(...words));
+        return response;
+      }) as typeof response.end;
+      return false;
+    },
+  });
+  const server = startProtectedServer(slow);
+  const home = await bridgeHome(folder.path, { url: server.url });
+  await signIn(home);
+  const stored = await home.stored();
+  await home.store({ ...stored, grant: { ...stored.grant, obtainedAt: 0, expiresAt: 1 } });
+  const late = startProgram(["headers", "-s", "kb"], home.env);
+  await late.seen(/error: no token for server "kb" within 8 s/);
+  answered.resolve();
+  const { code, stdout } = await late.ended;
+  expect({ code, stdout }).toEqual({ code: 5, stdout: "" });
+  expect((await home.stored()).grant.refreshToken).not.toBe(stored.grant.refreshToken);
+  const next = await runProgram(["headers", "-s", "kb"], { env: home.env });
+  expect([next.code, slow.tokenRequests("refresh_token").length]).toEqual([0, 1]);
+  await server.close();
+  await slow.close();
+}, 30_000);
+
+test("a sign-in bound by DPoP at the server's wish is none for headers nor for --native", async () => {
+  using folder = ownFolder();
+  const bound = startProtectedServer(provider, {
+    metadata: (document) => ({ ...document, dpop_bound_access_tokens_required: true }),
+  });
+  const home = await bridgeHome(folder.path, { url: bound.url });
+  await signIn(home);
+  const headers = await runProgram(["headers", "-s", "kb"], { env: home.env });
+  expect([headers.code, headers.stdout]).toEqual([3, ""]);
+  expect(headers.stderr).toContain("uses DPoP, which needs the bridge for every request");
+  const words = ["codex-config", "-s", "kb", "--native", "--command", "/usr/local/bin/bridge"];
+  const native = await runProgram(words, { env: home.env });
+  expect([native.code, native.stdout]).toEqual([1, ""]);
+  expect(native.stderr).toContain("DPoP needs a proof for each request");
+  await bound.close();
+});
+
 test("headers says that a sign-in is needed, with exit code 4", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url, auth: { type: "oauth" } });
