@@ -48,10 +48,10 @@ function demandPassphrase(passphrase: string): string {
   throw new BridgeError("usage", "the passphrase is empty");
 }
 
-function newPassphrase(fd: number | undefined): string {
+async function newPassphrase(fd: number | undefined): Promise<string> {
   if (fd !== undefined) return demandPassphrase(passphraseFrom(fd));
-  const passphrase = demandPassphrase(askPassphrase("Passphrase for the exported sign-in: "));
-  if (askPassphrase("Once more: ") === passphrase) return passphrase;
+  const passphrase = demandPassphrase(await askPassphrase("Passphrase for the exported sign-in: "));
+  if ((await askPassphrase("Once more: ")) === passphrase) return passphrase;
   throw new BridgeError("usage", "the two passphrases differ");
 }
 
@@ -70,7 +70,7 @@ async function exportSignIn(name: string | undefined, fd: number | undefined, co
     });
   };
   demand(await oauth.store.read());
-  const passphrase = newPassphrase(fd);
+  const passphrase = await newPassphrase(fd);
   await oauth.store.locked(async () => {
     const stored = await oauth.store.read();
     demand(stored);
@@ -107,7 +107,9 @@ async function importSignIn(name: string | undefined, fd: number | undefined, co
     sealed = rest.join("\n");
   } else
     passphrase =
-      fd === undefined ? askPassphrase("Passphrase of the exported sign-in: ") : passphraseFrom(fd);
+      fd === undefined
+        ? await askPassphrase("Passphrase of the exported sign-in: ")
+        : passphraseFrom(fd);
   const { unseal } = await import("../oauth/seal.ts");
   const parcel = parcelIn(await unseal(sealed, demandPassphrase(passphrase)));
   const server = await entryFor(name ?? parcel.server, parcel, context);

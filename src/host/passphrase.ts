@@ -1,7 +1,10 @@
-import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { BridgeError } from "../wire/errors.ts";
 
 const maxLength = 1024;
+/** How often the terminal is asked for what was typed. */
+const pollMs = 20;
+const endSignals = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 
 /** The first line of what an open file descriptor brings. Throws `usage`. */
 export function passphraseFrom(fd: number): string {
@@ -18,10 +21,14 @@ export function passphraseFrom(fd: number): string {
 }
 
 /** Asks on the terminal itself, whatever stdin and stdout are, without showing what is typed. Throws `usage` without a terminal. */
-export function askPassphrase(question: string): string {
+export async function askPassphrase(question: string): Promise<string> {
   let fd: number;
+  let input: number;
   try {
     fd = openSync("/dev/tty", "r+");
+    // Not blocking: while it is read, a signal must find us awake, or the echo would stay off. Of its own, for
+    // stty's start makes what it gets blocking.
+    input = openSync("/dev/tty", constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
     throw new BridgeError("usage", "there is no terminal to ask for the passphrase on", {
       hint: "use --passphrase-fd N",
@@ -31,25 +38,39 @@ export function askPassphrase(question: string): string {
     Bun.spawnSync(["stty", word], { stdin: fd, stdout: "ignore", stderr: "ignore" });
   const restore = () => {
     echo("echo");
-    process.exit(130);
-  };
-  process.on("SIGINT", restore);
-  try {
-    writeSync(fd, question);
-    echo("-echo");
-    const bytes = new Uint8Array(maxLength);
-    let length = 0;
-    while (
-      length < maxLength &&
-      readSync(fd, bytes, length, 1, null) === 1 &&
-      bytes[length] !== 0x0a
-    )
-      length++;
-    return new TextDecoder().decode(bytes.subarray(0, length)).replace(/\r$/, "");
-  } finally {
-    echo("echo");
     writeSync(fd, "\n");
-    process.off("SIGINT", restore);
+  };
+  const end = (_: string, number: number) => {
+    restore();
+    process.exit(128 + number);
+  };
+  for (const signal of endSignals) process.on(signal, end);
+  try {
+    echo("-echo");
+    writeSync(fd, question);
+    return await readLine(input);
+  } finally {
+    restore();
+    for (const signal of endSignals) process.off(signal, end);
+    closeSync(input);
     closeSync(fd);
   }
+}
+
+async function readLine(fd: number): Promise<string> {
+  const bytes = new Uint8Array(maxLength);
+  let length = 0;
+  while (length < maxLength) {
+    let count: number;
+    try {
+      count = readSync(fd, bytes, length, 1, null);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      await Bun.sleep(pollMs);
+      continue;
+    }
+    if (count === 0 || bytes[length] === 0x0a) break;
+    length++;
+  }
+  return new TextDecoder().decode(bytes.subarray(0, length)).replace(/\r$/, "");
 }
