@@ -1,10 +1,10 @@
 import { isatty } from "node:tty";
 import { hasDesktop, openBrowser } from "../host/browser.ts";
 import { loadConfig, pickServer } from "../host/config.ts";
-import { withLock } from "../host/lock.ts";
 import type { ServerSettings } from "../host/settings.ts";
 import type { Grant } from "../oauth/grant.ts";
 import type { OAuth } from "../oauth/open.ts";
+import { inLoginTurn } from "../oauth/turns.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { cleanText } from "../wire/text.ts";
 import { type Context, defineCommand, serverArgument } from "./command.ts";
@@ -85,7 +85,7 @@ async function signInAlone(
   };
   const startedAt = Date.now();
   try {
-    return await withLock(server.home, `${server.name}.sign-in`, work, signal);
+    return await inLoginTurn(server, work, signal);
   } finally {
     clearTimeout(waiting);
   }

@@ -35,12 +35,8 @@ export async function withLock<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   const path = lockFile(home, name);
-  makeLockFile(path);
-  // Loaded here: `run` needs no lock to start.
-  const { Database } = await import("bun:sqlite");
-  const database = new Database(path, { readwrite: true, create: false });
+  const database = await openLock(path);
   try {
-    database.run("PRAGMA busy_timeout = 0");
     for (let waitMs = firstWaitMs; !tryLock(database, path); ) {
       signal?.throwIfAborted();
       // Jitter, so that those who wait together do not come back together.
@@ -52,6 +48,26 @@ export async function withLock<T>(
     // Closing rolls the empty transaction back and frees the lock.
     database.close();
   }
+}
+
+/** Whether anybody holds the lock. */
+export async function isLocked(home: string, name: string): Promise<boolean> {
+  const path = lockFile(home, name);
+  const database = await openLock(path);
+  try {
+    return !tryLock(database, path);
+  } finally {
+    database.close();
+  }
+}
+
+async function openLock(path: string) {
+  makeLockFile(path);
+  // Loaded here: `run` needs no lock to start.
+  const { Database } = await import("bun:sqlite");
+  const database = new Database(path, { readwrite: true, create: false });
+  database.run("PRAGMA busy_timeout = 0");
+  return database;
 }
 
 function tryLock(database: { run(sql: string): unknown }, path: string): boolean {

@@ -1,41 +1,12 @@
-import { withLock } from "../host/lock.ts";
-import { asBridgeError } from "../wire/errors.ts";
+import type { Attempt, Begun } from "./attempt.ts";
+import type { OAuthContext } from "./context.ts";
 import type { OAuth } from "./open.ts";
-import type { SignInWays } from "./sign-in.ts";
 
-/** A sign-in that waits for a person: what is shown of it holds no text of a server but a checked URL and code. */
-export interface PendingSignIn {
-  readonly id: string;
-  readonly url: URL;
-  /** To type in at the page; undefined where the page needs none. */
-  readonly code: string | undefined;
-  /** Of the MCP server and of the page. */
-  readonly hosts: { readonly server: string; readonly page: string };
-  /** Settles when it is over: whether the person signed in. Never rejects. */
-  readonly done: Promise<boolean>;
-}
-
-/** What came of the wish to sign in during a call. */
-export type Begun = "signed-in" | "impossible" | PendingSignIn;
-
-/** The listener of a sign-in during `run` closes after this time. */
-const patienceMs = 600_000;
-/** A decline is respected this long. */
-const declineMs = 300_000;
-/** Finding out where to sign in takes no longer. */
-const prepareMs = 30_000;
-/** A call waits this long for another prompt to end; then it says what command signs in. */
-const promptWaitMs = 60_000;
-/** One prompt at a time in this home, over calls and processes. No server can have this name. */
-const promptLock = ".prompt";
-
-/** Signs in while a call of a running bridge waits; one prompt at a time. */
+/** Signs in while a call of a running bridge waits; one prompt at a time. What it takes is loaded when it is wanted. */
 export class RunSignIn {
   readonly #oauth: () => Promise<OAuth>;
   readonly #opensBrowser: boolean;
-  #pending: Promise<Begun> | undefined;
-  #waitingId: string | undefined;
-  #stop: AbortController | undefined;
+  #attempt: Attempt | undefined;
 
   /** `opensBrowser`: as `--sign-in browser` says. */
   constructor(oauth: () => Promise<OAuth>, { opensBrowser }: { opensBrowser: boolean }) {
@@ -44,124 +15,44 @@ export class RunSignIn {
   }
 
   /**
-   * Begins a sign-in, or joins the one that waits already; `isNew` tells which. Waits for the prompt of
-   * another process. "impossible": declined lately, or no way to sign in; the log says why.
+   * Begins a sign-in, or joins the one that is under way, while `work` waits for it: it ends with the last that
+   * leaves. Waits for the prompt of another process. "impossible": declined lately, or no way to sign in; the
+   * log says why.
    */
-  async begin(signal: AbortSignal): Promise<{ readonly begun: Begun; readonly isNew: boolean }> {
-    if (this.#pending !== undefined) {
-      const begun = await this.#pending.catch(() => undefined);
-      if (begun !== undefined) return { begun, isNew: false };
-      // The call that began it was cancelled.
-      signal.throwIfAborted();
-      return this.begin(signal);
-    }
-    const pending = this.#start(signal);
-    this.#pending = pending;
-    const begun = await pending.catch((error) => {
-      this.#pending = undefined;
-      throw error;
-    });
-    if (typeof begun === "string") this.#pending = undefined;
-    else {
-      this.#waitingId = begun.id;
-      void begun.done.then(() => {
-        this.#pending = undefined;
-        this.#waitingId = undefined;
-      });
-    }
-    return { begun, isNew: true };
+  during<T>(signal: AbortSignal, work: (begun: Begun) => Promise<T>): Promise<T> {
+    return this.#join(signal, work, false);
   }
 
-  /** Whether the sign-in of that id still waits for its person. */
-  isWaiting(id: string): boolean {
-    return this.#waitingId === id;
+  /** The same for a page that is given to somebody who does not wait for its end: it stands for 10 minutes. */
+  begin(signal: AbortSignal): Promise<Begun> {
+    return this.#join(signal, async (begun) => begun, true);
+  }
+
+  /** Waits for the end of the sign-in of that id, where it is still under way. */
+  async resume(id: string, signal: AbortSignal): Promise<void> {
+    const attempt = this.#attempt;
+    if (attempt?.id === id && !attempt.isOver) await attempt.ended(signal);
   }
 
   /** The person does not want to: nobody is asked again for 5 minutes. */
   async decline(): Promise<void> {
     const { store, context } = await this.#oauth();
-    this.#stop?.abort(new Error("declined"));
-    await store.update((stored) => ({ ...stored, declinedAt: context.now() }));
-  }
-
-  async #start(signal: AbortSignal): Promise<Begun> {
-    const oauth = await this.#oauth();
-    const { store, context } = oauth;
-    const { server, now, log } = context;
-    const before = await store.read();
-    const isDeclined = (at: number | undefined) => at !== undefined && now() - at < declineMs;
-    if (isDeclined(before.declinedAt)) return "impossible";
-    const shown = Promise.withResolvers<Begun>();
-    const work = async () => {
-      const stored = await store.read();
-      const { grant } = stored;
-      const isNewer =
-        grant !== undefined &&
-        stored.movedAt === undefined &&
-        grant.accessToken !== before.grant?.accessToken;
-      if (isNewer) return shown.resolve("signed-in");
-      if (isDeclined(stored.declinedAt)) return shown.resolve("impossible");
-      await this.#run(oauth, shown.resolve);
-    };
-    const waiting = AbortSignal.any([signal, AbortSignal.timeout(promptWaitMs)]);
-    withLock(server.home, promptLock, work, waiting).catch((error) => {
-      if (signal.aborted) return shown.reject(signal.reason);
-      log.warn("no sign-in during the call", {
-        server: server.name,
-        error: asBridgeError(error).message,
-      });
-      shown.resolve("impossible");
-    });
-    return shown.promise;
-  }
-
-  /** Prepares, shows and waits; returns when the sign-in is over. */
-  async #run(oauth: OAuth, show: (begun: Begun) => void): Promise<void> {
-    const { context, authorizer } = oauth;
-    const { env, server, log } = context;
-    // Loaded here: `run` starts without them.
-    const { hasDesktop, openBrowser } = await import("../host/browser.ts");
-    const { offersDevice } = await import("./device.ts");
-    const { prepare } = await import("./prepare.ts");
-    const { signIn } = await import("./sign-in.ts");
-    const prepared = await prepare(oauth, authorizer.challenge, AbortSignal.timeout(prepareMs));
-    const isHere = hasDesktop(env);
-    const byDevice = offersDevice(prepared) && !(isHere && context.auth.grant !== "device_code");
-    const over = Promise.withResolvers<boolean>();
-    const tell = (url: URL, code: string | undefined) => {
-      if (url.protocol === "https:" || url.protocol === "http:") {
-        const hosts = { server: server.url.host, page: url.host };
-        show({ id: crypto.randomUUID(), url, code, hosts, done: over.promise });
-      }
-    };
-    const ways: SignInWays = {
-      device: byDevice ? "only" : "never",
-      showUrl: async (url) => {
-        if (this.#opensBrowser) await openBrowser(url, env);
-        tell(url, undefined);
-        return true;
-      },
-      showDevice: async ({ url, completeUrl, userCode }) => {
-        if (!/^[A-Z0-9-]{4,16}$/.test(userCode)) throw new Error("the code is of an unusual form");
-        if (this.#opensBrowser) await openBrowser(completeUrl ?? url, env);
-        tell(completeUrl ?? url, userCode);
-      },
-    };
-    const stop = new AbortController();
-    this.#stop = stop;
-    const timer = setTimeout(() => stop.abort(new Error("nobody signed in")), patienceMs);
     try {
-      await signIn(prepared, ways, stop.signal);
-      log.info("signed in", { server: server.name });
-      over.resolve(true);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      log.warn("sign-in failed", { server: server.name, error: why });
-      over.resolve(false);
-      show("impossible");
+      await store.update((stored) => ({ ...stored, declinedAt: context.now() }));
     } finally {
-      clearTimeout(timer);
-      this.#stop = undefined;
+      this.#attempt?.end("declined");
     }
+  }
+
+  /** The server's entry, and what belongs to it. */
+  async context(): Promise<OAuthContext> {
+    return (await this.#oauth()).context;
+  }
+
+  async #join<T>(signal: AbortSignal, work: (begun: Begun) => Promise<T>, isKept: boolean) {
+    const { Attempt } = await import("./attempt.ts");
+    const oauth = await this.#oauth();
+    if (this.#attempt?.isOver !== false) this.#attempt = new Attempt(oauth, this.#opensBrowser);
+    return this.#attempt.join(signal, work, isKept);
   }
 }

@@ -21,6 +21,9 @@ export interface SignInWays {
   readonly onFailure?: (error: BridgeError) => void;
 }
 
+/** The reason of a signal by which a sign-in gives way to one elsewhere. */
+export const superseded = new Error("somebody signs in elsewhere");
+
 /** Stdin ended and held nothing: no failure while another way is left. */
 const nothingPasted = new BridgeError("sign-in-required", "no answer was pasted");
 
@@ -153,7 +156,8 @@ export async function signIn(
       reason: `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`,
     });
     // Nobody came back: perhaps the page said that it does not know this client. The next sign-in registers anew.
-    if (signal.aborted && request !== undefined) await forgetClient(prepared, request.client);
+    const isWaitedOut = signal.aborted && signal.reason !== superseded;
+    if (isWaitedOut && request !== undefined) await forgetClient(prepared, request.client);
     throw error;
   } finally {
     stop.abort();

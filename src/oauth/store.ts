@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { readJudged, removeFile, writeAtomically } from "../host/files.ts";
 import { isKeyringUsable, type Keyring } from "../host/keyring.ts";
 import { withLock } from "../host/lock.ts";
@@ -116,6 +117,12 @@ export class CredentialStore {
   place(): Place | undefined {
     const kept = readKept(this.#file, this.#server.name);
     return kept === undefined ? undefined : kept.keyring ? "keyring" : "file";
+  }
+
+  /** Differs where the store was written meanwhile; costs no more than a look at the file. */
+  stamp(): string {
+    const stats = statSync(this.#file, { throwIfNoEntry: false });
+    return stats === undefined ? "" : `${stats.ino} ${stats.mtimeMs}`;
   }
 
   #mayUseKeyring(): boolean {

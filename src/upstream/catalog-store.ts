@@ -123,6 +123,21 @@ export function newestCatalog(
   return { savedAt: newest.savedAt, tools };
 }
 
+/** Whether any kept list of the server's holds a tool of that name. */
+export function keepsTool(memory: Memory, name: string): boolean {
+  const found = memory.get(memoryKey);
+  const entries = isStored(found) ? Object.values(found.entries) : [];
+  return entries.some((entry) =>
+    Object.entries(entry.lists).some(([page, result]) => {
+      if (!page.startsWith("tools/list ")) return false;
+      const { tools } = JSON.parse(result) as { tools?: unknown };
+      return (
+        Array.isArray(tools) && tools.some((tool: { name?: unknown } | null) => tool?.name === name)
+      );
+    }),
+  );
+}
+
 function asText({ initialize, lists: pages }: Omit<Catalog, "savedAt">, savedAt: number): string {
   return JSON.stringify({ initialize, lists: pages, savedAt } satisfies Catalog);
 }

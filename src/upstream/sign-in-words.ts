@@ -1,6 +1,13 @@
 // What a sign-in says to the client: our sentences, a checked URL, its host, a code; no text of a server.
-import type { PendingSignIn } from "../oauth/run-sign-in.ts";
+import type { PendingSignIn } from "../oauth/attempt.ts";
+import { BridgeError } from "../wire/errors.ts";
 import { program } from "../wire/program.ts";
+
+/** The error of a call that nobody signs in for. */
+export function signInRequired(name: string, login: string): BridgeError {
+  const hint = `run ${login}`;
+  return new BridgeError("sign-in-required", `server "${name}" needs a sign-in`, { hint });
+}
 
 /** The one line that a person reads in the client's prompt. */
 export function promptText(name: string, { hosts, code }: PendingSignIn): string {
@@ -19,9 +26,9 @@ export function elicitation(name: string, pending: PendingSignIn): string {
 }
 
 /** The one tool of a server that nobody is signed in to. */
-export function signInTool(name: string, host: string, login: string) {
+export function signInTool(toolName: string, name: string, host: string, login: string) {
   return {
-    name: "sign_in",
+    name: toolName,
     title: `Sign in to ${name}`,
     description:
       `Server "${name}" (${host}) has tools, but nobody is signed in to it. Calling this tool starts the sign-in ` +

@@ -1,10 +1,13 @@
 // What a client gets from a server that nobody is signed in to, and the sign-in while its call waits.
-import type { Begun, PendingSignIn, RunSignIn } from "../oauth/run-sign-in.ts";
+import type { Patience } from "../oauth/patience.ts";
+import type { RunSignIn } from "../oauth/run-sign-in.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { type Message, notificationOf, responseTo } from "../wire/message.ts";
 import { protocolRevisions } from "../wire/program.ts";
 import { abortable } from "./abortable.ts";
 import { metaKeys, modernRevision, revisionOf } from "./modern.ts";
+import type { SignInQuestion } from "./sign-in-question.ts";
+import { SignInTool } from "./sign-in-tool.ts";
 import * as words from "./sign-in-words.ts";
 import type { Ask, ClientFacts, Deliver, Upstream } from "./types.ts";
 
@@ -24,9 +27,17 @@ interface SignInOptions {
   readonly mode: SignInMode;
 }
 
+/** A request of the client on its way. */
+interface Call {
+  readonly message: Message;
+  readonly deliver: Deliver;
+  readonly signal: AbortSignal;
+  /** When it came, by `performance.now()`. */
+  readonly enteredAt: number;
+}
+
 /** Marks our own question and its answer in a modern client's call. */
 const inputKey = "bridge-sign-in";
-const toolName = "sign_in";
 
 const isSignInRequired = (error: unknown) =>
   error instanceof BridgeError && error.kind === "sign-in-required";
@@ -38,12 +49,14 @@ export class SignInUpstream implements Upstream {
   #initialized: Message | undefined;
   /** Whether the client was answered in the server's place and the server knows nothing of it. */
   #isStandIn = false;
-  #hasOffered = false;
+  readonly #tool: SignInTool;
+  #question: SignInQuestion | undefined;
   #connecting: Promise<void> | undefined;
   #notify: Deliver | undefined;
 
   constructor(options: SignInOptions) {
     this.#options = options;
+    this.#tool = new SignInTool(options);
   }
 
   async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -54,25 +67,24 @@ export class SignInUpstream implements Upstream {
     if (kind !== "request")
       return this.#isStandIn ? undefined : next.send(message, deliver, signal);
     if (method === "initialize") return this.#start(message, deliver, signal);
+    const call = { message, deliver, signal, enteredAt: performance.now() };
     const isCall = method === "tools/call";
-    if (isCall && this.#hasOffered && message.name === toolName) {
-      return this.#callSignIn(message, deliver, signal);
-    }
+    if (isCall && this.#tool.isCalledBy(message)) return this.#callSignIn(call);
     if (this.#isStandIn && method === "ping") return deliver(responseTo(message.head.id!, "{}"));
     const state = isCall ? message.value(["params", "requestState"]) : undefined;
-    if (typeof state === "string" && state.startsWith(`${inputKey}:`)) {
-      return this.#resume(message, state.slice(inputKey.length + 1), deliver, signal);
-    }
+    if (typeof state === "string" && state.startsWith(`${inputKey}:`))
+      return this.#resume(call, state.slice(inputKey.length + 1));
     let hasDelivered = false;
     const watched: Deliver = (said) => {
       hasDelivered = true;
+      if (method === "tools/list") this.#tool.learn(said);
       return deliver(said);
     };
     try {
       await this.#forward(message, watched, signal);
     } catch (error) {
       if (!isSignInRequired(error) || hasDelivered) throw error;
-      await this.#withoutSignIn(message, error, deliver, signal);
+      await this.#withoutSignIn(call, error);
     }
   }
 
@@ -135,13 +147,9 @@ export class SignInUpstream implements Upstream {
   }
 
   /** Answers a request that the server refused for want of a sign-in, or lets the user sign in and sends it again. */
-  async #withoutSignIn(
-    message: Message,
-    error: unknown,
-    deliver: Deliver,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { name, host, mode, login } = this.#options;
+  async #withoutSignIn(call: Call, error: unknown): Promise<void> {
+    const { message, deliver, signal } = call;
+    const { name, mode } = this.#options;
     const id = message.head.id!;
     const isModern = revisionOf(message) !== undefined;
     const modern = isModern ? { resultType: "complete", ttlMs: 0, cacheScope: "private" } : {};
@@ -159,66 +167,51 @@ export class SignInUpstream implements Upstream {
       }
       case "tools/list": {
         if (mode === "never") throw error;
-        this.#hasOffered = true;
-        const result = { ...modern, tools: [words.signInTool(name, host, login)] };
+        const result = { ...modern, tools: [await this.#tool.offer(message)] };
         return deliver(responseTo(id, JSON.stringify(result)));
       }
       case "tools/call":
-        if (isModern && mode === "elicit") return this.#askModern(message, error, deliver, signal);
-        await this.#signIn(error, deliver, signal);
+        if (isModern && mode === "elicit") return this.#askModern(call, error);
+        await this.#signIn(call, error);
         return this.#forward(message, deliver, signal);
       default:
         throw error;
     }
   }
 
-  /** Lets the user sign in while the call waits; rejects with `error` where nobody does. */
-  async #signIn(error: unknown, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  /** Lets the user sign in while the call waits; rejects with `error` where nobody does in its time. */
+  async #signIn(call: Call, error: unknown): Promise<void> {
     const { mode, client, signIns } = this.#options;
     if (mode === "never") throw error;
     if (mode === "elicit" && !showsUrls(client.capabilities)) throw error;
-    const { begun, isNew } = await signIns.begin(signal);
-    if (begun === "signed-in") return;
-    if (begun === "impossible") throw error;
-    const isDone = isNew && mode === "elicit" ? this.#elicit(begun, deliver, signal) : begun.done;
-    if (!(await abortable(isDone, signal))) throw error;
+    const { SignInQuestion } = await import("./sign-in-question.ts");
+    this.#question ??= new SignInQuestion(this.#options);
+    const question = this.#question;
+    using patience = await this.#patience(call, error);
+    const signal = AbortSignal.any([call.signal, patience.signal]);
+    const isDone = await signIns.during(signal, async (begun) => {
+      if (typeof begun === "string") return begun === "signed-in";
+      if (mode === "browser") return abortable(begun.done, signal);
+      return question.settle(begun, call.deliver, signal, patience);
+    });
+    if (!isDone) throw error;
   }
 
-  /** Shows the page by the client's own prompt; resolves to whether the user signed in. */
-  async #elicit(pending: PendingSignIn, deliver: Deliver, signal: AbortSignal): Promise<boolean> {
-    const { ask, name, signIns } = this.#options;
-    const over = new AbortController();
-    const request = { method: "elicitation/create", params: words.elicitation(name, pending) };
-    const accepted = ask(request, AbortSignal.any([signal, over.signal])).then(
-      (answer) => answer.value(["result", "action"]) === "accept",
-      () => false,
-    );
-    const isOver = await Promise.race([
-      pending.done.then((isDone) => ({ isDone })),
-      accepted.then((isAccepted) => (isAccepted ? undefined : { isDone: false })),
-    ]);
-    if (isOver?.isDone === false && !signal.aborted && !(await accepted)) {
-      await signIns.decline();
-      return false;
-    }
-    const isDone = isOver?.isDone ?? (await abortable(pending.done, signal));
-    over.abort(new Error("signed in"));
-    const params = JSON.stringify({ elicitationId: pending.id });
-    await deliver(notificationOf("notifications/elicitation/complete", params));
-    return isDone;
+  /** How long the call may wait for its user; `error` is then what it ends with. */
+  async #patience({ enteredAt }: Call, error: unknown): Promise<Patience> {
+    const { Patience } = await import("../oauth/patience.ts");
+    const { server } = await this.#options.signIns.context();
+    return new Patience(server.timeoutMs, enteredAt, error);
   }
 
   /** A modern client asks its user itself and sends the call again (MCP 2026-07-28 basic/patterns/mrtr). */
-  async #askModern(
-    message: Message,
-    error: unknown,
-    deliver: Deliver,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #askModern(call: Call, error: unknown): Promise<void> {
+    const { message, deliver, signal } = call;
     const { name, signIns } = this.#options;
     const capabilities = message.text(["params", "_meta", metaKeys.capabilities]) ?? "{}";
     if (!showsUrls(capabilities)) throw error;
-    const { begun } = await signIns.begin(signal);
+    using patience = await this.#patience(call, error);
+    const begun = await signIns.begin(AbortSignal.any([signal, patience.signal]));
     if (begun === "impossible") throw error;
     if (begun === "signed-in") return this.#forward(message, deliver, signal);
     const params = { mode: "url", message: words.promptText(name, begun), url: begun.url.href };
@@ -231,11 +224,10 @@ export class SignInUpstream implements Upstream {
   }
 
   /** The call again, with what the user said to our question; the server sees neither. */
-  async #resume(message: Message, id: string, deliver: Deliver, signal: AbortSignal) {
+  async #resume(call: Call, id: string): Promise<void> {
+    const { message, deliver, signal } = call;
     const { signIns, name, login } = this.#options;
-    const error = new BridgeError("sign-in-required", `server "${name}" needs a sign-in`, {
-      hint: `run ${login}`,
-    });
+    const error = words.signInRequired(name, login);
     const action = message.value(["params", "inputResponses", inputKey, "action"]);
     if (action !== "accept") {
       await signIns.decline();
@@ -245,38 +237,44 @@ export class SignInUpstream implements Upstream {
       { path: ["params", "inputResponses"], raw: null },
       { path: ["params", "requestState"], raw: null },
     ]);
-    if (!signIns.isWaiting(id)) {
-      // That sign-in is over, one way or the other: what is stored now says which.
-      try {
-        return await this.#forward(plain, deliver, signal);
-      } catch (failure) {
-        throw isSignInRequired(failure) ? error : failure;
-      }
+    using patience = await this.#patience(call, error);
+    await signIns.resume(id, AbortSignal.any([signal, patience.signal]));
+    try {
+      // However that sign-in ended: what is stored now counts.
+      await this.#forward(plain, deliver, signal);
+    } catch (failure) {
+      throw isSignInRequired(failure) ? error : failure;
     }
-    const { begun } = await signIns.begin(signal);
-    if (begun === "impossible") throw error;
-    if (begun !== "signed-in" && !(await abortable(begun.done, signal))) throw error;
-    await this.#forward(plain, deliver, signal);
   }
 
   /** The tool `sign_in`: begins the sign-in and returns at once with what the model is to show. */
-  async #callSignIn(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  async #callSignIn(call: Call): Promise<void> {
+    const { message, deliver, signal } = call;
     const { name, signIns, login } = this.#options;
     const answer = (text: string, isError = false) =>
       deliver(responseTo(message.head.id!, words.signInResult(text, isError)));
-    const isConnected = await abortable(this.#connect(), signal).then(
-      () => true,
-      () => false,
-    );
-    // A client of the modern era has no initialize to do over: there the sign-in itself tells.
-    if (isConnected && this.#initialize !== undefined) return answer(words.signedInText(name));
-    const { begun }: { begun: Begun } = await signIns.begin(signal);
+    if (await this.#isSignedIn(signal)) return answer(words.signedInText(name));
+    using patience = await this.#patience(call, words.signInRequired(name, login));
+    const begun = await signIns.begin(AbortSignal.any([signal, patience.signal]));
     if (begun === "signed-in") return answer(words.signedInText(name));
     if (begun === "impossible") {
       return answer(`No sign-in can be started here: ask the user to run ${login}.`, true);
     }
     void begun.done.then((isDone) => (isDone ? this.#announce() : undefined));
     await answer(words.pageText(name, begun));
+  }
+
+  /** Whether the server takes now what it refused when the tool was offered. */
+  async #isSignedIn(signal: AbortSignal): Promise<boolean> {
+    const { list } = this.#tool;
+    const again =
+      this.#isStandIn || list === undefined
+        ? this.#connect()
+        : this.#options.next.send(list, async () => {}, signal);
+    return abortable(again, signal).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Tells clients that listen to it that there are other tools now. */

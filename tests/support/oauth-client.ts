@@ -18,6 +18,8 @@ export interface ClientProcess {
 }
 
 export interface ClientOptions {
+  /** "kb" unless given. */
+  readonly server?: string;
   readonly words?: readonly string[];
   readonly env?: Record<string, string>;
   /** Answers a question of the bridge: the result. */
@@ -25,7 +27,8 @@ export interface ClientOptions {
 }
 
 export function startClient(home: BridgeHome, options: ClientOptions = {}): ClientProcess {
-  const child = Bun.spawn([...programWords, "run", "--server", "kb", ...(options.words ?? [])], {
+  const { server = "kb", words = [] } = options;
+  const child = Bun.spawn([...programWords, "run", "--server", server, ...words], {
     env: { ...home.env, ...options.env },
     stdin: "pipe",
     stdout: "pipe",

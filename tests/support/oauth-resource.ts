@@ -16,6 +16,8 @@ export interface ResourceOptions {
   readonly scope?: string;
   /** A tool name and the scope that it alone needs. */
   readonly toolScopes?: Readonly<Record<string, string>>;
+  /** Names of more tools. */
+  readonly tools?: readonly string[];
   /** The challenge of a 401; by default one that names the metadata. */
   readonly challenge?: (resource: string) => string | undefined;
   /** Answers in place of the server where it returns one. */
@@ -41,7 +43,11 @@ const tools = [
   { name: "write", description: "Needs a wider scope", inputSchema: { type: "object" } },
 ];
 
-function resultOf(method: string, params: { name?: string; protocolVersion?: string }): unknown {
+function resultOf(
+  method: string,
+  params: { name?: string; protocolVersion?: string },
+  more: readonly string[] = [],
+): unknown {
   switch (method) {
     case "initialize":
       return {
@@ -50,7 +56,7 @@ function resultOf(method: string, params: { name?: string; protocolVersion?: str
         serverInfo: { name: "protected", version: "1.0.0" },
       };
     case "tools/list":
-      return { tools };
+      return { tools: [...tools, ...more.map((name) => ({ ...tools[0], name }))] };
     case "tools/call":
       return { content: [{ type: "text", text: `done: ${params.name}` }] };
     default:
@@ -122,7 +128,7 @@ export function startProtectedServer(
       ];
     }
     if (message.id === undefined) return [new Response(null, { status: 202 }), message.method];
-    const result = resultOf(message.method, message.params ?? {});
+    const result = resultOf(message.method, message.params ?? {}, options.tools);
     return [Response.json({ jsonrpc: "2.0", id: message.id, result }), message.method];
   }
 
