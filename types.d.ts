@@ -27,6 +27,7 @@ declare module "bun" {
     | "PATH"
     | "PROPERTY_RUNS"
     | "PROPERTY_SEED"
+    | "REFRESH_ROUNDS"
     | "SOAK_CALLS"
     | "SOAK_SEED"
     | "TORTURE"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The long forms of the reliability tests: npm run test:soak. About five minutes on two cores.
-# SOAK_CALLS, SOAK_ROUNDS, KILL_ROUNDS, TORTURE_MOST and PROPERTY_RUNS shorten or lengthen them.
+# The long forms of the reliability tests: npm run test:soak. About six minutes on two cores.
+# SOAK_CALLS, SOAK_ROUNDS, KILL_ROUNDS, REFRESH_ROUNDS, TORTURE_MOST and PROPERTY_RUNS shorten or lengthen them.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -13,6 +13,7 @@ fi
 export PATH BRIDGE_BIN
 export SOAK_CALLS="${SOAK_CALLS:-100000}"
 export KILL_ROUNDS="${KILL_ROUNDS:-300}"
+export REFRESH_ROUNDS="${REFRESH_ROUNDS:-50}"
 export TORTURE_MOST="${TORTURE_MOST:-100000}"
 export PROPERTY_RUNS="${PROPERTY_RUNS:-5000}"
 rounds=${SOAK_ROUNDS:-5}
@@ -23,7 +24,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 echo "torture, kill -9, properties and the soak of $SOAK_CALLS calls"
-"$bun" test --timeout=600000 tests/torture tests/soak property 2>&1 | tee "$work/long" |
+"$bun" test --timeout=600000 tests/torture tests/soak property tests/oauth/killed 2>&1 | tee "$work/long" |
   grep -E '^(soak|\(fail|error:| *[0-9]+ (pass|fail))' || true
 grep -qE '^ 0 fail$' "$work/long" || { cat "$work/long"; exit 1; }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { watch } from "node:fs";
 import { join } from "node:path";
+import type { RunChild } from "../../src/commands/run-child.ts";
 import { ownFolder } from "../support/folder.ts";
 import {
   type BridgeHome,
@@ -15,29 +16,44 @@ import {
 import { type AuthorizationServer, startProvider } from "../support/oauth-provider.ts";
 import { type ProtectedServer, startProtectedServer } from "../support/oauth-resource.ts";
 
-/** The issue's 50 rounds take minutes: `KILL_ROUNDS=50 bun test tests/oauth/killed.test.ts`. */
-const rounds = Number(process.env.KILL_ROUNDS ?? 5);
+/** 50 of each in npm run test:soak. */
+const rounds = Number(process.env.REFRESH_ROUNDS ?? 3);
+const waitingProcesses = 4;
+const callsOfEach = 20;
+
+/** A refresh of the victim that the authorization server holds. */
+interface Held {
+  /** Before the provider sees it, or between its answer and the wire. */
+  readonly at: "request" | "answer";
+  readonly reached: PromiseWithResolvers<void>;
+  readonly release: PromiseWithResolvers<void>;
+}
 
 let provider: AuthorizationServer;
 let resource: ProtectedServer;
-let onRefresh: "pass" | "kill before" | "kill after" = "pass";
-let victim: Running | undefined;
+let held: Held | undefined;
+
+function hold(at: Held["at"]): Held {
+  held = { at, reached: Promise.withResolvers(), release: Promise.withResolvers() };
+  return held;
+}
 
 beforeAll(async () => {
   provider = await startProvider({
     async intercept({ form }, response) {
-      if (form.get("grant_type") !== "refresh_token" || onRefresh === "pass") return false;
-      if (onRefresh === "kill before") {
-        victim?.kill();
-        await victim?.ended;
+      const now = form.get("grant_type") === "refresh_token" ? held : undefined;
+      if (now === undefined) return false;
+      held = undefined;
+      if (now.at === "request") {
+        now.reached.resolve();
+        await now.release.promise;
         response.destroy();
         return true;
       }
-      // The provider rotates; its answer finds nobody any more.
       const end = response.end.bind(response);
       response.end = ((...words: Parameters<typeof end>) => {
-        victim?.kill();
-        void victim?.ended.then(() => end(...words));
+        now.reached.resolve();
+        void now.release.promise.then(() => end(...words));
         return response;
       }) as typeof response.end;
       return false;
@@ -51,15 +67,11 @@ afterAll(async () => {
   await provider.close();
 });
 
-async function expire(home: BridgeHome): Promise<void> {
-  const stored = await home.stored();
-  await provider.revoke(stored.grant.accessToken);
-  const grant = {
-    ...stored.grant,
-    obtainedAt: Date.now() - 3_600_000,
-    expiresAt: Date.now() - 1000,
-  };
-  await home.store({ ...stored, grant });
+const refreshes = () => provider.tokenRequests("refresh_token").length;
+const refused = () => resource.requests.filter(({ status }) => status === 401).length;
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await Bun.sleep(2);
 }
 
 /** A `run` whose initialize makes it renew the token. */
@@ -71,63 +83,89 @@ function startVictim(home: BridgeHome): Running {
   return child;
 }
 
-async function callOnce(home: BridgeHome): Promise<string> {
-  const child = await startRun(home);
-  const result = await callTool(child);
-  await child.end();
-  return result;
+async function kill(victim: Running): Promise<void> {
+  victim.kill();
+  await victim.ended;
 }
 
-test("a process killed before its refresh arrives costs no sign-in", async () => {
-  using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+/** Four processes that have spoken with the server. */
+async function begin(folder: string) {
+  const home = await bridgeHome(folder, { url: resource.url });
   await signIn(home);
-  for (let round = 0; round < rounds; round++) {
-    await expire(home);
-    onRefresh = "kill before";
-    victim = startVictim(home);
-    await victim.ended;
-    onRefresh = "pass";
-    expect(await callOnce(home)).toBe("done");
-  }
-}, 300_000);
+  const others = await Promise.all(Array.from({ length: waitingProcesses }, () => startRun(home)));
+  for (const child of others) expect(await callTool(child)).toBe("done");
+  return { home, others };
+}
 
-test("a process killed after the store is renamed costs no sign-in", async () => {
+/** Revokes the token; all calls of the others are refused, and wait at the lock that the victim holds. */
+async function meetAtLock(home: BridgeHome, others: readonly RunChild[], at: Held["at"]) {
+  await provider.revoke((await home.stored()).grant.accessToken);
+  const { reached, release } = hold(at);
+  const victim = startVictim(home);
+  await reached.promise;
+  const before = { refreshes: refreshes(), refused: refused() };
+  const calls = others.flatMap((child) =>
+    Array.from({ length: callsOfEach }, () => callTool(child)),
+  );
+  await until(() => refused() - before.refused >= calls.length);
+  return {
+    victim,
+    release,
+    results: async () => [...new Set(await Promise.all(calls))],
+    refreshes: () => refreshes() - before.refreshes,
+  };
+}
+
+const whoWaits = `while ${waitingProcesses} others wait with ${callsOfEach} calls each`;
+
+test(`a process killed before its refresh is processed costs no sign-in, ${whoWaits}`, async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
-  await signIn(home);
+  const { home, others } = await begin(folder.path);
   for (let round = 0; round < rounds; round++) {
-    await expire(home);
+    const met = await meetAtLock(home, others, "request");
+    await kill(met.victim);
+    met.release.resolve();
+    expect(await met.results()).toEqual(["done"]);
+    expect(met.refreshes()).toBe(1);
+  }
+  await Promise.all(others.map((child) => child.end()));
+}, 600_000);
+
+test(`a process killed after the store is renamed costs no sign-in, ${whoWaits}`, async () => {
+  using folder = ownFolder();
+  const { home, others } = await begin(folder.path);
+  for (let round = 0; round < rounds; round++) {
     const before = (await home.stored()).grant.accessToken;
+    const met = await meetAtLock(home, others, "answer");
     const renamed = Promise.withResolvers<void>();
     const watcher = watch(join(folder.path, ".codex-mcp-bridge/credentials"), async () => {
       const stored = await home.stored().catch(() => undefined);
       if (stored !== undefined && stored.grant.accessToken !== before) renamed.resolve();
     });
-    victim = startVictim(home);
+    met.release.resolve();
     await renamed.promise;
-    victim.kill();
-    await victim.ended;
+    await kill(met.victim);
     watcher.close();
-    expect(await callOnce(home)).toBe("done");
+    expect(await met.results()).toEqual(["done"]);
+    expect(met.refreshes()).toBe(0);
   }
-}, 300_000);
+  await Promise.all(others.map((child) => child.end()));
+}, 600_000);
 
-test("a process killed between the answer and the rename costs one sign-in, and nothing loops", async () => {
+test(`a process killed between the answer and the rename costs one sign-in and nothing loops, ${whoWaits}`, async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
-  await signIn(home);
+  const { home, others } = await begin(folder.path);
   for (let round = 0; round < rounds; round++) {
-    await expire(home);
-    onRefresh = "kill after";
-    victim = startVictim(home);
-    await victim.ended;
-    onRefresh = "pass";
-    const before = provider.tokenRequests("refresh_token").length;
-    expect(await callOnce(home)).toStartWith("1401 ");
+    const met = await meetAtLock(home, others, "answer");
+    await kill(met.victim);
+    met.release.resolve();
+    expect(await met.results()).toEqual([
+      '1401 server "kb" needs a sign-in: run codex-mcp-http-bridge login --server kb',
+    ]);
     // The old refresh token is tried once more, then given up for good.
-    expect(provider.tokenRequests("refresh_token").length - before).toBe(1);
+    expect(met.refreshes()).toBe(1);
     await signIn(home);
-    expect(await callOnce(home)).toBe("done");
+    for (const child of others) expect(await callTool(child)).toBe("done");
   }
-}, 300_000);
+  await Promise.all(others.map((child) => child.end()));
+}, 600_000);

@@ -46,7 +46,7 @@ async function everyCall(home: BridgeHome, before: () => Promise<void>): Promise
   return results;
 }
 
-test("5 processes x 20 calls that meet an expired token renew it once, and no call fails", async () => {
+test("5 processes that start with an expired token renew it once, and none of their calls fails", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);
@@ -54,8 +54,31 @@ test("5 processes x 20 calls that meet an expired token renew it once, and no ca
   const before = refreshes();
   const results = await everyCall(home, async () => {});
   expect(new Set(results)).toEqual(new Set(["done"]));
-  expect(results).toHaveLength(100);
   expect(refreshes() - before).toBe(1);
+}, 60_000);
+
+test("5 processes x 20 calls that meet an expired token renew it once, and no call fails", async () => {
+  using folder = ownFolder();
+  // Long enough for all the calls, also where other tests run beside them.
+  const brief = await startProvider({ accessTokenTtlSec: 10 });
+  const server = startProtectedServer(brief);
+  const home = await bridgeHome(folder.path, { url: server.url });
+  await signIn(home);
+  const count = () => brief.tokenRequests("refresh_token").length;
+  let before = 0;
+  let expired = 0;
+  const results = await everyCall(home, async () => {
+    const { grant } = await home.stored();
+    await Bun.sleep(grant.expiresAt - Date.now());
+    expect((await brief.find(grant.accessToken))?.isExpired ?? true).toBe(true);
+    before = count();
+    expired = server.calls();
+  });
+  expect(new Set(results)).toEqual(new Set(["done"]));
+  // The handshake had the token of the sign-in; each of the calls came after its end.
+  expect([results.length, server.calls() - expired, count() - before]).toEqual([100, 100, 1]);
+  await server.close();
+  await brief.close();
 }, 60_000);
 
 test("5 processes x 20 calls that meet a revoked token renew it once, and no call fails", async () => {
