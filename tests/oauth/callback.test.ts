@@ -48,7 +48,7 @@ async function begin(folder: string, entry: object = {}, pasted?: AsyncIterable<
 
 const tokenRequests = () => provider.tokenRequests("authorization_code").length;
 
-test("stray and forged callbacks get 400 and the wait goes on; state comes before error", async () => {
+test("requirement 14: stray and forged callbacks get 400 and the wait goes on; state comes before error", async () => {
   using folder = ownFolder();
   const { url, done } = await begin(folder.path);
   const callback = new URL(url.searchParams.get("redirect_uri")!);
@@ -89,19 +89,22 @@ test.each([
       answer.searchParams.set("iss", "https://evil.example.com");
     },
   ],
-])("an answer %s ends the sign-in before any token request (RFC 9207)", async (_, change) => {
-  using folder = ownFolder();
-  const { url, done } = await begin(folder.path);
-  const answer = await approve(url);
-  change(answer);
-  const before = tokenRequests();
-  const [page, error] = await Promise.all([fetch(answer), done.catch((reason) => reason)]);
-  expect(page.status).toBe(400);
-  expect(error.kind).toBe("sign-in-required");
-  expect(error.message).toContain("authorization server");
-  expect(error.message).not.toContain("555");
-  expect(tokenRequests()).toBe(before);
-});
+])(
+  "requirement 15: an answer %s ends the sign-in before any token request (RFC 9207)",
+  async (_, change) => {
+    using folder = ownFolder();
+    const { url, done } = await begin(folder.path);
+    const answer = await approve(url);
+    change(answer);
+    const before = tokenRequests();
+    const [page, error] = await Promise.all([fetch(answer), done.catch((reason) => reason)]);
+    expect(page.status).toBe(400);
+    expect(error.kind).toBe("sign-in-required");
+    expect(error.message).toContain("authorization server");
+    expect(error.message).not.toContain("555");
+    expect(tokenRequests()).toBe(before);
+  },
+);
 
 test("a refusal is shown on the page and in the error, without control characters", async () => {
   using folder = ownFolder();
@@ -162,7 +165,7 @@ test("a bare code is taken where the server does not send iss", async () => {
   await plain.close();
 });
 
-test("the registered port is used again; where it is taken, another is registered", async () => {
+test("requirement 16: the registered port is used again; where it is taken, another is registered", async () => {
   using folder = ownFolder();
   const first = await begin(folder.path);
   await fetch(await approve(first.url));
@@ -210,7 +213,7 @@ test("half a request at the listener does not hold up the end of the sign-in", a
   expect(performance.now() - startedAt).toBeLessThan(5000);
 });
 
-test("the listener is reached on 127.0.0.1 only", async () => {
+test("requirement 16: the listener is reached on 127.0.0.1 only", async () => {
   using folder = ownFolder();
   const { url, done, port } = await begin(folder.path);
   const { networkInterfaces } = await import("node:os");

@@ -24,7 +24,7 @@ const passphrase = "correct horse battery";
 const exportWords = ["credentials", "export", "-s", "kb", "--passphrase-fd", "0"];
 const importWords = ["credentials", "import", "--passphrase-fd", "0"];
 
-test("credentials export moves a sign-in, and import puts it in place on a machine without configuration", async () => {
+test("requirement 30: credentials export moves a sign-in, and import puts it in place on a machine without configuration", async () => {
   using laptop = ownFolder();
   using vm = ownFolder();
   const home = await bridgeHome(laptop.path, { url: resource.url });

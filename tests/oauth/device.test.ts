@@ -91,18 +91,21 @@ const refuse = (error: string) => () => Response.json({ error }, { status: 400 }
 test.each([
   ["a registered client", {}],
   ["a configured client", { clientId: "known" }],
-])("the device grant works with %s: pending, slow_down, reset, then the token", async (_, auth) => {
-  using folder = ownFolder();
-  faults = [refuse("authorization_pending"), refuse("slow_down"), () => "reset"];
-  const { request, pauses, done } = await begin(folder.path, auth, async (round) => {
-    if (round === 4) await approveDevice(request.url.href, request.userCode);
-  });
-  const grant = await done();
-  expect((await provider.find(grant.accessToken))?.aud).toBe(resource.url);
-  expect(grant.refreshToken).toBeString();
-  // 5 s where the server names none; slow_down adds 5 s, no answer doubles.
-  expect(pauses).toEqual([5000, 5000, 10_000, 20_000]);
-});
+])(
+  "requirement 27: the device grant works with %s: pending, slow_down, reset, then the token",
+  async (_, auth) => {
+    using folder = ownFolder();
+    faults = [refuse("authorization_pending"), refuse("slow_down"), () => "reset"];
+    const { request, pauses, done } = await begin(folder.path, auth, async (round) => {
+      if (round === 4) await approveDevice(request.url.href, request.userCode);
+    });
+    const grant = await done();
+    expect((await provider.find(grant.accessToken))?.aud).toBe(resource.url);
+    expect(grant.refreshToken).toBeString();
+    // 5 s where the server names none; slow_down adds 5 s, no answer doubles.
+    expect(pauses).toEqual([5000, 5000, 10_000, 20_000]);
+  },
+);
 
 test("a registered client that the device endpoint no longer knows is registered anew at once", async () => {
   using folder = ownFolder();
@@ -133,7 +136,7 @@ test.each([
   );
 });
 
-test("a refused device sign-in is an error that says so", async () => {
+test("requirement 27: a refused device sign-in is an error that says so", async () => {
   using folder = ownFolder();
   faults = [];
   const { request, done } = await begin(folder.path, {}, () =>
@@ -142,7 +145,7 @@ test("a refused device sign-in is an error that says so", async () => {
   expect(done()).rejects.toThrow("access_denied");
 });
 
-test("a code that expires is an error that says so", async () => {
+test("requirement 27: a code that expires is an error that says so", async () => {
   using folder = ownFolder();
   faults = [refuse("expired_token")];
   const { done } = await begin(folder.path, {}, () => {});
@@ -173,7 +176,7 @@ test.each([
   ["without https", "http://evil.example.com/device"],
   ["with shell characters", "https://evil.example.com/`id`"],
   ["of more than 2 KB", `https://evil.example.com/${"a".repeat(2048)}`],
-])("a page %s is never shown", async (_, page) => {
+])("requirement 8: a page %s is never shown", async (_, page) => {
   using folder = ownFolder();
   verification = page;
   try {

@@ -22,52 +22,55 @@ const jwtType = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 test.each([
   ["without a nonce", false],
   ["with nonces on both servers", true],
-])("tokens are bound by DPoP %s, every request with a proof of its own", async (_, nonces) => {
-  using folder = ownFolder();
-  const provider = await startProvider({ dpopNonce: nonces });
-  const jtis = new Set<string>();
-  let isBound = true;
-  const server = startProtectedServer(provider, {
-    async intercept(request, url) {
-      const token = /^DPoP (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
-      if (url.pathname !== "/mcp" || request.headers.get("authorization") === null)
-        return undefined;
-      const found = await provider.find(token ?? "");
-      if (found === undefined) return undefined;
-      const proof = checkProof(request.headers.get("dpop"), {
-        method: request.method,
-        url: url.href,
-        accessToken: token ?? "",
-      });
-      if (proof === undefined || proof.jkt !== found.jkt || jtis.has(proof.jti)) isBound = false;
-      else jtis.add(proof.jti);
-      if (!nonces || proof?.nonce === "resource-nonce") return undefined;
-      return new Response("{}", {
-        status: 401,
-        headers: {
-          "www-authenticate": 'DPoP error="use_dpop_nonce"',
-          "dpop-nonce": "resource-nonce",
-        },
-      });
-    },
-  });
-  const home = await bridgeHome(folder.path, {
-    url: server.url,
-    auth: { type: "oauth", dpop: true },
-  });
-  await signIn(home);
-  expect((await home.stored()).grant.tokenType).toBe("DPoP");
-  const child = await startRun(home);
-  for (let call = 0; call < 3; call++) expect(await callTool(child)).toBe("done");
-  const stored = await home.stored();
-  await provider.revoke(stored.grant.accessToken);
-  expect(await callTool(child)).toBe("done");
-  await child.end();
-  expect(isBound).toBe(true);
-  expect(jtis.size).toBeGreaterThan(4);
-  await server.close();
-  await provider.close();
-});
+])(
+  "requirement 33: tokens are bound by DPoP %s, every request with a proof of its own",
+  async (_, nonces) => {
+    using folder = ownFolder();
+    const provider = await startProvider({ dpopNonce: nonces });
+    const jtis = new Set<string>();
+    let isBound = true;
+    const server = startProtectedServer(provider, {
+      async intercept(request, url) {
+        const token = /^DPoP (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
+        if (url.pathname !== "/mcp" || request.headers.get("authorization") === null)
+          return undefined;
+        const found = await provider.find(token ?? "");
+        if (found === undefined) return undefined;
+        const proof = checkProof(request.headers.get("dpop"), {
+          method: request.method,
+          url: url.href,
+          accessToken: token ?? "",
+        });
+        if (proof === undefined || proof.jkt !== found.jkt || jtis.has(proof.jti)) isBound = false;
+        else jtis.add(proof.jti);
+        if (!nonces || proof?.nonce === "resource-nonce") return undefined;
+        return new Response("{}", {
+          status: 401,
+          headers: {
+            "www-authenticate": 'DPoP error="use_dpop_nonce"',
+            "dpop-nonce": "resource-nonce",
+          },
+        });
+      },
+    });
+    const home = await bridgeHome(folder.path, {
+      url: server.url,
+      auth: { type: "oauth", dpop: true },
+    });
+    await signIn(home);
+    expect((await home.stored()).grant.tokenType).toBe("DPoP");
+    const child = await startRun(home);
+    for (let call = 0; call < 3; call++) expect(await callTool(child)).toBe("done");
+    const stored = await home.stored();
+    await provider.revoke(stored.grant.accessToken);
+    expect(await callTool(child)).toBe("done");
+    await child.end();
+    expect(isBound).toBe(true);
+    expect(jtis.size).toBeGreaterThan(4);
+    await server.close();
+    await provider.close();
+  },
+);
 
 /** An authorization server and an identity provider that take assertions, before the real provider's other endpoints. */
 let provider: AuthorizationServer;
@@ -123,7 +126,7 @@ afterAll(async () => {
   await provider.close();
 });
 
-test("workload identity: the platform's token is the assertion, read anew each time (RFC 7523, SEP-1933)", async () => {
+test("requirement 33: workload identity: the platform's token is the assertion, read anew each time (RFC 7523, SEP-1933)", async () => {
   using folder = ownFolder();
   seen.length = 0;
   const auth = {
@@ -160,7 +163,7 @@ test("workload identity: a refused assertion is an error, asked once and by no o
   expect(seen).toHaveLength(1);
 });
 
-test("enterprise-managed: the ID token is traded at the identity provider, its assertion at the server's (ID-JAG)", async () => {
+test("requirement 33: enterprise-managed: the ID token is traded at the identity provider, its assertion at the server's (ID-JAG)", async () => {
   using folder = ownFolder();
   seen.length = 0;
   const auth = {

@@ -118,7 +118,7 @@ async function meetAtLock(home: BridgeHome, others: readonly RunChild[], at: Hel
 
 const whoWaits = `while ${waitingProcesses} others wait with ${callsOfEach} calls each`;
 
-test(`a process killed before its refresh is processed costs no sign-in, ${whoWaits}`, async () => {
+test(`requirement 21: a process killed before its refresh is processed costs no sign-in, ${whoWaits}`, async () => {
   using folder = ownFolder();
   const { home, others } = await begin(folder.path);
   for (let round = 0; round < rounds; round++) {
@@ -131,7 +131,7 @@ test(`a process killed before its refresh is processed costs no sign-in, ${whoWa
   await Promise.all(others.map((child) => child.end()));
 }, 600_000);
 
-test(`a process killed after the store is renamed costs no sign-in, ${whoWaits}`, async () => {
+test(`requirement 21: a process killed after the store is renamed costs no sign-in, ${whoWaits}`, async () => {
   using folder = ownFolder();
   const { home, others } = await begin(folder.path);
   for (let round = 0; round < rounds; round++) {
@@ -152,7 +152,7 @@ test(`a process killed after the store is renamed costs no sign-in, ${whoWaits}`
   await Promise.all(others.map((child) => child.end()));
 }, 600_000);
 
-test(`a process killed between the answer and the rename costs one sign-in and nothing loops, ${whoWaits}`, async () => {
+test(`requirement 23: a process killed between the answer and the rename costs one sign-in and nothing loops, ${whoWaits}`, async () => {
   using folder = ownFolder();
   const { home, others } = await begin(folder.path);
   for (let round = 0; round < rounds; round++) {

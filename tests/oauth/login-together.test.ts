@@ -20,7 +20,7 @@ afterAll(async () => {
   await provider.close();
 });
 
-test("two logins at once lead to one sign-in: the second waits and takes its result", async () => {
+test("requirement 22: two logins at once lead to one sign-in: the second waits and takes its result", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   const words = ["login", "-s", "kb", "--no-browser"];

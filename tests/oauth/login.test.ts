@@ -65,7 +65,7 @@ test("login --no-browser signs in when the browser comes back to the listener", 
   expect((await provider.find(grant.accessToken))?.aud).toBe(resource.url);
 });
 
-test("login --no-browser takes the redirect URL that is pasted", async () => {
+test("requirement 29: login --no-browser takes the redirect URL that is pasted", async () => {
   const home = await bridgeHome(folder(), { url: resource.url });
   const login = startProgram(["login", "-s", "kb", "--no-browser"], home.env);
   const [url] = await login.seen(/http:\/\/127\S+\/auth\?\S+/);
@@ -88,7 +88,7 @@ test("login signs in by a code on another device", async () => {
   expect(grant.refreshToken).toBeString();
 });
 
-test("logout revokes the refresh token and forgets the sign-in", async () => {
+test("requirement 32: logout revokes the refresh token and forgets the sign-in", async () => {
   const home = await bridgeHome(folder(), { url: resource.url });
   const login = startProgram(["login", "-s", "kb", "--no-browser"], home.env);
   await approveInBrowser((await login.seen(/http:\/\/127\S+\/auth\?\S+/))[0]);
@@ -100,7 +100,7 @@ test("logout revokes the refresh token and forgets the sign-in", async () => {
   expect(home.stored()).rejects.toThrow();
 });
 
-test("logout forgets the sign-in although its revocation fails", async () => {
+test("requirement 32: logout forgets the sign-in although its revocation fails", async () => {
   const home = await bridgeHome(folder(), { url: resource.url });
   await signIn(home);
   const { grant } = await home.stored();

@@ -63,7 +63,7 @@ test.each([
   ["post", { clientId: "post", clientAuth: "client_secret_post", clientSecretEnv: "KB_SECRET" }],
   ["private_key_jwt", { clientId: "key", privateKeyFile: "key.pem" }],
 ])(
-  "client credentials (%s) need no login, and a token that ends is asked for again",
+  "requirement 28: client credentials (%s) need no login, and a token that ends is asked for again",
   async (_, client) => {
     using folder = ownFolder();
     const home = await bridgeHome(folder.path, { url: resource.url, auth: { ...auth, ...client } });

@@ -57,7 +57,7 @@ test("5 processes that start with an expired token renew it once, and none of th
   expect(refreshes() - before).toBe(1);
 }, 60_000);
 
-test("5 processes x 20 calls that meet an expired token renew it once, and no call fails", async () => {
+test("requirements 20 and 21: 5 processes x 20 calls that meet an expired token renew it once, and no call fails", async () => {
   using folder = ownFolder();
   // Long enough for all the calls, also where other tests run beside them.
   const brief = await startProvider({ accessTokenTtlSec: 10 });
@@ -81,7 +81,7 @@ test("5 processes x 20 calls that meet an expired token renew it once, and no ca
   await brief.close();
 }, 60_000);
 
-test("5 processes x 20 calls that meet a revoked token renew it once, and no call fails", async () => {
+test("requirements 20 and 21: 5 processes x 20 calls that meet a revoked token renew it once, and no call fails", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);
@@ -93,7 +93,7 @@ test("5 processes x 20 calls that meet a revoked token renew it once, and no cal
   expect(refreshes() - before).toBe(1);
 }, 60_000);
 
-test("a revoked refresh token leads every process to the sign-in, and to the command that mends it", async () => {
+test("requirement 23: a revoked refresh token leads every process to the sign-in, and to the command that mends it", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);
@@ -149,7 +149,7 @@ test("after login elsewhere a running bridge that was refused even a new token g
   await strict.close();
 }, 60_000);
 
-test("the renewal carries the same resource and scope, and the rotated token is stored", async () => {
+test("requirement 13: the renewal carries the same resource and scope, and the rotated token is stored", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);

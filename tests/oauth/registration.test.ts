@@ -43,7 +43,7 @@ async function codeUrl(folder: string, auth: object, server = resource) {
 
 const registrations = () => provider.requests.filter(({ path }) => path === "/reg");
 
-test("a configured client id is used and nothing is registered", async () => {
+test("requirement 9: a configured client id is used and nothing is registered", async () => {
   using folder = ownFolder();
   const before = registrations().length;
   const { client } = await codeUrl(folder.path, { clientId: "known" });
@@ -51,7 +51,7 @@ test("a configured client id is used and nothing is registered", async () => {
   expect(registrations().length).toBe(before);
 });
 
-test("a client metadata document is used where the server takes one, else a client is registered", async () => {
+test("requirement 9: a client metadata document is used where the server takes one, else a client is registered", async () => {
   using folder = ownFolder();
   const cimd = "https://example.com/client.json";
   expect((await codeUrl(folder.path, { clientMetadataUrl: cimd })).client.source).toBe(
@@ -69,7 +69,7 @@ test("a client metadata document is used where the server takes one, else a clie
   await taking.close();
 });
 
-test("a registration names a native public client with our redirect URI, and no scope", async () => {
+test("requirement 10: a registration names a native public client with our redirect URI, and no scope", async () => {
   using folder = ownFolder();
   await codeUrl(folder.path, {});
   const body = JSON.parse(registrations().at(-1)!.body);
@@ -87,7 +87,7 @@ test("a registration names a native public client with our redirect URI, and no 
   });
 });
 
-test("where no client id can be had, the error says what to ask the provider for", async () => {
+test("requirement 9: where no client id can be had, the error says what to ask the provider for", async () => {
   using folder = ownFolder();
   const closed = await startProvider({ registration: false });
   const server = startProtectedServer(closed);
@@ -99,7 +99,7 @@ test("where no client id can be had, the error says what to ask the provider for
   await closed.close();
 });
 
-test("clients and tokens belong to their issuer: another issuer gets a client of its own and no token", async () => {
+test("requirement 11: clients and tokens belong to their issuer: another issuer gets a client of its own and no token", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);
@@ -126,7 +126,7 @@ test("clients and tokens belong to their issuer: another issuer gets a client of
 test.each([
   ["name", { server: "other" }],
   ["origin", { origin: "https://elsewhere.example.com" }],
-])("a stored sign-in of another %s is not used", async (_, change) => {
+])("requirement 11: a stored sign-in of another %s is not used", async (_, change) => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);
@@ -142,20 +142,23 @@ test.each([
     (document: Changing) =>
       void Object.assign(document, { code_challenge_methods_supported: ["plain"] }),
   ],
-])("PKCE metadata %s are refused, and the hint names auth.pkce", async (_, metadata) => {
-  using folder = ownFolder();
-  const lax = await startProvider({ metadata });
-  const server = startProtectedServer(lax);
-  const error = await codeUrl(folder.path, {}, server).catch((reason) => reason);
-  expect(error).toMatchObject({ kind: "refused" });
-  expect(error.hint).toContain('"pkce": "S256"');
-  const { url } = await codeUrl(folder.path, { pkce: "S256" }, server);
-  expect(url.searchParams.get("code_challenge_method")).toBe("S256");
-  await server.close();
-  await lax.close();
-});
+])(
+  "requirement 12: PKCE metadata %s are refused, and the hint names auth.pkce",
+  async (_, metadata) => {
+    using folder = ownFolder();
+    const lax = await startProvider({ metadata });
+    const server = startProtectedServer(lax);
+    const error = await codeUrl(folder.path, {}, server).catch((reason) => reason);
+    expect(error).toMatchObject({ kind: "refused" });
+    expect(error.hint).toContain('"pkce": "S256"');
+    const { url } = await codeUrl(folder.path, { pkce: "S256" }, server);
+    expect(url.searchParams.get("code_challenge_method")).toBe("S256");
+    await server.close();
+    await lax.close();
+  },
+);
 
-test("the authorization URL carries resource, S256, state and the listed scope", async () => {
+test("requirements 12, 13 and 17: the authorization URL carries resource, S256, state and the listed scope", async () => {
   using folder = ownFolder();
   const { url } = await codeUrl(folder.path, {});
   expect(Object.fromEntries(url.searchParams)).toMatchObject({
@@ -182,7 +185,7 @@ test.each([
   [{}, undefined, undefined, undefined],
   [{ scopes: ["mine"] }, ["listed"], "challenged", "mine"],
 ])(
-  "of configured %p, listed %p and challenged %p the scope %p is asked for",
+  "requirement 17: of configured %p, listed %p and challenged %p the scope %p is asked for",
   (auth, listed, challenged, expected) => {
     const found = listed === undefined ? {} : { resourceScopes: listed };
     const context = {
@@ -193,7 +196,7 @@ test.each([
   },
 );
 
-test("offline_access is added where the server lists it, and never alone", () => {
+test("requirement 17: offline_access is added where the server lists it, and never alone", () => {
   expect(scopeForUser("mcp", ["mcp", "offline_access"])).toBe("mcp offline_access");
   expect(scopeForUser("mcp", ["mcp"])).toBe("mcp");
   expect(scopeForUser(undefined, ["offline_access"])).toBeUndefined();

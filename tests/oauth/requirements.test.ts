@@ -16,6 +16,19 @@ import { type ResourceOptions, startProtectedServer } from "../support/oauth-res
 import { approve, approveDevice } from "../support/oauth-user.ts";
 import { runProgram } from "../support/program.ts";
 
+// Of the 36 requirements each has tests that name it; those of this file are the ones that no other is about.
+test("each of the 36 requirements has a test that names it", async () => {
+  const named = new Set<number>();
+  const root = join(import.meta.dir, "..");
+  for (const file of new Bun.Glob("{oauth,upstream}/*.test.ts").scanSync(root)) {
+    const text = await Bun.file(join(root, file)).text();
+    for (const [, numbers] of text.matchAll(/["`]requirements? (\d[\d, and]*):/g))
+      for (const [number] of numbers!.matchAll(/\d+/g)) named.add(Number(number));
+  }
+  const all = Array.from({ length: 36 }, (_, index) => index + 1);
+  expect(all.filter((number) => !named.has(number))).toEqual([]);
+});
+
 let provider: AuthorizationServer;
 
 beforeAll(async () => {

@@ -50,7 +50,7 @@ async function expire(home: BridgeHome) {
   await home.store({ ...stored, grant: { ...stored.grant, obtainedAt: 0, expiresAt: 1 } });
 }
 
-test("no secret is in any log level, log file, argv or output, from sign-in to sign-out", async () => {
+test("requirement 34: no secret is in any log level, log file, argv or output, from sign-in to sign-out", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   Object.assign(home.env, { LOG_LEVEL: "trace" });
@@ -91,7 +91,7 @@ test("no secret is in any log level, log file, argv or output, from sign-in to s
   }
 });
 
-test("folders are 0700 and files 0600, whatever the umask", async () => {
+test("requirement 34: folders are 0700 and files 0600, whatever the umask", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   const words = [...programWords, "login", "-s", "kb", "--no-browser"]
@@ -117,7 +117,7 @@ test("folders are 0700 and files 0600, whatever the umask", async () => {
   for (const mode of modes) expect(mode).toMatch(/ (?:600|700)$/);
 });
 
-test("a server's escape sequences never reach a terminal or the client", async () => {
+test("requirement 35: a server's escape sequences never reach a terminal or the client", async () => {
   using folder = ownFolder();
   const evil = startProtectedServer(provider, {
     metadata: () => ({ resource: "https://\u001b[31mevil\u202e.example.com/\u0007" }),

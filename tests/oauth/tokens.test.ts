@@ -64,7 +64,7 @@ test.each([
   [60, 53, false],
   [60, 55, true],
   [undefined, 1e9, false],
-])("a token of %p s is used up after %p s: %p", (life, age, expected) => {
+])("requirement 20: a token of %p s is used up after %p s: %p", (life, age, expected) => {
   const base = { obtainedAt: 0, ...(life !== undefined && { expiresAt: life * 1000 }) };
   expect(isExpired(base as Parameters<typeof isExpired>[0], age * 1000)).toBe(expected);
 });
@@ -75,7 +75,7 @@ test.each([
   ["nonsense", "soon", undefined],
   ["negative", -5, undefined],
   ["beyond all time", 1e13, 3_162_240_000_000],
-])("expires_in that is %s is understood", async (_, expires_in, life) => {
+])("requirement 20: expires_in that is %s is understood", async (_, expires_in, life) => {
   using folder = ownFolder();
   const { renew, grant } = await expired(folder.path);
   answers = [json({ access_token: "fresh-token-1", token_type: "bearer", expires_in })];
@@ -97,7 +97,7 @@ test.each([
     "whose refresh token has an escape",
     { access_token: "a-token-12345", token_type: "Bearer", refresh_token: "\u001b[2J" },
   ],
-])("a token %s is refused and the stored grant stays", async (_, body) => {
+])("requirement 18: a token %s is refused and the stored grant stays", async (_, body) => {
   using folder = ownFolder();
   const { renew, home, grant } = await expired(folder.path);
   answers = [json(body)];
@@ -109,19 +109,22 @@ test.each([
   ["503", () => new Response("", { status: 503 }), "server-error"],
   ["429", () => new Response("", { status: 429 }), "rate-limited"],
   ["a reset", () => "reset" as const, "outcome-unknown"],
-])("%s is tried again; where it lasts the refresh token stays", async (_, fault, kind) => {
-  using folder = ownFolder();
-  const { renew, home, grant } = await expired(folder.path);
-  answers = [fault(), fault(), fault()];
-  expect(await renew().catch((error) => error.kind)).toBe(kind);
-  expect((await home.stored()).grant.refreshToken).toBe(grant.refreshToken);
-  answers = [fault()];
-  const renewed = await renew();
-  expect(renewed?.accessToken).toBeString();
-  expect(renewed?.accessToken).not.toBe(grant.accessToken);
-});
+])(
+  "requirement 23: %s is tried again; where it lasts the refresh token stays",
+  async (_, fault, kind) => {
+    using folder = ownFolder();
+    const { renew, home, grant } = await expired(folder.path);
+    answers = [fault(), fault(), fault()];
+    expect(await renew().catch((error) => error.kind)).toBe(kind);
+    expect((await home.stored()).grant.refreshToken).toBe(grant.refreshToken);
+    answers = [fault()];
+    const renewed = await renew();
+    expect(renewed?.accessToken).toBeString();
+    expect(renewed?.accessToken).not.toBe(grant.accessToken);
+  },
+);
 
-test("a redirect of the token endpoint is not followed and the refresh token goes nowhere else", async () => {
+test("requirement 19: a redirect of the token endpoint is not followed and the refresh token goes nowhere else", async () => {
   using folder = ownFolder();
   const { renew, home, grant } = await expired(folder.path);
   const seen: string[] = [];
@@ -140,7 +143,7 @@ test("a redirect of the token endpoint is not followed and the refresh token goe
   await thief.stop(true);
 });
 
-test("invalid_grant drops the tokens and keeps the client; invalid_client drops both, so that one is registered anew", async () => {
+test("requirements 11 and 23: invalid_grant drops the tokens and keeps the client; invalid_client drops both, so that one is registered anew", async () => {
   using folder = ownFolder();
   const { renew, home } = await expired(folder.path);
   answers = [json({ error: "invalid_grant" }, 400)];
@@ -165,7 +168,7 @@ test("an error that came with status 200 is an error", async () => {
   expect(await renew()).toBeUndefined();
 });
 
-test("a server that refuses every token ends in an error after one renewal, not in another sign-in", async () => {
+test("requirement 24: a server that refuses every token ends in an error after one renewal, not in another sign-in", async () => {
   using folder = ownFolder();
   const deaf = startProtectedServer(provider, {
     intercept: (request, url) =>
@@ -181,7 +184,7 @@ test("a server that refuses every token ends in an error after one renewal, not 
   await deaf.close();
 });
 
-test("a scope that a call lacks is asked for at the next sign-in, in union; the old token stays good", async () => {
+test("requirement 25: a scope that a call lacks is asked for at the next sign-in, in union; the old token stays good", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);
@@ -201,7 +204,7 @@ test("a scope that a call lacks is asked for at the next sign-in, in union; the 
   await child.end();
 });
 
-test("a scope that stays missing although it was granted is an error, not another sign-in", async () => {
+test("requirement 24: a scope that stays missing although it was granted is an error, not another sign-in", async () => {
   using folder = ownFolder();
   const never = startProtectedServer(provider, {
     intercept: (request, url) =>
@@ -218,7 +221,7 @@ test("a scope that stays missing although it was granted is an error, not anothe
   await never.close();
 });
 
-test("a scope that the authorization server never grants is asked for once, then every call is forbidden", async () => {
+test("requirement 24: a scope that the authorization server never grants is asked for once, then every call is forbidden", async () => {
   using folder = ownFolder();
   const greedy = startProtectedServer(provider, { toolScopes: { write: "mcp admin" } });
   const home = await bridgeHome(folder.path, { url: greedy.url });

@@ -33,11 +33,13 @@ export interface Recorded {
 
 /** A document on its way out, with the members that tests change. */
 export interface Changing {
+  authorization_endpoint?: unknown;
   authorization_response_iss_parameter_supported?: unknown;
   client_id_metadata_document_supported?: unknown;
   code_challenge_methods_supported?: unknown;
   device_authorization_endpoint?: unknown;
   interval?: unknown;
+  issuer?: unknown;
 }
 
 export interface ProviderOptions {

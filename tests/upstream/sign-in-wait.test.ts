@@ -118,26 +118,34 @@ test("a call that comes after the prompt was accepted shows the page again", asy
   await client.end();
 }, 20_000);
 
-test("a login while the prompt stands takes its turn, and the waiting call succeeds", async () => {
+test("requirement 22: a login while the prompt stands takes its turn, and the waiting call succeeds", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const pages = await startProvider({
+    metadata(document) {
+      delete document.device_authorization_endpoint;
+    },
+  });
+  const server = startProtectedServer(pages);
+  const home = await bridgeHome(folder.path, { url: server.url });
   const client = await begin(home, { answer: never });
   const waiting = client.request("tools/call", echo);
   await until(() => client.asked.length === 1);
-  const polls = () => provider.requests.filter(({ form }) => form.has("device_code"));
-  const deviceCode = polls().at(-1)?.form.get("device_code");
   const login = startProgram(["login", "-s", "kb", "--no-browser"], home.env);
   const [url] = await login.seen(/http:\/\/127\S+\/auth\?\S+/);
-  const ofPrompt = () => polls().filter(({ form }) => form.get("device_code") === deviceCode);
-  const before = ofPrompt().length;
+  const place = (address: string) => {
+    const { searchParams } = new URL(address);
+    return [searchParams.get("client_id"), searchParams.get("redirect_uri")];
+  };
+  // The port was free again, and so was the client: the first sign-in had ended when the second began.
+  expect(place(url)).toEqual(place(client.asked[0].params.url));
   await approveInBrowser(url);
   expect((await login.ended).code).toBe(0);
   expect(await waiting).toMatchObject(done);
-  // Its own sign-in had ended before that of login began.
-  expect(ofPrompt().length).toBe(before);
-  expect(client.asked).toHaveLength(1);
   expect(await client.request("tools/call", echo)).toMatchObject(done);
+  expect([client.asked.length, completed(client)]).toEqual([1, 1]);
   await client.end();
+  await server.close();
+  await pages.close();
 }, 20_000);
 
 test("a login that took the prompt's turn and fails leaves the call with the command", async () => {

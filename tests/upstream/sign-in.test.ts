@@ -33,7 +33,7 @@ afterAll(async () => {
 const echo = { name: "echo", arguments: {} };
 const command = "codex-mcp-http-bridge login --server kb";
 
-test("without a sign-in the client gets initialize, one tool sign_in, and no call hangs", async () => {
+test("requirement 31: without a sign-in the client gets initialize, one tool sign_in, and no call hangs", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   const client = startClient(home);
@@ -159,7 +159,7 @@ test("--sign-in never offers neither prompt nor tool", async () => {
   await client.end();
 });
 
-test("--sign-in browser opens one by an argument vector, and the call succeeds", async () => {
+test("requirement 8: --sign-in browser opens one by an argument vector, and the call succeeds", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: pageResource.url });
   const opened = `${folder.path}/opened`;
