@@ -17,7 +17,10 @@ function copyOfSource(name: string): string {
   mkdirSync(join(copy, "dist"), { recursive: true });
   for (const part of ["bridge.ts", "src", "scripts", "build.sh", "package.json"])
     cpSync(join(root, part), join(copy, part), { recursive: true });
-  cpSync(join(root, "package-lock.json"), join(copy, "package-lock.json"));
+  // Its time, too: a lock that looks newer than node_modules is installed anew, through the link.
+  cpSync(join(root, "package-lock.json"), join(copy, "package-lock.json"), {
+    preserveTimestamps: true,
+  });
   cpSync(join(root, "tsconfig.json"), join(copy, "tsconfig.json"));
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
   return copy;
