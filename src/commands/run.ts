@@ -20,6 +20,9 @@ import type { Server } from "./run-server.ts";
 /** Bounds of a start that knows no server. */
 const defaults = { limit: 64 * 1024 * 1024, timeoutMs: 118_000 };
 
+/** How long the end waits for a token that is being renewed. */
+const renewalGraceMs = 5000;
+
 export const command = defineCommand({
   args: {
     server: serverArgument,
@@ -73,10 +76,10 @@ async function bridge(
   const { env, log, redactor } = context;
   const { name, url, credential } = settings;
   const mayNeedSignIn = credential.type === "unset" || credential.type === "oauth";
+  let server: Promise<Server> | undefined;
   const code = await serve({
     connect(client, ask) {
       // A client that the catalog answers has its answer before the rooms behind are even loaded.
-      let server: Promise<Server> | undefined;
       const open = () => {
         server ??= import("./run-server.ts").then(({ openServer }) =>
           openServer({ settings, memory, context, client, ask }),
@@ -105,6 +108,9 @@ async function bridge(
     timeoutMs: settings.timeoutMs,
   });
   memory.flush();
+  // A client that leaves in the middle of a renewal must not cost the sign-in.
+  const open = await server?.catch(() => undefined);
+  await Promise.race([open?.authorizer.settled(), Bun.sleep(renewalGraceMs)]);
   return code;
 }
 

@@ -61,6 +61,11 @@ export class ChosenAuthorizer implements Authorizer {
     return this.#oauth;
   }
 
+  /** Resolves once nothing is on its way that would be lost with the process. */
+  async settled(): Promise<void> {
+    await (await this.#oauth)?.keeper.settled();
+  }
+
   #usesOAuth(): boolean {
     const { type } = this.#server.credential;
     return type === "unset" || type === "oauth";

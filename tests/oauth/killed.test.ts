@@ -169,3 +169,24 @@ test(`requirement 23: a process killed between the answer and the rename costs o
   }
   await Promise.all(others.map((child) => child.end()));
 }, 600_000);
+
+test("requirement 23: a process told to end in the middle of a renewal stores what comes of it", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  await signIn(home);
+  const before = (await home.stored()).grant;
+  await provider.revoke(before.accessToken);
+  const { reached, release } = hold("answer");
+  const victim = startVictim(home);
+  await reached.promise;
+  victim.kill("SIGTERM");
+  // With this it has said goodbye to its client; the answer comes after that.
+  await victim.seen(/outcome-unknown/);
+  release.resolve();
+  expect((await victim.ended).code).toBe(143);
+  const { grant } = await home.stored();
+  expect(grant.refreshToken).not.toBe(before.refreshToken);
+  const next = await startRun(home);
+  expect(await callTool(next)).toBe("done");
+  await next.end();
+});
