@@ -141,7 +141,8 @@ export class Relay {
 
   #begin(message: Message, ids: readonly string[]): void {
     const keys = ids.map(idKey);
-    if (new Set(keys).size < keys.length || keys.some((key) => this.#calls.has(key))) {
+    const isTwice = keys.length > 1 && new Set(keys).size < keys.length;
+    if (isTwice || keys.some((key) => this.#calls.has(key))) {
       this.#refuse(ids, "the id is already in use");
       return;
     }

@@ -47,19 +47,23 @@ export class LineSplitter {
   }
 
   /** The lines that `chunk` ends. */
-  *feed(chunk: Uint8Array): Generator<Uint8Array | Oversize> {
+  feed(chunk: Uint8Array): (Uint8Array | Oversize)[] {
+    const lines: (Uint8Array | Oversize)[] = [];
     let from = 0;
     for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, from)) {
       this.#add(chunk.subarray(from, at));
       from = at + 1;
-      yield* this.#take();
+      this.#take(lines);
     }
     if (from < chunk.length) this.#add(chunk.subarray(from));
+    return lines;
   }
 
   /** The line that the end of the input ends. */
-  end(): Generator<Uint8Array | Oversize> {
-    return this.#take();
+  end(): (Uint8Array | Oversize)[] {
+    const lines: (Uint8Array | Oversize)[] = [];
+    this.#take(lines);
+    return lines;
   }
 
   #add(piece: Uint8Array): void {
@@ -73,18 +77,26 @@ export class LineSplitter {
     this.#long.feed(this.#pieces.take());
   }
 
-  *#take(): Generator<Uint8Array | Oversize> {
+  #take(lines: (Uint8Array | Oversize)[]): void {
     const long = this.#long;
     this.#long = undefined;
     if (long !== undefined) {
-      yield long.end();
+      lines.push(long.end());
       return;
     }
     let line = this.#pieces.take();
     if (this.#isFirst && line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf)
       line = line.subarray(3);
     this.#isFirst = false;
-    if (line.at(-1) === 0x0d) line = line.subarray(0, -1);
-    if (line.some((c) => c !== 0x20 && c !== 0x09)) yield line;
+    if (line[line.length - 1] === 0x0d) line = line.subarray(0, -1);
+    if (!isBlank(line)) lines.push(line);
   }
+}
+
+function isBlank(line: Uint8Array): boolean {
+  for (let at = 0; at < line.length; at++) {
+    const c = line[at];
+    if (c !== 0x20 && c !== 0x09) return false;
+  }
+  return true;
 }

@@ -18,10 +18,12 @@ export class Pieces {
 
   /** All there is, in one piece; begins anew. */
   take(): Uint8Array {
-    const loose = this.#loose;
     this.length = 0;
+    // Nearly always there is one.
+    if (this.#loose.length === 1 && this.#joined.length === 0) return this.#loose.pop()!;
+    const loose = this.#loose;
     this.#loose = [];
-    if (this.#joined.length === 0) return loose.length === 1 ? loose[0]! : Buffer.concat(loose);
+    if (this.#joined.length === 0) return Buffer.concat(loose);
     const all = Buffer.concat([...this.#joined, ...loose]);
     this.#joined = [];
     return all;
