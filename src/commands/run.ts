@@ -93,6 +93,7 @@ async function bridge(
             store: new CatalogStore(memory, () => catalogIdentity(settings, env), Date.now),
             log,
             name,
+            timeoutMs: settings.timeoutMs,
           })
         : live;
       if (!mayNeedSignIn) return next;

@@ -5,18 +5,19 @@ import { type Message, notificationOf, responseTo } from "../wire/message.ts";
 import { abortable } from "./abortable.ts";
 import { type Catalog, type CatalogStore, lists, pageKey } from "./catalog-store.ts";
 import type { Deliver, Stop, Upstream } from "./types.ts";
+import { handshakeMs, sendWithin, startMs } from "./within.ts";
 
 interface CatalogOptions {
   readonly next: Upstream;
   readonly store: CatalogStore;
   readonly log: Log;
   readonly name: string;
+  /** Deadline of a call, where the handshake may not take longer either. */
+  readonly timeoutMs: number;
 }
 
 /** How long a list waits for the server: fresh beats instant while both fit into the second that Codex grants. */
 const freshMs = 300;
-/** How long a start without a catalog waits: our words come before the 30 s after which Codex gives up. */
-const startMs = 25_000;
 /** How long a server is waited for before a catalog that is too old to be served otherwise stands in. */
 const staleMs = 5_000;
 /** Longest wait between attempts to reach a server that nobody calls. */
@@ -25,7 +26,6 @@ const longestWaitMs = 300_000;
 const offline = ["dns", "connection-refused", "unreachable", "timeout"];
 
 const closing: Stop = { by: "closing" };
-const deadline: Stop = { by: "deadline" };
 
 export class CatalogUpstream implements Upstream {
   readonly #options: CatalogOptions;
@@ -125,32 +125,12 @@ export class CatalogUpstream implements Upstream {
       return deliver(said);
     };
     try {
-      await this.#within(isAlone ? startMs : staleMs, message, take, signal);
+      await sendWithin(isAlone ? startMs : staleMs, this.#options, message, take, signal);
       return false;
     } catch (error) {
       const isOffline = error instanceof BridgeError && offline.includes(error.kind);
       if (isAlone || signal.aborted || !isOffline) throw error;
       return true;
-    }
-  }
-
-  /** Sends a message of the start and gives up, in words, after `ms`. */
-  async #within(ms: number, message: Message, take: Deliver, signal: AbortSignal): Promise<void> {
-    const { next, name } = this.#options;
-    const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(deadline), ms);
-    const stop = () => limit.abort(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    try {
-      await next.send(message, take, limit.signal);
-    } catch (error) {
-      if (limit.signal.reason !== deadline || signal.aborted) throw error;
-      const what = `"${name}" did not answer ${message.head.method} within ${ms / 1000} s`;
-      throw new BridgeError("timeout", what, { hint: "check that the server is up, then restart" });
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", stop);
     }
   }
 
@@ -164,18 +144,14 @@ export class CatalogUpstream implements Upstream {
   }
 
   async #handshake(): Promise<void> {
-    const { next, name } = this.#options;
+    const { name } = this.#options;
     let answer: Message | undefined;
     this.#announcing = undefined;
-    await next.send(
-      this.#initialize!,
-      async (said) => {
-        this.#learnStart(said);
-        if (said.head.kind === "response") answer = said;
-        else await this.#tell(said);
-      },
-      this.#ended.signal,
-    );
+    await this.#shake(this.#initialize!, async (said) => {
+      this.#learnStart(said);
+      if (said.head.kind === "response") answer = said;
+      else await this.#tell(said);
+    });
     if (answer?.head.isError === true)
       throw new BridgeError("server-error", `"${name}" refused to initialize`, {
         hint: `see codex-mcp-http-bridge test --server ${name}`,
@@ -184,15 +160,20 @@ export class CatalogUpstream implements Upstream {
 
   /** `initialized` follows as soon as the client has sent it. */
   async #announce(): Promise<void> {
-    const { next } = this.#options;
     if (this.#initialized === undefined) return;
     const tell: Deliver = (said) => this.#tell(said);
-    this.#announcing ??= next.send(this.#initialized, tell, this.#ended.signal).catch((error) => {
+    this.#announcing ??= this.#shake(this.#initialized, tell).catch((error) => {
       this.#announcing = undefined;
       throw error;
     });
     await this.#announcing;
     this.#isOpen = true;
+  }
+
+  /** Sends a part of the handshake that no call's deadline bounds: what is lost on the way must be made anew. */
+  #shake(message: Message, take: Deliver): Promise<void> {
+    const ms = handshakeMs(this.#options.timeoutMs);
+    return sendWithin(ms, this.#options, message, take, this.#ended.signal);
   }
 
   async #list(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -243,7 +224,7 @@ export class CatalogUpstream implements Upstream {
       await deliver(said);
       if (kind === "response" && isError !== true) this.#learnPage(message, said);
     };
-    if (isStart) await this.#within(startMs, message, take, signal);
+    if (isStart) await sendWithin(startMs, this.#options, message, take, signal);
     else await this.#options.next.send(message, take, signal);
   }
 

@@ -41,7 +41,7 @@ const wayKey = "way";
 /** The chain of wrappers that one server's configuration asks for; the order is the way a request takes. */
 export function connect(options: ConnectOptions): Upstream {
   const { settings, http, authorizer, memory, log, redactor, ask } = options;
-  const { name, transport } = settings;
+  const { name, transport, timeoutMs } = settings;
   const limit = settings.limits.messageBytes;
   const authorized = authorize(http, authorizer);
   const endpoint = new Endpoint({
@@ -73,7 +73,7 @@ export function connect(options: ConnectOptions): Upstream {
   const remember = (way: string) => {
     if (memory.get(wayKey) !== way) memory.set(wayKey, way);
   };
-  const front = { remembered, rememberModern: () => remember("modern"), log, name };
+  const front = { remembered, rememberModern: () => remember("modern"), log, name, timeoutMs };
   if (transport === "sse") return new FrontUpstream({ next: sse(), probe: undefined, ...front });
   // The probe is never repeated: the handshake that follows has all the patience there is.
   const probe = new StatelessHttp({ ...common, tools: new ToolTable() });

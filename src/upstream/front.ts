@@ -6,6 +6,7 @@ import { FrontCalls, unansweredError } from "./front-calls.ts";
 import { metaKeys, modernRevision, revisionOf } from "./modern.ts";
 import { discover, isModern, isModernOnly } from "./translate-discover.ts";
 import type { Deliver, Stop, Upstream } from "./types.ts";
+import { handshakeMs, sendWithin } from "./within.ts";
 
 interface FrontOptions {
   /** Finds the server's era for a client that initializes, and passes a modern one on. */
@@ -18,6 +19,8 @@ interface FrontOptions {
   readonly rememberModern: () => void;
   readonly log: Log;
   readonly name: string;
+  /** Deadline of a call, where what is sent for none may not take longer either. */
+  readonly timeoutMs: number;
 }
 
 /** One subscriptions/listen of the client. */
@@ -118,17 +121,13 @@ export class FrontUpstream implements Upstream {
 
   /** Makes the handshake the client knows nothing of; one that fails is made anew by the next request. */
   async #initialize(message: Message): Promise<Message> {
-    const { next, log, name } = this.#options;
+    const { log, name } = this.#options;
     const { clientInfo, capabilities } = identityIn(message);
     const params = `{"protocolVersion":"${newestLegacy}","capabilities":${capabilities},"clientInfo":${clientInfo}}`;
     try {
       const answer = await this.#request("initialize", params);
       log.info("fronting a server of the legacy era", { server: name });
-      await next.send(
-        notificationOf("notifications/initialized"),
-        async () => undefined,
-        this.#closing.signal,
-      );
+      await this.#send(notificationOf("notifications/initialized"));
       void this.#hear();
       return answer;
     } catch (error) {
@@ -138,15 +137,21 @@ export class FrontUpstream implements Upstream {
   }
 
   async #request(method: string, params: string): Promise<Message> {
-    const { next, name } = this.#options;
+    const { name } = this.#options;
     const id = JSON.stringify(`bridge-front-${this.#requests++}`);
     let answer: Message | undefined;
     const take: Deliver = async (said) => {
       if (said.head.kind === "response") answer = said;
     };
-    await next.send(requestOf(id, method, params), take, this.#closing.signal);
+    await this.#send(requestOf(id, method, params), take);
     if (answer === undefined || answer.head.isError === true) throw unansweredError(name);
     return answer;
+  }
+
+  /** Sends what no call's deadline bounds. */
+  #send(message: Message, take: Deliver = async () => undefined): Promise<void> {
+    const ms = handshakeMs(this.#options.timeoutMs);
+    return sendWithin(ms, this.#options, message, take, this.#closing.signal);
   }
 
   /** What the server says by itself goes to those who subscribed to it. */

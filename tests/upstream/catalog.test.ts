@@ -20,10 +20,16 @@ class Server implements Upstream {
   ready: Promise<void> = Promise.resolve();
   failure: BridgeError | undefined;
   heard: Deliver | undefined;
+  /** A method whose first message is never answered. */
+  swallows: string | undefined;
 
   async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const { method, id } = message.head;
     this.seen.push(method!);
+    if (method === this.swallows) {
+      this.swallows = undefined;
+      return rejected(signal);
+    }
     await Promise.race([this.ready, rejected(signal)]);
     if (this.failure !== undefined) throw this.failure;
     if (id === undefined) return;
@@ -70,15 +76,20 @@ interface Setting {
   readonly memory: Memory;
   identity?: string;
   now?: number;
+  timeoutMs?: number;
 }
 
-function start(server: Upstream, { memory, identity = "me", now = 0 }: Setting): RelayClient {
+function start(
+  server: Upstream,
+  { memory, identity = "me", now = 0, timeoutMs = 60_000 }: Setting,
+): RelayClient {
   const store = new CatalogStore(
     memory,
     () => identity,
     () => now,
   );
-  return relayClient(new CatalogUpstream({ next: server, store, log: memoryLog(), name: "kb" }));
+  const log = memoryLog();
+  return relayClient(new CatalogUpstream({ next: server, store, log, name: "kb", timeoutMs }));
 }
 
 const remembering = () => new Memory(undefined, url, memoryLog());
@@ -183,6 +194,27 @@ test("a server that could not be reached at the start is reached by a later call
   client.send({ id: 8, method: "tools/call", params: { name: "one" } });
   expect((await client.next()).result).toEqual({});
   expect(server.seen.slice(-3)).toEqual(["initialize", "notifications/initialized", "tools/call"]);
+});
+
+test.each([
+  ["initialize", ["initialize", "initialize", "notifications/initialized", "tools/call"]],
+  [
+    "notifications/initialized",
+    ["initialize", "notifications/initialized", "notifications/initialized", "tools/call"],
+  ],
+])("a handshake whose %s is never answered is made anew by a later call", async (lost, seen) => {
+  const memory = await filled();
+  const server = new Server();
+  server.swallows = lost;
+  const client = start(server, { memory, timeoutMs: 50 });
+  await shake(client);
+  client.send({ id: 7, method: "tools/call", params: { name: "one" } });
+  const { error } = await client.next();
+  expect(error.data.kind).toBe("timeout");
+  expect(error.message).toContain(`did not answer ${lost}`);
+  client.send({ id: 8, method: "tools/call", params: { name: "one" } });
+  expect((await client.next()).result).toEqual({});
+  expect(server.seen).toEqual(seen);
 });
 
 test("pages that follow a page of the catalog come from the catalog too", async () => {

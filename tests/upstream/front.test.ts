@@ -185,6 +185,28 @@ test("a handshake that fails is told to the request, and made anew by the next",
   expect((await client.call("tools/list", { _meta })).at(-1).result.tools).toEqual([]);
 });
 
+test.each(["initialize", "notifications/initialized"])(
+  "a handshake whose %s is never answered is made anew by the next request",
+  async (lost) => {
+    const seen: unknown[] = [];
+    const url = serveHttp(async (request) => {
+      if (request.method === "GET") return new Response(null, { status: 405 });
+      const { id, method } = (await request.json()) as Body;
+      const isFirst = !seen.includes(method);
+      seen.push(method);
+      if (method === lost && isFirst) return new Promise<Response>(() => undefined);
+      if (id === undefined) return new Response(null, { status: 202 });
+      return jsonRpc({
+        id,
+        result: method === "initialize" ? { capabilities: {} } : { tools: [] },
+      });
+    });
+    const client = chainClient(url, { remembered: "streamable", timeoutMs: 100 });
+    expect((await client.call("tools/list", { _meta })).at(-1).error.data.kind).toBe("timeout");
+    expect((await client.call("tools/list", { _meta })).at(-1).result.tools).toEqual([]);
+  },
+);
+
 const inputs = (state: string) => ({
   name: "t",
   requestState: state,
