@@ -80,13 +80,25 @@ const codeOf = (error: unknown) =>
 /** Whether the certificate was signed by somebody unknown. */
 export const isUnknownIssuer = (error: unknown) => unknownIssuer.includes(codeOf(error));
 
+/** What a proxy answered instead of opening a tunnel, where it is there and refuses us: it would again. */
+function refusalOf(error: unknown): number | undefined {
+  const status = codeOf(error) === "ERR_PROXY_TUNNEL" && (error as { status?: unknown }).status;
+  return typeof status === "number" && status < 500 ? status : undefined;
+}
+
 /** What went wrong on the way, told by the code alone: the run time's text quotes whole URLs. */
 export function networkError(error: unknown, url: URL): BridgeError {
   const code = codeOf(error);
   const failure = isUnknownIssuer(error) ? untrusted : failures[code];
   if (failure !== undefined) {
     const { kind, words, hint, notSent } = failure;
-    return new BridgeError(kind, words(url.host), { hint, notSent });
+    const status = refusalOf(error);
+    const said = status === undefined ? "" : ` (${status})`;
+    return new BridgeError(kind, `${words(url.host)}${said}`, {
+      hint,
+      notSent,
+      ...(status !== undefined && { status }),
+    });
   }
   if (unreachableCodes.includes(code))
     return new BridgeError("unreachable", `"${url.host}" cannot be reached (${code})`, {

@@ -2,10 +2,12 @@ import { BridgeError } from "../wire/errors.ts";
 import { program } from "../wire/program.ts";
 import type { Certificates, TlsOptions } from "./certificates.ts";
 import { isLoopback } from "./config-rules.ts";
+import type { Crowd } from "./crowd.ts";
 import { lookupAddresses } from "./dns.ts";
 import { isUnknownIssuer, networkError } from "./http-errors.ts";
 import type { Environment } from "./paths.ts";
-import { placeOf, watchConnecting } from "./reach.ts";
+import { proxyFor } from "./proxy.ts";
+import { demandReachable, placeOf, watchConnecting } from "./reach.ts";
 import type { NetworkSettings } from "./settings.ts";
 import { Warmth } from "./warmth.ts";
 
@@ -37,6 +39,8 @@ export interface HttpOptions {
   readonly certificates: Certificates;
   /** Longest wait for a connection; without it only the request's own signal bounds it. */
   readonly connectTimeoutMs?: number;
+  /** The requests under way, where somebody counts them: tells how old a connection of the pool may be. */
+  readonly crowd?: Crowd;
 }
 
 const ownFields = {
@@ -49,7 +53,6 @@ interface Route {
   readonly href: string;
   readonly origin: string;
   readonly isTls: boolean;
-  readonly loopback: boolean;
   readonly proxy: string | undefined;
 }
 
@@ -63,16 +66,15 @@ interface Way {
 /** The one place where `fetch(` stands: every hazard of the run time is switched off here (SECURITY.md). */
 export function createHttp(options: HttpOptions): Http {
   const { network, certificates, connectTimeoutMs } = options;
-  const warmth = new Warmth();
+  const warmth = new Warmth(options.crowd);
   const routes = new WeakMap<URL, Route>();
   const fields = new WeakMap<HttpRequest["headers"], Headers>();
   const routeTo = (url: URL): Route => {
     const known = routes.get(url);
     if (known !== undefined) return known;
-    const loopback = isLoopback(url);
-    const proxy = loopback ? undefined : proxyFor(url, options);
+    const proxy = isLoopback(url) ? undefined : proxyFor(url, options);
     const { href, origin, protocol } = url;
-    const route = { href, origin, isTls: protocol === "https:", loopback, proxy };
+    const route = { href, origin, isTls: protocol === "https:", proxy };
     routes.set(url, route);
     return route;
   };
@@ -100,7 +102,7 @@ export function createHttp(options: HttpOptions): Http {
       session: warmth.pool,
       ...(keepalive === false && { keepalive }),
       ...(tls && { tls: address === undefined ? tls : { ...tls, serverName: url.hostname } }),
-      ...(route.loopback ? { proxy: false } : network.proxy && { proxy: network.proxy }),
+      proxy: route.proxy ?? false,
     } as BunFetchRequestInit).then((response) => {
       warmth.note(route.origin, response);
       return response;
@@ -114,7 +116,7 @@ export function createHttp(options: HttpOptions): Http {
     if (isUnknownIssuer(error) && (await certificates.widen())) return send(request);
     throw networkError(error, url);
   };
-  /** The first requests to an origin: names, certificates and the connection are waited for. */
+  /** The first requests to an origin, and those after a rest: names, certificates and the connection are waited for. */
   const connect = async (request: HttpRequest): Promise<Response> => {
     const { url, signal } = request;
     const route = routeTo(url);
@@ -122,15 +124,19 @@ export function createHttp(options: HttpOptions): Http {
     if (address === undefined && network.ipFamily !== undefined)
       address = await addressOf(url, network, route.proxy);
     const tls = route.isTls ? await certificates.options() : undefined;
-    if (connectTimeoutMs === undefined || warmth.knows(route.origin))
+    const { origin, proxy } = route;
+    if (connectTimeoutMs === undefined || warmth.isFresh(origin))
       return exchange(request, route, { address, tls, signal });
-    const place = route.proxy === undefined ? placeOf(url, address) : placeOf(new URL(route.proxy));
-    const watch = watchConnecting(place, connectTimeoutMs);
+    const place = proxy === undefined ? placeOf(url, address) : placeOf(new URL(proxy));
+    if (warmth.isSilent(origin)) await demandReachable(place, connectTimeoutMs);
+    const watch = watchConnecting(place, connectTimeoutMs, warmth.knows(origin));
     const either = AbortSignal.any([signal, watch.signal]);
     try {
       return await exchange(request, route, { address, tls, signal: either });
     } catch (error) {
-      throw watch.signal.aborted ? watch.signal.reason : error;
+      if (!watch.signal.aborted) throw error;
+      warmth.noteSilence(origin);
+      throw watch.signal.reason;
     } finally {
       watch.done();
     }
@@ -145,7 +151,7 @@ export function createHttp(options: HttpOptions): Http {
       address === undefined &&
       network.ipFamily === undefined &&
       route.isTls === (tls !== undefined) &&
-      warmth.knows(route.origin);
+      warmth.isFresh(route.origin);
     const answer = isStraight
       ? exchange(request, route, { address, tls, signal })
       : connect(request);
@@ -166,17 +172,4 @@ async function addressOf(url: URL, network: NetworkSettings, proxy: string | und
   if (proxy !== undefined) return undefined;
   const isLiteral = url.hostname.startsWith("[") || /^[\d.]+$/.test(url.hostname);
   return isLiteral ? undefined : (await lookupAddresses(url.hostname, network))[0];
-}
-
-/** The proxy that is set for a URL, NO_PROXY aside. Throws where it is SOCKS: Bun would ignore it and connect directly. */
-function proxyFor(url: URL, { env, network }: HttpOptions): string | undefined {
-  const names = [`${url.protocol.slice(0, -1)}_proxy`, "all_proxy"];
-  const proxy =
-    network.proxy ??
-    names.flatMap((name) => [env[name], env[name.toUpperCase()]]).find((value) => value);
-  if (proxy?.toLowerCase().startsWith("socks") !== true) return proxy;
-  throw new BridgeError("configuration", "SOCKS proxies are not supported", {
-    hint: 'set an http:// proxy in HTTPS_PROXY or in "network.proxy"',
-    notSent: true,
-  });
 }

@@ -29,19 +29,15 @@ interface Watch {
 /**
  * Ends a request where no connection comes about within `ms`. The run time does not tell when it is connected, so
  * after half the time a connection of our own is tried: where that comes about, the request only takes its time.
+ * A server that `hasAnswered` may be too busy to shake hands, and may have got the request on an old connection.
  */
-export function watchConnecting(place: Place, ms: number): Watch {
+export function watchConnecting(place: Place, ms: number, hasAnswered: boolean): Watch {
   const stop = new AbortController();
   let isDone = false;
+  const { serverName, ...plain } = place;
   const timer = setTimeout(async () => {
-    const isReachable = await shakesHands(place, ms / 2);
-    if (isDone || isReachable) return;
-    const host = `${place.hostname}:${place.port}`;
-    stop.abort(
-      new BridgeError("unreachable", `no connection to "${host}" within ${ms / 1000} s`, {
-        hint: 'check the network and the proxy, or raise "connectTimeoutSec"',
-      }),
-    );
+    const isReachable = await shakesHands(hasAnswered ? plain : place, ms / 2);
+    if (!isDone && !isReachable) stop.abort(unreachable(place, ms, hasAnswered));
   }, ms / 2);
   return {
     signal: stop.signal,
@@ -50,6 +46,24 @@ export function watchConnecting(place: Place, ms: number): Watch {
       clearTimeout(timer);
     },
   };
+}
+
+/** Longest wait for a place that was silent before: a path that works brings an answer far sooner. */
+const silentMs = 1000;
+
+/** Waits for a connection to a place that was silent before anything is sent there. Throws `unreachable`. */
+export async function demandReachable(place: Place, connectTimeoutMs: number): Promise<void> {
+  const ms = Math.min(silentMs, connectTimeoutMs / 2);
+  if (!(await shakesHands(place, ms))) throw unreachable(place, ms, false);
+}
+
+function unreachable(place: Place, ms: number, maySent: boolean): BridgeError {
+  const host = `${place.hostname}:${place.port}`;
+  return new BridgeError("unreachable", `no connection to "${host}" within ${ms / 1000} s`, {
+    hint: maySent
+      ? "check the network and the proxy; the server may or may not have done it"
+      : 'check the network and the proxy, or raise "connectTimeoutSec"',
+  });
 }
 
 /** Whether anything answers there in time, be it a refusal: only silence is none. */

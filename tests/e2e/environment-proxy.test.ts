@@ -65,6 +65,7 @@ const address = () => `http://${user}@127.0.0.1:${proxy.port}`;
 test.each<[string, () => Given]>([
   ["network.proxy", () => ({ network: { proxy: address() } })],
   ["HTTPS_PROXY", () => ({ env: { HTTPS_PROXY: address() } })],
+  ["HTTPS_PROXY without a scheme", () => ({ env: { HTTPS_PROXY: address().slice(7) } })],
   ["https_proxy", () => ({ env: { https_proxy: address() } })],
   ["ALL_PROXY", () => ({ env: { ALL_PROXY: address() } })],
 ])(
@@ -84,6 +85,16 @@ test("NO_PROXY goes past the proxy", async () => {
   const { answer } = await initialize({ env: { HTTPS_PROXY: address(), NO_PROXY: host } });
   expect(answer?.result).toBeDefined();
   expect(proxy.tunnels()).toHaveLength(before);
+});
+
+test("NO_PROXY goes past a proxy that we could not use, too", async () => {
+  const env = { ALL_PROXY: "socks5://127.0.0.1:9", NO_PROXY: host };
+  expect((await initialize({ env })).answer?.result).toBeDefined();
+});
+
+test.each(["http://", "//127.0.0.1:9"])("HTTPS_PROXY=%s is told as wrong", async (value) => {
+  const { answer } = await initialize({ env: { HTTPS_PROXY: value } });
+  expect(answer?.error?.data?.kind).toBe("configuration");
 });
 
 test("a proxy that refuses us is told as such, its password is not shown", async () => {

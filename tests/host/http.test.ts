@@ -63,3 +63,26 @@ test("the signal's reason is what an ended request is told with", async () => {
   expect(await pending.catch((reason) => reason)).toEqual({ by: "deadline" });
   await silent.stop(true);
 });
+
+/** What a request gets through a proxy that answers every CONNECT so. */
+async function refusedBy(answer: string): Promise<BridgeError> {
+  using proxy = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      data: (socket) => void socket.end(`HTTP/1.1 ${answer}\r\nContent-Length: 0\r\n\r\n`),
+    },
+  });
+  const network = { proxy: `http://127.0.0.1:${proxy.port}` };
+  return (await request(new URL("https://127.0.0.2:9/"), network).catch(
+    (thrown) => thrown,
+  )) as BridgeError;
+}
+
+test("a proxy that refuses us is told with its status, one that finds no way is as good as no server", async () => {
+  const refused = await refusedBy("407 Proxy Authentication Required");
+  expect([refused.kind, refused.notSent, refused.status]).toEqual(["unreachable", true, 407]);
+  expect(refused.message).toContain("(407)");
+  const lost = await refusedBy("502 Bad Gateway");
+  expect([lost.kind, lost.notSent, lost.status]).toEqual(["unreachable", true, undefined]);
+});
