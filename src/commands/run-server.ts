@@ -1,4 +1,5 @@
 import { Certificates } from "../host/certificates.ts";
+import { Crowd } from "../host/crowd.ts";
 import { createHttp } from "../host/http.ts";
 import { loggedHttp } from "../host/http-log.ts";
 import type { Memory } from "../host/memory.ts";
@@ -28,7 +29,8 @@ export function openServer({ settings, memory, context, client, ask }: ServerOpt
   const { env, log, redactor } = context;
   const { network, connectTimeoutMs } = settings;
   const certificates = new Certificates(network, env, memory, log);
-  const bare = createHttp({ network, env, certificates, connectTimeoutMs });
+  const crowd = new Crowd();
+  const bare = createHttp({ network, env, certificates, connectTimeoutMs, crowd });
   const http = loggedHttp(bare, log, settings.name);
   const authorizer = new ChosenAuthorizer(settings, {
     http,
@@ -41,6 +43,7 @@ export function openServer({ settings, memory, context, client, ask }: ServerOpt
       return readConfig(context.paths())?.servers.get(settings.name);
     },
   });
-  const upstream = connect({ settings, http, authorizer, memory, log, redactor, client, ask });
+  const reach = { settings, http, crowd, authorizer, memory, log, redactor };
+  const upstream = connect({ ...reach, client, ask });
   return { upstream, authorizer };
 }

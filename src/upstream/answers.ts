@@ -10,6 +10,8 @@ import { Reading } from "./reading.ts";
 
 /** Most bytes of an error's body that are read. */
 const errorBodyBytes = 1024 * 1024;
+/** Longest wait for it: the status says enough. */
+const errorBodyMs = 2000;
 /** Bodies up to this are read at once; larger ones are scanned while they come. */
 const smallBytes = 1024 * 1024;
 
@@ -174,19 +176,25 @@ class BodyBuffer {
   }
 }
 
-/** At most 1 MB of an error's body as text; what is beyond is not read. */
+/** At most 1 MB of an error's body as text, as far as it comes in its time; what is beyond is not read. */
 export async function readErrorText(response: Response): Promise<string> {
   const pieces: Uint8Array[] = [];
   let length = 0;
+  const reader = response.body?.getReader();
+  const stop = () => void reader?.cancel().catch(() => undefined);
+  const timer = setTimeout(stop, errorBodyMs);
   try {
-    for await (const chunk of chunksOf(response)) {
-      pieces.push(chunk);
-      length += chunk.length;
-      if (length > errorBodyBytes) break;
+    while (reader !== undefined && length <= errorBodyBytes) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      pieces.push(value);
+      length += value.length;
     }
   } catch {
     // A body that breaks off still left its status, which says more.
   }
+  clearTimeout(timer);
+  stop();
   return new TextDecoder().decode(Buffer.concat(pieces).subarray(0, errorBodyBytes));
 }
 

@@ -1,3 +1,4 @@
+import { Crowd } from "../host/crowd.ts";
 import type { Http } from "../host/http.ts";
 import type { Log } from "../host/log.ts";
 import type { Memory } from "../host/memory.ts";
@@ -13,7 +14,8 @@ import { Hints } from "./hints.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import { LeftSessions } from "./left-sessions.ts";
 import { LegacySse } from "./legacy-sse.ts";
-import { RetryUpstream } from "./retry.ts";
+import { Patience } from "./patience.ts";
+import { type RetryOptions, RetryUpstream } from "./retry.ts";
 import { SessionUpstream } from "./session.ts";
 import type { Session } from "./session-lost.ts";
 import { StatelessHttp } from "./stateless-http.ts";
@@ -25,6 +27,8 @@ import type { Ask, ClientFacts, Upstream } from "./types.ts";
 export interface ConnectOptions {
   readonly settings: ServerSettings;
   readonly http: Http;
+  /** Counts the requests under way for `http`. */
+  readonly crowd?: Crowd;
   readonly authorizer: Authorizer;
   readonly memory: Memory;
   readonly log: Log;
@@ -40,34 +44,38 @@ const wayKey = "way";
 
 /** The chain of wrappers that one server's configuration asks for; the order is the way a request takes. */
 export function connect(options: ConnectOptions): Upstream {
-  const { settings, http, authorizer, memory, log, redactor, ask } = options;
+  const { settings, http, authorizer, memory, log, redactor, ask, crowd = new Crowd() } = options;
   const { name, transport, timeoutMs } = settings;
   const limit = settings.limits.messageBytes;
   const authorized = authorize(http, authorizer);
+  const hints = new Hints();
+  const patience = new Patience(hints, crowd);
+  const repeating = { hints, patience, crowd };
+  const heard = (signal: AbortSignal) => patience.heard(signal);
   const endpoint = new Endpoint({
     url: settings.url,
     movedUrl: movedUrl(memory, settings.url),
     http: authorized,
+    heard,
     moved: (url) => memory.set(movedKey, pathToKeep(url, settings.url)),
   });
-  const common = { name, endpoint, log, redactor, limit };
-  const hints = new Hints();
+  const isRepeatable = (message: Message) => hints.isRepeatable(message);
+  const common = { name, endpoint, log, redactor, limit, isRepeatable };
   const streamable = () => {
     const session: Session = { id: undefined, version: undefined };
-    const isRepeatable = (message: Message) => hints.isRepeatable(message);
-    const next = new StreamableHttp({ ...common, session, isRepeatable });
+    const next = new StreamableHttp({ ...common, session });
     // Some servers give every session of a client the same id.
     const end = async (id: string, deadlineMs: number) => {
       if (id !== session.id) await next.end(id, deadlineMs);
     };
     const left = new LeftSessions({ end, callMs: settings.timeoutMs });
-    return inSession(next, session, hints, options, left);
+    return inSession(next, session, repeating, options, left);
   };
   const sse = () => {
     const session: Session = { id: undefined, version: undefined };
-    const postTo = (url: URL) => new Endpoint({ url, http: authorized });
+    const postTo = (url: URL) => new Endpoint({ url, http: authorized, heard });
     const next = new LegacySse({ ...common, postTo, session });
-    return inSession(next, session, hints, options);
+    return inSession(next, session, repeating, options);
   };
   const remembered = () => memory.get(wayKey);
   const remember = (way: string) => {
@@ -77,7 +85,7 @@ export function connect(options: ConnectOptions): Upstream {
   if (transport === "sse") return new FrontUpstream({ next: sse(), probe: undefined, ...front });
   // The probe is never repeated: the handshake that follows has all the patience there is.
   const probe = new StatelessHttp({ ...common, tools: new ToolTable() });
-  const modern = retrying(probe, hints, options);
+  const modern = retrying(probe, repeating, options);
   const era = new EraUpstream({
     name,
     log,
@@ -92,24 +100,28 @@ export function connect(options: ConnectOptions): Upstream {
   return new FrontUpstream({ next: era, probe, ...front });
 }
 
+/** What the judges of repetition share: one server, whatever it is spoken to by. */
+type Repeating = Pick<RetryOptions, "hints" | "patience" | "crowd">;
+
 function inSession(
   next: Upstream,
   session: Session,
-  hints: Hints,
+  repeating: Repeating,
   options: ConnectOptions,
   left?: LeftSessions,
 ) {
   const { client, log, settings } = options;
-  const retry = retrying(next, hints, options);
+  const retry = retrying(next, repeating, options);
   const { name, keepAliveMs } = settings;
   const kept = new SessionUpstream({ next: retry, session, client, log, name, left });
   return keepAliveMs > 0 ? new KeepAlive({ next: kept, everyMs: keepAliveMs, log, name }) : kept;
 }
 
-function retrying(next: Upstream, hints: Hints, { settings, log }: ConnectOptions) {
+function retrying(next: Upstream, repeating: Repeating, { settings, log }: ConnectOptions) {
   const { name, retry, timeoutMs } = settings;
   const { attempts } = retry;
-  return new RetryUpstream({ next, hints, attempts, timeoutMs, log, name, random: Math.random });
+  const { random } = Math;
+  return new RetryUpstream({ next, ...repeating, attempts, timeoutMs, log, name, random });
 }
 
 /** The path to remember: without its query, which may hold a secret and has to be the configured one. */

@@ -20,6 +20,8 @@ interface EndpointOptions {
   readonly http: Http;
   /** Called when a 307 or 308 moved the endpoint on the same origin; undefined: it is where it is configured. */
   readonly moved?: ((url: URL | undefined) => void) | undefined;
+  /** Called when the head of an answer has come to the request that `signal` ends. */
+  readonly heard?: ((signal: AbortSignal) => void) | undefined;
 }
 
 /** The place of a server: follows one 307 or 308 on its origin, remembers it, and leaves it when it is gone. */
@@ -39,11 +41,12 @@ export class Endpoint {
   /** `mayBeGone`: whether a 404 says that a remembered place is gone (and not a session). */
   request(request: EndpointRequest, mayBeGone = true): Promise<Response> {
     const answer = this.#options.http({ ...request, url: this.#url });
-    return answer.then((response) =>
-      response.status === 404 || response.status === 307 || response.status === 308
+    return answer.then((response) => {
+      this.#options.heard?.(request.signal);
+      return response.status === 404 || response.status === 307 || response.status === 308
         ? this.#follow(request, response, mayBeGone)
-        : response,
-    );
+        : response;
+    });
   }
 
   async #follow(request: EndpointRequest, response: Response, mayBeGone: boolean) {

@@ -1,14 +1,20 @@
 // The one judge of what is sent twice. Nothing that may have been executed is, unless it says that it may be.
+import type { Crowd } from "../host/crowd.ts";
 import type { Log } from "../host/log.ts";
 import { BridgeError, type ErrorKind } from "../wire/errors.ts";
 import type { Message } from "../wire/message.ts";
+import { abortable } from "./abortable.ts";
 import { sleep } from "./event-stream.ts";
 import type { Hints } from "./hints.ts";
+import type { Leash, Patience } from "./patience.ts";
 import type { Deliver, Upstream } from "./types.ts";
 
 export interface RetryOptions {
   readonly next: Upstream;
   readonly hints: Hints;
+  readonly patience: Patience;
+  /** Counts what is under way. */
+  readonly crowd: Crowd;
   /** How often a request is sent at most; 1: never again. */
   readonly attempts: number;
   /** Deadline of a call: no wait goes beyond it. */
@@ -43,12 +49,14 @@ const crowdedBackoffMs = 500;
 const longestRetryAfterMs = 60_000;
 /** How long a server that cannot be reached is waited for. */
 const patienceMs = 3000;
+/** Lets the cancellation of an attempt arrive before the next one, which has the same id. */
+const cancellationMs = 200;
 
 const absent: readonly ErrorKind[] = ["connection-refused", "dns", "unreachable"];
 
-/** Whether the server cannot be reached at all: nothing of the request was sent. */
-function isAbsent({ kind, notSent }: BridgeError): boolean {
-  return notSent && absent.includes(kind);
+/** Whether the server cannot be reached at all: nothing of the request was sent. A proxy that refuses us (a status below 500) is there. */
+function isAbsent({ kind, notSent, status = 500 }: BridgeError): boolean {
+  return notSent && absent.includes(kind) && status >= 500;
 }
 
 /** Whether the request was certainly not executed: not sent, or refused for now. */
@@ -77,7 +85,9 @@ export function waitBefore(situation: Situation): number | undefined {
   const backoff = random() * Math.min(longest, base * 2 ** (attempt - 1));
   const asked = error.retryAfterMs;
   if (asked !== undefined && asked > longestRetryAfterMs) return undefined;
-  const wait = asked === undefined ? backoff : asked + random() * Math.min(asked / 10 + 50, 1000);
+  const least = error.kind === "timeout" ? cancellationMs : 0;
+  const wait =
+    asked === undefined ? least + backoff : asked + random() * Math.min(asked / 10 + 50, 1000);
   return wait < leftMs ? wait : undefined;
 }
 
@@ -89,13 +99,19 @@ interface Sending {
   readonly startedAt: number;
   /** Attempts made, this one included. */
   readonly attempt: number;
+  /** The absence that this request waits out for all of them: it asks, the others wait. */
+  readonly absence?: Absence | undefined;
 }
+
+/** Settles once the server is there again, or was waited for in vain. */
+type Absence = PromiseWithResolvers<void>;
 
 /** Repeats what may be repeated, within the deadline of its call. */
 export class RetryUpstream implements Upstream {
   readonly #options: RetryOptions;
   /** The circuit: open after a server could not be reached for the whole of our patience. */
   #isOpen = false;
+  #absence: Absence | undefined;
 
   constructor(options: RetryOptions) {
     this.#options = options;
@@ -107,68 +123,127 @@ export class RetryUpstream implements Upstream {
   }
 
   #attempt(sending: Sending): Promise<void> {
-    const { next, hints } = this.#options;
-    const { message, deliver, signal } = sending;
+    const { next, hints, crowd } = this.#options;
+    const { message, deliver, signal, absence } = sending;
     let delivered = false;
     const take: Deliver = (said) => {
       delivered = true;
       hints.hear(said);
       const done = deliver(said);
-      return hints.isList(message) ? done.then(() => hints.learn(message, said)) : done;
+      return hints.isNoted(message) ? done.then(() => hints.learn(message, said)) : done;
     };
-    return next.send(message, take, signal).then(
+    const leash = this.#leashFor(sending);
+    // What is not refused by then is being served.
+    const timer = absence && setTimeout(() => this.#end(absence), longestAbsenceMs);
+    crowd.enter();
+    return next.send(message, take, leash?.signal ?? signal).then(
       () => {
+        this.#settled(leash, timer);
         this.#isOpen = false;
+        if (absence !== undefined) this.#end(absence);
       },
-      (error) => this.#again(sending, error, delivered),
+      (error) => {
+        this.#settled(leash, timer);
+        return this.#again(sending, leash?.isCut ? lost(this.#options.name) : error, delivered);
+      },
     );
   }
 
-  async #again(sending: Sending, error: unknown, delivered: boolean): Promise<void> {
-    const { message, signal, attempt, startedAt } = sending;
-    const waitMs =
-      signal.aborted || delivered || !(error instanceof BridgeError)
-        ? undefined
-        : this.#judge(error, message, attempt, performance.now() - startedAt);
-    if (waitMs === undefined) throw error;
-    await sleep(waitMs, signal);
-    return this.#attempt({ ...sending, attempt: attempt + 1 });
+  #leashFor({ message, signal, attempt }: Sending): Leash | undefined {
+    const { patience, hints, attempts, timeoutMs } = this.#options;
+    if (attempts <= 1 || message.head.kind !== "request" || !hints.isRepeatable(message))
+      return undefined;
+    return patience.begin(message, signal, timeoutMs, attempt === 1);
   }
 
+  #settled(leash: Leash | undefined, timer: Timer | undefined): void {
+    this.#options.crowd.leave();
+    if (leash !== undefined) this.#options.patience.end(leash);
+    clearTimeout(timer);
+  }
+
+  async #again(sending: Sending, error: unknown, delivered: boolean): Promise<void> {
+    const { signal, attempt, absence } = sending;
+    const isOurs = error instanceof BridgeError && !signal.aborted && !delivered;
+    const waitMs = isOurs ? this.#judge(error, sending) : undefined;
+    const isAway = isOurs && waitMs !== undefined && isAbsent(error);
+    if (absence !== undefined && !isAway) this.#end(absence);
+    if (!isOurs || waitMs === undefined) throw error;
+    const next = { ...sending, attempt: attempt + 1 };
+    if (isAway) return this.#waitOut(next, error, waitMs);
+    this.#note(sending, error, waitMs);
+    await sleep(waitMs, signal);
+    return this.#attempt({ ...next, absence: undefined });
+  }
+
+  /** The server is away: one request asks for it again, and those that fail meanwhile wait for what comes of that. */
+  async #waitOut(next: Sending, error: BridgeError, waitMs: number): Promise<void> {
+    const { signal } = next;
+    if (this.#absence !== undefined && this.#absence !== next.absence) {
+      await abortable(this.#absence.promise, signal);
+      if (this.#isOpen) throw error;
+      return this.#attempt({ ...next, absence: undefined });
+    }
+    this.#absence ??= Promise.withResolvers();
+    const absence = this.#absence;
+    this.#note(next, error, waitMs);
+    await sleep(waitMs, signal).catch((reason) => {
+      this.#end(absence);
+      throw reason;
+    });
+    return this.#attempt({ ...next, absence });
+  }
+
+  #end(absence: Absence): void {
+    if (this.#absence === absence) this.#absence = undefined;
+    absence.resolve();
+  }
   listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { next, hints } = this.#options;
+    const { next, hints, crowd } = this.#options;
     const hear: Deliver = (said) => {
       hints.hear(said);
       return deliver(said);
     };
-    return next.listen(hear, signal);
+    crowd.enter();
+    return next.listen(hear, signal).finally(() => crowd.leave());
   }
 
   close(deadlineMs: number): Promise<void> {
     return this.#options.next.close(deadlineMs);
   }
 
-  #judge(error: BridgeError, message: Message, attempt: number, elapsedMs: number) {
-    const { attempts, timeoutMs, random, hints, log, name } = this.#options;
+  #judge(error: BridgeError, { message, attempt, startedAt }: Sending): number | undefined {
+    const { attempts, timeoutMs, random, hints } = this.#options;
     const waitMs = waitBefore({
       error,
       isRepeatable: hints.isRepeatable(message),
       attempt,
       attempts,
-      elapsedMs,
+      elapsedMs: performance.now() - startedAt,
       timeoutMs,
       isOpen: this.#isOpen,
       random,
     });
-    this.#isOpen = isAbsent(error) && waitMs === undefined;
-    if (waitMs !== undefined)
-      log.info("retrying", {
-        server: name,
-        method: message.head.method,
-        kind: error.kind,
-        attempt,
-        ms: Math.round(waitMs),
-      });
+    // Where no connection came about in its time, that was our patience.
+    const isSilent = error.kind === "unreachable" && error.status === undefined;
+    this.#isOpen = waitMs === undefined && (isAbsent(error) || isSilent);
     return waitMs;
   }
+
+  #note({ message, attempt }: Sending, { kind }: BridgeError, waitMs: number): void {
+    const { log, name } = this.#options;
+    log.info("retrying", {
+      server: name,
+      method: message.head.method,
+      kind,
+      attempt,
+      ms: Math.round(waitMs),
+    });
+  }
+}
+
+function lost(name: string): BridgeError {
+  return new BridgeError("timeout", `"${name}" did not begin to answer`, {
+    hint: "check that the server is up, then try again",
+  });
 }

@@ -30,6 +30,8 @@ interface StatelessOptions {
   readonly limit: number;
   /** Longest silence of a subscription before it is asked for anew; 5 minutes without it. */
   readonly idleMs?: number;
+  /** Whether executing the message twice does no harm. */
+  readonly isRepeatable: (message: Message) => boolean;
 }
 
 /** Where a method's subject stands in `params`, for the Mcp-Name header; tasks by SEP-2663. */
@@ -120,7 +122,7 @@ export class StatelessHttp implements Upstream {
       headers: this.#headersOf(message),
       body: message.bytes,
       signal,
-      once: () => message.head.method === "tools/call",
+      once: () => !this.#options.isRepeatable(message),
     });
     if (!response.ok) return this.#refused(response, message, deliver);
     if (message.head.kind !== "request") {

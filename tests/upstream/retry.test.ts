@@ -47,6 +47,8 @@ test.each<[string, ErrorKind, ErrorDetails]>([
   ["a bad answer", "bad-answer", {}],
   ["a redirect", "refused", { status: 302 }],
   ["a configuration", "configuration", notSent],
+  ["a proxy that refuses us", "unreachable", { ...notSent, status: 407 }],
+  ["silence in place of a connection", "unreachable", {}],
 ])("%s: nothing is repeated", (_, kind, details) => {
   expect(waitBefore(situation(kind, details, { isRepeatable: true }))).toBeUndefined();
 });
@@ -107,6 +109,77 @@ test("a tool is repeatable where the live list says so, until it changes", () =>
   expect(known.filter((name) => hints.isRepeatable(call(name)))).toEqual(["reads", "sets"]);
   hints.hear(notificationOf("notifications/tools/list_changed"));
   expect(hints.isRepeatable(call("reads"))).toBe(false);
+});
+
+test("a list is forgotten with the session that it was given in", () => {
+  const hints = new Hints();
+  hints.learn(list, page([{ name: "reads", annotations: { readOnlyHint: true } }]));
+  expect(hints.isRepeatable(call("reads"))).toBe(true);
+  hints.learn(requestOf("0", "initialize"), responseTo("0", "{}"));
+  expect(hints.isRepeatable(call("reads"))).toBe(false);
+});
+
+const marked = (name: string, size = 0) => ({
+  description: "d".repeat(size),
+  name,
+  annotations: { readOnlyHint: true },
+});
+
+test("of large lists only the names are kept", async () => {
+  const hints = new Hints();
+  const pages = Array.from({ length: 20 }, (_, n) => {
+    const large = page([marked(`t${n}`, 300_000)]);
+    hints.learn(requestOf("1", "tools/list", '{"cursor":"x"}'), large);
+    return new WeakRef(large);
+  });
+  await Bun.sleep(0);
+  Bun.gc(true);
+  // The stack may still hold the last.
+  expect(pages.filter((one) => one.deref() !== undefined).length).toBeLessThan(5);
+  expect(hints.isRepeatable(call("t0"))).toBe(true);
+  expect(hints.isRepeatable(call("t19"))).toBe(true);
+});
+
+test("many small pages are read before they are too many", async () => {
+  const hints = new Hints();
+  const pages = Array.from({ length: 200 }, (_, n) => {
+    const small = page([marked(`t${n}`, 10_000)]);
+    hints.learn(requestOf("1", "tools/list", '{"cursor":"x"}'), small);
+    return new WeakRef(small);
+  });
+  await Bun.sleep(0);
+  Bun.gc(true);
+  expect(pages.filter((one) => one.deref() !== undefined).length).toBeLessThan(60);
+  expect(hints.isRepeatable(call("t0"))).toBe(true);
+});
+
+test.each([
+  ["the tools are too many", 10_001, "t", "t5", false],
+  ["the tools are just not too many", 10_000, "t", "t5", true],
+  ["a name is too long", 1, "n".repeat(300), `${"n".repeat(300)}0`, false],
+])("a mark counts where %s: as told", (_, count, prefix, name, expected) => {
+  const hints = new Hints();
+  hints.learn(list, page(Array.from({ length: count }, (_, n) => marked(`${prefix}${n}`))));
+  expect(hints.isRepeatable(call(name))).toBe(expected);
+});
+
+test.each([
+  ["small", 0],
+  ["large", 300_000],
+])("marks are read however a list is written, where it is %s", (_, size) => {
+  const hints = new Hints();
+  const filler = `,{"description":"${"d".repeat(size)}"}`;
+  const text = String.raw`{"tools":[{"annotations":{"readOnlyHint":true},"n\u0061me":"\u0061"},7,null,[],
+    {"name":"b","annotations":{"readOnlyHint":false,"readOnlyHint":true}},
+    {"name":"c","annotations":{"idempotentHint":true}},{"name":"c"},
+    {"name":"d","annotations":[true]},{"name":5,"annotations":{"readOnlyHint":true}},
+    {"name":"e","annotations":{"readOnlyHint":"true"}}${filler}]}`;
+  hints.learn(list, responseTo("1", text));
+  const known = ["a", "b", "c", "d", "5", "e"].filter((name) => hints.isRepeatable(call(name)));
+  expect(known).toEqual(["a", "b"]);
+  const none = `{"tools":{"name":"e","annotations":{"readOnlyHint":true},"x":[0${filler}]}}`;
+  hints.learn(list, responseTo("1", none));
+  expect(hints.isRepeatable(call("e"))).toBe(false);
 });
 
 test("a second page adds, a new first page begins anew", () => {

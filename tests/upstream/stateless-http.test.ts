@@ -4,6 +4,7 @@ import type { Endpoint } from "../../src/upstream/endpoint.ts";
 import { StatelessHttp } from "../../src/upstream/stateless-http.ts";
 import { ToolTable } from "../../src/upstream/tools.ts";
 import { requestOf } from "../../src/wire/message.ts";
+import { FaultServer } from "../fault/support/server.ts";
 import { memoryLog } from "../support/client.ts";
 import { events, jsonRpc, serveHttp } from "../support/serve-http.ts";
 import { chainClient } from "../support/whole-chain.ts";
@@ -193,6 +194,7 @@ test("a subscription that falls silent is asked for again, and the client hears 
     redactor: new Redactor(),
     limit: 1000,
     idleMs: 20,
+    isRepeatable: () => false,
   });
   const take = async ({ head }: { readonly head: { readonly method?: string } }) => {
     heard.push(head.method);
@@ -206,3 +208,18 @@ test("a subscription that falls silent is asked for again, and the client hears 
   expect(heard).toEqual([acknowledged, first, second, third]);
   expect(new Set(asked).size).toBe(1);
 });
+
+test.each([
+  ["tasks/update", 3],
+  ["tools/call", 3],
+  ["tools/list", 1],
+  ["resources/read", 1],
+])(
+  "%s, where it may not be executed twice, takes no connection the server may be closing",
+  async (method, expected) => {
+    using server = new FaultServer({ headers: { "Keep-Alive": "timeout=1" } }).start();
+    const client = chainClient(new URL(server.url), { remembered: "modern" });
+    for (let n = 0; n < 3; n++) await client.call(method, { name: "n", _meta });
+    expect(server.connections).toHaveLength(expected);
+  },
+);

@@ -135,6 +135,37 @@ export const drops: Scenario[] = [
       await trip.next();
     },
   },
+  {
+    name: "a crowd of calls takes no connection that was idle while others kept the server busy",
+    server: { headers: { "Keep-Alive": "timeout=2" } },
+    play: async (trip) => {
+      await trip.connect();
+      const usedAt = new Map<Exchange["connection"], number>();
+      trip.server.respond = (x) => {
+        const idleMs = performance.now() - (usedAt.get(x.connection) ?? performance.now());
+        // Idle for longer than we rely on: such a server closes it just as the call is written on it.
+        if (x.rpc === "tools/call" && idleMs > 1200) {
+          x.connection.reset();
+          return true;
+        }
+        void x.json().then(() => usedAt.set(x.connection, performance.now()));
+        return true;
+      };
+      const crowd = async (name: string) => {
+        const ids = Array.from({ length: 6 }, (_, n) => trip.call(`${name}-${n}`));
+        for (const id of ids) await trip.ends(id, "result");
+        for (const id of ids) trip.times(String(id), 1);
+      };
+      await crowd("first");
+      const until = performance.now() + 1500;
+      for (let n = 0; performance.now() < until; n += 1) {
+        await trip.ends(trip.call(`single-${n}`), "result");
+        await Bun.sleep(50);
+      }
+      await crowd("second");
+      await trip.next();
+    },
+  },
 ];
 
 function dropOnce(server: { respond: (x: Exchange) => boolean | Promise<boolean> }, rpc: string) {

@@ -197,6 +197,24 @@ export const sessions: Scenario[] = [
       },
     }),
   ),
+  {
+    name: "a mark of a lost session's list does not count in the next one",
+    server,
+    play: async (trip) => {
+      await trip.connect();
+      forget(trip.server);
+      await trip.ends(trip.call("renewed"), "result");
+      trip.server.respond = (x) => {
+        if (x.key !== struck) return false;
+        x.execute();
+        x.connection.reset();
+        return true;
+      };
+      await trip.ends(trip.call(struck, "read"), "outcome-unknown");
+      trip.times(struck, 1);
+      await trip.next();
+    },
+  },
 ];
 
 function endBadly(x: Exchange, manner: "hangs" | "answers 405" | "answers 500" | "resets"): void {

@@ -16,6 +16,36 @@ const executed = (x: Exchange) => void x.execute();
 export const slow: Scenario[] = [
   { name: "executes the call and never answers", fault: executed, answer: "timeout" },
   {
+    name: "never answers a read-only call, once: it is ended and repeated within its deadline",
+    entry: { timeoutSec: 7 },
+    play: async (trip) => {
+      await trip.connect();
+      let left = 1;
+      trip.server.respond = (x) => x.key === struck && left-- > 0;
+      await trip.ends(trip.call(struck, "read"), "result");
+      trip.times(struck, 1);
+      trip.arrivals(struck, 2);
+      const cancelled = trip.seen(
+        (x) => x.rpc === "notifications/cancelled" && x.body.includes(`"${struck}"`),
+      );
+      trip.check(cancelled.length === 1, "answer", `${cancelled.length} cancellations`);
+      const [lost, again] = trip.seen((x) => x.key === struck);
+      trip.check(lost?.connection !== again?.connection, "answer", "the connection is the same");
+      await trip.next();
+    },
+  },
+  {
+    name: "429 with a body that never ends: repeated",
+    strikes: 1,
+    entry: { timeoutSec: 6 },
+    fault: async (x) => {
+      await x.chunked(429, "text/plain");
+      await x.chunk("slow");
+    },
+    executed: 1,
+    arrived: 2,
+  },
+  {
     name: "tells the server when it gives a call up",
     play: async (trip) => {
       await trip.connect();
