@@ -77,6 +77,19 @@ test("an unknown issuer is refused after the system's store was tried, which is 
   expect(memory.get("systemStore")).toBe(true);
 });
 
+test.each([
+  ["holds it", "ca.pem", ["hello", true, 1]],
+  ["does not", "expired.pem", ["tls", true, 1]],
+])("an issuer that nobody named is trusted where the system's store %s", async (_, name, came) => {
+  // A process of its own: the run time reads the system's store once, and in it what its environment names.
+  const script = join(import.meta.dir, "../support/system-store.ts");
+  const child = Bun.spawn([process.execPath, script, good.href, pem("selfsigned.pem")], {
+    env: { SSL_CERT_FILE: pem(name), HOME: home, PATH: "/usr/bin:/bin" },
+    stderr: "inherit",
+  });
+  expect(JSON.parse(await child.stdout.text())).toEqual(came);
+});
+
 test("a private CA is trusted by network.caFile", async () => {
   expect((await tryGet(good, { caFile: pem("ca.pem") })).text).toBe("hello");
 });

@@ -1,0 +1,19 @@
+// Asks an address with another CA than its own in "network.caFile" and nothing in the environment that the bridge
+// looks at: only the system's store can make it trusted. Prints what came, and what is remembered.
+import { Certificates } from "../../src/host/certificates.ts";
+import { createHttp } from "../../src/host/http.ts";
+import { Memory } from "../../src/host/memory.ts";
+import { memoryLog } from "./client.ts";
+
+const [address = "", caFile = ""] = process.argv.slice(2);
+const url = new URL(address);
+const log = memoryLog();
+const memory = new Memory(undefined, url, log);
+const certificates = new Certificates({ caFile }, {}, memory, log);
+const http = createHttp({ network: { caFile }, env: {}, certificates });
+const request = { method: "GET", url, headers: {}, signal: AbortSignal.timeout(10_000) } as const;
+const came = await http(request).then(
+  (response) => response.text(),
+  (error) => error.kind,
+);
+console.log(JSON.stringify([came, memory.get("systemStore") ?? null, log.events.length]));
