@@ -35,6 +35,7 @@ declare module "bun" {
     | "TORTURE_COUNT"
     | "TORTURE_LOG"
     | "TORTURE_MOST"
+    | "TORTURE_VICTIM"
     | "T_LOG";
   interface Env extends Partial<Record<OwnVariable, string | undefined>> {}
 }

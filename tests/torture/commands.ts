@@ -1,17 +1,29 @@
-import type { FaultServer } from "../fault/support/server.ts";
+/** The kinds of calls that fail. */
+export const kinds = ["fetch", "fs", "stdout"] as const;
+export type Kind = (typeof kinds)[number];
 
-/** One command as the torture runs it. */
+/** One command as the torture runs it, in good weather to its end. */
 export interface Tortured {
   readonly name: string;
-  readonly argv: (server: FaultServer) => string[];
-  readonly stdin?: string;
-  /** `run`: every line of stdout is a JSON-RPC message. */
-  readonly isRun?: boolean;
+  readonly words: readonly string[];
+  /** What stands on stdin; `sealed` is what `credentials export` printed. */
+  readonly stdin?: (sealed: string) => string;
+  /** Kinds of calls that it has no need of. */
+  readonly without?: readonly Kind[];
+  /** The word of the process whose calls fail, where that is its child. */
+  readonly victim?: string;
+  /** Whether nobody is signed in before. */
+  readonly isSignedOut?: boolean;
+  /** `run`: every line of stdout is a message, and each of these requests gets one answer. */
+  readonly ids?: readonly number[];
 }
+
+/** What seals a sign-in on its way to another machine. */
+export const passphrase = "a passphrase of words";
 
 const line = (message: object) => `${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`;
 
-const trip =
+const trip = () =>
   line({
     id: 1,
     method: "initialize",
@@ -24,35 +36,49 @@ const trip =
   line({ method: "notifications/initialized" }) +
   line({ id: 2, method: "tools/list" }) +
   line({ id: 3, method: "tools/call", params: { name: "write", arguments: { key: "torture" } } });
+const ids = [1, 2, 3];
 
-/** Every command, in the form that reaches furthest without a person. */
+const unlock = () => `${passphrase}\n`;
+const sealing = ["--passphrase-fd", "0"];
+const writing = ["--write", "--command", "/usr/bin/bridge"];
+
+/** Every command (of servers with a token `x`, a machine's grant `m`, a person's sign-in `kb` and `out`), in the form that reaches furthest without a person. */
 export const commands: Tortured[] = [
-  { name: "run", argv: () => ["run", "--server", "x"], stdin: trip, isRun: true },
+  { name: "run", words: ["run", "--server", "x"], stdin: trip, ids },
+  { name: "run with a machine's grant", words: ["run", "--server", "m"], stdin: trip, ids },
+  { name: "run with a sign-in", words: ["run", "--server", "kb"], stdin: trip, ids },
   {
     name: "setup",
-    argv: (server) => ["setup", "--server", "y", "--url", server.url, "--token-stdin"],
-    stdin: "another-token-0123456789\n",
+    words: ["setup", "--server", "y", "--url", "http://127.0.0.1:9/mcp", "--token-stdin"],
+    stdin: () => "another-token-0123456789\n",
+    without: ["fetch"],
   },
-  { name: "test", argv: () => ["test", "--server", "x"] },
-  { name: "status", argv: () => ["status"] },
-  { name: "codex-config", argv: () => ["codex-config", "--server", "x"] },
+  { name: "test", words: ["test", "--server", "x"], without: ["fetch"] },
+  { name: "test, in its child", words: ["test", "--server", "x"], victim: "run" },
+  { name: "status", words: ["status"], without: ["fetch"] },
+  { name: "codex-config", words: ["codex-config", "--server", "x"], without: ["fetch"] },
   {
     name: "codex-config --write",
-    argv: () => ["codex-config", "--server", "x", "--write", "--command", "/usr/bin/bridge"],
+    words: ["codex-config", "--server", "x", ...writing],
+    without: ["fetch"],
   },
-  { name: "headers", argv: () => ["headers", "--server", "x"] },
-  { name: "login", argv: () => ["login", "--server", "m"] },
+  { name: "headers", words: ["headers", "--server", "m"] },
+  { name: "login", words: ["login", "--server", "m"] },
   {
     name: "credentials export",
-    argv: () => ["credentials", "export", "--server", "m", "--passphrase-fd", "0"],
-    stdin: "a passphrase of words\n",
+    words: ["credentials", "export", "--server", "kb", ...sealing],
+    stdin: unlock,
+    without: ["fetch"],
   },
   {
     name: "credentials import",
-    argv: () => ["credentials", "import", "--server", "m", "--passphrase-fd", "0"],
-    stdin: "a passphrase of words\nno sealed text\n",
+    words: ["credentials", "import", ...sealing],
+    stdin: (sealed) => unlock() + sealed,
+    without: ["fetch"],
+    isSignedOut: true,
   },
-  { name: "logout", argv: () => ["logout", "--server", "x"] },
-  { name: "remove", argv: () => ["remove", "x"] },
-  { name: "demo", argv: () => ["demo"] },
+  { name: "logout", words: ["logout", "--server", "out"] },
+  { name: "remove", words: ["remove", "out"], without: ["fetch"] },
+  // Its child is `run`, in an environment of its own.
+  { name: "demo", words: ["demo"], without: ["fetch"] },
 ];

@@ -1,9 +1,11 @@
 // A preload: makes the n-th call of one kind fail, in the source and (through BUN_OPTIONS) in the compiled binary.
-// TORTURE=fetch|fs|stdout, TORTURE_AT=n (0: none, only count), TORTURE_COUNT=file that gets the number of calls.
+// TORTURE=fetch|fs|stdout, TORTURE_AT=n (0: none, only count), TORTURE_COUNT=file that gets the number of calls,
+// TORTURE_VICTIM=word of the command whose process it is: a child has the same environment.
 import { mock } from "bun:test";
 import * as fs from "node:fs";
 
-const kind = process.env.TORTURE;
+const isVictim = process.argv.includes(process.env.TORTURE_VICTIM ?? "");
+const kind = isVictim ? process.env.TORTURE : undefined;
 const failing = Number(process.env.TORTURE_AT ?? 0);
 const countFile = process.env.TORTURE_COUNT;
 const write = fs.writeFileSync;

@@ -1,103 +1,106 @@
-import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { token } from "../fault/support/program.ts";
-import { FaultServer } from "../fault/support/server.ts";
-import { commands, type Tortured } from "./commands.ts";
+import { ownFolder } from "../support/folder.ts";
+import { programWords } from "../support/program.ts";
+import { commands, type Kind, kinds, type Tortured } from "./commands.ts";
+import { codexBefore, startWorld } from "./world.ts";
 
-const root = join(import.meta.dir, "../..");
 /** How many of a command's calls fail, one in each run: all of them in the long form. */
 const most = Number(process.env.TORTURE_MOST ?? 4);
-const kinds = ["fetch", "fs", "stdout"] as const;
-const server = new FaultServer({ sessions: true }).start();
-afterAll(() => server.stop());
 
-interface Outcome {
+let world: Awaited<ReturnType<typeof startWorld>>;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(() => world.close());
+
+interface Outcome extends ReturnType<(typeof world)["left"]> {
   readonly code: number | undefined;
   readonly stdout: string;
   readonly stderr: string;
   readonly calls: number;
-  readonly config: string;
-  readonly codex: string | undefined;
 }
 
-const machine = {
-  type: "oauth",
-  grant: "client_credentials",
-  clientId: "m",
-  clientSecret: token,
-};
-const configBefore = () =>
-  JSON.stringify({
-    version: 1,
-    servers: {
-      x: { url: server.url, token, timeoutSec: 2 },
-      m: { url: server.url, auth: machine },
-    },
-  });
-const codexBefore = '# mine\nmodel = "m"\n';
-
-async function play(command: Tortured, kind: string, at: number): Promise<Outcome> {
-  const home = mkdtempSync(join(tmpdir(), "bridge-torture-"));
-  const file = join(home, ".codex-mcp-bridge/config.json");
-  const codexFile = join(home, ".codex/config.toml");
-  mkdirSync(join(home, ".codex-mcp-bridge"), { mode: 0o700 });
-  mkdirSync(join(home, ".codex"));
-  writeFileSync(file, configBefore(), { mode: 0o600 });
-  writeFileSync(codexFile, codexBefore);
-  const binary = process.env.BRIDGE_BIN;
+async function play(command: Tortured, kind: Kind, at: number): Promise<Outcome> {
+  using folder = ownFolder();
+  const home = folder.path;
+  world.furnish(home, command.isSignedOut === true);
   const count = join(home, "count");
-  const child = Bun.spawn(
-    [...(binary ? [binary] : [process.execPath, join(root, "bridge.ts")]), ...command.argv(server)],
-    {
-      env: {
-        HOME: home,
-        PATH: "/usr/bin:/bin",
-        BUN_OPTIONS: `--preload=${join(import.meta.dir, "inject.ts")}`,
-        TORTURE: kind,
-        TORTURE_AT: String(at),
-        TORTURE_COUNT: count,
-      },
-      cwd: home,
-      stdin: new Blob([command.stdin ?? ""]),
-      stdout: "pipe",
-      stderr: "pipe",
+  const child = Bun.spawn([...programWords, ...command.words], {
+    env: {
+      HOME: home,
+      PATH: "/usr/bin:/bin",
+      BUN_OPTIONS: `--preload=${join(import.meta.dir, "inject.ts")}`,
+      TORTURE: kind,
+      TORTURE_AT: String(at),
+      TORTURE_COUNT: count,
+      TORTURE_VICTIM: command.victim ?? command.words[0]!,
     },
-  );
+    cwd: home,
+    stdin: new Blob([command.stdin?.(world.sealed) ?? ""]),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   const timer = setTimeout(() => child.kill("SIGKILL"), 15_000);
   const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
   await child.exited;
   clearTimeout(timer);
-  const read = (path: string) => (existsSync(path) ? readFileSync(path, "utf8") : undefined);
-  const outcome = {
+  return {
     code: child.signalCode === null ? (child.exitCode ?? undefined) : undefined,
     stdout,
     stderr,
-    calls: Number(read(count) ?? 0),
-    config: read(file) ?? "",
-    codex: read(codexFile),
+    calls: existsSync(count) ? Number(readFileSync(count, "utf8")) : 0,
+    ...world.left(home),
   };
-  rmSync(home, { recursive: true, force: true });
-  return outcome;
 }
 
 /** What is wrong with an outcome, whatever call failed. */
-function judge(command: Tortured, outcome: Outcome, calm: Outcome): string[] {
+function judge(command: Tortured, kind: Kind, outcome: Outcome, calm: Outcome): string[] {
   const wrong: string[] = [];
-  if (outcome.code === undefined) wrong.push("it hung and had to be killed");
-  const isOld = outcome.config === configBefore();
-  if (!isOld && outcome.config !== calm.config) wrong.push(`configuration: ${outcome.config}`);
-  if (outcome.codex !== codexBefore && outcome.codex !== calm.codex)
-    wrong.push(`config.toml: ${outcome.codex}`);
-  if (/^\s+at .*:\d+:\d+/m.test(outcome.stderr)) wrong.push(`a stack: ${outcome.stderr}`);
-  if (command.name !== "headers" && (outcome.stdout + outcome.stderr).includes(token))
-    wrong.push("the token was shown");
-  if (command.isRun !== true) return wrong;
-  const lines = outcome.stdout.split("\n").slice(0, -1);
-  const ids = lines.map((text) => JSON.parse(text).id);
-  if (new Set(ids).size !== ids.length) wrong.push(`answers: ${ids}`);
-  return wrong;
+  const { code, config, codex, stdout, stderr } = outcome;
+  if (code === undefined) wrong.push("it hung and had to be killed");
+  if (config !== world.configBefore && config !== calm.config)
+    wrong.push(`configuration: ${config}`);
+  if (codex !== codexBefore && codex !== calm.codex) wrong.push(`config.toml: ${codex}`);
+  if (/^\s+at .*:\d+:\d+/m.test(stderr)) wrong.push(`a stack: ${stderr}`);
+  const shown = command.name === "headers" ? stderr : stdout + stderr;
+  if (world.secrets.some((secret) => shown.includes(secret))) wrong.push("a secret was shown");
+  return [
+    ...wrong,
+    ...grantProblems(command, outcome, calm),
+    ...answerProblems(command, kind, stdout),
+  ];
+}
+
+/** A sign-in is there, whole, or gone where the command takes it away. */
+function grantProblems({ isSignedOut }: Tortured, { grants }: Outcome, calm: Outcome): string[] {
+  return [...grants].flatMap(([name, grant]) => {
+    if (grant !== undefined) return isJson(grant) ? [] : [`the sign-in to ${name}: ${grant}`];
+    const mayBeGone = isSignedOut === true || calm.grants.get(name) === undefined;
+    return mayBeGone ? [] : [`the sign-in to ${name} is lost`];
+  });
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Each request of a client gets one answer; none where nothing can be written. */
+function answerProblems({ ids }: Tortured, kind: Kind, stdout: string): string[] {
+  if (ids === undefined) return [];
+  const lines = stdout.split("\n").slice(0, -1);
+  const answered = lines.map((text) => JSON.parse(text).id).sort();
+  const isRight =
+    kind === "stdout"
+      ? new Set(answered).size === answered.length
+      : Bun.deepEquals(answered, [...ids]);
+  return isRight ? [] : [`answers: ${answered}`];
 }
 
 /** Up to `most` places of `calls`, evenly spread. */
@@ -106,16 +109,23 @@ function places(calls: number): number[] {
   return Array.from({ length: count }, (_, n) => 1 + Math.floor((n * calls) / count));
 }
 
-describe.each(kinds)("with a failing %s call", (kind) => {
+describe.each([...kinds])("with a failing %s call", (kind) => {
   test.each(commands)(
-    "$name ends, keeps the configuration and prints no garbage",
+    "$name ends, keeps what there was and prints no garbage",
     async (command) => {
       const calm = await play(command, kind, 0);
-      expect(judge(command, calm, calm)).toEqual([]);
       if (process.env.TORTURE_LOG) console.error(kind, command.name, calm);
+      expect(judge(command, kind, calm, calm)).toEqual([]);
+      expect({ code: calm.code, stderr: calm.code === 0 ? "" : calm.stderr }).toEqual({
+        code: 0,
+        stderr: "",
+      });
+      if (command.ids !== undefined) expect(calm.stdout).not.toContain('"error"');
+      const isWithout = command.without?.includes(kind) === true;
+      expect(calm.calls > 0).toBe(!isWithout);
       for (const at of places(calm.calls)) {
         const outcome = await play(command, kind, at);
-        expect({ at, wrong: judge(command, outcome, calm) }).toEqual({ at, wrong: [] });
+        expect({ at, wrong: judge(command, kind, outcome, calm) }).toEqual({ at, wrong: [] });
       }
     },
     600_000,
