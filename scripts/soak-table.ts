@@ -17,7 +17,7 @@ const [begin, end] = ["<!-- table: begin -->", "<!-- table: end -->"];
 const peer: Program = {
   name: "mcp-remote 0.15.1",
   hasKinds: false,
-  prepare(home, url, { timeoutSec = 118, connectTimeoutSec = 10, network = {} }) {
+  prepare(home, url, { timeoutSec = 118, connectTimeoutSec = 10, network = {}, transport }) {
     const seconds = String(timeoutSec);
     const { caFile } = network as { caFile?: string };
     mkdirSync(join(home, "auth"));
@@ -26,13 +26,8 @@ const peer: Program = {
         Bun.which("node") ?? "node",
         join(root, "tests/soak/peer/node_modules/mcp-remote/dist/proxy.js"),
         url,
-        ...[
-          "--transport",
-          "http-only",
-          "--allow-http",
-          "--header",
-          `Authorization:Bearer ${token}`,
-        ],
+        ...["--transport", transport === "sse" ? "sse-only" : "http-only"],
+        ...["--allow-http", "--header", `Authorization:Bearer ${token}`],
         // Its own deadlines, set to those that the bridge is given.
         ...["--headers-timeout", seconds, "--body-timeout", seconds],
         ...["--connect-timeout", String(connectTimeoutSec)],

@@ -2,11 +2,14 @@ import { contents } from "./scenarios/contents.ts";
 import { drops } from "./scenarios/drops.ts";
 import { events } from "./scenarios/events.ts";
 import { floods } from "./scenarios/floods.ts";
+import { modern } from "./scenarios/modern.ts";
 import { redirects } from "./scenarios/redirects.ts";
 import { refusals } from "./scenarios/refusals.ts";
+import { remembered } from "./scenarios/remembered.ts";
 import { resets } from "./scenarios/resets.ts";
 import { sessions } from "./scenarios/sessions.ts";
 import { slow } from "./scenarios/slow.ts";
+import { sse } from "./scenarios/sse.ts";
 import { stdin } from "./scenarios/stdin.ts";
 import { tls } from "./scenarios/tls.ts";
 
@@ -23,4 +26,7 @@ export const classes = {
   "TLS failures": tls,
   "session loss": sessions,
   "stdin abuse": stdin,
+  "servers of HTTP+SSE": sse,
+  "servers of the stateless era": modern,
+  "a second start": remembered,
 };

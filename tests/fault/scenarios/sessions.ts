@@ -194,6 +194,7 @@ export const sessions: Scenario[] = [
         // Bun repeats a DELETE that was reset by itself: it does no harm twice.
         trip.check(deletes.length > 0, "end", "no DELETE");
         trip.check(deletes[0]?.headers["mcp-session-id"] === "s-1", "end", "wrong session");
+        await trip.nextStart();
       },
     }),
   ),

@@ -194,12 +194,12 @@ export const stdin: Scenario[] = [
       trip.check(code === 0, "end", `exit ${code}`);
       await trip.ends(struck, "result");
       trip.times(struck, 1);
+      await trip.nextStart();
     },
   },
   {
     name: "closes stdin with a call in flight that is never answered: the outcome is unknown",
     entry: { timeoutSec: 30 },
-    exit: [0, 1],
     play: async (trip) => {
       await trip.connect();
       trip.server.respond = (x) => x.key === struck;
@@ -208,15 +208,20 @@ export const stdin: Scenario[] = [
       const code = await trip.client.end(8000);
       trip.check(code !== undefined, "end", "it had to be killed");
       await trip.ends(struck, ["outcome-unknown", "timeout"]);
+      trip.times(struck, 0);
+      trip.arrivals(struck, 1);
+      await trip.nextStart([0, 1]);
     },
   },
   {
     name: "ends in the middle of a line",
-    exit: [0, 1],
     play: async (trip) => {
       await trip.connect();
       await trip.next();
-      trip.client.write('{"jsonrpc":"2.0","id":5,"meth');
+      trip.client.write(callLine(`"${struck}"`).slice(0, -1));
+      await trip.client.end(8000);
+      trip.times(struck, 0);
+      await trip.nextStart([0, 1]);
     },
   },
   {
@@ -228,6 +233,7 @@ export const stdin: Scenario[] = [
       await trip.client.end(8000);
       await trip.ends(struck, "result");
       trip.times(struck, 1);
+      await trip.nextStart();
     },
   },
 ];

@@ -111,6 +111,20 @@ export class Exchange {
     return this.connection.write(`${fields}data: ${data}\n\n`);
   }
 
+  /** One event on the stream of a server of HTTP+SSE. */
+  say(data: string): Promise<void> {
+    return this.server.streams.at(-1)?.event(data) ?? Promise.resolve();
+  }
+
+  /** A JSON-RPC error to the request. */
+  refusal(code: number, message: string): string {
+    return JSON.stringify({
+      jsonrpc: "2.0",
+      id: this.message?.id ?? null,
+      error: { code, message },
+    });
+  }
+
   /** Opens a chunked answer; write with `chunk`, finish with `chunk("")`. */
   chunked(status: number, type: string, headers: Headers = {}): Promise<void> {
     return this.head(status, { "Content-Type": type, "Transfer-Encoding": "chunked", ...headers });

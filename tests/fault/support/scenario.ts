@@ -26,6 +26,8 @@ export interface Scenario extends TripOptions {
   /** How far peak memory may grow. */
   readonly growthMB?: number;
   readonly exit?: number | readonly number[];
+  /** A second start: the server is remembered from a first one, its catalog included. */
+  readonly isRemembered?: boolean;
   /** Replaces the standard trip: connect, the call under test, a next call. */
   readonly play?: (trip: Trip) => Promise<void>;
 }
@@ -69,6 +71,11 @@ export async function playScenario(program: Program, scenario: Scenario): Promis
   try {
     const trip = new Trip(program, home, scenario);
     try {
+      if (scenario.isRemembered === true) {
+        await trip.connect();
+        await trip.restart();
+        trip.server.requests.length = 0;
+      }
       await (scenario.play?.(trip) ?? playStandard(trip, scenario));
     } finally {
       await trip.finish(scenario.exit);

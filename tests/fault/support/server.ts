@@ -26,6 +26,8 @@ export interface FaultServerOptions {
   readonly hostname?: string;
   /** Scheme in the URL, where it is not the listener's own. */
   readonly scheme?: "https";
+  /** HTTP+SSE of 2024-11-05, or the stateless era of 2026-07-28; Streamable HTTP of the legacy era without it. */
+  readonly speaks?: "sse" | "modern";
 }
 
 /** An upstream on raw sockets: a healthy MCP server, save where a responder does something else. */
@@ -152,6 +154,15 @@ export class FaultServer {
   }
 
   result(exchange: Exchange): string {
+    if (this.options.speaks !== "modern") return this.#result(exchange);
+    const result =
+      exchange.rpc === "server/discover"
+        ? JSON.stringify({ supportedVersions: ["2026-07-28"], capabilities: { tools: {} } })
+        : this.#result(exchange);
+    return `{"resultType":"complete",${result.slice(1)}`.replace(",}", "}");
+  }
+
+  #result(exchange: Exchange): string {
     switch (exchange.rpc) {
       case "initialize":
         this.initializes += 1;
@@ -178,6 +189,9 @@ export class FaultServer {
 
   async #serve(exchange: Exchange): Promise<void> {
     if (await this.respond(exchange)) return;
+    if (this.options.speaks === "sse") return this.#serveSse(exchange);
+    if (this.options.speaks === "modern" && exchange.rpc === "initialize")
+      return exchange.answer(404, exchange.refusal(-32601, "Method not found"));
     if (exchange.method === "DELETE") return exchange.answer(200);
     if (exchange.method === "GET") {
       if (this.options.listens !== true) return exchange.answer(405);
@@ -190,6 +204,23 @@ export class FaultServer {
     if (exchange.message?.id === undefined || exchange.message.method === undefined)
       return exchange.answer(202);
     return exchange.json();
+  }
+
+  /** One stream for all answers, and a place for messages that is as good as its stream. */
+  #serveSse(exchange: Exchange): Promise<void> {
+    const { method, path, message } = exchange;
+    if (method === "GET") {
+      this.streams.push(exchange);
+      void exchange.events();
+      return exchange.connection.write(`event: endpoint\ndata: /post?s=${this.streams.length}\n\n`);
+    }
+    const stream = this.streams.at(-1);
+    if (path === "/mcp") return exchange.answer(405);
+    if (path !== `/post?s=${this.streams.length}` || stream === undefined)
+      return exchange.answer(404, "no such session", { "Content-Type": "text/plain" });
+    void exchange.answer(202);
+    const isRequest = message?.id !== undefined && message.method !== undefined;
+    return isRequest ? exchange.say(exchange.execute()) : Promise.resolve();
   }
 }
 

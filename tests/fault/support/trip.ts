@@ -32,7 +32,8 @@ export interface TripOptions {
 export class Trip {
   readonly problems: Problem[] = [];
   readonly server: FaultServer;
-  readonly client: Client;
+  client: Client;
+  readonly #start: () => Client;
   readonly #program: Program;
   readonly #clientName: string;
   #startBytes = 0;
@@ -43,7 +44,15 @@ export class Trip {
     this.server = new FaultServer(options.server).start();
     const entry = { ...shortened, ...options.entry };
     const prepared: Prepared = program.prepare(home, this.server.url, entry);
-    this.client = new Client({ ...prepared, env: { ...prepared.env, ...options.env } }, home);
+    const started = { ...prepared, env: { ...prepared.env, ...options.env } };
+    this.#start = () => new Client(started, home);
+    this.client = this.#start();
+  }
+
+  /** Ends the bridge, where it has not ended, and starts another, which remembers what the first one learned. */
+  async restart(exit: number | readonly number[] = 0): Promise<void> {
+    await this.#end(exit);
+    this.client = this.#start();
   }
 
   note(check: Problem["check"], text: string): void {
@@ -101,6 +110,14 @@ export class Trip {
     this.times(key, 1);
   }
 
+  /** A call after the bridge has ended: the next one is as good as ever. */
+  async nextStart(exit: number | readonly number[] = 0): Promise<void> {
+    this.server.respond = () => false;
+    await this.restart(exit);
+    await this.connect();
+    await this.next("next-start");
+  }
+
   /** How often the server may have executed the call: one number or a range. */
   times(key: string, expected: number | readonly [number, number]): void {
     this.#within(this.server.executions(key), expected, `executions of ${key}`);
@@ -129,6 +146,11 @@ export class Trip {
 
   /** Ends the bridge and checks what holds for every scenario: one answer each, clean stdout, exit 0. */
   async finish(exit: number | readonly number[] = 0): Promise<void> {
+    await this.#end(exit);
+    this.server.stop();
+  }
+
+  async #end(exit: number | readonly number[]): Promise<void> {
     const code = await this.client.end(8000);
     const allowed = typeof exit === "number" ? [exit] : exit;
     if (code === undefined) this.note("end", "had to be killed after EOF");
@@ -146,7 +168,6 @@ export class Trip {
     }
     if ((this.client.stderr + this.client.lines.join()).includes(token))
       this.note("output", "the token was shown");
-    this.server.stop();
   }
 
   #within(count: number, expected: number | readonly [number, number], what: string): void {
