@@ -5,12 +5,14 @@ import { discard, mediaType, messageIn, readErrorText, readJson } from "./answer
 import { noticesOf } from "./cancel.ts";
 import { type SseOptions, SseStream } from "./legacy-sse-stream.ts";
 import { isSessionLost, type Session, SessionLost } from "./session-lost.ts";
-import { statusError } from "./status-errors.ts";
+import { isPutOff, statusError } from "./status-errors.ts";
 import { Answers } from "./streamable-http.ts";
 import type { Deliver, Stop, Upstream } from "./types.ts";
 
 interface LegacyOptions extends SseOptions {
   readonly session: Session;
+  /** Whether executing the message twice does no harm. */
+  readonly isRepeatable: (message: Message) => boolean;
 }
 
 /** Requests whose answers come over the stream. */
@@ -157,13 +159,13 @@ export class LegacySse implements Upstream {
 
   async #post(stream: SseStream, message: Message, signal: AbortSignal, waiting?: Waiting) {
     const { name, limit, redactor } = this.#options;
-    const { kind, method } = message.head;
+    const { method } = message.head;
     const response = await stream.post.request({
       method: "POST",
       headers: { "content-type": "application/json", accept: "application/json" },
       body: message.bytes,
       signal,
-      once: () => method === "tools/call" || kind === "batch",
+      once: () => !this.#options.isRepeatable(message),
     });
     if (response.ok) {
       // Some servers answer where they were asked.
@@ -186,7 +188,7 @@ export class LegacySse implements Upstream {
       isSessionLost(response.status, text, isAnswer ? said : undefined)
     )
       throw this.#lost(stream.id, refusal());
-    if (isAnswer) return this.#settle(waiting!, said);
+    if (isAnswer && !isPutOff(response)) return this.#settle(waiting!, said);
     throw refusal();
   }
 

@@ -16,7 +16,7 @@ import {
 import { type Endpoint, locationOf } from "./endpoint.ts";
 import { type Idle, listenIdleMs, messageOfEvent, readEvents } from "./events.ts";
 import { errorCodeOf, modernErrors, revisionOf } from "./modern.ts";
-import { redirectError, statusError } from "./status-errors.ts";
+import { isPutOff, redirectError, statusError } from "./status-errors.ts";
 import type { ToolTable } from "./tools.ts";
 import type { Deliver, Upstream } from "./types.ts";
 
@@ -178,10 +178,10 @@ export class StatelessHttp implements Upstream {
     const text = await readErrorText(response);
     const said = messageIn(text);
     const { id } = message.head;
-    if (id !== undefined && said?.head.isError === true) {
+    if (id !== undefined && said?.head.isError === true && !isPutOff(response)) {
       if (isAnswer(said, message)) return deliver(said);
       // What another attempt may mend is thrown, and the error goes with it.
-      if (status < 500 && status !== 429) return deliver(said.with([{ path: ["id"], raw: id }]));
+      if (status < 500) return deliver(said.with([{ path: ["id"], raw: id }]));
     }
     if (status >= 300 && status < 400)
       throw redirectError(name, status, locationOf(response, endpoint.url));

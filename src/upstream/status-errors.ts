@@ -30,6 +30,11 @@ function retryAfterMs(response: Response, now: number): number | undefined {
   return Number.isNaN(at) ? undefined : Math.max(0, at - now);
 }
 
+/** Whether the request was put off and not looked at: what is said with that is told once no attempt is left. */
+export function isPutOff({ status, headers }: Response): boolean {
+  return status === 429 || (status === 503 && headers.has("retry-after"));
+}
+
 /** The error for a status that is none of success or redirect; the server's JSON-RPC error goes with it, but where a credential was refused. */
 export function statusError(
   response: Response,

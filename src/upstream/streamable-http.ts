@@ -17,7 +17,7 @@ import { type Endpoint, locationOf } from "./endpoint.ts";
 import { EventStream } from "./event-stream.ts";
 import { messageOfEvent, readEvents } from "./events.ts";
 import { isSessionLost, type Session, SessionLost } from "./session-lost.ts";
-import { redirectError, statusError } from "./status-errors.ts";
+import { isPutOff, redirectError, statusError } from "./status-errors.ts";
 import type { Deliver, Stop, Upstream } from "./types.ts";
 
 export interface TransportOptions {
@@ -169,7 +169,7 @@ export class StreamableHttp implements Upstream {
       const refusal = isDoubtful ? response.refusal : statusError(response, text, name, redactor);
       throw new SessionLost(name, sessionId, refusal);
     }
-    if (answer !== undefined) return answers.take(answer);
+    if (answer !== undefined && !isPutOff(response)) return answers.take(answer);
     if (status >= 300 && status < 400)
       throw redirectError(name, status, locationOf(response, endpoint.url));
     throw statusError(response, text, name, redactor);

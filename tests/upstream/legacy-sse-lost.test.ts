@@ -78,6 +78,7 @@ async function openTransport() {
     log: memoryLog(),
     redactor: new Redactor(),
     limit: 1000,
+    isRepeatable: () => false,
     idleMs: 20,
   });
   const { signal } = new AbortController();

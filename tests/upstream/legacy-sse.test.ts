@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { FaultServer } from "../fault/support/server.ts";
 import { serveHttp } from "../support/serve-http.ts";
 import { type SseBody as Body, SseServer } from "../support/sse-server.ts";
 import { chainClient } from "../support/whole-chain.ts";
@@ -166,3 +167,22 @@ test("an answer that the server puts into a batch is found there", async () => {
   await client.start();
   expect((await client.call("x/y")).at(-1).result).toEqual({ a: 1 });
 });
+
+test.each([
+  ["tools/call", 3],
+  ["logging/setLevel", 3],
+  ["resources/read", 0],
+])(
+  "%s is posted on %d new connections where the server may be closing the old ones",
+  async (method, fresh) => {
+    const headers = { "Keep-Alive": "timeout=1" };
+    using server = new FaultServer({ speaks: "sse", headers }).start();
+    const client = chainClient(new URL(server.url), { transport: "sse" });
+    await client.start();
+    await client.call("resources/read");
+    const before = server.connections.length;
+    for (let n = 0; n < 3; n++) await client.call(method, { name: "n" });
+    expect(server.connections.length - before).toBe(fresh);
+    await client.upstream.close(100);
+  },
+);

@@ -79,6 +79,12 @@ export const modern: Scenario[] = [
     answer: "code:-32602",
   }),
   over({
+    name: "stateless: 429 with an error of JSON-RPC for the call: repeated",
+    strikes: 1,
+    fault: (x) => x.answer(429, x.refusal(-32000, "slow down")),
+    arrived: 2,
+  }),
+  over({
     name: "stateless: restarts between two calls",
     play: async (trip) => {
       await trip.connect();

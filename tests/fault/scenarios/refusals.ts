@@ -102,6 +102,25 @@ export const refusals: Scenario[] = [
   },
   { name: "429 without Retry-After: repeated", strikes: 1, fault: status(429), arrived: 2 },
   {
+    name: "429 with an error of JSON-RPC for the call: repeated",
+    strikes: 1,
+    fault: (x) => x.answer(429, x.refusal(-32000, "slow down")),
+    arrived: 2,
+  },
+  {
+    name: "503 with Retry-After and an error of JSON-RPC for the call: repeated",
+    strikes: 1,
+    fault: (x) => x.answer(503, x.refusal(-32000, "not now"), { "Retry-After": "0" }),
+    arrived: 2,
+  },
+  {
+    name: "429 with an error of JSON-RPC for ever: it reaches the client as it is",
+    fault: (x) => x.answer(429, x.refusal(-32017, "slow down"), { "Retry-After": "0" }),
+    answer: "code:-32017",
+    executed: 0,
+    arrived: 3,
+  },
+  {
     name: "429 for ever: it ends",
     fault: status(429),
     answer: ["rate-limited", "timeout"],

@@ -104,6 +104,12 @@ export const sse: Scenario[] = [
     answer: ["result", "outcome-unknown", "bad-answer"],
   }),
   over({
+    name: "HTTP+SSE: 429 with an error of JSON-RPC for the call: repeated",
+    strikes: 1,
+    fault: (x) => x.answer(429, x.refusal(-32000, "slow down")),
+    arrived: 2,
+  }),
+  over({
     name: "HTTP+SSE: restarts between two calls",
     play: async (trip) => {
       await trip.connect();
