@@ -12,7 +12,9 @@ export PATH
 # The source is changed, so the source is tested.
 unset BRIDGE_BIN
 SOURCE_COMMIT=unknown
-export SOURCE_COMMIT
+# One call of many shows what is gone.
+TORTURE_MOST=1000
+export SOURCE_COMMIT TORTURE_MOST
 
 root=$PWD
 work=$(mktemp -d)

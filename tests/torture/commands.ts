@@ -40,7 +40,7 @@ const ids = [1, 2, 3];
 
 const unlock = () => `${passphrase}\n`;
 const sealing = ["--passphrase-fd", "0"];
-const writing = ["--write", "--command", "/usr/bin/bridge"];
+const installed = ["--command", "/usr/bin/bridge"];
 
 /** Every command (of servers with a token `x`, a machine's grant `m`, a person's sign-in `kb` and `out`), in the form that reaches furthest without a person. */
 export const commands: Tortured[] = [
@@ -56,10 +56,14 @@ export const commands: Tortured[] = [
   { name: "test", words: ["test", "--server", "x"], without: ["fetch"] },
   { name: "test, in its child", words: ["test", "--server", "x"], victim: "run" },
   { name: "status", words: ["status"], without: ["fetch"] },
-  { name: "codex-config", words: ["codex-config", "--server", "x"], without: ["fetch"] },
+  {
+    name: "codex-config",
+    words: ["codex-config", "--server", "x", ...installed],
+    without: ["fetch"],
+  },
   {
     name: "codex-config --write",
-    words: ["codex-config", "--server", "x", ...writing],
+    words: ["codex-config", "--server", "x", "--write", ...installed],
     without: ["fetch"],
   },
   { name: "headers", words: ["headers", "--server", "m"] },

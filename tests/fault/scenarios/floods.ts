@@ -27,7 +27,8 @@ export const floods: Scenario[] = [
     fault: async (x) => {
       const text = x.execute();
       await x.events();
-      const piece = `data: ${note}\n\n`.repeat(100);
+      // Large enough that their sum would show, were they held.
+      const piece = `data: ${note.replace("flood", "flood ".repeat(80))}\n\n`.repeat(100);
       for (let n = 0; n < 1000; n += 1) await x.connection.write(piece);
       await x.event(text);
       x.connection.end();
