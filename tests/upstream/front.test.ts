@@ -201,7 +201,7 @@ test.each(["initialize", "notifications/initialized"])(
         result: method === "initialize" ? { capabilities: {} } : { tools: [] },
       });
     });
-    const client = chainClient(url, { remembered: "streamable", timeoutMs: 100 });
+    const client = chainClient(url, { remembered: "streamable", timeoutMs: 500 });
     expect((await client.call("tools/list", { _meta })).at(-1).error.data.kind).toBe("timeout");
     expect((await client.call("tools/list", { _meta })).at(-1).result.tools).toEqual([]);
   },
