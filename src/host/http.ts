@@ -103,10 +103,7 @@ export function createHttp(options: HttpOptions): Http {
       ...(keepalive === false && { keepalive }),
       ...(tls && { tls: address === undefined ? tls : { ...tls, serverName: url.hostname } }),
       proxy: route.proxy ?? false,
-    } as BunFetchRequestInit).then((response) => {
-      warmth.note(route.origin, response);
-      return response;
-    });
+    } as BunFetchRequestInit);
   };
   const recover = async (request: HttpRequest, error: unknown): Promise<Response> => {
     const { signal, url } = request;
@@ -155,7 +152,13 @@ export function createHttp(options: HttpOptions): Http {
     const answer = isStraight
       ? exchange(request, route, { address, tls, signal })
       : connect(request);
-    return answer.catch((error) => recover(request, error));
+    return answer.then(
+      (response) => {
+        warmth.note((route ?? routeTo(url)).origin, response);
+        return response;
+      },
+      (error) => recover(request, error),
+    );
   };
   return send;
 }

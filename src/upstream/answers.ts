@@ -40,21 +40,32 @@ interface Wanted {
 
 /** Reads the body's message. Throws `bad-answer` or `too-large`. */
 export async function readJson(response: Response, wanted: Wanted): Promise<void> {
-  const announced = Number(response.headers.get("content-length") ?? Number.NaN);
-  // Of that announced length most are: read in one piece, for pieces cost time.
-  if (announced > Math.min(smallBytes, wanted.limit) || Number.isNaN(announced))
-    return readLarge(response, announced, wanted);
-  const bytes = await response.bytes().catch((error) => {
+  if (!isBrief(response, wanted.limit)) return readLarge(response, wanted);
+  return wanted.take(await readBrief(response));
+}
+
+/** Whether the body is of an announced length at which it is read in one piece, as most are: pieces cost time. */
+export function isBrief(response: Response, limit: number): boolean {
+  return announcedBytes(response) <= Math.min(smallBytes, limit);
+}
+
+/** The message of such a body; undefined for an empty one. Throws `bad-answer`. */
+export function readBrief(response: Response): Promise<Message | undefined> {
+  return response.bytes().then(readSmall, (error) => {
     throw brokenOff(error);
   });
-  return wanted.take(readSmall(bytes));
+}
+
+/** NaN where the server announces nothing. */
+function announcedBytes({ headers }: Response): number {
+  return Number(headers.get("content-length") ?? Number.NaN);
 }
 
 /** Reads a large body, or one of unknown size. */
-async function readLarge(response: Response, announced: number, wanted: Wanted): Promise<void> {
+async function readLarge(response: Response, wanted: Wanted): Promise<void> {
   const reading = new Reading();
   try {
-    await wanted.take(await scanBody(response, announced, wanted, reading));
+    await wanted.take(await scanBody(response, wanted, reading));
   } finally {
     reading.end();
   }
@@ -63,12 +74,11 @@ async function readLarge(response: Response, announced: number, wanted: Wanted):
 /** The body's message; its bytes are scanned as they come. */
 async function scanBody(
   response: Response,
-  announced: number,
   { limit, signal }: Wanted,
   reading: Reading,
 ): Promise<Message | undefined> {
   const scanner = new Scanner();
-  const body = new BodyBuffer(announced, limit);
+  const body = new BodyBuffer(announcedBytes(response), limit);
   try {
     for await (const chunk of chunksOf(response)) {
       scanner.feed(body.add(chunk));

@@ -5,8 +5,10 @@ import { isSameId, Message } from "../wire/message.ts";
 import {
   badAnswer,
   discard,
+  isBrief,
   mediaType,
   messageIn,
+  readBrief,
   readErrorText,
   readJson,
   refuseNameless,
@@ -52,7 +54,9 @@ export class StreamableHttp implements Upstream {
     const sessionId = this.#options.session.id;
     try {
       const response = await this.#request("POST", message, signal);
-      if (response.ok) await this.#take(response, message, answers, signal);
+      if (response.ok && !answers.isDone && this.#isPlain(response, message))
+        await this.#takeJson(await readBrief(response), response, answers);
+      else if (response.ok) await this.#take(response, message, answers, signal);
       else await this.#refused(response, answers, sessionId);
     } catch (error) {
       if (signal.aborted) this.#stop(message, signal.reason);
@@ -133,14 +137,23 @@ export class StreamableHttp implements Upstream {
           : `"${name}" answered with ${mediaType(response) || "no content type"}, not JSON or an event stream`,
       );
     }
-    const take = async (answer: Message | undefined) => {
-      if (answer === undefined)
-        throw badAnswer(`"${name}" answered ${response.status} without a body`);
-      await answers.take(answer);
-      if (!answers.isDone)
-        throw badAnswer(`"${name}" answered another request than the one it was asked`);
-    };
+    const take = (answer: Message | undefined) => this.#takeJson(answer, response, answers);
     return readJson(response, { limit, signal, take });
+  }
+
+  /** Whether an answer is as nearly every one is. */
+  #isPlain(response: Response, { head }: Message): boolean {
+    const isJson = response.headers.get("content-type") === "application/json";
+    return isJson && head.method !== "initialize" && isBrief(response, this.#options.limit);
+  }
+
+  async #takeJson(answer: Message | undefined, response: Response, answers: Answers) {
+    const { name } = this.#options;
+    if (answer === undefined)
+      throw badAnswer(`"${name}" answered ${response.status} without a body`);
+    await answers.take(answer);
+    if (!answers.isDone)
+      throw badAnswer(`"${name}" answered another request than the one it was asked`);
   }
 
   /** What a server says behind something that needs no answer. */
