@@ -125,8 +125,8 @@ test("a 401 that outlives the new session too is the credential's", async () => 
 test.each<[string, (body: Body) => Response, object]>([
   [
     "an error under the request's id",
-    ({ id }) => jsonRpc({ id, error: { code: -32000, message: "no such chat session" } }, 400),
-    { code: -32000, message: "no such chat session" },
+    ({ id }) => jsonRpc({ id, error: { code: -32000, message: "no such session" } }, 400),
+    { code: -32000, message: "no such session" },
   ],
   [
     "an error under no id",
@@ -170,10 +170,21 @@ test.each<[string, object, number]>([
   ],
   ["an unknown method", { code: -32601, message: "no" }, 404],
   ["an error of the tool's own", { code: 7, message: "your session has ended" }, 400],
+  [
+    "an error about a session of the tool's",
+    { code: -32000, message: "no such chat session" },
+    400,
+  ],
+  [
+    "an error of a call that was executed",
+    { code: -32000, message: "charge made, but the checkout session could not be closed" },
+    400,
+  ],
 ])("%s pass word for word", async (_, error, status) => {
   const { url, seen } = forgetful(({ id }) => jsonRpc({ id, error }, status));
   expect((await callOver(url)).error).toEqual(error);
   expect(seen.filter((one) => one.endsWith("initialize"))).toHaveLength(1);
+  expect(seen.filter((one) => one.endsWith("tools/call"))).toHaveLength(1);
 });
 
 test("an error that names no request is the answer to the only one it can mean", async () => {
