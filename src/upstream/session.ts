@@ -8,6 +8,7 @@ import type { LeftSessions } from "./left-sessions.ts";
 import { type Session, SessionLost } from "./session-lost.ts";
 import { SessionSetup } from "./session-setup.ts";
 import type { ClientFacts, Deliver, Upstream } from "./types.ts";
+import { sendWithin, startMs } from "./within.ts";
 
 interface SessionOptions {
   readonly next: Upstream;
@@ -24,6 +25,9 @@ const firstBackoffMs = 100;
 const longestBackoffMs = 60_000;
 /** Listening that lasted this long was well: the next loss is replaced soon. */
 const lastingMs = 30_000;
+
+/** A server that does not say that it took `initialized` is asked on after this. */
+const announcedMs = 5000;
 
 const deliverNothing: Deliver = async () => undefined;
 
@@ -67,12 +71,13 @@ export class SessionUpstream implements Upstream {
     await abortable(this.#agreed.promise, signal);
     if (method === "notifications/initialized") {
       this.#initialized = message;
-      // Some servers refuse requests before they have seen `initialized`: those that follow wait for it.
+      // Some servers refuse requests before they have seen `initialized`: those that follow wait for it, for a while.
       const sent = this.#forward(message, deliver, signal);
-      this.#announced = sent.catch(() => undefined);
-      await sent;
-      this.#isOpen = true;
-      return;
+      const taken = sent.catch(() => undefined);
+      this.#announced = Promise.race([taken, Bun.sleep(announcedMs)]).then(() => {
+        if (this.#initialized === message) this.#isOpen = true;
+      });
+      return sent;
     }
     if (kind !== "response") await abortable(this.#announced, signal);
     else if (this.#isStale(message)) return;
@@ -188,24 +193,22 @@ export class SessionUpstream implements Upstream {
     const { next, session, log, name } = this.#options;
     if (this.#initialize === undefined) return;
     log.info("session lost, starting another", { server: name });
-    const signal = AbortSignal.timeout(30_000);
+    const signal = AbortSignal.timeout(startMs);
     let answered: Message | undefined;
     this.#isLost = true;
     for (const id of this.#asked) this.#askedBefore.add(id);
     this.#asked.clear();
     session.id = undefined;
-    await next.send(
-      this.#initialize,
-      async (answer) => {
-        if (answer.head.kind === "response") answered = answer;
-      },
-      signal,
-    );
+    const take: Deliver = async (answer) => {
+      if (answer.head.kind === "response") answered = answer;
+    };
+    await sendWithin(startMs, this.#options, this.#initialize, take, signal);
     if (answered === undefined || answered.head.isError)
       throw new BridgeError("server-error", `"${name}" lost the session and refuses another`);
     const version = answered.value(["result", "protocolVersion"]);
     session.version = typeof version === "string" ? version : undefined;
-    if (this.#initialized !== undefined) await next.send(this.#initialized, deliverNothing, signal);
+    if (this.#initialized !== undefined)
+      await sendWithin(startMs, this.#options, this.#initialized, deliverNothing, signal);
     await this.#setup.renew(next, log, signal);
     this.#isLost = false;
   }

@@ -85,6 +85,12 @@ export class BridgeError extends Error {
 /** The error as a BridgeError; anything that is not one is a defect and becomes `internal`. */
 export function asBridgeError(error: unknown): BridgeError {
   if (error instanceof BridgeError) return error;
+  // The reason of a signal that bounds what no call's deadline bounds.
+  if (error instanceof DOMException && error.name === "TimeoutError")
+    return new BridgeError("timeout", "the server did not answer in time", {
+      hint: "check that the server is up, then try again",
+      cause: error,
+    });
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return new BridgeError("internal", `unexpected failure: ${text}`, { cause: error });
 }

@@ -71,3 +71,21 @@ test.each([
   while (responses.length === 0) await Bun.sleep(1);
   expect(responses).toEqual(['s2 {"roots":[1]}']);
 });
+
+test("a server that never says that it took `initialized` is asked on after five seconds", async () => {
+  const url = serveHttp(async (request) => {
+    if (request.method !== "POST") return new Response(null, { status: 405 });
+    const { id, method } = (await request.json()) as Body;
+    if (method === "initialize") return opened(id, "s1");
+    if (id === undefined) return new Promise<Response>(() => undefined);
+    return jsonRpc({ id, result: {} });
+  });
+  const client = streamableClient(url);
+  client.send({ id: 0, method: "initialize", params: {} });
+  expect((await client.next()).id).toBe(0);
+  client.send({ method: "notifications/initialized" });
+  const askedAt = performance.now();
+  client.send({ id: 1, method: "ping" });
+  expect((await client.next()).result).toEqual({});
+  expect(performance.now() - askedAt).toBeGreaterThan(4900);
+});

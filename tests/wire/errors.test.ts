@@ -1,0 +1,15 @@
+import { expect, test } from "bun:test";
+import { asBridgeError, BridgeError } from "../../src/wire/errors.ts";
+
+test("the end of a time that no call bounds is a timeout, anything else thrown is a defect", async () => {
+  const signal = AbortSignal.timeout(1);
+  await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  expect(asBridgeError(signal.reason)).toMatchObject({ kind: "timeout", exitCode: 5 });
+  expect(asBridgeError(new TypeError("x is not a function"))).toMatchObject({
+    kind: "internal",
+    message: "unexpected failure: TypeError: x is not a function",
+  });
+  expect(asBridgeError("thrown as it is").message).toBe("unexpected failure: thrown as it is");
+  const known = new BridgeError("dns", "the host was not found");
+  expect(asBridgeError(known)).toBe(known);
+});
