@@ -112,8 +112,8 @@ function inSession(
 ) {
   const { client, log, settings } = options;
   const retry = retrying(next, repeating, options);
-  const { name, keepAliveMs } = settings;
-  const kept = new SessionUpstream({ next: retry, session, client, log, name, left });
+  const { name, keepAliveMs, timeoutMs } = settings;
+  const kept = new SessionUpstream({ next: retry, session, client, log, name, timeoutMs, left });
   return keepAliveMs > 0 ? new KeepAlive({ next: kept, everyMs: keepAliveMs, log, name }) : kept;
 }
 

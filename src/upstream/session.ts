@@ -16,6 +16,8 @@ interface SessionOptions {
   readonly client: ClientFacts;
   readonly log: Log;
   readonly name: string;
+  /** Deadline of a call. */
+  readonly timeoutMs: number;
   /** Where sessions go that were replaced in vain; undefined for a transport that ends them itself. */
   readonly left: LeftSessions | undefined;
 }
@@ -26,7 +28,7 @@ const longestBackoffMs = 60_000;
 /** Listening that lasted this long was well: the next loss is replaced soon. */
 const lastingMs = 30_000;
 
-/** A server that does not say that it took `initialized` is asked on after this. */
+/** A server that does not say that it took `initialized` is asked on after this, or a third of a call's time. */
 const announcedMs = 5000;
 
 const deliverNothing: Deliver = async () => undefined;
@@ -74,7 +76,8 @@ export class SessionUpstream implements Upstream {
       // Some servers refuse requests before they have seen `initialized`: those that follow wait for it, for a while.
       const sent = this.#forward(message, deliver, signal);
       const taken = sent.catch(() => undefined);
-      this.#announced = Promise.race([taken, Bun.sleep(announcedMs)]).then(() => {
+      const patienceMs = Math.min(announcedMs, this.#options.timeoutMs / 3);
+      this.#announced = Promise.race([taken, Bun.sleep(patienceMs)]).then(() => {
         if (this.#initialized === message) this.#isOpen = true;
       });
       return sent;
