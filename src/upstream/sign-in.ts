@@ -71,7 +71,9 @@ export class SignInUpstream implements Upstream {
     const isCall = method === "tools/call";
     if (isCall && this.#tool.isCalledBy(message)) return this.#callSignIn(call);
     if (this.#isStandIn && method === "ping") return deliver(responseTo(message.head.id!, "{}"));
-    const state = isCall ? message.value(["params", "requestState"]) : undefined;
+    // Only a client of the modern era, which never initializes, gets our question in a result.
+    const isModern = isCall && this.#initialize === undefined;
+    const state = isModern ? message.value(["params", "requestState"]) : undefined;
     if (typeof state === "string" && state.startsWith(`${inputKey}:`))
       return this.#resume(call, state.slice(inputKey.length + 1));
     let hasDelivered = false;
@@ -117,9 +119,11 @@ export class SignInUpstream implements Upstream {
     }
   }
 
-  async #forward(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    if (this.#isStandIn) await abortable(this.#connect(), signal);
-    await this.#options.next.send(message, deliver, signal);
+  #forward(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { next } = this.#options;
+    if (!this.#isStandIn) return next.send(message, deliver, signal);
+    const connected = abortable(this.#connect(), signal);
+    return connected.then(() => next.send(message, deliver, signal));
   }
 
   /** Does the client's initialize over again with the server itself; one at a time. */
