@@ -25,6 +25,9 @@ export interface Client {
 
 const keptBytes = 400;
 
+/** A child that has not ended so long after its input is killed. */
+export const killedAfterMs = 10_000;
+
 /** Cuts a stream into messages and keeps their ends. */
 class Meter {
   #head = Buffer.allocUnsafe(keptBytes);
@@ -116,7 +119,7 @@ export class StdioClient implements Client {
   async end(): Promise<number> {
     const from = performance.now();
     this.#child.stdin.end();
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), 10_000);
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), killedAfterMs);
     await this.#child.exited;
     clearTimeout(timer);
     return performance.now() - from;

@@ -1,17 +1,23 @@
 // What every measure is given, and what it gives back.
 import type { Arrived, Client } from "./client.ts";
-import type { System, Way } from "./systems.ts";
+import type { System } from "./systems.ts";
+import type { Tally } from "./tally.ts";
+import type { Way } from "./ways.ts";
 
 /** How much is measured: `quick` proves that everything runs, and its figures mean nothing. */
 export interface Amounts {
   readonly starts: number;
+  /** Calls before latency or throughput is measured: the compilers of both sides are done then. */
+  readonly warmUpCalls: number;
   readonly latencyRounds: number;
   readonly callsPerRound: number;
   readonly slowCalls: number;
   readonly throughputRounds: number;
   readonly throughputCalls: number;
+  readonly memoryRounds: number;
   /** Calls after which resident memory is read. */
   readonly memoryAfter: readonly number[];
+  readonly floodRounds: number;
   readonly notifications: number;
   readonly resultMB: readonly number[];
   readonly requestMB: readonly number[];
@@ -21,9 +27,9 @@ export interface Amounts {
 export interface Context {
   /** The direct client first. */
   readonly systems: readonly System[];
-  /** Base of the server's plain URL. */
-  readonly serverUrl: string;
   readonly amounts: Amounts;
+  /** What the server has seen, by path. */
+  readonly tallies: () => Promise<Readonly<Record<string, Tally>>>;
   readonly say: (text: string) => void;
 }
 
@@ -33,11 +39,12 @@ export interface Row {
   readonly title: string;
   readonly unit: string;
   readonly values: Record<string, number | null>;
-  /** What a reader must know, by system: a failure's reason, say. */
+  /** What a system failed at, by name; its value may stand beside that. */
   readonly notes: Record<string, string>;
 }
 
-let lastId = 0;
+// All ids are of one length, so that what is asked and answered differs in length by its content alone.
+let lastId = 1_000_000;
 
 /** A request of `method`; ids never repeat within the benchmark. */
 export function requestText(method: string, params: string): { id: number; text: string } {
@@ -69,6 +76,22 @@ export function call(client: Client, name: string, amount = 0, meta = ""): Promi
   return client.ask(id, text);
 }
 
+/** Calls a tool that answers `pong`, and sees that it does. */
+export async function ping(client: Client, name: "echo" | "wait" = "echo"): Promise<Arrived> {
+  const answer = await call(client, name);
+  if (!answer.head.includes('"text":"pong"')) throw new Error(`not an answer: ${answer.head}`);
+  return answer;
+}
+
+/** `count` calls of `echo`, `inFlight` at a time. */
+export async function callMany(client: Client, count: number, inFlight: number): Promise<void> {
+  let left = count;
+  const worker = async () => {
+    while (left-- > 0) await ping(client);
+  };
+  await Promise.all(Array.from({ length: Math.min(inFlight, count) }, worker));
+}
+
 /** The handshake every client does. */
 export async function greet(client: Client): Promise<Arrived> {
   const { id, text } = requestText("initialize", initializeParams);
@@ -81,7 +104,7 @@ export async function greet(client: Client): Promise<Arrived> {
 export async function openClient(system: System, way: Way): Promise<Client> {
   const client = system.open(way);
   try {
-    await within(30_000, `${system.name} initialize`, greet(client));
+    await within(30_000, "initialize", greet(client));
     return client;
   } catch (error) {
     await client.end();
@@ -89,43 +112,16 @@ export async function openClient(system: System, way: Way): Promise<Client> {
   }
 }
 
-/** Runs `work` for a system; a failure becomes a note and null, and the others go on. */
-export async function attempt<T>(
+/** Gives `work` a client that has shaken hands, and ends it. */
+export async function withClient<T>(
   system: System,
-  notes: Record<string, string>,
-  work: () => Promise<T>,
-): Promise<T | undefined> {
+  way: Way,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const client = await openClient(system, way);
   try {
-    return await work();
-  } catch (error) {
-    notes[system.name] = error instanceof Error ? error.message : String(error);
-    return undefined;
+    return await work(client);
+  } finally {
+    await client.end();
   }
-}
-
-/** A row from what each system has. */
-export function rowOf(
-  id: string,
-  title: string,
-  unit: string,
-  values: Iterable<readonly [string, number | undefined]>,
-  notes: Record<string, string> = {},
-): Row {
-  const known = [...values].map(([name, value]) => [name, value ?? null] as const);
-  return { id, title, unit, values: Object.fromEntries(known), notes };
-}
-
-/** The systems in another order each round, so that none always follows the same neighbour. */
-export function rotated(systems: readonly System[], round: number): System[] {
-  const at = round % systems.length;
-  return [...systems.slice(at), ...systems.slice(0, at)];
-}
-
-/** `count` calls of `echo`, `inFlight` at a time. */
-export async function callMany(client: Client, count: number, inFlight: number): Promise<void> {
-  let left = count;
-  const worker = async () => {
-    while (left-- > 0) await call(client, "echo");
-  };
-  await Promise.all(Array.from({ length: Math.min(inFlight, count) }, worker));
 }

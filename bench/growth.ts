@@ -1,15 +1,22 @@
-// Cost per call from 1 to 10,000 calls in flight, and per kilobyte from 1 KB to 100 MB: `sh scripts/bench.sh growth`.
-// Writes docs/growth.svg and bench/out/growth.json. A curve that rises to the right would tell of something quadratic.
+// Cost per call from 1 to 10,000 calls in flight, and per kilobyte of a result or request from 1 KB to 100 MB:
+// `sh scripts/bench.sh growth`. Writes docs/growth.svg and bench/out/growth.json. A curve that rises to the right would
+// tell of something quadratic.
 import { join } from "node:path";
-import { call, callMany, openClient } from "./context.ts";
-import { caFile, machineName, makeHome, out, root, startServer } from "./parts.ts";
+import type { Client } from "./client.ts";
+import { call, callMany, withClient } from "./context.ts";
+import { prepareRequest } from "./measures/large.ts";
+import { machineName, makeHome, out, places, root, startServer } from "./parts.ts";
 import { cpuSeconds } from "./process-facts.ts";
 import { median } from "./statistics.ts";
 import { findSystems, ours, type System } from "./systems.ts";
+import { takeTurns } from "./turns.ts";
+import type { Way } from "./ways.ts";
+
+type Point = readonly [x: number, y: number];
 
 interface Curve {
   readonly name: string;
-  readonly points: readonly (readonly [x: number, y: number])[];
+  readonly points: readonly Point[];
 }
 
 interface Plot {
@@ -20,57 +27,70 @@ interface Plot {
 }
 
 const colours = ["#0969da", "#54aeff", "#8c959f", "#afb8c1"];
-const inFlight = [1, 4, 16, 64, 256, 1024, 4096, 10_000];
+const manyInFlight = [1, 4, 16, 64, 256, 1024, 4096, 10_000];
 const sizes = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 const callsAtLeast = 10_000;
+const warmUpCalls = 5000;
+const rounds = 3;
 
 const server = await startServer();
-const found = findSystems({ out, root, home: makeHome(), caFile, ...server });
+const found = findSystems({ ...places, home: makeHome(), ...server });
 const compared = found.filter(({ name }) => name === ours || name === "floor");
 
+type Sample = (system: System, x: number) => Promise<number>;
+
+/** A curve for each system, which take turns at every point. */
+async function curvesOf(label: string, xs: readonly number[], sample: Sample): Promise<Curve[]> {
+  const curves = compared.map(({ name }) => ({ name: name + label, points: [] as Point[] }));
+  for (const x of xs) {
+    const { samples, notes } = await takeTurns(compared, { rounds }, (system) => sample(system, x));
+    for (const [name, note] of Object.entries(notes)) throw new Error(`${name}, ${x}: ${note}`);
+    for (const [at, found] of [...samples.values()].entries())
+      curves[at]!.points.push([x, median(found)]);
+    console.error(`${x}${label}: done`);
+  }
+  return curves;
+}
+
 /** Microseconds of CPU time for each call. */
-async function loadCurve(system: System): Promise<Curve> {
-  const points: [number, number][] = [];
-  for (const many of inFlight) {
-    const client = await openClient(system, "json");
-    await callMany(client, 1000, Math.min(many, 64));
-    const count = Math.max(callsAtLeast, many);
+const loadSample: Sample = (system, inFlight) =>
+  withClient(system, "json", async (client) => {
+    await callMany(client, warmUpCalls, Math.min(inFlight, 64));
+    const count = Math.max(callsAtLeast, inFlight);
     const before = cpuSeconds(client.pid!);
-    await callMany(client, count, many);
-    points.push([many, ((cpuSeconds(client.pid!) - before) * 1e6) / count]);
-    await client.end();
-  }
-  return { name: system.name, points };
+    await callMany(client, count, inFlight);
+    return ((cpuSeconds(client.pid!) - before) * 1e6) / count;
+  });
+
+/** Microseconds for each kilobyte that passes; the middle of several calls in one process. */
+function sizeSample(way: Way, prepare: (client: Client, bytes: number) => () => Promise<unknown>) {
+  const sample: Sample = (system, bytes) =>
+    withClient(system, way, async (client) => {
+      await callMany(client, warmUpCalls, 16);
+      const times: number[] = [];
+      for (let i = 0; i < (bytes > 1e7 ? 3 : 5); i++) {
+        const begin = prepare(client, bytes);
+        const from = performance.now();
+        await begin();
+        times.push((performance.now() - from) * 1000);
+      }
+      return median(times) / (bytes / 1000);
+    });
+  return sample;
 }
 
-/** Microseconds for each kilobyte of a result, what a call of no size takes aside. */
-async function sizeCurve(system: System, way: "json" | "sse", label: string): Promise<Curve> {
-  const points: [number, number][] = [];
-  for (const bytes of sizes) {
-    const client = await openClient(system, way);
-    const samples: number[] = [];
-    for (let round = 0; round < (bytes > 1e7 ? 2 : 7); round++) {
-      const from = performance.now();
-      const answer = await call(client, "text", bytes);
-      samples.push((answer.at - from) * 1000);
-    }
-    points.push([bytes, median(samples) / (bytes / 1000)]);
-    await client.end();
-  }
-  return { name: `${system.name}, ${label}`, points };
-}
-
-const loads: Curve[] = [];
-const bodies: Curve[] = [];
-for (const system of compared) {
-  loads.push(await loadCurve(system));
-  bodies.push(await sizeCurve(system, "json", "JSON"), await sizeCurve(system, "sse", "one event"));
-}
+const result = (client: Client, bytes: number) => () => call(client, "text", bytes);
+const loads = await curvesOf("", manyInFlight, loadSample);
+const whole = await curvesOf(", JSON", sizes, sizeSample("json", result));
+const events = await curvesOf(", one event", sizes, sizeSample("sse", result));
+const results = whole.flatMap((curve, at) => [curve, events[at]!]);
+const requests = await curvesOf("", sizes, sizeSample("json", prepareRequest));
 await server.stop();
 
 const plots: Plot[] = [
   { title: "CPU time for a call", x: "calls in flight", y: "microseconds", curves: loads },
-  { title: "Time for a kilobyte of a result", x: "bytes", y: "microseconds", curves: bodies },
+  { title: "Time for a kilobyte of a result", x: "bytes", y: "microseconds", curves: results },
+  { title: "Time for a kilobyte of a request", x: "bytes", y: "microseconds", curves: requests },
 ];
 const machine = machineName();
 const date = new Date().toISOString().slice(0, 16).replace("T", " ");
@@ -83,7 +103,7 @@ function drawn(): string {
     ".t{font-weight:600;font-size:14px}.t,.n{fill:#24292f}.g{stroke:#d0d7de}.a{fill:#57606a;font-size:11px}" +
     "@media(prefers-color-scheme:dark){.t,.n{fill:#e6edf3}.g{stroke:#30363d}.a{fill:#8b949e}}";
   return [
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 880 330" font-family="system-ui,sans-serif" font-size="12">',
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${plots.length * 440} 330" font-family="system-ui,sans-serif" font-size="12">',
     `<style>${style}</style>`,
     ...plots.map((plot, at) => `<g transform="translate(${at * 440},0)">${panel(plot)}</g>`),
     `<text x="10" y="322" class="a">Both axes logarithmic. ${date}, ${machine}.</text>`,
@@ -120,8 +140,8 @@ function panel({ title, x, y, curves }: Plot): string {
     const colour = colours[curves.length > 2 ? index : index * 2]!;
     parts.push(
       `<polyline points="${line}" fill="none" stroke="${colour}" stroke-width="2"/>`,
-      `<rect x="${60 + index * 90}" y="300" width="10" height="3" fill="${colour}"/>`,
-      `<text x="${73 + index * 90}" y="305" class="a">${name}</text>`,
+      `<rect x="${20 + index * 105}" y="300" width="10" height="3" fill="${colour}"/>`,
+      `<text x="${33 + index * 105}" y="305" class="a">${name}</text>`,
     );
   });
   return parts.join("");

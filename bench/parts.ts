@@ -2,10 +2,19 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
+import type { Tally } from "./tally.ts";
 
 export const root = join(import.meta.dir, "..");
 export const out = join(import.meta.dir, "out");
-export const caFile = join(out, "ca.pem");
+const caFile = join(out, "ca.pem");
+
+/** Where what is measured stands, and the server's certificate. */
+export const places = {
+  bridge: process.env.BRIDGE_BIN ?? join(root, "dist/codex-mcp-http-bridge"),
+  root,
+  out,
+  caFile,
+};
 
 /** A folder for the children's files that goes with this process. */
 export function makeHome(): string {
@@ -17,14 +26,23 @@ export function makeHome(): string {
 export interface Server {
   readonly port: number;
   readonly tlsPort: number;
+  /** What it has seen, by path. */
+  tallies(): Promise<Readonly<Record<string, Tally>>>;
   stop(): Promise<void>;
 }
 
 /** Starts server.ts; resolves once it listens. */
-export async function startServer(): Promise<Server> {
+export async function startServer(
+  certFile = caFile,
+  keyFile = join(out, "ca.key"),
+): Promise<Server> {
   const child = Bun.spawn(
-    [process.execPath, join(import.meta.dir, "server.ts"), caFile, join(out, "ca.key")],
-    { stdin: "pipe", stdout: "pipe", stderr: "inherit" },
+    [process.execPath, join(import.meta.dir, "server.ts"), certFile, keyFile],
+    {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "inherit",
+    },
   );
   const reader = child.stdout.getReader();
   const { value } = await reader.read();
@@ -32,6 +50,12 @@ export async function startServer(): Promise<Server> {
   return {
     port,
     tlsPort,
+    async tallies() {
+      return (await (await fetch(`http://127.0.0.1:${port}/tally`)).json()) as Record<
+        string,
+        Tally
+      >;
+    },
     async stop() {
       child.stdin.end();
       await child.exited;

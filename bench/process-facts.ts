@@ -1,14 +1,23 @@
 // What the kernel tells about a process (Linux, proc(5)).
+import { dlopen, ptr } from "bun:ffi";
 import { readFileSync, writeFileSync } from "node:fs";
 
-/** Kernel ticks per second: USER_HZ is 100 on every Linux that user space sees. */
-const ticksPerSecond = 100;
+const libc = dlopen("libc.so.6", {
+  clock_getcpuclockid: { args: ["i32", "ptr"], returns: "i32" },
+  clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
+});
 
-/** Seconds of CPU time that the process has used, in user and kernel mode. */
+/**
+ * Seconds of CPU time that the process has used, in user and kernel mode, threads that have ended included.
+ * Its clock counts nanoseconds; /proc/PID/stat counts ticks of 10 ms, and not every kernel has schedstat.
+ */
 export function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+  const clock = new Int32Array(1);
+  const time = new BigInt64Array(2);
+  const { clock_getcpuclockid, clock_gettime } = libc.symbols;
+  if (clock_getcpuclockid(pid, ptr(clock)) !== 0 || clock_gettime(clock[0]!, ptr(time)) !== 0)
+    throw new Error(`process ${pid} has no clock`);
+  return Number(time[0]) + Number(time[1]) / 1e9;
 }
 
 function kilobytes(text: string, name: string): number {
@@ -16,7 +25,9 @@ function kilobytes(text: string, name: string): number {
 }
 
 /** Megabytes (10^6) resident, and of them those that only this process holds. */
-export function memory(pid: number): { rssMB: number; privateMB: number } {
+export async function memory(pid: number): Promise<{ rssMB: number; privateMB: number }> {
+  // Pages of a file that are not yet on disk count as private dirty memory.
+  await Bun.spawn(["sync"]).exited;
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
   const dirty = kilobytes(text, "Private_Dirty");
   return { rssMB: (kilobytes(text, "Rss") * 1024) / 1e6, privateMB: (dirty * 1024) / 1e6 };

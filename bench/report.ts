@@ -1,7 +1,7 @@
 // A run as JSON, as a table and as a chart.
 import type { Row } from "./context.ts";
 import { type Goal, isMet, judge } from "./goals.ts";
-import { ours } from "./systems.ts";
+import { forgetful, ours } from "./systems.ts";
 
 export interface Run {
   readonly date: string;
@@ -13,12 +13,21 @@ export interface Run {
   readonly rows: readonly Row[];
 }
 
+const star = "\\*";
+
 /** Three significant digits, whole above 1000. */
 function digits(value: number): string {
   if (value === 0) return "0";
   return Math.abs(value) >= 1000
     ? Math.round(value).toLocaleString("en")
     : String(Number(value.toPrecision(3)));
+}
+
+/** A star says that the figure stands, but not everything was as it should. */
+function cellOf({ values, notes }: Row, name: string): string {
+  const value = values[name] ?? Number.NaN;
+  if (Number.isNaN(value)) return notes[name] === undefined ? "" : "fails";
+  return digits(value) + (notes[name] === undefined ? "" : star);
 }
 
 function goalLine(goal: Goal): string {
@@ -29,35 +38,99 @@ function goalLine(goal: Goal): string {
   return `| ${goal.text} | ${bound} | ${value} | ${verdict} |`;
 }
 
+/** When and where it was measured, and what. */
+function originOf({ date, machine, load, systems }: Run): string {
+  const versions = systems.map(({ name, version }) => `${name} ${version}`.trim()).join(", ");
+  return `${date}, ${machine}, load ${load.join(" to ")}. ${versions}.`;
+}
+
 /** Markdown: how it was measured, every row, every goal. */
 export function tableOf(run: Run): string {
   const names = run.systems.map(({ name }) => name);
-  const versions = run.systems.map(({ name, version }) => `${name} ${version}`.trim()).join(", ");
   const notes = new Set<string>();
   const lines = run.rows.map((row) => {
     const cells = names.map((name) => {
-      const value = row.values[name];
-      if (value !== undefined && value !== null && !Number.isNaN(value)) return digits(value);
       const note = row.notes[name];
-      if (note === undefined) return "";
-      notes.add(note.startsWith(name) ? note : `${name}: ${note}`);
-      return "fails";
+      if (note !== undefined) notes.add(`${name}: ${note}`);
+      return cellOf(row, name);
     });
     return `| ${row.title} | ${row.unit} | ${cells.join(" | ")} |`;
   });
   return [
-    `${run.isQuick ? "A quick run: its figures mean nothing. " : ""}${run.date}, ${run.machine}, load ${run.load.join(" to ")}. ${versions}.`,
+    `${run.isQuick ? "A quick run: its figures mean nothing. " : ""}${originOf(run)}`,
     "",
     `| measure | unit | ${names.join(" | ")} |`,
     `|---|---|${names.map(() => "---:|").join("")}`,
     ...lines,
     "",
-    ...(notes.size > 0 ? ["Failures:", "", ...[...notes].map((note) => `- ${note}`), ""] : []),
+    ...(notes.size > 0
+      ? [`Failures (${star}):`, "", ...[...notes].map((note) => `- ${note}`), ""]
+      : []),
     "| goal | bound | this run | met |",
     "|---|---:|---:|---|",
     ...judge(run.rows).map(goalLine),
     "",
   ].join("\n");
+}
+
+interface Headline {
+  readonly title: string;
+  readonly id: string;
+  readonly unit: string;
+  /** Whose value is shown as ours. */
+  readonly ours?: string;
+}
+
+const headlines: readonly Headline[] = [
+  { title: "start to `initialize`, with a catalog", id: "start-http", unit: "ms" },
+  { title: "start to `initialize`, first start", id: "start-http", unit: "ms", ours: forgetful },
+  { title: "start to `tools/list`, with a catalog", id: "tools-http", unit: "ms" },
+  { title: "start to `tools/list`, first start", id: "tools-http", unit: "ms", ours: forgetful },
+  { title: "added to a call, median", id: "added-json-p50", unit: "us" },
+  { title: "added to a call, 99 %", id: "added-json-p99", unit: "us" },
+  { title: "added to a call over TLS, median", id: "added-tls-p50", unit: "us" },
+  { title: "whole call, median", id: "whole-json", unit: "us" },
+  { title: "calls a second, 16 in flight", id: "rate-16", unit: "1/s" },
+  { title: "CPU time for 10,000 calls", id: "cpu-1", unit: "s" },
+  { title: "resident memory, idle", id: "rss-idle", unit: "MB" },
+  { title: "private memory, idle", id: "private-idle", unit: "MB" },
+  { title: "100,000 notifications", id: "flood-ms", unit: "ms" },
+  { title: "10 MB result", id: "result-json-10", unit: "ms" },
+];
+
+/** Markdown: the main rows, for readers in a hurry; ours first. */
+export function headlineOf(run: Run): string {
+  const names = run.systems.map(({ name }) => name).filter((name) => name !== forgetful);
+  const shown = [ours, ...names.filter((name) => name !== ours && name !== "direct"), "direct"];
+  const lines = headlines.flatMap(({ title, id, unit, ours: mine = ours }) => {
+    const row = run.rows.find((one) => one.id === id);
+    if (row === undefined) return [];
+    const cells = shown.map((name) =>
+      name === "direct" && id.startsWith("added") ? "" : cellOf(row, name === ours ? mine : name),
+    );
+    return [`| ${title} | ${unit} | ${cells.join(" | ")} |`];
+  });
+  return [
+    `| | unit | ${shown.join(" | ")} |`,
+    `|---|---|${shown.map(() => "---:|").join("")}`,
+    ...lines,
+    "",
+    ...(lines.some((line) => line.includes(star))
+      ? [`${star} not all was done, or not well (docs/performance.md).`, ""]
+      : []),
+    originOf(run),
+    "",
+  ].join("\n");
+}
+
+/** What ours failed at, as lines for people: a run with one of them has failed. */
+export function failuresOf(rows: readonly Row[]): string[] {
+  const found = rows.flatMap(({ title, notes }) =>
+    [ours, forgetful].flatMap((name) =>
+      notes[name] === undefined ? [] : [`${name} failed at ${title}: ${notes[name]}`],
+    ),
+  );
+  return [...new Set(found)];
 }
 
 interface Panel {
@@ -67,7 +140,7 @@ interface Panel {
 }
 
 const panels: readonly Panel[] = [
-  { title: "Start to first answer", id: "start-http", unit: "ms" },
+  { title: "Start to initialize (bridge: with a catalog)", id: "start-http", unit: "ms" },
   { title: "Added to a call, p50", id: "added-json-p50", unit: "us" },
   { title: "Memory, idle", id: "rss-idle", unit: "MB" },
   { title: "CPU for 10,000 calls", id: "cpu-1", unit: "s" },

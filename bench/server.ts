@@ -1,11 +1,14 @@
 // The MCP server that every measure talks to: as fast as Bun.serve goes, so that the bridges are what is measured.
 // Prints one JSON line with its ports, then serves until stdin ends.
-//   /json answers with JSON, /sse with an event stream, /slow with JSON after 20 ms; /control counts.
+//   /WAY/SYSTEM answers with JSON, /sse/SYSTEM with an event stream; /tally tells what came to each path.
 // It speaks Streamable HTTP of MCP 2025-06-18, with a session id so that a polite client has something to DELETE.
+import type { Tally } from "./tally.ts";
 import { repeatedText } from "./text.ts";
+import { type Way, ways } from "./ways.ts";
 
-/** Bodies over this are not parsed: their first bytes tell id and tool. */
+/** Bodies over this are not parsed: their first bytes tell id and tool, or their last ones, as the writer pleased. */
 const parsedBytes = 64 * 1024;
+const endBytes = 512;
 const slowMs = 20;
 
 interface Asked {
@@ -16,34 +19,71 @@ interface Asked {
   token: unknown;
 }
 
-const counters = { isCounting: false, ports: new Set<number>(), requests: 0, deletes: 0 };
+/** What came to a path. */
+class Seen {
+  requests = 0;
+  ended = 0;
+  sessions = 0;
+  readonly ports = new Set<number>();
+  readonly #open = new Set<string>();
+
+  open(): string {
+    const id = crypto.randomUUID();
+    this.sessions++;
+    this.#open.add(id);
+    return id;
+  }
+
+  close(id: string | null): void {
+    if (this.#open.delete(id ?? "")) this.ended++;
+  }
+
+  get tally(): Tally {
+    const { requests, ended, sessions, ports } = this;
+    return { requests, ended, sessions, sockets: ports.size };
+  }
+}
+
+const seen = new Map<string, Seen>();
+
+function seenAt(path: string): Seen {
+  const known = seen.get(path);
+  if (known !== undefined) return known;
+  const made = new Seen();
+  seen.set(path, made);
+  return made;
+}
+
 const encoder = new TextEncoder();
 const mark = "@@TEXT@@";
 
 function read(body: Uint8Array): Asked {
   if (body.length > parsedBytes) {
-    const head = new TextDecoder().decode(body.subarray(0, 512));
-    const id = /"id":(\d+)/.exec(head)?.[1];
+    const decoder = new TextDecoder();
+    const ends =
+      decoder.decode(body.subarray(0, endBytes)) + decoder.decode(body.subarray(-endBytes));
+    const id = /"id":(\d+)/.exec(ends)?.[1];
     return {
       id: id === undefined ? undefined : Number(id),
-      method: /"method":"([^"]+)"/.exec(head)?.[1] ?? "",
-      tool: /"name":"([^"]+)"/.exec(head)?.[1] ?? "",
+      method: /"method":"([^"]+)"/.exec(ends)?.[1] ?? "",
+      tool: /"name":"([^"]+)"/.exec(ends)?.[1] ?? "",
       amount: body.length,
       token: undefined,
     };
   }
   const message = JSON.parse(new TextDecoder().decode(body));
+  const tool = message.params?.name ?? "";
   return {
     id: message.id,
     method: message.method ?? "",
-    tool: message.params?.name ?? "",
-    amount: message.params?.arguments?.amount ?? 0,
+    tool,
+    amount: tool === "swallow" ? body.length : (message.params?.arguments?.amount ?? 0),
     token: message.params?._meta?.progressToken,
   };
 }
 
 const schema = { type: "object", properties: { amount: { type: "number" } } };
-const tools = ["echo", "progress", "text", "swallow"].map((name) => ({
+const tools = ["echo", "wait", "progress", "text", "swallow"].map((name) => ({
   name,
   description: `The benchmark's ${name}`,
   inputSchema: schema,
@@ -100,19 +140,19 @@ function progressStream(asked: Asked): ReadableStream<Uint8Array> {
 
 const streamHeaders = { "content-type": "text/event-stream", "cache-control": "no-cache" };
 
-async function answer(request: Request, path: string): Promise<Response> {
+async function answer(request: Request, way: string, own: Seen): Promise<Response> {
   if (request.method === "DELETE") {
-    counters.deletes++;
+    own.close(request.headers.get("mcp-session-id"));
     return new Response(null, { status: 204 });
   }
   if (request.method !== "POST") return new Response(null, { status: 405 });
   const asked = read(await request.bytes());
   if (asked.id === undefined || asked.method === "") return new Response(null, { status: 202 });
-  const session = asked.method === "initialize" && { "mcp-session-id": crypto.randomUUID() };
-  if (path === "/slow") await Bun.sleep(slowMs);
+  const session = asked.method === "initialize" && { "mcp-session-id": own.open() };
+  if (asked.tool === "wait") await Bun.sleep(slowMs);
   if (asked.tool === "progress")
     return new Response(progressStream(asked), { headers: streamHeaders });
-  if (path === "/sse")
+  if (way === "sse")
     return new Response(answerBytes(asked, "event: message\ndata: ", "\n\n"), {
       headers: { ...streamHeaders, ...session },
     });
@@ -121,15 +161,8 @@ async function answer(request: Request, path: string): Promise<Response> {
   });
 }
 
-/** `/control?start` begins to count, `/control` tells and stops. */
-function control(search: string): Response {
-  if (search === "?start") {
-    Object.assign(counters, { isCounting: true, ports: new Set(), requests: 0, deletes: 0 });
-    return new Response("counting");
-  }
-  counters.isCounting = false;
-  const { ports, requests, deletes } = counters;
-  return Response.json({ sockets: ports.size, requests, deletes });
+function tallies(): Response {
+  return Response.json(Object.fromEntries([...seen].map(([path, { tally }]) => [path, tally])));
 }
 
 const options = {
@@ -139,18 +172,15 @@ const options = {
   maxRequestBodySize: 1024 * 1024 * 1024,
   development: false,
   async fetch(request: Request, server: Bun.Server<undefined>): Promise<Response> {
-    const from = request.url.indexOf("/", 9);
-    const query = request.url.indexOf("?", from);
-    const path = query < 0 ? request.url.slice(from) : request.url.slice(from, query);
-    if (path === "/control") return control(query < 0 ? "" : request.url.slice(query));
-    if (counters.isCounting) {
-      counters.requests++;
-      const port = server.requestIP(request)?.port;
-      if (port !== undefined) counters.ports.add(port);
-    }
-    if (path !== "/json" && path !== "/sse" && path !== "/slow")
-      return new Response("not found", { status: 404 });
-    return answer(request, path);
+    const path = request.url.slice(request.url.indexOf("/", 9));
+    if (path === "/tally") return tallies();
+    const way = path.slice(1, path.indexOf("/", 1));
+    if (!ways.includes(way as Way)) return new Response("not found", { status: 404 });
+    const own = seenAt(path);
+    own.requests++;
+    const port = way === "crowd" ? server.requestIP(request)?.port : undefined;
+    if (port !== undefined) own.ports.add(port);
+    return answer(request, way, own);
   },
 };
 

@@ -1,10 +1,8 @@
 // What is compared, and how each is started by someone who read its manual.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Client, DirectClient, StdioClient } from "./client.ts";
-
-/** The ways the server can be talked to. */
-export type Way = "json" | "sse" | "slow" | "tls";
+import { pathOf, type Way, ways } from "./ways.ts";
 
 export interface System {
   readonly name: string;
@@ -15,6 +13,8 @@ export interface System {
 }
 
 export interface Places {
+  /** The executable that is measured. */
+  readonly bridge: string;
   /** Where built and temporary files stand. */
   readonly out: string;
   readonly root: string;
@@ -28,101 +28,133 @@ export interface Places {
 /** Name of the measured product in tables, charts and goals. */
 export const ours = "bridge";
 /** The same without what earlier starts learned: catalog, era, checked configuration. */
-const forgetful = "bridge --no-cache";
+export const forgetful = "bridge --no-cache";
 
-function urlOf({ port, tlsPort }: Places, way: Way): string {
-  return way === "tls" ? `https://127.0.0.1:${tlsPort}/json` : `http://127.0.0.1:${port}/${way}`;
+function urlOf({ port, tlsPort }: Places, name: string, way: Way): string {
+  const origin =
+    way === "tls" || way === "stranger"
+      ? `https://127.0.0.1:${tlsPort}`
+      : `http://127.0.0.1:${port}`;
+  return origin + pathOf(name, way);
 }
 
 function versionOf(file: string): string {
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).version : "";
 }
 
-/** A configuration with one server for each way; `messageMB` lets the 100 MB rows through, which Codex would refuse. */
-function writeConfig(places: Places): string {
-  const { home } = places;
-  const ways: Way[] = ["json", "sse", "slow", "tls"];
+/** What an executable of ours says that it was built from; a long commit is cut. */
+function versionOfOurs(bridge: string, env: Record<string, string>): string {
+  try {
+    const { stdout } = Bun.spawnSync([bridge, "--version", "--json"], { env });
+    const { version, commit } = JSON.parse(stdout.toString());
+    return `${version} (${commit.replace(/^([0-9a-f]{10})[0-9a-f]+/, "$1")})`;
+  } catch {
+    return "of unknown version";
+  }
+}
+
+/**
+ * A configuration with one server for each way, in a folder of the system's own.
+ * `messageMB` lets the 100 MB rows through, which Codex would refuse.
+ */
+function writeConfig(places: Places, name: string): string {
   const servers = Object.fromEntries(
     ways.map((way) => [
       way,
-      { url: urlOf(places, way), auth: { type: "none" }, limits: { messageMB: 256 } },
+      { url: urlOf(places, name, way), auth: { type: "none" }, limits: { messageMB: 256 } },
     ]),
   );
-  const file = join(home, "config.json");
+  const folder = join(places.home, name);
+  mkdirSync(folder, { mode: 0o700 });
+  const file = join(folder, "config.json");
   writeFileSync(file, JSON.stringify({ version: 1, servers }, null, 2), { mode: 0o600 });
   return file;
 }
 
+interface Child {
+  readonly name: string;
+  readonly version: string;
+  /** Its program, before the words of a way. */
+  readonly program: readonly string[];
+  readonly words: (way: Way, url: string) => readonly string[];
+  /** The variables by which it is told whom to trust, and whatever else it needs. */
+  readonly trust: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** Every system that is there; the first is the direct client, the second ours. */
 export function findSystems(places: Places): System[] {
-  const { out, root, home, caFile } = places;
+  const { bridge, out, root, home, caFile } = places;
+  if (!existsSync(bridge)) throw new Error(`there is no bridge at ${bridge}`);
   const modules = join(root, "bench/node_modules");
   const env = { PATH: process.env.PATH ?? "", HOME: home };
-  const nodeEnv = { ...env, NODE_EXTRA_CA_CERTS: caFile, MCP_REMOTE_CONFIG_DIR: home };
   const ca = readFileSync(caFile, "utf8");
-  const config = writeConfig(places);
-  const child = (name: string, version: string, argv: (way: Way) => string[], childEnv = env) => ({
+  const node = Bun.which("node") ?? "node";
+  const trust = { NODE_EXTRA_CA_CERTS: caFile };
+  const bridgeAs = (name: string, ...more: string[]): Child => {
+    const config = writeConfig(places, name);
+    return {
+      name,
+      version: name === ours ? versionOfOurs(bridge, env) : "",
+      program: [bridge],
+      words: (way) => ["run", "--server", way, "--config-path", config, ...more],
+      trust,
+      env,
+    };
+  };
+  const nodePeer = (name: string, program: string, words: Child["words"]): Child => ({
     name,
-    version,
-    isStartOnly: name === forgetful,
-    needs: argv("json")
-      .slice(0, 2)
-      .filter((word) => word.startsWith("/")),
-    open: (way: Way) => new StdioClient(argv(way), childEnv),
+    version: versionOf(join(modules, name, "package.json")),
+    program: [node, join(modules, name, program)],
+    words,
+    trust,
+    env: { ...env, MCP_REMOTE_CONFIG_DIR: home },
   });
-  const bridge = process.env.BRIDGE_BIN ?? join(root, "dist/codex-mcp-http-bridge");
-  const children = [
-    child(
-      ours,
-      versionOf(join(root, "package.json")),
-      (way) => [bridge, "run", "--server", way, "--config-path", config],
-      { ...env, ...{ NODE_EXTRA_CA_CERTS: caFile } },
-    ),
-    child(
-      forgetful,
-      "",
-      (way) => [bridge, "run", "--server", way, "--config-path", config, "--no-cache"],
-      { ...env, ...{ NODE_EXTRA_CA_CERTS: caFile } },
-    ),
-    child("floor", "", (way) => [join(out, "floor"), urlOf(places, way)], {
-      ...env,
-      ...{ NODE_EXTRA_CA_CERTS: caFile },
-    }),
-    child(
-      "hyper-mcp-remote",
-      "0.5.0",
-      (way) => [join(out, "cargo/bin/hyper-mcp-remote"), urlOf(places, way)],
-      { ...env, ...{ SSL_CERT_FILE: caFile } },
-    ),
-    child(
-      "mcp-remote",
-      versionOf(join(modules, "mcp-remote/package.json")),
-      (way) => [
-        Bun.which("node") ?? "node",
-        join(modules, "mcp-remote/dist/proxy.js"),
-        urlOf(places, way),
-        ...["--transport", "http-only", "--allow-http", "--silent"],
-      ],
-      nodeEnv,
-    ),
-    child(
-      "supergateway",
-      versionOf(join(modules, "supergateway/package.json")),
-      (way) => [
-        Bun.which("node") ?? "node",
-        join(modules, "supergateway/dist/index.js"),
-        ...["--streamableHttp", urlOf(places, way), "--logLevel", "none"],
-      ],
-      nodeEnv,
-    ),
-  ];
-  return [
+  const children: readonly Child[] = [
+    bridgeAs(ours),
+    bridgeAs(forgetful, "--no-cache"),
     {
-      name: "direct",
-      version: Bun.version,
-      isStartOnly: false,
-      open: (way: Way) => new DirectClient(urlOf(places, way), way === "tls" ? ca : undefined),
+      name: "floor",
+      version: "",
+      program: [join(out, "floor")],
+      words: (_, url) => [url],
+      trust,
+      env,
     },
-    ...children.filter(({ needs }) => needs.every((file) => existsSync(file))),
+    {
+      name: "hyper-mcp-remote",
+      version: "0.5.0",
+      program: [join(out, "cargo/bin/hyper-mcp-remote")],
+      words: (_, url) => [url],
+      trust: { SSL_CERT_FILE: caFile },
+      env,
+    },
+    nodePeer("mcp-remote", "dist/proxy.js", (_, url) => [
+      ...[url, "--transport", "http-only", "--allow-http", "--silent"],
+    ]),
+    nodePeer("supergateway", "dist/index.js", (_, url) => [
+      ...["--streamableHttp", url, "--logLevel", "none"],
+    ]),
+  ];
+  const direct: System = {
+    name: "direct",
+    version: Bun.version,
+    isStartOnly: false,
+    open: (way) => new DirectClient(urlOf(places, "direct", way), way === "tls" ? ca : undefined),
+  };
+  return [
+    direct,
+    ...children
+      .filter(({ program }) => program.every((file) => existsSync(file)))
+      .map(({ name, version, program, words, trust, env }) => ({
+        name,
+        version,
+        isStartOnly: name === forgetful,
+        open: (way: Way) =>
+          new StdioClient([...program, ...words(way, urlOf(places, name, way))], {
+            ...env,
+            ...(way !== "stranger" && trust),
+          }),
+      })),
   ];
 }

@@ -1,21 +1,25 @@
-import type { Client } from "../client.ts";
-import {
-  attempt,
-  type Context,
-  call,
-  openClient,
-  type Row,
-  requestText,
-  rotated,
-  rowOf,
-  within,
-} from "../context.ts";
+import type { Arrived, Client } from "../client.ts";
+import { type Context, call, type Row, requestText, withClient, within } from "../context.ts";
 import { memory, peakMB, resetPeak } from "../process-facts.ts";
-import { median } from "../statistics.ts";
-import type { System, Way } from "../systems.ts";
 import { repeatedText } from "../text.ts";
+import { rowOfTurns, takeTurns } from "../turns.ts";
+import type { Way } from "../ways.ts";
 
 const million = 1_000_000;
+/** A hundred megabytes through a slow peer take a minute: once is enough then. */
+const patienceMs = 15_000;
+
+/** Something large that passes: a result, or a request. */
+interface Body {
+  readonly id: string;
+  readonly title: string;
+  readonly way: Way;
+  readonly megabytes: number;
+  /** Makes a call with so many bytes of text, to be begun as often as wished. */
+  readonly prepare: (client: Client, bytes: number) => () => Promise<Arrived>;
+  /** The bytes that an answer tells of, an unknown frame included. */
+  readonly bytesOf: (answer: Arrived) => number;
+}
 
 interface Passage {
   readonly ms: number;
@@ -25,90 +29,70 @@ interface Passage {
 
 /** Results and requests of many megabytes: time, and how much memory they cost at most. */
 export async function measureLarge(context: Context): Promise<Row[]> {
-  const { amounts, say } = context;
+  const { resultMB, requestMB } = context.amounts;
+  const bodies: Body[] = [
+    ...resultMB.flatMap((megabytes) =>
+      (["json", "sse"] as const).map((way) => ({
+        id: `result-${way}-${megabytes}`,
+        title: `${megabytes} MB result, ${way === "json" ? "JSON" : "one event"}`,
+        way,
+        megabytes,
+        prepare: (client: Client, bytes: number) => () => call(client, "text", bytes),
+        bytesOf: (answer: Arrived) => answer.bytes,
+      })),
+    ),
+    ...requestMB.map((megabytes) => ({
+      id: `request-${megabytes}`,
+      title: `${megabytes} MB request`,
+      way: "json" as const,
+      megabytes,
+      prepare: prepareRequest,
+      bytesOf: ({ head }: Arrived) => Number(/"(\d+) bytes"/.exec(head)?.[1]),
+    })),
+  ];
   const rows: Row[] = [];
-  for (const size of amounts.resultMB) {
-    for (const way of ["json", "sse"] as const) {
-      const words = way === "json" ? "JSON" : "one event";
-      const ask = (client: Client) => call(client, "text", size * million);
-      rows.push(
-        ...(await measureBody(
-          context,
-          `result-${way}-${size}`,
-          `${size} MB result, ${words}`,
-          way,
-          size,
-          ask,
-        )),
-      );
-      say(`${size} MB result, ${words}: done`);
-    }
-  }
-  for (const size of amounts.requestMB) {
-    const ask = (client: Client) => {
-      const { id, text } = requestText("tools/call", '{"name":"swallow","arguments":{"text":"@"}}');
-      const at = text.indexOf("@");
-      const line = Buffer.allocUnsafe(text.length - 1 + size * million);
-      line.write(text.slice(0, at), 0, "latin1");
-      repeatedText(line.subarray(at, at + size * million));
-      line.write(text.slice(at + 1), at + size * million, "latin1");
-      return client.ask(id, line);
-    };
-    rows.push(
-      ...(await measureBody(context, `request-${size}`, `${size} MB request`, "json", size, ask)),
-    );
-    say(`${size} MB request: done`);
+  for (const body of bodies) {
+    rows.push(...(await measureBody(context, body)));
+    context.say(`${body.title}: done`);
   }
   return rows;
 }
 
-async function measureBody(
-  { systems, amounts }: Context,
-  id: string,
-  title: string,
-  way: Way,
-  sizeMB: number,
-  ask: (client: Client) => Promise<unknown>,
-): Promise<Row[]> {
-  const notes: Record<string, string> = {};
-  const passages = new Map<string, Passage[]>(systems.map(({ name }) => [name, []]));
-  // A hundred megabytes through a slow peer take minutes.
-  const rounds = sizeMB >= 64 ? 1 : amounts.largeRounds;
-  for (let round = 0; round < rounds; round++) {
-    for (const system of rotated(systems, round)) {
-      if (notes[system.name] !== undefined) continue;
-      const passage = await attempt(system, notes, () => passOnce(system, way, sizeMB, ask));
-      if (passage !== undefined) passages.get(system.name)!.push(passage);
-    }
-  }
-  const pick = (key: keyof Passage) =>
-    systems.map(({ name }) => {
-      const values = passages.get(name)!.flatMap((passage) => passage[key] ?? []);
-      return [name, values.length === 0 ? undefined : median(values)] as const;
-    });
+/** A call of `swallow` with so many bytes of text. */
+export function prepareRequest(client: Client, bytes: number): () => Promise<Arrived> {
+  const { id, text } = requestText("tools/call", '{"name":"swallow","arguments":{"text":"@"}}');
+  const at = text.indexOf("@");
+  const line = Buffer.allocUnsafe(text.length - 1 + bytes);
+  line.write(text.slice(0, at), 0, "latin1");
+  repeatedText(line.subarray(at, at + bytes));
+  line.write(text.slice(at + 1), at + bytes, "latin1");
+  return () => client.ask(id, line);
+}
+
+async function measureBody({ systems, amounts }: Context, body: Body): Promise<Row[]> {
+  const { id, title, way } = body;
+  const turns = await takeTurns(systems, { rounds: amounts.largeRounds, patienceMs }, (system) =>
+    withClient(system, way, (client) => passOnce(client, body)),
+  );
   return [
-    rowOf(id, title, "ms", pick("ms"), notes),
-    rowOf(`${id}-growth`, `${title}: peak growth`, "x", pick("growth").slice(1), notes),
+    rowOfTurns(id, title, "ms", turns, ({ ms }) => ms),
+    rowOfTurns(`${id}-growth`, `${title}: peak growth`, "x", turns, ({ growth }) => growth),
   ];
 }
 
-async function passOnce(
-  system: System,
-  way: Way,
-  sizeMB: number,
-  ask: (client: Client) => Promise<unknown>,
-): Promise<Passage> {
-  const client = await openClient(system, way);
-  try {
-    await call(client, "echo");
-    const { pid } = client;
-    const before = pid === undefined ? 0 : memory(pid).rssMB;
-    if (pid !== undefined) resetPeak(pid);
-    const from = performance.now();
-    await within(120_000, system.name, ask(client));
-    const ms = performance.now() - from;
-    return { ms, growth: pid === undefined ? undefined : (peakMB(pid) - before) / sizeMB };
-  } finally {
-    await client.end();
-  }
+async function passOnce(client: Client, body: Body): Promise<Passage> {
+  const { prepare, bytesOf, megabytes } = body;
+  const bytes = megabytes * million;
+  // What a bridge makes of the frame is its own affair: an empty text tells how long it is.
+  const empty = bytesOf(await within(30_000, "a call", prepare(client, 0)()));
+  const begin = prepare(client, bytes);
+  const { pid } = client;
+  const before = pid === undefined ? 0 : (await memory(pid)).rssMB;
+  if (pid !== undefined) resetPeak(pid);
+  const from = performance.now();
+  const answer = await within(120_000, "a call", begin());
+  const ms = performance.now() - from;
+  const arrived = bytesOf(answer) - empty;
+  if (arrived !== bytes) throw new Error(`of ${bytes} bytes ${arrived} arrived`);
+  return { ms, growth: pid === undefined ? undefined : (peakMB(pid) - before) / megabytes };
 }

@@ -1,102 +1,94 @@
 import type { Client } from "../client.ts";
-import {
-  attempt,
-  type Context,
-  call,
-  openClient,
-  type Row,
-  rotated,
-  rowOf,
-  within,
-} from "../context.ts";
-import { median, quantile } from "../statistics.ts";
-import type { Way } from "../systems.ts";
+import { type Context, callMany, openClient, ping, type Row, within } from "../context.ts";
+import { median, noise, quantile } from "../statistics.ts";
+import { rowOf, takeTurns } from "../turns.ts";
+import type { Way } from "../ways.ts";
 
-const titles: Record<Way, string> = {
-  json: "JSON",
-  sse: "event stream",
-  tls: "TLS",
-  slow: "server that takes 20 ms",
-};
+interface Kind {
+  readonly id: string;
+  readonly title: string;
+  readonly way: Way;
+  readonly tool: "echo" | "wait";
+}
+
+const kinds: readonly Kind[] = [
+  { id: "json", title: "JSON", way: "json", tool: "echo" },
+  { id: "sse", title: "event stream", way: "sse", tool: "echo" },
+  { id: "tls", title: "TLS", way: "tls", tool: "echo" },
+  { id: "slow", title: "server that takes 20 ms", way: "json", tool: "wait" },
+];
 
 /** One call after the other, the systems taking turns; what a bridge adds is its quantile less that of the direct client. */
 export async function measureLatency(context: Context): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const way of ["json", "sse", "tls", "slow"] as const) {
-    rows.push(...(await measureWay(context, way)));
-    context.say(`latency, ${titles[way]}: done`);
+  for (const kind of kinds) {
+    rows.push(...(await measureKind(context, kind)));
+    context.say(`latency, ${kind.title}: done`);
   }
   return rows;
 }
 
-async function measureWay({ systems, amounts }: Context, way: Way): Promise<Row[]> {
-  const notes: Record<string, string> = {};
+async function measureKind({ systems, amounts }: Context, kind: Kind): Promise<Row[]> {
+  const { id, title, way, tool } = kind;
   const clients = new Map<string, Client>();
-  const samples = new Map<string, number[]>();
-  for (const system of systems) {
-    const client = await attempt(system, notes, () => openClient(system, way));
-    if (client === undefined) continue;
-    clients.set(system.name, client);
-    samples.set(system.name, []);
-  }
-  const calls = way === "slow" ? amounts.slowCalls : amounts.callsPerRound;
-  // The first round warms up and does not count.
-  for (let round = 0; round <= amounts.latencyRounds; round++) {
-    for (const system of rotated(systems, round)) {
-      const client = clients.get(system.name);
-      if (client === undefined) continue;
-      const times = await attempt(system, notes, () =>
-        within(60_000, system.name, timeCalls(client, calls)),
-      );
-      if (times === undefined) clients.delete(system.name);
-      else if (round > 0) samples.get(system.name)!.push(...times);
-    }
-  }
+  const calls = tool === "wait" ? amounts.slowCalls : amounts.callsPerRound;
+  const { samples, notes } = await takeTurns(
+    systems,
+    { rounds: amounts.latencyRounds, warmsUp: true },
+    async (system, isWarmUp) => {
+      if (!isWarmUp)
+        return within(60_000, "calls", timeCalls(clients.get(system.name)!, tool, calls));
+      const client = await openClient(system, way);
+      clients.set(system.name, client);
+      await within(120_000, "calls", callMany(client, amounts.warmUpCalls, 1));
+      return [];
+    },
+  );
   for (const client of clients.values()) await client.end();
-  const direct = samples.get("direct")!;
-  const names = systems.map(({ name }) => name);
-  const children = names.slice(1);
-  const of = (name: string, q: number) => {
-    const times = samples.get(name);
-    return times === undefined || times.length === 0 ? undefined : quantile(times, q);
-  };
-  const added = (q: number, label: string) =>
+  const [direct, ...children] = [...samples].map(([name, rounds]) => ({
+    name,
+    times: rounds.flat(),
+  }));
+  const added = (q: number) =>
     rowOf(
-      `added-${way}-p${q * 100}`,
-      `added to a call ${label}, ${titles[way]}`,
+      `added-${id}-p${q * 100}`,
+      `added to a call p${q * 100}, ${title} (direct: its own noise)`,
       "us",
-      children.map((name) => {
-        const value = of(name, q);
-        return [name, value === undefined ? undefined : (value - quantile(direct, q)) * 1000];
-      }),
+      [
+        [direct!.name, noise(samples.get(direct!.name)!, q) * 1000] as const,
+        ...children.map(
+          ({ name, times }) =>
+            [name, (quantile(times, q) - quantile(direct!.times, q)) * 1000] as const,
+        ),
+      ],
       notes,
     );
   return [
-    added(0.5, "p50"),
-    added(0.95, "p95"),
-    added(0.99, "p99"),
+    added(0.5),
+    added(0.95),
+    added(0.99),
     rowOf(
-      `whole-${way}`,
-      `whole call p50, ${titles[way]}`,
+      `whole-${id}`,
+      `whole call p50, ${title}`,
       "us",
-      names.map((name) => [name, (of(name, 0.5) ?? Number.NaN) * 1000]),
+      [direct!, ...children].map(({ name, times }) => [name, median(times) * 1000]),
       notes,
     ),
     rowOf(
-      `ratio-${way}`,
-      `whole call against direct, ${titles[way]}`,
+      `ratio-${id}`,
+      `whole call against direct, ${title}`,
       "x",
-      children.map((name) => [name, (of(name, 0.5) ?? Number.NaN) / median(direct)]),
+      children.map(({ name, times }) => [name, median(times) / median(direct!.times)]),
       notes,
     ),
   ];
 }
 
-async function timeCalls(client: Client, count: number): Promise<number[]> {
+async function timeCalls(client: Client, tool: Kind["tool"], count: number): Promise<number[]> {
   const times: number[] = [];
   for (let i = 0; i < count; i++) {
     const from = performance.now();
-    const answer = await call(client, "echo");
+    const answer = await ping(client, tool);
     times.push(answer.at - from);
   }
   return times;

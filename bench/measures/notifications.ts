@@ -1,10 +1,13 @@
 import type { Client } from "../client.ts";
-import { attempt, type Context, call, openClient, type Row, rowOf, within } from "../context.ts";
+import { type Context, call, ping, type Row, withClient, within } from "../context.ts";
 import { memory, peakMB, resetPeak } from "../process-facts.ts";
+import { addFaults, rowOfTurns, takeTurns } from "../turns.ts";
 
 interface Flood {
   readonly ms: number;
+  /** Different ones. */
   readonly arrived: number;
+  /** That did not follow the one before: out of order, or twice. */
   readonly disordered: number;
   readonly afterResult: number;
   readonly growthMB: number | undefined;
@@ -12,55 +15,68 @@ interface Flood {
 
 /** One call during which the server sends a flood of progress notifications. */
 export async function measureNotifications({ systems, amounts, say }: Context): Promise<Row[]> {
-  const notes: Record<string, string> = {};
-  const floods = new Map<string, Flood>();
-  for (const system of systems) {
-    const flood = await attempt(system, notes, async () => {
-      const client = await openClient(system, "json");
-      try {
-        return await within(120_000, system.name, floodOnce(client, amounts.notifications));
-      } finally {
-        await client.end();
-      }
-    });
-    if (flood !== undefined) floods.set(system.name, flood);
-    say(`notifications through ${system.name}: done`);
-  }
-  const pick = (key: keyof Flood) =>
-    [...floods].map(([name, flood]) => [name, flood[key]] as const);
-  const sent = `${amounts.notifications} notifications`;
+  const count = amounts.notifications;
+  const turns = await takeTurns(systems, { rounds: amounts.floodRounds }, (system) =>
+    withClient(system, "json", (client) => within(120_000, "the flood", floodOnce(client, count))),
+  );
+  addFaults(turns, ({ arrived, disordered, afterResult }) =>
+    arrived === count && disordered === 0 && afterResult === 0
+      ? undefined
+      : `of ${count} notifications ${arrived} arrived, ${disordered} out of order or twice, ${afterResult} after the result`,
+  );
+  say("notifications: done");
+  const sent = `${count.toLocaleString("en")} notifications`;
+  const [least, most] = [
+    (values: readonly number[]) => Math.min(...values),
+    (values: readonly number[]) => Math.max(...values),
+  ];
   return [
-    rowOf("flood-ms", `${sent} and their result`, "ms", pick("ms"), notes),
-    rowOf("flood-arrived", `${sent}: arrived`, "", pick("arrived"), notes),
-    rowOf("flood-disorder", `${sent}: out of order`, "", pick("disordered"), notes),
-    rowOf("flood-late", `${sent}: after the result`, "", pick("afterResult"), notes),
-    rowOf("flood-growth", `${sent}: peak growth`, "MB", pick("growthMB").slice(1), notes),
+    rowOfTurns("flood-ms", `${sent} and their result`, "ms", turns, ({ ms }) => ms),
+    rowOfTurns("flood-arrived", `${sent}: arrived`, "", turns, ({ arrived }) => arrived, least),
+    rowOfTurns(
+      "flood-disorder",
+      `${sent}: out of order or twice`,
+      "",
+      turns,
+      ({ disordered }) => disordered,
+      most,
+    ),
+    rowOfTurns(
+      "flood-late",
+      `${sent}: after the result`,
+      "",
+      turns,
+      ({ afterResult }) => afterResult,
+      most,
+    ),
+    rowOfTurns("flood-growth", `${sent}: peak growth`, "MB", turns, ({ growthMB }) => growthMB),
   ];
 }
 
 async function floodOnce(client: Client, count: number): Promise<Flood> {
+  const numbers = new Uint8Array(count + 1);
   let arrived = 0;
+  let all = 0;
   let disordered = 0;
   let previous = 0;
   client.onOther = ({ head }) => {
     const progress = Number(/"progress":(\d+)/.exec(head)?.[1]);
     if (Number.isNaN(progress)) return;
-    arrived++;
-    if (progress < previous) disordered++;
+    all++;
+    if (numbers[progress] === 0) arrived++;
+    numbers[progress] = 1;
+    if (progress !== previous + 1) disordered++;
     previous = progress;
   };
   const { pid } = client;
-  const before = pid === undefined ? 0 : memory(pid).rssMB;
+  const before = pid === undefined ? undefined : (await memory(pid)).rssMB;
   if (pid !== undefined) resetPeak(pid);
   const from = performance.now();
   const answer = await call(client, "progress", count, ',"_meta":{"progressToken":"flood"}');
-  const early = arrived;
-  if (early < count) await Bun.sleep(2000);
-  return {
-    ms: answer.at - from,
-    arrived,
-    disordered,
-    afterResult: arrived - early,
-    growthMB: pid === undefined ? undefined : peakMB(pid) - before,
-  };
+  const early = all;
+  const growthMB = pid === undefined || before === undefined ? undefined : peakMB(pid) - before;
+  // Whatever stands behind the result comes before the next answer, or is long in coming.
+  await ping(client);
+  if (arrived < count) await Bun.sleep(2000);
+  return { ms: answer.at - from, arrived, disordered, afterResult: all - early, growthMB };
 }
