@@ -3,7 +3,7 @@
 #   sh scripts/bench.sh start-ratio [count]   start of the bridge against the floor (bench/start-ratio.ts)
 #   sh scripts/bench.sh growth                the curves of docs/performance.md (bench/growth.ts)
 # The Rust bridge is compared where cargo is there; it compiles for minutes, once, and never for a quick run.
-# BENCH_NO_CARGO=1 leaves it out.
+# BENCH_NO_CARGO=1 leaves it out. BRIDGE_BIN names another executable of the bridge than the one built here.
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/node_modules/.bin:$PATH"
@@ -19,7 +19,8 @@ start-ratio | growth)
 esac
 
 [ -d bench/node_modules ] || npm ci --prefix bench --no-audit --no-fund >&2
-if [ -z "${BRIDGE_BIN:-}" ] && [ ! -x dist/codex-mcp-http-bridge ]; then ./build.sh >&2; fi
+# What stands in dist/ may be of another day.
+[ -n "${BRIDGE_BIN:-}" ] || ./build.sh >&2
 bun build --compile --minify --splitting --bytecode --format=esm \
   --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
   bench/floor.ts --outfile "$out/floor" >&2
