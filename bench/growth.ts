@@ -82,7 +82,7 @@ function sizeSample(way: Way, prepare: (client: Client, bytes: number) => () => 
 const result = (client: Client, bytes: number) => () => call(client, "text", bytes);
 const loads = await curvesOf("", manyInFlight, loadSample);
 const whole = await curvesOf(", JSON", sizes, sizeSample("json", result));
-const events = await curvesOf(", one event", sizes, sizeSample("sse", result));
+const events = await curvesOf(", event", sizes, sizeSample("sse", result));
 const results = whole.flatMap((curve, at) => [curve, events[at]!]);
 const requests = await curvesOf("", sizes, sizeSample("json", prepareRequest));
 await server.stop();
