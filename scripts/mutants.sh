@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 bun=$(sh scripts/bun.sh)
-PATH="$(dirname "$bun"):$PATH"
+PATH="$(dirname "$bun"):$PWD/node_modules/.bin:$PATH"
 export PATH
 # The source is changed, so the source is tested.
 unset BRIDGE_BIN
