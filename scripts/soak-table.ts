@@ -27,6 +27,8 @@ const peer: Program = {
         join(root, "tests/soak/peer/node_modules/mcp-remote/dist/proxy.js"),
         url,
         ...["--transport", transport === "sse" ? "sse-only" : "http-only"],
+        // Both eras, as the bridge finds them by itself.
+        ...["--protocol", "auto"],
         ...["--allow-http", "--header", `Authorization:Bearer ${token}`],
         // Its own deadlines, set to those that the bridge is given.
         ...["--headers-timeout", seconds, "--body-timeout", seconds],

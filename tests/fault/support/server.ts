@@ -209,6 +209,7 @@ export class FaultServer {
   /** One stream for all answers, and a place for messages that is as good as its stream. */
   #serveSse(exchange: Exchange): Promise<void> {
     const { method, path, message } = exchange;
+    if (method === "GET" && path !== "/mcp") return exchange.answer(404);
     if (method === "GET") {
       this.streams.push(exchange);
       void exchange.events();
