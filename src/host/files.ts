@@ -224,34 +224,40 @@ function syncFolder(folder: string): void {
 
 /**
  * Replaces the file that `path` leads to, whole or not at all: 0600 temporary file, fsync, rename, fsync.
- * Makes the folder (0700) where it is missing. Throws `configuration`.
+ * Makes the folder (0700) where it is missing. Whether it was done: `may` decides at the last moment. Throws `configuration`.
  */
-export function writeAtomically(path: string, text: string): void {
+export function writeAtomically(path: string, text: string, may = always): boolean {
   makePrivateFolder(dirname(path));
   try {
     const target = writeTarget(path);
     judgeParents(target);
     judgeExisting(target);
-    replaceFile(target, text, 0o600);
+    return replaceFile(target, text, 0o600, may);
   } catch (error) {
     throw error instanceof BridgeError ? error : failed("write", path, error);
   }
 }
 
+const always = () => true;
+
 /** Replaces the file at `target`, which is no symlink, by one of that mode, whole or not at all. Throws what the system says. */
-export function replaceFile(target: string, text: string, mode: number): void {
+export function replaceFile(target: string, text: string, mode: number, may = always): boolean {
   const folder = dirname(target);
   const prefix = `.${basename(target)}.`;
   removeOrphans(folder, prefix);
   const temporary = join(folder, `${prefix}${crypto.randomUUID()}.tmp`);
   try {
     writeWhole(temporary, text, mode);
-    renameSync(temporary, target);
+    const mayReplace = may();
+    if (mayReplace) renameSync(temporary, target);
+    else removeQuietly(temporary);
+    return mayReplace;
   } catch (error) {
     removeQuietly(temporary);
     throw error;
+  } finally {
+    syncFolder(folder);
   }
-  syncFolder(folder);
 }
 
 function judgeExisting(target: string): void {

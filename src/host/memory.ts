@@ -1,17 +1,28 @@
 import { readJudged, writeAtomically } from "./files.ts";
 import type { Log } from "./log.ts";
+import { stampOf } from "./stamp.ts";
 
 /** Changes when the meaning of a remembered value changes: what an older version left is then not used. */
 const formatVersion = 1;
-const maxBytes = 64 * 1024 * 1024;
+/** Every start reads it: a catalog keeps far below (upstream/catalog-store). */
+const maxBytes = 8 * 1024 * 1024;
 /** What is learned within this time is written at once. */
 const settleMs = 50;
+const mostTries = 5;
 
 interface Remembered {
   readonly format: number;
   /** SHA-256 of the server's URL. */
   readonly url: string;
   readonly facts: Record<string, unknown>;
+}
+
+/** Makes a value of the one that is remembered. */
+type Make = (old: unknown) => unknown;
+
+interface Change {
+  readonly key: string;
+  readonly make: Make;
 }
 
 /**
@@ -24,7 +35,9 @@ export class Memory {
   readonly #url: string;
   readonly #log: Log;
   #facts: Record<string, unknown> | undefined;
-  readonly #changed = new Map<string, unknown>();
+  readonly #changes: Change[] = [];
+  /** Whether the file was there, and this URL's: one that is gone by now was taken away on purpose. */
+  #isThere = false;
   #timer: Timer | undefined;
 
   /** `file` undefined: nothing outlives the process. */
@@ -37,43 +50,72 @@ export class Memory {
 
   /** What is remembered under `key`; the caller judges its shape, for the file may say anything. */
   get(key: string): unknown {
-    this.#facts ??= this.#read();
+    this.#facts ??= this.#readFirst();
     return this.#facts[key];
   }
 
   /** Remembers a JSON value; undefined forgets. Written soon, or by `flush`. */
   set(key: string, value: unknown): void {
-    this.#facts ??= this.#read();
-    this.#facts[key] = value;
-    this.#changed.set(key, value);
-    if (this.#file === undefined || this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => this.flush(), settleMs);
+    this.change(key, () => value);
+  }
+
+  /** The same for a value of which other processes know other parts: it is made again of what they wrote. */
+  change(key: string, make: Make): void {
+    this.#facts ??= this.#readFirst();
+    this.#facts[key] = make(this.#facts[key]);
+    if (this.#file === undefined) return;
+    this.#changes.push({ key, make });
+    this.#timer ??= setTimeout(() => this.flush(), settleMs);
     this.#timer.unref();
   }
 
-  /** Writes what was learned, merged into what other processes wrote meanwhile. */
+  /** Writes what was learned, merged into what other processes wrote meanwhile; a file that was taken away stays away. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#file === undefined || this.#changed.size === 0) return;
-    const facts = { ...this.#read(), ...Object.fromEntries(this.#changed) };
-    this.#changed.clear();
+    if (this.#file === undefined || this.#changes.length === 0) return;
+    const changes = this.#changes.splice(0);
     try {
-      const remembered: Remembered = { format: formatVersion, url: this.#url, facts };
-      writeAtomically(this.#file, JSON.stringify(remembered));
+      // Another process may write in the middle of this: then it is done over.
+      for (let tries = 0; tries < mostTries && !this.#write(changes, this.#file); tries++);
     } catch (error) {
       this.#log.debug("cannot remember", { error: error instanceof Error ? error.message : "" });
     }
   }
 
-  #read(): Record<string, unknown> {
-    if (this.#file === undefined) return {};
+  /** Merges and writes; false where the file was another when it came to that. */
+  #write(changes: readonly Change[], file: string): boolean {
+    const stamp = stampOf(file);
+    const found = this.#read();
+    if (found === undefined && this.#isThere) return true;
+    const facts = found ?? {};
+    for (const { key, make } of changes) facts[key] = make(facts[key]);
+    this.#facts = facts;
+    const remembered: Remembered = { format: formatVersion, url: this.#url, facts };
+    const isWritten = writeAtomically(
+      file,
+      JSON.stringify(remembered),
+      () => stampOf(file) === stamp,
+    );
+    this.#isThere ||= isWritten;
+    return isWritten;
+  }
+
+  #readFirst(): Record<string, unknown> {
+    const found = this.#read();
+    this.#isThere = found !== undefined;
+    return found ?? {};
+  }
+
+  /** What the file says; undefined where there is none, or one of another URL. */
+  #read(): Record<string, unknown> | undefined {
+    if (this.#file === undefined) return undefined;
     try {
       const text = readJudged(this.#file, maxBytes)?.text;
-      if (text === undefined) return {};
+      if (text === undefined) return undefined;
       const { format, url, facts } = JSON.parse(text) as Partial<Remembered>;
-      const isOurs = format === formatVersion && url === this.#url;
-      return isOurs && typeof facts === "object" && facts !== null ? facts : {};
+      if (format !== formatVersion || url !== this.#url) return undefined;
+      return typeof facts === "object" && facts !== null ? facts : {};
     } catch (error) {
       this.#log.debug("nothing remembered", { error: error instanceof Error ? error.message : "" });
       return {};

@@ -1,0 +1,7 @@
+import { statSync } from "node:fs";
+
+/** Differs where a file was replaced or written meanwhile; costs no more than a look at it. */
+export function stampOf(path: string): string {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats === undefined ? "" : `${stats.ino} ${stats.mtimeMs}`;
+}
