@@ -7,7 +7,7 @@ import { abortable } from "./abortable.ts";
 import { sleep } from "./event-stream.ts";
 import type { Hints } from "./hints.ts";
 import type { Leash, Patience } from "./patience.ts";
-import type { Deliver, Upstream } from "./types.ts";
+import type { Deliver, Stop, Upstream } from "./types.ts";
 
 export interface RetryOptions {
   readonly next: Upstream;
@@ -163,12 +163,20 @@ export class RetryUpstream implements Upstream {
   }
 
   async #again(sending: Sending, error: unknown, delivered: boolean): Promise<void> {
-    const { signal, attempt, absence } = sending;
+    const { signal, absence } = sending;
     const isOurs = error instanceof BridgeError && !signal.aborted && !delivered;
     const waitMs = isOurs ? this.#judge(error, sending) : undefined;
     const isAway = isOurs && waitMs !== undefined && isAbsent(error);
     if (absence !== undefined && !isAway) this.#end(absence);
     if (!isOurs || waitMs === undefined) throw error;
+    // Where the time runs out meanwhile, the failure says more than the clock.
+    await this.#repeat(sending, error, waitMs, isAway).catch((end: Partial<Stop>) => {
+      throw end.by === "deadline" ? error : end;
+    });
+  }
+
+  async #repeat(sending: Sending, error: BridgeError, waitMs: number, isAway: boolean) {
+    const { signal, attempt } = sending;
     const next = { ...sending, attempt: attempt + 1 };
     if (isAway) return this.#waitOut(next, error, waitMs);
     this.#note(sending, error, waitMs);

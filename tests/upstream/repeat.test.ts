@@ -138,6 +138,24 @@ test("a connection that did not come about in its time opens the circuit", async
   expect(transport.attempts).toHaveLength(2);
 });
 
+test.each([
+  ["the deadline", { by: "deadline" }, "server-error"],
+  ["the client", { by: "closing" }, { by: "closing" }],
+])(
+  "a request that %s ends before another attempt fails with what is known",
+  async (_, stop, expected) => {
+    const { transport, send } = repeating();
+    const busy = { status: 503, retryAfterMs: 20_000 };
+    transport.settle = () => Promise.reject(new BridgeError("server-error", "503", busy));
+    const call = new AbortController();
+    const sent = send("write", call.signal);
+    await until(() => transport.attempts.length > 0);
+    await Bun.sleep(1);
+    call.abort(stop);
+    expect(await sent).toEqual(expected);
+  },
+);
+
 afterEach(() => {
   jest.useRealTimers();
 });
