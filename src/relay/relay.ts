@@ -4,6 +4,7 @@ import type { ClientFacts, Outgoing, Stop, Upstream } from "../upstream/types.ts
 import { asBridgeError, type BridgeError } from "../wire/errors.ts";
 import { LineSplitter, type Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, idKey, isSameId, Message, readMessage } from "../wire/message.ts";
+import { batchRevision } from "../wire/program.ts";
 import { Asides } from "./asides.ts";
 import { type Call, isListening, progressTokenOf, requestIdOf } from "./call.ts";
 import { agree, isCodex, meet } from "./client-facts.ts";
@@ -35,9 +36,6 @@ export interface RelayOptions {
   /** Deadline of each request. */
   readonly timeoutMs: number;
 }
-
-/** The one revision with batches (MCP 2025-03-26 basic). */
-const batchRevision = "2025-03-26";
 
 /** Questions of the server that may wait for the client at a time. */
 const mostQuestions = 1000;

@@ -2,9 +2,11 @@
 import type { Log } from "../host/log.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { idKey, type Message } from "../wire/message.ts";
+import { batchRevision } from "../wire/program.ts";
 import { abortable } from "./abortable.ts";
 import { sleep } from "./event-stream.ts";
 import type { LeftSessions } from "./left-sessions.ts";
+import { sendParts } from "./parts.ts";
 import { type Session, SessionLost } from "./session-lost.ts";
 import { SessionSetup } from "./session-setup.ts";
 import type { ClientFacts, Deliver, Upstream } from "./types.ts";
@@ -82,6 +84,9 @@ export class SessionUpstream implements Upstream {
       });
       return sent;
     }
+    // The client may have been told an earlier revision: each side is spoken to in its own.
+    if (kind === "batch" && this.#options.session.version !== batchRevision)
+      return sendParts(message, (part) => this.send(part, deliver, signal));
     if (kind !== "response") await abortable(this.#announced, signal);
     else if (this.#isStale(message)) return;
     await this.#forward(message, deliver, signal);

@@ -1,6 +1,7 @@
 // A client of the legacy era in front of a server of the modern one (MCP 2026-07-28 basic/versioning).
 import type { Log } from "../host/log.ts";
-import { errorTo, Message, responseTo } from "../wire/message.ts";
+import { errorTo, type Message, responseTo } from "../wire/message.ts";
+import { sendParts } from "./parts.ts";
 import { type Discovery, initializeAnswer } from "./translate-discover.ts";
 import { Subscriptions } from "./translate-listen.ts";
 import {
@@ -57,10 +58,7 @@ export class TranslatingUpstream implements Upstream {
   async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const { kind, method } = message.head;
     if (kind === "batch") {
-      const parts = message.elements().filter((part) => part instanceof Message);
-      const sent = await Promise.allSettled(parts.map((part) => this.send(part, deliver, signal)));
-      // Only now: what rejects ends the whole batch, and the others have their answers.
-      for (const one of sent) if (one.status === "rejected") throw one.reason;
+      await sendParts(message, (part) => this.send(part, deliver, signal));
     } else if (kind === "notification") {
       if (dropped.includes(method!) || !mayCarryMeta(message)) return;
       await this.#options.next.send(withMeta(message, this.#meta()), deliver, signal);

@@ -20,3 +20,6 @@ export const protocolRevisions: readonly string[] = [
   "2025-11-25",
   "2026-07-28",
 ];
+
+/** The one revision with batches (MCP 2025-03-26 basic). */
+export const batchRevision = "2025-03-26";
