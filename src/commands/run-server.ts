@@ -16,6 +16,8 @@ interface ServerOptions {
   readonly context: Context;
   readonly client: ClientFacts;
   readonly ask: Ask;
+  /** Called with the server's entry as it stands in the file now: a credential in it is about to be taken over. */
+  readonly reloaded: (fresh: ServerSettings) => void;
 }
 
 /** The server itself, as `run` reaches it. */
@@ -25,7 +27,8 @@ export interface Server {
 }
 
 /** Puts together what reaches a server. Its own module, so that a start which needs no server yet does not load it. */
-export function openServer({ settings, memory, context, client, ask }: ServerOptions): Server {
+export function openServer(options: ServerOptions): Server {
+  const { settings, memory, context, client, ask, reloaded } = options;
   const { env, log, redactor } = context;
   const { network, connectTimeoutMs } = settings;
   const certificates = new Certificates(network, env, memory, log);
@@ -40,7 +43,10 @@ export function openServer({ settings, memory, context, client, ask }: ServerOpt
     login: commandLine(`login --server ${settings.name}`, context),
     async reload() {
       const { readConfig } = await import("../host/config.ts");
-      return readConfig(context.paths())?.servers.get(settings.name);
+      const fresh = readConfig(context.paths())?.servers.get(settings.name);
+      // A credential that is meant for another origin is never taken over.
+      if (fresh?.url.origin === settings.url.origin) reloaded(fresh);
+      return fresh;
     },
   });
   const reach = { settings, http, crowd, authorizer, memory, log, redactor };

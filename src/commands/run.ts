@@ -4,6 +4,7 @@ import { createLog } from "../host/log.ts";
 import { Memory } from "../host/memory.ts";
 import { cacheFile } from "../host/paths.ts";
 import { Redactor } from "../host/redact.ts";
+import type { ServerSettings } from "../host/settings.ts";
 import { openStdio } from "../host/stdio.ts";
 import { RunSignIn } from "../oauth/run-sign-in.ts";
 import { failedUpstream, serve } from "../relay/serve.ts";
@@ -45,7 +46,9 @@ export const command = defineCommand({
     if (demo) return (await import("./run-demo.ts")).serveDemo(bridge, context);
     const known = await knownServer(server, isForgetful, context);
     demandNamed(known.settings, context.env);
-    return bridge(known, context, mode, !isForgetful);
+    // The child of `test` asks the server itself, and leaves what it learns for Codex's start.
+    const isTest = context.env.CODEX_MCP_BRIDGE_TEST !== undefined;
+    return bridge(known, context, mode, !isForgetful && !isTest);
   },
   refuse,
 });
@@ -71,7 +74,7 @@ async function bridge(
   { settings, memory }: KnownServer,
   context: Context,
   mode: SignInMode = "elicit",
-  keepsCatalog = false,
+  mayAnswer = false,
 ): Promise<number> {
   const { env, log, redactor } = context;
   const { name, url, credential } = settings;
@@ -82,20 +85,23 @@ async function bridge(
       // A client that the catalog answers has its answer before the rooms behind are even loaded.
       const open = () => {
         server ??= import("./run-server.ts").then(({ openServer }) =>
-          openServer({ settings, memory, context, client, ask }),
+          openServer({ settings, memory, context, client, ask, reloaded }),
         );
         return server;
       };
-      const live = new LateUpstream(async () => (await open()).upstream);
-      const next = keepsCatalog
-        ? new CatalogUpstream({
-            next: live,
-            store: new CatalogStore(memory, () => catalogIdentity(settings, env), Date.now),
-            log,
-            name,
-            timeoutMs: settings.timeoutMs,
-          })
-        : live;
+      let current = settings;
+      const reloaded = (fresh: ServerSettings) => {
+        current = fresh;
+        next.doubt();
+      };
+      const next = new CatalogUpstream({
+        next: new LateUpstream(async () => (await open()).upstream),
+        store: new CatalogStore(memory, () => catalogIdentity(current, env), Date.now),
+        log,
+        name,
+        timeoutMs: settings.timeoutMs,
+        mayAnswer,
+      });
       if (!mayNeedSignIn) return next;
       const oauth = async () => (await open()).authorizer.oauth();
       const login = commandLine(`login --server ${name}`, context);

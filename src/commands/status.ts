@@ -3,7 +3,7 @@ import { Memory } from "../host/memory.ts";
 import { cacheFile } from "../host/paths.ts";
 import { shownUrl } from "../host/redact.ts";
 import type { ServerSettings } from "../host/settings.ts";
-import { newestCatalog } from "../upstream/catalog-store.ts";
+import { newestCatalog } from "../upstream/catalog-entry.ts";
 import { cleanText } from "../wire/text.ts";
 import { type Context, defineCommand } from "./command.ts";
 import { instant, type SignIn, signInLine, signInOf } from "./status-sign-in.ts";

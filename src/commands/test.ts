@@ -1,11 +1,8 @@
 import { isatty } from "node:tty";
 import { codexEnvironment } from "../host/codex-environment.ts";
 import { type Config, loadConfig, pickServer } from "../host/config.ts";
-import { Memory } from "../host/memory.ts";
-import { cacheFile } from "../host/paths.ts";
 import { shownUrl } from "../host/redact.ts";
 import type { ServerSettings } from "../host/settings.ts";
-import { forgetCatalog } from "../upstream/catalog-store.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { cleanText } from "../wire/text.ts";
 import { type Context, defineCommand, serversArgument } from "./command.ts";
@@ -87,21 +84,14 @@ export async function testOne(
   // Nobody is to sign in here: what is missing is told.
   const words = ["run", "--server", settings.name, "--sign-in", "never", "--log-level", level];
   if (custom) words.push("--config-path", configFile);
-  // Its own start must ask the server, and leaves what it learns for Codex's.
-  const restore = forgetCatalog(memoryOf(settings, context.log));
-  const child = new RunChild(context, { words, env: codexEnvironment(context.env, settings) });
-  let outcome: Outcome | undefined;
+  // Its start asks the server itself, and leaves what it learns for Codex's.
+  const env = { ...codexEnvironment(context.env, settings), CODEX_MCP_BRIDGE_TEST: "1" };
+  const child = new RunChild(context, { words, env });
   try {
-    outcome = await testServer(settings.name, child, observer, call);
-    return outcome;
+    return await testServer(settings.name, child, observer, call);
   } finally {
     await child.end();
-    if (outcome?.steps[0]?.ok !== true) restore(memoryOf(settings, context.log));
   }
-}
-
-function memoryOf({ home, name, url }: ServerSettings, log: Context["log"]): Memory {
-  return new Memory(cacheFile(home, name), url, log);
 }
 
 /** Tells nobody. */

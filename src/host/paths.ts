@@ -6,6 +6,7 @@ type VariableName =
   | "BROWSER"
   | "CODEX_HOME"
   | "CODEX_MCP_BRIDGE_HOME"
+  | "CODEX_MCP_BRIDGE_TEST"
   | "DISPLAY"
   | "HOME"
   | "LANG"

@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import { readJudged, removeFile, writeAtomically } from "../host/files.ts";
 import { isKeyringUsable, type Keyring } from "../host/keyring.ts";
 import { withLock } from "../host/lock.ts";
@@ -6,10 +5,12 @@ import type { Log } from "../host/log.ts";
 import { credentialsFile } from "../host/paths.ts";
 import type { Redactor } from "../host/redact.ts";
 import type { ServerSettings } from "../host/settings.ts";
+import { stampOf } from "../host/stamp.ts";
 import { asBridgeError, BridgeError } from "../wire/errors.ts";
 import { oauthSettings } from "./context.ts";
 import { jsonObject } from "./document.ts";
 import { belongsTo, type Grant, type Stored } from "./grant.ts";
+import { type Holder, holderOf } from "./holder.ts";
 
 export interface StoreDeps {
   readonly keyring: () => Keyring;
@@ -19,8 +20,8 @@ export interface StoreDeps {
   readonly lockWaitMs?: number;
 }
 
-/** The file where the secret parts stand in the keyring: it says so, and holds no secret. */
-type Kept = Stored & { readonly keyring?: true };
+/** The file where the secret parts stand in the keyring: it says so, and whose they are, and holds no secret. */
+type Kept = Stored & { readonly keyring?: true; readonly holder?: Holder };
 
 /** Where the secret parts stand. */
 type Place = "keyring" | "file";
@@ -121,8 +122,7 @@ export class CredentialStore {
 
   /** Differs where the store was written meanwhile; costs no more than a look at the file. */
   stamp(): string {
-    const stats = statSync(this.#file, { throwIfNoEntry: false });
-    return stats === undefined ? "" : `${stats.ino} ${stats.mtimeMs}`;
+    return stampOf(this.#file);
   }
 
   #mayUseKeyring(): boolean {
@@ -141,7 +141,7 @@ export class CredentialStore {
   async #readAll(): Promise<Stored | undefined> {
     const kept = readKept(this.#file, this.#server.name);
     if (kept === undefined) return undefined;
-    const { keyring, ...rest } = kept;
+    const { keyring, holder: _, ...rest } = kept;
     const stored = keyring ? { ...rest, ...(await this.#readKeyring()) } : rest;
     for (const secret of secretsOf(stored)) this.#deps.redactor.add(secret);
     return stored;
@@ -195,7 +195,8 @@ export class CredentialStore {
       });
     }
     await keyring.set(this.#keyringName(), JSON.stringify({ grant, clients }));
-    writeAtomically(this.#file, JSON.stringify({ ...rest, keyring: true }, null, 2));
+    const holder = grant && { holder: holderOf(grant) };
+    writeAtomically(this.#file, JSON.stringify({ ...rest, keyring: true, ...holder }, null, 2));
   }
 
   async #forgetInKeyring(): Promise<void> {

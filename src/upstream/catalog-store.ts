@@ -1,172 +1,195 @@
-// What a server said last of itself: its answer to initialize and its lists, kept between runs.
+// The catalogs of one server: which of them, its caller's identity and what it asks with decide.
 import type { Memory } from "../host/memory.ts";
 import type { Message } from "../wire/message.ts";
+import {
+  type Entry,
+  isEntry,
+  isPage,
+  isResult,
+  isStored,
+  type Kept,
+  lists,
+  memoryKey,
+  methodOf,
+  type Stored,
+} from "./catalog-entry.ts";
 
-/** What one client, signed in as one identity, was told. Every text is the JSON of a `result`. */
-export interface Catalog {
-  readonly initialize: string;
-  /** By `pageKey`. */
-  readonly lists: Readonly<Record<string, string>>;
-  readonly savedAt: number;
+/** Whose eyes see what a server shows. */
+export interface Identity {
+  /** Text that differs where the configuration makes another caller of us; it may hold secrets. */
+  readonly caller: string;
+  /** What the stored sign-in belongs to; undefined where there is none. */
+  readonly holder: string | undefined;
 }
 
-interface Stored {
-  /** Key of the hashes below: what they are of cannot be guessed from one file with the help of another. */
-  readonly salt: string;
-  readonly entries: Readonly<Record<string, Catalog>>;
+/** A client, with whose eyes it sees; only hashes of it are kept. */
+export interface Viewer {
+  readonly text: string;
+  readonly holder: string | undefined;
 }
 
-const memoryKey = "catalog";
 /** Changes when the meaning of an entry changes. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 /** Clients that differ in revision or capabilities, and identities: more than these are forgotten, the oldest first. */
 const maxEntries = 4;
-const maxEntryChars = 8 * 1024 * 1024;
+/** What is kept of a server in all: a start reads it before anything else, 4 ms for 1 MB. */
+const maxChars = 2 * 1024 * 1024;
 const weekMs = 7 * 24 * 60 * 60 * 1000;
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** Lists that are kept; what is announced when one changed. */
-export const lists: Readonly<Record<string, string>> = {
-  "tools/list": "notifications/tools/list_changed",
-  "prompts/list": "notifications/prompts/list_changed",
-  "resources/list": "notifications/resources/list_changed",
-  "resources/templates/list": "notifications/resources/list_changed",
-};
-
-/** Names one page of a list: its method and the cursor that leads to it. */
+/** Names one page of a list: its method and the cursor that leads to it, as JSON. */
 export function pageKey(request: Message): string {
-  return `${request.head.method} ${request.text(["params", "cursor"]) ?? ""}`;
+  const cursor = request.value(["params", "cursor"]);
+  const text = typeof cursor === "string" ? JSON.stringify(cursor) : undefined;
+  return `${request.head.method} ${text ?? request.text(["params", "cursor"]) ?? ""}`;
 }
 
-/** The catalogs of one server; which one, its caller's identity and what it asks with decide. */
 export class CatalogStore {
   readonly #memory: Memory;
-  readonly #identity: () => string;
+  readonly #identity: () => Identity;
   readonly #now: () => number;
 
-  /** `identity`: whose eyes see the lists (catalog-identity); it never leaves here but as a keyed hash. */
-  constructor(memory: Memory, identity: () => string, now: () => number) {
+  constructor(memory: Memory, identity: () => Identity, now: () => number) {
     this.#memory = memory;
     this.#identity = identity;
     this.#now = now;
   }
 
-  /** Names the catalog that answers to this `initialize`. */
-  keyOf(initialize: Message): string {
+  /** Who asks with this `initialize`, as the configuration and the sign-in stand now. */
+  viewerOf(initialize: Message): Viewer {
     // As the client wrote it: what is nested deep can be read, but not written anew.
     const told = ["protocolVersion", "capabilities"].map((name) =>
       initialize.text(["params", name]),
     );
-    const whole = JSON.stringify([schemaVersion, ...told, this.#identity()]);
-    return new Bun.CryptoHasher("sha256", this.#stored().salt).update(whole).digest("hex");
+    const { caller, holder } = this.#identity();
+    return { text: JSON.stringify([schemaVersion, ...told, caller]), holder };
   }
 
-  /** What is kept under `key`; `isFresh` false where it is older than a week. */
-  read(key: string): { catalog: Catalog; isFresh: boolean } | undefined {
-    const catalog = this.#stored().entries[key];
-    if (catalog === undefined) return undefined;
-    const age = this.#now() - catalog.savedAt;
-    return { catalog, isFresh: age >= 0 && age < weekMs };
+  /** The answer to initialize. */
+  start(viewer: Viewer): Kept | undefined {
+    const entry = this.#entry(viewer);
+    return entry && { result: entry.initialize, savedAt: entry.savedAt };
   }
 
-  /** Keeps what the server says now; writes only where that is news, or nearly a day old. */
-  save(key: string, said: Omit<Catalog, "savedAt">): void {
-    const { salt, entries } = this.#stored();
-    const old = entries[key];
+  page(viewer: Viewer, page: string): Kept | undefined {
+    const kept = this.#entry(viewer)?.lists[page];
+    return isPage(kept, methodOf(page)) ? kept : undefined;
+  }
+
+  /** The results of a list's pages. */
+  pages(viewer: Viewer, method: string): Readonly<Record<string, string>> {
+    const kept = Object.entries(this.#entry(viewer)?.lists ?? {});
+    const own = kept.filter(([page, one]) => methodOf(page) === method && isPage(one, method));
+    return Object.fromEntries(own.map(([page, { result }]) => [page, result]));
+  }
+
+  /** Whether it is younger than a week. */
+  isFresh({ savedAt }: Kept): boolean {
+    const age = this.#now() - savedAt;
+    return age >= 0 && age < weekMs;
+  }
+
+  /** Keeps an answer to initialize; writes only where that is news, or a day old. */
+  saveStart(viewer: Viewer, result: string): void {
+    if (!isResult(result, "initialize") || this.#isKnown(this.start(viewer), result)) return;
     const savedAt = this.#now();
-    const isKnown = old !== undefined && JSON.stringify(old) === asText(said, old.savedAt);
-    if (isKnown && savedAt - old.savedAt < dayMs) return;
-    if (asText(said, savedAt).length > maxEntryChars) return;
-    const all = Object.entries({ ...entries, [key]: { ...said, savedAt } })
-      .sort(([, a], [, b]) => b.savedAt - a.savedAt)
-      .slice(0, maxEntries);
-    this.#memory.set(memoryKey, { salt, entries: Object.fromEntries(all) } satisfies Stored);
+    this.#change(viewer, (old) => ({ lists: {}, ...old, initialize: result, savedAt }));
   }
 
-  #stored(): Stored {
-    const found = this.#memory.get(memoryKey);
-    if (isStored(found)) return found;
-    const fresh: Stored = { salt: crypto.randomUUID(), entries: {} };
-    this.#memory.set(memoryKey, fresh);
-    return fresh;
+  /** The same for a page of a list. The pages behind one that changed are forgotten: its cursor led to them. */
+  savePage(viewer: Viewer, page: string, result: string): void {
+    const method = methodOf(page);
+    if (!isResult(result, method) || this.#isKnown(this.page(viewer, page), result)) return;
+    const kept = { result, savedAt: this.#now() };
+    this.#change(viewer, (old) => {
+      if (old === undefined) return undefined;
+      if (isPage(old.lists[page], method) && old.lists[page].result === result)
+        return { ...old, lists: { ...old.lists, [page]: kept } };
+      const before = pagesBefore(page, old.lists);
+      if (before === undefined) return old;
+      const others = Object.entries(old.lists).filter(([one]) => methodOf(one) !== method);
+      return { ...old, lists: { ...Object.fromEntries(others), ...before, [page]: kept } };
+    });
+  }
+
+  #isKnown(old: Kept | undefined, result: string): boolean {
+    return old?.result === result && this.#now() - old.savedAt < dayMs;
+  }
+
+  #entry(viewer: Viewer): Entry | undefined {
+    const stored = this.#memory.get(memoryKey);
+    return isStored(stored) ? entryFor(viewer, stored) : undefined;
+  }
+
+  /** Changes what is kept for a viewer, here and on disk, where another process may keep more. */
+  #change(viewer: Viewer, change: (old: Entry | undefined) => Entry | undefined): void {
+    this.#memory.change(memoryKey, (value) => {
+      const stored = isStored(value) ? value : { salt: crypto.randomUUID(), entries: {} };
+      const { salt, entries } = stored;
+      const old = entryFor(viewer, stored);
+      // What is said to nobody takes the place of nothing that was said to somebody.
+      if (viewer.holder === undefined && old?.holder !== undefined) return value;
+      const next = change(old);
+      if (next === undefined) return value;
+      const key = hash(viewer.text, salt);
+      const holder = viewer.holder === undefined ? {} : { holder: hash(viewer.holder, salt) };
+      const { [key]: _, ...others } = entries;
+      return { salt, entries: bounded({ ...next, ...holder }, key, others) } satisfies Stored;
+    });
   }
 }
 
-/** Forgets every catalog of a server; the returned function puts them back where no newer one came. */
-export function forgetCatalog(memory: Memory): (memory: Memory) => void {
-  const kept = memory.get(memoryKey);
-  if (kept === undefined) return () => undefined;
-  memory.set(memoryKey, undefined);
-  memory.flush();
-  return (later) => {
-    const found = later.get(memoryKey);
-    if (isStored(found) && Object.keys(found.entries).length > 0) return;
-    later.set(memoryKey, kept);
-    later.flush();
-  };
+function hash(text: string, salt: string): string {
+  return new Bun.CryptoHasher("sha256", salt).update(text).digest("hex");
 }
 
-/** What `status` tells of the newest catalog of a server; `tools` undefined where they were never listed. */
-export function newestCatalog(
-  memory: Memory,
-): { readonly savedAt: number; readonly tools: number | undefined } | undefined {
-  const found = memory.get(memoryKey);
-  const entries = isStored(found) ? Object.values(found.entries) : [];
-  const [newest] = entries.sort((a, b) => b.savedAt - a.savedAt);
-  if (newest === undefined) return undefined;
-  const pages = Object.entries(newest.lists).filter(([page]) => page.startsWith("tools/list "));
-  const counts = pages.map(([, result]) => {
-    const { tools } = JSON.parse(result) as { tools?: unknown };
-    return Array.isArray(tools) ? tools.length : 0;
+/** What is kept for the viewer; a list outlives the sign-in it was got with, but is not shown to another one. */
+function entryFor({ text, holder }: Viewer, { salt, entries }: Stored): Entry | undefined {
+  const entry = entries[hash(text, salt)];
+  if (!isEntry(entry)) return undefined;
+  return holder === undefined || entry.holder === hash(holder, salt) ? entry : undefined;
+}
+
+/** The pages from the first of a list to the one before `page`; undefined where none of them leads there. */
+function pagesBefore(page: string, pages: Entry["lists"]): Record<string, Kept> | undefined {
+  const method = methodOf(page);
+  const before: Record<string, Kept> = {};
+  for (let at = `${method} `; at !== page; ) {
+    const kept = pages[at];
+    if (!isPage(kept, method) || Object.hasOwn(before, at)) return undefined;
+    before[at] = kept;
+    at = `${method} ${JSON.stringify(JSON.parse(kept.result).nextCursor)}`;
+  }
+  return before;
+}
+
+/** The entries that may be kept: this one, and of the others the newest that there is room for. */
+function bounded(entry: Entry, key: string, others: Stored["entries"]): Record<string, Entry> {
+  const isSound = (other: [string, unknown]): other is [string, Entry] => isEntry(other[1]);
+  const newest = Object.entries(others)
+    .filter(isSound)
+    .sort(([, a], [, b]) => b.savedAt - a.savedAt);
+  const kept: Record<string, Entry> = {};
+  let left = maxChars;
+  for (const [name, one] of [[key, fitting(entry)] as const, ...newest].slice(0, maxEntries)) {
+    left -= sizeOf(one);
+    if (left < 0) break;
+    kept[name] = one;
+  }
+  return kept;
+}
+
+/** The entry without the lists that there is no room for; the pages of one belong together. */
+function fitting(entry: Entry): Entry {
+  let left = maxChars - sizeOf({ ...entry, lists: {} });
+  const fit = Object.keys(lists).flatMap((method) => {
+    const pages = Object.entries(entry.lists).filter(([page]) => methodOf(page) === method);
+    const size = sizeOf(pages);
+    if (size > left) return [];
+    left -= size;
+    return pages;
   });
-  const tools = counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count);
-  return { savedAt: newest.savedAt, tools };
+  return { ...entry, lists: Object.fromEntries(fit) };
 }
 
-/** Whether any kept list of the server's holds a tool of that name. */
-export function keepsTool(memory: Memory, name: string): boolean {
-  const found = memory.get(memoryKey);
-  const entries = isStored(found) ? Object.values(found.entries) : [];
-  return entries.some((entry) =>
-    Object.entries(entry.lists).some(([page, result]) => {
-      if (!page.startsWith("tools/list ")) return false;
-      const { tools } = JSON.parse(result) as { tools?: unknown };
-      return (
-        Array.isArray(tools) && tools.some((tool: { name?: unknown } | null) => tool?.name === name)
-      );
-    }),
-  );
-}
-
-function asText({ initialize, lists: pages }: Omit<Catalog, "savedAt">, savedAt: number): string {
-  return JSON.stringify({ initialize, lists: pages, savedAt } satisfies Catalog);
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** The file may say anything. */
-function isStored(value: unknown): value is Stored {
-  if (!isRecord(value)) return false;
-  const { salt, entries } = value;
-  return typeof salt === "string" && isRecord(entries) && Object.values(entries).every(isCatalog);
-}
-
-function isCatalog(value: unknown): boolean {
-  if (!isRecord(value)) return false;
-  const { savedAt, lists, initialize } = value;
-  return (
-    typeof savedAt === "number" &&
-    isRecord(lists) &&
-    [initialize, ...Object.values(lists)].every(isResult)
-  );
-}
-
-function isResult(text: unknown): boolean {
-  if (typeof text !== "string") return false;
-  try {
-    return isRecord(JSON.parse(text));
-  } catch {
-    return false;
-  }
-}
+const sizeOf = (kept: object) => JSON.stringify(kept).length;

@@ -1,53 +1,59 @@
 // The last good initialize and lists of a server answer while the server itself is still being reached.
 import type { Log } from "../host/log.ts";
 import { asBridgeError, BridgeError } from "../wire/errors.ts";
-import { type Message, notificationOf, responseTo } from "../wire/message.ts";
+import { type Message, responseTo } from "../wire/message.ts";
 import { abortable } from "./abortable.ts";
-import { type Catalog, type CatalogStore, lists, pageKey } from "./catalog-store.ts";
+import { lists } from "./catalog-entry.ts";
+import { CatalogLists, isOutOfReach, pauses } from "./catalog-lists.ts";
+import { type CatalogStore, pageKey, type Viewer } from "./catalog-store.ts";
 import type { Deliver, Stop, Upstream } from "./types.ts";
-import { handshakeMs, sendWithin, startMs } from "./within.ts";
+import { handshakeMs, sendWithin, startLimitMs, startMs } from "./within.ts";
 
 interface CatalogOptions {
   readonly next: Upstream;
   readonly store: CatalogStore;
   readonly log: Log;
   readonly name: string;
-  /** Deadline of a call, where the handshake may not take longer either. */
+  /** Deadline of a call: no part of a start may take longer. */
   readonly timeoutMs: number;
+  /** False: the server itself is asked in any case; what it says is kept all the same. */
+  readonly mayAnswer: boolean;
+  /** `usualTimes` unless a test says otherwise. */
+  readonly times?: typeof usualTimes;
 }
 
-/** How long a list waits for the server: fresh beats instant while both fit into the second that Codex grants. */
-const freshMs = 300;
-/** How long a server is waited for before a catalog that is too old to be served otherwise stands in. */
-const staleMs = 5_000;
-/** Longest wait between attempts to reach a server that nobody calls. */
-const longestWaitMs = 300_000;
-/** What tells that the server is out of reach, not that it has changed. */
-const offline = ["dns", "connection-refused", "unreachable", "timeout"];
+/**
+ * How long the server is waited for: where nothing is kept, where that is too old, and where it is not; and how
+ * long an attempt that nobody waits for comes after the one that failed, at first.
+ */
+export const usualTimes = { startMs, staleMs: 5_000, freshMs: 300, againMs: 5_000 };
 
 const closing: Stop = { by: "closing" };
 
 export class CatalogUpstream implements Upstream {
   readonly #options: CatalogOptions;
-  readonly #ended = new AbortController();
-  #key = "";
-  /** What the server has said in this run, on top of what it said in an earlier one. */
-  #said: Omit<Catalog, "savedAt"> | undefined;
-  /** The client's handshake, where the catalog answered it: the server gets it in the background. */
+  readonly #times: typeof usualTimes;
+  /** The client's handshake, and who sees what the server answers. */
   #initialize: Message | undefined;
   #initialized: Message | undefined;
+  #viewer: Viewer | undefined;
+  #isDoubtful = false;
+  /** There where the catalog answered the handshake: the server gets it in the background. */
+  #lists: CatalogLists | undefined;
+  /** Ends what happens behind the answers: with the client, or its next handshake. */
+  #ended = new AbortController();
   #live: Promise<void> | undefined;
   #announcing: Promise<void> | undefined;
   /** The server has the whole handshake: nothing stands between it and the client any more. */
   #isOpen = false;
-  /** Lists whose first page came from the catalog: so do their other pages, for cursors belong together. */
-  readonly #old = new Set<string>();
+  #opened = Promise.withResolvers<void>();
   /** Where messages go that belong to no call, once the client listens. */
   #aside: Deliver | undefined;
   #waiting: Message[] = [];
 
   constructor(options: CatalogOptions) {
     this.#options = options;
+    this.#times = options.times ?? usualTimes;
   }
 
   send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -56,7 +62,7 @@ export class CatalogUpstream implements Upstream {
     if (kind === "request" && method !== undefined && Object.hasOwn(lists, method))
       return this.#list(message, deliver, signal);
     if (method === "notifications/initialized") this.#initialized = message;
-    const isThrough = this.#initialize === undefined || this.#isOpen;
+    const isThrough = this.#lists === undefined || this.#isOpen;
     if (isThrough) return this.#options.next.send(message, deliver, signal);
     return this.#sendLate(message, deliver, signal);
   }
@@ -70,14 +76,13 @@ export class CatalogUpstream implements Upstream {
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
     this.#aside = deliver;
     for (const message of this.#waiting.splice(0)) await deliver(message);
-    let waitMs = staleMs;
-    while (this.#initialize !== undefined && !signal.aborted) {
+    const pause = pauses(this.#times.againMs);
+    while (this.#lists !== undefined && !signal.aborted) {
       const failed = await abortable(this.#connect(), signal).catch((error) => error ?? true);
       if (failed === undefined) break;
       if (signal.aborted) return;
       // Calls try at once; nobody waits for this, and a refused credential must not be sent for ever.
-      await abortable(Bun.sleep(waitMs), signal).catch(() => undefined);
-      waitMs = Math.min(waitMs * 2, longestWaitMs);
+      await abortable(pause(), signal).catch(() => undefined);
     }
     await this.#options.next.listen(deliver, signal);
   }
@@ -87,23 +92,52 @@ export class CatalogUpstream implements Upstream {
     return this.#options.next.close(deadlineMs);
   }
 
+  /** The credential may be another by now: what one caller is told is neither shown to the next nor kept for it. */
+  doubt(): void {
+    this.#isDoubtful = true;
+  }
+
+  #viewerNow(): Viewer {
+    const old = this.#viewer!;
+    if (!this.#isDoubtful) return old;
+    this.#isDoubtful = false;
+    const now = this.#options.store.viewerOf(this.#initialize!);
+    if (now.text !== old.text || now.holder !== old.holder) this.#lists?.forget();
+    this.#viewer = now;
+    return now;
+  }
+
   async #start(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { store, log, name } = this.#options;
-    this.#initialize = undefined;
+    const { store, log, name, mayAnswer } = this.#options;
+    this.#ended.abort(closing);
+    this.#ended = new AbortController();
+    this.#initialize = message;
     this.#initialized = undefined;
+    this.#viewer = store.viewerOf(message);
+    this.#isDoubtful = false;
+    this.#lists = undefined;
     this.#live = undefined;
     this.#isOpen = false;
-    this.#old.clear();
-    this.#key = store.keyOf(message);
-    const found = store.read(this.#key);
-    if (!found?.isFresh) {
-      const isOffline = await this.#startLive(message, deliver, signal, found === undefined);
-      if (!isOffline || found === undefined) return;
+    this.#opened = Promise.withResolvers();
+    const kept = mayAnswer ? store.start(this.#viewer) : undefined;
+    const isFresh = kept !== undefined && store.isFresh(kept);
+    if (!isFresh) {
+      const isAway = await this.#startLive(message, deliver, signal, kept === undefined);
+      if (!isAway || kept === undefined) return;
     }
     log.debug("answering from the catalog", { server: name });
-    this.#said = found.catalog;
-    this.#initialize = message;
-    const delivered = deliver(responseTo(message.head.id!, found.catalog.initialize));
+    this.#lists = new CatalogLists({
+      ...this.#times,
+      store,
+      log,
+      isOffline: !isFresh,
+      viewer: () => this.#viewerNow(),
+      ask: (...asked) => this.#ask(...asked),
+      tell: (said) => this.#tell(said),
+      opened: this.#opened.promise,
+      signal: this.#ended.signal,
+    });
+    const delivered = deliver(responseTo(message.head.id!, kept.result));
     // Behind the turn in which the answer leaves: what reaches the server runs here for the first time.
     setImmediate(() =>
       this.#connect().catch((error) =>
@@ -113,23 +147,24 @@ export class CatalogUpstream implements Upstream {
     await delivered;
   }
 
-  /** The handshake with the server itself; true where it is out of reach and may be `stoodIn` for. */
+  /** The handshake with the server itself; true where it is out of reach and what is kept may stand in for it. */
   async #startLive(
     message: Message,
     deliver: Deliver,
     signal: AbortSignal,
     isAlone: boolean,
   ): Promise<boolean> {
+    const { startMs: mostMs, staleMs } = this.#times;
+    const ms = isAlone ? startLimitMs(this.#options.timeoutMs, mostMs) : staleMs;
     const take: Deliver = (said) => {
       this.#learnStart(said);
       return deliver(said);
     };
     try {
-      await sendWithin(isAlone ? startMs : staleMs, this.#options, message, take, signal);
+      await sendWithin(ms, this.#options, message, take, signal);
       return false;
     } catch (error) {
-      const isOffline = error instanceof BridgeError && offline.includes(error.kind);
-      if (isAlone || signal.aborted || !isOffline) throw error;
+      if (isAlone || signal.aborted || !isOutOfReach(error)) throw error;
       return true;
     }
   }
@@ -161,13 +196,16 @@ export class CatalogUpstream implements Upstream {
   /** `initialized` follows as soon as the client has sent it. */
   async #announce(): Promise<void> {
     if (this.#initialized === undefined) return;
+    const { signal } = this.#ended;
     const tell: Deliver = (said) => this.#tell(said);
     this.#announcing ??= this.#shake(this.#initialized, tell).catch((error) => {
       this.#announcing = undefined;
       throw error;
     });
     await this.#announcing;
+    if (signal.aborted) return;
     this.#isOpen = true;
+    this.#opened.resolve();
   }
 
   /** Sends a part of the handshake that no call's deadline bounds: what is lost on the way must be made anew. */
@@ -176,83 +214,52 @@ export class CatalogUpstream implements Upstream {
     return sendWithin(ms, this.#options, message, take, this.#ended.signal);
   }
 
-  async #list(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const method = message.head.method!;
-    const page = pageKey(message);
-    const kept = this.#initialize === undefined ? undefined : this.#said?.lists[page];
-    const answerKept = (text: string) => {
-      this.#old.add(method);
-      return deliver(responseTo(message.head.id!, text));
-    };
-    if (kept === undefined) return this.#listLive(message, deliver, signal);
-    if (message.view(["params", "cursor"]) !== undefined && this.#old.has(method))
-      return answerKept(kept);
-    let isAnswered = false;
-    const take: Deliver = async (said) => {
-      if (!isAnswered) {
-        isAnswered = said.head.kind === "response";
-        this.#old.delete(method);
-        return deliver(said);
-      }
-      if (said.head.kind !== "response") await this.#tell(said);
-      else if (!said.head.isError && said.text(["result"]) !== kept)
-        await this.#tell(notificationOf(lists[method]!));
-    };
-    // Goes on behind the answer: what is new is announced and kept for the next start.
-    const live = this.#listLive(message, take, signal).then(
-      () => true,
-      (error) => {
-        if (signal.aborted) throw error;
-        this.#options.log.debug("list from the catalog", { error: asBridgeError(error).message });
-        return false;
-      },
-    );
-    await Promise.race([live, Bun.sleep(freshMs)]);
-    if (isAnswered) return void (await live);
-    isAnswered = true;
-    live.catch(() => undefined);
-    if (signal.aborted) throw signal.reason;
-    await answerKept(kept);
+  #list(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    if (this.#lists !== undefined) return this.#lists.send(message, deliver, signal);
+    return this.#ask(message, deliver, signal, message.head.method === "tools/list");
   }
 
-  async #listLive(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const isStart = this.#initialize === undefined && message.head.method === "tools/list";
-    if (this.#initialize !== undefined) await abortable(this.#connect(), signal);
+  /** Asks the server for a page of a list, once it is reached, and keeps it. */
+  async #ask(
+    message: Message,
+    deliver: Deliver,
+    signal: AbortSignal,
+    isBound: boolean,
+  ): Promise<void> {
+    const { next, name, timeoutMs } = this.#options;
     const take: Deliver = async (said) => {
-      const { kind, isError } = said.head;
-      // Delivered first: whether that is news is told against what was kept.
       await deliver(said);
-      if (kind === "response" && isError !== true) this.#learnPage(message, said);
+      this.#learnPage(message, said);
     };
-    if (isStart) await sendWithin(startMs, this.#options, message, take, signal);
-    else await this.#options.next.send(message, take, signal);
+    const send: Upstream["send"] = async (...sent) => {
+      if (this.#lists !== undefined) await abortable(this.#connect(), sent[2]);
+      await next.send(...sent);
+    };
+    const ms = startLimitMs(timeoutMs, this.#times.startMs);
+    if (isBound) await sendWithin(ms, { next: { send }, name }, message, take, signal);
+    else await send(message, take, signal);
   }
 
   #learnStart(said: Message): void {
-    if (said.head.kind !== "response" || said.head.isError === true) return;
-    const initialize = said.text(["result"]);
-    if (initialize === undefined) return;
-    this.#said = { initialize, lists: this.#said?.lists ?? {} };
-    this.#options.store.save(this.#key, this.#said);
+    const result = resultOf(said);
+    if (result !== undefined) this.#options.store.saveStart(this.#viewerNow(), result);
   }
 
   #learnPage(request: Message, said: Message): void {
-    const result = said.text(["result"]);
-    if (result === undefined || this.#said === undefined) return;
-    const page = pageKey(request);
-    const first = `${request.head.method} `;
-    const isFirst = page === first;
-    // A first page that changed makes the old cursors worthless.
-    const isNews = isFirst && this.#said.lists[page] !== result;
-    const others = Object.entries(this.#said.lists).filter(
-      ([key]) => !(isNews && key.startsWith(first)),
-    );
-    this.#said = { ...this.#said, lists: { ...Object.fromEntries(others), [page]: result } };
-    this.#options.store.save(this.#key, this.#said);
+    const result = resultOf(said);
+    // A client that never initialized is a modern one: nothing is kept for it.
+    if (result === undefined || this.#viewer === undefined) return;
+    this.#options.store.savePage(this.#viewerNow(), pageKey(request), result);
   }
 
   async #tell(message: Message): Promise<void> {
     if (this.#aside === undefined) this.#waiting.push(message);
     else await this.#aside(message);
   }
+}
+
+/** What a response holds for keeping: an error of the server is not kept. */
+function resultOf(said: Message): string | undefined {
+  const { kind, isError } = said.head;
+  return kind === "response" && isError !== true ? said.text(["result"]) : undefined;
 }

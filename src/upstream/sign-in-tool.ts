@@ -2,7 +2,7 @@ import { Memory } from "../host/memory.ts";
 import { cacheFile } from "../host/paths.ts";
 import type { RunSignIn } from "../oauth/run-sign-in.ts";
 import type { Message } from "../wire/message.ts";
-import { keepsTool } from "./catalog-store.ts";
+import { keepsTool } from "./catalog-entry.ts";
 import * as words from "./sign-in-words.ts";
 
 const firstName = "sign_in";

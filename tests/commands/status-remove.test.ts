@@ -85,7 +85,12 @@ describe("what is remembered of a server", () => {
     lists:
       names === undefined
         ? {}
-        : { "tools/list ": JSON.stringify({ tools: names.map((name) => ({ name })) }) },
+        : {
+            "tools/list ": {
+              result: JSON.stringify({ tools: names.map((name) => ({ name })) }),
+              savedAt,
+            },
+          },
   });
   const remember = (entries: object) => {
     const memory = new Memory(join(folder.path, "cache/kb.json"), new URL(url), testContext().log);
@@ -113,9 +118,23 @@ describe("what is remembered of a server", () => {
     expect((await run("status")).stdout).toMatch(new RegExp(`  remembered: ${said}\n$`));
   });
 
-  test("is passed over where it cannot be read", async () => {
-    remember({ a: { savedAt: "yesterday" } });
-    expect((await run("status")).stdout).not.toContain("remembered");
+  test.each(["yesterday", 1e300, -1, null])(
+    "is passed over where it cannot be read: saved at %p",
+    async (savedAt) => {
+      remember({ a: { ...catalog(0, ["x"]), savedAt } });
+      const { code, stdout } = await run("status");
+      expect(code).toBe(0);
+      expect(stdout).not.toContain("remembered");
+    },
+  );
+
+  test("is as old as the oldest of its pages", async () => {
+    const savedAt = Date.now();
+    const { lists, ...entry } = catalog(savedAt, ["x"]);
+    const old = catalog(savedAt - 5 * hour, ["y"]).lists["tools/list "];
+    remember({ a: { ...entry, lists: { ...lists, 'tools/list "2"': old } } });
+    expect((await run("status")).stdout).toContain("remembered: 2 tools");
+    expect((await run("status")).stdout).toContain("(5 hours ago)");
   });
 });
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bridgeHome, signIn, startProgram } from "../support/oauth-bridge.ts";
@@ -73,6 +73,17 @@ test("requirement 29: login --no-browser takes the redirect URL that is pasted",
   const { code, stdout, stderr } = await login.ended;
   expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toContain("Signed in");
+});
+
+test("login leaves the server's tools for the next start, under the sign-in that saw them", async () => {
+  const home = await bridgeHome(folder(), { url: resource.url });
+  await signIn(home);
+  const { stdout } = await runProgram(["status"], { env: home.env });
+  expect(stdout).toMatch(/remembered: [1-9]\d* tools?, as of/);
+  const file = join(home.folder, ".codex-mcp-bridge/cache/kb.json");
+  const { entries } = JSON.parse(readFileSync(file, "utf8")).facts.catalog;
+  const holders = Object.values<{ holder?: string }>(entries).map(({ holder }) => holder);
+  expect(holders).toEqual([expect.any(String)]);
 });
 
 test("login signs in by a code on another device", async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Keyring } from "../../src/host/keyring.ts";
 import { withLock } from "../../src/host/lock.ts";
 import { belongsTo } from "../../src/oauth/grant.ts";
+import { storedHolder } from "../../src/oauth/holder.ts";
 import { CredentialStore } from "../../src/oauth/store.ts";
 import { BridgeError } from "../../src/wire/errors.ts";
 import { ownFolder } from "../support/folder.ts";
@@ -178,6 +179,22 @@ test("auto leaves a sign-in where it is until the next one, and asks the keyring
   await store.writeNew(stored);
   expect(store.place()).toBe("file");
   expect(JSON.stringify(await store.read())).not.toContain("keyring");
+});
+
+test("beside the keyring the file says whose the sign-in is, and no more of it", async () => {
+  using folder = ownFolder();
+  const { home, grant } = await ended(folder.path);
+  const entry = { url: resource.url, auth: { type: "oauth", store: "keyring" } };
+  const { context, log, store: inFile } = oauthInside(folder.path, entry);
+  const { server, redactor } = context;
+  const keyring = fakeKeyring({ now: true });
+  const store = new CredentialStore(server, { keyring: () => keyring, log, redactor });
+  const stored = await inFile.read();
+  await store.locked(() => store.writeNew(stored));
+  const text = JSON.stringify(await home.stored());
+  expect(text).not.toContain(grant.accessToken);
+  expect(storedHolder(server)).toBe(JSON.stringify([grant.issuer, grant.client.id]));
+  expect(await store.read()).toEqual(stored);
 });
 
 test("a sign-in that stood in the keyring is gone there once the next one stands in the file", async () => {

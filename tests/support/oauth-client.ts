@@ -7,6 +7,8 @@ type Json = any;
 /** An MCP client over a child `run` whose answers to the bridge's own questions a test decides. */
 export interface ClientProcess {
   request(method: string, params?: object): Promise<Json>;
+  /** Several requests in one message. */
+  batch(...requests: readonly (readonly [method: string, params: object])[]): Promise<Json[]>;
   notify(method: string, params?: object): void;
   /** Requests of the bridge, in order. */
   readonly asked: Json[];
@@ -44,6 +46,7 @@ export function startClient(home: BridgeHome, options: ClientOptions = {}): Clie
     child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
     child.stdin.flush();
   };
+  const answerTo = (id: number) => new Promise<Json>((resolve) => waiting.set(id, resolve));
   const take = async (message: Json) => {
     if (message.method === undefined) return waiting.get(message.id)?.(message);
     if (message.id === undefined) return void notified.push(message);
@@ -75,7 +78,15 @@ export function startClient(home: BridgeHome, options: ClientOptions = {}): Clie
     request(method, params = {}) {
       const id = nextId++;
       write({ id, method, params });
-      return new Promise((resolve) => waiting.set(id, resolve));
+      return answerTo(id);
+    },
+    batch(...requests) {
+      const parts = requests.map(([method, params]) => {
+        return { jsonrpc: "2.0", id: nextId++, method, params };
+      });
+      child.stdin.write(`${JSON.stringify(parts)}\n`);
+      child.stdin.flush();
+      return Promise.all(parts.map(({ id }) => answerTo(id)));
     },
     notify: (method, params) => write({ method, ...(params && { params }) }),
     async end() {

@@ -1,122 +1,18 @@
 import { expect, test } from "bun:test";
-import { Memory } from "../../src/host/memory.ts";
-import { CatalogUpstream } from "../../src/upstream/catalog.ts";
-import { CatalogStore } from "../../src/upstream/catalog-store.ts";
-import type { Deliver, Upstream } from "../../src/upstream/types.ts";
+import { usualTimes } from "../../src/upstream/catalog.ts";
 import { BridgeError } from "../../src/wire/errors.ts";
-import { type Message, notificationOf, responseTo } from "../../src/wire/message.ts";
-import { memoryLog, type RelayClient, relayClient } from "../support/client.ts";
-
-const url = new URL("https://example.com/mcp");
-const day = 24 * 60 * 60 * 1000;
-const codex = { protocolVersion: "2025-06-18", capabilities: { elicitation: {} } };
-
-/** A server whose answers the test decides, and may hold back. */
-class Server implements Upstream {
-  readonly seen: string[] = [];
-  version = "1";
-  tools = ["one"];
-  /** Awaited before each answer. */
-  ready: Promise<void> = Promise.resolve();
-  failure: BridgeError | undefined;
-  heard: Deliver | undefined;
-  /** A method whose first message is never answered. */
-  swallows: string | undefined;
-
-  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { method, id } = message.head;
-    this.seen.push(method!);
-    if (method === this.swallows) {
-      this.swallows = undefined;
-      return rejected(signal);
-    }
-    await Promise.race([this.ready, rejected(signal)]);
-    if (this.failure !== undefined) throw this.failure;
-    if (id === undefined) return;
-    await deliver(responseTo(id, JSON.stringify(this.#result(message))));
-  }
-
-  async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
-    this.heard = deliver;
-    await rejected(signal).catch(() => undefined);
-  }
-
-  async close(): Promise<void> {
-    this.seen.push("close");
-  }
-
-  #result(message: Message): object {
-    const { method } = message.head;
-    if (method === "initialize")
-      return { protocolVersion: "2025-06-18", capabilities: {}, serverInfo: { v: this.version } };
-    if (method !== "tools/list") return {};
-    const at = Number(message.value(["params", "cursor"]) ?? 0);
-    const more = at + 1 < this.tools.length && { nextCursor: String(at + 1) };
-    return { tools: [{ name: this.tools[at] }], ...more };
-  }
-}
-
-function rejected(signal: AbortSignal): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  if (signal.aborted) reject(signal.reason);
-  signal.addEventListener("abort", () => reject(signal.reason));
-  return promise;
-}
-
-const never = new Promise<void>(() => undefined);
-
-/** A server that takes everything and answers nothing. */
-function silent(): Upstream {
-  const server = new Server();
-  server.ready = never;
-  return server;
-}
-
-interface Setting {
-  readonly memory: Memory;
-  identity?: string;
-  now?: number;
-  timeoutMs?: number;
-}
-
-function start(
-  server: Upstream,
-  { memory, identity = "me", now = 0, timeoutMs = 60_000 }: Setting,
-): RelayClient {
-  const store = new CatalogStore(
-    memory,
-    () => identity,
-    () => now,
-  );
-  const log = memoryLog();
-  return relayClient(new CatalogUpstream({ next: server, store, log, name: "kb", timeoutMs }));
-}
-
-const remembering = () => new Memory(undefined, url, memoryLog());
-
-async function shake(client: RelayClient, params: object = codex) {
-  client.send({ id: 0, method: "initialize", params });
-  const answer = await client.next();
-  client.send({ method: "notifications/initialized" });
-  return answer;
-}
-
-async function toolsOf(client: RelayClient, cursor?: string) {
-  const params = cursor === undefined ? {} : { params: { cursor } };
-  client.send({ id: 1, method: "tools/list", ...params });
-  const { result, error } = await client.next();
-  return error ?? result.tools.map(({ name }: { name: string }) => name);
-}
-
-/** A first run that fills the memory. */
-async function filled(setting: Partial<Setting> = {}, server = new Server()): Promise<Memory> {
-  const memory = setting.memory ?? remembering();
-  const client = start(server, { ...setting, memory });
-  await shake(client);
-  await toolsOf(client);
-  await client.end();
-  return memory;
-}
+import { notificationOf } from "../../src/wire/message.ts";
+import {
+  codex,
+  day,
+  filled,
+  remembering,
+  Server,
+  shake,
+  silent,
+  start,
+  toolsOf,
+} from "../support/catalog.ts";
 
 test("without a catalog initialize and tools/list are the server's own", async () => {
   const server = new Server();
@@ -128,8 +24,7 @@ test("without a catalog initialize and tools/list are the server's own", async (
 
 test("with a catalog a server that does not answer is not waited for", async () => {
   const memory = await filled();
-  const server = new Server();
-  server.ready = never;
+  const server = silent();
   const client = start(server, { memory });
   expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
   expect(await toolsOf(client)).toEqual(["one"]);
@@ -304,4 +199,68 @@ test("a client whose capabilities are nested deep is served as any other", async
     `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":${capabilities}}}\n`,
   );
   expect((await client.next()).result.serverInfo).toEqual({ v: "1" });
+});
+
+test("the times of a start stay below those of Codex", () => {
+  expect(usualTimes).toEqual({ startMs: 25_000, staleMs: 5_000, freshMs: 300, againMs: 5_000 });
+});
+
+/** Every time but these is too long for a test. */
+const only = (times: Partial<typeof usualTimes>) => ({
+  startMs: 60_000,
+  staleMs: 60_000,
+  freshMs: 60_000,
+  againMs: 60_000,
+  ...times,
+});
+
+test.each([true, false])(
+  "without a catalog (which may answer: %p) a start that the server does not answer ends in startMs",
+  async (mayAnswer) => {
+    const times = only({ startMs: 20 });
+    const client = start(silent(), { memory: remembering(), mayAnswer, times });
+    const { error } = await shake(client);
+    expect(error.message).toStartWith('"kb" did not answer initialize within 0.02 s');
+    const server = new Server();
+    server.swallows = "tools/list";
+    const later = start(server, { memory: remembering(), mayAnswer, times });
+    await shake(later);
+    expect((await toolsOf(later)).message).toContain("did not answer tools/list within 0.02 s");
+  },
+);
+
+test("tools that were never listed are waited for in startMs, though the catalog has answered initialize", async () => {
+  const memory = remembering();
+  const first = start(new Server(), { memory });
+  await shake(first);
+  await first.end();
+  const client = start(silent(), { memory, times: only({ startMs: 20 }) });
+  expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
+  expect((await toolsOf(client)).message).toContain("did not answer tools/list within 0.02 s");
+});
+
+test("a start ends before the deadline of its call", async () => {
+  const client = start(silent(), { memory: remembering(), timeoutMs: 100 });
+  expect((await shake(client)).error.message).toContain("did not answer initialize within 0.09 s");
+});
+
+test("a catalog older than a week stands in for a server that is silent for staleMs", async () => {
+  const memory = await filled();
+  const client = start(silent(), { memory, now: 8 * day, times: only({ staleMs: 1, freshMs: 1 }) });
+  expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
+  expect(await toolsOf(client)).toEqual(["one"]);
+});
+
+test("where it may not answer, the catalog is filled and loses nothing that the server does not replace", async () => {
+  const memory = await filled();
+  const server = new Server();
+  server.version = "2";
+  server.failure = new BridgeError("server-error", "500");
+  server.failing = "tools/list";
+  const client = start(server, { memory, mayAnswer: false });
+  expect((await shake(client)).result.serverInfo).toEqual({ v: "2" });
+  expect((await toolsOf(client)).data.kind).toBe("server-error");
+  const later = start(silent(), { memory, times: { freshMs: 1 } });
+  expect((await shake(later)).result.serverInfo).toEqual({ v: "2" });
+  expect(await toolsOf(later)).toEqual(["one"]);
 });

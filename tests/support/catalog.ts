@@ -1,0 +1,164 @@
+import { Memory } from "../../src/host/memory.ts";
+import { CatalogUpstream, usualTimes } from "../../src/upstream/catalog.ts";
+import { CatalogStore } from "../../src/upstream/catalog-store.ts";
+import type { Deliver, Upstream } from "../../src/upstream/types.ts";
+import type { BridgeError } from "../../src/wire/errors.ts";
+import { errorTo, type Message, responseTo } from "../../src/wire/message.ts";
+import { memoryLog, type RelayClient, relayClient } from "./client.ts";
+
+export const url = new URL("https://example.com/mcp");
+export const day = 24 * 60 * 60 * 1000;
+export const codex = { protocolVersion: "2025-06-18", capabilities: { elicitation: {} } };
+
+/** A server whose answers the test decides, and may hold back. */
+export class Server implements Upstream {
+  /** Methods, with the cursor of a list's later page. */
+  readonly seen: string[] = [];
+  version = "1";
+  tools = ["one"];
+  /** Awaited before each answer. */
+  ready: Promise<void> = Promise.resolve();
+  /** Of each message, or of those of one method. */
+  failure: BridgeError | undefined;
+  failing: string | undefined;
+  heard: Deliver | undefined;
+  /** A method whose first message is never answered. */
+  swallows: string | undefined;
+  /** A method that is answered with an error of the server's own. */
+  refuses: string | undefined;
+
+  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { method, id } = message.head;
+    const cursor = message.value(["params", "cursor"]);
+    this.seen.push(cursor === undefined ? method! : `${method} ${cursor}`);
+    if (method === this.swallows) {
+      this.swallows = undefined;
+      return rejected(signal);
+    }
+    await Promise.race([this.ready, rejected(signal)]);
+    const fails = this.failing === undefined || this.failing === method;
+    if (this.failure !== undefined && fails) throw this.failure;
+    if (id === undefined) return;
+    const refusal = errorTo(id, { code: -32000, message: "refused" });
+    const isRefused = method === this.refuses;
+    await deliver(isRefused ? refusal : responseTo(id, JSON.stringify(this.#result(message))));
+  }
+
+  async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
+    this.heard = deliver;
+    await rejected(signal).catch(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    this.seen.push("close");
+  }
+
+  #result(message: Message): object {
+    const { method } = message.head;
+    if (method === "initialize")
+      return { protocolVersion: "2025-06-18", capabilities: {}, serverInfo: { v: this.version } };
+    if (method !== "tools/list") return {};
+    const at = Number(message.value(["params", "cursor"]) ?? 0);
+    const more = at + 1 < this.tools.length && { nextCursor: String(at + 1) };
+    return { tools: [{ name: this.tools[at] }], ...more };
+  }
+}
+
+function rejected(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  if (signal.aborted) reject(signal.reason);
+  signal.addEventListener("abort", () => reject(signal.reason));
+  return promise;
+}
+
+const never = new Promise<void>(() => undefined);
+
+/** A server that takes everything and answers nothing. */
+export function silent(): Server {
+  const server = new Server();
+  server.ready = never;
+  return server;
+}
+
+export interface Setting {
+  readonly memory: Memory;
+  identity?: string | (() => string);
+  holder?: string;
+  now?: number | (() => number);
+  timeoutMs?: number;
+  mayAnswer?: boolean;
+  times?: Partial<typeof usualTimes>;
+}
+
+export interface CatalogClient extends RelayClient {
+  readonly catalog: CatalogUpstream;
+}
+
+const asFunction = <T>(value: T | (() => T)) =>
+  typeof value === "function" ? (value as () => T) : () => value;
+
+/** A client before a server, with the catalog of `memory` between them. */
+export function start(server: Upstream, setting: Setting): CatalogClient {
+  const { memory, identity = "me", holder, now = 0, timeoutMs = 60_000 } = setting;
+  const { mayAnswer = true, times } = setting;
+  const identityNow = asFunction(identity);
+  const store = new CatalogStore(
+    memory,
+    () => ({ caller: identityNow(), holder }),
+    asFunction(now),
+  );
+  const catalog = new CatalogUpstream({
+    next: server,
+    store,
+    log: memoryLog(),
+    name: "kb",
+    timeoutMs,
+    mayAnswer,
+    times: { ...usualTimes, ...times },
+  });
+  return { ...relayClient(catalog), catalog };
+}
+
+export const remembering = () => new Memory(undefined, url, memoryLog());
+
+export async function shake(client: RelayClient, params: object = codex) {
+  client.send({ id: 0, method: "initialize", params });
+  const answer = await client.next();
+  client.send({ method: "notifications/initialized" });
+  return answer;
+}
+
+let ids = 1;
+
+/** The names on a page of the tools, or the error; what comes before the answer is passed over. */
+export async function toolsOf(client: RelayClient, cursor?: string) {
+  const id = ids++;
+  const params = cursor === undefined ? {} : { params: { cursor } };
+  client.send({ id, method: "tools/list", ...params });
+  for (;;) {
+    const { id: answered, result, error } = await client.next();
+    if (answered === id) return error ?? result.tools.map(({ name }: { name: string }) => name);
+  }
+}
+
+/** A first run that fills the memory with every page. */
+export async function filled(
+  setting: Partial<Setting> = {},
+  server = new Server(),
+): Promise<Memory> {
+  const memory = setting.memory ?? remembering();
+  const client = start(server, { ...setting, memory });
+  await shake(client);
+  for (let page = 0; page < server.tools.length; page++)
+    await toolsOf(client, page === 0 ? undefined : String(page));
+  await client.end();
+  return memory;
+}
+
+/** What a start finds while the server is silent. */
+export async function keptIn(memory: Memory, setting: Partial<Setting> = {}) {
+  const client = start(silent(), { ...setting, memory, times: { freshMs: 1, startMs: 1 } });
+  client.send({ id: 0, method: "initialize", params: codex });
+  const { result } = await client.next();
+  return result === undefined ? undefined : await toolsOf(client);
+}
