@@ -2,6 +2,7 @@ import { type Config, readConfig } from "../host/config.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { type Context, defineCommand } from "./command.ts";
 import { type FlagForm, readFlags, setupArguments, tokenFromStdin } from "./setup-flags.ts";
+import type { Steps } from "./setup-steps.ts";
 
 export const command = defineCommand({
   args: setupArguments,
@@ -54,12 +55,21 @@ async function saveForm({ change, credential }: FlagForm, context: Context): Pro
     await warnOfEmpty(credential, context);
   }
   const name = await saveChange(full, context);
-  const entry = readConfig(paths)?.raw.servers?.[name];
-  const steps = entry === undefined ? [] : Object.values(stepsFor(name, entry, context));
-  const lines = steps.map((step) => `  ${step}\n`).join("");
+  const saved = readConfig(paths);
+  const entry = saved?.raw.servers?.[name];
+  const steps: Partial<Steps> = entry === undefined ? {} : stepsFor(name, entry, context);
+  const lines = Object.values(steps)
+    .map((step) => `  ${step}\n`)
+    .join("");
   await context.print(
     `Saved server "${name}" in ${paths.configFile}\n\nNext steps:\n${lines}  restart Codex\n`,
   );
+  const server = saved?.servers.get(name);
+  const isOther = [change.url, credential, change.headers].some((part) => part !== undefined);
+  if (server !== undefined && isOther && steps.login === undefined) {
+    const { fillCatalog } = await import("./setup-fill.ts");
+    await fillCatalog(server, context);
+  }
   return 0;
 }
 

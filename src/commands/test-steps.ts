@@ -37,6 +37,9 @@ export interface Outcome {
   readonly tools: readonly string[];
 }
 
+/** What asks on behalf of a test. */
+export type Client = Pick<RunChild, "request" | "notify">;
+
 /** A server that hands out cursors for ever is stopped here. */
 const maxPages = 1000;
 const shownNames = 3;
@@ -46,7 +49,7 @@ type Named = { readonly name?: unknown; readonly uri?: unknown };
 /** Goes through a server by way of the bridge: initialize, tools/list, what else it declares, and one call. */
 export async function testServer(
   server: string,
-  child: RunChild,
+  child: Client,
   observer: Observer,
   call: Call | undefined,
 ): Promise<Outcome> {
@@ -122,7 +125,7 @@ function shortened(names: readonly string[]): string[] {
 }
 
 /** The names in a list, all of its pages. */
-async function list(child: RunChild, kind: string, declared: boolean): Promise<string[]> {
+async function list(child: Client, kind: string, declared: boolean): Promise<string[]> {
   const names: string[] = [];
   const method = `${kind}/list`;
   let params = "{}";
@@ -141,7 +144,7 @@ async function list(child: RunChild, kind: string, declared: boolean): Promise<s
   throw new BridgeError("too-large", `${method} has more than ${maxPages} pages`);
 }
 
-async function callTool(child: RunChild, { tool, args }: Call): Promise<Finding> {
+async function callTool(child: Client, { tool, args }: Call): Promise<Finding> {
   const params = `{"name":${JSON.stringify(tool)},"arguments":${args}}`;
   const result = resultOf("tools/call", await child.request("tools/call", params));
   const lines = contentLines(result.content);

@@ -8,7 +8,8 @@ import { testContext } from "../support/context.ts";
 import { ownFolder } from "../support/folder.ts";
 import { runInProcess } from "../support/in-process.ts";
 
-const url = "https://kb.example.com/mcp";
+/** Nothing listens there. */
+const url = "https://127.0.0.1:9/mcp";
 let folder: ReturnType<typeof ownFolder>;
 let home: string;
 beforeEach(() => {

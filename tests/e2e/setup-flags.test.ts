@@ -5,7 +5,8 @@ import { ownFolder } from "../support/folder.ts";
 import { runProgram } from "../support/program.ts";
 import { Session } from "../support/terminal.ts";
 
-const url = "https://kb.example.com/mcp";
+/** Nothing listens there. */
+const url = "https://127.0.0.1:9/mcp";
 let folder: ReturnType<typeof ownFolder>;
 let home: string;
 beforeEach(() => {
@@ -103,7 +104,7 @@ Next steps:
   });
 
   test("demands a new credential with a new origin, and drops the old one with all it had", async () => {
-    const moved = "https://evil.example.com/mcp";
+    const moved = "https://localhost:9/mcp";
     save({
       kb: { url, token: "canary", headers: { "X-Key": "canary" }, timeoutSec: 5, description: "d" },
     });

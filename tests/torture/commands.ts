@@ -51,7 +51,6 @@ export const commands: Tortured[] = [
     name: "setup",
     words: ["setup", "--server", "y", "--url", "http://127.0.0.1:9/mcp", "--token-stdin"],
     stdin: () => "another-token-0123456789\n",
-    without: ["fetch"],
   },
   { name: "test", words: ["test", "--server", "x"], without: ["fetch"] },
   { name: "test, in its child", words: ["test", "--server", "x"], victim: "run" },
