@@ -8,6 +8,8 @@ import { memoryLog, type RelayClient, relayClient } from "./client.ts";
 
 export const url = new URL("https://example.com/mcp");
 export const day = 24 * 60 * 60 * 1000;
+/** Milliseconds that no test lasts, nor one of a mutant. */
+export const ages = 1e9;
 export const codex = { protocolVersion: "2025-06-18", capabilities: { elicitation: {} } };
 
 /** A server whose answers the test decides, and may hold back. */

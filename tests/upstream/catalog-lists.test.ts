@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { BridgeError } from "../../src/wire/errors.ts";
 import {
+  ages,
   type CatalogClient,
   day,
   filled,
@@ -106,7 +107,7 @@ test("a client that began to read the old list reads it to its end, whatever the
 });
 
 test.each([
-  ["a call", 60_000],
+  ["a call", ages],
   ["nobody", 1],
 ])(
   "a server that was away at the start is asked for its lists once %s has reached it",
@@ -151,13 +152,15 @@ test("an error of the server's own to a list reaches the client and is not kept"
 test("a list is answered by the server within freshMs, and by the catalog after it", async () => {
   const memory = await filled();
   const { server, answers } = slow("new");
-  const patient = start(server, { memory, times: { freshMs: 60_000, staleMs: 0 } });
+  const patient = start(server, { memory, times: { freshMs: ages, staleMs: 0 } });
   await shake(patient);
   const asked = toolsOf(patient);
   await until(() => server.seen.includes("initialize"));
+  // Longer than staleMs.
+  await Bun.sleep(5);
   answers();
   expect(await asked).toEqual(["new"]);
-  const far = { freshMs: 1, staleMs: 60_000, startMs: 60_000, againMs: 60_000 };
+  const far = { freshMs: 1, staleMs: ages, startMs: ages, againMs: ages };
   const hasty = start(silent(), { memory, times: far });
   await shake(hasty);
   expect(await toolsOf(hasty)).toEqual(["new"]);
@@ -176,7 +179,7 @@ async function withOldList() {
 test("a list that was not heard for a week is not served while the server answers, though initialize was", async () => {
   const memory = await withOldList();
   const { server, answers } = slow("new");
-  const client = start(server, { memory, now: 8 * day, times: { freshMs: 0, staleMs: 60_000 } });
+  const client = start(server, { memory, now: 8 * day, times: { freshMs: 0, staleMs: ages } });
   await shake(client);
   const asked = toolsOf(client);
   await until(() => server.seen.includes("initialize"));
@@ -185,16 +188,16 @@ test("a list that was not heard for a week is not served while the server answer
 });
 
 test.each([
-  ["out of reach", new BridgeError("dns", "no such host"), 60_000, ["one"]],
+  ["out of reach", new BridgeError("dns", "no such host"), ages, ["one"]],
   ["silent for staleMs", undefined, 1, ["one"]],
-  ["there, and refuses", new BridgeError("unauthorized", "no"), 60_000, "unauthorized"],
+  ["there, and refuses", new BridgeError("unauthorized", "no"), ages, "unauthorized"],
 ])(
   "a list that is older than a week stands in for a server that is %s",
   async (_, failure, staleMs, expected) => {
     const memory = await withOldList();
     const server = failure === undefined ? silent() : new Server();
     server.failure = failure;
-    const client = start(server, { memory, now: 8 * day, times: { freshMs: 60_000, staleMs } });
+    const client = start(server, { memory, now: 8 * day, times: { freshMs: ages, staleMs } });
     await shake(client);
     const found = await toolsOf(client);
     expect(found.data?.kind ?? found).toEqual(expected);
@@ -205,7 +208,7 @@ test("another credential that is taken over sees nothing of what the one before 
   const memory = await filled();
   let identity = "me";
   const server = withPages("a colleague's");
-  const client = start(server, { memory, identity: () => identity, times: { freshMs: 60_000 } });
+  const client = start(server, { memory, identity: () => identity, times: { freshMs: ages } });
   await shake(client);
   await until(() => server.seen.includes("notifications/initialized"));
   identity = "a colleague";

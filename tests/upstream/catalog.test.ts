@@ -3,6 +3,7 @@ import { usualTimes } from "../../src/upstream/catalog.ts";
 import { BridgeError } from "../../src/wire/errors.ts";
 import { notificationOf } from "../../src/wire/message.ts";
 import {
+  ages,
   codex,
   day,
   filled,
@@ -207,10 +208,10 @@ test("the times of a start stay below those of Codex", () => {
 
 /** Every time but these is too long for a test. */
 const only = (times: Partial<typeof usualTimes>) => ({
-  startMs: 60_000,
-  staleMs: 60_000,
-  freshMs: 60_000,
-  againMs: 60_000,
+  startMs: ages,
+  staleMs: ages,
+  freshMs: ages,
+  againMs: ages,
   ...times,
 });
 
