@@ -2,7 +2,7 @@
 # Removes one defence after the other (mutants/*.patch) in a copy of the tree; the tests that a patch names
 # must fail then. A patch begins with two lines: `Promise: ...` and `Tests: FILE... [-t PATTERN]`; with a third,
 # `Compiled: yes`, the tests get an executable that is made of the changed tree.
-# npm run mutants; words choose patches by name.
+# npm run mutants; words choose patches by name. Two trees at a time: most of a test is waiting.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -18,57 +18,88 @@ export SOURCE_COMMIT TORTURE_MOST
 
 root=$PWD
 work=$(mktemp -d)
+workers=
 trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-mkdir "$work/tree"
-tar -cf - --exclude=node_modules --exclude=.git --exclude=dist --exclude=bench . | tar -xf - -C "$work/tree"
-ln -s "$root/node_modules" "$work/tree/node_modules"
-cd "$work/tree"
+trap 'end 130' INT
+trap 'end 143' TERM
+
+end() {
+  # shellcheck disable=SC2086 # a list of numbers
+  [ -z "$workers" ] || kill $workers 2>/dev/null || :
+  wait
+  exit "$1"
+}
 
 run() { # the words of a Tests line, whether compiled
   compiled=$2
   eval "set -- $1"
   if [ "$compiled" = yes ]; then
-    ./build.sh >"$work/log" 2>&1 || return 0
-    BRIDGE_BIN=$PWD/dist/codex-mcp-http-bridge bun test --timeout=120000 "$@" >"$work/log" 2>&1
+    ./build.sh >"$log" 2>&1 || return 0
+    BRIDGE_BIN=$PWD/dist/codex-mcp-http-bridge bun test --timeout=120000 "$@" >"$log" 2>&1
     return
   fi
-  bun test --timeout=120000 "$@" >"$work/log" 2>&1
+  bun test --timeout=120000 "$@" >"$log" 2>&1
 }
 
-killed=0
-wrong=0
-for patch in "$root"/mutants/*.patch; do
-  name=$(basename "$patch" .patch)
-  if [ $# -gt 0 ]; then
-    case " $* " in *" $name "*) ;; *) continue ;; esac
-  fi
-  tests=$(sed -n 's/^Tests: //p' "$patch")
-  compiled=$(sed -n 's/^Compiled: //p' "$patch")
+wrong() { # a word, a line, whether the log is shown
+  printf '%-8s %s\n' "$1" "$2"
+  [ $# -lt 3 ] || tail -n 20 "$log"
+  echo "$2" >>"$work/wrong"
+}
+
+try() { # a patch
+  name=$(basename "$1" .patch)
+  tests=$(sed -n 's/^Tests: //p' "$1")
+  compiled=$(sed -n 's/^Compiled: //p' "$1")
   # A test that fails anyway proves nothing. Each Tests line is tried once.
   sane=$work/sane-$(printf '%s' "$tests" | cksum | cut -d' ' -f1)
   if [ ! -e "$sane" ]; then
-    if run "$tests" "$compiled"; then : >"$sane"; else
-      echo "BROKEN   $name: its tests fail without it"
-      tail -n 20 "$work/log"
-      wrong=$((wrong + 1))
-      continue
-    fi
+    run "$tests" "$compiled" || {
+      wrong BROKEN "$name: its tests fail without it" log
+      return
+    }
+    : >"$sane"
   fi
-  if ! patch -p1 -s --no-backup-if-mismatch <"$patch" >"$work/log" 2>&1; then
-    echo "STALE    $name: the patch does not apply"
-    cat "$work/log"
-    wrong=$((wrong + 1))
+  if ! patch -p1 -s --no-backup-if-mismatch <"$1" >"$log" 2>&1; then
+    wrong STALE "$name: the patch does not apply" log
   elif run "$tests" "$compiled"; then
-    echo "SURVIVED $name: $(sed -n 's/^Promise: //p' "$patch")"
-    wrong=$((wrong + 1))
+    wrong SURVIVED "$name: $(sed -n 's/^Promise: //p' "$1")"
   else
     echo "killed   $name"
-    killed=$((killed + 1))
+    echo "$name" >>"$work/killed"
   fi
-  sed -n 's|^+++ b/||p' "$patch" | while read -r file; do cp "$root/$file" "$file"; done
-done
+  sed -n 's|^+++ b/||p' "$1" | while read -r file; do cp "$root/$file" "$file"; done
+}
 
-echo "$killed mutants killed, $wrong not"
+worker() { # its number, then names
+  tree=$work/tree-$1
+  log=$work/log-$1
+  shift
+  mkdir "$tree"
+  tar -cf - --exclude=node_modules --exclude=.git --exclude=dist --exclude=bench . | tar -xf - -C "$tree"
+  ln -s "$root/node_modules" "$tree/node_modules"
+  cd "$tree"
+  for patch in "$root"/mutants/*.patch; do
+    name=$(basename "$patch" .patch)
+    if [ $# -gt 0 ]; then
+      case " $* " in *" $name "*) ;; *) continue ;; esac
+    fi
+    # Whoever makes the folder has the patch.
+    mkdir "$work/taken-$name" 2>/dev/null || continue
+    try "$patch"
+  done
+}
+
+: >"$work/killed"
+: >"$work/wrong"
+worker 1 "$@" &
+workers=$!
+worker 2 "$@" &
+workers="$workers $!"
+# shellcheck disable=SC2086 # a list of numbers
+wait $workers
+
+killed=$(wc -l <"$work/killed")
+wrong=$(wc -l <"$work/wrong")
+echo "$((killed)) mutants killed, $((wrong)) not"
 [ "$wrong" -eq 0 ] && [ "$killed" -gt 0 ]
