@@ -31,14 +31,15 @@ end() {
 }
 
 run() { # the words of a Tests line, whether compiled
+  # One failure is enough, and a test that waits for what a patch took away takes all of its time.
   compiled=$2
   eval "set -- $1"
   if [ "$compiled" = yes ]; then
     ./build.sh >"$log" 2>&1 || return 0
-    BRIDGE_BIN=$PWD/dist/codex-mcp-http-bridge bun test --timeout=120000 "$@" >"$log" 2>&1
+    BRIDGE_BIN=$PWD/dist/codex-mcp-http-bridge bun test --bail --timeout=120000 "$@" >"$log" 2>&1
     return
   fi
-  bun test --timeout=120000 "$@" >"$log" 2>&1
+  bun test --bail --timeout=120000 "$@" >"$log" 2>&1
 }
 
 wrong() { # a word, a line, whether the log is shown
