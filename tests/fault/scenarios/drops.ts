@@ -149,8 +149,7 @@ export const drops: Scenario[] = [
           return true;
         }
         // Answered at once, a crowd would follow each other on one socket.
-        const takesMs = x.key?.startsWith("single") === false ? 50 : 0;
-        void Bun.sleep(takesMs)
+        void Bun.sleep(50)
           .then(() => x.json())
           .then(() => usedAt.set(x.connection, performance.now()));
         return true;
