@@ -33,6 +33,13 @@ test("a notification just before the end of the input arrives, as slow as its se
 test("a whole conversation piped in arrives whole", async () => {
   using folder = ownFolder();
   using server = new FaultServer({ sessions: true }).start();
+  // Otherwise the listening stream, on a connection of its own, may be seen after the DELETE.
+  const listens = Promise.withResolvers<void>();
+  server.respond = async ({ method, rpc }) => {
+    if (method === "GET") listens.resolve();
+    if (rpc === "notifications/roots/list_changed") await listens.promise;
+    return false;
+  };
   const { argv, env } = bridge.prepare(folder.path, server.url, {});
   const lines = [
     '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}',
