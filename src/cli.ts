@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { commandAt, readArguments } from "./commands/arguments.ts";
 import {
   type Arguments,
@@ -8,6 +7,7 @@ import {
   type Values,
 } from "./commands/command.ts";
 import { createLog, parseLevel } from "./host/log.ts";
+import { resolve } from "./host/path.ts";
 import { type Environment, homeOf } from "./host/paths.ts";
 import { Redactor } from "./host/redact.ts";
 import type { Speech } from "./host/speech.ts";

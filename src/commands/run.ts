@@ -44,7 +44,10 @@ export const command = defineCommand({
     if (demo && server !== undefined)
       throw new BridgeError("usage", "--demo and --server exclude each other");
     if (demo) return (await import("./run-demo.ts")).serveDemo(bridge, context);
-    const known = await knownServer(server, isForgetful, context);
+    const found = knownServer(server, isForgetful, context);
+    // What the client says first comes while the files are looked at.
+    openStdio();
+    const known = await found;
     demandNamed(known.settings, context.env);
     // The child of `test` asks the server itself, and leaves what it learns for Codex's start.
     const isTest = context.env.CODEX_MCP_BRIDGE_TEST !== undefined;
@@ -59,7 +62,8 @@ async function knownServer(
   isForgetful: boolean,
   { paths, log }: Context,
 ): Promise<KnownServer> {
-  const known = isForgetful || name === undefined ? undefined : readChecked(paths(), name, log);
+  const known =
+    isForgetful || name === undefined ? undefined : await readChecked(paths(), name, log);
   if (known !== undefined) return known;
   const { holdsSecret, loadConfig, pickServer } = await import("../host/config.ts");
   const config = await loadConfig(paths());

@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { BridgeError } from "../wire/errors.ts";
 import { readSecretFile } from "./files.ts";
+import { fs } from "./fs.ts";
 import type { Log } from "./log.ts";
 import type { Memory } from "./memory.ts";
+import { join } from "./path.ts";
 import type { Environment } from "./paths.ts";
 import type { NetworkSettings } from "./settings.ts";
 
@@ -104,11 +104,11 @@ export class Certificates {
   }
 }
 
-const read = (path: string) => readFileSync(path, "utf8");
+const read = (path: string) => fs().readFileSync(path, "utf8");
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? "";
 
 function readFolder(path: string): string[] {
-  return [...new Set(readdirSync(path))].flatMap((name) => {
+  return [...new Set(fs().readdirSync(path))].flatMap((name) => {
     try {
       return [read(join(path, name))];
     } catch {

@@ -1,12 +1,14 @@
 // The configuration of a start whose file was checked by an earlier one: the whole check costs a third of a start.
 import { program } from "../wire/program.ts";
 import type { Config } from "./config.ts";
+import { nameProblem } from "./config-rules.ts";
 import type { ServerEntry, TopLevel } from "./config-schema.ts";
 import { serverSettings } from "./config-server.ts";
 import { readJudged } from "./files.ts";
 import type { Log } from "./log.ts";
 import { Memory } from "./memory.ts";
 import { cacheFile, type Paths } from "./paths.ts";
+import { quickLook } from "./quick-look.ts";
 import type { ServerSettings } from "./settings.ts";
 
 /** What an earlier run found about the file. */
@@ -22,25 +24,61 @@ export interface KnownServer {
 }
 
 const memoryKey = "checked";
+/** Elsewhere neither mode nor owner tells anything, and paths have other forms. */
+const isPosix = process.platform !== "win32";
 const maxConfigBytes = 4 * 1024 * 1024;
+
+interface Found extends KnownServer {
+  readonly holdsSecret: boolean;
+}
 
 /**
  * One server's settings where the file's very text was checked before; undefined where it must be checked now.
  * Owner and modes are judged all the same: throws `configuration`.
  */
-export function readChecked(paths: Paths, name: string, log: Log): KnownServer | undefined {
+export async function readChecked(
+  paths: Paths,
+  name: string,
+  log: Log,
+): Promise<KnownServer | undefined> {
+  if (nameProblem(name) !== undefined) return undefined;
+  const memoryFile = cacheFile(paths.home, name);
+  const find = (text: string, remembered?: string): Found | undefined => {
+    const whole = parsed(text);
+    const servers = whole?.servers ?? {};
+    const entry = Object.hasOwn(servers, name) ? servers[name] : undefined;
+    const url = typeof entry?.url === "string" ? URL.parse(entry.url) : null;
+    if (whole === undefined || entry === undefined || url === null) return undefined;
+    const memory = new Memory(memoryFile, url, log, remembered);
+    const checked = memory.get(memoryKey) as Partial<Checked> | undefined;
+    if (checked?.digest !== digestOf(text)) return undefined;
+    const settings = serverSettings(name, entry, whole, paths.home);
+    return { settings, memory, holdsSecret: checked.holdsSecret !== false };
+  };
+  const quick = isPosix ? await lookUp(paths.configFile, memoryFile, find) : undefined;
+  if (quick !== undefined) return quick;
   const file = readJudged(paths.configFile, maxConfigBytes);
-  if (file === undefined) return undefined;
-  const whole = parsed(file.text);
-  const servers = whole?.servers ?? {};
-  const entry = Object.hasOwn(servers, name) ? servers[name] : undefined;
-  const url = typeof entry?.url === "string" ? URL.parse(entry.url) : null;
-  if (whole === undefined || entry === undefined || url === null) return undefined;
-  const memory = new Memory(cacheFile(paths.home, name), url, log);
-  const checked = memory.get(memoryKey) as Partial<Checked> | undefined;
-  if (checked?.digest !== digestOf(file.text)) return undefined;
-  if (checked.holdsSecret !== false) file.demandPrivate();
-  return { settings: serverSettings(name, entry, whole, paths.home), memory };
+  const found = file && find(file.text);
+  if (found?.holdsSecret) file?.demandPrivate();
+  return found;
+}
+
+/** What a quick look at both files finds; undefined leaves it to the judgement in full. */
+async function lookUp(
+  file: string,
+  memoryFile: string,
+  find: (text: string, remembered: string) => Found | undefined,
+): Promise<Found | undefined> {
+  const { texts, sound } = quickLook(file, memoryFile, maxConfigBytes);
+  // A pipe in a file's place is not waited for.
+  const regular = sound.then((isSound) => (isSound ? texts : []));
+  const [text, remembered] = await Promise.race([texts, regular]);
+  // Made while the files are still looked at; nothing else happens with it before.
+  const found = text && remembered ? find(text, remembered) : undefined;
+  const demandPrivate = await sound;
+  if (demandPrivate === undefined) return undefined;
+  if (found?.holdsSecret) demandPrivate();
+  return found;
 }
 
 /** Lets the next start skip the check of this very text. */

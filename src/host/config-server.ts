@@ -1,6 +1,6 @@
-import { isAbsolute, join } from "node:path";
 import { headerProblem, nameProblem } from "./config-rules.ts";
 import type { ServerEntry, TopLevel } from "./config-schema.ts";
+import { isAbsolute, join } from "./path.ts";
 import type { Credential, NetworkSettings, OAuthSettings, ServerSettings } from "./settings.ts";
 
 /** What is wrong in a configuration: where, and what was expected. Never the value. */

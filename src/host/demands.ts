@@ -1,7 +1,7 @@
-import { existsSync, statSync } from "node:fs";
 import { BridgeError } from "../wire/errors.ts";
 import { variablesIn } from "./config-rules.ts";
 import { demandVariable } from "./environment.ts";
+import { fs } from "./fs.ts";
 import { credentialsFile, type Environment } from "./paths.ts";
 import type { ServerSettings } from "./settings.ts";
 
@@ -38,7 +38,7 @@ export function demandsOf({ credential, headers, network }: ServerSettings): Dem
 function isSignedIn({ credential, home, name }: ServerSettings): boolean {
   if (credential.type !== "oauth") return false;
   const isByPerson = ["authorization_code", "device_code"].includes(credential.auth.grant);
-  return isByPerson && existsSync(credentialsFile(home, name));
+  return isByPerson && fs().existsSync(credentialsFile(home, name));
 }
 
 /** Refuses a start without a variable or a file that the server's entry names; none is read. Throws `configuration`. */
@@ -58,7 +58,7 @@ export function demandNamed(settings: ServerSettings, env: Environment): void {
 /** Whether there is no such file; what else may be wrong with it shows when it is read. */
 function isMissing(file: string): boolean {
   try {
-    return statSync(file, { throwIfNoEntry: false }) === undefined;
+    return fs().statSync(file, { throwIfNoEntry: false }) === undefined;
   } catch {
     return false;
   }

@@ -1,7 +1,7 @@
-import { isAbsolute } from "node:path";
 import { BridgeError } from "../wire/errors.ts";
 import { cleanText } from "../wire/text.ts";
 import { programOnPath } from "./on-path.ts";
+import { isAbsolute } from "./path.ts";
 import type { Environment } from "./paths.ts";
 import type { Redactor } from "./redact.ts";
 

@@ -1,27 +1,8 @@
-import {
-  accessSync,
-  chmodSync,
-  closeSync,
-  constants,
-  fchmodSync,
-  fstatSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  readSync,
-  realpathSync,
-  renameSync,
-  type Stats,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import type { Stats } from "node:fs";
 import { BridgeError } from "../wire/errors.ts";
 import { shellWord } from "../wire/text.ts";
+import { fs } from "./fs.ts";
+import { basename, dirname, join, resolve } from "./path.ts";
 
 /** A temporary file this old has no writer any more: a write takes milliseconds. */
 const orphanMs = 60_000;
@@ -52,20 +33,28 @@ function failed(verb: string, path: string, error: unknown): BridgeError {
 /** The user's id; undefined on Windows, where modes tell nothing. */
 const ownId = () => process.getuid?.();
 
-function judgeOwner(path: string, stats: Stats): void {
+/** Whether it is the user's or root's. */
+export function isOwned({ uid }: Stats): boolean {
   const own = ownId();
-  if (own === undefined || stats.uid === own || stats.uid === 0) return;
-  refuse(`${path} belongs to another user`, `run sudo chown ${own} ${shellWord(path)}`);
+  return own === undefined || uid === own || uid === 0;
+}
+
+/** Whether others than its owner may write. */
+export const isOpenToOthers = ({ mode }: Stats) => (mode & 0o022) !== 0;
+
+function judgeOwner(path: string, stats: Stats): void {
+  if (isOwned(stats)) return;
+  refuse(`${path} belongs to another user`, `run sudo chown ${ownId()} ${shellWord(path)}`);
 }
 
 /** Owner and mode of every folder above `path`, which is resolved: whoever may write one may swap the file. */
 function judgeParents(path: string): void {
   if (ownId() === undefined) return;
   for (let folder = dirname(path); ; folder = dirname(folder)) {
-    const stats = statSync(folder);
+    const stats = fs().statSync(folder);
     judgeOwner(folder, stats);
     const isSticky = (stats.mode & 0o1000) !== 0;
-    if ((stats.mode & 0o022) !== 0 && !isSticky) {
+    if (isOpenToOthers(stats) && !isSticky) {
       refuse(`${folder} may be written by others`, `run chmod go-w ${shellWord(folder)}`);
     }
     if (folder === dirname(folder)) return;
@@ -76,7 +65,7 @@ function judgeFile(path: string, stats: Stats): void {
   if (!stats.isFile()) refuse(`${path} is not a regular file`, "put a regular file there");
   if (ownId() === undefined) return;
   judgeOwner(path, stats);
-  if ((stats.mode & 0o022) !== 0) {
+  if (isOpenToOthers(stats)) {
     refuse(`${path} may be written by others`, `run chmod go-w ${shellWord(path)}`);
   }
 }
@@ -84,14 +73,15 @@ function judgeFile(path: string, stats: Stats): void {
 /** A mounted secret (Kubernetes) cannot be changed: its mode is its mounter's decision. */
 function isReadOnlyMount(path: string): boolean {
   try {
-    accessSync(path, constants.W_OK);
+    fs().accessSync(path, fs().constants.W_OK);
     return false;
   } catch (error) {
     return codeOf(error) === "EROFS";
   }
 }
 
-function judgePrivate(path: string, stats: Stats): void {
+/** Throws `configuration` where others than its owner may read a file that holds a secret. */
+export function judgePrivate(path: string, stats: Stats): void {
   const own = ownId();
   if (own === undefined || stats.uid !== own || (stats.mode & 0o044) === 0) return;
   if (isReadOnlyMount(path)) return;
@@ -103,7 +93,7 @@ function readUpTo(fd: number, maxBytes: number): Uint8Array | undefined {
   let buffer = new Uint8Array(Math.min(maxBytes + 1, 16 * 1024));
   let length = 0;
   for (;;) {
-    const count = readSync(fd, buffer, length, buffer.length - length, null);
+    const count = fs().readSync(fd, buffer, length, buffer.length - length, null);
     if (count === 0) return buffer.subarray(0, length);
     length += count;
     if (length > maxBytes) return undefined;
@@ -122,18 +112,21 @@ export function readJudged(path: string, maxBytes: number): JudgedFile | undefin
   let target: string;
   let fd: number;
   try {
-    target = realpathSync(path);
-    judgeParents(join(realpathSync(dirname(path)), basename(path)));
+    target = fs().realpathSync(path);
+    judgeParents(join(fs().realpathSync(dirname(path)), basename(path)));
     if (target !== path) judgeParents(target);
     // Not blocking on a FIFO; not following a link that replaces the resolved file meanwhile.
-    fd = openSync(target, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    fd = fs().openSync(
+      target,
+      fs().constants.O_RDONLY | fs().constants.O_NOFOLLOW | fs().constants.O_NONBLOCK,
+    );
   } catch (error) {
     if (error instanceof BridgeError) throw error;
     if (isMissing(error)) return undefined;
     throw failed("read", path, error);
   }
   try {
-    const stats = fstatSync(fd);
+    const stats = fs().fstatSync(fd);
     judgeFile(target, stats);
     const bytes = readUpTo(fd, maxBytes);
     if (bytes === undefined)
@@ -143,7 +136,7 @@ export function readJudged(path: string, maxBytes: number): JudgedFile | undefin
   } catch (error) {
     throw error instanceof BridgeError ? error : failed("read", target, error);
   } finally {
-    closeSync(fd);
+    fs().closeSync(fd);
   }
 }
 
@@ -170,13 +163,13 @@ export function readSecretFile(path: string, what: string): string {
 /** Makes a folder (0700, whatever the umask) and its missing parents; an existing one keeps its mode. */
 export function makePrivateFolder(path: string): void {
   try {
-    mkdirSync(path, { mode: 0o700 });
-    chmodSync(path, 0o700);
+    fs().mkdirSync(path, { mode: 0o700 });
+    fs().chmodSync(path, 0o700);
   } catch (error) {
     if (codeOf(error) === "ENOENT") {
       makePrivateFolder(dirname(path));
       makePrivateFolder(path);
-    } else if (codeOf(error) !== "EEXIST" || !statSync(path).isDirectory()) {
+    } else if (codeOf(error) !== "EEXIST" || !fs().statSync(path).isDirectory()) {
       throw failed("make the folder", path, error);
     }
   }
@@ -184,11 +177,11 @@ export function makePrivateFolder(path: string): void {
 
 /** Where a write to `path` ends: through symlinks, also through one whose file does not exist yet. Throws what the system says. */
 export function writeTarget(path: string, hops = 0): string {
-  const place = join(realpathSync(dirname(path)), basename(path));
+  const place = join(fs().realpathSync(dirname(path)), basename(path));
   let link: string;
   try {
-    if (!lstatSync(place).isSymbolicLink()) return place;
-    link = readlinkSync(place);
+    if (!fs().lstatSync(place).isSymbolicLink()) return place;
+    link = fs().readlinkSync(place);
   } catch (error) {
     if (isMissing(error)) return place;
     throw error;
@@ -198,11 +191,11 @@ export function writeTarget(path: string, hops = 0): string {
 }
 
 function removeOrphans(folder: string, prefix: string): void {
-  for (const name of readdirSync(folder)) {
+  for (const name of fs().readdirSync(folder)) {
     if (!name.startsWith(prefix) || !name.endsWith(".tmp")) continue;
     const orphan = join(folder, name);
     try {
-      if (Date.now() - lstatSync(orphan).mtimeMs > orphanMs) unlinkSync(orphan);
+      if (Date.now() - fs().lstatSync(orphan).mtimeMs > orphanMs) fs().unlinkSync(orphan);
     } catch {
       // Another process cleans up, too.
     }
@@ -211,11 +204,11 @@ function removeOrphans(folder: string, prefix: string): void {
 
 function syncFolder(folder: string): void {
   try {
-    const fd = openSync(folder, constants.O_RDONLY);
+    const fd = fs().openSync(folder, fs().constants.O_RDONLY);
     try {
-      fsyncSync(fd);
+      fs().fsyncSync(fd);
     } finally {
-      closeSync(fd);
+      fs().closeSync(fd);
     }
   } catch {
     // Some file systems cannot sync a folder; the rename itself stands.
@@ -249,7 +242,7 @@ export function replaceFile(target: string, text: string, mode: number, may = al
   try {
     writeWhole(temporary, text, mode);
     const mayReplace = may();
-    if (mayReplace) renameSync(temporary, target);
+    if (mayReplace) fs().renameSync(temporary, target);
     else removeQuietly(temporary);
     return mayReplace;
   } catch (error) {
@@ -262,27 +255,27 @@ export function replaceFile(target: string, text: string, mode: number, may = al
 
 function judgeExisting(target: string): void {
   try {
-    judgeFile(target, lstatSync(target));
+    judgeFile(target, fs().lstatSync(target));
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
 }
 
 function writeWhole(path: string, text: string, mode: number): void {
-  const fd = openSync(path, "wx", 0o600);
+  const fd = fs().openSync(path, "wx", 0o600);
   try {
-    fchmodSync(fd, mode);
+    fs().fchmodSync(fd, mode);
     const bytes = new TextEncoder().encode(text);
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-    fsyncSync(fd);
+    for (let at = 0; at < bytes.length; ) at += fs().writeSync(fd, bytes, at);
+    fs().fsyncSync(fd);
   } finally {
-    closeSync(fd);
+    fs().closeSync(fd);
   }
 }
 
 function removeQuietly(path: string): void {
   try {
-    unlinkSync(path);
+    fs().unlinkSync(path);
   } catch {
     // It was never made.
   }
@@ -291,7 +284,7 @@ function removeQuietly(path: string): void {
 /** Removes a file; true where it was there. Throws `configuration`. */
 export function removeFile(path: string): boolean {
   try {
-    unlinkSync(path);
+    fs().unlinkSync(path);
     return true;
   } catch (error) {
     if (isMissing(error)) return false;

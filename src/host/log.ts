@@ -1,12 +1,6 @@
-import {
-  appendFileSync,
-  closeSync,
-  fchmodSync,
-  fstatSync,
-  openSync,
-  renameSync,
-  type Stats,
-} from "node:fs";
+import type { Stats } from "node:fs";
+import { isWord } from "../wire/text.ts";
+import { fs } from "./fs.ts";
 import type { Redactor } from "./redact.ts";
 
 const levels = ["error", "warn", "info", "debug", "trace"] as const;
@@ -59,7 +53,8 @@ function formatLine(
   for (const [key, value] of clean) {
     if (value === undefined) continue;
     const text = String(value);
-    line += ` ${key}=${/[\s"=]/.test(text) || text === "" ? JSON.stringify(text) : text}`;
+    const isBare = text !== "" && (isWord(text) || !/[\s"=]/.test(text));
+    line += ` ${key}=${isBare ? text : JSON.stringify(text)}`;
   }
   return line;
 }
@@ -68,19 +63,19 @@ function formatLine(
 function makePrivate(fd: number, stats: Stats): void {
   if (!stats.isFile() || stats.uid !== process.getuid?.() || (stats.mode & 0o077) === 0) return;
   try {
-    fchmodSync(fd, 0o600);
+    fs().fchmodSync(fd, 0o600);
   } catch {
     // A file system without modes is no reason to write no log.
   }
 }
 
 function appendTo(path: string, line: string): void {
-  const fd = openSync(path, "a", 0o600);
-  const stats = fstatSync(fd);
+  const fd = fs().openSync(path, "a", 0o600);
+  const stats = fs().fstatSync(fd);
   makePrivate(fd, stats);
-  closeSync(fd);
-  if (stats.size > rotateAtBytes) renameSync(path, `${path}.1`);
-  appendFileSync(path, line, { mode: 0o600 });
+  fs().closeSync(fd);
+  if (stats.size > rotateAtBytes) fs().renameSync(path, `${path}.1`);
+  fs().appendFileSync(path, line, { mode: 0o600 });
 }
 
 /** A log that writes to stderr (and a file), every line through the redaction. */

@@ -34,15 +34,17 @@ export class Memory {
   readonly #file: string | undefined;
   readonly #url: string;
   readonly #log: Log;
+  #text: string | undefined;
   #facts: Record<string, unknown> | undefined;
   readonly #changes: Change[] = [];
   /** Whether the file was there, and this URL's: one that is gone by now was taken away on purpose. */
   #isThere = false;
   #timer: Timer | undefined;
 
-  /** `file` undefined: nothing outlives the process. */
-  constructor(file: string | undefined, url: URL, log: Log) {
+  /** `file` undefined: nothing outlives the process. `text`: what the file says, where somebody has just read it. */
+  constructor(file: string | undefined, url: URL, log: Log, text?: string) {
     this.#file = file;
+    this.#text = text;
     // A digest: the URL's query may hold a secret.
     this.#url = new Bun.CryptoHasher("sha256").update(url.href).digest("hex");
     this.#log = log;
@@ -102,16 +104,17 @@ export class Memory {
   }
 
   #readFirst(): Record<string, unknown> {
-    const found = this.#read();
+    const found = this.#read(this.#text);
+    this.#text = undefined;
     this.#isThere = found !== undefined;
     return found ?? {};
   }
 
   /** What the file says; undefined where there is none, or one of another URL. */
-  #read(): Record<string, unknown> | undefined {
+  #read(known?: string): Record<string, unknown> | undefined {
     if (this.#file === undefined) return undefined;
     try {
-      const text = readJudged(this.#file, maxBytes)?.text;
+      const text = known ?? readJudged(this.#file, maxBytes)?.text;
       if (text === undefined) return undefined;
       const { format, url, facts } = JSON.parse(text) as Partial<Remembered>;
       if (format !== formatVersion || url !== this.#url) return undefined;

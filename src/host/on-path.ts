@@ -1,4 +1,4 @@
-import { isAbsolute } from "node:path";
+import { isAbsolute } from "./path.ts";
 
 /** The program of that name: an absolute path, or a bare name in an absolute entry of `path`; never of the current directory. */
 export function programOnPath(name: string, path: string | undefined): string | undefined {

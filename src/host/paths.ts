@@ -1,5 +1,5 @@
-import { dirname, isAbsolute, join, resolve } from "node:path";
 import { BridgeError } from "../wire/errors.ts";
+import { dirname, isAbsolute, join, resolve } from "./path.ts";
 
 /** The variables that are read by a name that stands in the program; a server's entry may name any other. */
 type VariableName =

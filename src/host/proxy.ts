@@ -1,6 +1,7 @@
 // Which proxy a request takes, told by the configuration or by the variables that curl and the run time know.
 import { BridgeError } from "../wire/errors.ts";
 import type { Environment } from "./paths.ts";
+import { unbracketed } from "./reach.ts";
 import type { NetworkSettings } from "./settings.ts";
 
 /** What decides about a proxy. */
@@ -38,7 +39,7 @@ function wrongProxy(what: string, how: string): BridgeError {
 
 /** Whether a list as NO_PROXY holds it names the URL's host. */
 function isExempt(url: URL, list: string): boolean {
-  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const host = unbracketed(url.hostname);
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
   return list
     .toLowerCase()

@@ -12,10 +12,15 @@ interface Place {
 export function placeOf(url: URL, address = url.hostname): Place {
   const isTls = url.protocol === "https:";
   return {
-    hostname: address.replace(/^\[|\]$/g, ""),
+    hostname: unbracketed(address),
     port: Number(url.port) || (isTls ? 443 : 80),
-    ...(isTls && { serverName: url.hostname.replace(/^\[|\]$/g, "") }),
+    ...(isTls && { serverName: unbracketed(url.hostname) }),
   };
+}
+
+/** An IPv6 address without the brackets it has in a URL. */
+export function unbracketed(host: string): string {
+  return host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
 }
 
 /** The watch over one request whose connection may never come about. */

@@ -1,4 +1,4 @@
-import { cleanText } from "../wire/text.ts";
+import { cleanText, isWord } from "../wire/text.ts";
 
 /** Shortest text that counts as a secret: shorter ones would blank out ordinary words. */
 const minSecretLength = 8;
@@ -28,19 +28,19 @@ export class Redactor {
   /** The longest first: one may begin with another. */
   #known: readonly string[] = [];
   #headers: readonly string[] = secretHeaders;
-  #named = namedBy(secretHeaders);
+  #named: RegExp | undefined;
 
   /** Remembers a secret; the forms it may appear in are derived here. */
   add(secret: string | undefined): void {
     if (secret === undefined || secret.length < minSecretLength) return;
-    const utf8 = new TextEncoder().encode(secret).toBase64();
+    const utf8 = new TextEncoder().encode(secret);
     const forms = [
       secret,
       JSON.stringify(secret).slice(1, -1),
       encodeURIComponent(secret),
-      utf8,
-      utf8.replace(/=+$/, ""),
-      utf8.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, ""),
+      utf8.toBase64(),
+      utf8.toBase64({ omitPadding: true }),
+      utf8.toBase64({ alphabet: "base64url", omitPadding: true }),
     ];
     this.#known = [...new Set([...this.#known, ...forms])].sort((a, b) => b.length - a.length);
   }
@@ -52,13 +52,16 @@ export class Redactor {
     const lower = name.toLowerCase();
     if (this.#headers.includes(lower)) return;
     this.#headers = [...this.#headers, lower];
-    this.#named = namedBy(this.#headers);
+    this.#named = undefined;
   }
 
   /** `text` with every secret replaced by `...`. */
   redact(text: string): string {
     let out = text;
     for (const secret of this.#known) if (out.includes(secret)) out = out.replaceAll(secret, "...");
+    // Without anything between a name and its value.
+    if (isWord(out)) return out;
+    this.#named ??= namedBy(this.#headers);
     return out
       .replace(this.#named, "$1$2...")
       .replace(parameters, "$1=...")

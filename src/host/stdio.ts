@@ -11,10 +11,18 @@ export interface Stdio {
 const faults = ["uncaughtException", "unhandledRejection"] as const;
 const endSignals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
-/** stdin, stdout and the signals of this process. */
+let opened: Stdio | undefined;
+
+/** stdin, stdout and the signals of this process. What the client says first is read from the first call on. */
 export function openStdio(): Stdio {
+  opened ??= open();
+  return opened;
+}
+
+function open(): Stdio {
+  const stream = Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>;
   return {
-    input: Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>,
+    input: readAhead(stream[Symbol.asyncIterator]()),
     output: Bun.stdout.writer(),
     onSignal(end) {
       for (const [name, number] of Object.entries(endSignals)) process.on(name, () => end(number));
@@ -26,4 +34,17 @@ export function openStdio(): Stdio {
       }
     },
   };
+}
+
+/** The same chunks; the first is asked for at once. */
+function readAhead(chunks: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
+  let ahead: ReturnType<typeof chunks.next> | undefined = chunks.next();
+  // Whoever reads learns of it.
+  ahead.catch(() => undefined);
+  const next = () => {
+    const first = ahead;
+    ahead = undefined;
+    return first ?? chunks.next();
+  };
+  return { [Symbol.asyncIterator]: () => ({ next }) };
 }

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { fs } from "../host/fs.ts";
 import { credentialsFile } from "../host/paths.ts";
 import type { ServerSettings } from "../host/settings.ts";
 import type { Authorizer, Refusal } from "./authorizer.ts";
@@ -72,7 +72,7 @@ export class ChosenAuthorizer implements Authorizer {
   }
 
   #hasSignIn(): boolean {
-    return existsSync(credentialsFile(this.#server.home, this.#server.name));
+    return fs().existsSync(credentialsFile(this.#server.home, this.#server.name));
   }
 
   /** Whether the entry got another credential since it was read; a credential belongs to its origin. */

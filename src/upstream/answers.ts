@@ -25,7 +25,8 @@ export function mediaType(response: Response): string {
   const header = response.headers.get("content-type") ?? "";
   // As nearly every server writes it: nothing to cut or to fold.
   if (header === "application/json" || header === "text/event-stream") return header;
-  return cleanText(header.split(";", 1)[0]!, 100).toLowerCase();
+  const type = header.split(";", 1)[0]!.trim().toLowerCase();
+  return type === "application/json" || type === "text/event-stream" ? type : cleanText(type, 100);
 }
 
 /** What an answer's body is read for. */

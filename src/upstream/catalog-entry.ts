@@ -72,7 +72,7 @@ export function isPage(value: unknown, method: string): value is Kept {
 
 /** Whether a text may be the result of that method: it goes out on one line, as it stands. */
 export function isResult(text: unknown, method: string): text is string {
-  if (typeof text !== "string" || /[\r\n]/.test(text)) return false;
+  if (typeof text !== "string" || text.includes("\n") || text.includes("\r")) return false;
   try {
     const result: unknown = JSON.parse(text);
     if (!isRecord(result)) return false;

@@ -3,7 +3,9 @@ import type { Message } from "../wire/message.ts";
 import { children, find } from "../wire/spans.ts";
 
 /** Methods that only read, in both eras: lists, reads and the like. */
-const reading = /^initialize$|^ping$|\/(list|read|get|discover|complete)$/;
+const reading = ["/list", "/read", "/get", "/discover", "/complete"];
+const isReading = (method: string) =>
+  method === "initialize" || method === "ping" || reading.some((verb) => method.endsWith(verb));
 /** Lists wait unread up to this many bytes in all: no start has to read one. */
 const unreadBytes = 256 * 1024;
 /** A list of more tools promises nothing, nor does a longer name. */
@@ -48,7 +50,7 @@ export class Hints {
     const { kind, method } = message.head;
     if (kind === "notification") return method === "notifications/initialized";
     if (kind !== "request" || method === undefined) return false;
-    if (method !== "tools/call") return reading.test(method);
+    if (method !== "tools/call") return isReading(method);
     this.#readAll();
     if (this.#repeatable.size === 0) return false;
     const { name } = message;

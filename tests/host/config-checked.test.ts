@@ -36,43 +36,43 @@ const known = (name = "kb") => readChecked(paths(), name, memoryLog());
 
 test("a file that was checked gives the same settings without being checked again", async () => {
   write({ url, headers: { "X-Team": "blue" }, limits: { messageMB: 5 } });
-  expect(known()).toBeUndefined();
-  expect(await check()).toEqual(known()!.settings);
+  expect(await known()).toBeUndefined();
+  expect(await check()).toEqual((await known())!.settings);
 });
 
 test("a file that changed by a byte is checked again", async () => {
   write({ url });
   await check();
   write({ url, unknown: 1 });
-  expect(known()).toBeUndefined();
+  expect(await known()).toBeUndefined();
   write({ url });
-  expect(known()).toBeDefined();
+  expect(await known()).toBeDefined();
 });
 
 test("a server that is not in the file is left to the check, which has the words for it", async () => {
   write({ url });
   await check();
   for (const name of ["KB", "other", "constructor", "__proto__"])
-    expect(known(name)).toBeUndefined();
+    expect(await known(name)).toBeUndefined();
 });
 
-test("no file, and one that is no JSON, are left to the check", () => {
-  expect(known()).toBeUndefined();
+test("no file, and one that is no JSON, are left to the check", async () => {
+  expect(await known()).toBeUndefined();
   writeFileSync(paths().configFile, "{", { mode: 0o600 });
-  expect(known()).toBeUndefined();
+  expect(await known()).toBeUndefined();
 });
 
 test("a file with a secret that others may read by now is refused", async () => {
   write({ url, token: "a-secret-token" });
   await check();
-  expect(known()).toBeDefined();
+  expect(await known()).toBeDefined();
   chmodSync(paths().configFile, 0o644);
-  expect(() => known()).toThrow("may be read by others");
+  await expect(known()).rejects.toThrow("may be read by others");
 });
 
 test("a file that others may write is refused", async () => {
   write({ url });
   await check();
   chmodSync(paths().configFile, 0o622);
-  expect(() => known()).toThrow("may be written by others");
+  await expect(known()).rejects.toThrow("may be written by others");
 });

@@ -1,7 +1,13 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseConfigJson } from "../../src/host/config-json.ts";
-import { isLoopback, tokenProblem, urlProblem } from "../../src/host/config-rules.ts";
+import {
+  isLoopback,
+  nameProblem,
+  serverName,
+  tokenProblem,
+  urlProblem,
+} from "../../src/host/config-rules.ts";
 import { Redactor, shownUrl } from "../../src/host/redact.ts";
 
 const runs = { numRuns: Number(process.env.PROPERTY_RUNS ?? 300) };
@@ -42,6 +48,16 @@ test("plain http is allowed to exactly three hosts, however the URL is spelt", (
       expect(["localhost", "127.0.0.1", "[::1]"]).toContain(url.hostname);
       expect(isLoopback(url)).toBe(true);
       expect(url.username + url.password + url.hash).toBe("");
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("a name is one where the schema's expression says so", () => {
+  const name = fc.oneof(fc.stringMatching(/^[\w.-]{0,66}$/), fc.string({ unit: "binary" }));
+  fc.assert(
+    fc.property(name, (text) => {
+      expect(nameProblem(text) === undefined).toBe(serverName.test(text));
     }),
     { numRuns: 2000 },
   );

@@ -21,6 +21,15 @@ function strike(code: string): Error | undefined {
   return Object.assign(new Error(`${code}: injected`), { code, errno: -5 });
 }
 
+/** A call that fails by the promise it gives back. */
+function failingLater(call: Call | undefined): Call {
+  return async (...args) => {
+    const error = strike("EIO");
+    if (error !== undefined) throw error;
+    return await call?.(...args);
+  };
+}
+
 type Call = (...args: unknown[]) => unknown;
 
 if (kind === "fs") {
@@ -33,7 +42,21 @@ if (kind === "fs") {
       return (value as Call)(...args);
     };
   }
-  mock.module("node:fs", () => ({ ...fs, ...wrapped, default: { ...fs, ...wrapped } }));
+  const failingFs = { ...fs, ...wrapped };
+  mock.module("node:fs", () => ({ ...failingFs, default: failingFs }));
+  const builtIn = process.getBuiltinModule;
+  process.getBuiltinModule = ((name: string) =>
+    name === "node:fs" ? failingFs : builtIn(name)) as typeof builtIn;
+  type Read = { readonly stat: Call; readonly bytes: Call };
+  const file = Bun.file as unknown as (...args: unknown[]) => Read;
+  const failingBlob = (blob: Read): Read =>
+    Object.assign(blob, {
+      stat: failingLater(blob.stat?.bind(blob)),
+      bytes: failingLater(blob.bytes?.bind(blob)),
+      slice: (...args: unknown[]) =>
+        failingBlob(Blob.prototype.slice.apply(blob, args as []) as never),
+    });
+  Bun.file = ((...args: unknown[]) => failingBlob(file(...args))) as unknown as typeof Bun.file;
 }
 
 if (kind === "fetch") {

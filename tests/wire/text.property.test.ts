@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { cleanText, shellWord, splitWords } from "../../src/wire/text.ts";
+import { cleanText, isVisible, isWord, shellWord, splitWords } from "../../src/wire/text.ts";
 import { runsOf } from "../support/property.ts";
 
 const runs = runsOf(import.meta.path);
@@ -28,6 +28,17 @@ test("plain text is shown as it is", () => {
   fc.assert(
     fc.property(plain, (text) => {
       expect(cleanText(text)).toBe(text);
+    }),
+    runs,
+  );
+});
+
+test("what is read by hand is what an expression says", () => {
+  const text = fc.oneof(fc.stringMatching(/^[!-~]*$/), fc.string({ unit: "binary", maxLength: 5 }));
+  fc.assert(
+    fc.property(text, (text) => {
+      expect(isWord(text)).toBe(/^[\w.-]*$/.test(text));
+      expect(isVisible(text)).toBe(/^[\x21-\x7e]*$/.test(text));
     }),
     runs,
   );

@@ -1,0 +1,108 @@
+import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { quickLook } from "../../src/host/quick-look.ts";
+import { ownFolder } from "../support/folder.ts";
+
+let folder: ReturnType<typeof ownFolder>;
+beforeEach(() => {
+  folder = ownFolder();
+  mkdirSync(at("home/cache"), { recursive: true, mode: 0o700 });
+  writeFileSync(at("home/config.json"), "config", { mode: 0o600 });
+  writeFileSync(at("home/cache/kb.json"), "memory", { mode: 0o600 });
+});
+afterEach(() => folder[Symbol.dispose]());
+
+const at = (path: string) => join(folder.path, path);
+const maxBytes = 1000;
+const look = (home = "home") =>
+  quickLook(at(`${home}/config.json`), at(`${home}/cache/kb.json`), maxBytes);
+
+test("two files of the user's in closed folders are sound, and read", async () => {
+  const { texts, sound } = look();
+  expect(await texts).toEqual(["config", "memory"]);
+  expect(await sound).toBeFunction();
+});
+
+test("only the first file may hold a secret", async () => {
+  chmodSync(at("home/cache/kb.json"), 0o644);
+  (await look().sound)!();
+  chmodSync(at("home/config.json"), 0o644);
+  const demandPrivate = await look().sound;
+  expect(demandPrivate!).toThrow("may be read by others");
+});
+
+test.each([
+  ["the file may be written by others", () => chmodSync(at("home/config.json"), 0o622)],
+  ["the other file may be written by others", () => chmodSync(at("home/cache/kb.json"), 0o620)],
+  ["its folder may be written by others", () => chmodSync(at("home/cache"), 0o770)],
+  ["the home may be written by others", () => chmodSync(at("home"), 0o707)],
+  ["a folder above may be written by others", () => chmodSync(folder.path, 0o777)],
+  ["the file is missing", () => renameSync(at("home/config.json"), at("home/other"))],
+  ["the other file is missing", () => renameSync(at("home/cache"), at("home/other"))],
+  ["the file is a folder", () => replaceByFolder("home/config.json")],
+  ["the file is too large", () => truncateSync(at("home/config.json"), maxBytes + 1)],
+  ["the other folder is elsewhere", () => moveBehindLink("home/cache", "elsewhere")],
+])("not sound where %s", async (_, spoil) => {
+  spoil();
+  expect(await look().sound).toBeUndefined();
+});
+
+function replaceByFolder(path: string): void {
+  renameSync(at(path), at("old"));
+  mkdirSync(at(path));
+}
+
+function moveBehindLink(path: string, target: string): void {
+  renameSync(at(path), at(target));
+  symlinkSync(at(target), at(path));
+}
+
+test("the folders that are judged are those that a link leads to", async () => {
+  mkdirSync(at("real"), { mode: 0o700 });
+  moveBehindLink("home", "real/home");
+  expect(await look().sound).toBeFunction();
+  chmodSync(at("real"), 0o777);
+  expect(await look().sound).toBeUndefined();
+});
+
+test("a home that lies deeper than it reads is judged to the root, or not at all", async () => {
+  mkdirSync(at("a/b/c/d"), { recursive: true, mode: 0o700 });
+  moveBehindLink("home", "a/home");
+  expect(await look().sound).toBeFunction();
+  renameSync(at("a/home"), at("a/b/c/d/home"));
+  renameSync(at("home"), at("old"));
+  symlinkSync(at("a/b/c/d/home"), at("home"));
+  expect(await look().sound).toBeUndefined();
+});
+
+test("a folder that others may write with a sticky bit keeps them from what is not theirs", async () => {
+  chmodSync(at("home"), 0o1777);
+  expect(await look().sound).toBeFunction();
+});
+
+test("a file of another user is not sound", async () => {
+  const own = process.getuid!();
+  using _ = own === 0 ? undefined : spyOn(process, "getuid").mockReturnValue(own + 1);
+  if (own === 0) chownSync(at("home/config.json"), 12_345, 12_345);
+  expect(await look().sound).toBeUndefined();
+});
+
+test("what is no UTF-8 is no text", async () => {
+  writeFileSync(at("home/config.json"), new Uint8Array([0x22, 0xff, 0x22]));
+  expect((await look().texts)[0]).toBeUndefined();
+});
+
+test("a pipe in the file's place is not sound, and keeps nobody waiting", async () => {
+  renameSync(at("home/config.json"), at("old"));
+  Bun.spawnSync(["mkfifo", at("home/config.json")]);
+  expect(await look().sound).toBeUndefined();
+});
