@@ -57,5 +57,7 @@ const commands: Commands = {
   },
 };
 
+const words = process.argv.slice(2);
+run.beginEarly(words, process.env);
 // Without await at the top level the bundler joins what every command shares; each file of it would cost every start.
-void main(commands, process.argv.slice(2), process.env).then((code) => process.exit(code));
+void main(commands, words, process.env).then((code) => process.exit(code));

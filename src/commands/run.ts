@@ -1,8 +1,13 @@
-import { type KnownServer, readChecked, rememberChecked } from "../host/config-checked.ts";
+import {
+  type KnownServer,
+  lookAhead,
+  readChecked,
+  rememberChecked,
+} from "../host/config-checked.ts";
 import { demandNamed } from "../host/demands.ts";
 import { createLog } from "../host/log.ts";
 import { Memory } from "../host/memory.ts";
-import { cacheFile } from "../host/paths.ts";
+import { cacheFile, type Environment, homeOf } from "../host/paths.ts";
 import { Redactor } from "../host/redact.ts";
 import type { ServerSettings } from "../host/settings.ts";
 import { openStdio } from "../host/stdio.ts";
@@ -55,6 +60,21 @@ export const command = defineCommand({
   },
   refuse,
 });
+
+/**
+ * Begins to read the files that a start with these words is going to need, before the words are read in earnest: a
+ * millisecond of every start. Where it guesses wrong they are read when it comes to that.
+ */
+export function beginEarly(words: readonly string[], env: Environment): void {
+  const after = (option: string) => words[words.indexOf(option) + 1 || words.length];
+  const name = after("--server");
+  if (words[0] !== "run" || name === undefined) return;
+  try {
+    lookAhead(homeOf(env, after("--config-path")), name);
+  } catch {
+    // The command has the words for it.
+  }
+}
 
 /** The server's settings and what is remembered of it; its configuration is checked where no earlier run did. */
 async function knownServer(

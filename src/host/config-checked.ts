@@ -8,7 +8,7 @@ import { readJudged } from "./files.ts";
 import type { Log } from "./log.ts";
 import { Memory } from "./memory.ts";
 import { cacheFile, type Paths } from "./paths.ts";
-import { quickLook } from "./quick-look.ts";
+import { type QuickLook, quickLook } from "./quick-look.ts";
 import type { ServerSettings } from "./settings.ts";
 
 /** What an earlier run found about the file. */
@@ -30,6 +30,19 @@ const maxConfigBytes = 4 * 1024 * 1024;
 
 interface Found extends KnownServer {
   readonly holdsSecret: boolean;
+}
+
+/** A look that was begun before anybody asked. */
+let ahead:
+  | { readonly file: string; readonly memoryFile: string; readonly look: QuickLook }
+  | undefined;
+
+/** Begins the look at what `readChecked` of that server is going to read. */
+export function lookAhead({ configFile, home }: Paths, name: string): void {
+  if (!isPosix || nameProblem(name) !== undefined) return;
+  const memoryFile = cacheFile(home, name);
+  const look = quickLook(configFile, memoryFile, maxConfigBytes);
+  ahead = { file: configFile, memoryFile, look };
 }
 
 /**
@@ -69,7 +82,10 @@ async function lookUp(
   memoryFile: string,
   find: (text: string, remembered: string) => Found | undefined,
 ): Promise<Found | undefined> {
-  const { texts, sound } = quickLook(file, memoryFile, maxConfigBytes);
+  const isAhead = ahead?.file === file && ahead.memoryFile === memoryFile;
+  const { texts, sound } = isAhead ? ahead!.look : quickLook(file, memoryFile, maxConfigBytes);
+  // Whoever asks again wants to know how it is by then.
+  ahead = undefined;
   // A pipe in a file's place is not waited for.
   const regular = sound.then((isSound) => (isSound ? texts : []));
   const [text, remembered] = await Promise.race([texts, regular]);

@@ -2,14 +2,10 @@
 import { isOpenToOthers, isOwned, judgePrivate } from "./files.ts";
 import { dirname } from "./path.ts";
 
-/** How much deeper than it reads a folder may lie (/home is a link to /var/home on some systems). */
-const margin = 2;
-
 const look = (path: string) => Bun.file(path).stat();
 type Looked = Awaited<ReturnType<typeof look>>;
 
 const isSame = (a: Looked, b: Looked) => a.dev === b.dev && a.ino === b.ino;
-const isSafe = (stats: Looked) => isOwned(stats) && !isOpenToOthers(stats);
 const isSticky = ({ mode }: Looked) => (mode & 0o1000) !== 0;
 
 /** The text at its beginning; undefined where it cannot be read, or is no UTF-8. */
@@ -22,14 +18,15 @@ async function read(path: string, mostBytes: number): Promise<string | undefined
   }
 }
 
-/** The folder and those above it to the root, as the system goes up, whatever links lead here. */
+/** The folder and those above it, as the system goes up whatever links lead here: to the root, if it is as deep as it reads. */
 function upwards(folder: string): string[] {
-  const most = folder.split("/").length + margin;
-  return Array.from({ length: most }, (_, steps) => folder + "/..".repeat(steps));
+  const depth = folder.split("/").length - 1;
+  // The root stands above itself: the last two are the same one.
+  return Array.from({ length: depth + 2 }, (_, steps) => folder + "/..".repeat(steps));
 }
 
 /** What a look brings. */
-interface QuickLook {
+export interface QuickLook {
   /** What stands in the two files, wherever they come from: undefined for one that cannot be read. */
   readonly texts: Promise<(string | undefined)[]>;
   /**
@@ -44,17 +41,20 @@ interface QuickLook {
  * say counts only where they are `sound`. A link in a folder that only its owner may write to is its owner's will.
  */
 export function quickLook(file: string, other: string, maxBytes: number): QuickLook {
+  const folder = dirname(other);
   const files = [file, other];
   const texts = Promise.all(files.map((path) => read(path, maxBytes)));
-  const looks = [...files, dirname(file), ...upwards(dirname(other))].map(look);
-  const sound = Promise.all(looks).then(
+  const sound = Promise.all([...files, dirname(file), ...upwards(folder)].map(look)).then(
     ([one, two, home, ...folders]) => {
-      const isRoot = isSame(folders.at(-1)!, folders.at(-2)!);
       const isBeside = isSame(home!, folders[1]!);
+      const isRoot = isSame(folders.at(-1)!, folders.at(-2)!);
       const isSound =
-        folders.every((each) => isSafe(each) || (isOwned(each) && isSticky(each))) &&
-        [one!, two!].every((each) => each.isFile() && isSafe(each) && each.size <= maxBytes);
-      return isRoot && isBeside && isSound ? () => judgePrivate(file, one!) : undefined;
+        folders.every((each) => isOwned(each) && (!isOpenToOthers(each) || isSticky(each))) &&
+        [one!, two!].every(
+          (each) =>
+            each.isFile() && isOwned(each) && !isOpenToOthers(each) && each.size <= maxBytes,
+        );
+      return isBeside && isRoot && isSound ? () => judgePrivate(file, one!) : undefined;
     },
     () => undefined,
   );

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { holdsSecret, loadConfig, pickServer } from "../../src/host/config.ts";
-import { readChecked, rememberChecked } from "../../src/host/config-checked.ts";
+import { lookAhead, readChecked, rememberChecked } from "../../src/host/config-checked.ts";
 import { Memory } from "../../src/host/memory.ts";
 import { cacheFile, homeOf } from "../../src/host/paths.ts";
 import { memoryLog } from "../support/client.ts";
@@ -75,4 +75,22 @@ test("a file that others may write is refused", async () => {
   await check();
   chmodSync(paths().configFile, 0o622);
   await expect(known()).rejects.toThrow("may be written by others");
+});
+
+test("a look that was begun early answers the first who asks, and nobody else", async () => {
+  write({ url });
+  await check();
+  lookAhead(paths(), "kb");
+  expect(await known()).toBeDefined();
+  write({ url, unknown: 1 });
+  expect(await known()).toBeUndefined();
+});
+
+test("a look that was begun for another server is not used", async () => {
+  write({ url });
+  await check();
+  lookAhead(paths(), "other");
+  expect((await known())?.settings.name).toBe("kb");
+  lookAhead(paths(), "../kb");
+  expect((await known())?.settings.name).toBe("kb");
 });
