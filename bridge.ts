@@ -24,7 +24,7 @@ const commands: Commands = {
   run: {
     does: "the bridge: reads the client's messages on stdin and answers on stdout",
     // Not by import(): a chunk of its own would cost half a millisecond of every start.
-    load: () => Promise.resolve(run),
+    load: () => Promise.resolve({ command: run.command }),
   },
   login: {
     does: "signs in to a server (OAuth): browser, another device, or pasted address",
