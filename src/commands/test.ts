@@ -1,8 +1,10 @@
 import { isatty } from "node:tty";
 import { codexEnvironment } from "../host/codex-environment.ts";
 import { type Config, loadConfig, pickServer } from "../host/config.ts";
+import { openKeyring } from "../host/keyring.ts";
 import { shownUrl } from "../host/redact.ts";
 import type { ServerSettings } from "../host/settings.ts";
+import { knowSecrets } from "../oauth/known-secrets.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { cleanText } from "../wire/text.ts";
 import { type Context, defineCommand, serversArgument } from "./command.ts";
@@ -87,8 +89,20 @@ export async function testOne(
   // Its start asks the server itself, and leaves what it learns for Codex's.
   const env = { ...codexEnvironment(context.env, settings), CODEX_MCP_BRIDGE_TEST: "1" };
   const child = new RunChild(context, { words, env });
+  const known = <T>(show: (what: T) => void | Promise<void>) => {
+    return async (what: T) => {
+      // After each step: the child may have renewed the sign-in.
+      await knowSecrets(settings, { ...context, keyring: openKeyring });
+      await show(what);
+    };
+  };
+  const knowing: Observer = {
+    started: (name) => observer.started(name),
+    passed: known((finding) => observer.passed(finding)),
+    failed: known((error) => observer.failed(error)),
+  };
   try {
-    return await testServer(settings.name, child, observer, call);
+    return await testServer(settings.name, child, knowing, call);
   } finally {
     await child.end();
   }

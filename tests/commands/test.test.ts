@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DemoServer, startDemoServer } from "../../src/commands/demo-server.ts";
 import { command } from "../../src/commands/test.ts";
@@ -8,6 +8,7 @@ import { testContext } from "../support/context.ts";
 import { ownFolder } from "../support/folder.ts";
 import { lyingServer } from "../support/lying-server.ts";
 import { runProgram } from "../support/program.ts";
+import { serveHttp } from "../support/serve-http.ts";
 
 let folder: ReturnType<typeof ownFolder>;
 let demo: DemoServer;
@@ -26,11 +27,17 @@ const nothing = { server: [], all: false, call: undefined, args: undefined, json
 async function tested(
   servers: Record<string, object>,
   values: Partial<Parameters<typeof command.run>[0]> = {},
+  variables: Record<string, string> = {},
 ) {
   const file = join(folder.path, "config.json");
   writeFileSync(file, JSON.stringify({ version: 1, servers }), { mode: 0o600 });
   const context = testContext({
-    env: { CODEX_MCP_BRIDGE_HOME: folder.path, HTTPS_PROXY: "http://127.0.0.1:9", ODD: "canary" },
+    env: {
+      ...variables,
+      CODEX_MCP_BRIDGE_HOME: folder.path,
+      HTTPS_PROXY: "http://127.0.0.1:9",
+      ODD: "canary",
+    },
   });
   const code = await command.run({ ...nothing, ...values }, context).catch((error) => {
     if (error instanceof BridgeError) return error;
@@ -40,6 +47,59 @@ async function tested(
 }
 
 const demoEntry = () => ({ url: demo.url.href, token: demo.token });
+
+/** A server that quotes what it was sent: in its name, a tool's name and an error of its own. */
+const quoting = () =>
+  serveHttp(async (request) => {
+    const { id, method } = (await request.json().catch(() => ({}))) as Record<string, unknown>;
+    if (id === undefined) return new Response(null, { status: 202 });
+    const { headers, url } = request;
+    const name = `${headers.get("authorization")} ${headers.get("x-pin")} ${url}`;
+    const serverInfo = { name, version: "1" };
+    const begun = {
+      protocolVersion: "2025-06-18",
+      capabilities: { tools: {}, prompts: {} },
+      serverInfo,
+    };
+    const error = { code: -32000, message: `not with ${name}` };
+    if (method === "prompts/list") return Response.json({ jsonrpc: "2.0", id, error });
+    const result = method === "initialize" ? begun : { tools: [{ name }] };
+    return Response.json({ jsonrpc: "2.0", id, result });
+  });
+
+describe("a server that quotes what it was sent", () => {
+  const secret = "canary-4c1d9e77";
+  const file = () => join(folder.path, "token");
+  const signedIn = (origin: string) => {
+    const client = { id: "c", method: "none", source: "configured" };
+    const endpoint = { issuer: "https://x", tokenEndpoint: "https://x/t", client };
+    const grant = { ...endpoint, accessToken: secret, tokenType: "Bearer", obtainedAt: Date.now() };
+    mkdirSync(join(folder.path, "credentials"), { mode: 0o700 });
+    const stored = { version: 1, server: "kb", origin, grant };
+    const path = join(folder.path, "credentials/kb.json");
+    writeFileSync(path, JSON.stringify(stored), { mode: 0o600 });
+    return {};
+  };
+
+  test.each([
+    ["token", () => ({ token: secret })],
+    ["tokenEnv", () => ({ tokenEnv: "TOKEN" })],
+    ["tokenFile", () => ({ tokenFile: file() })],
+    ["Authorization header", () => ({ headers: { Authorization: `Bearer \${TOKEN}` } })],
+    ["stored sign-in", ({ origin }: URL) => signedIn(origin)],
+  ])("has it hidden: %s", async (_, credential) => {
+    writeFileSync(file(), secret, { mode: 0o600 });
+    const url = quoting();
+    const entry = credential(url) as { headers?: object };
+    const headers = { ...entry.headers, "X-Pin": "4711abc" };
+    const kb = { ...entry, url: `${url}?key=${secret}`, headers };
+    for (const json of [false, true]) {
+      const { printed } = await tested({ kb }, { json }, { TOKEN: secret });
+      expect(printed).toContain("not with");
+      expect(printed).not.toContain("canary");
+    }
+  });
+});
 
 describe("the report", () => {
   test("tells the server's name and its tools", async () => {

@@ -1,0 +1,34 @@
+import { expand } from "../host/config-rules.ts";
+import { readSecretFile } from "../host/files.ts";
+import type { Environment } from "../host/paths.ts";
+import type { ServerSettings } from "../host/settings.ts";
+import { CredentialStore, type StoreDeps } from "./store.ts";
+
+interface Deps extends StoreDeps {
+  readonly env: Environment;
+}
+
+/**
+ * Tells the redaction the secrets of a server that another process sends: those in its entry, those that it names, its
+ * stored sign-in. What its commands print is not known: asking them again may cost a one-time password.
+ */
+export async function knowSecrets(server: ServerSettings, deps: Deps): Promise<void> {
+  const { env, redactor } = deps;
+  const { credential, headers, url } = server;
+  for (const [name, value] of Object.entries(headers))
+    redactor.addHeader(
+      name,
+      expand(value, (variable) => env[variable] ?? ""),
+    );
+  for (const value of url.searchParams.values()) redactor.add(value);
+  if (credential.type === "token") redactor.add(credential.token);
+  if (credential.type === "tokenEnv") redactor.add(env[credential.variable]?.trim());
+  try {
+    if (credential.type === "tokenFile") redactor.add(readSecretFile(credential.path, "token"));
+    // It tells the redaction what it reads.
+    if (credential.type === "unset" || credential.type === "oauth")
+      await new CredentialStore(server, deps).read();
+  } catch {
+    // Whoever sends them tells what is wrong.
+  }
+}
