@@ -33,18 +33,10 @@ function failed(verb: string, path: string, error: unknown): BridgeError {
 /** The user's id; undefined on Windows, where modes tell nothing. */
 const ownId = () => process.getuid?.();
 
-/** Whether it is the user's or root's. */
-export function isOwned({ uid }: Stats): boolean {
-  const own = ownId();
-  return own === undefined || uid === own || uid === 0;
-}
-
-/** Whether others than its owner may write. */
-export const isOpenToOthers = ({ mode }: Stats) => (mode & 0o022) !== 0;
-
 function judgeOwner(path: string, stats: Stats): void {
-  if (isOwned(stats)) return;
-  refuse(`${path} belongs to another user`, `run sudo chown ${ownId()} ${shellWord(path)}`);
+  const own = ownId();
+  if (own === undefined || stats.uid === own || stats.uid === 0) return;
+  refuse(`${path} belongs to another user`, `run sudo chown ${own} ${shellWord(path)}`);
 }
 
 /** Owner and mode of every folder above `path`, which is resolved: whoever may write one may swap the file. */
@@ -54,7 +46,7 @@ function judgeParents(path: string): void {
     const stats = fs().statSync(folder);
     judgeOwner(folder, stats);
     const isSticky = (stats.mode & 0o1000) !== 0;
-    if (isOpenToOthers(stats) && !isSticky) {
+    if ((stats.mode & 0o022) !== 0 && !isSticky) {
       refuse(`${folder} may be written by others`, `run chmod go-w ${shellWord(folder)}`);
     }
     if (folder === dirname(folder)) return;
@@ -65,7 +57,7 @@ function judgeFile(path: string, stats: Stats): void {
   if (!stats.isFile()) refuse(`${path} is not a regular file`, "put a regular file there");
   if (ownId() === undefined) return;
   judgeOwner(path, stats);
-  if (isOpenToOthers(stats)) {
+  if ((stats.mode & 0o022) !== 0) {
     refuse(`${path} may be written by others`, `run chmod go-w ${shellWord(path)}`);
   }
 }

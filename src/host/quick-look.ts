@@ -1,12 +1,21 @@
 // A look at files through Bun alone: a start that finds nothing to object to goes on without node:fs.
-import { isOpenToOthers, isOwned, judgePrivate } from "./files.ts";
+import { judgePrivate } from "./files.ts";
 import { dirname } from "./path.ts";
 
 const look = (path: string) => Bun.file(path).stat();
 type Looked = Awaited<ReturnType<typeof look>>;
 
 const isSame = (a: Looked, b: Looked) => a.dev === b.dev && a.ino === b.ino;
-const isSticky = ({ mode }: Looked) => (mode & 0o1000) !== 0;
+
+/** Whether all belong to the user or root, and nobody else may write to one; to a folder that is sticky, others may. */
+function areSafe(all: readonly Looked[], own: number): boolean {
+  for (const stats of all) {
+    const { uid, mode } = stats;
+    const isOpen = (mode & 0o022) !== 0 && ((mode & 0o1000) === 0 || stats.isFile());
+    if ((uid !== own && uid !== 0) || isOpen) return false;
+  }
+  return true;
+}
 
 /** The text at its beginning; undefined where it cannot be read, or is no UTF-8. */
 async function read(path: string, mostBytes: number): Promise<string | undefined> {
@@ -42,19 +51,16 @@ export interface QuickLook {
  */
 export function quickLook(file: string, other: string, maxBytes: number): QuickLook {
   const folder = dirname(other);
+  const own = process.getuid!();
   const files = [file, other];
   const texts = Promise.all(files.map((path) => read(path, maxBytes)));
   const sound = Promise.all([...files, dirname(file), ...upwards(folder)].map(look)).then(
     ([one, two, home, ...folders]) => {
-      const isBeside = isSame(home!, folders[1]!);
-      const isRoot = isSame(folders.at(-1)!, folders.at(-2)!);
-      const isSound =
-        folders.every((each) => isOwned(each) && (!isOpenToOthers(each) || isSticky(each))) &&
-        [one!, two!].every(
-          (each) =>
-            each.isFile() && isOwned(each) && !isOpenToOthers(each) && each.size <= maxBytes,
-        );
-      return isBeside && isRoot && isSound ? () => judgePrivate(file, one!) : undefined;
+      const isInPlace = isSame(home!, folders[1]!) && isSame(folders.at(-1)!, folders.at(-2)!);
+      const areFiles = one!.isFile() && two!.isFile();
+      const isLarge = one!.size > maxBytes || two!.size > maxBytes;
+      const isSound = isInPlace && areFiles && !isLarge && areSafe([one!, two!, ...folders], own);
+      return isSound ? () => judgePrivate(file, one!) : undefined;
     },
     () => undefined,
   );

@@ -41,14 +41,12 @@ export class Deadlines {
 
   /** Calls `expire` once, after `ms` of this clock. */
   start(ms: number, expire: () => void): Deadline {
-    const running: Running = {
-      startedAt: this.#now(),
-      pausedBefore: this.#paused(),
-      budgetMs: ms,
-      expire,
-    };
+    const startedAt = this.#now();
+    const isPaused = this.#questions.size > 0;
+    const pausedBefore = this.#pausedMs + (isPaused ? startedAt - this.#pausedAt : 0);
+    const running: Running = { startedAt, pausedBefore, budgetMs: ms, expire };
     this.#running.add(running);
-    this.#ringBy(this.#dueAt(running));
+    this.#ringBy(startedAt + ms + (isPaused ? maxPauseMs : 0));
     return {
       extend: () => {
         const elapsed = this.#now() - running.startedAt - this.#pauseOf(running);
