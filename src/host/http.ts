@@ -16,7 +16,7 @@ export interface HttpRequest {
   readonly method: "GET" | "POST" | "DELETE";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | string;
+  readonly body?: Uint8Array | string | undefined;
   /** Ends the request and the reading of its body; its reason is what the caller gets. */
   readonly signal: AbortSignal;
   /** `false`: a connection of its own, closed afterwards. */
@@ -89,21 +89,23 @@ export function createHttp(options: HttpOptions): Http {
   const exchange = (request: HttpRequest, route: Route, way: Way): Promise<Response> => {
     const { method, url, headers, body, keepalive } = request;
     const { address, tls, signal } = way;
-    return fetch(address === undefined ? route.href : pinned(url, address), {
+    const init: BunFetchRequestInit = {
       method,
       headers:
         address === undefined ? fieldsOf(headers) : { ...ownFields, host: url.host, ...headers },
-      ...(body !== undefined && { body }),
       signal,
       redirect: "manual",
       verbose: false,
       decompress: false,
       timeout: false,
       session: warmth.pool,
-      ...(keepalive === false && { keepalive }),
-      ...(tls && { tls: address === undefined ? tls : { ...tls, serverName: url.hostname } }),
       proxy: route.proxy ?? false,
-    } as BunFetchRequestInit);
+    };
+    if (body !== undefined) init.body = body;
+    if (keepalive === false) init.keepalive = false;
+    if (tls !== undefined)
+      init.tls = address === undefined ? tls : { ...tls, serverName: url.hostname };
+    return fetch(address === undefined ? route.href : pinned(url, address), init);
   };
   const recover = async (request: HttpRequest, error: unknown): Promise<Response> => {
     const { signal, url } = request;

@@ -36,13 +36,14 @@ export class Output {
     return this.#closed.promise;
   }
 
-  /** Writes one line; resolves when more may be written. Never rejects: a reader that left is told by `closed`. */
-  write(message: Message): Promise<void> {
-    const { bytes, head } = message;
+  /**
+   * Writes one line, at once where it is `urgent`, else with what else comes in this turn; resolves when more may be
+   * written. Never rejects: a reader that left is told by `closed`.
+   */
+  write({ bytes }: Message, urgent = false): Promise<void> {
     if (bytes.length > sliceBytes) return this.#writeLarge(bytes);
     const isIdle = this.#flushing === undefined && this.#exclusive === undefined;
-    // Somebody waits for an answer; notifications come in numbers.
-    if (isIdle && head.kind === "response") return this.#writeNow(bytes);
+    if (isIdle && urgent) return this.#writeNow(bytes);
     this.#waiting.push(bytes);
     this.#pendingBytes += bytes.length + 1;
     const flushed = this.#flush();
@@ -57,8 +58,7 @@ export class Output {
   /** Writes while nothing else is on its way: without a detour where the reader takes it at once. */
   #writeNow(bytes: Uint8Array): Promise<void> {
     try {
-      this.#put(bytes);
-      this.#put(lineFeed);
+      this.#put(joined([bytes]));
       const flushed = this.#sink.flush();
       if (!(flushed instanceof Promise)) return done;
       this.#pendingBytes += bytes.length + 1;

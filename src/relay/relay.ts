@@ -234,7 +234,9 @@ export class Relay {
         error: answer.head.isError === true,
       });
     const { client, output } = this.#options;
-    return output.write(isCodex(client) ? forCodex(answer, call.message.head.method) : answer);
+    const shown = isCodex(client) ? forCodex(answer, call.message.head.method) : answer;
+    // Who waits for one answer alone gets it sooner; of many, several leave in one system call.
+    return output.write(shown, this.#calls.size === 0);
   }
 
   /** A notification or a request of the server. */

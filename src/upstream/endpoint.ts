@@ -5,7 +5,7 @@ import { discard } from "./answers.ts";
 export interface EndpointRequest {
   readonly method: "GET" | "POST" | "DELETE";
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array;
+  readonly body?: Uint8Array | undefined;
   readonly signal: AbortSignal;
   /** Whether it may not be executed twice (host/http). */
   readonly once?: (() => boolean) | undefined;
@@ -40,7 +40,8 @@ export class Endpoint {
 
   /** `mayBeGone`: whether a 404 says that a remembered place is gone (and not a session). */
   request(request: EndpointRequest, mayBeGone = true): Promise<Response> {
-    const answer = this.#options.http({ ...request, url: this.#url });
+    const { method, headers, body, signal, once } = request;
+    const answer = this.#options.http({ method, url: this.#url, headers, body, signal, once });
     return answer.then((response) => {
       this.#options.heard?.(request.signal);
       return response.status === 404 || response.status === 307 || response.status === 308

@@ -196,7 +196,8 @@ export class StreamableHttp implements Upstream {
   ): Promise<Response> {
     const { endpoint, session, isRepeatable } = this.#options;
     const isSessionless = session.id === undefined;
-    const body = message && { body: message.bytes, once: () => !isRepeatable(message) };
+    const body = message?.bytes;
+    const once = message && (() => !isRepeatable(message));
     const headers = this.#fields(method, message?.head.method === "initialize");
     // An id is any text, in UTF-8 (WHATWG HTML 9.2.3); a header's characters are bytes.
     const resumed = lastEventId !== undefined && {
@@ -204,7 +205,7 @@ export class StreamableHttp implements Upstream {
       "last-event-id": Buffer.from(lastEventId, "utf8").toString("latin1"),
     };
     return endpoint.request(
-      { method, headers: resumed || headers, signal, ...body },
+      { method, headers: resumed || headers, body, signal, once },
       isSessionless,
     );
   }
@@ -267,7 +268,9 @@ export class Answers {
 
   #note(said: Message): void {
     const at = this.#match(said.head.id!);
-    if (at >= 0) this.#waiting.splice(at, 1);
+    // Nearly always there is one.
+    if (at === 0 && this.#waiting.length === 1) this.#waiting.pop();
+    else if (at >= 0) this.#waiting.splice(at, 1);
     else if (!this.isDone) refuseNameless(said);
   }
 

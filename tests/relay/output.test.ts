@@ -26,7 +26,7 @@ function slowSink() {
 
 const quick: Sink = { write: (bytes) => bytes.length, flush: () => 0 };
 
-test("an answer leaves in the turn it is written, notifications leave together", async () => {
+test("what is urgent leaves in the turn it is written, the rest together and in its order", async () => {
   const flushes: string[] = [];
   let pending = "";
   const decoder = new TextDecoder();
@@ -41,15 +41,20 @@ test("an answer leaves in the turn it is written, notifications leave together",
       return 0;
     },
   });
-  void output.write(responseTo("1", "{}"));
-  expect(flushes).toHaveLength(1);
+  void output.write(responseTo("1", "{}"), true);
+  expect(flushes).toEqual(['{"jsonrpc":"2.0","id":1,"result":{}}\n']);
   void output.write(notificationOf("a"));
   void output.write(notificationOf("b"));
   void output.write(responseTo("2", "{}"));
+  // What came before leaves before, however urgent it is.
+  void output.write(responseTo("3", "{}"), true);
   expect(flushes).toHaveLength(1);
   await output.drain();
   expect(flushes).toHaveLength(2);
-  expect(flushes[1]?.split("\n")).toHaveLength(4);
+  const told = flushes[1]!
+    .split("\n")
+    .map((line) => line && (JSON.parse(line).id ?? JSON.parse(line).method));
+  expect(told).toEqual(["a", "b", 2, 3, ""]);
 });
 
 test("lines keep their order around a message that leaves in pieces", async () => {
@@ -57,11 +62,11 @@ test("lines keep their order around a message that leaves in pieces", async () =
   const output = new Output(sink);
   const large = responseTo("2", `"${"x".repeat(600_000)}"`);
   const writes = [
-    output.write(responseTo("1", "{}")),
+    output.write(responseTo("1", "{}"), true),
     output.write(large),
     output.write(notificationOf("between")),
     output.write(large),
-    output.write(responseTo("3", "{}")),
+    output.write(responseTo("3", "{}"), true),
   ];
   const all = Promise.all(writes).then(() => output.drain());
   let isDone = false;
@@ -85,7 +90,7 @@ test("asks for a halt once 16 MB of lines wait for a reader that does not read",
   const { sink, readAll } = slowSink();
   const output = new Output(sink);
   const line = responseTo("1", `"${"x".repeat(200_000)}"`);
-  for (let n = 0; n < 80; n++) void output.write(line);
+  for (let n = 0; n < 80; n++) void output.write(line, n % 2 === 0);
   expect(output.room()).toBeUndefined();
   for (let n = 0; n < 10; n++) void output.write(line);
   let isRoom = false;
