@@ -103,7 +103,7 @@ function drawn(): string {
     ".t{font-weight:600;font-size:14px}.t,.n{fill:#24292f}.g{stroke:#d0d7de}.a{fill:#57606a;font-size:11px}" +
     "@media(prefers-color-scheme:dark){.t,.n{fill:#e6edf3}.g{stroke:#30363d}.a{fill:#8b949e}}";
   return [
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${plots.length * 440} 330" font-family="system-ui,sans-serif" font-size="12">',
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${plots.length * 440} 330" font-family="system-ui,sans-serif" font-size="12">`,
     `<style>${style}</style>`,
     ...plots.map((plot, at) => `<g transform="translate(${at * 440},0)">${panel(plot)}</g>`),
     `<text x="10" y="322" class="a">Both axes logarithmic. ${date}, ${machine}.</text>`,

@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Row } from "../../bench/context.ts";
 import { failuresOf, headlineOf, type Run, tableOf } from "../../bench/report.ts";
 
@@ -73,4 +75,10 @@ test("only what ours failed at is a failure of the run, with and without a catal
     "bridge --no-cache failed at title of x: it lost some",
   ]);
   expect(failuresOf([row("y", {}, { floor: "no" })])).toEqual([]);
+});
+
+test.each(["bench", "growth"])("docs/%s.svg is drawn to its end, in numbers", (name) => {
+  const picture = readFileSync(join(import.meta.dir, `../../docs/${name}.svg`), "utf8");
+  expect(picture).toMatch(/^<svg [^>]*viewBox="0 0 \d+ \d+"/);
+  expect(picture).not.toMatch(/\$\{|NaN|Infinity|undefined/);
 });
