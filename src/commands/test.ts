@@ -91,13 +91,13 @@ export async function testOne(
   const child = new RunChild(context, { words, env });
   const known = <T>(show: (what: T) => void | Promise<void>) => {
     return async (what: T) => {
-      // After each step: the child may have renewed the sign-in.
+      // Before and after each step: the child may have renewed the sign-in.
       await knowSecrets(settings, { ...context, keyring: openKeyring });
       await show(what);
     };
   };
   const knowing: Observer = {
-    started: (name) => observer.started(name),
+    started: known((name) => observer.started(name)),
     passed: known((finding) => observer.passed(finding)),
     failed: known((error) => observer.failed(error)),
   };

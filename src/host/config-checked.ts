@@ -90,11 +90,20 @@ async function lookUp(
   const regular = sound.then((isSound) => (isSound ? texts : []));
   const [text, remembered] = await Promise.race([texts, regular]);
   // Made while the files are still looked at; nothing else happens with it before.
-  const found = text && remembered ? find(text, remembered) : undefined;
+  const found = attempt(() => (text && remembered ? find(text, remembered) : undefined));
   const demandPrivate = await sound;
   if (demandPrivate === undefined) return undefined;
   if (found?.holdsSecret) demandPrivate();
   return found;
+}
+
+/** What others wrote may be anything, before it is known to be theirs. */
+function attempt(find: () => Found | undefined): Found | undefined {
+  try {
+    return find();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Lets the next start skip the check of this very text. */

@@ -2,18 +2,16 @@
 import { judgePrivate } from "./files.ts";
 import { dirname } from "./path.ts";
 
-const look = (path: string) => Bun.file(path).stat();
+/** Also what is thrown at once, for a path that is too long, comes by the promise. */
+const look = async (path: string) => Bun.file(path).stat();
 type Looked = Awaited<ReturnType<typeof look>>;
 
 const isSame = (a: Looked, b: Looked) => a.dev === b.dev && a.ino === b.ino;
 
-/** Whether all belong to the user or root, and nobody else may write to one; to a folder that is sticky, others may. */
+/** Whether all belong to the user or root, and nobody else may write to one. */
 function areSafe(all: readonly Looked[], own: number): boolean {
-  for (const stats of all) {
-    const { uid, mode } = stats;
-    const isOpen = (mode & 0o022) !== 0 && ((mode & 0o1000) === 0 || stats.isFile());
-    if ((uid !== own && uid !== 0) || isOpen) return false;
-  }
+  for (const { uid, mode } of all)
+    if ((uid !== own && uid !== 0) || (mode & 0o022) !== 0) return false;
   return true;
 }
 
@@ -27,11 +25,11 @@ async function read(path: string, mostBytes: number): Promise<string | undefined
   }
 }
 
-/** The folder and those above it, as the system goes up whatever links lead here: to the root, if it is as deep as it reads. */
-function upwards(folder: string): string[] {
-  const depth = folder.split("/").length - 1;
-  // The root stands above itself: the last two are the same one.
-  return Array.from({ length: depth + 2 }, (_, steps) => folder + "/..".repeat(steps));
+/** The folder and those above it as its path spells them, the root last. */
+function above(folder: string): string[] {
+  const folders = [folder];
+  for (let at = folder; at !== dirname(at); folders.push(at)) at = dirname(at);
+  return folders;
 }
 
 /** What a look brings. */
@@ -47,19 +45,24 @@ export interface QuickLook {
 
 /**
  * Reads a file and another one in a folder beside it, and looks at their owners, modes and folders meanwhile: what they
- * say counts only where they are `sound`. A link in a folder that only its owner may write to is its owner's will.
+ * say counts only where they are `sound`. On the way there is then no link that leads elsewhere, nor a folder in which
+ * others might lay one; the file itself may be a link, which is its owner's will.
  */
 export function quickLook(file: string, other: string, maxBytes: number): QuickLook {
-  const folder = dirname(other);
   const own = process.getuid!();
   const files = [file, other];
   const texts = Promise.all(files.map((path) => read(path, maxBytes)));
-  const sound = Promise.all([...files, dirname(file), ...upwards(folder)].map(look)).then(
-    ([one, two, home, ...folders]) => {
-      const isInPlace = isSame(home!, folders[1]!) && isSame(folders.at(-1)!, folders.at(-2)!);
+  const folders = above(dirname(other));
+  const parents = folders.slice(0, -1).map((folder) => `${folder}/..`);
+  const sound = Promise.all([...files, ...folders, ...parents].map(look)).then(
+    ([one, two, ...rest]) => {
+      const spelled = rest.slice(0, folders.length);
+      const isStraight = rest
+        .slice(folders.length)
+        .every((parent, level) => isSame(parent, spelled[level + 1]!));
       const areFiles = one!.isFile() && two!.isFile();
       const isLarge = one!.size > maxBytes || two!.size > maxBytes;
-      const isSound = isInPlace && areFiles && !isLarge && areSafe([one!, two!, ...folders], own);
+      const isSound = isStraight && areFiles && !isLarge && areSafe([one!, two!, ...spelled], own);
       return isSound ? () => judgePrivate(file, one!) : undefined;
     },
     () => undefined,

@@ -1,4 +1,4 @@
-import { expand } from "../host/config-rules.ts";
+import { expand, mayBeSecret, variablesIn } from "../host/config-rules.ts";
 import { readSecretFile } from "../host/files.ts";
 import type { Environment } from "../host/paths.ts";
 import type { ServerSettings } from "../host/settings.ts";
@@ -9,18 +9,20 @@ interface Deps extends StoreDeps {
 }
 
 /**
- * Tells the redaction the secrets of a server that another process sends: those in its entry, those that it names, its
- * stored sign-in. What its commands print is not known: asking them again may cost a one-time password.
+ * Tells the redaction what another process sends to a server and is no word of every day: tokens, header and query
+ * values that are secrets, the stored sign-in. What its commands print is not known: asking them again may cost a
+ * one-time password.
  */
 export async function knowSecrets(server: ServerSettings, deps: Deps): Promise<void> {
   const { env, redactor } = deps;
   const { credential, headers, url } = server;
   for (const [name, value] of Object.entries(headers))
-    redactor.addHeader(
-      name,
-      expand(value, (variable) => env[variable] ?? ""),
-    );
-  for (const value of url.searchParams.values()) redactor.add(value);
+    if (mayBeSecret(name, value) || variablesIn(value).length > 0)
+      redactor.addHeader(
+        name,
+        expand(value, (variable) => env[variable] ?? ""),
+      );
+  for (const [name, value] of url.searchParams) if (mayBeSecret(name, value)) redactor.add(value);
   if (credential.type === "token") redactor.add(credential.token);
   if (credential.type === "tokenEnv") redactor.add(env[credential.variable]?.trim());
   try {

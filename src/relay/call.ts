@@ -26,6 +26,11 @@ export function isListening({ message }: Call): boolean {
   return message.head.method === "subscriptions/listen";
 }
 
+/** Whether none of the calls waits for an answer: those that listen get theirs when nobody does any more. */
+export function areListening(calls: ReadonlyMap<string, Call>): boolean {
+  return calls.size === 0 || (calls.size < 3 && [...calls.values()].every(isListening));
+}
+
 /** The id of a request, also of one that is flawed. */
 export function requestIdOf(part: Message | Flaw): string[] {
   if (!(part instanceof Message)) return part.id === undefined ? [] : [part.id];

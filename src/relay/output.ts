@@ -19,13 +19,11 @@ const done = Promise.resolve();
 export class Output {
   readonly #sink: Sink;
   readonly #closed = Promise.withResolvers<void>();
-  /** Lines that leave with the next flush. */
+  /** Lines that were written and wait for what is on its way. */
   #waiting: Uint8Array[] = [];
   /** Bytes written and not yet flushed, line feeds included. */
   #pendingBytes = 0;
   #flushing: Promise<void> | undefined;
-  /** Set while a large message leaves in pieces: others wait behind it. */
-  #exclusive: Promise<void> | undefined;
 
   constructor(sink: Sink) {
     this.#sink = sink;
@@ -41,13 +39,12 @@ export class Output {
    * written. Never rejects: a reader that left is told by `closed`.
    */
   write({ bytes }: Message, urgent = false): Promise<void> {
-    if (bytes.length > sliceBytes) return this.#writeLarge(bytes);
-    const isIdle = this.#flushing === undefined && this.#exclusive === undefined;
-    if (isIdle && urgent) return this.#writeNow(bytes);
+    if (urgent && this.#flushing === undefined && bytes.length <= sliceBytes)
+      return this.#writeNow(bytes);
     this.#waiting.push(bytes);
     this.#pendingBytes += bytes.length + 1;
-    const flushed = this.#flush();
-    return this.#pendingBytes > highWaterBytes ? flushed : done;
+    this.#flushing ??= this.#flushAll();
+    return this.#pendingBytes > highWaterBytes ? this.#flushing : done;
   }
 
   /** Undefined, or where more waits for the reader than may: resolves when it has left. */
@@ -72,30 +69,7 @@ export class Output {
 
   /** Resolves when everything written has left. */
   async drain(): Promise<void> {
-    while (this.#exclusive !== undefined) await this.#exclusive;
-    while (this.#pendingBytes > 0) await this.#flush();
-  }
-
-  async #writeLarge(bytes: Uint8Array): Promise<void> {
-    while (this.#exclusive !== undefined) await this.#exclusive;
-    this.#exclusive = this.#writeSlices(bytes).finally(() => {
-      this.#exclusive = undefined;
-    });
-    return this.#exclusive;
-  }
-
-  async #writeSlices(bytes: Uint8Array): Promise<void> {
-    // What came before leaves before.
-    await this.#flushing;
-    for (let at = 0; at < bytes.length; at += sliceBytes)
-      await this.#send(bytes.subarray(at, at + sliceBytes));
-    await this.#send(lineFeed);
-  }
-
-  /** One flush at a time, behind a large message; what is written meanwhile leaves with the next. */
-  #flush(): Promise<void> {
-    this.#flushing ??= this.#exclusive?.then(() => this.#flushWaiting()) ?? this.#flushAll();
-    return this.#flushing;
+    while (this.#flushing !== undefined) await this.#flushing;
   }
 
   async #flushAll(): Promise<void> {
@@ -110,14 +84,21 @@ export class Output {
     await this.#flushWaiting();
   }
 
+  /** What waits, in its order: a large line alone and in pieces, those between large ones together. */
   async #flushWaiting(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const lines = joined(this.#waiting);
-      this.#waiting = [];
-      await this.#send(lines);
-      this.#pendingBytes -= lines.length;
+      const large = this.#waiting.findIndex(({ length }) => length > sliceBytes);
+      const lines = this.#waiting.splice(0, large < 0 ? this.#waiting.length : Math.max(1, large));
+      await (large === 0 ? this.#sendSlices(lines[0]!) : this.#send(joined(lines)));
+      for (const { length } of lines) this.#pendingBytes -= length + 1;
     }
     this.#flushing = undefined;
+  }
+
+  async #sendSlices(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; at += sliceBytes)
+      await this.#send(bytes.subarray(at, at + sliceBytes));
+    await this.#send(lineFeed);
   }
 
   async #send(bytes: Uint8Array): Promise<void> {

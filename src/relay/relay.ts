@@ -6,7 +6,7 @@ import { LineSplitter, type Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, idKey, isSameId, Message, readMessage } from "../wire/message.ts";
 import { batchRevision } from "../wire/program.ts";
 import { Asides } from "./asides.ts";
-import { type Call, isListening, progressTokenOf, requestIdOf } from "./call.ts";
+import { areListening, type Call, isListening, progressTokenOf, requestIdOf } from "./call.ts";
 import { agree, isCodex, meet } from "./client-facts.ts";
 import { forCodex, isReadable, tooLongError } from "./codex-limits.ts";
 import { Deadlines } from "./deadline.ts";
@@ -236,7 +236,7 @@ export class Relay {
     const { client, output } = this.#options;
     const shown = isCodex(client) ? forCodex(answer, call.message.head.method) : answer;
     // Who waits for one answer alone gets it sooner; of many, several leave in one system call.
-    return output.write(shown, this.#calls.size === 0);
+    return output.write(shown, areListening(this.#calls));
   }
 
   /** A notification or a request of the server. */

@@ -1,11 +1,11 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { holdsSecret, loadConfig, pickServer } from "../../src/host/config.ts";
 import { lookAhead, readChecked, rememberChecked } from "../../src/host/config-checked.ts";
 import { Memory } from "../../src/host/memory.ts";
 import { cacheFile, homeOf } from "../../src/host/paths.ts";
 import { memoryLog } from "../support/client.ts";
-import { ownFolder } from "../support/folder.ts";
+import { ownFolder, trustAbove } from "../support/folder.ts";
 
 let folder: ReturnType<typeof ownFolder>;
 beforeEach(() => {
@@ -34,63 +34,74 @@ async function check() {
 
 const known = (name = "kb") => readChecked(paths(), name, memoryLog());
 
-test("a file that was checked gives the same settings without being checked again", async () => {
-  write({ url, headers: { "X-Team": "blue" }, limits: { messageMB: 5 } });
-  expect(await known()).toBeUndefined();
-  expect(await check()).toEqual((await known())!.settings);
-});
+describe.each([
+  ["where a quick look is enough", true],
+  ["where all is judged in full", false],
+])("%s", (_, isQuick) => {
+  let trust: Disposable | undefined;
+  beforeEach(() => {
+    trust = isQuick ? trustAbove(folder.path) : undefined;
+  });
+  afterEach(() => trust?.[Symbol.dispose]());
 
-test("a file that changed by a byte is checked again", async () => {
-  write({ url });
-  await check();
-  write({ url, unknown: 1 });
-  expect(await known()).toBeUndefined();
-  write({ url });
-  expect(await known()).toBeDefined();
-});
+  test("a file that was checked gives the same settings without being checked again", async () => {
+    write({ url, headers: { "X-Team": "blue" }, limits: { messageMB: 5 } });
+    expect(await known()).toBeUndefined();
+    expect(await check()).toEqual((await known())!.settings);
+  });
 
-test("a server that is not in the file is left to the check, which has the words for it", async () => {
-  write({ url });
-  await check();
-  for (const name of ["KB", "other", "constructor", "__proto__"])
-    expect(await known(name)).toBeUndefined();
-});
+  test("a file that changed by a byte is checked again", async () => {
+    write({ url });
+    await check();
+    write({ url, unknown: 1 });
+    expect(await known()).toBeUndefined();
+    write({ url });
+    expect(await known()).toBeDefined();
+  });
 
-test("no file, and one that is no JSON, are left to the check", async () => {
-  expect(await known()).toBeUndefined();
-  writeFileSync(paths().configFile, "{", { mode: 0o600 });
-  expect(await known()).toBeUndefined();
-});
+  test("a server that is not in the file is left to the check, which has the words for it", async () => {
+    write({ url });
+    await check();
+    for (const name of ["KB", "other", "constructor", "__proto__"])
+      expect(await known(name)).toBeUndefined();
+  });
 
-test("a file with a secret that others may read by now is refused", async () => {
-  write({ url, token: "a-secret-token" });
-  await check();
-  expect(await known()).toBeDefined();
-  chmodSync(paths().configFile, 0o644);
-  await expect(known()).rejects.toThrow("may be read by others");
-});
+  test("no file, and one that is no JSON, are left to the check", async () => {
+    expect(await known()).toBeUndefined();
+    writeFileSync(paths().configFile, "{", { mode: 0o600 });
+    expect(await known()).toBeUndefined();
+  });
 
-test("a file that others may write is refused", async () => {
-  write({ url });
-  await check();
-  chmodSync(paths().configFile, 0o622);
-  await expect(known()).rejects.toThrow("may be written by others");
-});
+  test("a file with a secret that others may read by now is refused", async () => {
+    write({ url, token: "a-secret-token" });
+    await check();
+    expect(await known()).toBeDefined();
+    chmodSync(paths().configFile, 0o644);
+    await expect(known()).rejects.toThrow("may be read by others");
+  });
 
-test("a look that was begun early answers the first who asks, and nobody else", async () => {
-  write({ url });
-  await check();
-  lookAhead(paths(), "kb");
-  expect(await known()).toBeDefined();
-  write({ url, unknown: 1 });
-  expect(await known()).toBeUndefined();
-});
+  test("a file that others may write is refused", async () => {
+    write({ url });
+    await check();
+    chmodSync(paths().configFile, 0o622);
+    await expect(known()).rejects.toThrow("may be written by others");
+  });
 
-test("a look that was begun for another server is not used", async () => {
-  write({ url });
-  await check();
-  lookAhead(paths(), "other");
-  expect((await known())?.settings.name).toBe("kb");
-  lookAhead(paths(), "../kb");
-  expect((await known())?.settings.name).toBe("kb");
+  test("a look that was begun early answers the first who asks, and nobody else", async () => {
+    write({ url });
+    await check();
+    lookAhead(paths(), "kb");
+    expect(await known()).toBeDefined();
+    write({ url, unknown: 1 });
+    expect(await known()).toBeUndefined();
+  });
+
+  test("a look that was begun for another server is not used", async () => {
+    write({ url });
+    await check();
+    lookAhead(paths(), "other");
+    expect((await known())?.settings.name).toBe("kb");
+    lookAhead(paths(), "../kb");
+    expect((await known())?.settings.name).toBe("kb");
+  });
 });

@@ -10,18 +10,23 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { quickLook } from "../../src/host/quick-look.ts";
-import { ownFolder } from "../support/folder.ts";
+import { ownFolder, trustAbove } from "../support/folder.ts";
 
 let folder: ReturnType<typeof ownFolder>;
+let trust: Disposable;
 beforeEach(() => {
   folder = ownFolder();
+  trust = trustAbove(folder.path);
   mkdirSync(at("home/cache"), { recursive: true, mode: 0o700 });
   writeFileSync(at("home/config.json"), "config", { mode: 0o600 });
   mkdirSync(at("other"), { mode: 0o700 });
   writeFileSync(at("other/config.json"), "another", { mode: 0o600 });
   writeFileSync(at("home/cache/kb.json"), "memory", { mode: 0o600 });
 });
-afterEach(() => folder[Symbol.dispose]());
+afterEach(() => {
+  trust[Symbol.dispose]();
+  folder[Symbol.dispose]();
+});
 
 const at = (path: string) => join(folder.path, path);
 const maxBytes = 1000;
@@ -69,25 +74,30 @@ function moveBehindLink(path: string, target: string): void {
   symlinkSync(at(target), at(path));
 }
 
-test("the folders that are judged are those that a link leads to", async () => {
+test("a link on the way leaves it to the judgement in full: who laid it may lay another", async () => {
   mkdirSync(at("real"), { mode: 0o700 });
-  mkdirSync(at("link"), { mode: 0o700 });
-  renameSync(at("home"), at("real/home"));
-  symlinkSync(at("real/home"), at("link/home"));
-  expect(await look("link/home").sound).toBeFunction();
-  chmodSync(at("real"), 0o777);
-  expect(await look("link/home").sound).toBeUndefined();
-});
-
-test("a home that lies deeper than it reads is left to the judgement in full", async () => {
-  mkdirSync(at("a"), { mode: 0o700 });
-  moveBehindLink("home", "a/home");
+  moveBehindLink("home", "real/home");
   expect(await look().sound).toBeUndefined();
 });
 
-test("a folder that others may write with a sticky bit keeps them from what is not theirs", async () => {
-  chmodSync(at("home"), 0o1777);
+test("a link beside what it leads to is as good as that", async () => {
+  moveBehindLink("home", "real");
   expect(await look().sound).toBeFunction();
+});
+
+test("a sticky bit does not help: others may still lay a link there", async () => {
+  chmodSync(at("home"), 0o1777);
+  expect(await look().sound).toBeUndefined();
+});
+
+test("a path that is too long for the system is not sound", async () => {
+  expect(await look(`${"x/".repeat(2500)}home`).sound).toBeUndefined();
+});
+
+test("a folder for tests that is open to all is not sound", async () => {
+  trust[Symbol.dispose]();
+  chmodSync(folder.path, 0o777);
+  expect(await look().sound).toBeUndefined();
 });
 
 test("a file of another user is not sound", async () => {
