@@ -54,7 +54,9 @@ export class Asides {
     const closing = this.#ended.signal;
     let entered = false;
     try {
-      if (mayQueue(message)) await this.#gate.enter(message.bytes.length, closing);
+      const turn = mayQueue(message) ? this.#gate.enter(message.bytes.length, closing) : undefined;
+      // Where a place is free nothing is waited for: the request behind `initialized` must not overtake it.
+      if (turn !== undefined) await turn;
       entered = mayQueue(message);
       const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), closing]);
       await upstream.send(message, (said) => this.#take(said), signal);

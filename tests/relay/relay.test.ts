@@ -222,3 +222,19 @@ test("more calls than places wait in order, answers of the client do not", async
   await answer(calls[7]!);
   expect((await next()).message.head.id).toBe("60");
 });
+
+test("what the client says in one breath reaches the server in that order", async () => {
+  const { upstream, next, answer } = handUpstream();
+  const client = relayClient(upstream);
+  const line = (head: object) => JSON.stringify({ jsonrpc: "2.0", ...head });
+  const initialized = line({ method: "notifications/initialized" });
+  client.write(`${initialized}\n${line({ id: 1, method: "tools/list" })}\n`);
+  const [first, second] = [await next(), await next()];
+  expect([first.message.head.method, second.message.head.method]).toEqual([
+    "notifications/initialized",
+    "tools/list",
+  ]);
+  first.done.resolve();
+  await answer(second);
+  expect((await client.next()).id).toBe(1);
+});
