@@ -35,7 +35,7 @@ const least = (text: string, value: number | undefined, limit: number): Goal => 
   isFloor: true,
 });
 
-/** Every goal with its value in this run, also for another system than ours: what even the floor misses is out of reach. */
+/** Every goal with its value in this run, also for another system than ours: what even the floor misses, the run time limits. */
 export function judge(rows: readonly Row[], subject = ours): Goal[] {
   const at = (id: string, system: string): number | undefined => {
     const value = rows.find((row) => row.id === id)?.values[system] ?? Number.NaN;

@@ -30,7 +30,7 @@ function cellOf({ values, notes }: Row, name: string): string {
   return digits(value) + (notes[name] === undefined ? "" : star);
 }
 
-/** A goal, and how the floor does: where that misses it, too, no program on this run time can meet it. */
+/** A goal, and how the floor does: where that misses it, too, the run time sets the limit. */
 function goalLine(goal: Goal, floor: Goal): string {
   const met = isMet(goal);
   const bound = `${goal.isFloor ? "at least" : "at most"} ${digits(goal.limit)}`;

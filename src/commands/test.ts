@@ -89,19 +89,21 @@ export async function testOne(
   // Its start asks the server itself, and leaves what it learns for Codex's.
   const env = { ...codexEnvironment(context.env, settings), CODEX_MCP_BRIDGE_TEST: "1" };
   const child = new RunChild(context, { words, env });
+  const know = () => knowSecrets(settings, { ...context, keyring: openKeyring });
   const known = <T>(show: (what: T) => void | Promise<void>) => {
     return async (what: T) => {
-      // Before and after each step: the child may have renewed the sign-in.
-      await knowSecrets(settings, { ...context, keyring: openKeyring });
+      // The child may have renewed the sign-in meanwhile.
+      await know();
       await show(what);
     };
   };
   const knowing: Observer = {
-    started: known((name) => observer.started(name)),
+    started: (name) => observer.started(name),
     passed: known((finding) => observer.passed(finding)),
     failed: known((error) => observer.failed(error)),
   };
   try {
+    await know();
     return await testServer(settings.name, child, knowing, call);
   } finally {
     await child.end();

@@ -7,6 +7,7 @@ import { serverSettings } from "./config-server.ts";
 import { readJudged } from "./files.ts";
 import type { Log } from "./log.ts";
 import { Memory } from "./memory.ts";
+import { isPosix } from "./path.ts";
 import { cacheFile, type Paths } from "./paths.ts";
 import { type QuickLook, quickLook } from "./quick-look.ts";
 import type { ServerSettings } from "./settings.ts";
@@ -24,8 +25,6 @@ export interface KnownServer {
 }
 
 const memoryKey = "checked";
-/** Elsewhere neither mode nor owner tells anything, and paths have other forms. */
-const isPosix = process.platform !== "win32";
 const maxConfigBytes = 4 * 1024 * 1024;
 
 interface Found extends KnownServer {

@@ -1,6 +1,7 @@
 // node:path costs every start half a millisecond; what stands here answers for paths that need no thought.
 const node = () => process.getBuiltinModule("node:path");
-const isPosix = process.platform !== "win32";
+/** Elsewhere neither mode nor owner tells anything, and paths have other forms. */
+export const isPosix = process.platform !== "win32";
 
 /** Whether it is an absolute path of names alone: nothing to normalize. */
 function isPlain(path: string): boolean {

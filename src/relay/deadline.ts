@@ -41,12 +41,14 @@ export class Deadlines {
 
   /** Calls `expire` once, after `ms` of this clock. */
   start(ms: number, expire: () => void): Deadline {
-    const startedAt = this.#now();
-    const isPaused = this.#questions.size > 0;
-    const pausedBefore = this.#pausedMs + (isPaused ? startedAt - this.#pausedAt : 0);
-    const running: Running = { startedAt, pausedBefore, budgetMs: ms, expire };
+    const running: Running = {
+      startedAt: this.#now(),
+      pausedBefore: this.#paused(),
+      budgetMs: ms,
+      expire,
+    };
     this.#running.add(running);
-    this.#ringBy(startedAt + ms + (isPaused ? maxPauseMs : 0));
+    this.#ringBy(this.#dueAt(running));
     return {
       extend: () => {
         const elapsed = this.#now() - running.startedAt - this.#pauseOf(running);

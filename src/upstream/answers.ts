@@ -20,13 +20,15 @@ export async function discard(response: Response): Promise<void> {
   await response.body?.cancel().catch(() => undefined);
 }
 
+const usualTypes = ["application/json", "text/event-stream"];
+
 /** Media type of an answer, lower case, without parameters; cut where it is none that anybody knows. */
 export function mediaType(response: Response): string {
   const header = response.headers.get("content-type") ?? "";
   // As nearly every server writes it: nothing to cut or to fold.
-  if (header === "application/json" || header === "text/event-stream") return header;
+  if (usualTypes.includes(header)) return header;
   const type = header.split(";", 1)[0]!.trim().toLowerCase();
-  return type === "application/json" || type === "text/event-stream" ? type : cleanText(type, 100);
+  return usualTypes.includes(type) ? type : cleanText(type, 100);
 }
 
 /** What an answer's body is read for. */

@@ -268,9 +268,7 @@ export class Answers {
 
   #note(said: Message): void {
     const at = this.#match(said.head.id!);
-    // Nearly always there is one.
-    if (at === 0 && this.#waiting.length === 1) this.#waiting.pop();
-    else if (at >= 0) this.#waiting.splice(at, 1);
+    if (at >= 0) this.#waiting.splice(at, 1);
     else if (!this.isDone) refuseNameless(said);
   }
 
