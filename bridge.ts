@@ -6,6 +6,7 @@ process.env.BUN_CONFIG_VERBOSE_FETCH = "false";
 delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 
 import { type Commands, main } from "./src/cli.ts";
+import { greet } from "./src/commands/greeting.ts";
 import * as run from "./src/commands/run.ts";
 
 const commands: Commands = {
@@ -58,6 +59,7 @@ const commands: Commands = {
 };
 
 const words = process.argv.slice(2);
-run.beginEarly(words, process.env);
 // Without await at the top level the bundler joins what every command shares; each file of it would cost every start.
-void main(commands, words, process.env).then((code) => process.exit(code));
+void greet(words, process.env)
+  .then(() => main(commands, words, process.env))
+  .then((code) => process.exit(code));

@@ -1,18 +1,18 @@
 import {
   type KnownServer,
-  lookAhead,
+  quickChecked,
   readChecked,
   rememberChecked,
 } from "../host/config-checked.ts";
 import { demandNamed } from "../host/demands.ts";
 import { createLog } from "../host/log.ts";
 import { Memory } from "../host/memory.ts";
-import { cacheFile, type Environment, homeOf } from "../host/paths.ts";
+import { cacheFile } from "../host/paths.ts";
 import { Redactor } from "../host/redact.ts";
 import type { ServerSettings } from "../host/settings.ts";
 import { openStdio } from "../host/stdio.ts";
 import { RunSignIn } from "../oauth/run-sign-in.ts";
-import { failedUpstream, serve } from "../relay/serve.ts";
+import { type Answered, failedUpstream, serve } from "../relay/serve.ts";
 import { CatalogUpstream } from "../upstream/catalog.ts";
 import { catalogIdentity } from "../upstream/catalog-identity.ts";
 import { CatalogStore } from "../upstream/catalog-store.ts";
@@ -21,6 +21,7 @@ import { type SignInMode, SignInUpstream } from "../upstream/sign-in.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { type Context, defineCommand, serverArgument } from "./command.ts";
 import { commandLine } from "./command-line.ts";
+import { takeGreeting } from "./greeting.ts";
 import type { Server } from "./run-server.ts";
 
 /** Bounds of a start that knows no server. */
@@ -49,32 +50,19 @@ export const command = defineCommand({
     if (demo && server !== undefined)
       throw new BridgeError("usage", "--demo and --server exclude each other");
     if (demo) return (await import("./run-demo.ts")).serveDemo(bridge, context);
-    const found = knownServer(server, isForgetful, context);
+    const { known, answered } = takeGreeting() ?? {};
+    const found = known ?? knownServer(server, isForgetful, context);
     // What the client says first comes while the files are looked at.
     openStdio();
-    const known = await found;
-    demandNamed(known.settings, context.env);
+    const { settings, memory } = await found;
+    demandNamed(settings, context.env);
     // The child of `test` asks the server itself, and leaves what it learns for Codex's start.
     const isTest = context.env.CODEX_MCP_BRIDGE_TEST !== undefined;
-    return bridge(known, context, mode, !isForgetful && !isTest);
+    const mayAnswer = !isForgetful && !isTest;
+    return bridge({ settings, memory, mayAnswer, answered }, context, mode);
   },
   refuse,
 });
-
-/**
- * Begins to read the files that a start with these words is going to need, before the words are read in earnest: a
- * millisecond of every start. Where it guesses wrong they are read when it comes to that.
- */
-export function beginEarly(words: readonly string[], env: Environment): void {
-  const after = (option: string) => words[words.indexOf(option) + 1 || words.length];
-  const name = after("--server");
-  if (words[0] !== "run" || name === undefined) return;
-  try {
-    lookAhead(homeOf(env, after("--config-path")), name);
-  } catch {
-    // The command has the words for it.
-  }
-}
 
 /** The server's settings and what is remembered of it; its configuration is checked where no earlier run did. */
 async function knownServer(
@@ -82,8 +70,8 @@ async function knownServer(
   isForgetful: boolean,
   { paths, log }: Context,
 ): Promise<KnownServer> {
-  const known =
-    isForgetful || name === undefined ? undefined : await readChecked(paths(), name, log);
+  const asked = isForgetful || name === undefined ? undefined : ([paths(), name, log] as const);
+  const known = asked && ((await quickChecked(...asked)) ?? readChecked(...asked));
   if (known !== undefined) return known;
   const { holdsSecret, loadConfig, pickServer } = await import("../host/config.ts");
   const config = await loadConfig(paths());
@@ -94,11 +82,16 @@ async function knownServer(
   return { settings, memory };
 }
 
+interface Start extends KnownServer {
+  /** Whether the catalog may answer. */
+  readonly mayAnswer?: boolean;
+  readonly answered?: Answered | undefined;
+}
+
 async function bridge(
-  { settings, memory }: KnownServer,
+  { settings, memory, mayAnswer = false, answered }: Start,
   context: Context,
   mode: SignInMode = "elicit",
-  mayAnswer = false,
 ): Promise<number> {
   const { env, log, redactor } = context;
   const { name, url, credential } = settings;
@@ -135,6 +128,7 @@ async function bridge(
     stdio: openStdio(),
     log,
     redactor,
+    answered,
     limit: settings.limits.messageBytes,
     timeoutMs: settings.timeoutMs,
   });

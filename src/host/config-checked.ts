@@ -9,7 +9,7 @@ import type { Log } from "./log.ts";
 import { Memory } from "./memory.ts";
 import { isPosix } from "./path.ts";
 import { cacheFile, type Paths } from "./paths.ts";
-import { type QuickLook, quickLook } from "./quick-look.ts";
+import { quickLook } from "./quick-look.ts";
 import type { ServerSettings } from "./settings.ts";
 
 /** What an earlier run found about the file. */
@@ -31,65 +31,54 @@ interface Found extends KnownServer {
   readonly holdsSecret: boolean;
 }
 
-/** A look that was begun before anybody asked. */
-let ahead:
-  | { readonly file: string; readonly memoryFile: string; readonly look: QuickLook }
-  | undefined;
-
-/** Begins the look at what `readChecked` of that server is going to read. */
-export function lookAhead({ configFile, home }: Paths, name: string): void {
-  if (!isPosix || nameProblem(name) !== undefined) return;
-  const memoryFile = cacheFile(home, name);
-  const look = quickLook(configFile, memoryFile, maxConfigBytes);
-  ahead = { file: configFile, memoryFile, look };
+/** Finds a server in the text of a configuration that was checked before, with what is remembered of it. */
+function find(
+  { home }: Paths,
+  name: string,
+  log: Log,
+  text: string,
+  remembered?: string,
+): Found | undefined {
+  const whole = parsed(text);
+  const servers = whole?.servers ?? {};
+  const entry = Object.hasOwn(servers, name) ? servers[name] : undefined;
+  const url = typeof entry?.url === "string" ? URL.parse(entry.url) : null;
+  if (whole === undefined || entry === undefined || url === null) return undefined;
+  const memory = new Memory(cacheFile(home, name), url, log, remembered);
+  const checked = memory.get(memoryKey) as Partial<Checked> | undefined;
+  if (checked?.digest !== digestOf(text)) return undefined;
+  const settings = serverSettings(name, entry, whole, home);
+  return { settings, memory, holdsSecret: checked.holdsSecret !== false };
 }
 
 /**
  * One server's settings where the file's very text was checked before; undefined where it must be checked now.
  * Owner and modes are judged all the same: throws `configuration`.
  */
-export async function readChecked(
-  paths: Paths,
-  name: string,
-  log: Log,
-): Promise<KnownServer | undefined> {
+export function readChecked(paths: Paths, name: string, log: Log): KnownServer | undefined {
   if (nameProblem(name) !== undefined) return undefined;
-  const memoryFile = cacheFile(paths.home, name);
-  const find = (text: string, remembered?: string): Found | undefined => {
-    const whole = parsed(text);
-    const servers = whole?.servers ?? {};
-    const entry = Object.hasOwn(servers, name) ? servers[name] : undefined;
-    const url = typeof entry?.url === "string" ? URL.parse(entry.url) : null;
-    if (whole === undefined || entry === undefined || url === null) return undefined;
-    const memory = new Memory(memoryFile, url, log, remembered);
-    const checked = memory.get(memoryKey) as Partial<Checked> | undefined;
-    if (checked?.digest !== digestOf(text)) return undefined;
-    const settings = serverSettings(name, entry, whole, paths.home);
-    return { settings, memory, holdsSecret: checked.holdsSecret !== false };
-  };
-  const quick = isPosix ? await lookUp(paths.configFile, memoryFile, find) : undefined;
-  if (quick !== undefined) return quick;
   const file = readJudged(paths.configFile, maxConfigBytes);
-  const found = file && find(file.text);
+  const found = file && find(paths, name, log, file.text);
   if (found?.holdsSecret) file?.demandPrivate();
   return found;
 }
 
-/** What a quick look at both files finds; undefined leaves it to the judgement in full. */
-async function lookUp(
-  file: string,
-  memoryFile: string,
-  find: (text: string, remembered: string) => Found | undefined,
-): Promise<Found | undefined> {
-  const isAhead = ahead?.file === file && ahead.memoryFile === memoryFile;
-  const { texts, sound } = isAhead ? ahead!.look : quickLook(file, memoryFile, maxConfigBytes);
-  // Whoever asks again wants to know how it is by then.
-  ahead = undefined;
+/** The same by a quick look; undefined also where `readChecked` might object to anything. */
+export async function quickChecked(
+  paths: Paths,
+  name: string,
+  log: Log,
+): Promise<KnownServer | undefined> {
+  if (!isPosix || nameProblem(name) !== undefined) return undefined;
+  const memoryFile = cacheFile(paths.home, name);
+  const { texts, sound } = quickLook(paths.configFile, memoryFile, maxConfigBytes);
   // A pipe in a file's place is not waited for.
   const regular = sound.then((isSound) => (isSound ? texts : []));
   const [text, remembered] = await Promise.race([texts, regular]);
   // Made while the files are still looked at; nothing else happens with it before.
-  const found = attempt(() => (text && remembered ? find(text, remembered) : undefined));
+  const found = attempt(() =>
+    text && remembered ? find(paths, name, log, text, remembered) : undefined,
+  );
   const demandPrivate = await sound;
   if (demandPrivate === undefined) return undefined;
   if (found?.holdsSecret) demandPrivate();
@@ -97,9 +86,9 @@ async function lookUp(
 }
 
 /** What others wrote may be anything, before it is known to be theirs. */
-function attempt(find: () => Found | undefined): Found | undefined {
+function attempt(look: () => Found | undefined): Found | undefined {
   try {
-    return find();
+    return look();
   } catch {
     return undefined;
   }

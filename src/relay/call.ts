@@ -8,6 +8,8 @@ export interface Call {
   readonly controller: AbortController;
   readonly startedAt: number;
   readonly isInitialize: boolean;
+  /** Whether the client has its answer: what comes for it is not shown. */
+  readonly isAnswered: boolean;
   readonly message: Message;
   deadline?: Deadline;
   /** Kept by `progressTokenOf`; null where the call asked for no progress. */

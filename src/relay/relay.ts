@@ -31,6 +31,8 @@ export interface RelayOptions {
   readonly log: Log;
   /** Keeps secrets out of the bridge's own errors: a server's words may echo one. */
   readonly redactor: Redactor;
+  /** The id of the client's first request, where that has its answer already. */
+  readonly answered?: string | undefined;
   /** Most bytes of one line of the client. */
   readonly limit: number;
   /** Deadline of each request. */
@@ -101,7 +103,7 @@ export class Relay {
     else if ("flaw" in message) this.#flawed(message);
     else if (message.head.kind === "request") this.#begin(message, [message.head.id!]);
     else if (message.head.kind === "batch") this.#batch(message);
-    else if (message.head.kind === "response") this.#clientAnswered(message);
+    else if (message.head.kind === "response" && this.#noteAnswer(message)) return;
     else if (message.head.method === "notifications/cancelled") this.#cancel(message);
     else this.#asides.send(message);
   }
@@ -149,6 +151,7 @@ export class Relay {
       controller: new AbortController(),
       startedAt: performance.now(),
       isInitialize: message.head.method === "initialize",
+      isAnswered: this.#answered === 0 && ids[0] === this.#options.answered,
       message,
     };
     if (this.#calls.size === 0) this.#isIdle = Promise.withResolvers<void>();
@@ -233,6 +236,7 @@ export class Relay {
         bytes: answer.bytes.length,
         error: answer.head.isError === true,
       });
+    if (call.isAnswered) return done;
     const { client, output } = this.#options;
     const shown = isCodex(client) ? forCodex(answer, call.message.head.method) : answer;
     // Who waits for one answer alone gets it sooner; of many, several leave in one system call.
@@ -269,10 +273,6 @@ export class Relay {
     if (token === undefined) return;
     for (const call of this.#calls.values())
       if (progressTokenOf(call) === token) call.deadline?.extend();
-  }
-
-  #clientAnswered(message: Message): void {
-    if (!this.#noteAnswer(message)) this.#asides.send(message);
   }
 
   /** Notes an answer of the client; true where the question was ours. */

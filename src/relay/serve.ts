@@ -6,12 +6,22 @@ import { asBridgeError, type BridgeError } from "../wire/errors.ts";
 import { Output } from "./output.ts";
 import { Relay } from "./relay.ts";
 
+/** An answer that was given before anything else was there. */
+export interface Answered {
+  /** The id of its request, as the client wrote it. */
+  readonly id: string;
+  /** Where it went out. */
+  readonly output: Output;
+}
+
 export interface ServeOptions {
   /** Builds the upstream; `ask` reaches the client. */
   readonly connect: (client: ClientFacts, ask: Ask) => Upstream;
   readonly stdio: Stdio;
   readonly log: Log;
   readonly redactor: Redactor;
+  /** The answer to the client's first message, where it has one by now. */
+  readonly answered?: Answered | undefined;
   /** Most bytes of one line of the client. */
   readonly limit: number;
   /** Deadline of each request. */
@@ -33,11 +43,12 @@ type End =
  * Serves one client until its input ends, a signal comes or nobody reads. Resolves to the exit code:
  * 0 where every request was answered, 1 where not or after a defect of ours, 128 + n after signal n.
  */
-export async function serve({ connect, stdio, ...rest }: ServeOptions): Promise<number> {
-  const output = new Output(stdio.output);
+export async function serve(options: ServeOptions): Promise<number> {
+  const { connect, stdio, answered: before, ...rest } = options;
+  const output = before?.output ?? new Output(stdio.output);
   const client: ClientFacts = { name: "", capabilities: "{}", protocolVersion: "" };
   const upstream = connect(client, (request, signal) => relay.ask(request, signal));
-  const relay = new Relay({ upstream, output, client, ...rest });
+  const relay = new Relay({ upstream, output, client, answered: before?.id, ...rest });
   const signalled = new Promise<End>((resolve) => {
     stdio.onSignal((signal) => resolve({ by: "signal", signal }));
   });

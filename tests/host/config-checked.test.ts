@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { holdsSecret, loadConfig, pickServer } from "../../src/host/config.ts";
-import { lookAhead, readChecked, rememberChecked } from "../../src/host/config-checked.ts";
+import { quickChecked, readChecked, rememberChecked } from "../../src/host/config-checked.ts";
 import { Memory } from "../../src/host/memory.ts";
 import { cacheFile, homeOf } from "../../src/host/paths.ts";
 import { memoryLog } from "../support/client.ts";
@@ -32,7 +32,11 @@ async function check() {
   return settings;
 }
 
-const known = (name = "kb") => readChecked(paths(), name, memoryLog());
+/** What `run` does. */
+async function known(name = "kb") {
+  const asked = [paths(), name, memoryLog()] as const;
+  return (await quickChecked(...asked)) ?? readChecked(...asked);
+}
 
 describe.each([
   ["where a quick look is enough", true],
@@ -87,21 +91,15 @@ describe.each([
     await expect(known()).rejects.toThrow("may be written by others");
   });
 
-  test("a look that was begun early answers the first who asks, and nobody else", async () => {
+  test("a quick look is enough, or is not", async () => {
     write({ url });
     await check();
-    lookAhead(paths(), "kb");
-    expect(await known()).toBeDefined();
-    write({ url, unknown: 1 });
-    expect(await known()).toBeUndefined();
+    expect((await quickChecked(paths(), "kb", memoryLog())) !== undefined).toBe(isQuick);
   });
 
-  test("a look that was begun for another server is not used", async () => {
+  test("a name that is none finds nothing", async () => {
     write({ url });
     await check();
-    lookAhead(paths(), "other");
-    expect((await known())?.settings.name).toBe("kb");
-    lookAhead(paths(), "../kb");
-    expect((await known())?.settings.name).toBe("kb");
+    expect(await known("../kb")).toBeUndefined();
   });
 });

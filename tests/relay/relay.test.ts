@@ -64,6 +64,33 @@ test("a second request under an id in use is refused; the first goes on", async 
   expect((await client.next()).result).toEqual({ ok: 1 });
 });
 
+test("a request that has its answer is passed on, and what comes for it is not shown", async () => {
+  const { upstream, next, answer } = handUpstream();
+  const client = relayClient(upstream, { answered: "1" });
+  client.send({ id: 1, method: "initialize" });
+  client.send({ id: 2, method: "b" });
+  const [first, second] = [await next(), await next()];
+  await answer(first);
+  await answer(second, '"second"');
+  expect((await client.next()).result).toBe("second");
+  // The id is free again.
+  client.send({ id: 1, method: "c" });
+  await answer(await next(), '"third"');
+  expect(await client.next()).toEqual({ jsonrpc: "2.0", id: 1, result: "third" });
+  expect(client.rest).toEqual([]);
+});
+
+test("a failure of a request that has its answer is only logged", async () => {
+  const { upstream, next, answer } = handUpstream();
+  const client = relayClient(upstream, { answered: "1" });
+  client.send({ id: 1, method: "initialize" });
+  (await next()).done.reject(new BridgeError("dns", "the host was not found"));
+  client.send({ id: 2, method: "b" });
+  await answer(await next());
+  expect((await client.next()).id).toBe(2);
+  expect(client.log.events.filter((event) => event.startsWith("call failed"))).toHaveLength(1);
+});
+
 test("foreign answers are dropped and the first of two answers wins", async () => {
   const { upstream, next } = handUpstream();
   const client = relayClient(upstream);

@@ -45,7 +45,11 @@ export interface RelayClient {
 
 export function relayClient(
   upstream: Upstream | ((client: ClientFacts) => Upstream),
-  { timeoutMs = 60_000, limit = 1024 * 1024 } = {},
+  {
+    timeoutMs = 60_000,
+    limit = 1024 * 1024,
+    answered,
+  }: { timeoutMs?: number; limit?: number; answered?: string } = {},
 ): RelayClient {
   const lines: string[] = [];
   const waiting: ((line: string) => void)[] = [];
@@ -77,6 +81,7 @@ export function relayClient(
     client: facts,
     log,
     redactor,
+    answered,
     limit,
     timeoutMs,
   });
