@@ -3,7 +3,6 @@
 // A record of an older build still helps; functions it does not know stand behind the others.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startDemoServer } from "../src/commands/demo-server.ts";
 
@@ -18,7 +17,8 @@ const lines = [
   '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","arguments":{"text":"x"}}}',
 ];
 
-const home = mkdtempSync(join(tmpdir(), "bytecode-order-"));
+// Not in /tmp, which is open to all: a start takes another way there.
+const home = mkdtempSync(join(root, "node_modules", ".bytecode-order-"));
 const record = join(home, "record");
 const server = startDemoServer();
 const entry = { url: server.url.href, token: server.token };
