@@ -5,9 +5,8 @@
 process.env.BUN_CONFIG_VERBOSE_FETCH = "false";
 delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 
-import { type Commands, main } from "./src/cli.ts";
+import type { Commands } from "./src/cli.ts";
 import { greet } from "./src/commands/greeting.ts";
-import * as run from "./src/commands/run.ts";
 
 const commands: Commands = {
   setup: {
@@ -24,8 +23,7 @@ const commands: Commands = {
   },
   run: {
     does: "the bridge: reads the client's messages on stdin and answers on stdout",
-    // Not by import(): a chunk of its own would cost half a millisecond of every start.
-    load: () => Promise.resolve({ command: run.command }),
+    load: () => import("./src/commands/run.ts"),
   },
   login: {
     does: "signs in to a server (OAuth): browser, another device, or pasted address",
@@ -59,7 +57,8 @@ const commands: Commands = {
 };
 
 const words = process.argv.slice(2);
-// Without await at the top level the bundler joins what every command shares; each file of it would cost every start.
+// Nothing of the bridge itself is loaded before the client has its first answer, where that can be given without it.
 void greet(words, process.env)
-  .then(() => main(commands, words, process.env))
+  .then(() => import("./src/cli.ts"))
+  .then(({ main }) => main(commands, words, process.env))
   .then((code) => process.exit(code));

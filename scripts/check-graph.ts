@@ -28,9 +28,15 @@ function loaded(starts: string[]): string[] {
   return [...seen];
 }
 
-const answered = ["bridge.ts", "src/commands/run.ts"];
+const answered = ["bridge.ts"];
 // What is imported lazily and needed all the same before the first answer.
-const first = [...answered, "src/host/config.ts", "src/commands/run-server.ts"];
+const first = [
+  ...answered,
+  "src/cli.ts",
+  "src/commands/run.ts",
+  "src/host/config.ts",
+  "src/commands/run-server.ts",
+];
 const starts = {
   "run, answered by the catalog,": { entries: answered, refused: [...forbidden, ...builtIn] },
   "run, at its first start,": { entries: first, refused: [...forbidden, ...builtIn] },

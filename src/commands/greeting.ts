@@ -87,7 +87,8 @@ function plainRun(words: readonly string[]): { server: string; config?: string }
 
 /** The client's first line, where it comes soon and whole. */
 async function firstMessage({ first }: Stdio, limit: number): Promise<Message | undefined> {
-  const chunk = (await Promise.race([first, Bun.sleep(patienceMs)]))?.value;
+  const isThere = Bun.peek.status(first) !== "pending";
+  const chunk = (await (isThere ? first : Promise.race([first, Bun.sleep(patienceMs)])))?.value;
   const line = chunk && new LineSplitter(limit).feed(chunk)[0];
   if (!(line instanceof Uint8Array)) return undefined;
   const message = readMessage(line);

@@ -101,7 +101,7 @@ export function rememberChecked({ text }: Config, holdsSecret: boolean, memory: 
 
 function digestOf(text: string): string {
   const { version, commit } = program;
-  return new Bun.CryptoHasher("sha256").update(`${version} ${commit}\n${text}`).digest("hex");
+  return Bun.CryptoHasher.hash("sha256", `${version} ${commit}\n${text}`, "hex");
 }
 
 /** The file as the check took it; its shape is only sound where the digest says so. */

@@ -46,7 +46,7 @@ export class Memory {
     this.#file = file;
     this.#text = text;
     // A digest: the URL's query may hold a secret.
-    this.#url = new Bun.CryptoHasher("sha256").update(url.href).digest("hex");
+    this.#url = Bun.CryptoHasher.hash("sha256", url.href, "hex");
     this.#log = log;
   }
 

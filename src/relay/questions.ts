@@ -10,7 +10,8 @@ export class Questions {
   readonly #client: ClientFacts;
   readonly #output: Output;
   readonly #deadlines: Deadlines;
-  readonly #prefix = `bridge-${crypto.randomUUID()}-`;
+  /** Made with the first question: few starts ask one. */
+  #prefix: string | undefined;
   readonly #waiting = new Map<string, (answer: Message) => void>();
   #count = 0;
 
@@ -23,6 +24,7 @@ export class Questions {
   /** Asks, and takes the question back on the signal; resolves to the client's response. Deadlines of calls stand still meanwhile. */
   async ask({ method, params }: Outgoing, signal: AbortSignal): Promise<Message> {
     if (signal.aborted) throw signal.reason;
+    this.#prefix ??= `bridge-${crypto.randomUUID()}-`;
     const id = JSON.stringify(`${this.#prefix}${this.#count++}`);
     const question = requestOf(id, method, params);
     if (isCodex(this.#client) && !isReadable(question))
@@ -50,6 +52,6 @@ export class Questions {
   take(response: Message): boolean {
     const id = idKey(response.head.id!);
     this.#waiting.get(id)?.(response);
-    return id.startsWith(`"${this.#prefix}`);
+    return this.#prefix !== undefined && id.startsWith(`"${this.#prefix}`);
   }
 }

@@ -40,7 +40,10 @@ export function cleanText(text: string, max = 2000): string {
 
 /** A word as a shell takes it, and as Codex splits `http_headers_helper`. */
 export function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  const isBare =
+    word !== "" &&
+    isOf(word, (code) => isWordCode(code) || "@%+=:,/".includes(String.fromCharCode(code)));
+  return isBare ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** The words of a line that `shellWord` may have written, or a person in their stead; nothing is expanded. */

@@ -61,7 +61,8 @@ describe("build.sh", () => {
   }, 60_000);
 
   test.each([
-    ["src/commands/run.ts", "citty", "answered by the catalog"],
+    ["src/commands/greeting.ts", "citty", "answered by the catalog"],
+    ["src/commands/run.ts", "citty", "at its first start"],
     ["src/oauth/choose.ts", "oauth4webapi", "at its first start"],
     ["src/oauth/store.ts", "oauth4webapi", "signed in by OAuth"],
   ])(
