@@ -140,7 +140,7 @@ export class CatalogStore {
 }
 
 function hash(text: string, salt: string): string {
-  return new Bun.CryptoHasher("sha256", salt).update(text).digest("hex");
+  return Bun.CryptoHasher.hash("sha256", `${salt}\n${text}`, "hex");
 }
 
 /** What is kept for the viewer; a list outlives the sign-in it was got with, but is not shown to another one. */
