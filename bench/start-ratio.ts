@@ -1,4 +1,4 @@
-// Start of the bridge against the floor, taking turns, and what the idle bridge holds: `sh scripts/bench.sh start-ratio [count]`.
+// Start of the bridge against the floor, taking turns, and what both hold when idle: `sh scripts/bench.sh start-ratio [count]`.
 import { withClient } from "./context.ts";
 import { startOnce } from "./measures/start.ts";
 import { makeHome, places, startServer } from "./parts.ts";
@@ -16,10 +16,12 @@ const { samples, notes } = await takeTurns(
   { rounds: count, warmsUp: true },
   async (system) => (await startOnce(system, "json")).initializeMs,
 );
-const idle = await withClient(compared[0]!, "json", async ({ pid }) => {
-  await Bun.sleep(1000);
-  return memory(pid!);
-});
+const idle = (name: string) =>
+  withClient(compared.find((system) => system.name === name)!, "json", async ({ pid }) => {
+    await Bun.sleep(1000);
+    return memory(pid!);
+  });
+const [idleBridge, idleFloor] = [await idle(ours), await idle("floor")];
 await server.stop();
 
 const [bridge, first, floor] = [ours, forgetful, "floor"].map((name) => samples.get(name)!) as [
@@ -36,8 +38,10 @@ const figures = {
   ratio: median(bridge) / median(floor),
   ratioOfFirstStart: median(first) / median(floor),
   ratioOfFastest: Math.min(...bridge) / Math.min(...floor),
-  idleRssMB: idle.rssMB,
-  idlePrivateMB: idle.privateMB,
+  idleRssMB: idleBridge.rssMB,
+  idlePrivateMB: idleBridge.privateMB,
+  idleRssOfFloorMB: idleFloor.rssMB,
+  idlePrivateOfFloorMB: idleFloor.privateMB,
   notes,
 };
 console.log(JSON.stringify(figures, null, 2));

@@ -11,27 +11,24 @@ import { CatalogStore } from "../upstream/catalog-store.ts";
 import { LineSplitter } from "../wire/lines.ts";
 import { type Message, readMessage, responseTo } from "../wire/message.ts";
 
-/** A client writes its initialize as soon as it has started us; where it does not, the bridge is put together meanwhile. */
+/** A client writes its initialize as soon as it has started us; one that does not waits for the bridge itself. */
 const patienceMs = 20;
 
 /** What `run` finds done when it begins. */
 export interface Greeting {
-  /** The server, where an earlier start had checked its entry. */
-  readonly known: KnownServer;
+  /** The server; undefined where a quick look at what earlier starts left finds nothing, or may not. */
+  readonly known: KnownServer | undefined;
   /** The client's initialize, where it has its answer. */
   readonly answered?: Answered;
 }
 
 let greeting: Greeting | undefined;
 
-/** What `greet` did; a second call finds nothing done. */
-export function takeGreeting(): Greeting | undefined {
-  const taken = greeting;
-  greeting = undefined;
-  return taken;
-}
+/** What `greet` did; undefined where it did nothing. */
+export const greetingOf = (): Greeting | undefined => greeting;
 
-/** What a start at another level than `info` would log of its memory is left to a start that takes its time. */
+/** Levels at which nothing of what happens here would be logged. */
+const quietLevels = [undefined, "", "error", "warn", "info"];
 const nothing = () => undefined;
 const quiet: Log = {
   error: nothing,
@@ -51,15 +48,16 @@ export async function greet(
   env: Environment,
   open = openStdio,
 ): Promise<void> {
+  greeting = undefined;
   const plain = plainRun(words);
-  const isUsual = ["", "info", undefined].includes(env.LOG_LEVEL);
-  if (plain === undefined || !isUsual || env.CODEX_MCP_BRIDGE_TEST !== undefined) return;
+  const isQuiet = quietLevels.includes(env.LOG_LEVEL);
+  if (plain === undefined || !isQuiet || env.CODEX_MCP_BRIDGE_TEST !== undefined) return;
   try {
     const looked = quickChecked(homeOf(env, plain.config), plain.server, quiet);
     const stdio = open();
     const known = await looked;
-    if (known === undefined) return;
     greeting = { known };
+    if (known === undefined) return;
     demandNamed(known.settings, env);
     const message = await firstMessage(stdio, known.settings.limits.messageBytes);
     if (message?.head.kind !== "request" || message.head.method !== "initialize") return;
@@ -70,7 +68,7 @@ export async function greet(
     const id = message.head.id!;
     const output = new Output(stdio.output);
     void output.write(responseTo(id, kept.result), true);
-    greeting = { known, answered: { id, output } };
+    greeting = { known, answered: { id, said: kept, output } };
   } catch {
     // The command comes upon the same, and tells it.
   }
@@ -80,9 +78,10 @@ export async function greet(
 function plainRun(words: readonly string[]): { server: string; config?: string } | undefined {
   const [command, option, server, configOption, config, ...more] = words;
   if (command !== "run" || option !== "--server" || !server || more.length > 0) return undefined;
-  if (server.startsWith("-") || config?.startsWith("-") || config === "") return undefined;
   if (configOption === undefined) return { server };
-  return configOption === "--config-path" && config !== undefined ? { server, config } : undefined;
+  // A word that begins with a dash is no value of an option.
+  if (configOption !== "--config-path" || !config || config.startsWith("-")) return undefined;
+  return { server, config };
 }
 
 /** The client's first line, where it comes soon and whole. */

@@ -21,7 +21,7 @@ import { type SignInMode, SignInUpstream } from "../upstream/sign-in.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { type Context, defineCommand, serverArgument } from "./command.ts";
 import { commandLine } from "./command-line.ts";
-import { takeGreeting } from "./greeting.ts";
+import { greetingOf } from "./greeting.ts";
 import type { Server } from "./run-server.ts";
 
 /** Bounds of a start that knows no server. */
@@ -50,12 +50,13 @@ export const command = defineCommand({
     if (demo && server !== undefined)
       throw new BridgeError("usage", "--demo and --server exclude each other");
     if (demo) return (await import("./run-demo.ts")).serveDemo(bridge, context);
-    const { known, answered } = takeGreeting() ?? {};
-    const found = known ?? knownServer(server, isForgetful, context);
+    const answered = greetingOf()?.answered;
+    const found = greetingOf()?.known ?? knownServer(server, isForgetful, context);
     // What the client says first comes while the files are looked at.
     openStdio();
     const { settings, memory } = await found;
-    demandNamed(settings, context.env);
+    // Who has its answer learns of what is missing by now when it calls.
+    if (answered === undefined) demandNamed(settings, context.env);
     // The child of `test` asks the server itself, and leaves what it learns for Codex's start.
     const isTest = context.env.CODEX_MCP_BRIDGE_TEST !== undefined;
     const mayAnswer = !isForgetful && !isTest;
@@ -70,9 +71,12 @@ async function knownServer(
   isForgetful: boolean,
   { paths, log }: Context,
 ): Promise<KnownServer> {
-  const asked = isForgetful || name === undefined ? undefined : ([paths(), name, log] as const);
-  const known = asked && ((await quickChecked(...asked)) ?? readChecked(...asked));
-  if (known !== undefined) return known;
+  if (!isForgetful && name !== undefined) {
+    const hasLooked = greetingOf() !== undefined;
+    const quick = hasLooked ? undefined : await quickChecked(paths(), name, log);
+    const known = quick ?? readChecked(paths(), name, log);
+    if (known !== undefined) return known;
+  }
   const { holdsSecret, loadConfig, pickServer } = await import("../host/config.ts");
   const config = await loadConfig(paths());
   const settings = pickServer(config, name);
@@ -118,6 +122,7 @@ async function bridge(
         name,
         timeoutMs: settings.timeoutMs,
         mayAnswer,
+        said: answered?.said,
       });
       if (!mayNeedSignIn) return next;
       const oauth = async () => (await open()).authorizer.oauth();
@@ -155,6 +160,7 @@ async function refuse(error: BridgeError): Promise<number> {
     stdio: openStdio(),
     log,
     redactor,
+    answered: greetingOf()?.answered,
     ...defaults,
   });
   return code > 128 ? code : error.exitCode;

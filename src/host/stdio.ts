@@ -22,18 +22,24 @@ export function openStdio(): Stdio {
 }
 
 function open(): Stdio {
-  const stream = Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>;
-  const chunks = stream[Symbol.asyncIterator]();
-  const first = chunks.next();
+  // From here on a signal ends the bridge in good order, also one that comes before anybody asks.
+  const signalled = new Promise<number>((resolve) => {
+    for (const [name, number] of Object.entries(endSignals))
+      process.on(name, () => resolve(number));
+  });
+  let chunks: AsyncIterator<Uint8Array>;
+  // What cannot be read at all throws, even at the asking.
+  const first = (async () => {
+    chunks = (Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+    return chunks.next();
+  })();
   // Whoever reads learns of it.
   first.catch(() => undefined);
   return {
     first,
-    input: behind(first, chunks),
+    input: behind(first, () => chunks.next()),
     output: Bun.stdout.writer(),
-    onSignal(end) {
-      for (const [name, number] of Object.entries(endSignals)) process.on(name, () => end(number));
-    },
+    onSignal: (end) => void signalled.then(end),
     onFault(end) {
       for (const event of faults) {
         process.removeAllListeners(event);
@@ -44,13 +50,10 @@ function open(): Stdio {
 }
 
 /** The first chunk, and those that follow it. */
-function behind(
-  first: Stdio["first"],
-  chunks: AsyncIterator<Uint8Array>,
-): AsyncIterable<Uint8Array> {
+function behind(first: Stdio["first"], more: () => Stdio["first"]): AsyncIterable<Uint8Array> {
   let isFirst = true;
   const next = () => {
-    if (!isFirst) return chunks.next();
+    if (!isFirst) return more();
     isFirst = false;
     return first;
   };

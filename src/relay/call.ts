@@ -16,8 +16,15 @@ export interface Call {
   progressToken?: string | null;
 }
 
+/** Progress prolongs the call that asked for it. */
+export function prolong(calls: Iterable<Call>, progress: Message): void {
+  const token = progress.text(["params", "progressToken"]);
+  if (token === undefined) return;
+  for (const call of calls) if (progressTokenOf(call) === token) call.deadline?.extend();
+}
+
 /** The token, as written, under which a call asked for progress; read from its bytes once. */
-export function progressTokenOf(call: Call): string | null {
+function progressTokenOf(call: Call): string | null {
   if (call.progressToken === undefined)
     call.progressToken = call.message.text(["params", "_meta", "progressToken"]) ?? null;
   return call.progressToken;

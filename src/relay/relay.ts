@@ -6,7 +6,7 @@ import { LineSplitter, type Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, idKey, isSameId, Message, readMessage } from "../wire/message.ts";
 import { batchRevision } from "../wire/program.ts";
 import { Asides } from "./asides.ts";
-import { areListening, type Call, isListening, progressTokenOf, requestIdOf } from "./call.ts";
+import { areListening, type Call, isListening, prolong, requestIdOf } from "./call.ts";
 import { agree, isCodex, meet } from "./client-facts.ts";
 import { forCodex, isReadable, tooLongError } from "./codex-limits.ts";
 import { Deadlines } from "./deadline.ts";
@@ -55,10 +55,13 @@ export class Relay {
   readonly #questions: Questions;
   readonly #asides: Asides;
   #answered = 0;
+  /** The id of the first request, where that has its answer. */
+  #greeted: string | undefined;
   #isIdle = Promise.withResolvers<void>();
 
   constructor(options: RelayOptions) {
     this.#options = options;
+    this.#greeted = options.answered;
     this.#questions = new Questions(options.client, options.output, this.#deadlines);
     const serverSaid = (said: Message) => this.#serverSaid(said);
     this.#asides = new Asides({ ...options, serverSaid });
@@ -103,7 +106,7 @@ export class Relay {
     else if ("flaw" in message) this.#flawed(message);
     else if (message.head.kind === "request") this.#begin(message, [message.head.id!]);
     else if (message.head.kind === "batch") this.#batch(message);
-    else if (message.head.kind === "response" && this.#noteAnswer(message)) return;
+    else if (message.head.kind === "response") this.#clientAnswered(message);
     else if (message.head.method === "notifications/cancelled") this.#cancel(message);
     else this.#asides.send(message);
   }
@@ -151,9 +154,10 @@ export class Relay {
       controller: new AbortController(),
       startedAt: performance.now(),
       isInitialize: message.head.method === "initialize",
-      isAnswered: this.#answered === 0 && ids[0] === this.#options.answered,
+      isAnswered: ids[0] === this.#greeted,
       message,
     };
+    this.#greeted = undefined;
     if (this.#calls.size === 0) this.#isIdle = Promise.withResolvers<void>();
     for (const key of keys) this.#calls.set(key, call);
     void this.#run(call);
@@ -261,18 +265,15 @@ export class Relay {
     else if (message.head.method === "notifications/cancelled") {
       const asked = message.text(["params", "requestId"]);
       if (asked !== undefined) this.#deadlines.resume(idKey(asked));
-    } else if (message.head.method === "notifications/progress") this.#progressed(message);
+    } else if (message.head.method === "notifications/progress") {
+      // The limit of Codex's own does not move.
+      if (!isCodex(this.#options.client)) prolong(this.#calls.values(), message);
+    }
     return this.#options.output.write(message);
   }
 
-  /** Progress prolongs the call that asked for it. */
-  #progressed(message: Message): void {
-    // The limit of Codex's own does not move.
-    if (isCodex(this.#options.client)) return;
-    const token = message.text(["params", "progressToken"]);
-    if (token === undefined) return;
-    for (const call of this.#calls.values())
-      if (progressTokenOf(call) === token) call.deadline?.extend();
+  #clientAnswered(message: Message): void {
+    if (!this.#noteAnswer(message)) this.#asides.send(message);
   }
 
   /** Notes an answer of the client; true where the question was ours. */

@@ -1,15 +1,17 @@
 import type { Log } from "../host/log.ts";
 import type { Redactor } from "../host/redact.ts";
 import type { Stdio } from "../host/stdio.ts";
+import type { Kept } from "../upstream/catalog-entry.ts";
 import type { Ask, ClientFacts, Upstream } from "../upstream/types.ts";
 import { asBridgeError, type BridgeError } from "../wire/errors.ts";
 import { Output } from "./output.ts";
 import { Relay } from "./relay.ts";
 
-/** An answer that was given before anything else was there. */
+/** The answer to initialize, given before anything else was there. */
 export interface Answered {
   /** The id of its request, as the client wrote it. */
   readonly id: string;
+  readonly said: Kept;
   /** Where it went out. */
   readonly output: Output;
 }

@@ -18,7 +18,7 @@ export interface Entry {
 }
 
 export interface Stored {
-  /** Key of the hashes: what they are of cannot be guessed from one file with the help of another. */
+  /** Stands before what is hashed: what that is cannot be guessed from one file with the help of another. */
   readonly salt: string;
   /** By the hash of who asked, and what with. */
   readonly entries: Readonly<Record<string, unknown>>;

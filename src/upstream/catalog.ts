@@ -3,7 +3,7 @@ import type { Log } from "../host/log.ts";
 import { asBridgeError, BridgeError } from "../wire/errors.ts";
 import { type Message, responseTo } from "../wire/message.ts";
 import { abortable } from "./abortable.ts";
-import { lists } from "./catalog-entry.ts";
+import { type Kept, lists } from "./catalog-entry.ts";
 import { CatalogLists, isOutOfReach, pauses } from "./catalog-lists.ts";
 import { type CatalogStore, pageKey, type Viewer } from "./catalog-store.ts";
 import type { Deliver, Stop, Upstream } from "./types.ts";
@@ -18,6 +18,8 @@ interface CatalogOptions {
   readonly timeoutMs: number;
   /** False: the server itself is asked in any case; what it says is kept all the same. */
   readonly mayAnswer: boolean;
+  /** What the client's first initialize was answered with before any of this was there: it stays so. */
+  readonly said?: Kept | undefined;
   /** `usualTimes` unless a test says otherwise. */
   readonly times?: typeof usualTimes;
 }
@@ -33,6 +35,7 @@ const closing: Stop = { by: "closing" };
 export class CatalogUpstream implements Upstream {
   readonly #options: CatalogOptions;
   readonly #times: typeof usualTimes;
+  #said: Kept | undefined;
   /** The client's handshake, and who sees what the server answers. */
   #initialize: Message | undefined;
   #initialized: Message | undefined;
@@ -53,6 +56,7 @@ export class CatalogUpstream implements Upstream {
 
   constructor(options: CatalogOptions) {
     this.#options = options;
+    this.#said = options.said;
     this.#times = options.times ?? usualTimes;
   }
 
@@ -119,8 +123,10 @@ export class CatalogUpstream implements Upstream {
     this.#live = undefined;
     this.#isOpen = false;
     this.#opened = Promise.withResolvers();
-    const kept = mayAnswer ? store.start(this.#viewer) : undefined;
-    const isFresh = kept !== undefined && store.isFresh(kept);
+    const said = this.#said;
+    this.#said = undefined;
+    const kept = said ?? (mayAnswer ? store.start(this.#viewer) : undefined);
+    const isFresh = kept !== undefined && (kept === said || store.isFresh(kept));
     if (!isFresh) {
       const isAway = await this.#startLive(message, deliver, signal, kept === undefined);
       if (!isAway || kept === undefined) return;

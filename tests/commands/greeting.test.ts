@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, setSystemTime, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { greet, takeGreeting } from "../../src/commands/greeting.ts";
+import { greet, greetingOf } from "../../src/commands/greeting.ts";
 import { holdsSecret, loadConfig, pickServer } from "../../src/host/config.ts";
 import { rememberChecked } from "../../src/host/config-checked.ts";
 import { Memory } from "../../src/host/memory.ts";
@@ -35,7 +35,6 @@ afterEach(() => {
   setSystemTime();
   trust[Symbol.dispose]();
   folder[Symbol.dispose]();
-  takeGreeting();
 });
 
 const configFile = () => homeOf(env).configFile;
@@ -91,15 +90,24 @@ describe("with what an earlier start learned", () => {
     ["before others", `${initialize}\n{"jsonrpc":"2.0","method":"notifications/initialized"}\n`],
   ])("initialize %s is answered, once, under its id as it was written", async (_, first) => {
     expect(await said(first)).toBe(answer);
-    const greeting = takeGreeting();
+    const greeting = greetingOf();
     expect(greeting?.answered?.id).toBe('"\\u0061"');
-    expect(greeting?.known.settings.name).toBe("kb");
-    expect(takeGreeting()).toBeUndefined();
+    expect(greeting?.answered?.said.result).toBe(result);
+    expect(greeting?.known?.settings.name).toBe("kb");
   });
 
-  test("a named configuration, and the usual level of the log", async () => {
+  test("a named configuration, and a level of the log at which nothing would be said", async () => {
     const by = [...words, "--config-path", configFile()];
-    expect(await said(`${initialize}\n`, { by, environment: { LOG_LEVEL: "info" } })).toBe(answer);
+    for (const LOG_LEVEL of ["info", "warn", "error", ""])
+      expect(await said(`${initialize}\n`, { by, environment: { LOG_LEVEL } })).toBe(answer);
+  });
+
+  test("a line that comes a little later is answered", async () => {
+    const late = async () => {
+      await Bun.sleep(2);
+      return { done: false, value: bytesOf(`${initialize}\n`) };
+    };
+    expect(await said(late)).toBe(answer);
   });
 
   test.each<[string, string | (() => Stdio["first"])]>([
@@ -117,12 +125,12 @@ describe("with what an earlier start learned", () => {
     ["a broken input", () => Promise.reject(new Error("broken"))],
   ])("%s is left to the bridge", async (_, first) => {
     expect(await said(first)).toBe("");
-    const greeting = takeGreeting();
-    expect(greeting?.known.settings.name).toBe("kb");
-    expect(greeting?.answered).toBeUndefined();
+    expect(greetingOf()?.known?.settings.name).toBe("kb");
+    expect(greetingOf()?.answered).toBeUndefined();
   });
 
-  test.each([
+  const named = () => ["--config-path", configFile()];
+  test.each<[string[], (() => string[])?]>([
     [["run"]],
     [["run", "--server"]],
     [["run", "--server", ""]],
@@ -135,12 +143,15 @@ describe("with what an earlier start learned", () => {
     [["run", "--server", "kb", "--config-path", "--no-cache"]],
     [["run", "--server", "kb", "--sign-in", "never"]],
     [["run", "--config-path", "x", "--server", "kb"]],
-    [["run", "--server", "kb", "--config-path", "/nowhere/config.json", "--no-cache"]],
+    [["run", "--server", "kb", "--log-file"], () => [configFile()]],
+    [["run", "--server", "kb"], () => [...named(), "--no-cache"]],
+    [["run", "--server", "kb", "--demo"], named],
     [["test", "--server", "kb"]],
+    [["test", "--server", "kb"], named],
     [[]],
-  ])("the words %j are left to the command", async (by) => {
-    expect(await said(`${initialize}\n`, { by })).toBe("");
-    expect(takeGreeting()).toBeUndefined();
+  ])("the words %j are left to the command", async (by, more = () => []) => {
+    expect(await said(`${initialize}\n`, { by: [...by, ...more()] })).toBe("");
+    expect(greetingOf()?.known).toBeUndefined();
   });
 
   test.each([
@@ -150,7 +161,7 @@ describe("with what an earlier start learned", () => {
     { CODEX_MCP_BRIDGE_HOME: "here" },
   ])("the variable %j is left to the command", async (variable) => {
     expect(await said(`${initialize}\n`, { environment: { ...env, ...variable } })).toBe("");
-    expect(takeGreeting()).toBeUndefined();
+    expect(greetingOf()?.known).toBeUndefined();
   });
 
   test("what is older than a week is left to the bridge", async () => {
@@ -165,7 +176,7 @@ describe("with what an earlier start learned", () => {
     writeFileSync(configFile(), before);
     chmodSync(configFile(), 0o622);
     expect(await said(`${initialize}\n`)).toBe("");
-    expect(takeGreeting()).toBeUndefined();
+    expect(greetingOf()?.known).toBeUndefined();
     chmodSync(configFile(), 0o600);
     expect(await said(`${initialize}\n`)).toBe(answer);
   });
@@ -174,10 +185,9 @@ describe("with what an earlier start learned", () => {
 test("a secret that others may read is left to the judgement", async () => {
   await startBefore({ token: "a-token-of-some-length" });
   expect(await said(`${initialize}\n`)).toBe(answer);
-  takeGreeting();
   chmodSync(configFile(), 0o644);
   expect(await said(`${initialize}\n`)).toBe("");
-  expect(takeGreeting()).toBeUndefined();
+  expect(greetingOf()).toBeUndefined();
 });
 
 test("a variable that is missing, and another value of it, are left to the bridge", async () => {
@@ -189,10 +199,15 @@ test("a variable that is missing, and another value of it, are left to the bridg
   expect(await said(`${initialize}\n`, { environment: { ...env, KB_TOKEN: undefined } })).toBe("");
 });
 
+test("a file that is missing is left to the bridge, which names it", async () => {
+  await startBefore({ tokenFile: join(folder.path, "none") });
+  expect(await said(`${initialize}\n`)).toBe("");
+});
+
 test("a first start is left to the bridge", async () => {
   write({});
   expect(await said(`${initialize}\n`)).toBe("");
   writeFileSync(join(folder.path, "config.json"), "");
   expect(await said(`${initialize}\n`)).toBe("");
-  expect(takeGreeting()).toBeUndefined();
+  expect(greetingOf()?.known).toBeUndefined();
 });

@@ -1,7 +1,7 @@
-// The second start of a server, whose initialize is answered before the bridge behind it is put together. The home stands
-// beside the program, for /tmp is open to all and gets the judgement in full.
+// The second start of a server, whose initialize is answered before the bridge behind it is put together. The home does
+// not stand in /tmp, which is open to all and gets the judgement in full.
 import { afterEach, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { programWords } from "../support/program.ts";
 
@@ -55,44 +55,96 @@ function serve() {
   return { state, url: `http://127.0.0.1:${server.port}/mcp` };
 }
 
-function homeFor(url: string): string {
-  const home = mkdtempSync(join(root, "node_modules", ".greeting-"));
+function homeFor(url: string, entry: object = { token: "a-token-of-some-length" }): string {
+  mkdirSync(join(root, "dist"), { recursive: true });
+  const home = mkdtempSync(join(root, "dist", "greeting-"));
   cleanups.push(() => rmSync(home, { recursive: true, force: true }));
-  const config = { version: 1, servers: { kb: { url, token: "a-token-of-some-length" } } };
+  const config = { version: 1, servers: { kb: { url, ...entry } } };
   writeFileSync(join(home, "config.json"), JSON.stringify(config), { mode: 0o600 });
   return home;
 }
 
-/** One life of the program: what it wrote, and how it ended. `pieces` are written apart. */
-async function life(home: string, pieces: readonly string[], { answers = 1, reads = true } = {}) {
-  await using child = Bun.spawn([...programWords, "run", "--server", "kb"], {
+function startIn(home: string, program = programWords, more: readonly string[] = []) {
+  return Bun.spawn([...program, "run", "--server", "kb", ...more], {
     env: { PATH: process.env.PATH ?? "", HOME: home, CODEX_MCP_BRIDGE_HOME: home },
+    cwd: home,
     stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",
   });
+}
+
+interface Life {
+  /** Lines after which the input ends. */
+  readonly answers?: number;
+  /** Called at the first byte of output. */
+  readonly atFirst?: (pid: number) => unknown;
+  readonly program?: readonly string[];
+  readonly more?: readonly string[];
+}
+
+/** One life of the program: what it wrote, and how it ended. Several pieces are written apart. */
+async function life(home: string, pieces: readonly string[], options: Life = {}) {
+  const { answers = 1, atFirst, program, more } = options;
+  await using child = startIn(home, program, more);
   const said = child.stderr.text();
   let text = "";
-  if (!reads) await child.stdout.cancel();
   for (const piece of pieces) {
     child.stdin.write(piece);
     child.stdin.flush();
     if (pieces.length > 1) await Bun.sleep(100);
   }
-  if (reads)
-    for await (const chunk of child.stdout) {
-      text += new TextDecoder().decode(chunk);
-      if (text.split("\n").length > answers) child.stdin.end();
-    }
-  else child.stdin.end();
-  const ids = text
+  for await (const chunk of child.stdout) {
+    if (text === "") await atFirst?.(child.pid);
+    text += new TextDecoder().decode(chunk);
+    if (text.split("\n").length > answers) child.stdin.end();
+  }
+  const lines = text
     .split("\n")
     .slice(0, -1)
-    .map((one) => JSON.parse(one).id);
-  return { ids, text, code: await child.exited, stderr: await said };
+    .map((one) => JSON.parse(one));
+  const code = await child.exited;
+  return { lines, ids: lines.map(({ id }) => id), text, code, stderr: await said };
 }
 
 const learn = (home: string) => life(home, [initialize + initialized + list], { answers: 2 });
+
+test("the answer leaves before the rest of the program is loaded", async () => {
+  const { url } = serve();
+  const home = homeFor(url);
+  const [go, preload] = [join(home, "go"), join(home, "preload.ts")];
+  // Nothing is wrong with the folders above, wherever this stands, and cli.ts is not there before `go` is.
+  writeFileSync(
+    preload,
+    `const file = Bun.file;
+Bun.file = (path, ...more) => {
+  const made = file(path, ...more);
+  const stat = made.stat.bind(made);
+  const isInside = typeof path === "string" && path.startsWith(${JSON.stringify(home)}) && path !== ${JSON.stringify(`${home}/..`)};
+  return isInside ? made : Object.assign(made, { stat: async () => Object.assign(await stat(), { uid: 0, mode: 0o40755 }) });
+};
+Bun.plugin({ name: "late", setup(build) {
+  build.onLoad({ filter: /src\\/cli\\.ts$/ }, async ({ path }) => {
+    while (!(await file(${JSON.stringify(go)}).exists())) await Bun.sleep(5);
+    return { contents: await file(path).text(), loader: "ts" };
+  });
+} });`,
+  );
+  const program = [process.execPath, "--preload", preload, join(root, "bridge.ts")];
+  writeFileSync(go, "");
+  const whole = { answers: 2, program };
+  expect((await life(home, [initialize + initialized + list], whole)).ids).toEqual([0, 1]);
+  rmSync(go);
+  let wasThere = true;
+  const atFirst = async () => {
+    wasThere = await Bun.file(go).exists();
+    writeFileSync(go, "");
+  };
+  const second = await life(home, [initialize + initialized + list], { ...whole, atFirst });
+  expect(wasThere).toBe(false);
+  expect(second.ids).toEqual([0, 1]);
+  expect(second.code).toBe(0);
+});
 
 test("the second start says what the first one said, and the server hears all of it, once", async () => {
   const { state, url } = serve();
@@ -122,17 +174,66 @@ test("initialize that comes in two halves, and late, has one answer", async () =
   await learn(home);
   const halves = [initialize.slice(0, 40), initialize.slice(40), initialized, list];
   expect((await life(home, halves, { answers: 2 })).ids).toEqual([0, 1]);
-  expect((await life(home, ["", initialize], { answers: 1 })).ids).toEqual([0]);
+  expect((await life(home, ["", initialize])).ids).toEqual([0]);
+});
+
+test("a file that the entry names and that vanishes at the answer is told of by the next call alone", async () => {
+  const { url } = serve();
+  const tokenFile = "token";
+  const home = homeFor(url, { tokenFile });
+  const file = join(home, tokenFile);
+  writeFileSync(file, "a-token-of-some-length", { mode: 0o600 });
+  await learn(home);
+  const atFirst = () => rmSync(file);
+  const { lines } = await life(home, [initialize + initialized + list], { answers: 2, atFirst });
+  expect(lines.map(({ id }) => id)).toEqual([0, 1]);
+  expect(lines[0].result).toBeDefined();
+});
+
+test("a signal at the first answer leaves no request without one", async () => {
+  const { state, url } = serve();
+  const home = homeFor(url);
+  await learn(home);
+  state.isUp = false;
+  const atFirst = (pid: number) => process.kill(pid, "SIGTERM");
+  const ended = await life(home, [initialize + initialized + list], { answers: 2, atFirst });
+  expect(ended.ids).toEqual([0, 1]);
+  expect(ended.code).toBe(143);
+  expect(ended.stderr).toContain("closed by=signal");
+});
+
+test("an input that cannot be read is an error, and no crash", async () => {
+  const { url } = serve();
+  const home = homeFor(url);
+  await learn(home);
+  for (const mode of [0o600, 0o644]) {
+    chmodSync(join(home, "config.json"), mode);
+    const words = [...programWords, "run", "--server", "kb"].map((word) => `'${word}'`).join(" ");
+    await using child = Bun.spawn(["sh", "-c", `exec ${words} <'${home}'`], {
+      env: { PATH: process.env.PATH ?? "", HOME: home, CODEX_MCP_BRIDGE_HOME: home },
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+    expect(stdout).toBe("");
+    expect(stderr).toContain("EISDIR");
+    expect(stderr).not.toContain(" at ");
+    expect(await child.exited).toBeGreaterThan(0);
+  }
 });
 
 test("a reader that has left ends the bridge, and is no defect", async () => {
   const { url } = serve();
   const home = homeFor(url);
   await learn(home);
-  const { code, stderr } = await life(home, [initialize], { reads: false });
-  expect(code).toBeLessThan(2);
-  expect(stderr).not.toContain("defect");
-  expect(stderr).not.toContain("rror");
+  await using child = startIn(home);
+  await child.stdout.cancel();
+  const said = child.stderr.text();
+  child.stdin.write(initialize);
+  child.stdin.flush();
+  expect(await child.exited).toBe(1);
+  expect(await said).toContain("closed by=reader");
+  expect(await said).not.toContain("rror");
 });
 
 test("what is wrong with the entry by now is told in the answer to initialize", async () => {
@@ -141,6 +242,18 @@ test("what is wrong with the entry by now is told in the answer to initialize", 
   await learn(home);
   const file = join(home, "config.json");
   writeFileSync(file, readFileSync(file, "utf8").replace('"token"', '"tokn"'));
-  const { text } = await life(home, [initialize]);
-  expect(JSON.parse(text).error.data.kind).toBe("configuration");
+  const { lines } = await life(home, [initialize]);
+  expect(lines.map(({ error }) => error.data.kind)).toEqual(["configuration"]);
+});
+
+test("an option in the place of a value is no value, whatever files there are", async () => {
+  const { url } = serve();
+  const home = homeFor(url);
+  writeFileSync(join(home, "--no-cache"), readFileSync(join(home, "config.json")), { mode: 0o600 });
+  const both = [initialize + initialized + list];
+  const named = ["--config-path", "./--no-cache"];
+  expect((await life(home, both, { answers: 2, more: named })).ids).toEqual([0, 1]);
+  const { lines } = await life(home, [initialize], { more: ["--config-path", "--no-cache"] });
+  expect(lines).toHaveLength(1);
+  expect(lines[0].error.message).toContain("--config-path needs a value");
 });

@@ -80,6 +80,17 @@ test("a request that has its answer is passed on, and what comes for it is not s
   expect(client.rest).toEqual([]);
 });
 
+test("a request under the id of one that had its answer, and was cancelled all the same, gets its own", async () => {
+  const { upstream, next, answer } = handUpstream();
+  const client = relayClient(upstream, { answered: "1" });
+  client.send({ id: 1, method: "initialize" });
+  await next();
+  client.send({ method: "notifications/cancelled", params: { requestId: 1 } });
+  client.send({ id: 1, method: "b" });
+  await answer(await next(), '"b"');
+  expect((await client.next()).result).toBe("b");
+});
+
 test("a failure of a request that has its answer is only logged", async () => {
   const { upstream, next, answer } = handUpstream();
   const client = relayClient(upstream, { answered: "1" });

@@ -1,5 +1,6 @@
 import { Memory } from "../../src/host/memory.ts";
 import { CatalogUpstream, usualTimes } from "../../src/upstream/catalog.ts";
+import type { Kept } from "../../src/upstream/catalog-entry.ts";
 import { CatalogStore } from "../../src/upstream/catalog-store.ts";
 import type { Deliver, Upstream } from "../../src/upstream/types.ts";
 import type { BridgeError } from "../../src/wire/errors.ts";
@@ -89,6 +90,7 @@ export interface Setting {
   now?: number | (() => number);
   timeoutMs?: number;
   mayAnswer?: boolean;
+  said?: Kept;
   times?: Partial<typeof usualTimes>;
 }
 
@@ -102,7 +104,7 @@ const asFunction = <T>(value: T | (() => T)) =>
 /** A client before a server, with the catalog of `memory` between them. */
 export function start(server: Upstream, setting: Setting): CatalogClient {
   const { memory, identity = "me", holder, now = 0, timeoutMs = 60_000 } = setting;
-  const { mayAnswer = true, times } = setting;
+  const { mayAnswer = true, said, times } = setting;
   const identityNow = asFunction(identity);
   const store = new CatalogStore(
     memory,
@@ -116,6 +118,7 @@ export function start(server: Upstream, setting: Setting): CatalogClient {
     name: "kb",
     timeoutMs,
     mayAnswer,
+    said,
     times: { ...usualTimes, ...times },
   });
   return { ...relayClient(catalog), catalog };

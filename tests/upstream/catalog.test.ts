@@ -77,6 +77,23 @@ test("a call waits for the server behind the answered handshake, and gets there 
   expect(server.seen).toEqual(["initialize", "notifications/initialized", "tools/call"]);
 });
 
+test("what the client was told before stays so, whatever is kept by now; its next handshake is any other", async () => {
+  const server = new Server();
+  server.failure = new BridgeError("unreachable", "down");
+  const said = { result: '{"protocolVersion":"2025-06-18"}', savedAt: 0 };
+  const client = start(server, { memory: remembering(), said, now: ages });
+  expect((await shake(client)).result).toEqual({ protocolVersion: "2025-06-18" });
+  client.send({ id: 1, method: "tools/call" });
+  expect((await client.next()).error.data.kind).toBe("unreachable");
+  // The attempt that nobody waits for has failed, too; the handshake is made anew.
+  await new Promise(setImmediate);
+  server.failure = undefined;
+  client.send({ id: 2, method: "tools/call" });
+  expect((await client.next()).result).toEqual({});
+  expect(server.seen.slice(-3)).toEqual(["initialize", "notifications/initialized", "tools/call"]);
+  expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
+});
+
 test("a server that could not be reached at the start is reached by a later call", async () => {
   const memory = await filled();
   const server = new Server();
