@@ -50,8 +50,8 @@ export const command = defineCommand({
     if (demo && server !== undefined)
       throw new BridgeError("usage", "--demo and --server exclude each other");
     if (demo) return (await import("./run-demo.ts")).serveDemo(bridge, context);
-    const answered = greetingOf()?.answered;
-    const found = greetingOf()?.known ?? knownServer(server, isForgetful, context);
+    const { known, answered } = greetingOf() ?? {};
+    const found = known ?? knownServer(server, isForgetful, context);
     // What the client says first comes while the files are looked at.
     openStdio();
     const { settings, memory } = await found;

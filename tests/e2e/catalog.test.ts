@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Listing, listing, listingServer } from "../support/listing-server.ts";
 import { programWords, runProgram } from "../support/program.ts";
 
 const cleanups: (() => void | Promise<void>)[] = [];
@@ -9,58 +10,17 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-/** A server that answers, or takes every request and never answers. */
-interface State {
-  answers: boolean;
-  isGone?: boolean;
-  /** What the server agrees to, where not what it is asked. */
-  revision?: string;
-  seen: string[];
-  /** Of the last tools/list. */
-  spoken?: string | null;
+function serve(state: Listing): string {
+  const server = listingServer(state);
+  cleanups.push(server[Symbol.asyncDispose]);
+  return server.url;
 }
 
-function serve(state: State): URL {
-  const server = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    idleTimeout: 0,
-    async fetch(request) {
-      if (request.method !== "POST") return new Response(null, { status: 405 });
-      const { id, method, params } = (await request.json()) as {
-        id?: number;
-        method: string;
-        params?: { protocolVersion?: string };
-      };
-      state.seen.push(method);
-      if (method === "tools/list") state.spoken = request.headers.get("mcp-protocol-version");
-      if (state.isGone) return new Response(null, { status: 404 });
-      if (!state.answers) return new Promise<Response>(() => undefined);
-      if (id === undefined) return new Response(null, { status: 202 });
-      const answer =
-        method === "initialize"
-          ? {
-              result: {
-                protocolVersion: state.revision ?? params?.protocolVersion,
-                capabilities: { tools: {} },
-                serverInfo: { name: "s", version: "1" },
-              },
-            }
-          : method === "tools/list"
-            ? { result: { tools: [{ name: "look", inputSchema: { type: "object" } }] } }
-            : { error: { code: -32601, message: "no such method" } };
-      return Response.json({ jsonrpc: "2.0", id, ...answer });
-    },
-  });
-  cleanups.push(() => server.stop(true));
-  return new URL(`http://127.0.0.1:${server.port}/mcp`);
-}
-
-function homeFor(url: URL): string {
+function homeFor(url: string): string {
   const home = mkdtempSync(join(tmpdir(), "bridge-catalog-"));
   cleanups.push(() => rmSync(home, { recursive: true, force: true }));
   const token = "a-token-of-some-length";
-  const config = { version: 1, servers: { kb: { url: url.href, token } } };
+  const config = { version: 1, servers: { kb: { url, token } } };
   writeFileSync(join(home, "config.json"), JSON.stringify(config), { mode: 0o600 });
   return home;
 }
@@ -102,7 +62,7 @@ async function life(home: string, ...options: string[]): Promise<string[]> {
 }
 
 test("a server that no longer answers still has its tools at the next start", async () => {
-  const state = { answers: true, seen: [] as string[] };
+  const state = listing();
   const home = homeFor(serve(state));
   const first = await life(home);
   expect(first[1]).toContain('"look"');
@@ -111,7 +71,7 @@ test("a server that no longer answers still has its tools at the next start", as
 });
 
 test("the catalog holds no secret", async () => {
-  const home = homeFor(serve({ answers: true, seen: [] }));
+  const home = homeFor(serve(listing()));
   await life(home);
   const kept = readFileSync(join(home, "cache", "kb.json"), "utf8");
   expect(kept).toContain("look");
@@ -119,20 +79,20 @@ test("the catalog holds no secret", async () => {
 });
 
 test("--no-cache remembers nothing", async () => {
-  const state = { answers: true, seen: [] as string[] };
+  const state = listing();
   const home = homeFor(serve(state));
   await life(home, "--no-cache");
   expect(() => readFileSync(join(home, "cache", "kb.json"))).toThrow("ENOENT");
 });
 
 test("the test command asks the server itself, and leaves what it learned for the next start", async () => {
-  const state = { answers: true, isGone: false, seen: [] as string[] };
+  const state = listing();
   const home = homeFor(serve(state));
   const env = { HOME: home, CODEX_MCP_BRIDGE_HOME: home };
   const file = join(home, "cache", "kb.json");
   expect((await runProgram(["test"], { env })).code).toBe(0);
   expect(readFileSync(file, "utf8")).toContain("look");
-  state.isGone = true;
+  state.status = 404;
   const { code, stdout } = await runProgram(["test"], { env });
   expect(stdout).toContain("Server not found");
   expect(code).toBe(1);
@@ -140,7 +100,7 @@ test("the test command asks the server itself, and leaves what it learned for th
 });
 
 test("a server that agrees to another revision by now is spoken to in that one", async () => {
-  const state: State = { answers: true, seen: [] };
+  const state = listing();
   const home = homeFor(serve(state));
   const [told] = await life(home);
   expect(state.spoken).toBe("2025-06-18");

@@ -3,6 +3,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { listing, listingServer } from "../support/listing-server.ts";
 import { programWords } from "../support/program.ts";
 
 const root = join(import.meta.dir, "../..");
@@ -27,32 +28,11 @@ function line(message: object): string {
   return `${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`;
 }
 
-/** A server that notes what it is asked, and answers while it `isUp`. */
 function serve() {
-  const state = { isUp: true, seen: [] as string[] };
-  const server = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    idleTimeout: 0,
-    async fetch(request) {
-      if (request.method !== "POST") return new Response(null, { status: 405 });
-      const { id, method } = (await request.json()) as { id?: number; method: string };
-      state.seen.push(method);
-      if (!state.isUp) return new Promise<Response>(() => undefined);
-      if (id === undefined) return new Response(null, { status: 202 });
-      const result =
-        method === "initialize"
-          ? {
-              protocolVersion: "2025-06-18",
-              capabilities: { tools: {} },
-              serverInfo: { name: "s", version: "1" },
-            }
-          : { tools: [{ name: "look", inputSchema: { type: "object" } }] };
-      return Response.json({ jsonrpc: "2.0", id, result });
-    },
-  });
-  cleanups.push(() => server.stop(true));
-  return { state, url: `http://127.0.0.1:${server.port}/mcp` };
+  const state = listing();
+  const server = listingServer(state);
+  cleanups.push(server[Symbol.asyncDispose]);
+  return { state, url: server.url };
 }
 
 function homeFor(url: string, entry: object = { token: "a-token-of-some-length" }): string {
@@ -116,13 +96,9 @@ test("the answer leaves before the rest of the program is loaded", async () => {
   // Nothing is wrong with the folders above, wherever this stands, and cli.ts is not there before `go` is.
   writeFileSync(
     preload,
-    `const file = Bun.file;
-Bun.file = (path, ...more) => {
-  const made = file(path, ...more);
-  const stat = made.stat.bind(made);
-  const isInside = typeof path === "string" && path.startsWith(${JSON.stringify(home)}) && path !== ${JSON.stringify(`${home}/..`)};
-  return isInside ? made : Object.assign(made, { stat: async () => Object.assign(await stat(), { uid: 0, mode: 0o40755 }) });
-};
+    `import { trustingFile } from ${JSON.stringify(join(root, "tests/support/trusting-file.ts"))};
+const file = Bun.file;
+Bun.file = trustingFile(${JSON.stringify(home)});
 Bun.plugin({ name: "late", setup(build) {
   build.onLoad({ filter: /src\\/cli\\.ts$/ }, async ({ path }) => {
     while (!(await file(${JSON.stringify(go)}).exists())) await Bun.sleep(5);
@@ -162,7 +138,7 @@ test("a server that no longer answers does not hold up initialize, which has one
   const { state, url } = serve();
   const home = homeFor(url);
   const [answer] = (await learn(home)).text.split("\n");
-  state.isUp = false;
+  state.answers = false;
   const { text, code } = await life(home, [initialize]);
   expect(text).toBe(`${answer}\n`);
   expect(code).toBe(0);
@@ -194,7 +170,7 @@ test("a signal at the first answer leaves no request without one", async () => {
   const { state, url } = serve();
   const home = homeFor(url);
   await learn(home);
-  state.isUp = false;
+  state.answers = false;
   const atFirst = (pid: number) => process.kill(pid, "SIGTERM");
   const ended = await life(home, [initialize + initialized + list], { answers: 2, atFirst });
   expect(ended.ids).toEqual([0, 1]);

@@ -2,6 +2,7 @@ import { spyOn } from "bun:test";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { trustingFile } from "./trusting-file.ts";
 
 /** A folder of a test's own, removed with everything in it. */
 export function ownFolder(): Disposable & { readonly path: string } {
@@ -14,13 +15,6 @@ export function ownFolder(): Disposable & { readonly path: string } {
  * whatever is wrong in it.
  */
 export function trustAbove(folder: string): Disposable {
-  type Looked = { stat: () => Promise<object> };
-  const real = Bun.file as unknown as (path: string) => Looked;
-  return spyOn(Bun, "file").mockImplementation(((path: string) => {
-    const file = real(path);
-    const isInside = path.startsWith(folder) && path !== `${folder}/..`;
-    const stat = file.stat.bind(file);
-    const trusted = async () => Object.assign(await stat(), { uid: 0, mode: 0o040755 });
-    return isInside ? file : Object.assign(file, { stat: trusted });
-  }) as never);
+  const trusting = trustingFile(folder);
+  return spyOn(Bun, "file").mockImplementation(trusting);
 }
