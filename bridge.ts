@@ -5,25 +5,25 @@
 process.env.BUN_CONFIG_VERBOSE_FETCH = "false";
 delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 
-import type { Commands } from "./src/cli.ts";
-import { greet } from "./src/commands/greeting.ts";
+import type { Commands } from "./src/cli/main.ts";
+import { greet } from "./src/commands/run/early/early-answer.ts";
 
 const commands: Commands = {
   setup: {
     does: "adds, changes or removes servers: asks, or takes options",
-    load: () => import("./src/commands/setup.ts"),
+    load: () => import("./src/commands/setup/setup.ts"),
   },
   test: {
     does: "asks a server for its name and tools, through the bridge, as Codex would",
-    load: () => import("./src/commands/test.ts"),
+    load: () => import("./src/commands/test/test.ts"),
   },
   "codex-config": {
     does: "prints the entry for Codex's config.toml, or writes it there",
-    load: () => import("./src/commands/codex-config.ts"),
+    load: () => import("./src/commands/codex-config/codex-config.ts"),
   },
   run: {
     does: "the bridge: reads the client's messages on stdin and answers on stdout",
-    load: () => import("./src/commands/run.ts"),
+    load: () => import("./src/commands/run/run.ts"),
   },
   login: {
     does: "signs in to a server (OAuth): browser, another device, or pasted address",
@@ -52,13 +52,13 @@ const commands: Commands = {
   },
   demo: {
     does: "starts a built-in server and shows the way of each message: no network needed",
-    load: () => import("./src/commands/demo.ts"),
+    load: () => import("./src/commands/demo/demo.ts"),
   },
 };
 
 const words = process.argv.slice(2);
 // Nothing of the bridge itself is loaded before the client has its first answer, where that can be given without it.
 void greet(words, process.env)
-  .then(() => import("./src/cli.ts"))
+  .then(() => import("./src/cli/main.ts"))
   .then(({ main }) => main(commands, words, process.env))
   .then((code) => process.exit(code));

@@ -10,7 +10,7 @@ declare module "eslint" {
 // @modelcontextprotocol/sdk: the browser's name for what Bun has under its own.
 type HeadersInit = Bun.HeadersInit;
 
-// What is read from process.env by name; the program itself reads the rest through `Environment` (src/host/paths.ts).
+// What is read from process.env by name; the program itself reads the rest through `Environment` (src/platform/paths.ts).
 declare module "bun" {
   type OwnVariable =
     | "BRIDGE_BIN"

@@ -4,7 +4,7 @@
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { startDemoServer } from "../src/commands/demo-server.ts";
+import { startDemoServer } from "../src/commands/demo/server.ts";
 
 const root = join(import.meta.dir, "..");
 const binary = join(root, "dist/codex-mcp-http-bridge");

@@ -9,7 +9,7 @@ interface Graph {
 }
 
 const forbidden = ["@clack", "consola", "oauth4webapi", "toml-eslint-parser", "citty"];
-// They cost 1 to 2 ms: src/host/fs.ts and path.ts take them when they are needed, as a stored sign-in needs them.
+// They cost 1 to 2 ms: src/platform/fs.ts and path.ts take them when they are needed, as a stored sign-in needs them.
 const builtIn = ["node:"];
 const path = process.argv[2];
 if (path === undefined) throw new Error("usage: bun scripts/check-graph.ts GRAPH.json");
@@ -32,15 +32,18 @@ const answered = ["bridge.ts"];
 // What is imported lazily and needed all the same before the first answer.
 const first = [
   ...answered,
-  "src/cli.ts",
-  "src/commands/run.ts",
-  "src/host/config.ts",
-  "src/commands/run-server.ts",
+  "src/cli/main.ts",
+  "src/commands/run/run.ts",
+  "src/config/load.ts",
+  "src/commands/run/open-server.ts",
 ];
 const starts = {
   "run, answered by the catalog,": { entries: answered, refused: [...forbidden, ...builtIn] },
   "run, at its first start,": { entries: first, refused: [...forbidden, ...builtIn] },
-  "run, signed in by OAuth,": { entries: [...first, "src/oauth/open.ts"], refused: forbidden },
+  "run, signed in by OAuth,": {
+    entries: [...first, "src/oauth/authorizer/open.ts"],
+    refused: forbidden,
+  },
 };
 for (const [start, { entries, refused }] of Object.entries(starts)) {
   const missing = entries.find((file) => graph.inputs[file] === undefined);

@@ -1,8 +1,8 @@
-// Writes src/host/config.schema.json from the schema that the program itself checks with:
-// bun scripts/make-schema.ts && biome format --write src/host/config.schema.json
+// Writes src/config/config.schema.json from the schema that the program itself checks with:
+// bun scripts/make-schema.ts && biome format --write src/config/config.schema.json
 import { join } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
-import { wholeFile } from "../src/host/config-schema.ts";
+import { wholeFile } from "../src/config/schema.ts";
 
 /** The JSON Schema of config.json; rules that are code (URLs, header names) are left to the program. */
 export function jsonSchemaText(): string {
@@ -13,5 +13,5 @@ export function jsonSchemaText(): string {
 }
 
 if (import.meta.main) {
-  await Bun.write(join(import.meta.dir, "../src/host/config.schema.json"), jsonSchemaText());
+  await Bun.write(join(import.meta.dir, "../src/config/config.schema.json"), jsonSchemaText());
 }

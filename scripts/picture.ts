@@ -4,7 +4,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startDemoServer } from "../src/commands/demo-server.ts";
+import { startDemoServer } from "../src/commands/demo/server.ts";
 import { Screen } from "./screen.ts";
 
 const root = join(import.meta.dir, "..");

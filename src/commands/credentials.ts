@@ -1,12 +1,12 @@
-import { type Config, loadConfig, pickServer, readConfig } from "../host/config.ts";
-import { changeConfig } from "../host/config-save.ts";
-import { askPassphrase, passphraseFrom } from "../host/passphrase.ts";
-import type { ServerSettings } from "../host/settings.ts";
-import type { Stored } from "../oauth/grant.ts";
+import { type Context, defineCommand, serverArgument } from "../cli/command.ts";
+import { commandLine } from "../cli/command-line.ts";
+import { askPassphrase, passphraseFrom } from "../cli/passphrase-prompt.ts";
+import { type Config, loadConfig, pickServer, readConfig } from "../config/load.ts";
+import { changeConfig } from "../config/save.ts";
+import type { ServerSettings } from "../config/settings.ts";
+import type { Stored } from "../oauth/core/grant.ts";
 import { BridgeError } from "../wire/errors.ts";
-import { type Context, defineCommand, serverArgument } from "./command.ts";
-import { commandLine } from "./command-line.ts";
-import { demandOAuth, openServerOAuth } from "./server-oauth.ts";
+import { demandOAuth, openServerOAuth } from "./auth/open-oauth.ts";
 
 /** What an exported text holds. */
 interface Parcel {
@@ -59,8 +59,8 @@ async function exportSignIn(name: string | undefined, fd: number | undefined, co
   const config = await loadConfig(context.paths());
   const server = pickServer(config, name);
   const { oauth } = await openServerOAuth(server, context);
-  const { usable } = await import("../oauth/renew.ts");
-  const { seal } = await import("../oauth/seal.ts");
+  const { usable } = await import("../oauth/authorizer/refresh.ts");
+  const { seal } = await import("../oauth/store/encrypted-export.ts");
   const demand = (stored: Stored) => {
     if (usable(stored) !== undefined) return;
     const why =
@@ -110,12 +110,12 @@ async function importSignIn(name: string | undefined, fd: number | undefined, co
       fd === undefined
         ? await askPassphrase("Passphrase of the exported sign-in: ")
         : passphraseFrom(fd);
-  const { unseal } = await import("../oauth/seal.ts");
+  const { unseal } = await import("../oauth/store/encrypted-export.ts");
   const parcel = parcelIn(await unseal(sealed, demandPassphrase(passphrase)));
   const server = await entryFor(name ?? parcel.server, parcel, context);
   const { oauth } = await openServerOAuth(server, context);
-  const { belongsTo } = await import("../oauth/grant.ts");
-  const { isGrant } = await import("../oauth/store.ts");
+  const { belongsTo } = await import("../oauth/core/grant.ts");
+  const { isGrant } = await import("../oauth/store/store.ts");
   if (!isGrant(parcel.stored.grant)) throw damaged();
   const stored: Stored = {
     ...parcel.stored,

@@ -1,12 +1,12 @@
 import { isatty } from "node:tty";
-import { loadConfig, pickServer, readConfig } from "../host/config.ts";
-import { askingProcess } from "../host/parent.ts";
-import type { ServerSettings } from "../host/settings.ts";
-import type { OAuth } from "../oauth/open.ts";
-import { StaticAuthorizer } from "../oauth/static.ts";
+import { defineCommand, serverArgument } from "../cli/command.ts";
+import { askingProcess } from "../cli/parent-process.ts";
+import { loadConfig, pickServer, readConfig } from "../config/load.ts";
+import type { ServerSettings } from "../config/settings.ts";
+import type { OAuth } from "../oauth/authorizer/open.ts";
+import { StaticAuthorizer } from "../oauth/authorizer/static.ts";
 import { BridgeError } from "../wire/errors.ts";
-import { defineCommand, serverArgument } from "./command.ts";
-import { openServerOAuth } from "./server-oauth.ts";
+import { openServerOAuth } from "./auth/open-oauth.ts";
 
 /** Codex asks again this soon only after a 401 (facts: its second run has the same arguments). */
 const askedAgainMs = 60_000;
@@ -70,9 +70,9 @@ function needsProofs({ name }: ServerSettings): BridgeError {
 async function oauthHeaders(oauth: OAuth, signal: AbortSignal): Promise<Record<string, string>> {
   const { store, keeper, authorizer } = oauth;
   const { server, auth } = oauth.context;
-  const { signInRequired } = await import("../oauth/bearer.ts");
-  const { isMachineGrant } = await import("../oauth/machine.ts");
-  const { digestOf } = await import("../oauth/dpop.ts");
+  const { signInRequired } = await import("../oauth/authorizer/oauth.ts");
+  const { isMachineGrant } = await import("../oauth/client/machine-grants.ts");
+  const { digestOf } = await import("../oauth/client/dpop.ts");
   if (auth.dpop === true) throw needsProofs(server);
   const parent = askingProcess();
   const request = { method: "POST", url: server.url };

@@ -1,16 +1,16 @@
 import { isatty } from "node:tty";
-import { hasDesktop, openBrowser } from "../host/browser.ts";
-import { loadConfig, pickServer } from "../host/config.ts";
-import type { ServerSettings } from "../host/settings.ts";
-import type { Grant } from "../oauth/grant.ts";
-import type { OAuth } from "../oauth/open.ts";
-import { inLoginTurn } from "../oauth/turns.ts";
+import { type Context, defineCommand, serverArgument } from "../cli/command.ts";
+import { commandLine } from "../cli/command-line.ts";
+import { loadConfig, pickServer } from "../config/load.ts";
+import type { ServerSettings } from "../config/settings.ts";
+import type { OAuth } from "../oauth/authorizer/open.ts";
+import type { Grant } from "../oauth/core/grant.ts";
+import { inLoginTurn } from "../oauth/sign-in/sign-in-locks.ts";
+import { hasDesktop, openBrowser } from "../platform/browser.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { cleanText } from "../wire/text.ts";
-import { type Context, defineCommand, serverArgument } from "./command.ts";
-import { commandLine } from "./command-line.ts";
-import { loginWays } from "./login-ways.ts";
-import { demandOAuth, openServerOAuth } from "./server-oauth.ts";
+import { loginWays } from "./auth/login-methods.ts";
+import { demandOAuth, openServerOAuth } from "./auth/open-oauth.ts";
 
 const defaultTimeoutSec = 300;
 
@@ -48,7 +48,7 @@ export const command = defineCommand({
 
 /** Asks the server for its tools, so that Codex has them at its next start; the sign-in stands in any case. */
 async function learn(server: ServerSettings, context: Context): Promise<void> {
-  const { silent, testOne } = await import("./test.ts");
+  const { silent, testOne } = await import("./test/test.ts");
   const { steps, tools } = await testOne(server, undefined, silent, context);
   const failure = steps.find(({ error }) => error !== undefined)?.error;
   if (failure === undefined)
@@ -93,16 +93,16 @@ async function signInAlone(
 
 async function signInNow(
   oauth: OAuth,
-  http: Parameters<typeof import("../oauth/probe.ts").probe>[1],
+  http: Parameters<typeof import("../oauth/discovery/probe.ts").probe>[1],
   noBrowser: boolean,
   context: Context,
   signal: AbortSignal,
 ): Promise<Grant> {
   const { server } = oauth.context;
-  const { probe } = await import("../oauth/probe.ts");
-  const { ConfiguredHeaders } = await import("../oauth/configured-headers.ts");
-  const { prepare } = await import("../oauth/prepare.ts");
-  const { isMachineGrant, obtainByMachine } = await import("../oauth/machine.ts");
+  const { probe } = await import("../oauth/discovery/probe.ts");
+  const { ConfiguredHeaders } = await import("../oauth/authorizer/configured-headers.ts");
+  const { prepare } = await import("../oauth/sign-in/prepare.ts");
+  const { isMachineGrant, obtainByMachine } = await import("../oauth/client/machine-grants.ts");
   const headers = await new ConfiguredHeaders(context).get(server);
   const { challenge, status } = await probe(server, http, headers, signal);
   if (isMachineGrant(oauth.context)) {
@@ -120,7 +120,7 @@ async function signInNow(
     });
   }
   const prepared = await prepare(oauth, challenge, signal);
-  const { signIn } = await import("../oauth/sign-in.ts");
+  const { signIn } = await import("../oauth/sign-in/sign-in.ts");
   const usesBrowser = !noBrowser && hasDesktop(context.env);
   const open = (url: URL) => (usesBrowser ? openBrowser(url, context.env) : Promise.resolve(false));
   const ways = loginWays(prepared, { context, open, isInteractive: isatty(0) });

@@ -1,7 +1,7 @@
-import { loadConfig, pickServer } from "../host/config.ts";
+import { defineCommand, serverArgument } from "../cli/command.ts";
+import { loadConfig, pickServer } from "../config/load.ts";
 import { asBridgeError } from "../wire/errors.ts";
-import { defineCommand, serverArgument } from "./command.ts";
-import { openServerOAuth } from "./server-oauth.ts";
+import { openServerOAuth } from "./auth/open-oauth.ts";
 
 /** Revocation gets this long; forgetting does not wait for more. */
 const revocationMs = 15_000;
@@ -12,8 +12,8 @@ export const command = defineCommand({
     const config = await loadConfig(context.paths());
     const server = pickServer(config, name);
     const { oauth } = await openServerOAuth(server, context);
-    const { revoke } = await import("../oauth/revoke.ts");
-    const { usable } = await import("../oauth/renew.ts");
+    const { revoke } = await import("../oauth/client/revoke.ts");
+    const { usable } = await import("../oauth/authorizer/refresh.ts");
     const outcome = await oauth.store.locked(async () => {
       // A store that cannot be read is forgotten all the same.
       const stored = await oauth.store.read().catch((error) => {

@@ -1,7 +1,7 @@
+import { defineCommand, serverArgument } from "../cli/command.ts";
+import { commandLine } from "../cli/command-line.ts";
 import { BridgeError } from "../wire/errors.ts";
-import { defineCommand, serverArgument } from "./command.ts";
-import { commandLine } from "./command-line.ts";
-import { removeServer } from "./setup-change.ts";
+import { removeServer } from "./auth/forget.ts";
 
 export const command = defineCommand({
   args: {

@@ -1,12 +1,12 @@
-import { type Config, loadConfig } from "../host/config.ts";
-import { Memory } from "../host/memory.ts";
-import { cacheFile } from "../host/paths.ts";
-import { shownUrl } from "../host/redact.ts";
-import type { ServerSettings } from "../host/settings.ts";
-import { newestCatalog } from "../upstream/catalog-entry.ts";
+import { type Context, defineCommand } from "../cli/command.ts";
+import { type Config, loadConfig } from "../config/load.ts";
+import type { ServerSettings } from "../config/settings.ts";
+import { cacheFile } from "../platform/paths.ts";
+import { shownUrl } from "../platform/redact.ts";
+import { Memory } from "../platform/server-cache.ts";
+import { newestCatalog } from "../upstream/catalog/entry.ts";
 import { cleanText } from "../wire/text.ts";
-import { type Context, defineCommand } from "./command.ts";
-import { instant, type SignIn, signInLine, signInOf } from "./status-sign-in.ts";
+import { instant, type SignIn, signInLine, signInOf } from "./auth/status-sign-in.ts";
 
 export const command = defineCommand({
   args: { json: { type: "boolean", description: "print JSON" } },

@@ -1,5 +1,5 @@
 import { type Flaw, Message } from "../wire/message.ts";
-import type { Deadline } from "./deadline.ts";
+import type { Deadline } from "./deadlines.ts";
 
 /** A request of the client (or a batch of them) that is under way. */
 export interface Call {

@@ -1,4 +1,4 @@
-import type { ClientFacts } from "../upstream/types.ts";
+import type { ClientFacts } from "../upstream/core/types.ts";
 import type { Message } from "../wire/message.ts";
 
 /** Prefix of what a modern request says of its client (MCP 2026-07-28 basic). */

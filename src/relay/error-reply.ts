@@ -1,4 +1,4 @@
-import type { Redactor } from "../host/redact.ts";
+import type { Redactor } from "../platform/redact.ts";
 import type { BridgeError } from "../wire/errors.ts";
 import { errorTo, type Message } from "../wire/message.ts";
 

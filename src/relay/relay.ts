@@ -1,19 +1,19 @@
-import type { Log } from "../host/log.ts";
-import type { Redactor } from "../host/redact.ts";
-import type { ClientFacts, Outgoing, Stop, Upstream } from "../upstream/types.ts";
+import type { Log } from "../platform/log.ts";
+import type { Redactor } from "../platform/redact.ts";
+import type { ClientFacts, Outgoing, Stop, Upstream } from "../upstream/core/types.ts";
 import { asBridgeError, type BridgeError } from "../wire/errors.ts";
 import { LineSplitter, type Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, idKey, isSameId, Message, readMessage } from "../wire/message.ts";
 import { batchRevision } from "../wire/program.ts";
-import { Asides } from "./asides.ts";
 import { areListening, type Call, isListening, prolong, requestIdOf } from "./call.ts";
 import { agree, isCodex, meet } from "./client-facts.ts";
+import { Questions } from "./client-requests.ts";
 import { forCodex, isReadable, tooLongError } from "./codex-limits.ts";
-import { Deadlines } from "./deadline.ts";
+import { Gate, requestBounds } from "./concurrency-limiter.ts";
+import { Deadlines } from "./deadlines.ts";
 import { errorReply } from "./error-reply.ts";
-import { Gate, requestBounds } from "./gate.ts";
+import { Asides } from "./notifications.ts";
 import type { Output } from "./output.ts";
-import { Questions } from "./questions.ts";
 import {
   crowdedError,
   endedError,
@@ -21,8 +21,8 @@ import {
   oversizeReply,
   silentError,
   timeoutError,
-} from "./replies.ts";
-import { within } from "./within.ts";
+} from "./own-errors.ts";
+import { within } from "./timeout.ts";
 
 export interface RelayOptions {
   readonly upstream: Upstream;

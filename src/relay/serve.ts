@@ -1,8 +1,8 @@
-import type { Log } from "../host/log.ts";
-import type { Redactor } from "../host/redact.ts";
-import type { Stdio } from "../host/stdio.ts";
-import type { Kept } from "../upstream/catalog-entry.ts";
-import type { Ask, ClientFacts, Upstream } from "../upstream/types.ts";
+import type { Log } from "../platform/log.ts";
+import type { Redactor } from "../platform/redact.ts";
+import type { Stdio } from "../platform/stdio.ts";
+import type { Kept } from "../upstream/catalog/entry.ts";
+import type { Ask, ClientFacts, Upstream } from "../upstream/core/types.ts";
 import { asBridgeError, type BridgeError } from "../wire/errors.ts";
 import { Output } from "./output.ts";
 import { Relay } from "./relay.ts";

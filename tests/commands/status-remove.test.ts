@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Memory } from "../../src/host/memory.ts";
+import { Memory } from "../../src/platform/server-cache.ts";
 import { testContext } from "../support/context.ts";
 import { ownFolder } from "../support/folder.ts";
 import { runInProcess } from "../support/in-process.ts";

@@ -61,10 +61,10 @@ describe("build.sh", () => {
   }, 60_000);
 
   test.each([
-    ["src/commands/greeting.ts", "citty", "answered by the catalog"],
-    ["src/commands/run.ts", "citty", "at its first start"],
-    ["src/oauth/choose.ts", "oauth4webapi", "at its first start"],
-    ["src/oauth/store.ts", "oauth4webapi", "signed in by OAuth"],
+    ["src/commands/run/early/early-answer.ts", "citty", "answered by the catalog"],
+    ["src/commands/run/run.ts", "citty", "at its first start"],
+    ["src/oauth/authorizer/select.ts", "oauth4webapi", "at its first start"],
+    ["src/oauth/store/store.ts", "oauth4webapi", "signed in by OAuth"],
   ])(
     "fails where %s loads %s before the first answer",
     async (file, name, start) => {

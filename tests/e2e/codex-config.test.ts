@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { bridge, removeUsers, user } from "../commands/codex-config-user.ts";
+import { bridge, removeUsers, user } from "../commands/codex-config/codex-config-user.ts";
 import { compiledBridge } from "../support/binary.ts";
 import { ownFolder } from "../support/folder.ts";
 import { programWords, runProgram } from "../support/program.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { Upstream } from "../../src/upstream/types.ts";
+import type { Upstream } from "../../src/upstream/core/types.ts";
 import { parseMessage } from "../../src/wire/message.ts";
 import { relayClient } from "../support/client.ts";
 

@@ -1,7 +1,7 @@
 // The relay as a state machine: whatever client and server do in whatever order, each request gets one answer.
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Deliver, Upstream } from "../../src/upstream/types.ts";
+import type { Deliver, Upstream } from "../../src/upstream/core/types.ts";
 import { BridgeError } from "../../src/wire/errors.ts";
 import {
   errorTo,

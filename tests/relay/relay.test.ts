@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { Stop } from "../../src/upstream/types.ts";
+import type { Stop } from "../../src/upstream/core/types.ts";
 import { BridgeError } from "../../src/wire/errors.ts";
 import { notificationOf, parseMessage, requestOf, responseTo } from "../../src/wire/message.ts";
 import { relayClient } from "../support/client.ts";

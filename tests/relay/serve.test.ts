@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { Redactor } from "../../src/host/redact.ts";
-import type { Stdio } from "../../src/host/stdio.ts";
+import { Redactor } from "../../src/platform/redact.ts";
+import type { Stdio } from "../../src/platform/stdio.ts";
 import { Output } from "../../src/relay/output.ts";
 import { serve } from "../../src/relay/serve.ts";
 import { responseTo } from "../../src/wire/message.ts";

@@ -1,8 +1,8 @@
-import { Memory } from "../../src/host/memory.ts";
-import { CatalogUpstream, usualTimes } from "../../src/upstream/catalog.ts";
-import type { Kept } from "../../src/upstream/catalog-entry.ts";
-import { CatalogStore } from "../../src/upstream/catalog-store.ts";
-import type { Deliver, Upstream } from "../../src/upstream/types.ts";
+import { Memory } from "../../src/platform/server-cache.ts";
+import { CatalogUpstream, usualTimes } from "../../src/upstream/catalog/catalog.ts";
+import type { Kept } from "../../src/upstream/catalog/entry.ts";
+import { CatalogStore } from "../../src/upstream/catalog/store.ts";
+import type { Deliver, Upstream } from "../../src/upstream/core/types.ts";
 import type { BridgeError } from "../../src/wire/errors.ts";
 import { errorTo, type Message, responseTo } from "../../src/wire/message.ts";
 import { memoryLog, type RelayClient, relayClient } from "./client.ts";

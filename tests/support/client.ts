@@ -1,11 +1,11 @@
-import { Certificates } from "../../src/host/certificates.ts";
-import { createHttp, type Http } from "../../src/host/http.ts";
-import type { Log } from "../../src/host/log.ts";
-import { Memory } from "../../src/host/memory.ts";
-import { Redactor } from "../../src/host/redact.ts";
+import { Certificates } from "../../src/http/certificates.ts";
+import { createHttp, type Http } from "../../src/http/client.ts";
+import type { Log } from "../../src/platform/log.ts";
+import { Redactor } from "../../src/platform/redact.ts";
+import { Memory } from "../../src/platform/server-cache.ts";
 import { Output } from "../../src/relay/output.ts";
 import { Relay } from "../../src/relay/relay.ts";
-import type { ClientFacts, Upstream } from "../../src/upstream/types.ts";
+import type { ClientFacts, Upstream } from "../../src/upstream/core/types.ts";
 
 /** A log that keeps its events for a test to look at. */
 export function memoryLog(): Log & { readonly events: string[] } {

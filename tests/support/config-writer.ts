@@ -1,7 +1,7 @@
 // A process of its own that saves or holds the lock: config-writer.ts HOME hold | add PREFIX COUNT
-import { changeConfig } from "../../src/host/config-save.ts";
-import { withLock } from "../../src/host/lock.ts";
-import { homeOf } from "../../src/host/paths.ts";
+import { changeConfig } from "../../src/config/save.ts";
+import { withLock } from "../../src/platform/lock.ts";
+import { homeOf } from "../../src/platform/paths.ts";
 
 const [home = "", action, prefix = "", count = "0"] = process.argv.slice(2);
 

@@ -1,6 +1,6 @@
-import type { Context } from "../../src/commands/command.ts";
-import { type Environment, homeOf } from "../../src/host/paths.ts";
-import { Redactor } from "../../src/host/redact.ts";
+import type { Context } from "../../src/cli/command.ts";
+import { type Environment, homeOf } from "../../src/platform/paths.ts";
+import { Redactor } from "../../src/platform/redact.ts";
 import { memoryLog } from "./client.ts";
 import { programWords } from "./program.ts";
 

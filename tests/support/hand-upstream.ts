@@ -1,4 +1,4 @@
-import type { Deliver, Upstream } from "../../src/upstream/types.ts";
+import type { Deliver, Upstream } from "../../src/upstream/core/types.ts";
 import { type Message, responseTo } from "../../src/wire/message.ts";
 
 interface Sent {

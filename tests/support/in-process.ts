@@ -1,7 +1,7 @@
-import { readArguments } from "../../src/commands/arguments.ts";
-import { type Arguments, type Command, globalArguments } from "../../src/commands/command.ts";
+import { readArguments } from "../../src/cli/arguments.ts";
+import { type Arguments, type Command, globalArguments } from "../../src/cli/command.ts";
 import { command as remove } from "../../src/commands/remove.ts";
-import { command as setup } from "../../src/commands/setup.ts";
+import { command as setup } from "../../src/commands/setup/setup.ts";
 import { command as status } from "../../src/commands/status.ts";
 import { asBridgeError } from "../../src/wire/errors.ts";
 import { testContext } from "./context.ts";

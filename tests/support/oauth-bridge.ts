@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { RunChild } from "../../src/commands/run-child.ts";
+import { RunChild } from "../../src/commands/test/mcp-child.ts";
 import { approveInBrowser } from "./oauth-user.ts";
 import { type Ended, programWords } from "./program.ts";
 

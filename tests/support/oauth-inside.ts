@@ -1,12 +1,12 @@
-import { Certificates } from "../../src/host/certificates.ts";
-import { parseConfig } from "../../src/host/config.ts";
-import { createHttp } from "../../src/host/http.ts";
-import { Memory } from "../../src/host/memory.ts";
-import { homeOf } from "../../src/host/paths.ts";
-import { Redactor } from "../../src/host/redact.ts";
-import type { ServerSettings } from "../../src/host/settings.ts";
-import type { GuardedHttp, GuardedRequest } from "../../src/oauth/guard.ts";
-import { type OAuth, openOAuth } from "../../src/oauth/open.ts";
+import { parseConfig } from "../../src/config/load.ts";
+import type { ServerSettings } from "../../src/config/settings.ts";
+import { Certificates } from "../../src/http/certificates.ts";
+import { createHttp } from "../../src/http/client.ts";
+import { type OAuth, openOAuth } from "../../src/oauth/authorizer/open.ts";
+import type { GuardedHttp, GuardedRequest } from "../../src/oauth/core/ssrf-guard.ts";
+import { homeOf } from "../../src/platform/paths.ts";
+import { Redactor } from "../../src/platform/redact.ts";
+import { Memory } from "../../src/platform/server-cache.ts";
 import { memoryLog } from "./client.ts";
 
 /** One server's settings, as the configuration would give them. */

@@ -1,4 +1,4 @@
-import type { ServerSettings } from "../../src/host/settings.ts";
+import type { ServerSettings } from "../../src/config/settings.ts";
 
 /** Settings of a server that needs no credential; nothing is tried twice. */
 export function plainSettings(url: URL, changes: Partial<ServerSettings> = {}): ServerSettings {

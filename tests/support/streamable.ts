@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
-import { Memory } from "../../src/host/memory.ts";
-import { Redactor } from "../../src/host/redact.ts";
+import { Redactor } from "../../src/platform/redact.ts";
+import { Memory } from "../../src/platform/server-cache.ts";
 import { connect } from "../../src/upstream/connect.ts";
 import { memoryLog, plainHttp, type RelayClient, relayClient } from "./client.ts";
 import { jsonRpc } from "./serve-http.ts";

@@ -1,8 +1,8 @@
 // Asks an address with another CA than its own in "network.caFile" and nothing in the environment that the bridge
 // looks at: only the system's store can make it trusted. Prints what came, and what is remembered.
-import { Certificates } from "../../src/host/certificates.ts";
-import { createHttp } from "../../src/host/http.ts";
-import { Memory } from "../../src/host/memory.ts";
+import { Certificates } from "../../src/http/certificates.ts";
+import { createHttp } from "../../src/http/client.ts";
+import { Memory } from "../../src/platform/server-cache.ts";
 import { memoryLog } from "./client.ts";
 
 const [address = "", caFile = ""] = process.argv.slice(2);

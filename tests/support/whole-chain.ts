@@ -1,8 +1,8 @@
-import { Memory } from "../../src/host/memory.ts";
-import { Redactor } from "../../src/host/redact.ts";
-import type { ServerSettings } from "../../src/host/settings.ts";
+import type { ServerSettings } from "../../src/config/settings.ts";
+import { Redactor } from "../../src/platform/redact.ts";
+import { Memory } from "../../src/platform/server-cache.ts";
 import { connect } from "../../src/upstream/connect.ts";
-import type { Upstream } from "../../src/upstream/types.ts";
+import type { Upstream } from "../../src/upstream/core/types.ts";
 import { memoryLog, plainHttp, type RelayClient, relayClient } from "./client.ts";
 import { plainSettings } from "./settings.ts";
 

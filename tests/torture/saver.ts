@@ -1,5 +1,5 @@
 // Saves two configurations in turn until it is killed: `kill.test.ts` kills it in the middle of a write.
-import { writeAtomically } from "../../src/host/files.ts";
+import { writeAtomically } from "../../src/platform/files.ts";
 
 const [path = "", size = "0"] = process.argv.slice(2);
 const texts = ["a", "b"].map((letter) =>

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Http, HttpRequest } from "../../src/host/http.ts";
-import { Memory } from "../../src/host/memory.ts";
-import { Redactor } from "../../src/host/redact.ts";
+import type { Http, HttpRequest } from "../../src/http/client.ts";
+import { Redactor } from "../../src/platform/redact.ts";
+import { Memory } from "../../src/platform/server-cache.ts";
 import { connect } from "../../src/upstream/connect.ts";
 import { BridgeError } from "../../src/wire/errors.ts";
 import { memoryLog, type RelayClient, relayClient } from "../support/client.ts";

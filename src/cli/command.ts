@@ -1,0 +1,101 @@
+import type { Log } from "../platform/log.ts";
+import type { Environment, Paths } from "../platform/paths.ts";
+import type { Redactor } from "../platform/redact.ts";
+import type { BridgeError } from "../wire/errors.ts";
+
+/** One row of a command's table of arguments: what the strict reader accepts and `--help` shows. */
+export interface Argument {
+  readonly type: "string" | "boolean" | "enum" | "positional";
+  readonly description: string;
+  /** The one letter that stands for it. */
+  readonly alias?: string;
+  /** What help shows for the value. */
+  readonly valueHint?: string;
+  /** The words an `enum` takes. */
+  readonly options?: readonly string[];
+  /** Whether a positional word must be there. */
+  readonly required?: boolean;
+  /** Whether it may be given several times; its value is a list. */
+  readonly repeat?: boolean;
+}
+
+export type Arguments = Readonly<Record<string, Argument>>;
+
+type ValueOf<A extends Argument> = A extends { type: "boolean" }
+  ? boolean
+  : A extends { repeat: true }
+    ? readonly string[]
+    : A extends { required: true }
+      ? string
+      : A extends { type: "enum"; options: readonly (infer Word)[] }
+        ? Word | undefined
+        : string | undefined;
+
+/** What was read for a table: flags are false, lists empty and the rest undefined where not given. */
+export type Values<T extends Arguments> = { readonly [K in keyof T]: ValueOf<T[K]> };
+
+/** What a command gets from the outside; nothing else of it reads the process. */
+export interface Context {
+  readonly env: Environment;
+  readonly log: Log;
+  readonly redactor: Redactor;
+  /** Throws `configuration` where the environment names no home. */
+  readonly paths: () => Paths;
+  /** `--config-path` as given. */
+  readonly configPath: string | undefined;
+  /** The words that start this program again: the executable, and bridge.ts where run from source. */
+  readonly self: readonly string[];
+  /**
+   * Writes a result to stdout, waiting for a slow reader; false where nobody reads any more. The text brings its
+   * own line ends. Throws `configuration`.
+   */
+  readonly print: (text: string) => Promise<boolean>;
+  /** Writes one line of explanation to stderr. */
+  readonly note: (line: string) => void;
+  /** Writes one line on stderr that begins with `warning: `. */
+  readonly warn: (line: string) => void;
+}
+
+/** One verb of the program. Failures are thrown as BridgeError; cli.ts prints them and sets the exit code. */
+export interface Command<T extends Arguments = Arguments> {
+  readonly args: T;
+  /** Resolves to the exit code, 0 where it resolves to nothing. */
+  run(values: Values<T>, context: Context): Promise<number | undefined>;
+  /** Tells of wrong words or a broken start in place of the message on stderr; resolves to the exit code. */
+  refuse?(error: BridgeError): Promise<number>;
+}
+
+/** Gives a command the types of its own table. */
+export function defineCommand<const T extends Arguments>(command: Command<T>): Command<T> {
+  return command;
+}
+
+/** `--server`, for commands about one server. */
+export const serverArgument = {
+  type: "string",
+  alias: "s",
+  valueHint: "NAME",
+  description: "the server's name in the configuration",
+} as const satisfies Argument;
+
+/** `--server`, for commands that take several. */
+export const serversArgument = { ...serverArgument, repeat: true } as const satisfies Argument;
+
+/** What every command takes besides its own arguments. */
+export const globalArguments = {
+  "config-path": {
+    type: "string",
+    alias: "c",
+    valueHint: "FILE",
+    description: "configuration file; its folder becomes the home",
+  },
+  "log-level": {
+    type: "string",
+    alias: "l",
+    valueHint: "LEVEL",
+    description: "error, warn, info (default), debug or trace; also LOG_LEVEL",
+  },
+  "log-format": { type: "enum", options: ["text", "json"], description: "form of log lines" },
+  "log-file": { type: "string", valueHint: "PATH", description: "also write the log there" },
+  help: { type: "boolean", alias: "h", description: "show this help" },
+} as const satisfies Arguments;

@@ -1,0 +1,226 @@
+import { createLog, parseLevel } from "../platform/log.ts";
+import { resolve } from "../platform/path.ts";
+import { type Environment, homeOf } from "../platform/paths.ts";
+import { Redactor } from "../platform/redact.ts";
+import { asBridgeError, BridgeError } from "../wire/errors.ts";
+import { nearest } from "../wire/nearest.ts";
+import { program, protocolRevisions } from "../wire/program.ts";
+import { cleanText } from "../wire/text.ts";
+import { commandAt, readArguments } from "./arguments.ts";
+import {
+  type Arguments,
+  type Command,
+  type Context,
+  globalArguments,
+  type Values,
+} from "./command.ts";
+import type { Speech } from "./terminal-output.ts";
+
+/** A row of the program's table of contents: its line in the help, and the module that does it. */
+export interface Entry {
+  readonly does: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the table holds commands of every table of arguments
+  readonly load: () => Promise<{ readonly command: Command<any> }>;
+}
+
+export type Commands = Readonly<Record<string, Entry>>;
+
+/** Does what the words of the command line say; resolves to the exit code and never rejects. */
+export async function main(
+  commands: Commands,
+  words: readonly string[],
+  env: Environment,
+): Promise<number> {
+  const outside = { env, redactor: new Redactor() };
+  // The run time would print source lines and whatever hangs on the error.
+  for (const event of ["uncaughtException", "unhandledRejection"])
+    process.on(event, (error) => process.exit(tell(asBridgeError(error), outside)));
+  try {
+    const at = commandAt(words);
+    if (at < 0) return await withoutCommand(commands, words);
+    const name = words[at]!;
+    const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (entry === undefined) throw unknownCommand(commands, name);
+    const { command } = await entry.load();
+    return await runCommand(name, entry, command, words.toSpliced(at, 1), outside);
+  } catch (error) {
+    return tell(asBridgeError(error), outside);
+  }
+}
+
+interface Outside {
+  readonly env: Environment;
+  readonly redactor: Redactor;
+}
+
+async function runCommand(
+  name: string,
+  entry: Entry,
+  command: Command,
+  words: readonly string[],
+  outside: Outside,
+): Promise<number> {
+  const table = { ...command.args, ...globalArguments } satisfies Arguments;
+  if (asksForHelp(words)) {
+    await print(await helpOf(name, entry, table));
+    return 0;
+  }
+  try {
+    const values = readArguments(name, table, words);
+    const speech = command.refuse === undefined ? await commandSpeech(outside.env) : plainSpeech;
+    return (await command.run(values, contextOf(values, outside, speech))) ?? 0;
+  } catch (error) {
+    if (command.refuse === undefined) throw error;
+    return command.refuse(asBridgeError(error));
+  }
+}
+
+/** Whether `--help` stands before a bare `--`; it wins over whatever else is wrong. */
+function asksForHelp(words: readonly string[]): boolean {
+  const end = words.indexOf("--");
+  return words.slice(0, end < 0 ? words.length : end).some((w) => w === "--help" || w === "-h");
+}
+
+/** What `run` says before a client is served; it loads nothing for that. */
+const plainSpeech: Speech = {
+  note: (line) => console.warn(line),
+  warn: (line) => console.warn(`warning: ${line}`),
+};
+
+async function commandSpeech(env: Environment): Promise<Speech> {
+  const { createSpeech } = await import("./terminal-output.ts");
+  return createSpeech(env);
+}
+
+function contextOf(
+  values: Values<typeof globalArguments>,
+  { env, redactor }: Outside,
+  speech: Speech,
+): Context {
+  const file = values["log-file"];
+  return {
+    env,
+    redactor,
+    log: createLog({
+      level: levelOf(values["log-level"], env.LOG_LEVEL, speech),
+      format: values["log-format"] ?? "text",
+      redactor,
+      ...(file !== undefined && { file: resolve(file) }),
+    }),
+    paths: () => homeOf(env, values["config-path"]),
+    configPath: values["config-path"],
+    self: program.target === undefined ? [process.execPath, Bun.main] : [process.execPath],
+    print,
+    ...speech,
+  };
+}
+
+function levelOf(option: string | undefined, variable: string | undefined, { warn }: Speech) {
+  if (option !== undefined) {
+    const level = parseLevel(option);
+    if (level !== undefined) return level;
+    throw new BridgeError("usage", "--log-level is one of error, warn, info, debug, trace", {
+      hint: `see ${program.name} --help`,
+    });
+  }
+  const level = variable ? parseLevel(variable) : "info";
+  if (level !== undefined) return level;
+  warn("LOG_LEVEL is not one of error, warn, info, debug, trace; info is used");
+  return "info";
+}
+
+async function withoutCommand(commands: Commands, words: readonly string[]): Promise<number> {
+  const table = {
+    version: {
+      type: "boolean",
+      alias: "V",
+      description: "show the version (with --json: all of it)",
+    },
+    json: { type: "boolean", description: "with --version: as JSON" },
+    ...globalArguments,
+  } as const satisfies Arguments;
+  if (asksForHelp(words)) {
+    await print(await rootHelp(commands, table));
+    return 0;
+  }
+  const { version, json } = readArguments(program.name, table, words);
+  if (!version) {
+    console.warn((await rootHelp(commands, table)).trimEnd());
+    throw new BridgeError("usage", "no command was given");
+  }
+  await print(
+    json ? `${JSON.stringify(versionFacts())}\n` : `${program.name} ${program.version}\n`,
+  );
+  return 0;
+}
+
+function versionFacts() {
+  return {
+    version: program.version,
+    bun: Bun.version,
+    target: program.target ?? "source",
+    commit: program.commit,
+    protocolRevisions,
+  };
+}
+
+function unknownCommand(commands: Commands, name: string): BridgeError {
+  const near = nearest(name, Object.keys(commands));
+  const help = "codex-mcp-http-bridge --help";
+  const hint = near.length === 0 ? `see ${help}` : `did you mean ${near.join(" or ")}? See ${help}`;
+  const word = name.length > 30 ? "" : ` "${cleanText(name)}"`;
+  return new BridgeError("usage", `unknown command${word}`, { hint });
+}
+
+async function helpOf(name: string, { does }: Entry, args: Arguments): Promise<string> {
+  return render({ meta: { name, description: does }, args }, { meta: { name: program.name } });
+}
+
+async function rootHelp(commands: Commands, args: Arguments): Promise<string> {
+  const rows = Object.entries(commands).map(([name, { does }]) => [
+    name,
+    { meta: { name, description: does } },
+  ]);
+  const { name, version } = program;
+  const description = "Lets Codex, or any MCP client that speaks stdio, use remote MCP servers";
+  return render({
+    meta: { name, version, description },
+    args,
+    subCommands: Object.fromEntries(rows),
+  });
+}
+
+async function render(command: object, parent?: object): Promise<string> {
+  const { renderUsage } = await import("citty");
+  // citty colours its text even where nobody sees colours.
+  const lines = Bun.stripANSI(await renderUsage(command, parent))
+    .trimEnd()
+    .split("\n");
+  return lines.map((line) => `${line.trimEnd()}\n`).join("");
+}
+
+async function print(text: string): Promise<boolean> {
+  const writer = Bun.stdout.writer();
+  try {
+    writer.write(text);
+    await writer.flush();
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // A reader that has seen enough (`| head`) is no failure.
+    if (code === "EPIPE") return false;
+    throw new BridgeError("configuration", `stdout cannot be written to (${code})`, {
+      hint: "make room there, or write elsewhere",
+      cause: error,
+    });
+  }
+}
+
+/** The two lines of an error, on stderr; resolves to its exit code. */
+function tell(error: BridgeError, { env, redactor }: Outside): number {
+  // Bun paints console.error red on every terminal, also on one that knows no colours.
+  const say = env.TERM === "dumb" ? console.warn : console.error;
+  say(redactor.shown(`error: ${error.message}`));
+  if (error.hint !== undefined) console.warn(redactor.shown(`hint: ${error.hint}`));
+  return error.exitCode;
+}

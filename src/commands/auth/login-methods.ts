@@ -1,0 +1,62 @@
+import { hostname } from "node:os";
+import type { Context } from "../../cli/command.ts";
+import { stdinLines } from "../../cli/stdin-lines.ts";
+import type { Prepared } from "../../oauth/sign-in/prepare.ts";
+import type { SignInWays } from "../../oauth/sign-in/sign-in.ts";
+import { cleanText, shellWord } from "../../wire/text.ts";
+
+export interface LoginWays {
+  readonly context: Context;
+  /** Opens the page in a browser of this machine; false where that did not work. */
+  readonly open: (url: URL) => Promise<boolean>;
+  /** Whether a person is at stdin. */
+  readonly isInteractive: boolean;
+}
+
+async function* linesWhere(isRead: () => boolean) {
+  if (isRead()) yield* stdinLines();
+}
+
+/** How `login` shows the ways to sign in: all that are possible at once, the first one done wins. */
+export function loginWays(
+  prepared: Prepared,
+  { context, open, isInteractive }: LoginWays,
+): SignInWays {
+  const { note, print, env } = context;
+  const { name } = prepared.context.server;
+  const isDeviceOnly = prepared.context.auth.grant === "device_code";
+  let isOpen = false;
+  return {
+    device: "also",
+    // Beside an open browser nobody pipes an answer in.
+    pasted: linesWhere(() => isInteractive || !isOpen),
+    onFailure: (error) => note(cleanText(error.message)),
+    async showUrl(url, port) {
+      isOpen = await open(url);
+      if (isOpen) {
+        note(`Sign in to "${name}" in the browser window that has opened.`);
+        note(`If none has, open this address:\n\n${url.href}\n`);
+        return true;
+      }
+      // A result, not a remark: who called by a script needs it.
+      await print(`${url.href}\n`);
+      note(`\nOpen the address above in a browser, on any machine, to sign in to "${name}".`);
+      note(
+        "Then paste the address that the browser ends at here (the page itself may fail to load).",
+      );
+      if (port === undefined) return false;
+      const user = env.USER ?? env.LOGNAME;
+      const target = `${user === undefined ? "" : `${user}@`}${hostname()}`;
+      note(
+        `No pasting is needed if the browser's machine first runs:\n\n  ssh -N -L ${port}:127.0.0.1:${port} ${shellWord(target)}\n`,
+      );
+      return false;
+    },
+    async showDevice({ url, completeUrl, userCode }) {
+      if (isDeviceOnly) await print(`${(completeUrl ?? url).href}\n`);
+      note(
+        `${isDeviceOnly ? "Open" : "Or open"} ${url.href} on any device and type in the code ${userCode}`,
+      );
+    },
+  };
+}

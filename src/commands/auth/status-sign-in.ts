@@ -1,0 +1,81 @@
+import type { Context } from "../../cli/command.ts";
+import { commandLine } from "../../cli/command-line.ts";
+import type { ServerSettings } from "../../config/settings.ts";
+import { credentialsFile } from "../../platform/paths.ts";
+import { asBridgeError } from "../../wire/errors.ts";
+import { cleanText } from "../../wire/text.ts";
+
+/** What is known of a server's OAuth sign-in; never a secret. Instants as ISO 8601. */
+export interface SignIn {
+  readonly state: "signed-in" | "signed-out" | "expired" | "moved" | "unknown";
+  /** Where it is kept. */
+  readonly store?: "file" | "keyring";
+  readonly account?: string;
+  readonly issuer?: string;
+  /** When the access token ends. */
+  readonly expiresAt?: string;
+  /** Whether a refresh token renews it without anybody. */
+  readonly renews?: boolean;
+  /** When the access token was got or last renewed. */
+  readonly renewedAt?: string;
+  /** Why the state is unknown. */
+  readonly problem?: string;
+}
+
+/** An instant as people and programs read it: ISO 8601. */
+export const instant = (ms: number) => new Date(ms).toISOString();
+
+/** The sign-in of a server whose credential is OAuth, or may become it. */
+export async function signInOf(server: ServerSettings, context: Context): Promise<SignIn> {
+  const { log, redactor } = context;
+  const { CredentialStore } = await import("../../oauth/store/store.ts");
+  const { openKeyring } = await import("../../platform/keyring.ts");
+  const store = new CredentialStore(server, { keyring: openKeyring, log, redactor });
+  try {
+    const { grant, movedAt } = await store.read();
+    const place = store.place();
+    const where = place === undefined ? {} : { store: place };
+    if (movedAt !== undefined) return { state: "moved", ...where };
+    if (grant === undefined) return { state: "signed-out" };
+    const renews = grant.refreshToken !== undefined;
+    const isOver = grant.expiresAt !== undefined && grant.expiresAt <= Date.now() && !renews;
+    return {
+      state: isOver ? "expired" : "signed-in",
+      ...where,
+      issuer: cleanText(grant.issuer),
+      ...(grant.account !== undefined && { account: cleanText(grant.account, 200) }),
+      ...(grant.expiresAt !== undefined && { expiresAt: instant(grant.expiresAt) }),
+      renews,
+      renewedAt: instant(grant.obtainedAt),
+    };
+  } catch (error) {
+    return { state: "unknown", problem: cleanText(asBridgeError(error).message) };
+  }
+}
+
+function needsNobody({ credential }: ServerSettings): boolean {
+  if (credential.type !== "oauth") return false;
+  return credential.auth.grant !== "authorization_code" && credential.auth.grant !== "device_code";
+}
+
+/** The sign-in in one line. */
+export function signInLine(server: ServerSettings, signIn: SignIn, context: Context): string {
+  const login = commandLine(`login --server ${server.name}`, context);
+  switch (signIn.state) {
+    case "unknown":
+      return signIn.problem ?? "unknown";
+    case "moved":
+      return `moved to another machine; run ${login}`;
+    case "signed-out":
+      if (needsNobody(server)) return "signs in by itself when a token is needed";
+      return `not signed in; run ${login}`;
+    case "expired":
+      return `the sign-in ended ${signIn.expiresAt}; run ${login}`;
+  }
+  const who = signIn.account === undefined ? "" : ` as ${signIn.account}`;
+  const end = signIn.expiresAt === undefined ? "" : ` until ${signIn.expiresAt}`;
+  const renewal = signIn.renews ? " (renewed without you)" : "";
+  const file = credentialsFile(server.home, server.name);
+  const kept = signIn.store === "keyring" ? "the keyring" : file;
+  return `signed in${who}${end}${renewal}, last renewed ${signIn.renewedAt}, kept in ${kept}`;
+}

@@ -1,0 +1,205 @@
+import { type Context, defineCommand, serversArgument, type Values } from "../../cli/command.ts";
+import { isExecutable, isTemporary, programPath, startedAs } from "../../cli/own-path.ts";
+import { type Config, loadConfig, pickServer } from "../../config/load.ts";
+import type { ServerSettings } from "../../config/settings.ts";
+import { readDocument, serverValue } from "../../config/toml-document.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { program } from "../../wire/program.ts";
+import { codexConfigFile } from "./codex.ts";
+import { unifiedDiff } from "./diff.ts";
+import {
+  configFileOf,
+  fitted,
+  type Launch,
+  nativeEntry,
+  otherOwner,
+  ownerOf,
+  stdioEntry,
+} from "./entry.ts";
+import { mergeEntry, removeEntry } from "./merge.ts";
+import { renderTable, type Wanted } from "./toml-render.ts";
+import { isStdout, readUserFile } from "./user-file.ts";
+import { backupOf, type Change, makeChange, preview } from "./write.ts";
+
+const table = {
+  server: serversArgument,
+  write: { type: "boolean", description: "merge the entries into Codex's config.toml" },
+  remove: { type: "boolean", description: "take the entries out of Codex's config.toml" },
+  "dry-run": { type: "boolean", description: "show what --write or --remove would change" },
+  native: {
+    type: "boolean",
+    description: "let Codex's own HTTP client reach the server, with headers from the bridge",
+  },
+  command: {
+    type: "string",
+    valueHint: "PATH",
+    description: "the bridge's executable, where Codex runs it",
+  },
+  required: { type: "boolean", description: "Codex does not start without the server" },
+} as const;
+
+export const command = defineCommand({
+  args: table,
+  async run(values, context) {
+    const path = codexConfigFile(context.env);
+    if (values.remove) return remove(values, context, path);
+    const config = await loadConfig(context.paths());
+    const servers = chosen(config, values.server);
+    const launch = launchOf(values, context);
+    const entryOf = values.native ? nativeEntry : stdioEntry;
+    if (values.native) warnOfQueries(servers, context);
+    const entries = new Map(servers.map((server) => [server.name, entryOf(server, launch)]));
+    if (!values.write && !values["dry-run"]) return print(entries, context, path);
+    const edit = async (text: string) => {
+      let after = text;
+      for (const [name, wanted] of entries) after = await merge(after, name, wanted);
+      return after;
+    };
+    const meant = new Map([...entries].map(([name, { fields }]) => [name, fields]));
+    const change = { path, edit, meant };
+    if (values["dry-run"]) return showDiff(change, context);
+    const isChanged = await makeChange(change, context);
+    const names = [...entries.keys()].map((name) => `[mcp_servers.${name}]`).join(", ");
+    await context.print(
+      isChanged ? `✓ Wrote ${names} to ${path}\n` : `✓ ${names}: up to date in ${path}\n`,
+    );
+    if (isChanged) await next(context, path);
+    return 0;
+  },
+});
+
+async function merge(text: string, name: string, wanted: Wanted): Promise<string> {
+  const before = serverValue(await readDocument(text), name);
+  return mergeEntry(text, name, fitted(name, wanted, before));
+}
+
+async function next({ note }: Context, path: string): Promise<void> {
+  if (readUserFile(backupOf(path)) !== undefined) note(`what it was before: ${backupOf(path)}`);
+  note("restart Codex to see the change");
+}
+
+function chosen(config: Config, names: readonly string[]): ServerSettings[] {
+  const found = names.map((name) => pickServer(config, name));
+  // Without a name: all of them; pickServer says what is wrong where there is none.
+  if (found.length === 0)
+    return config.servers.size > 0 ? [...config.servers.values()] : [pickServer(config)];
+  return [...new Set(found)];
+}
+
+/** Some providers put a secret into the query, and with --native the URL stands in Codex's file. */
+function warnOfQueries(servers: readonly ServerSettings[], { warn }: Context): void {
+  for (const { name, url } of servers) {
+    if (url.search !== "") warn(`the query of the URL of "${name}" will stand in config.toml`);
+  }
+}
+
+function launchOf(values: Values<typeof table>, context: Context): Launch {
+  const { custom, configFile } = context.paths();
+  return {
+    command: executable(values.command, context),
+    ...(custom && { configFile }),
+    required: values.required,
+  };
+}
+
+/** The bridge's executable as Codex is to start it. Throws `usage`. */
+function executable(named: string | undefined, { env, warn }: Context): string {
+  if (named === undefined && program.target === undefined) {
+    throw new BridgeError("usage", "this is the source, which Codex cannot start", {
+      hint: "build it with ./build.sh, or name the executable: --command PATH",
+    });
+  }
+  const path =
+    named === undefined ? startedAs(process.argv0, process.execPath, env) : programPath(named, env);
+  if (path === undefined) {
+    throw new BridgeError("usage", "--command: there is no such program on PATH", {
+      hint: "give its absolute path",
+    });
+  }
+  if (!isExecutable(path)) warn(`${path} is no executable here`);
+  if (isTemporary(path, env)) {
+    warn(`${path} is in a folder that is emptied sooner or later: move it, then do this again`);
+  }
+  return path;
+}
+
+async function print(
+  entries: ReadonlyMap<string, Wanted>,
+  context: Context,
+  path: string,
+): Promise<number> {
+  // The empty line ends a last line that nobody ended.
+  const text = [...entries].map(([name, wanted]) => `\n${renderTable(name, wanted)}`).join("");
+  if (isStdout(path)) await demandAppendable(text, entries, path);
+  await context.print(text);
+  return 0;
+}
+
+/** `>> config.toml`: a second table of the same name would make Codex refuse everything. */
+async function demandAppendable(text: string, entries: ReadonlyMap<string, Wanted>, path: string) {
+  const hint = `run ${program.name} codex-config --write`;
+  const before = readUserFile(path)?.text ?? "";
+  const { servers } = await readDocument(before);
+  const there = [...entries.keys()].find((name) => servers.has(name));
+  if (there !== undefined) {
+    throw new BridgeError("refused", `${path} holds the server "${there}" already`, { hint });
+  }
+  await readDocument(before + text).catch((cause) => {
+    throw new BridgeError("refused", `${path} cannot be appended to`, { hint, cause });
+  });
+}
+
+async function showDiff(change: Change, context: Context): Promise<number> {
+  const { before, after } = await preview(change);
+  if (before === after) context.note(`nothing to change in ${change.path}`);
+  await context.print(unifiedDiff(change.path, before, after));
+  return 0;
+}
+
+async function remove(
+  values: Values<typeof table>,
+  context: Context,
+  path: string,
+): Promise<number> {
+  const surplus = (["write", "native", "required"] as const).find((name) => values[name]);
+  if (surplus !== undefined || values.command !== undefined) {
+    throw new BridgeError("usage", `--remove does not go with --${surplus ?? "command"}`);
+  }
+  let removed: string[] = [];
+  const edit = async (text: string) => {
+    removed = await removable(text, values.server, context);
+    let after = text;
+    for (const name of removed) after = await removeEntry(after, name);
+    return after;
+  };
+  const change = { path, edit, meant: new Map() };
+  if (values["dry-run"]) return showDiff(change, context);
+  if (!(await makeChange(change, context))) {
+    await context.print(`✓ nothing to remove from ${path}\n`);
+    return 0;
+  }
+  const names = removed.map((name) => `[mcp_servers.${name}]`).join(", ");
+  await context.print(`✓ Removed ${names} from ${path}\n`);
+  await next(context, path);
+  return 0;
+}
+
+/** The named entries that are there, or all that start the bridge with this configuration. Throws `configuration`. */
+async function removable(text: string, names: readonly string[], context: Context) {
+  const document = await readDocument(text);
+  const { custom, configFile } = context.paths();
+  const isOurs = (name: string) => ownerOf(name, serverValue(document, name) ?? {}) !== "other";
+  const there = [...document.servers.keys()];
+  if (names.length === 0) {
+    const file = custom ? configFile : undefined;
+    return there.filter(
+      (name) => isOurs(name) && configFileOf(serverValue(document, name) ?? {}) === file,
+    );
+  }
+  const found = there.filter((each) =>
+    names.some((name) => name.toLowerCase() === each.toLowerCase()),
+  );
+  const foreign = found.find((name) => !isOurs(name));
+  if (foreign !== undefined) throw otherOwner(foreign);
+  return found;
+}

@@ -1,0 +1,68 @@
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { runCommand } from "../../platform/exec.ts";
+import { programOnPath } from "../../platform/on-path.ts";
+import { type Environment, userHome } from "../../platform/paths.ts";
+import type { Redactor } from "../../platform/redact.ts";
+import { withScratchFolder } from "../../platform/temp-folder.ts";
+
+/** Codex's own configuration: `$CODEX_HOME/config.toml`, else `~/.codex/config.toml`. Throws `configuration`. */
+export function codexConfigFile(env: Environment): string {
+  const named = env.CODEX_HOME;
+  const home = named === undefined || named === "" ? join(userHome(env), ".codex") : named;
+  return join(resolve(home), "config.toml");
+}
+
+export interface CodexRun {
+  readonly env: Environment;
+  readonly redactor: Redactor;
+}
+
+/** The Codex CLI of this machine, told from the absolute entries of PATH; undefined where there is none. */
+export function findCodex(env: Environment): string | undefined {
+  return programOnPath("codex", env.PATH);
+}
+
+/**
+ * What Codex makes of a server in a configuration text: the JSON of `codex mcp get NAME`, asked in a home that
+ * holds nothing else. Throws `configuration` with Codex's own words.
+ */
+export async function askCodex(
+  codex: string,
+  text: string,
+  name: string,
+  run: CodexRun,
+): Promise<unknown> {
+  const out = await runCodex(codex, text, ["mcp", "get", name, "--json"], run);
+  return JSON.parse(out);
+}
+
+/** Whether that Codex runs at all, and knows the command that `askCodex` gives. */
+export async function canAskCodex(codex: string, run: CodexRun): Promise<boolean> {
+  const probe = '[mcp_servers.probe]\ncommand = "probe"\n';
+  try {
+    await askCodex(codex, probe, "probe", run);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function runCodex(
+  codex: string,
+  text: string,
+  words: readonly string[],
+  { env, redactor }: CodexRun,
+): Promise<string> {
+  return withScratchFolder(async (home) => {
+    writeFileSync(join(home, "config.toml"), text, { mode: 0o600, flag: "wx" });
+    return runCommand({
+      what: "codex mcp get",
+      argv: [codex, ...words],
+      home,
+      env: { PATH: env.PATH, LANG: env.LANG, HOME: home, CODEX_HOME: home },
+      redactor,
+      signal: new AbortController().signal,
+    });
+  });
+}

@@ -1,0 +1,172 @@
+import { namedVariables, passedVariables } from "../../config/codex-environment.ts";
+import type { ServerSettings } from "../../config/settings.ts";
+import { storedTokenType } from "../../oauth/store/store.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { program } from "../../wire/program.ts";
+import { shellWord, splitWords } from "../../wire/text.ts";
+import type { TomlValue, Wanted } from "./toml-render.ts";
+
+/** Codex ends a call then; ours comes before, with a clear message. */
+const laterThanOursSec = 2;
+const startupTimeoutSec = 30;
+
+const stdioKeys = ["command", "args", "env", "env_vars", "cwd"];
+const httpKeys = [
+  ...["url", "auth", "bearer_token_env_var", "http_headers", "env_http_headers"],
+  ...["http_headers_helper", "scopes", "oauth_resource", "oauth"],
+];
+
+/** What the bridge's configuration or an option decides: where neither does, an entry does not either. */
+const decidedKeys = ["required", "default_tools_approval_mode"];
+
+/** The approval that `codex exec` needs, as a comment to be uncommented. */
+const approvalNote =
+  'default_tools_approval_mode = "approve"   # codex exec refuses every tool that is not marked read-only otherwise';
+
+/** What the entries of one run of `codex-config` have in common. */
+export interface Launch {
+  /** The bridge's executable, absolute. */
+  readonly command: string;
+  /** The configuration file, absolute, where it is not the default one. */
+  readonly configFile?: string;
+  readonly required: boolean;
+}
+
+function sharedFields(server: ServerSettings, launch: Launch): Record<string, TomlValue> {
+  const { approval, required } = server.codex;
+  return {
+    startup_timeout_sec: startupTimeoutSec,
+    tool_timeout_sec: server.timeoutMs / 1000 + laterThanOursSec,
+    ...((launch.required || required === true) && { required: true }),
+    ...(approval !== undefined && { default_tools_approval_mode: approval }),
+  };
+}
+
+const noteFor = ({ codex }: ServerSettings) =>
+  codex.approval === undefined ? { note: approvalNote } : {};
+
+/** The entry with which Codex starts the bridge for a server. */
+export function stdioEntry(server: ServerSettings, launch: Launch): Wanted {
+  const { command, configFile } = launch;
+  const args = ["run", "--server", server.name];
+  if (configFile !== undefined) args.push("--config-path", configFile);
+  const fields = {
+    command,
+    args,
+    env: { LOG_LEVEL: "info" },
+    env_vars: passedVariables(server),
+    ...sharedFields(server, launch),
+  };
+  return { fields, unwanted: others(httpKeys, fields), ...noteFor(server) };
+}
+
+/** The keys that may not stand beside those fields. */
+function others(keys: readonly string[], fields: object): string[] {
+  return [...keys, ...decidedKeys].filter((key) => !Object.hasOwn(fields, key));
+}
+
+/**
+ * The entry with which Codex's own HTTP client reaches a server, and asks us for the headers only. Throws
+ * `refused` where that client cannot do what the configuration says.
+ */
+export function nativeEntry(server: ServerSettings, launch: Launch): Wanted {
+  const why = nativeProblem(server);
+  if (why !== undefined) {
+    throw new BridgeError("refused", `--native does not fit server "${server.name}": ${why}`, {
+      hint: `run ${program.name} codex-config --server ${server.name}`,
+    });
+  }
+  const words = [launch.command, "headers", "--server", server.name];
+  if (launch.configFile !== undefined) words.push("--config-path", launch.configFile);
+  const fields = {
+    url: server.url.href,
+    http_headers_helper: words.map(shellWord).join(" "),
+    ...sharedFields(server, launch),
+  };
+  return { fields, unwanted: others([...stdioKeys, ...httpKeys], fields), ...noteFor(server) };
+}
+
+function nativeProblem(server: ServerSettings): string | undefined {
+  const { credential, network, transport } = server;
+  const auth = credential.type === "oauth" ? credential.auth : undefined;
+  const names = namedVariables(server);
+  if (transport === "sse") return "Codex's client does not speak the transport of 2024-11-05";
+  if (Object.keys(network).length > 0) return "`network` is the bridge's";
+  if (auth !== undefined && auth.store !== "file") return "Codex gives the helper no keyring";
+  const isBound = auth?.dpop === true || storedTokenType(server) === "DPoP";
+  if (isBound) return "DPoP needs a proof for each request";
+  if (names.length > 0) return `Codex gives the helper no ${names.join(", ")}`;
+  return undefined;
+}
+
+/** Python, and what fetches its packages. */
+const pythonPrograms = /^(python|pypy|py)[\d.]*$|^(uv|uvx|pipx)$/;
+
+const baseName = (command: string) =>
+  command
+    .split(/[/\\]/)
+    .at(-1)!
+    .replace(/\.exe$/i, "");
+
+/**
+ * Whose the entry of that name in Codex's configuration is, told by what it starts. Other programs have a `run` and a
+ * `--server`, too: under another name than its own the bridge is known by the very words that are written here.
+ */
+export function ownerOf(
+  name: string,
+  entry: Readonly<Record<string, unknown>>,
+): "bridge" | "python" | "other" {
+  const { command, args, http_headers_helper: helper } = entry;
+  if (typeof command === "string") {
+    const words: unknown[] = Array.isArray(args) ? args : [];
+    const isPackage = words.some(
+      (word) => word === "codex_mcp_http_bridge" || word === program.name,
+    );
+    if (isPackage && pythonPrograms.test(baseName(command))) return "python";
+    const isOurs = baseName(command) === program.name || isCall(["run", "--server", name], words);
+    return isOurs ? "bridge" : "other";
+  }
+  const [start, ...words] = typeof helper === "string" ? splitWords(helper) : [];
+  if (start === undefined) return "other";
+  const isOurs =
+    (baseName(start) === program.name && words[0] === "headers") ||
+    isCall(["headers", "--server", name], words);
+  return isOurs ? "bridge" : "other";
+}
+
+/** Whether the words are that call of the bridge, as it is written into an entry. */
+function isCall(call: readonly string[], words: readonly unknown[]): boolean {
+  const [option, path, ...more] = words.slice(call.length);
+  const hasPath = option === "--config-path" && typeof path === "string" && more.length === 0;
+  return call.every((word, at) => words[at] === word) && (option === undefined || hasPath);
+}
+
+/** The entry as `wanted`, fitted to the one that is there. Throws `configuration` where that is another program's. */
+export function fitted(
+  name: string,
+  wanted: Wanted,
+  before: Readonly<Record<string, unknown>> | undefined,
+): Wanted {
+  if (before === undefined) return wanted;
+  const owner = ownerOf(name, before);
+  if (owner === "bridge") return wanted;
+  if (owner === "other") throw otherOwner(name);
+  return { ...wanted, unwanted: [...wanted.unwanted, "cwd"] };
+}
+
+/** The refusal to touch an entry that does not start the bridge. */
+export function otherOwner(name: string): BridgeError {
+  return new BridgeError(
+    "configuration",
+    `config.toml has a server "${name}" that does not start the bridge`,
+    { hint: `run codex mcp remove ${shellWord(name)}, or give the server another name` },
+  );
+}
+
+/** The configuration file that an entry of ours names; undefined for the default one. */
+export function configFileOf(entry: Readonly<Record<string, unknown>>): string | undefined {
+  const { args, http_headers_helper: helper } = entry;
+  const words = Array.isArray(args) ? args : splitWords(String(helper ?? ""));
+  const at = words.findIndex((word) => word === "--config-path" || word === "-c");
+  return at < 0 ? undefined : String(words[at + 1]);
+}

@@ -1,0 +1,277 @@
+import type { AST } from "toml-eslint-parser";
+import {
+  type Document,
+  type Located,
+  type Pair,
+  readDocument,
+  serverValue,
+} from "../../config/toml-document.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { type Edit, Lines } from "./text-edits.ts";
+import {
+  renderInline,
+  renderPair,
+  renderTable,
+  renderValue,
+  type TomlValue,
+  type Wanted,
+} from "./toml-render.ts";
+
+/** What the user may have added to, in the entry or below it: kept where it is there. */
+const kept = new Set(["env"]);
+const approvalKey = "default_tools_approval_mode";
+
+function refuse(name: string, hint: string): BridgeError {
+  const message = `config.toml: the entry of "${name}" stands in a form that is not edited`;
+  return new BridgeError("configuration", message, { hint });
+}
+
+/** The fields to set, less those that the entry has and may keep. */
+function fieldsFor(wanted: Wanted, before: Record<string, unknown> | undefined) {
+  const pairs = Object.entries(wanted.fields);
+  return pairs.filter(([key]) => before?.[key] === undefined || !kept.has(key));
+}
+
+/** The entry's value after a merge. */
+function expected(wanted: Wanted, before: Record<string, unknown> | undefined) {
+  const after = { ...before, ...Object.fromEntries(fieldsFor(wanted, before)) };
+  for (const key of wanted.unwanted) delete after[key];
+  return after;
+}
+
+/**
+ * The text with that server's entry as wanted; the entry's other keys and every other byte stay. A new entry
+ * goes to the end, after an empty line. Throws `configuration` where it cannot be sure.
+ */
+export async function mergeEntry(text: string, name: string, wanted: Wanted): Promise<string> {
+  const document = await readDocument(text);
+  const before = serverValue(document, name);
+  if (isAllUnwanted(document.servers.get(name), wanted)) {
+    // Nothing of the old entry stays that a new key could be put below.
+    return mergeEntry(await removeEntry(text, name), name, wanted);
+  }
+  const meant = isNoteTaken(document, name, wanted)
+    ? { ...wanted, unwanted: wanted.unwanted.filter((key) => key !== approvalKey) }
+    : wanted;
+  const after = merged(document, name, meant, before);
+  await judge(document, after, name, expected(meant, before));
+  return after;
+}
+
+/** The line of an entry's own table that sets the approval. */
+function approvalLine(found: Located | undefined): AST.TOMLKeyValue | undefined {
+  const table = ownTable(found?.tables ?? []);
+  return found?.pairs.find(({ path, node }) => path[0] === approvalKey && node.parent === table)
+    ?.node;
+}
+
+/** Whether the user followed the note and uncommented it: then the decision is the user's, and stays. */
+function isNoteTaken({ text, servers }: Document, name: string, { note }: Wanted): boolean {
+  const line = approvalLine(servers.get(name));
+  return line !== undefined && new Lines(text).rest(line.range) === note;
+}
+
+/** Whether the entry is dotted keys of the other transport and nothing else. */
+function isAllUnwanted(found: Located | undefined, { unwanted }: Wanted): boolean {
+  if (found === undefined || found.inline !== undefined || found.tables.length > 0) return false;
+  return found.pairs.every(({ path }) => unwanted.includes(path[0]!));
+}
+
+/** The text without that server's entry. Throws `configuration` where it cannot be sure. */
+export async function removeEntry(text: string, name: string): Promise<string> {
+  const document = await readDocument(text);
+  const found = document.servers.get(name);
+  if (found === undefined) return text;
+  const lines = new Lines(text);
+  const edits: Edit[] = [];
+  if (found.inline !== undefined) {
+    edits.push(removeInline(lines, found.inline.pair));
+  } else {
+    const inTables = new Set(found.tables.flatMap((table) => table.body));
+    for (const { node } of found.pairs) {
+      if (inTables.has(node)) continue;
+      edits.push(removeInline(lines, node));
+    }
+    for (const table of found.tables) edits.push(lines.section(table));
+    edits.push(...noteEdits(document, found, lines, true));
+  }
+  const after = lines.apply(edits);
+  await judge(document, after, name, undefined);
+  return after;
+}
+
+/** Proves a change by reading it back: the entry is as meant, and everything else as it was. */
+async function judge(before: Document, text: string, name: string, entry: unknown): Promise<void> {
+  const after = await readDocument(text).catch(() => undefined);
+  const { mcp_servers: serversBefore = {}, ...othersBefore } = before.value;
+  const { mcp_servers: servers = {}, ...others } = after?.value ?? {};
+  const meant: Record<string, unknown> = { ...(serversBefore as object), [name]: entry };
+  if (entry === undefined) delete meant[name];
+  if (Bun.deepEquals(servers, meant) && Bun.deepEquals(others, othersBefore)) return;
+  throw refuse(name, "remove the entry by hand, then try again");
+}
+
+function merged(
+  document: Document,
+  name: string,
+  wanted: Wanted,
+  before: Record<string, unknown> | undefined,
+): string {
+  const { text } = document;
+  const found = document.servers.get(name);
+  const lines = new Lines(text);
+  if (found === undefined || before === undefined) return added(document, name, wanted, lines);
+  const fields = fieldsFor(wanted, before);
+  if (found.inline !== undefined) {
+    return lines.apply(inlineEdits(document, found.inline.table, fields, wanted, before));
+  }
+  return lines.apply(lineEdits(document, found, name, fields, wanted, before, lines));
+}
+
+function added({ text, inlineServers }: Document, name: string, wanted: Wanted, lines: Lines) {
+  if (inlineServers !== undefined) {
+    const last = inlineServers.body.at(-1);
+    const entry = `${name} = ${renderInline(wanted)}`;
+    const at = last?.range[1] ?? inlineServers.range[0] + 1;
+    return lines.apply([
+      { start: at, end: at, text: last === undefined ? ` ${entry} ` : `, ${entry}` },
+    ]);
+  }
+  const table = renderTable(name, wanted, lines.lineEnd);
+  const content = text.replace(/^\ufeff/, "");
+  if (content === "") return text + table;
+  return text + (content.endsWith("\n") ? "" : lines.lineEnd) + lines.lineEnd + table;
+}
+
+/** An inline table is written anew where something of it changes: it has no lines of its own. */
+function inlineEdits(
+  { text }: Document,
+  table: AST.TOMLInlineTable,
+  fields: readonly [string, TomlValue][],
+  wanted: Wanted,
+  before: Record<string, unknown>,
+): Edit[] {
+  const stale = (key: string) =>
+    wanted.unwanted.includes(key) ||
+    fields.some(([field, value]) => field === key && !Bun.deepEquals(before[key], value));
+  const missing = fields.filter(([key]) => before[key] === undefined || stale(key));
+  const staying = table.body.filter((pair) => !stale(topKey(pair)));
+  if (missing.length === 0 && staying.length === table.body.length) return [];
+  const pairs = [
+    ...missing.map(([key, value]) => renderPair(key, value)),
+    ...staying.map((pair) => text.slice(...pair.range)),
+  ];
+  const [start, end] = table.range;
+  return [{ start, end, text: `{ ${pairs.join(", ")} }` }];
+}
+
+function topKey(pair: AST.TOMLKeyValue): string {
+  const first = pair.key.keys[0];
+  if (first === undefined) return "";
+  return first.type === "TOMLBare" ? first.name : first.value;
+}
+
+function lineEdits(
+  document: Document,
+  found: Located,
+  name: string,
+  fields: readonly [string, TomlValue][],
+  wanted: Wanted,
+  before: Record<string, unknown>,
+  lines: Lines,
+): Edit[] {
+  const isNoted = wanted.note === undefined || noteEdits(document, found, lines, false).length > 0;
+  const approval = isNoted ? undefined : approvalLine(found);
+  const edits = wanted.unwanted.flatMap((key) =>
+    key === approvalKey && approval !== undefined
+      ? [lines.replaceRest(approval.range, `# ${wanted.note}`)]
+      : dropKey(found, key, lines),
+  );
+  const missing = fields.filter(([key]) => before[key] === undefined);
+  for (const [key, value] of fields) {
+    if (before[key] === undefined || Bun.deepEquals(before[key], value)) continue;
+    const [pair, ...more] = found.pairs.filter(({ path }) => path[0] === key);
+    if (pair === undefined || more.length > 0 || pair.path.length > 1) {
+      throw refuse(name, `write ${key} as ${renderPair(key, value)}`);
+    }
+    const [start, end] = pair.node.value.range;
+    edits.push({ start, end, text: renderValue(value) });
+  }
+  if (missing.length > 0) {
+    const { after, prefix } = placeFor(document, found, name, wanted.unwanted);
+    const added = missing.map(([key, value]) => prefix + renderPair(key, value));
+    edits.push(lines.insertAfter(after, added));
+  }
+  if (wanted.fields[approvalKey] !== undefined)
+    edits.push(...noteEdits(document, found, lines, false));
+  return edits;
+}
+
+/** Below which range further keys go, and what stands before their names there. */
+function placeFor(
+  { text }: Document,
+  { pairs, tables }: Located,
+  name: string,
+  unwanted: readonly string[],
+): { after: AST.Range; prefix: string } {
+  const table = ownTable(tables);
+  const staying = pairs.filter(({ path }) => !unwanted.includes(path[0]!));
+  if (table !== undefined) {
+    const last = staying.findLast(({ node }) => node.parent === table);
+    return { after: last?.node.range ?? [table.range[0], table.key.range[1]], prefix: "" };
+  }
+  const last = staying.findLast(({ path, node }) => isDirect(path, node));
+  if (last === undefined || last.node.parent.type === "TOMLInlineTable") {
+    throw refuse(name, `write it as a table of its own, [mcp_servers.${name}]`);
+  }
+  const parts = last.node.key.keys;
+  const own = parts[parts.length - last.path.length]!;
+  return { after: last.node.range, prefix: text.slice(last.node.range[0], own.range[0]) };
+}
+
+/** The table `[mcp_servers.NAME]` itself. */
+function ownTable(tables: readonly AST.TOMLTable[]): AST.TOMLTable | undefined {
+  return tables.find(({ key }) => key.keys.length === 2);
+}
+
+/** Whether a dotted key leads from outside the entry into it. */
+function isDirect(path: Pair["path"], node: AST.TOMLKeyValue): boolean {
+  return node.key.keys.length > path.length;
+}
+
+function dropKey({ pairs, tables }: Located, key: string, lines: Lines): Edit[] {
+  const below = tables.filter(({ resolvedKey }) => resolvedKey[2] === key);
+  const inTables = new Set(below.flatMap(({ body }) => body));
+  return [
+    ...pairs
+      .filter(({ path, node }) => path[0] === key && !inTables.has(node))
+      .map(({ node }) => lines.whole(node.range)),
+    ...below.map((table) => lines.section(table)),
+  ];
+}
+
+/** Takes a pair out, with its line or with its comma. */
+function removeInline(lines: Lines, pair: AST.TOMLKeyValue): Edit {
+  if (pair.parent.type !== "TOMLInlineTable") return lines.whole(pair.range);
+  const { body, range } = pair.parent;
+  const at = body.indexOf(pair);
+  const previous = body[at - 1];
+  const next = body[at + 1];
+  if (previous !== undefined) return { start: previous.range[1], end: pair.range[1], text: "" };
+  if (next !== undefined) return { start: pair.range[0], end: next.range[0], text: "" };
+  return { start: range[0], end: range[1], text: "{}" };
+}
+
+/** Takes our own note away; with `isBelow`, where it stands below the entry's last key. */
+function noteEdits(document: Document, found: Located, lines: Lines, isBelow: boolean): Edit[] {
+  const table = ownTable(found.tables);
+  if (table === undefined) return [];
+  const { comments, headers } = document;
+  const from = isBelow ? table.range[1] : table.range[0];
+  const to = headers[headers.indexOf(table) + 1]?.range[0] ?? Number.POSITIVE_INFINITY;
+  const note = comments.find(
+    ({ range, value }) =>
+      range[0] >= from && range[0] < to && value.trimStart().startsWith(approvalKey),
+  );
+  return note === undefined || !lines.isAlone(note.range) ? [] : [lines.whole(note.range)];
+}

@@ -1,0 +1,160 @@
+import { join } from "node:path";
+import { type Context, defineCommand } from "../../cli/command.ts";
+import { writeAtomically } from "../../platform/files.ts";
+import { withScratchFolder } from "../../platform/temp-folder.ts";
+import { program } from "../../wire/program.ts";
+import { type Answer, initializeParams, RunChild } from "../test/mcp-child.ts";
+import { type DemoServer, startDemoServer, type Visit } from "./server.ts";
+
+/** Text and numbers that a bridge which parses and writes JSON anew would change. */
+const awkward = '{"text":"Grüße, 世界 \\u2603","big":9007199254740993,"one":1.0}';
+const countTo = 3;
+
+export const command = defineCommand({
+  args: {},
+  async run(_, context) {
+    const server = startDemoServer();
+    try {
+      return await withScratchFolder((folder) => drive(server, folder, context));
+    } finally {
+      await server.stop();
+    }
+  },
+});
+
+async function drive(server: DemoServer, home: string, context: Context): Promise<number> {
+  const configFile = join(home, "config.json");
+  const servers = { demo: { url: server.url.href, token: server.token } };
+  writeAtomically(configFile, JSON.stringify({ version: 1, servers }));
+  await context.print(
+    `A built-in MCP server waits at ${server.url.href}, behind a token.\n` +
+      `The bridge is started as Codex starts it: ${program.name} run --server demo\n\n` +
+      `${row(" ", "client asks (stdio)", "bridge adds", "server answers (HTTP)", "client gets")}\n`,
+  );
+  const trip = new Trip(server, context, configFile);
+  const held = await trip.travel();
+  const verdict = held
+    ? `All ${trip.steps} steps held: this executable works on this machine.\nNext: ${program.name} setup\n`
+    : `Not every step held: ${program.name} demo --log-level debug tells more.\n`;
+  await context.print(`\n${verdict}`);
+  return held ? 0 : 1;
+}
+
+const row = (mark: string, asks: string, adds: string, answers: string, gets: string) =>
+  `${mark} ${asks.padEnd(26)} → ${adds.padEnd(15)} → ${answers.padEnd(23)} → ${gets}`.trimEnd();
+
+/** The way of each message, told from what the server saw and what the client got. */
+class Trip {
+  readonly #server: DemoServer;
+  readonly #context: Context;
+  readonly #child: RunChild;
+  #progress: number[] = [];
+  #held = true;
+  steps = 0;
+
+  constructor(server: DemoServer, context: Context, configFile: string) {
+    this.#server = server;
+    this.#context = context;
+    const level = context.log.writes("debug") ? "debug" : "warn";
+    this.#child = new RunChild(context, {
+      words: ["run", "--server", "demo", "--config-path", configFile, "--log-level", level],
+      env: { HOME: join(configFile, "..") },
+      notified: (method, { progress }) => {
+        if (method === "notifications/progress") this.#progress.push(Number(progress));
+      },
+    });
+  }
+
+  /** Makes every step; true where all held. */
+  async travel(): Promise<boolean> {
+    const call = (params: string) => this.#child.request("tools/call", params);
+    await this.#step("initialize", async () => {
+      const answer = await this.#child.request("initialize", initializeParams(program.version));
+      demand(answer.error === undefined, answer.error?.message ?? "");
+      demand(answer.result?.protocolVersion === "2025-06-18", "another revision than asked for");
+      this.#child.notify("notifications/initialized");
+      return `the server's name, MCP ${answer.result?.protocolVersion}`;
+    });
+    await this.#step("tools/list", async () => {
+      const { result } = await this.#child.request("tools/list", "{}");
+      const names = (result?.tools as { name: string }[] | undefined)?.map(({ name }) => name);
+      demand(names?.join() === "echo,clock,count", "other tools than the server has");
+      return names?.join(", ") ?? "";
+    });
+    await this.#step("tools/call echo", async () => {
+      const answer = await call(`{"name":"echo","arguments":${awkward}}`);
+      demand(this.#last().body === answer.sent, "the request was changed on its way");
+      demand(textOf(answer) === JSON.parse(awkward).text, "the text was changed on its way");
+      return "its text back, byte for byte";
+    });
+    await this.#step("tools/call clock", async () => {
+      const text = textOf(await call('{"name":"clock"}'));
+      demand(text !== undefined && !Number.isNaN(Date.parse(text)), "no time came");
+      return text ?? "";
+    });
+    await this.#step("tools/call count", async () => {
+      const params = { name: "count", arguments: { to: countTo }, _meta: { progressToken: 1 } };
+      const text = textOf(await call(JSON.stringify(params)));
+      demand(this.#progress.join() === "1,2,3", "progress was lost or out of order");
+      demand(text === `counted to ${countTo}`, "the result was changed on its way");
+      return `${countTo} × progress, then the result`;
+    });
+    await this.#step("tools/call nothing", async () => {
+      const { error } = await call('{"name":"nothing"}');
+      demand(error?.code === -32602, "the server's error did not arrive");
+      return `error ${error?.code}: ${error?.message}`;
+    });
+    await this.#step("(end of input)", async () => {
+      const code = await this.#child.end();
+      demand(code === 0, `the bridge ended with ${code}`);
+      // It may have been sent and not been read yet: a bridge that ends waits 10 ms at most.
+      for (let tries = 0; this.#last().http !== "DELETE" && tries < 100; tries++)
+        await Bun.sleep(10);
+      demand(this.#last().http === "DELETE", "the session was not ended");
+      demand(this.#child.strayLines === 0, "something else than JSON-RPC stood on stdout");
+      return "exit 0";
+    });
+    return this.#held;
+  }
+
+  #last(): Visit {
+    const visit = this.#server.visits.findLast(
+      ({ http, method }) => http !== "GET" && method !== notified,
+    );
+    if (visit === undefined) throw new Error("nothing reached the server");
+    return visit;
+  }
+
+  /** One line of the trip. A step that fails ends it: the later ones would only repeat the failure. */
+  async #step(asks: string, work: () => Promise<string>): Promise<void> {
+    if (!this.#held) return;
+    this.steps++;
+    const startedAt = performance.now();
+    try {
+      const gets = await work();
+      const ms = (performance.now() - startedAt).toFixed(1);
+      const { http, status, answered, hadToken, hadSession } = this.#last();
+      demand(hadToken, "the token was missing");
+      demand(hadSession || asks === "initialize", "the session was missing");
+      const adds = hadSession ? "token, session" : "token";
+      const answers = `${http} ${status}${answered === "nothing" ? "" : `, ${answered}`}`;
+      await this.#context.print(`${row("✓", asks, adds, answers, gets)}  (${ms} ms)\n`);
+    } catch (error) {
+      this.#held = false;
+      const why = error instanceof Error ? error.message : String(error);
+      await this.#context.print(`✗ ${asks}: ${this.#context.redactor.redact(why)}\n`);
+      await this.#child.end();
+    }
+  }
+}
+
+const notified = "notifications/initialized";
+
+function demand(holds: boolean, otherwise: string): void {
+  if (!holds) throw new Error(otherwise);
+}
+
+function textOf({ result }: Answer): string | undefined {
+  const [first] = (result?.content ?? []) as { text?: string }[];
+  return first?.text;
+}

@@ -1,0 +1,168 @@
+import { resolve } from "node:path";
+import type { Argument, Values } from "../../cli/command.ts";
+import { serverArgument } from "../../cli/command.ts";
+import type { Config } from "../../config/load.ts";
+import { configuredName } from "../../config/load.ts";
+import type { ServerEntry } from "../../config/schema.ts";
+import {
+  headerNameProblem,
+  nameProblem,
+  tokenProblem,
+  urlProblem,
+  variableProblem,
+} from "../../config/validators.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { approvals, type Change, hasCredential, movesOrigin, type NewCredential } from "./edit.ts";
+
+/** The flag form of `setup`. */
+export const setupArguments = {
+  server: serverArgument,
+  url: { type: "string", valueHint: "URL", description: "URL of the MCP server" },
+  "token-stdin": { type: "boolean", description: "read a token from stdin" },
+  "token-env": {
+    type: "string",
+    valueHint: "VAR",
+    description: "take the token from this variable, each time",
+  },
+  "token-file": {
+    type: "string",
+    valueHint: "PATH",
+    description: "take the token from this file, each time",
+  },
+  "header-env": {
+    type: "string",
+    valueHint: "'Name=VAR'",
+    repeat: true,
+    description: "send a header whose value is in this variable",
+  },
+  oauth: { type: "boolean", description: "sign in with OAuth" },
+  "no-auth": { type: "boolean", description: "the server needs no credential" },
+  description: { type: "string", valueHint: "TEXT", description: "for people" },
+  approval: {
+    type: "enum",
+    options: approvals,
+    description:
+      "Codex's approval policy for the tools (codex exec refuses tools not marked read-only otherwise)",
+  },
+  schema: { type: "boolean", description: "print the JSON Schema of the configuration" },
+} as const satisfies Record<string, Argument>;
+export type SetupValues = Values<typeof setupArguments>;
+
+const credentialFlags =
+  "--token-stdin, --token-env, --token-file, --header-env, --oauth or --no-auth";
+
+const usage = (message: string, hint?: string) =>
+  new BridgeError("usage", message, hint === undefined ? {} : { hint });
+
+function demand(problem: string | undefined, option: string): void {
+  if (problem !== undefined) throw usage(`${option}: ${problem}`);
+}
+
+/** `Name=VAR` pairs as headers whose value is `${VAR}`. */
+function headersOf(pairs: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const pair of pairs) {
+    const equals = pair.indexOf("=");
+    const name = pair.slice(0, Math.max(equals, 0)).trim();
+    const variable = pair.slice(equals + 1).trim();
+    const hint =
+      "the form is --header-env 'X-Api-Key=VAR', with the name of a variable, not its value";
+    if (equals < 1) throw usage("--header-env needs Name=VAR", hint);
+    const problem = headerNameProblem(name) ?? variableProblem(variable);
+    if (problem !== undefined) throw usage(`--header-env: ${problem}`, hint);
+    headers[name] = `\${${variable}}`;
+  }
+  return headers;
+}
+
+/** The credential that the flags name, undefined where they name none. The token itself is read later. */
+function credentialOf(values: SetupValues): NewCredential | "stdin" | undefined {
+  const variable = values["token-env"];
+  const path = values["token-file"];
+  const named = [
+    values["token-stdin"],
+    variable !== undefined,
+    path !== undefined,
+    values.oauth,
+    values["no-auth"],
+  ];
+  if (named.filter(Boolean).length > 1) {
+    throw usage(`a server has one credential: one of ${credentialFlags}`);
+  }
+  if (values["token-stdin"]) return "stdin";
+  if (variable !== undefined) {
+    demand(variableProblem(variable), "--token-env");
+    return { type: "tokenEnv", variable };
+  }
+  // As for every program: relative to where the user stands. The configuration keeps it absolute.
+  if (path !== undefined) return { type: "tokenFile", path: resolve(path) };
+  if (values.oauth) return { type: "oauth" };
+  if (values["no-auth"]) return { type: "none" };
+  return values["header-env"].length > 0 ? { type: "headers" } : undefined;
+}
+
+/** What the flags say, with all that is missing named. */
+export interface FlagForm {
+  readonly change: Omit<Change, "credential">;
+  readonly credential: NewCredential | "stdin" | undefined;
+  /** Options that must be added; empty where nothing need be asked. */
+  readonly missing: readonly string[];
+}
+
+/** Reads the flag form against the configuration that is there. Throws `usage`. */
+export function readFlags(values: SetupValues, config: Config | undefined): FlagForm {
+  const { server, url, description, approval } = values;
+  const headers = headersOf(values["header-env"]);
+  const named = credentialOf(values);
+  if (server !== undefined) demand(nameProblem(server), "--server");
+  if (url !== undefined) demand(urlProblem(url), "--url");
+  const name =
+    server === undefined || config === undefined ? undefined : configuredName(config.raw, server);
+  const entry = name === undefined ? undefined : config?.raw.servers?.[name];
+  const credential = onlyAddsHeaders(named, headers, entry, url) ? undefined : named;
+  const missing: string[] = [];
+  if (server === undefined) missing.push("--server NAME");
+  if (url === undefined && entry === undefined) missing.push("--url URL");
+  if (credential === undefined && (entry === undefined || movesOrigin(entry, url))) {
+    missing.push(`one of ${credentialFlags}`);
+  }
+  const says = [url, named, description, approval].some((value) => value !== undefined);
+  if (entry !== undefined && !says) missing.push("what to change (--url, --description, ...)");
+  return {
+    change: {
+      name: server ?? "",
+      ...(url !== undefined && { url }),
+      ...(description !== undefined && { description }),
+      ...(approval !== undefined && { approval }),
+      ...(values["header-env"].length > 0 && { headers }),
+    },
+    credential,
+    missing,
+  };
+}
+
+/** Whether headers come beside the credential that the server has, and do not take its place. */
+function onlyAddsHeaders(
+  named: FlagForm["credential"],
+  headers: Record<string, string>,
+  entry: ServerEntry | undefined,
+  url: string | undefined,
+): boolean {
+  if (named === undefined || named === "stdin" || named.type !== "headers") return false;
+  if (entry === undefined || movesOrigin(entry, url) || !hasCredential(entry)) return false;
+  return Object.keys(headers).every((name) => name.toLowerCase() !== "authorization");
+}
+
+/** The token that stands on stdin, whole. Throws `usage`. */
+export async function tokenFromStdin(): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > 64 * 1024) throw usage("--token-stdin: more than 64 KiB came");
+  }
+  const token = new TextDecoder().decode(Buffer.concat(chunks)).trim();
+  demand(tokenProblem(token), "--token-stdin");
+  return token;
+}

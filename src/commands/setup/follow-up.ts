@@ -1,0 +1,73 @@
+import type { Context } from "../../cli/command.ts";
+import type { ServerEntry } from "../../config/schema.ts";
+import { asBridgeError } from "../../wire/errors.ts";
+import { stepsFor } from "./next-steps.ts";
+import type { Asking } from "./prompts.ts";
+
+/** Offers what comes after a save; resolves to the commands that are left to do. */
+export async function offer(
+  ask: Asking,
+  name: string,
+  entry: ServerEntry,
+  context: Context,
+): Promise<string[]> {
+  const { login, test, codex } = stepsFor(name, entry, context);
+  const left: string[] = [];
+  let isReady = true;
+  if (login !== undefined) {
+    const isAsked = await ask.yes(`Sign in to "${name}" now?`);
+    // A test before the sign-in could only fail.
+    isReady = isAsked && (await succeeds(ask, context, () => signIn(name, context)));
+    if (!isReady) left.push(login);
+  }
+  const isTested = isReady && (await ask.yes(`Test "${name}" now?`));
+  if (!isTested || !(await succeeds(ask, context, () => testServer(name, context))))
+    left.push(test);
+  const isWanted = await ask.yes(`Write "${name}" into Codex's configuration now?`);
+  if (!isWanted || !(await succeeds(ask, context, () => writeCodex(name, context)))) {
+    left.push(codex);
+  }
+  return left;
+}
+
+/** A process of its own: it reads what is pasted from the terminal, which the questions hold here. */
+async function signIn(name: string, { self, configPath, env }: Context): Promise<number> {
+  const option = configPath === undefined ? [] : ["--config-path", configPath];
+  const words = [...self, "login", "--server", name, ...option];
+  const child = Bun.spawn(words, { env, stdio: ["inherit", "inherit", "inherit"] });
+  return child.exited;
+}
+
+async function testServer(name: string, context: Context): Promise<number | undefined> {
+  const { command } = await import("../test/test.ts");
+  const values = { all: false, json: false, call: undefined, args: undefined };
+  return command.run({ server: [name], ...values }, context);
+}
+
+async function writeCodex(name: string, context: Context): Promise<number | undefined> {
+  const { command } = await import("../codex-config/codex-config.ts");
+  const flags = { write: true, remove: false, native: false, required: false, "dry-run": false };
+  return command.run({ server: [name], command: undefined, ...flags }, context);
+}
+
+/** Whether the work was done; what failed is told, and the wizard goes on. */
+async function succeeds(
+  ask: Asking,
+  { redactor }: Context,
+  work: () => Promise<number | undefined>,
+): Promise<boolean> {
+  ask.release();
+  try {
+    return ((await work()) ?? 0) === 0;
+  } catch (error) {
+    const { message, hint } = asBridgeError(error);
+    const lines = hint === undefined ? message : `${message}\nhint: ${hint}`;
+    ask.failure(
+      lines
+        .split("\n")
+        .map((line) => redactor.shown(line))
+        .join("\n"),
+    );
+    return false;
+  }
+}

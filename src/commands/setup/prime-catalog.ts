@@ -1,0 +1,82 @@
+// What a setup that asks nothing does for Codex's first start: it asks the server for its tools.
+
+import type { Context } from "../../cli/command.ts";
+import type { ServerSettings } from "../../config/settings.ts";
+import { createLog } from "../../platform/log.ts";
+import { cacheFile } from "../../platform/paths.ts";
+import { Memory } from "../../platform/server-cache.ts";
+import { CatalogUpstream } from "../../upstream/catalog/catalog.ts";
+import { catalogIdentity } from "../../upstream/catalog/identity.ts";
+import { CatalogStore } from "../../upstream/catalog/store.ts";
+import type { Upstream } from "../../upstream/core/types.ts";
+import { asBridgeError } from "../../wire/errors.ts";
+import { isAnswerTo, type Message, notificationOf, requestOf } from "../../wire/message.ts";
+import { openServer } from "../run/open-server.ts";
+import type { Answer } from "../test/mcp-child.ts";
+import { type Client, testServer } from "../test/steps.ts";
+import { silent } from "../test/test.ts";
+
+/** A script is not held up for longer. */
+const fillMs = 3000;
+const farewellMs = 100;
+
+/** Leaves the server's lists for the next start, as far as it gives them at once; tells nothing, and never fails. */
+export async function fillCatalog(settings: ServerSettings, context: Context): Promise<void> {
+  const { env, redactor } = context;
+  const isWatched = context.log.writes("debug");
+  const log = isWatched ? context.log : createLog({ level: "error", format: "text", redactor });
+  const { name, timeoutMs } = settings;
+  const memory = new Memory(cacheFile(settings.home, name), settings.url, log);
+  const { upstream } = openServer({
+    // A server that is away is not waited for.
+    settings: { ...settings, retry: { attempts: 1 } },
+    memory,
+    context: { ...context, log },
+    client: { name: "", capabilities: "{}", protocolVersion: "" },
+    ask: () => new Promise(() => undefined),
+    reloaded: () => undefined,
+  });
+  const store = new CatalogStore(memory, () => catalogIdentity(settings, env), Date.now);
+  const catalog = new CatalogUpstream({
+    next: upstream,
+    store,
+    log,
+    name,
+    timeoutMs,
+    mayAnswer: false,
+  });
+  const client = clientOf(catalog, AbortSignal.timeout(fillMs));
+  try {
+    await testServer(name, client, silent, undefined);
+    await catalog.close(farewellMs);
+  } catch (error) {
+    log.debug("not asked for its tools", { server: name, error: asBridgeError(error).message });
+  }
+  memory.flush();
+}
+
+/** A client in this process. */
+function clientOf(upstream: Upstream, signal: AbortSignal): Client {
+  let ids = 0;
+  return {
+    async request(method, params) {
+      const id = String(ids++);
+      let answer: Message | undefined;
+      const take = async (said: Message) => {
+        if (isAnswerTo([id], said)) answer = said;
+      };
+      const from = performance.now();
+      await upstream.send(requestOf(id, method, params), take, signal);
+      const result = answer?.value(["result"]) as Answer["result"];
+      const error = answer?.value(["error"]) as Answer["error"];
+      return {
+        ...(error ? { error } : { result: result ?? {} }),
+        ms: performance.now() - from,
+        sent: "",
+      };
+    },
+    notify(method) {
+      upstream.send(notificationOf(method), async () => undefined, signal).catch(() => undefined);
+    },
+  };
+}

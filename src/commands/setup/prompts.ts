@@ -1,0 +1,123 @@
+import type * as Clack from "@clack/prompts";
+import { BridgeError } from "../../wire/errors.ts";
+
+/** Checks an answer; a text is what is wrong with it. */
+type Check = (answer: string) => string | undefined;
+
+export interface Option<T extends string> {
+  readonly value: T;
+  readonly label: string;
+  readonly hint?: string;
+}
+
+/** What the wizard asks and tells. Every question throws `cancelled` where the user leaves. */
+export interface Asking {
+  text(message: string, check: Check, initial?: string, placeholder?: string): Promise<string>;
+  /** A text that is not shown while it is typed. */
+  secret(message: string, check: Check): Promise<string>;
+  choice<const T extends string>(
+    message: string,
+    options: readonly Option<T>[],
+    initial?: T,
+  ): Promise<T>;
+  yes(message: string, initial?: boolean): Promise<boolean>;
+  success(line: string): void;
+  failure(line: string): void;
+  info(line: string): void;
+  end(steps: readonly string[], farewell: string): void;
+  /** Gives the terminal back to what is not a question: a command that runs, or the end. */
+  release(): void;
+}
+
+/** The questions in a terminal. They are drawn on stderr: stdout is for results. */
+export class Questions implements Asking {
+  readonly #clack: typeof Clack;
+  readonly #output = { output: process.stderr };
+  readonly #setRawMode = process.stdin.setRawMode.bind(process.stdin);
+
+  private constructor(clack: typeof Clack) {
+    this.#clack = clack;
+    // Between two questions the terminal would show what is pasted ahead, which may be a token: only `release` lets it.
+    process.stdin.setRawMode = (isRaw) => (isRaw ? this.#setRawMode(true) : process.stdin);
+  }
+
+  /** clack is loaded only when a question is asked. */
+  static async open(title: string): Promise<Questions> {
+    const clack = await import("@clack/prompts");
+    const questions = new Questions(clack);
+    clack.intro(title, questions.#output);
+    return questions;
+  }
+
+  async text(message: string, check: Check, initial = "", placeholder = ""): Promise<string> {
+    const answer = await this.#clack.text({
+      ...this.#output,
+      message,
+      initialValue: initial,
+      placeholder,
+      validate: (value) => check((value ?? "").trim()),
+    });
+    return this.#answered(answer).trim();
+  }
+
+  async secret(message: string, check: Check): Promise<string> {
+    const answer = await this.#clack.password({
+      ...this.#output,
+      message,
+      validate: (value) => check((value ?? "").trim()),
+    });
+    return this.#answered(answer).trim();
+  }
+
+  async choice<const T extends string>(
+    message: string,
+    options: readonly Option<T>[],
+    initial?: T,
+  ): Promise<T> {
+    const answer = await this.#clack.select<string>({
+      ...this.#output,
+      message,
+      options: [...options],
+      ...(initial !== undefined && { initialValue: initial }),
+    });
+    return this.#answered(answer) as T;
+  }
+
+  async yes(message: string, initial = true): Promise<boolean> {
+    const answer = await this.#clack.confirm({
+      ...this.#output,
+      message,
+      initialValue: initial,
+    });
+    return this.#answered(answer);
+  }
+
+  success(line: string): void {
+    this.#clack.log.success(line, this.#output);
+  }
+
+  failure(line: string): void {
+    this.#clack.log.error(line, this.#output);
+  }
+
+  info(line: string): void {
+    this.#clack.log.info(line, this.#output);
+  }
+
+  end(steps: readonly string[], farewell: string): void {
+    if (steps.length > 0) {
+      // Without a frame: the lines are to be copied.
+      this.#clack.log.step(`Next steps:\n${steps.join("\n")}`, this.#output);
+    }
+    this.#clack.outro(farewell, this.#output);
+  }
+
+  release(): void {
+    this.#setRawMode(false);
+  }
+
+  #answered<T>(answer: T | typeof Clack.CANCEL_SYMBOL): T {
+    if (!this.#clack.isCancel(answer)) return answer;
+    throw new BridgeError("cancelled", "setup was cancelled: nothing more was saved");
+  }
+}

@@ -1,0 +1,91 @@
+import { type Context, defineCommand } from "../../cli/command.ts";
+import { type Config, readConfig } from "../../config/load.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { type FlagForm, readFlags, setupArguments, tokenFromStdin } from "./flags.ts";
+import type { Steps } from "./next-steps.ts";
+
+export const command = defineCommand({
+  args: setupArguments,
+  async run(values, context) {
+    if (values.schema) {
+      const { schemaText } = await import("../../config/save.ts");
+      await context.print(await schemaText());
+      return 0;
+    }
+    const config = readConfig(context.paths());
+    const form = readFlags(values, config);
+    if (form.missing.length === 0) return saveForm(form, context);
+    await demandTerminal(form, config);
+    const { wizard } = await import("./wizard.ts");
+    return wizard(form, config, context);
+  },
+});
+
+/** Questions need a terminal on both sides; without one the caller learns what is missing. */
+async function demandTerminal(form: FlagForm, config: Config | undefined): Promise<void> {
+  const { isatty } = await import("node:tty");
+  if (form.credential !== "stdin" && isatty(0) && isatty(2)) return;
+  const isNew = form.change.name === "" || !config?.servers.has(form.change.name);
+  const what = isNew ? "setup without a terminal needs" : "setup of this server needs";
+  throw new BridgeError("usage", `${what} ${form.missing.join(" and ")}`, {
+    hint: "for example: codex-mcp-http-bridge setup --server NAME --url URL --token-env VAR",
+  });
+}
+
+/** Saves what the flags said in full; asks nothing. */
+async function saveForm({ change, credential }: FlagForm, context: Context): Promise<number> {
+  const { saveChange } = await import("./edit.ts");
+  const { stepsFor } = await import("./next-steps.ts");
+  const paths = context.paths();
+  const full = { ...change };
+  if (credential === "stdin") {
+    const { isatty } = await import("node:tty");
+    if (isatty(0)) {
+      throw new BridgeError(
+        "usage",
+        "--token-stdin reads a pipe: a terminal would show the token",
+        {
+          hint: "pipe the token in, or run codex-mcp-http-bridge setup without options",
+        },
+      );
+    }
+    Object.assign(full, { credential: { type: "token", token: await tokenFromStdin() } });
+  } else if (credential !== undefined) {
+    Object.assign(full, { credential });
+    await warnOfEmpty(credential, context);
+  }
+  const name = await saveChange(full, context);
+  const saved = readConfig(paths);
+  const entry = saved?.raw.servers?.[name];
+  const steps: Partial<Steps> = entry === undefined ? {} : stepsFor(name, entry, context);
+  const lines = Object.values(steps)
+    .map((step) => `  ${step}\n`)
+    .join("");
+  await context.print(
+    `Saved server "${name}" in ${paths.configFile}\n\nNext steps:\n${lines}  restart Codex\n`,
+  );
+  const server = saved?.servers.get(name);
+  const isOther = [change.url, credential, change.headers].some((part) => part !== undefined);
+  if (server !== undefined && isOther && steps.login === undefined) {
+    const { fillCatalog } = await import("./prime-catalog.ts");
+    await fillCatalog(server, context);
+  }
+  return 0;
+}
+
+/** Tells of a variable or file that holds no token yet: it may come later, so it is no error. */
+async function warnOfEmpty(credential: FlagForm["credential"], context: Context): Promise<void> {
+  if (credential === "stdin" || credential === undefined) return;
+  if (credential.type === "tokenEnv" && !context.env[credential.variable]) {
+    context.warn(`the variable ${credential.variable} is not set here`);
+  }
+  if (credential.type === "tokenFile") {
+    const { readSecretFile } = await import("../../platform/files.ts");
+    try {
+      readSecretFile(credential.path, "--token-file");
+    } catch (error) {
+      if (error instanceof BridgeError) context.warn(error.message);
+      else throw error;
+    }
+  }
+}

@@ -1,0 +1,214 @@
+import type { Context } from "../../cli/command.ts";
+import { commandLine } from "../../cli/command-line.ts";
+import { type Config, configuredName, type RawConfig, readConfig } from "../../config/load.ts";
+import type { ServerEntry } from "../../config/schema.ts";
+import {
+  headerNameProblem,
+  headerValueProblem,
+  nameProblem,
+  tokenProblem,
+  urlProblem,
+} from "../../config/validators.ts";
+import { shownUrl } from "../../platform/redact.ts";
+import { cleanText } from "../../wire/text.ts";
+import { removeServer } from "../auth/forget.ts";
+import { type Approval, type Change, movesOrigin, saveChange } from "./edit.ts";
+import type { FlagForm } from "./flags.ts";
+import { offer } from "./follow-up.ts";
+import { type Asking, Questions } from "./prompts.ts";
+
+type Started = Pick<FlagForm, "change" | "credential">;
+
+/** Asks for servers, one after another, saving each as soon as it is whole. */
+export async function wizard(
+  form: Started,
+  config: Config | undefined,
+  context: Context,
+  given?: Asking,
+): Promise<number> {
+  const ask = given ?? (await Questions.open("codex-mcp-http-bridge setup"));
+  try {
+    await converse(ask, form, config, context);
+  } finally {
+    ask.release();
+  }
+  return 0;
+}
+
+async function converse(
+  ask: Asking,
+  form: Started,
+  config: Config | undefined,
+  context: Context,
+): Promise<void> {
+  const paths = context.paths();
+  ask.info(
+    config === undefined
+      ? `A new configuration: ${paths.configFile}`
+      : `Found ${paths.configFile} with ${list(config.raw)}`,
+  );
+  const steps = new Map<string, readonly string[]>();
+  let isFirst = true;
+  for (;;) {
+    const raw = readConfig(paths)?.raw ?? {};
+    const action = isFirst ? await firstAction(ask, raw, form) : await nextAction(ask, raw);
+    const given = isFirst ? form : { change: { name: "" }, credential: undefined };
+    isFirst = false;
+    if (action === "finish") break;
+    if (action === "remove") {
+      const name = await chooseServer(ask, raw, "Which server is to be removed?");
+      if (!(await ask.yes(`Remove "${name}", its sign-in and what is remembered of it?`, false))) {
+        continue;
+      }
+      await removeServer(name, context);
+      steps.set(name, [commandLine(`codex-config --server ${name} --remove`, context)]);
+      ask.success(`Removed "${name}"`);
+      continue;
+    }
+    const isChange = action === "change" && given.change.name === "";
+    const name = isChange ? await chooseServer(ask, raw, "Which server?") : given.change.name;
+    const saved = await askServer(
+      ask,
+      raw,
+      { ...given, change: { ...given.change, name } },
+      context,
+    );
+    const entry = readConfig(paths)?.raw.servers?.[saved];
+    if (entry !== undefined) steps.set(saved, await offer(ask, saved, entry, context));
+  }
+  ask.end([...steps.values()].flat(), "Restart Codex to see the tools.");
+}
+
+function list(raw: RawConfig): string {
+  const names = Object.keys(raw.servers ?? {});
+  return names.length === 0 ? "no server yet" : names.map((name) => `"${name}"`).join(", ");
+}
+
+type Action = "add" | "change" | "remove" | "finish";
+
+async function firstAction(ask: Asking, raw: RawConfig, form: Started): Promise<Action> {
+  const { name } = form.change;
+  if (name !== "") return configuredName(raw, name) === undefined ? "add" : "change";
+  if (Object.keys(raw.servers ?? {}).length === 0) return "add";
+  return nextAction(ask, raw, "add");
+}
+
+async function nextAction(ask: Asking, raw: RawConfig, first: Action = "finish") {
+  const hasServers = Object.keys(raw.servers ?? {}).length > 0;
+  const actions: { value: Action; label: string }[] = [{ value: "add", label: "Add a server" }];
+  if (hasServers) {
+    actions.push({ value: "change", label: "Change a server" });
+    actions.push({ value: "remove", label: "Remove a server" });
+  }
+  actions.push({ value: "finish", label: "Finish" });
+  return ask.choice("What next?", actions, first);
+}
+
+async function chooseServer(ask: Asking, raw: RawConfig, message: string): Promise<string> {
+  const servers = Object.entries(raw.servers ?? {});
+  const options = servers.map(([name, entry]) => ({
+    value: name,
+    label: name,
+    hint: cleanText(shownUrl(new URL(entry.url)), 80),
+  }));
+  return ask.choice(message, options);
+}
+
+/** Asks for all that was not given of one server, and saves it; its name. */
+async function askServer(
+  ask: Asking,
+  raw: RawConfig,
+  { change, credential: given }: Started,
+  context: Context,
+): Promise<string> {
+  const name =
+    change.name === ""
+      ? await ask.text("Name of the server?", freeName(raw), "", "crm")
+      : change.name;
+  const before = raw.servers?.[configuredName(raw, name) ?? ""];
+  const url = change.url ?? (await askUrl(ask, before));
+  const isMoved = movesOrigin(before, url);
+  if (isMoved) ask.info("Another host: the old credential is not sent there, a new one is needed.");
+  const credential =
+    given === undefined || given === "stdin"
+      ? await askCredential(ask, before !== undefined && !isMoved)
+      : { credential: given };
+  const description =
+    change.description ??
+    (await ask.text("Description? (may stay empty)", () => undefined, before?.description));
+  const approval = change.approval ?? (await askApproval(ask, before));
+  const full: Change = { ...change, ...credential, name, url, description, approval };
+  const saved = await saveChange(full, context);
+  ask.success(`Saved "${saved}" in ${context.paths().configFile}`);
+  return saved;
+}
+
+/** The URL that stands there is never shown whole: its query may hold a secret. */
+async function askUrl(ask: Asking, before: ServerEntry | undefined): Promise<string> {
+  if (before !== undefined) {
+    const answer = await ask.choice("Which URL?", [
+      { value: "keep", label: `Keep ${cleanText(shownUrl(new URL(before.url)), 80)}` },
+      { value: "other", label: "Another" },
+    ]);
+    if (answer === "keep") return before.url;
+  }
+  return ask.text("URL?", urlProblem, "", "https://host.example/mcp");
+}
+
+function freeName(raw: RawConfig) {
+  return (name: string) => {
+    const twin = configuredName(raw, name);
+    return nameProblem(name) ?? (twin === undefined ? undefined : `"${twin}" is there already`);
+  };
+}
+
+async function askCredential(
+  ask: Asking,
+  mayKeep: boolean,
+): Promise<Pick<Change, "credential" | "headers">> {
+  const keep = { value: "keep", label: "Keep what is configured" } as const;
+  const how = await ask.choice("How do you sign in?", [
+    ...(mayKeep ? [keep] : []),
+    {
+      value: "token",
+      label: "Access token",
+      hint: "sent as Authorization: Bearer ...; personal access tokens too",
+    },
+    { value: "header", label: "Key in a header", hint: "such as X-Api-Key" },
+    { value: "oauth", label: "OAuth", hint: "in a browser, on this or another machine" },
+    { value: "none", label: "Not at all", hint: "the server is open" },
+  ]);
+  switch (how) {
+    case "keep":
+      return {};
+    case "token": {
+      const token = await ask.secret("Token? (it is not shown)", tokenProblem);
+      return { credential: { type: "token", token } };
+    }
+    case "header": {
+      const header = await ask.text("Name of the header?", headerNameProblem, "X-Api-Key");
+      const key = await ask.secret("Key? (it is not shown)", keyProblem);
+      return { credential: { type: "headers" }, headers: { [header]: key } };
+    }
+    default:
+      return { credential: { type: how } };
+  }
+}
+
+function keyProblem(key: string): string | undefined {
+  return key === "" ? "expected a key that is not empty" : headerValueProblem(key);
+}
+
+async function askApproval(ask: Asking, before: ServerEntry | undefined): Promise<Approval> {
+  return ask.choice(
+    "May Codex call this server's tools without asking? (codex exec refuses every tool that is not marked read-only unless it may)",
+    [
+      { value: "default", label: "Codex decides", hint: "codex exec: read-only tools only" },
+      { value: "approve", label: "approve", hint: "never ask; needed for codex exec" },
+      { value: "writes", label: "writes", hint: "ask for tools that are not marked read-only" },
+      { value: "prompt", label: "prompt", hint: "ask for every tool" },
+      { value: "auto", label: "auto", hint: "Codex's own judgement" },
+    ],
+    before?.codex?.approval ?? "default",
+  );
+}

@@ -1,0 +1,169 @@
+import type { Context } from "../../cli/command.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { LineSplitter } from "../../wire/lines.ts";
+
+/** A result: its members are what the server made of them. */
+export interface Result {
+  readonly protocolVersion?: unknown;
+  readonly capabilities?: unknown;
+  readonly serverInfo?: unknown;
+  readonly content?: unknown;
+  readonly isError?: unknown;
+  readonly tools?: unknown;
+  readonly nextCursor?: unknown;
+  readonly _meta?: unknown;
+  readonly [name: string]: unknown;
+}
+
+/** A message of the bridge, parsed. */
+interface Incoming {
+  readonly id?: number | string;
+  readonly method?: string;
+  readonly params?: Record<string, unknown>;
+  readonly result?: Result;
+  readonly error?: { code: number; message: string; data?: { kind?: string; hint?: string } };
+}
+
+export interface Answer {
+  readonly result?: Result;
+  readonly error?: Incoming["error"];
+  /** From the request's line to the answer's. */
+  readonly ms: number;
+  /** The request's line. */
+  readonly sent: string;
+}
+
+type Settle = (outcome: Pick<Answer, "result" | "error">) => void;
+
+export interface ChildOptions {
+  /** What follows the words that start this program. */
+  readonly words: readonly string[];
+  /** The child's whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Called with each notification of the server. */
+  readonly notified?: (method: string, params: Record<string, unknown>) => void;
+}
+
+const lineLimitBytes = 256 * 1024 * 1024;
+/** The bridge's own grace for calls under way is 5 s. */
+const endMs = 7000;
+
+/** A child `run` of this same executable, driven as an MCP client drives it: over its stdin and stdout. */
+export class RunChild {
+  readonly #child: Bun.Subprocess<"pipe", "pipe", "inherit">;
+  readonly #waiting = new Map<number, Settle>();
+  readonly #notified: ChildOptions["notified"];
+  readonly #reading: Promise<void>;
+  #lastId = -1;
+  /** Lines on stdout that were no JSON-RPC message; a bridge writes none. */
+  strayLines = 0;
+
+  constructor({ self }: Pick<Context, "self">, { words, env, notified }: ChildOptions) {
+    this.#notified = notified;
+    this.#child = Bun.spawn([...self, ...words], {
+      env,
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    this.#reading = this.#read();
+  }
+
+  /** Sends a request; `params` is JSON text and goes out as it stands. Rejects when the child ends first. */
+  async request(method: string, params: string): Promise<Answer> {
+    const id = ++this.#lastId;
+    const sent = `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`;
+    const startedAt = performance.now();
+    const answered = new Promise<Answer>((resolve) => {
+      this.#waiting.set(id, (outcome) =>
+        resolve({ ...outcome, sent, ms: performance.now() - startedAt }),
+      );
+    });
+    this.#write(sent);
+    // The answer may be among the last lines: it was read before this rejects.
+    const ended = this.#reading.then(() => {
+      throw new BridgeError("internal", `the bridge ended before it answered "${method}"`);
+    });
+    return Promise.race([answered, ended]);
+  }
+
+  /** Sends a notification without parameters. */
+  notify(method: string): void {
+    this.#write(JSON.stringify({ jsonrpc: "2.0", method }));
+  }
+
+  /** Ends the child's input and waits for its end; resolves to its exit code. */
+  async end(): Promise<number> {
+    try {
+      await this.#child.stdin.end();
+    } catch {}
+    const kill = setTimeout(() => this.#child.kill("SIGKILL"), endMs);
+    const code = await this.#child.exited;
+    clearTimeout(kill);
+    await this.#reading;
+    return code;
+  }
+
+  /** A child that has ended takes nothing more; its end is told where its output ends. */
+  async #write(line: string): Promise<void> {
+    try {
+      this.#child.stdin.write(`${line}\n`);
+      await this.#child.stdin.flush();
+    } catch {}
+  }
+
+  async #read(): Promise<void> {
+    const splitter = new LineSplitter(lineLimitBytes);
+    for await (const chunk of this.#child.stdout)
+      for (const line of splitter.feed(chunk)) this.#take(line);
+    for (const line of splitter.end()) this.#take(line);
+  }
+
+  #take(line: unknown): void {
+    const message = line instanceof Uint8Array ? parsed(line) : undefined;
+    if (message === undefined) this.strayLines++;
+    else if (message.method === undefined) this.#settle(message);
+    else if (message.id === undefined) this.#notified?.(message.method, message.params ?? {});
+    else this.#reply(message.id, message.method);
+  }
+
+  #settle({ id, result, error }: Incoming): void {
+    const settle = typeof id === "number" ? this.#waiting.get(id) : undefined;
+    if (settle === undefined) return;
+    this.#waiting.delete(id as number);
+    settle(error ? { error } : { result: result ?? {} });
+  }
+
+  /** Answers a request of the server as `codex exec` does: nobody is there to be asked. */
+  #reply(id: number | string, method: string): void {
+    const results: Record<string, object> = {
+      ping: {},
+      "roots/list": { roots: [] },
+      "elicitation/create": { action: "decline" },
+    };
+    const result = results[method];
+    const error = { code: -32601, message: `"${method}" is not offered here` };
+    this.#write(JSON.stringify({ jsonrpc: "2.0", id, ...(result ? { result } : { error }) }));
+  }
+}
+
+function parsed(line: Uint8Array): Incoming | undefined {
+  try {
+    const message = JSON.parse(new TextDecoder().decode(line));
+    return message?.jsonrpc === "2.0" ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the client asks with: the revision and the capabilities that Codex sends (Codex CLI 0.169.0). */
+export function initializeParams(version: string): string {
+  return JSON.stringify({
+    protocolVersion: "2025-06-18",
+    capabilities: {
+      experimental: { "codex/auth-change": {} },
+      elicitation: { form: {}, url: {} },
+    },
+    clientInfo: { name: "codex-mcp-http-bridge-test", version },
+  });
+}

@@ -1,0 +1,183 @@
+import { standInKey } from "../../upstream/sign-in/messages.ts";
+import { BridgeError, isErrorKind } from "../../wire/errors.ts";
+import { program } from "../../wire/program.ts";
+import { cleanText } from "../../wire/text.ts";
+import { type Answer, initializeParams, type Result, type RunChild } from "./mcp-child.ts";
+
+/** What a step found: a headline, and names or lines under it. */
+interface Finding {
+  readonly detail: string;
+  readonly lines: readonly string[];
+}
+
+/** One step of a test, as `--json` shows it. */
+export interface Step {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly ms: number;
+  readonly detail?: string;
+  readonly error?: BridgeError;
+}
+
+/** Follows the steps as they happen. */
+export interface Observer {
+  started(name: string): void | Promise<void>;
+  passed(finding: Finding): void | Promise<void>;
+  failed(error: BridgeError): void | Promise<void>;
+}
+
+export interface Call {
+  readonly tool: string;
+  /** JSON text of an object, on one line. */
+  readonly args: string;
+}
+
+export interface Outcome {
+  readonly steps: readonly Step[];
+  readonly tools: readonly string[];
+}
+
+/** What asks on behalf of a test. */
+export type Client = Pick<RunChild, "request" | "notify">;
+
+/** A server that hands out cursors for ever is stopped here. */
+const maxPages = 1000;
+const shownNames = 3;
+
+type Named = { readonly name?: unknown; readonly uri?: unknown };
+
+/** Goes through a server by way of the bridge: initialize, tools/list, what else it declares, and one call. */
+export async function testServer(
+  server: string,
+  child: Client,
+  observer: Observer,
+  call: Call | undefined,
+): Promise<Outcome> {
+  const steps: Step[] = [];
+  const tools: string[] = [];
+  const step = async (name: string, work: () => Promise<Finding>): Promise<boolean> => {
+    await observer.started(name);
+    const startedAt = performance.now();
+    const ms = () => Math.round(performance.now() - startedAt);
+    try {
+      const finding = await work();
+      steps.push({ name, ok: true, ms: ms(), detail: finding.detail });
+      await observer.passed(finding);
+      return true;
+    } catch (error) {
+      if (!(error instanceof BridgeError)) throw error;
+      const told = withHint(error, server);
+      steps.push({ name, ok: false, ms: ms(), error: told });
+      await observer.failed(told);
+      return false;
+    }
+  };
+
+  let capabilities: Record<string, unknown> = {};
+  const begun = await step("initialize", async () => {
+    const result = resultOf(
+      "initialize",
+      await child.request("initialize", initializeParams(program.version)),
+    );
+    const meta = (result._meta ?? {}) as Record<string, unknown>;
+    if (meta[standInKey] === true) {
+      throw new BridgeError("sign-in-required", `server "${server}" needs a sign-in`, {
+        hint: `run codex-mcp-http-bridge login --server ${server}`,
+      });
+    }
+    capabilities = (result.capabilities ?? {}) as Record<string, unknown>;
+    const { name } = (result.serverInfo ?? {}) as Record<string, unknown>;
+    child.notify("notifications/initialized");
+    const told = cleanText(String(name ?? "(none)"), 200);
+    return { detail: `Server name: ${told}`, lines: [] };
+  });
+  if (!begun) return { steps, tools };
+
+  for (const kind of ["tools", "resources", "prompts"] as const) {
+    const declared = kind in capabilities;
+    if (kind !== "tools" && !declared) continue;
+    await step(`${kind}/list`, async () => {
+      const names = await list(child, kind, declared);
+      if (kind === "tools") tools.push(...names);
+      return { detail: counted(names.length, kind), lines: shortened(names) };
+    });
+  }
+  if (call !== undefined)
+    await step(`tools/call ${cleanText(call.tool, 100)}`, () => callTool(child, call));
+  return { steps, tools };
+}
+
+/** Every failure names what helps, be it only a closer look. */
+function withHint(error: BridgeError, server: string): BridgeError {
+  if (error.hint !== undefined) return error;
+  const hint = `for more: ${program.name} test --server ${server} --log-level debug`;
+  return new BridgeError(error.kind, error.message, { hint, cause: error });
+}
+
+function counted(count: number, kind: string): string {
+  return `Found ${count} ${count === 1 ? kind.slice(0, -1) : kind}`;
+}
+
+function shortened(names: readonly string[]): string[] {
+  const lines = names.slice(0, shownNames).map((name) => `- ${name}`);
+  const more = names.length - shownNames;
+  return more > 0 ? [...lines, `... and ${more} more`] : lines;
+}
+
+/** The names in a list, all of its pages. */
+async function list(child: Client, kind: string, declared: boolean): Promise<string[]> {
+  const names: string[] = [];
+  const method = `${kind}/list`;
+  let params = "{}";
+  for (let page = 0; page < maxPages; page++) {
+    const answer = await child.request(method, params);
+    if (!declared && answer.error?.code === -32601) return names;
+    const result = resultOf(method, answer);
+    const items = result[kind];
+    if (!Array.isArray(items))
+      throw new BridgeError("bad-answer", `the answer to ${method} holds no "${kind}"`);
+    for (const item of items as Named[])
+      names.push(cleanText(String(item?.name ?? item?.uri ?? "(no name)"), 200));
+    if (typeof result.nextCursor !== "string") return names;
+    params = JSON.stringify({ cursor: result.nextCursor });
+  }
+  throw new BridgeError("too-large", `${method} has more than ${maxPages} pages`);
+}
+
+async function callTool(child: Client, { tool, args }: Call): Promise<Finding> {
+  const params = `{"name":${JSON.stringify(tool)},"arguments":${args}}`;
+  const result = resultOf("tools/call", await child.request("tools/call", params));
+  const lines = contentLines(result.content);
+  if (result.isError === true)
+    throw new BridgeError("server-error", `the tool reported an error: ${lines.join(" ")}`, {
+      hint: "check the arguments against the tool's description",
+    });
+  return { detail: "Answered", lines };
+}
+
+function contentLines(content: unknown): string[] {
+  const blocks = (Array.isArray(content) ? content : []) as { type?: unknown; text?: unknown }[];
+  return blocks.flatMap(({ type, text }) =>
+    typeof text === "string"
+      ? text.split("\n").map((line) => cleanText(line))
+      : [`(${cleanText(String(type), 50)})`],
+  );
+}
+
+/** The result of an answer; throws what the bridge or the server reported. */
+function resultOf(method: string, { result, error }: Answer): Result {
+  if (error === undefined) return result ?? {};
+  const { kind, hint } = error.data ?? {};
+  if (!isErrorKind(kind))
+    throw new BridgeError(
+      "server-error",
+      `the server answered ${method} with error ${error.code}: ${cleanText(String(error.message))}`,
+      { hint: "the words are the server's own: ask its operator" },
+    );
+  // The message repeats the hint for clients that show nothing else.
+  const tail = `: ${hint}`;
+  const message = error.message.endsWith(tail)
+    ? error.message.slice(0, -tail.length)
+    : error.message;
+  throw new BridgeError(kind, cleanText(message), hint === undefined ? {} : { hint });
+}

@@ -1,0 +1,177 @@
+import { isatty } from "node:tty";
+import { type Context, defineCommand, serversArgument } from "../../cli/command.ts";
+import { codexEnvironment } from "../../config/codex-environment.ts";
+import { type Config, loadConfig, pickServer } from "../../config/load.ts";
+import type { ServerSettings } from "../../config/settings.ts";
+import { knowSecrets } from "../../oauth/store/known-secrets.ts";
+import { openKeyring } from "../../platform/keyring.ts";
+import { shownUrl } from "../../platform/redact.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { cleanText } from "../../wire/text.ts";
+import { RunChild } from "./mcp-child.ts";
+import { type Call, type Observer, type Outcome, testServer } from "./steps.ts";
+
+export const command = defineCommand({
+  args: {
+    server: serversArgument,
+    all: { type: "boolean", description: "test every server" },
+    call: { type: "string", valueHint: "TOOL", description: "also call this tool" },
+    args: { type: "string", valueHint: "JSON", description: "with --call: its arguments" },
+    json: { type: "boolean", description: "print JSON; a list where several servers are tested" },
+  },
+  async run({ server: names, all, call: tool, args, json }, context) {
+    const call = callOf(tool, args);
+    if (all && names.length > 0)
+      throw new BridgeError("usage", "--all and --server exclude each other");
+    const config = await loadConfig(context.paths());
+    const servers = chosen(config, names, all);
+    const outcomes: [ServerSettings, Outcome][] = [];
+    for (const settings of servers) {
+      const observer = json ? silent : reportOf(settings, context, outcomes.length > 0);
+      const outcome = await testOne(settings, call, observer, context);
+      if (!json && outcome.steps.every(({ ok }) => ok))
+        await context.print("\n✓ All tests passed!\n");
+      outcomes.push([settings, outcome]);
+    }
+    if (json) {
+      const reports = outcomes.map(([settings, outcome]) => jsonOf(settings, outcome));
+      const whole = all || names.length > 1 ? reports : reports[0];
+      // Before it is quoted, so that what is printed stays JSON.
+      const safe = (_: string, value: unknown) =>
+        typeof value === "string" ? context.redactor.redact(value) : value;
+      await context.print(`${JSON.stringify(whole, safe, 2)}\n`);
+    }
+    const steps = outcomes.flatMap(([, outcome]) => outcome.steps);
+    return steps.find(({ error }) => error !== undefined)?.error?.exitCode ?? 0;
+  },
+});
+
+function callOf(tool: string | undefined, args: string | undefined): Call | undefined {
+  if (tool === undefined) {
+    if (args !== undefined) throw new BridgeError("usage", "--args needs --call TOOL");
+    return undefined;
+  }
+  try {
+    const value: unknown = JSON.parse(args ?? "{}");
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      // Line breaks between tokens would end the message.
+      return { tool, args: (args ?? "{}").replace(/[\r\n]/g, " ") };
+  } catch {}
+  throw new BridgeError("usage", "--args is not a JSON object", {
+    hint: `quote it for the shell: --args '{"key": "value"}'`,
+  });
+}
+
+function chosen(config: Config, names: readonly string[], all: boolean): ServerSettings[] {
+  if (!all && names.length < 2) return [pickServer(config, names[0])];
+  const servers = all
+    ? [...config.servers.values()]
+    : names.map((name) => pickServer(config, name));
+  if (servers.length === 0)
+    throw new BridgeError("configuration", "no server is configured", {
+      hint: "run: codex-mcp-http-bridge setup",
+    });
+  return servers;
+}
+
+/** Tests one server through a child `run`, which also leaves what it learns for the next start. */
+export async function testOne(
+  settings: ServerSettings,
+  call: Call | undefined,
+  observer: Observer,
+  context: Context,
+): Promise<Outcome> {
+  const { configFile, custom } = context.paths();
+  const level = (["trace", "debug"] as const).find((one) => context.log.writes(one)) ?? "error";
+  // Nobody is to sign in here: what is missing is told.
+  const words = ["run", "--server", settings.name, "--sign-in", "never", "--log-level", level];
+  if (custom) words.push("--config-path", configFile);
+  // Its start asks the server itself, and leaves what it learns for Codex's.
+  const env = { ...codexEnvironment(context.env, settings), CODEX_MCP_BRIDGE_TEST: "1" };
+  const child = new RunChild(context, { words, env });
+  const know = () => knowSecrets(settings, { ...context, keyring: openKeyring });
+  const known = <T>(show: (what: T) => void | Promise<void>) => {
+    return async (what: T) => {
+      // The child may have renewed the sign-in meanwhile.
+      await know();
+      await show(what);
+    };
+  };
+  const knowing: Observer = {
+    started: (name) => observer.started(name),
+    passed: known((finding) => observer.passed(finding)),
+    failed: known((error) => observer.failed(error)),
+  };
+  try {
+    await know();
+    return await testServer(settings.name, child, knowing, call);
+  } finally {
+    await child.end();
+  }
+}
+
+/** Tells nobody. */
+export const silent: Observer = { started() {}, passed() {}, failed() {} };
+
+/** The report as people read it, line by line as the steps happen. */
+function reportOf(settings: ServerSettings, context: Context, isLater: boolean): Observer {
+  const print = (text: string) => context.print(context.redactor.redact(text));
+  const waiting = new Spinner();
+  let steps = 0;
+  return {
+    async started(name) {
+      if (steps++ === 0) {
+        const { url } = settings;
+        await print(
+          `${isLater ? "\n" : ""}Testing connection to '${settings.name}'...\nURL: ${cleanText(shownUrl(url))}\n`,
+        );
+      }
+      await print(`\n${steps}. Testing ${name}...\n`);
+      waiting.start();
+    },
+    async passed({ detail, lines }) {
+      waiting.stop();
+      const colon = lines.length > 0 ? ":" : "";
+      await print(`✓ ${detail}${colon}\n${lines.map((line) => `  ${line}\n`).join("")}`);
+    },
+    async failed({ message, hint }) {
+      waiting.stop();
+      const mends = hint === undefined ? "" : `hint: ${cleanText(hint)}\n`;
+      await print(`✗ ${cleanText(message)}\n${mends}`);
+    },
+  };
+}
+
+/** Shows on a terminal, and nowhere else, that something is awaited. */
+class Spinner {
+  #timer: Timer | undefined;
+
+  start(): void {
+    if (!isatty(1) || !isatty(2)) return;
+    const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+    const draw = (text: string) => Bun.write(Bun.stderr, text);
+    let at = 0;
+    this.#timer = setInterval(() => draw(`\r${frames[at++ % frames.length]}`), 80);
+  }
+
+  stop(): void {
+    if (this.#timer === undefined) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    Bun.write(Bun.stderr, "\r\u001b[2K");
+  }
+}
+
+function jsonOf({ name, url }: ServerSettings, { steps, tools }: Outcome) {
+  return {
+    server: name,
+    url: shownUrl(url),
+    ok: steps.every(({ ok }) => ok),
+    steps: steps.map(({ error, ...step }) =>
+      error === undefined
+        ? step
+        : { ...step, error: { kind: error.kind, message: error.message, hint: error.hint } },
+    ),
+    tools,
+  };
+}

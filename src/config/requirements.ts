@@ -1,0 +1,65 @@
+import { fs } from "../platform/fs.ts";
+import { credentialsFile, type Environment } from "../platform/paths.ts";
+import { BridgeError } from "../wire/errors.ts";
+import { demandVariable } from "./environment.ts";
+import type { ServerSettings } from "./settings.ts";
+import { variablesIn } from "./validators.ts";
+
+/** Something that a server's entry does not hold itself: it names a variable, or a file, absolute. */
+interface Demand {
+  readonly what: string;
+  readonly variable?: string | undefined;
+  readonly file?: string | undefined;
+}
+
+/** What a server's entry names outside of the configuration. */
+export function demandsOf({ credential, headers, network }: ServerSettings): Demand[] {
+  const { type } = credential;
+  const auth = type === "oauth" ? credential.auth : undefined;
+  const { idp } = auth ?? {};
+  return [
+    { what: "tokenEnv", variable: type === "tokenEnv" ? credential.variable : undefined },
+    { what: "tokenFile", file: type === "tokenFile" ? credential.path : undefined },
+    { what: "client secret", variable: auth?.clientSecretEnv, file: auth?.clientSecretFile },
+    { what: "private key", file: auth?.privateKeyFile },
+    { what: "assertion", variable: auth?.assertionEnv, file: auth?.assertionFile },
+    { what: "ID token", variable: idp?.idTokenEnv, file: idp?.idTokenFile },
+    ...Object.entries(headers).flatMap(([name, value]) =>
+      variablesIn(value).map((variable) => ({ what: `header ${name}`, variable })),
+    ),
+    ...(["caFile", "clientCertFile", "clientKeyFile"] as const).map((key) => ({
+      what: `network.${key}`,
+      file: network[key],
+    })),
+  ];
+}
+
+/** Whether a person signed in: the client's secret came along where that was on another machine. */
+function isSignedIn({ credential, home, name }: ServerSettings): boolean {
+  if (credential.type !== "oauth") return false;
+  const isByPerson = ["authorization_code", "device_code"].includes(credential.auth.grant);
+  return isByPerson && fs().existsSync(credentialsFile(home, name));
+}
+
+/** Refuses a start without a variable or a file that the server's entry names; none is read. Throws `configuration`. */
+export function demandNamed(settings: ServerSettings, env: Environment): void {
+  const unset = { type: "unset" } as const;
+  const asked = isSignedIn(settings) ? { ...settings, credential: unset } : settings;
+  for (const { what, variable, file } of demandsOf(asked)) {
+    const whose = `${what} of server "${settings.name}"`;
+    if (variable !== undefined) demandVariable(env, variable, whose);
+    if (file !== undefined && isMissing(file))
+      throw new BridgeError("configuration", `${whose}: there is no file ${file}`, {
+        hint: "put it there, or correct its path in the configuration",
+      });
+  }
+}
+
+/** Whether there is no such file; what else may be wrong with it shows when it is read. */
+function isMissing(file: string): boolean {
+  try {
+    return fs().statSync(file, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
+  }
+}

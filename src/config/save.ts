@@ -1,0 +1,39 @@
+import { readJudged, writeAtomically } from "../platform/files.ts";
+import { withLock } from "../platform/lock.ts";
+import type { Paths } from "../platform/paths.ts";
+import { type Config, parseConfig, type RawConfig, readConfig } from "./load.ts";
+
+const maxSchemaBytes = 1024 * 1024;
+
+/**
+ * Changes the configuration: reads it, lets `edit` change a copy, checks the result and replaces the file, all
+ * under the lock, so that processes that save at once lose nothing. Untouched entries stay as they were.
+ * A file that is wrong already is never overwritten. Throws `configuration`.
+ */
+export async function changeConfig(paths: Paths, edit: (raw: RawConfig) => void): Promise<Config> {
+  return withLock(paths.home, "config", async () => {
+    const before = readConfig(paths)?.raw ?? {};
+    const after = structuredClone(before);
+    edit(after);
+    const whole = { $schema: "./config.schema.json", version: 1, ...after };
+    const text = `${JSON.stringify(whole, null, 2)}\n`;
+    const config = parseConfig(text, paths);
+    await keepSchema(paths);
+    writeAtomically(paths.configFile, text);
+    return config;
+  });
+}
+
+/** The JSON Schema of the configuration, as text. */
+export async function schemaText(): Promise<string> {
+  const { default: schema } = await import("./config.schema.json");
+  return `${JSON.stringify(schema, null, 2)}\n`;
+}
+
+/** Writes the schema beside the configuration where it is not there, or another version's. */
+async function keepSchema(paths: Paths): Promise<void> {
+  const text = await schemaText();
+  if (readJudged(paths.schemaFile, maxSchemaBytes)?.text !== text) {
+    writeAtomically(paths.schemaFile, text);
+  }
+}

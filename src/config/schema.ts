@@ -1,0 +1,260 @@
+import * as v from "valibot";
+import {
+  argvProblem,
+  headerValueProblem,
+  proxyProblem,
+  serverName,
+  tokenProblem,
+  urlProblem,
+  variableProblem,
+} from "./validators.ts";
+
+// The shape of config.json. valibot's own messages quote the value, which may be a secret:
+// every message here is ours and says what was expected.
+
+type Rule = (text: string) => string | undefined;
+
+/** A string that a rule judges; the rule's words are the message. */
+const ruled = (what: string, rule: Rule, description?: string) =>
+  v.pipe(
+    v.string(`expected ${what}`),
+    v.check(
+      (text) => rule(text) === undefined,
+      (issue) => rule(issue.input) ?? "",
+    ),
+    v.description(description ?? what),
+  );
+const text = (what: string) =>
+  v.pipe(
+    v.string(`expected ${what}`),
+    v.nonEmpty(`expected ${what}, not empty`),
+    v.description(what),
+  );
+const token = (what: string) =>
+  v.pipe(
+    v.string(`expected ${what}`),
+    v.check(
+      (value) => tokenProblem(value.trim()) === undefined,
+      (issue) => tokenProblem(issue.input.trim()) ?? "",
+    ),
+    v.description(what),
+  );
+const range = (what: string, min: number, max: number) =>
+  v.pipe(
+    v.number(`expected ${what}, ${min} to ${max}`),
+    v.minValue(min, `expected ${what}, ${min} to ${max}`),
+    v.maxValue(max, `expected ${what}, ${min} to ${max}`),
+    v.description(what),
+  );
+const whole = (what: string, min: number, max: number) =>
+  v.pipe(range(what, min, max), v.integer(`expected ${what}, without a fraction`));
+const flag = (what: string) => v.pipe(v.boolean("expected true or false"), v.description(what));
+const oneOf = <const T extends readonly string[]>(words: T, what: string) =>
+  v.pipe(v.picklist(words, `expected one of ${words.join(", ")}`), v.description(what));
+const url = (what: string) => ruled("a URL", urlProblem, what);
+const variable = (what: string) => ruled("the name of a variable", variableProblem, what);
+const file = (what: string) => text(`a file: ${what}; relative to the configuration's folder`);
+const argv = (what: string) =>
+  v.pipe(
+    v.array(v.string("expected a string"), 'expected ["program", "argument", ...]'),
+    v.check(
+      (words) => argvProblem(words) === undefined,
+      (issue) => argvProblem(issue.input) ?? "",
+    ),
+    v.description(`${what}: program and arguments, no shell`),
+  );
+const list = <const T extends v.GenericSchema>(item: T, what: string) =>
+  v.pipe(v.array(item, "expected a list"), v.description(what));
+const object = <const T extends v.ObjectEntries>(entries: T, what: string) =>
+  v.pipe(v.strictObject(entries, "expected an object"), v.description(what));
+const words = (what: string) =>
+  v.pipe(
+    v.record(v.string(), v.string("expected a string"), "expected an object of strings"),
+    v.description(what),
+  );
+const opt = v.exactOptional;
+
+const network = () =>
+  object(
+    {
+      proxy: opt(ruled("a proxy's URL", proxyProblem, "URL of an HTTP proxy")),
+      caFile: opt(file("PEM certificates to trust as well")),
+      clientCertFile: opt(file("PEM client certificate")),
+      clientKeyFile: opt(file("PEM key of the client certificate")),
+      ipFamily: opt(v.picklist([4, 6], "expected 4 or 6")),
+    },
+    "how the server is reached",
+  );
+const limits = () =>
+  object(
+    { messageMB: opt(whole("the largest message in MiB", 1, 1024)) },
+    "bounds; messageMB 64 by default",
+  );
+const retry = () =>
+  object(
+    { attempts: opt(whole("attempts in all", 1, 10)) },
+    "what is done again; attempts 3 by default",
+  );
+const shared = {
+  timeoutSec: () => opt(range("seconds that a call may take", 1, 86_400)),
+  connectTimeoutSec: () => opt(range("seconds to connect", 0.1, 600)),
+  keepAliveSec: () => opt(range("seconds between pings, 0 for none", 0, 86_400)),
+  retry: () => opt(retry()),
+  network: () => opt(network()),
+  limits: () => opt(limits()),
+};
+
+const idp = () =>
+  object(
+    {
+      issuer: url("issuer of the enterprise's identity provider"),
+      tokenEndpoint: url("its token endpoint"),
+      clientId: text("client id there"),
+      idTokenFile: opt(file("id token")),
+      idTokenEnv: opt(variable("variable that holds the id token")),
+      idTokenCommand: opt(argv("prints the id token")),
+    },
+    "enterprise-managed authorization (id_jag)",
+  );
+const oauth = () =>
+  object(
+    {
+      type: v.literal("oauth", 'expected "oauth" or "none"'),
+      grant: opt(
+        oneOf(
+          ["authorization_code", "device_code", "client_credentials", "jwt_bearer", "id_jag"],
+          "how the token is got",
+        ),
+      ),
+      clientId: opt(text("client id")),
+      clientSecret: opt(text("client secret")),
+      clientSecretEnv: opt(variable("variable that holds the client secret")),
+      clientSecretFile: opt(file("client secret")),
+      clientAuth: opt(
+        oneOf(
+          ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"],
+          "how the client proves itself; without it the server's metadata decides",
+        ),
+      ),
+      privateKeyFile: opt(file("PEM private key")),
+      keyId: opt(text("key id")),
+      algorithm: opt(text("signature algorithm")),
+      scopes: opt(list(text("a scope"), "scopes to ask for")),
+      clientMetadataUrl: opt(url("URL of the client's metadata document")),
+      clientName: opt(text("name shown when signing in")),
+      issuer: opt(url("the one authorization server to accept")),
+      trustedHosts: opt(list(text("a host name"), "further hosts that metadata may name")),
+      resource: opt(
+        v.pipe(
+          v.union(
+            [v.string(), v.literal(false)],
+            "expected a resource identifier, or false to omit it",
+          ),
+          v.description("resource indicator (RFC 8707)"),
+        ),
+      ),
+      authorizeParams: opt(words("further parameters of the authorization request")),
+      tokenParams: opt(words("further parameters of the token request")),
+      pkce: opt(v.literal("S256", 'expected "S256"')),
+      dpop: opt(flag("always or never use DPoP; default: when the server asks")),
+      callbackPort: opt(whole("a port", 1, 65_535)),
+      redirectUri: opt(text("redirect URI, used as it stands")),
+      store: opt(oneOf(["file", "keyring", "auto"], "where the grant is kept")),
+      assertionFile: opt(file("assertion (jwt_bearer)")),
+      assertionEnv: opt(variable("variable that holds the assertion")),
+      assertionCommand: opt(argv("prints the assertion")),
+      idp: opt(idp()),
+    },
+    "OAuth 2.1",
+  );
+const noAuth = () =>
+  object(
+    { type: v.literal("none", 'expected "oauth" or "none"') },
+    "no sign-in: a 401 is an error",
+  );
+
+const headers = () =>
+  v.pipe(
+    v.record(
+      v.string(),
+      ruled("a string", headerValueProblem, `value; "\${VAR}" comes from the environment`),
+      "expected an object of headers",
+    ),
+    v.description("headers of every request to the server"),
+  );
+
+/** Schemas by key, each made when it is asked for: `run` pays at its start for the keys that a file uses. */
+export type Table = Readonly<Record<string, () => v.GenericSchema>>;
+export type Whole<T extends Table> = v.StrictObjectSchema<
+  { readonly [K in keyof T]: ReturnType<T[K]> },
+  string
+>;
+
+/** The schema of an object of the table's keys, or of some of them. */
+export function schemaOf<T extends Table>(table: T, keys = Object.keys(table)): Whole<T> {
+  const entries = keys.flatMap((key) => {
+    const make = Object.hasOwn(table, key) ? table[key] : undefined;
+    return make === undefined ? [] : [[key, make()]];
+  });
+  return v.strictObject(Object.fromEntries(entries), "expected an object") as Whole<T>;
+}
+
+/** One server's entry, as it stands in the file. */
+export const serverEntry = {
+  url: () => url("URL of the MCP server"),
+  description: () => opt(v.pipe(v.string("expected a string"), v.description("for people"))),
+  transport: () => opt(oneOf(["auto", "http", "sse"], "auto by default")),
+  token: () => opt(token("a bearer or personal access token")),
+  access_token: () => opt(token("a token, as the Python package wrote it")),
+  tokenEnv: () => opt(variable("variable that holds the token")),
+  tokenFile: () => opt(file("the token")),
+  tokenCommand: () => opt(argv("prints the token")),
+  auth: () =>
+    opt(v.variant("type", [oauth(), noAuth()], 'expected {"type": "oauth"} or {"type": "none"}')),
+  headers: () => opt(headers()),
+  headersCommand: () => opt(argv("prints a JSON object of headers")),
+  ...shared,
+  env: () =>
+    opt(
+      list(variable("variable"), "variables that codex-config passes on, beside those named here"),
+    ),
+  codex: () =>
+    opt(
+      object(
+        {
+          approval: opt(
+            oneOf(
+              ["auto", "prompt", "writes", "approve"],
+              "approval policy of Codex for the tools",
+            ),
+          ),
+          required: opt(flag("Codex does not start without this server")),
+        },
+        "what codex-config writes",
+      ),
+    ),
+} as const;
+export type ServerEntry = v.InferOutput<Whole<typeof serverEntry>>;
+
+/** The file without its servers, which config.ts judges one by one: valibot skips the name `constructor`. */
+export const topLevel = {
+  $schema: () => opt(v.string("expected a string")),
+  version: () =>
+    opt(v.literal(1, "expected 1 (another version of the bridge may have written it)")),
+  servers: () => opt(v.record(v.string(), v.unknown(), "expected an object of servers by name")),
+  ...shared,
+} as const;
+export type TopLevel = v.InferOutput<Whole<typeof topLevel>>;
+
+/** The whole file, for the JSON Schema. */
+export const wholeFile = () =>
+  v.strictObject({
+    ...schemaOf(topLevel).entries,
+    servers: opt(
+      v.record(
+        v.pipe(v.string(), v.regex(serverName)),
+        schemaOf(serverEntry),
+        "expected an object of servers",
+      ),
+    ),
+  });

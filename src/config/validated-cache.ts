@@ -1,0 +1,115 @@
+// The configuration of a start whose file was checked by an earlier one: the whole check costs a third of a start.
+
+import { quickLook } from "../platform/fast-file-check.ts";
+import { readJudged } from "../platform/files.ts";
+import type { Log } from "../platform/log.ts";
+import { isPosix } from "../platform/path.ts";
+import { cacheFile, type Paths } from "../platform/paths.ts";
+import { Memory } from "../platform/server-cache.ts";
+import { program } from "../wire/program.ts";
+import type { Config } from "./load.ts";
+import type { ServerEntry, TopLevel } from "./schema.ts";
+import type { ServerSettings } from "./settings.ts";
+import { serverSettings } from "./settings-builder.ts";
+import { nameProblem } from "./validators.ts";
+
+/** What an earlier run found about the file. */
+interface Checked {
+  /** Digest of the text that was found sound, by this version of the program. */
+  readonly digest: string;
+  readonly holdsSecret: boolean;
+}
+
+export interface KnownServer {
+  readonly settings: ServerSettings;
+  readonly memory: Memory;
+}
+
+const memoryKey = "checked";
+const maxConfigBytes = 4 * 1024 * 1024;
+
+interface Found extends KnownServer {
+  readonly holdsSecret: boolean;
+}
+
+/** Finds a server in the text of a configuration that was checked before, with what is remembered of it. */
+function find(
+  { home }: Paths,
+  name: string,
+  log: Log,
+  text: string,
+  remembered?: string,
+): Found | undefined {
+  const whole = parsed(text);
+  const servers = whole?.servers ?? {};
+  const entry = Object.hasOwn(servers, name) ? servers[name] : undefined;
+  const url = typeof entry?.url === "string" ? URL.parse(entry.url) : null;
+  if (whole === undefined || entry === undefined || url === null) return undefined;
+  const memory = new Memory(cacheFile(home, name), url, log, remembered);
+  const checked = memory.get(memoryKey) as Partial<Checked> | undefined;
+  if (checked?.digest !== digestOf(text)) return undefined;
+  const settings = serverSettings(name, entry, whole, home);
+  return { settings, memory, holdsSecret: checked.holdsSecret !== false };
+}
+
+/**
+ * One server's settings where the file's very text was checked before; undefined where it must be checked now.
+ * Owner and modes are judged all the same: throws `configuration`.
+ */
+export function readChecked(paths: Paths, name: string, log: Log): KnownServer | undefined {
+  if (nameProblem(name) !== undefined) return undefined;
+  const file = readJudged(paths.configFile, maxConfigBytes);
+  const found = file && find(paths, name, log, file.text);
+  if (found?.holdsSecret) file?.demandPrivate();
+  return found;
+}
+
+/** The same by a quick look; undefined also where `readChecked` might object to anything. */
+export async function quickChecked(
+  paths: Paths,
+  name: string,
+  log: Log,
+): Promise<KnownServer | undefined> {
+  if (!isPosix || nameProblem(name) !== undefined) return undefined;
+  const memoryFile = cacheFile(paths.home, name);
+  const { texts, sound } = quickLook(paths.configFile, memoryFile, maxConfigBytes);
+  // A pipe in a file's place is not waited for.
+  const regular = sound.then((isSound) => (isSound ? texts : []));
+  const [text, remembered] = await Promise.race([texts, regular]);
+  // Made while the files are still looked at; nothing else happens with it before.
+  const found = attempt(() =>
+    text && remembered ? find(paths, name, log, text, remembered) : undefined,
+  );
+  const demandPrivate = await sound;
+  if (demandPrivate === undefined) return undefined;
+  if (found?.holdsSecret) demandPrivate();
+  return found;
+}
+
+/** What others wrote may be anything, before it is known to be theirs. */
+function attempt(look: () => Found | undefined): Found | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Lets the next start skip the check of this very text. */
+export function rememberChecked({ text }: Config, holdsSecret: boolean, memory: Memory): void {
+  memory.set(memoryKey, { digest: digestOf(text), holdsSecret } satisfies Checked);
+}
+
+function digestOf(text: string): string {
+  const { version, commit } = program;
+  return Bun.CryptoHasher.hash("sha256", `${version} ${commit}\n${text}`, "hex");
+}
+
+/** The file as the check took it; its shape is only sound where the digest says so. */
+function parsed(text: string): (TopLevel & { servers?: Record<string, ServerEntry> }) | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,129 @@
+import type { NetworkSettings } from "../config/settings.ts";
+import { readSecretFile } from "../platform/files.ts";
+import { fs } from "../platform/fs.ts";
+import type { Log } from "../platform/log.ts";
+import { join } from "../platform/path.ts";
+import type { Environment } from "../platform/paths.ts";
+import type { Memory } from "../platform/server-cache.ts";
+import { BridgeError } from "../wire/errors.ts";
+
+/** Bun's `tls` option of a request. */
+export interface TlsOptions {
+  readonly rejectUnauthorized: true;
+  /** PEM texts that take the place of Bun's roots. */
+  readonly ca?: string[];
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** Files of certificates that are trusted besides Bun's roots: all are added, none replaces. */
+const fileVariables = [
+  "SSL_CERT_FILE",
+  "NODE_EXTRA_CA_CERTS",
+  "CODEX_CA_CERTIFICATE",
+  "CODEX_PROXY_CERT",
+];
+/** Of those, what Bun itself reads. */
+const native = new Set(["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"]);
+const directoryVariable = "SSL_CERT_DIR";
+const systemKey = "systemStore";
+
+/** Which certificates one server's connections trust, and which one they show. */
+export class Certificates {
+  readonly #network: NetworkSettings;
+  readonly #env: Environment;
+  readonly #memory: Memory;
+  readonly #log: Log;
+  #options: TlsOptions | undefined;
+
+  constructor(network: NetworkSettings, env: Environment, memory: Memory, log: Log) {
+    this.#network = network;
+    this.#env = env;
+    this.#memory = memory;
+    this.#log = log;
+  }
+
+  /** What `options` said last. */
+  get known(): TlsOptions | undefined {
+    return this.#options;
+  }
+
+  /** The options for the next connection; files are read once, at the first. Throws `configuration`. */
+  async options(): Promise<TlsOptions> {
+    this.#options ??= await this.#read(this.#memory.get(systemKey) === true);
+    return this.#options;
+  }
+
+  /**
+   * An issuer was unknown: adds the system's store, which costs time and memory and is therefore not there from
+   * the start. False where it is there already.
+   */
+  async widen(): Promise<boolean> {
+    if (this.#memory.get(systemKey) === true) return false;
+    this.#memory.set(systemKey, true);
+    this.#options = await this.#read(true);
+    this.#log.debug("trusting the system's certificates, too");
+    return true;
+  }
+
+  async #read(withSystem: boolean): Promise<TlsOptions> {
+    const { caFile, clientCertFile, clientKeyFile } = this.#network;
+    const added = caFile === undefined ? [] : [readPem(caFile, '"network.caFile"')];
+    const isNamed = (name: string) => (this.#env[name] ?? "") !== "";
+    const own = fileVariables.filter((name) => isNamed(name) && !native.has(name));
+    const replaces = withSystem || added.length > 0 || own.length > 0 || isNamed(directoryVariable);
+    const cert = clientCertFile && readPem(clientCertFile, '"network.clientCertFile"');
+    const key = clientKeyFile && readSecretFile(clientKeyFile, '"network.clientKeyFile"');
+    return {
+      rejectUnauthorized: true,
+      ...(replaces && { ca: [...(await this.#roots(withSystem)), ...added] }),
+      ...(cert && { cert }),
+      ...(key && { key }),
+    };
+  }
+
+  /** `ca` replaces everything, so everything that would be trusted without it stands in it. */
+  async #roots(withSystem: boolean): Promise<string[]> {
+    const tls = await import("node:tls");
+    const system = withSystem ? tls.getCACertificates("system") : [];
+    const named = fileVariables.flatMap((name) => this.#variable(name, (path) => [read(path)]));
+    const directory = this.#variable(directoryVariable, readFolder);
+    return [...tls.rootCertificates, ...system, ...named, ...directory];
+  }
+
+  /** What the file of a variable holds; one that cannot be read is said and left out, as every other program does. */
+  #variable(name: string, take: (path: string) => string[]): string[] {
+    const path = this.#env[name];
+    if (path === undefined || path === "") return [];
+    try {
+      return take(path).filter((text) => text.includes("-----BEGIN CERTIFICATE-----"));
+    } catch (error) {
+      this.#log.warn("cannot read certificates", { variable: name, code: codeOf(error) });
+      return [];
+    }
+  }
+}
+
+const read = (path: string) => fs().readFileSync(path, "utf8");
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? "";
+
+function readFolder(path: string): string[] {
+  return [...new Set(fs().readdirSync(path))].flatMap((name) => {
+    try {
+      return [read(join(path, name))];
+    } catch {
+      // A folder in it, or a link that leads nowhere.
+      return [];
+    }
+  });
+}
+
+function readPem(path: string, what: string): string {
+  try {
+    const text = read(path);
+    if (text.includes("-----BEGIN ")) return text;
+  } catch (error) {
+    throw new BridgeError("configuration", `${what}: cannot read ${path} (${codeOf(error)})`);
+  }
+  throw new BridgeError("configuration", `${what}: ${path} holds no PEM text`);
+}

@@ -1,0 +1,180 @@
+import type { NetworkSettings } from "../config/settings.ts";
+import { isLoopback } from "../config/validators.ts";
+import type { Environment } from "../platform/paths.ts";
+import { BridgeError } from "../wire/errors.ts";
+import { program } from "../wire/program.ts";
+import type { Certificates, TlsOptions } from "./certificates.ts";
+import { demandReachable, placeOf, watchConnecting } from "./connect-probe.ts";
+import { Warmth } from "./connection-pool.ts";
+import { lookupAddresses } from "./dns.ts";
+import { isUnknownIssuer, networkError } from "./errors.ts";
+import type { Crowd } from "./in-flight.ts";
+import { proxyFor } from "./proxy.ts";
+
+/** One HTTP request of the bridge. */
+export interface HttpRequest {
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string | undefined;
+  /** Ends the request and the reading of its body; its reason is what the caller gets. */
+  readonly signal: AbortSignal;
+  /** `false`: a connection of its own, closed afterwards. */
+  readonly keepalive?: boolean;
+  /** Whether it may not be executed twice, and so takes no connection that the server may be closing just now; asked only where it matters. */
+  readonly once?: (() => boolean) | undefined;
+  /** The address to connect to in place of looking the host up again, so that what was judged is what is used. */
+  readonly address?: string;
+}
+
+/**
+ * Sends one request and resolves to the answer's head, whatever its status; never follows a redirect.
+ * Rejects with a BridgeError (dns, connection-refused, tls, unreachable, refused, outcome-unknown), or with the signal's reason.
+ */
+export type Http = (request: HttpRequest) => Promise<Response>;
+
+export interface HttpOptions {
+  readonly network: NetworkSettings;
+  readonly env: Environment;
+  readonly certificates: Certificates;
+  /** Longest wait for a connection; without it only the request's own signal bounds it. */
+  readonly connectTimeoutMs?: number;
+  /** The requests under way, where somebody counts them: tells how old a connection of the pool may be. */
+  readonly crowd?: Crowd;
+}
+
+const ownFields = {
+  "user-agent": `${program.name}/${program.version}`,
+  "accept-encoding": "identity",
+};
+
+/** What is the same for every request to a URL: its parts are read, and the environment is, once. */
+interface Route {
+  readonly href: string;
+  readonly origin: string;
+  readonly isTls: boolean;
+  readonly proxy: string | undefined;
+}
+
+/** What has to be known before a request can go out. */
+interface Way {
+  readonly address: string | undefined;
+  readonly tls: TlsOptions | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** The one place where `fetch(` stands: every hazard of the run time is switched off here (SECURITY.md). */
+export function createHttp(options: HttpOptions): Http {
+  const { network, certificates, connectTimeoutMs } = options;
+  const warmth = new Warmth(options.crowd);
+  const routes = new WeakMap<URL, Route>();
+  const fields = new WeakMap<HttpRequest["headers"], Headers>();
+  const routeTo = (url: URL): Route => {
+    const known = routes.get(url);
+    if (known !== undefined) return known;
+    const proxy = isLoopback(url) ? undefined : proxyFor(url, options);
+    const { href, origin, protocol } = url;
+    const route = { href, origin, isTls: protocol === "https:", proxy };
+    routes.set(url, route);
+    return route;
+  };
+  // Most requests carry the very headers of the one before.
+  const fieldsOf = (headers: HttpRequest["headers"]): Headers => {
+    const known = fields.get(headers);
+    if (known !== undefined) return known;
+    const all = new Headers({ ...ownFields, ...headers });
+    fields.set(headers, all);
+    return all;
+  };
+  const exchange = (request: HttpRequest, route: Route, way: Way): Promise<Response> => {
+    const { method, url, headers, body, keepalive } = request;
+    const { address, tls, signal } = way;
+    const init: BunFetchRequestInit = {
+      method,
+      headers:
+        address === undefined ? fieldsOf(headers) : { ...ownFields, host: url.host, ...headers },
+      signal,
+      redirect: "manual",
+      verbose: false,
+      decompress: false,
+      timeout: false,
+      session: warmth.pool,
+      proxy: route.proxy ?? false,
+    };
+    if (body !== undefined) init.body = body;
+    if (keepalive === false) init.keepalive = false;
+    if (tls !== undefined)
+      init.tls = address === undefined ? tls : { ...tls, serverName: url.hostname };
+    return fetch(address === undefined ? route.href : pinned(url, address), init);
+  };
+  const recover = async (request: HttpRequest, error: unknown): Promise<Response> => {
+    const { signal, url } = request;
+    if (signal.aborted) throw signal.reason;
+    if (error instanceof BridgeError) throw error;
+    // Nothing was sent: the handshake ends before the request.
+    if (isUnknownIssuer(error) && (await certificates.widen())) return send(request);
+    throw networkError(error, url);
+  };
+  /** The first requests to an origin, and those after a rest: names, certificates and the connection are waited for. */
+  const connect = async (request: HttpRequest): Promise<Response> => {
+    const { url, signal } = request;
+    const route = routeTo(url);
+    let { address } = request;
+    if (address === undefined && network.ipFamily !== undefined)
+      address = await addressOf(url, network, route.proxy);
+    const tls = route.isTls ? await certificates.options() : undefined;
+    const { origin, proxy } = route;
+    if (connectTimeoutMs === undefined || warmth.isFresh(origin))
+      return exchange(request, route, { address, tls, signal });
+    const place = proxy === undefined ? placeOf(url, address) : placeOf(new URL(proxy));
+    if (warmth.isSilent(origin)) await demandReachable(place, connectTimeoutMs);
+    const watch = watchConnecting(place, connectTimeoutMs, warmth.knows(origin));
+    const either = AbortSignal.any([signal, watch.signal]);
+    try {
+      return await exchange(request, route, { address, tls, signal: either });
+    } catch (error) {
+      if (!watch.signal.aborted) throw error;
+      warmth.noteSilence(origin);
+      throw watch.signal.reason;
+    } finally {
+      watch.done();
+    }
+  };
+  const send: Http = (request) => {
+    const { url, address, signal, once } = request;
+    const route = routes.get(url);
+    if (once !== undefined && route !== undefined) warmth.dropStale(route.origin, once);
+    const tls = route?.isTls === true ? certificates.known : undefined;
+    const isStraight =
+      route !== undefined &&
+      address === undefined &&
+      network.ipFamily === undefined &&
+      route.isTls === (tls !== undefined) &&
+      warmth.isFresh(route.origin);
+    const answer = isStraight
+      ? exchange(request, route, { address, tls, signal })
+      : connect(request);
+    return answer.then(
+      (response) => {
+        warmth.note((route ?? routeTo(url)).origin, response);
+        return response;
+      },
+      (error) => recover(request, error),
+    );
+  };
+  return send;
+}
+
+/** The URL with its host replaced by an address; Host and the certificate stay those of the name. */
+function pinned(url: URL, address: string): string {
+  const target = new URL(url);
+  target.hostname = address.includes(":") ? `[${address}]` : address;
+  return target.href;
+}
+
+/** An address of the wanted family; undefined where the run time may choose, or the proxy does. */
+async function addressOf(url: URL, network: NetworkSettings, proxy: string | undefined) {
+  if (proxy !== undefined) return undefined;
+  const isLiteral = url.hostname.startsWith("[") || /^[\d.]+$/.test(url.hostname);
+  return isLiteral ? undefined : (await lookupAddresses(url.hostname, network))[0];
+}

@@ -1,0 +1,145 @@
+import { demandVariable } from "../../config/environment.ts";
+import type { ServerSettings } from "../../config/settings.ts";
+import {
+  expand,
+  headerNameProblem,
+  headerValueProblem,
+  variablesIn,
+} from "../../config/validators.ts";
+import { runCommand } from "../../platform/exec.ts";
+import type { Environment } from "../../platform/paths.ts";
+import type { Redactor } from "../../platform/redact.ts";
+import { BridgeError } from "../../wire/errors.ts";
+
+export interface HeaderDeps {
+  readonly env: Environment;
+  readonly redactor: Redactor;
+}
+
+/** A value that is made once and shared by all who ask meanwhile, until it is forgotten. A failure is not kept. */
+export class Once<T> {
+  #promise: Promise<T> | undefined;
+
+  get(make: () => Promise<T>): Promise<T> {
+    if (this.#promise !== undefined) return this.#promise;
+    const promise = make();
+    this.#promise = promise;
+    promise.catch(() => {
+      if (this.#promise === promise) this.#promise = undefined;
+    });
+    return promise;
+  }
+
+  forget(): void {
+    this.#promise = undefined;
+  }
+}
+
+/** Runs a command of the configuration for all who wait; one caller that leaves does not end it. */
+export function runShared(
+  server: ServerSettings,
+  key: string,
+  argv: readonly string[],
+  { env, redactor }: HeaderDeps,
+): Promise<string> {
+  const what = `${key} of server "${server.name}"`;
+  const signal = new AbortController().signal;
+  return runCommand({ what, argv, home: server.home, env, redactor, signal });
+}
+
+/** The headers that the configuration of one server adds, from `headers` and `headersCommand`. */
+export class ConfiguredHeaders {
+  readonly #deps: HeaderDeps;
+  readonly #printed = new Once<Record<string, string>>();
+  #fixed: { server: ServerSettings; headers: Record<string, string> } | undefined;
+
+  constructor(deps: HeaderDeps) {
+    this.#deps = deps;
+  }
+
+  /** What `get` would resolve to, where no command has to be asked. */
+  known(server: ServerSettings): Record<string, string> | undefined {
+    const isFixed = this.#fixed?.server === server && server.headersCommand === undefined;
+    return isFixed ? this.#fixed?.headers : undefined;
+  }
+
+  /** The headers by name as configured. Throws `configuration`. */
+  async get(server: ServerSettings): Promise<Record<string, string>> {
+    if (this.#fixed?.server !== server) this.#fixed = { server, headers: this.#read(server) };
+    const fixed = this.#fixed.headers;
+    const argv = server.headersCommand;
+    if (argv === undefined) return fixed;
+    const printed = await this.#printed.get(async () => {
+      const text = await runShared(server, "headersCommand", argv, this.#deps);
+      return this.#parse(text, server);
+    });
+    const out = { ...fixed };
+    for (const [name, value] of Object.entries(printed)) put(out, name, value);
+    return out;
+  }
+
+  /** Drops what a command printed, so that it runs again. */
+  forget(): void {
+    this.#printed.forget();
+  }
+
+  #read(server: ServerSettings): Record<string, string> {
+    const { env, redactor } = this.#deps;
+    const out: Record<string, string> = {};
+    for (const [name, value] of Object.entries(server.headers)) {
+      const what = `header ${name} of server "${server.name}"`;
+      const full = expand(value, (variable) => demandVariable(env, variable, what));
+      if (variablesIn(value).length > 0 && headerValueProblem(full) !== undefined) {
+        throw new BridgeError("configuration", `${what}: the variable holds no header value`, {
+          hint: `check ${variablesIn(value).join(", ")}: visible ASCII characters only`,
+          notSent: true,
+        });
+      }
+      redactor.addHeader(name, full);
+      put(out, name, full);
+    }
+    // Some providers put a secret into the URL's query.
+    for (const value of server.url.searchParams.values()) redactor.add(value);
+    return out;
+  }
+
+  #parse(text: string, server: ServerSettings): Record<string, string> {
+    const fail = (why: string) =>
+      new BridgeError("configuration", `headersCommand of server "${server.name}" ${why}`, {
+        hint: 'it must print one JSON object, such as {"X-Api-Key": "..."}',
+        notSent: true,
+      });
+    let json: unknown;
+    try {
+      json = JSON.parse(text);
+    } catch {
+      throw fail("printed no JSON");
+    }
+    if (typeof json !== "object" || json === null || Array.isArray(json)) {
+      throw fail("printed no JSON object");
+    }
+    for (const [name, value] of Object.entries(json)) {
+      if (typeof value === "string") this.#deps.redactor.addHeader(name, value);
+      if (headerNameProblem(name) !== undefined) throw fail("printed a header that is not allowed");
+      if (typeof value !== "string" || headerValueProblem(value) !== undefined) {
+        throw fail("printed a header value that is not text");
+      }
+      const isDouble = name.toLowerCase() === "authorization" && hasCredential(server);
+      if (isDouble) throw fail("printed Authorization beside another credential");
+    }
+    return json as Record<string, string>;
+  }
+}
+
+function hasCredential({ credential }: ServerSettings): boolean {
+  return credential.type !== "unset" && credential.type !== "none";
+}
+
+/** Sets a header, replacing one of the same name in another case. */
+function put(headers: Record<string, string>, name: string, value: string): void {
+  const lower = name.toLowerCase();
+  for (const other of Object.keys(headers))
+    if (other.toLowerCase() === lower) delete headers[other];
+  // The HTTP layer sets this one in lower case; another case would stand beside it.
+  headers[lower === "user-agent" ? lower : name] = value;
+}

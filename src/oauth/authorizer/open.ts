@@ -1,0 +1,88 @@
+import type { ServerSettings } from "../../config/settings.ts";
+import type { Http } from "../../http/client.ts";
+import { lookupAddresses } from "../../http/dns.ts";
+import { sleep } from "../../platform/async.ts";
+import { openKeyring } from "../../platform/keyring.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Environment } from "../../platform/paths.ts";
+import type { Redactor } from "../../platform/redact.ts";
+import { type OAuthContext, oauthSettings } from "../core/context.ts";
+import { createGuard } from "../core/ssrf-guard.ts";
+import { CredentialStore } from "../store/store.ts";
+import { ConfiguredHeaders } from "./configured-headers.ts";
+import { OAuthAuthorizer } from "./oauth.ts";
+import { GrantKeeper } from "./refresh.ts";
+
+export interface OAuthDeps {
+  readonly http: Http;
+  readonly env: Environment;
+  readonly log: Log;
+  readonly redactor: Redactor;
+  /** The command that signs in, ready to copy. */
+  readonly login: string;
+}
+
+/** The OAuth side of one server. */
+export interface OAuth {
+  readonly context: OAuthContext;
+  readonly store: CredentialStore;
+  readonly keeper: GrantKeeper;
+  readonly authorizer: OAuthAuthorizer;
+}
+
+function hostOf(url: string | undefined): string[] {
+  const parsed = url === undefined ? null : URL.parse(url);
+  return parsed === null ? [] : [parsed.host];
+}
+
+/** Whether NO_PROXY names the host: all, the name itself, or a domain above it. */
+function isExempt({ hostname, port }: URL, env: Environment): boolean {
+  const entries = (env.no_proxy || env.NO_PROXY || "").toLowerCase().split(",");
+  return entries.some((entry) => {
+    const [, name = "", itsPort] = /^\*?\.?(.*?)(?::(\d+))?$/.exec(entry.trim()) ?? [];
+    if (itsPort !== undefined && itsPort !== (port || "443")) return false;
+    if (entry.trim() === "*") return true;
+    return name !== "" && (hostname === name || hostname.endsWith(`.${name}`));
+  });
+}
+
+/** Whether a proxy makes the connection to this URL, as far as the configuration and the environment tell. */
+function isProxied(url: URL, server: ServerSettings, env: Environment): boolean {
+  if (isExempt(url, env)) return false;
+  if (server.network.proxy !== undefined) return true;
+  const names = [`${url.protocol.slice(0, -1)}_proxy`, "all_proxy"];
+  return names.some((name) => Boolean(env[name] || env[name.toUpperCase()]));
+}
+
+/** Puts together what signs in to one server and keeps it signed in. */
+export function openOAuth(server: ServerSettings, deps: OAuthDeps): OAuth {
+  const { env, log, redactor, login } = deps;
+  const auth = oauthSettings(server);
+  const http = createGuard({
+    http: deps.http,
+    lookup: (host) => lookupAddresses(host, server.network),
+    server: server.url,
+    trustedHosts: [
+      ...(auth.trustedHosts ?? []),
+      ...hostOf(auth.issuer),
+      ...hostOf(auth.idp?.tokenEndpoint),
+    ],
+    proxied: (url) => isProxied(url, server, env),
+  });
+  const context: OAuthContext = {
+    server,
+    auth,
+    http,
+    env,
+    redactor,
+    log,
+    login,
+    now: Date.now,
+    sleep,
+  };
+  const store = new CredentialStore(server, { keyring: openKeyring, log, redactor });
+  const keeper = new GrantKeeper(context, store);
+  const headers = new ConfiguredHeaders({ env, redactor });
+  const authorizer = new OAuthAuthorizer({ context, store, keeper, headers });
+  return { context, store, keeper, authorizer };
+}

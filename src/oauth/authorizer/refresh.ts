@@ -1,0 +1,210 @@
+import { asBridgeError, BridgeError } from "../../wire/errors.ts";
+import { currentClient } from "../client/client-secret.ts";
+import { DpopKey } from "../client/dpop.ts";
+import { isMachineGrant, obtainByMachine } from "../client/machine-grants.ts";
+import {
+  grantFrom,
+  refusalText,
+  requestTokens,
+  type TokenRefusal,
+  type Tokens,
+} from "../client/token-endpoint.ts";
+import type { OAuthContext } from "../core/context.ts";
+import { type Grant, isExpired, type Stored } from "../core/grant.ts";
+import type { BearerChallenge } from "../discovery/challenge.ts";
+import type { CredentialStore } from "../store/store.ts";
+
+/** Pauses before the second and third attempt at a token endpoint that gave no decision. */
+const pausesMs = [250, 1000];
+/** A renewal outlives the call that began it: a rotated token that nobody stores is a lost sign-in. */
+const renewalMs = 30_000;
+/** Three attempts of 12 s each, and their pauses. */
+const longestRenewalMs = 40_000;
+/** Kinds of failures that say nothing about the grant. */
+const passing: readonly string[] = ["server-error", "rate-limited", "timeout", "outcome-unknown"];
+
+/** Why a renewal is asked for. */
+export interface RenewalCause {
+  /** The access token that is used up or was refused; undefined where none was sent. */
+  readonly sent: string | undefined;
+  /** Where the server refused it: the challenge it came with. */
+  readonly refused?: { readonly challenge: BearerChallenge | undefined };
+}
+
+/** Whether the failure may pass by itself; then nothing that is stored is given up. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof BridgeError && (error.notSent || passing.includes(error.kind));
+}
+
+/** Keeps one server's grant alive: one renewal at a time over calls and processes. */
+export class GrantKeeper {
+  readonly #context: OAuthContext;
+  readonly #store: CredentialStore;
+  #grant: Grant | undefined;
+  #renewal: Promise<Grant | undefined> | undefined;
+  /** A renewed grant that could not be stored, and the refresh token that it made worthless. */
+  #unsaved: { readonly grant: Grant; readonly spent: string } | undefined;
+  readonly #keys = new WeakMap<Grant, Promise<DpopKey>>();
+  readonly #pausesMs: readonly number[];
+
+  constructor(
+    context: OAuthContext,
+    store: CredentialStore,
+    options: { pausesMs?: readonly number[] } = {},
+  ) {
+    this.#context = context;
+    this.#store = store;
+    this.#pausesMs = options.pausesMs ?? pausesMs;
+  }
+
+  /** The grant as last seen, where that may still be used. */
+  get held(): Grant | undefined {
+    const grant = this.#grant;
+    return grant === undefined || isExpired(grant, this.#context.now()) ? undefined : grant;
+  }
+
+  /** The grant as last seen, read anew where that is missing or used up. Throws `configuration`. */
+  async current(): Promise<Grant | undefined> {
+    if (this.held === undefined) this.#grant = usable(await this.#store.read());
+    return this.#grant;
+  }
+
+  /** The DPoP key of a grant; undefined for a bearer token. */
+  async dpopKey(grant: Grant): Promise<DpopKey | undefined> {
+    if (grant.dpopKey === undefined) return undefined;
+    const known = this.#keys.get(grant) ?? DpopKey.load(grant.dpopKey, this.#context.now);
+    this.#keys.set(grant, known);
+    return known;
+  }
+
+  /**
+   * A grant with a newer token than `sent`: another process's, else a renewed one; undefined where a person
+   * must sign in. Throws a BridgeError where no decision came; then the stored grant stands.
+   */
+  async renew(cause: RenewalCause): Promise<Grant | undefined> {
+    // Who comes while a renewal is on the way takes its result.
+    if (this.#renewal !== undefined) {
+      const grant = await this.#renewal;
+      if (grant === undefined || grant.accessToken !== cause.sent) return grant;
+    }
+    if (this.#renewal === undefined) {
+      this.#renewal = this.#store.locked(() => this.#renewAlone(cause));
+      this.#renewal.then(
+        () => {
+          this.#renewal = undefined;
+        },
+        () => {
+          this.#renewal = undefined;
+        },
+      );
+    }
+    this.#grant = await this.#renewal;
+    return this.#grant;
+  }
+
+  /** Resolves once no renewal is on the way, or after 40 s: a rotated token that nobody stores is a lost sign-in. */
+  async settled(): Promise<void> {
+    const renewal = this.#renewal?.catch(() => undefined);
+    await Promise.race([renewal, Bun.sleep(longestRenewalMs)]);
+  }
+
+  /** Takes over a grant that was just stored. */
+  adopt(grant: Grant | undefined): void {
+    this.#grant = grant;
+  }
+
+  /** Takes over what is stored, once nobody changes it, where that is another token than `sent`; whether it was. */
+  async adoptOther(sent: string | undefined): Promise<boolean> {
+    const stored = await this.#store.locked(() => this.#store.read());
+    const grant = usable(stored);
+    if (grant === undefined || grant.accessToken === sent) return false;
+    this.#grant = grant;
+    return true;
+  }
+
+  async #renewAlone(cause: RenewalCause): Promise<Grant | undefined> {
+    const { now, log, server } = this.#context;
+    const stored = await this.#store.read();
+    const kept = usable(stored);
+    const unsaved = this.#unsaved;
+    const grant =
+      unsaved !== undefined && kept?.refreshToken === unsaved.spent ? unsaved.grant : kept;
+    if (grant !== undefined && grant.accessToken !== cause.sent && !isExpired(grant, now()))
+      return grant;
+    if (isMachineGrant(this.#context)) return this.#obtain(stored, cause);
+    if (grant?.refreshToken === undefined) return undefined;
+    const answer = await this.#refresh(grant, grant.refreshToken);
+    if (!("error" in answer)) {
+      const renewed = grantFrom(answer, grant, now());
+      await this.#keep(stored, renewed);
+      log.debug("token renewed", {
+        server: server.name,
+        cause: cause.refused ? "refused" : "expired",
+      });
+      return renewed;
+    }
+    log.warn("renewal refused", { server: server.name, error: refusalText(answer) });
+    await this.#store.write(withoutGrant(stored, answer));
+    return undefined;
+  }
+
+  /** Stores a renewed grant; where that fails, this process at least goes on with it: the one that is stored is worth nothing now. */
+  async #keep(stored: Stored, renewed: Grant): Promise<void> {
+    try {
+      await this.#store.write({ ...stored, grant: renewed });
+      this.#unsaved = undefined;
+    } catch (error) {
+      const spent = stored.grant?.refreshToken;
+      if (spent === undefined) throw error;
+      this.#unsaved = { grant: renewed, spent };
+      const { log, server } = this.#context;
+      log.error("the renewed sign-in cannot be stored", {
+        server: server.name,
+        error: asBridgeError(error).message,
+      });
+    }
+  }
+
+  async #obtain(stored: Stored, { refused }: RenewalCause): Promise<Grant> {
+    const signal = AbortSignal.timeout(renewalMs);
+    const grant = await obtainByMachine(this.#context, refused?.challenge, stored, signal);
+    await this.#store.write({ ...stored, grant });
+    return grant;
+  }
+
+  async #refresh(grant: Grant, refreshToken: string): Promise<Tokens | TokenRefusal> {
+    const dpop = await this.dpopKey(grant);
+    const call = {
+      context: this.#context,
+      issuer: grant,
+      client: currentClient(this.#context, grant.client),
+      grantType: "refresh_token",
+      parameters: { refresh_token: refreshToken, resource: grant.resource, scope: grant.scope },
+      ...(dpop && { dpop }),
+    };
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await requestTokens({ ...call, signal: AbortSignal.timeout(renewalMs) });
+      } catch (error) {
+        const pauseMs = this.#pausesMs[attempt];
+        if (!mayPass(error) || pauseMs === undefined) throw error;
+        await Bun.sleep(pauseMs);
+      }
+    }
+  }
+}
+
+/** The grant of a store, unless it went to another machine. */
+export function usable(stored: Stored): Grant | undefined {
+  return stored.movedAt === undefined ? stored.grant : undefined;
+}
+
+/** What is kept after a refusal: all, unless it says that the grant or the client is gone (RFC 6749 5.2); an unknown client is registered anew. */
+function withoutGrant(stored: Stored, { error }: TokenRefusal): Stored {
+  const isClientGone = error === "invalid_client" || error === "unauthorized_client";
+  if (error !== "invalid_grant" && !isClientGone) return stored;
+  const { grant, clients = {}, ...rest } = stored;
+  if (!isClientGone) return { ...rest, clients };
+  const left = Object.entries(clients).filter(([issuer]) => issuer !== grant?.issuer);
+  return { ...rest, clients: Object.fromEntries(left) };
+}

@@ -1,0 +1,93 @@
+import type { ServerSettings } from "../../config/settings.ts";
+import { fs } from "../../platform/fs.ts";
+import { credentialsFile } from "../../platform/paths.ts";
+import type { OAuth, OAuthDeps } from "./open.ts";
+import { StaticAuthorizer, type StaticDeps } from "./static.ts";
+import type { Authorizer, Refusal } from "./types.ts";
+
+export interface ChoiceDeps extends OAuthDeps {
+  /** The server's entry as it stands in the file now; undefined where it is gone. */
+  readonly reload: StaticDeps["reload"];
+}
+
+/**
+ * Authorizes as the configuration says, and as it says later on: a credential that `setup` changed meanwhile
+ * is taken over at the next 401. The OAuth rooms are entered only where they are needed.
+ */
+export class ChosenAuthorizer implements Authorizer {
+  #server: ServerSettings;
+  readonly #deps: ChoiceDeps;
+  #static: StaticAuthorizer;
+  #oauth: Promise<OAuth> | undefined;
+  #bearer: Authorizer | undefined;
+
+  constructor(server: ServerSettings, deps: ChoiceDeps) {
+    this.#server = server;
+    this.#deps = deps;
+    this.#static = new StaticAuthorizer(server, deps);
+  }
+
+  known(): Readonly<Record<string, string>> | undefined {
+    if (!this.#usesOAuth()) return this.#static.known();
+    return this.#bearer?.known?.();
+  }
+
+  async headers(
+    request: { readonly method: string; readonly url: URL },
+    signal: AbortSignal,
+  ): Promise<Record<string, string>> {
+    const isNeeded = this.#usesOAuth() && (this.#oauth !== undefined || this.#hasSignIn());
+    if (!isNeeded) return this.#static.headers(request, signal);
+    return (await this.oauth()).authorizer.headers(request, signal);
+  }
+
+  async refused(refusal: Refusal, signal: AbortSignal): Promise<boolean> {
+    if (refusal.status === 401 && (await this.#takeOver())) return true;
+    if (!this.#usesOAuth()) return this.#static.refused(refusal, signal);
+    return (await this.oauth()).authorizer.refused(refusal, signal);
+  }
+
+  accepted(sent: Readonly<Record<string, string>>): void {
+    this.#bearer?.accepted?.(sent);
+  }
+
+  /** The OAuth side of the server; loaded here. */
+  oauth(): Promise<OAuth> {
+    this.#oauth ??= import("./open.ts").then(({ openOAuth }) => {
+      const oauth = openOAuth(this.#server, this.#deps);
+      this.#bearer = oauth.authorizer;
+      return oauth;
+    });
+    return this.#oauth;
+  }
+
+  /** Resolves once nothing is on its way that would be lost with the process. */
+  async settled(): Promise<void> {
+    await (await this.#oauth)?.keeper.settled();
+  }
+
+  #usesOAuth(): boolean {
+    const { type } = this.#server.credential;
+    return type === "unset" || type === "oauth";
+  }
+
+  #hasSignIn(): boolean {
+    return fs().existsSync(credentialsFile(this.#server.home, this.#server.name));
+  }
+
+  /** Whether the entry got another credential since it was read; a credential belongs to its origin. */
+  async #takeOver(): Promise<boolean> {
+    const fresh = await this.#deps.reload();
+    if (fresh === undefined || fresh.url.origin !== this.#server.url.origin) return false;
+    const asText = ({ credential }: ServerSettings) => JSON.stringify(credential);
+    const isSame = asText(fresh) === asText(this.#server);
+    const concernsOAuth = this.#usesOAuth() || ["unset", "oauth"].includes(fresh.credential.type);
+    // Between static credentials the static authorizer itself keeps up.
+    if (isSame || !concernsOAuth) return false;
+    this.#server = fresh;
+    this.#static = new StaticAuthorizer(fresh, this.#deps);
+    this.#oauth = undefined;
+    this.#bearer = undefined;
+    return true;
+  }
+}

@@ -1,0 +1,94 @@
+import type { KeyObject } from "node:crypto";
+import type { ClientAuth, PrivateKey } from "oauth4webapi";
+import { readSecretFile } from "../../platform/files.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import type { OAuthContext } from "../core/context.ts";
+import type { OAuthClient } from "../core/grant.ts";
+
+type Parameters = { name: string; hash?: string; namedCurve?: string };
+
+const byName: Readonly<Record<string, Parameters>> = {
+  ES256: { name: "ECDSA", namedCurve: "P-256" },
+  ES384: { name: "ECDSA", namedCurve: "P-384" },
+  ES512: { name: "ECDSA", namedCurve: "P-521" },
+  RS256: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
+  RS384: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-384" },
+  RS512: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-512" },
+  PS256: { name: "RSA-PSS", hash: "SHA-256" },
+  PS384: { name: "RSA-PSS", hash: "SHA-384" },
+  PS512: { name: "RSA-PSS", hash: "SHA-512" },
+  EdDSA: { name: "Ed25519" },
+  Ed25519: { name: "Ed25519" },
+};
+
+const byCurve: Readonly<Record<string, string>> = {
+  prime256v1: "ES256",
+  secp384r1: "ES384",
+  secp521r1: "ES512",
+};
+
+/** The algorithm that a key is for, where the configuration names none. */
+function algorithmOf(key: KeyObject): string | undefined {
+  if (key.asymmetricKeyType === "rsa") return "RS256";
+  if (key.asymmetricKeyType === "ed25519") return "Ed25519";
+  return byCurve[key.asymmetricKeyDetails?.namedCurve ?? ""];
+}
+
+async function privateKey({ auth, server }: OAuthContext): Promise<PrivateKey & { alg: string }> {
+  const what = `the private key of server "${server.name}"`;
+  const fail = (why: string) =>
+    new BridgeError("configuration", `${what} ${why}`, {
+      hint: 'see "auth.privateKeyFile" and "auth.algorithm" in the configuration',
+    });
+  if (auth.privateKeyFile === undefined) throw fail("is not configured");
+  const pem = readSecretFile(auth.privateKeyFile, what);
+  const { createPrivateKey } = await import("node:crypto");
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(pem);
+  } catch {
+    throw fail("is not a PEM key without a passphrase");
+  }
+  const alg = auth.algorithm ?? algorithmOf(key);
+  const parameters = byName[alg ?? ""];
+  if (alg === undefined || parameters === undefined)
+    throw fail("has an algorithm that is not supported");
+  const der = key.export({ type: "pkcs8", format: "der" });
+  try {
+    const imported = await crypto.subtle.importKey("pkcs8", der, parameters, false, ["sign"]);
+    return { key: imported, alg, ...(auth.keyId !== undefined && { kid: auth.keyId }) };
+  } catch {
+    throw fail(`does not fit the algorithm ${alg}`);
+  }
+}
+
+/** How a client proves at the token endpoint who it is (RFC 6749 2.3, RFC 7523 2.2). Throws `configuration`. */
+export async function clientAuth(context: OAuthContext, client: OAuthClient): Promise<ClientAuth> {
+  const oauth = await import("oauth4webapi");
+  if (client.method === "none") return oauth.None();
+  if (client.method === "private_key_jwt") {
+    const { alg, ...key } = await privateKey(context);
+    return oauth.PrivateKeyJwt(key, {
+      [oauth.modifyAssertion](header) {
+        Object.assign(header, { alg });
+      },
+    });
+  }
+  if (client.secret === undefined) {
+    throw new BridgeError("configuration", `server "${context.server.name}" has no client secret`, {
+      hint: `"auth.clientAuth" is ${client.method}: set auth.clientSecret, clientSecretEnv or clientSecretFile`,
+    });
+  }
+  return client.method === "client_secret_post"
+    ? oauth.ClientSecretPost(client.secret)
+    : clientSecretBasic(client.secret);
+}
+
+/** Basic with form encoding as browsers do it: it leaves `-`, `.`, `_` and `*` alone, which servers that never decode need. */
+function clientSecretBasic(secret: string): ClientAuth {
+  const encode = (text: string) => new URLSearchParams({ "": text }).toString().slice(1);
+  return (_, client, __, headers) => {
+    const pair = `${encode(client.client_id)}:${encode(secret)}`;
+    headers.set("authorization", `Basic ${btoa(pair)}`);
+  };
+}

@@ -1,0 +1,64 @@
+import { BridgeError } from "../../wire/errors.ts";
+import type { OAuthContext } from "../core/context.ts";
+import { jsonObject } from "../core/document.ts";
+import type { Discovery } from "../discovery/discovery.ts";
+import { readSource } from "./secret-source.ts";
+import { refusalOf, refusalText } from "./token-endpoint.ts";
+
+const idJagType = "urn:ietf:params:oauth:token-type:id-jag";
+
+/**
+ * Trades the user's ID token at the enterprise's identity provider for an assertion that the server's
+ * authorization server takes (RFC 8693, identity assertion authorization grant). Throws a BridgeError.
+ */
+export async function exchangeForIdJag(
+  context: OAuthContext,
+  { issuer, resource }: Discovery,
+  scope: string | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  const { auth, http, server, redactor } = context;
+  const { idp } = auth;
+  if (idp === undefined) throw new Error("the configuration lets no id_jag without idp pass");
+  const source = { file: idp.idTokenFile, variable: idp.idTokenEnv, argv: idp.idTokenCommand };
+  const idToken = await readSource(context, "ID token", source, signal);
+  const form = new URLSearchParams({
+    grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
+    requested_token_type: idJagType,
+    subject_token: idToken,
+    subject_token_type: "urn:ietf:params:oauth:token-type:id_token",
+    audience: issuer.issuer,
+    client_id: idp.clientId,
+    ...(resource !== undefined && { resource }),
+    ...(scope !== undefined && { scope }),
+  });
+  const url = new URL(idp.tokenEndpoint);
+  const response = await http({
+    method: "POST",
+    url,
+    headers: { "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
+    body: form.toString(),
+    signal,
+  });
+  const json = jsonObject(await response.text()) ?? {};
+  const fail = (why: string) =>
+    new BridgeError(
+      "unauthorized",
+      `Authentication failed: the identity provider "${url.host}" ${why}`,
+      {
+        hint: `check "auth.idp" of server "${server.name}" and that its ID token has not expired`,
+      },
+    );
+  if (response.status >= 500) {
+    throw new BridgeError(
+      "server-error",
+      `the identity provider "${url.host}" answered ${response.status}`,
+    );
+  }
+  if (!response.ok) throw fail(`refused: ${refusalText(refusalOf(json, context))}`);
+  const { access_token, issued_token_type } = json;
+  const isJag = typeof access_token === "string" && issued_token_type === idJagType;
+  if (!isJag || !/^[\x21-\x7e]+$/.test(access_token)) throw fail("gave no identity assertion");
+  redactor.add(access_token);
+  return access_token;
+}

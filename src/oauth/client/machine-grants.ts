@@ -1,0 +1,106 @@
+import { BridgeError } from "../../wire/errors.ts";
+import type { OAuthContext } from "../core/context.ts";
+import { type Grant, joinScopes, type OAuthClient, type Stored } from "../core/grant.ts";
+import type { BearerChallenge } from "../discovery/challenge.ts";
+import { type Discovery, discover } from "../discovery/discovery.ts";
+import { scopeToAsk } from "../discovery/scope.ts";
+import { DpopKey } from "./dpop.ts";
+import { exchangeForIdJag } from "./id-jag.ts";
+import { configuredClient } from "./registration.ts";
+import { readSource } from "./secret-source.ts";
+import { grantBase, grantFrom, refusalText, requestTokens } from "./token-endpoint.ts";
+
+const jwtBearerGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+/** Whether tokens of this entry are got without a person. */
+export function isMachineGrant({ auth }: Pick<OAuthContext, "auth">): boolean {
+  return auth.grant !== "authorization_code" && auth.grant !== "device_code";
+}
+
+/** What the grant type sends beside scope and resource. */
+async function parametersFor(
+  context: OAuthContext,
+  found: Discovery,
+  scope: string | undefined,
+  signal: AbortSignal,
+): Promise<{ grantType: string; assertion?: string }> {
+  const { auth } = context;
+  if (auth.grant === "client_credentials") return { grantType: "client_credentials" };
+  if (auth.grant === "id_jag") {
+    const assertion = await exchangeForIdJag(context, found, scope, signal);
+    return { grantType: jwtBearerGrant, assertion };
+  }
+  const source = {
+    file: auth.assertionFile,
+    variable: auth.assertionEnv,
+    argv: auth.assertionCommand,
+  };
+  return {
+    grantType: jwtBearerGrant,
+    assertion: await readSource(context, "assertion", source, signal),
+  };
+}
+
+function clientFor(context: OAuthContext, found: Discovery): OAuthClient {
+  const client = configuredClient(context, found.issuer);
+  if (client !== undefined) return client;
+  throw new BridgeError(
+    "registration-refused",
+    `server "${context.server.name}" has no client id`,
+    {
+      hint: `the grant ${context.auth.grant} needs "auth.clientId", given by the provider`,
+    },
+  );
+}
+
+/**
+ * Gets a token without a person: client credentials (RFC 6749 4.4), workload identity (RFC 7523, SEP-1933)
+ * or enterprise-managed authorization (ID-JAG, SEP-990). Throws a BridgeError; a refusal is `unauthorized`.
+ */
+export async function obtainByMachine(
+  context: OAuthContext,
+  challenge: BearerChallenge | undefined,
+  stored: Stored,
+  signal: AbortSignal,
+): Promise<Grant> {
+  const { auth, http, redactor, server, now } = context;
+  const found = await discover({
+    http,
+    server: server.url,
+    auth,
+    redactor,
+    signal,
+    ...(challenge?.resourceMetadata !== undefined && {
+      resourceMetadata: challenge.resourceMetadata,
+    }),
+  });
+  const { issuer, resource } = found;
+  const client = clientFor(context, found);
+  const asked = scopeToAsk(context, found, challenge);
+  const scope = joinScopes(asked, stored.wantedScope);
+  const { grantType, assertion } = await parametersFor(context, found, scope, signal);
+  const usesDpop = auth.dpop ?? (found.wantsDpop || challenge?.scheme === "dpop");
+  const dpop = usesDpop ? await DpopKey.make(now) : undefined;
+  const tokens = await requestTokens({
+    context,
+    issuer,
+    client,
+    grantType,
+    parameters: { scope, resource, assertion },
+    ...(dpop && { dpop }),
+    signal,
+  });
+  if ("error" in tokens) {
+    throw new BridgeError(
+      "unauthorized",
+      `Authentication failed: server "${server.name}" gave no token: ${refusalText(tokens)}`,
+      {
+        hint: `check "auth" of server "${server.name}" (grant ${auth.grant})`,
+      },
+    );
+  }
+  // No refresh is expected of these grants, and none is kept (RFC 6749 4.4.3).
+  const { refreshToken: _, ...rest } = tokens;
+  const base = { ...grantBase(found, client, scope), ...(dpop && { dpopKey: dpop.exported }) };
+  return grantFrom(rest, base, now());
+}

@@ -1,0 +1,199 @@
+import { BridgeError } from "../../wire/errors.ts";
+import { cleanText } from "../../wire/text.ts";
+import type { OAuthContext } from "../core/context.ts";
+import { type Json, jsonObject } from "../core/document.ts";
+import type { Grant, OAuthClient } from "../core/grant.ts";
+import type { Issuer } from "../discovery/issuer.ts";
+import { clientAuth } from "./client-auth.ts";
+import type { DpopKey } from "./dpop.ts";
+
+/** What a token endpoint gave. */
+export interface Tokens {
+  readonly accessToken: string;
+  readonly tokenType: "Bearer" | "DPoP";
+  /** Life in ms; undefined where the server does not tell. */
+  readonly lifeMs?: number;
+  readonly refreshToken?: string;
+  readonly scope?: string;
+  readonly account?: string;
+}
+
+/** The server's no, in its own terms (RFC 6749 5.2, RFC 8628 3.5). */
+export interface TokenRefusal {
+  readonly error: string;
+  /** Cleaned and redacted. */
+  readonly words: string;
+}
+
+export interface TokenCall {
+  readonly context: OAuthContext;
+  readonly issuer: Pick<Issuer, "issuer" | "tokenEndpoint">;
+  readonly client: OAuthClient;
+  readonly grantType: string;
+  readonly parameters: Readonly<Record<string, string | undefined>>;
+  readonly dpop?: DpopKey;
+  readonly signal: AbortSignal;
+}
+
+const secretForm = /^[\x21-\x7e]{1,65536}$/;
+
+/** Who signed in, as the ID token says it; it came straight from the issuer, so no signature is needed (OIDC Core 3.1.3.7). */
+function accountOf(idToken: unknown): string | undefined {
+  if (typeof idToken !== "string") return undefined;
+  try {
+    const bytes = Uint8Array.fromBase64(idToken.split(".")[1] ?? "", { alphabet: "base64url" });
+    const claims = jsonObject(new TextDecoder().decode(bytes)) ?? {};
+    const names = ["email", "preferred_username", "name", "sub"].map((name) => claims[name]);
+    const found = names.find((name) => typeof name === "string" && name !== "");
+    return typeof found === "string" ? cleanText(found, 100) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Longer than any token lives; beyond it instants are none any more. */
+const longestLifeSec = 100 * 366 * 86_400;
+
+function lifeOf(value: unknown): number | undefined {
+  const seconds = typeof value === "string" ? Number.parseFloat(value) : value;
+  if (typeof seconds !== "number" || !Number.isFinite(seconds) || seconds < 0) return undefined;
+  return Math.min(seconds, longestLifeSec) * 1000;
+}
+
+/** The error parameters of an answer as they may be shown. */
+export function refusalOf(json: Json, { redactor }: OAuthContext): TokenRefusal {
+  const text = json.error_description ?? "";
+  const words = redactor.shown(String(text), 300);
+  const error = redactor.shown(String(json.error ?? "invalid_request"), 60);
+  return { error, words };
+}
+
+/** The refusal as text: its code, and the server's words where it had some. */
+export function refusalText({ error, words }: TokenRefusal): string {
+  return words === "" ? error : `${error} (${words})`;
+}
+
+function readTokens(json: Json, { context }: TokenCall): Tokens {
+  const { redactor, server } = context;
+  const bad = (why: string) =>
+    new BridgeError("bad-answer", `the token endpoint of server "${server.name}" ${why}`);
+  const { access_token, token_type, refresh_token, expires_in, scope, id_token } = json;
+  if (typeof access_token !== "string" || !secretForm.test(access_token))
+    throw bad("gave no usable access token");
+  redactor.add(access_token);
+  const type = typeof token_type === "string" ? token_type.toLowerCase() : "";
+  if (type !== "bearer" && type !== "dpop")
+    throw bad(`gave a token of type "${redactor.shown(type, 30)}"`);
+  const hasRefresh = typeof refresh_token === "string" && refresh_token !== "";
+  if (hasRefresh && !secretForm.test(refresh_token)) throw bad("gave an unusable refresh token");
+  if (hasRefresh) redactor.add(refresh_token);
+  const lifeMs = lifeOf(expires_in);
+  const account = accountOf(id_token);
+  return {
+    accessToken: access_token,
+    tokenType: type === "dpop" ? "DPoP" : "Bearer",
+    ...(lifeMs !== undefined && { lifeMs }),
+    ...(hasRefresh && { refreshToken: refresh_token }),
+    ...(typeof scope === "string" && scope !== "" && { scope: cleanText(scope, 4000) }),
+    ...(account !== undefined && { account }),
+  };
+}
+
+async function post(call: TokenCall): Promise<Response> {
+  const { context, issuer, client, grantType, parameters, dpop, signal } = call;
+  const oauth = await import("oauth4webapi");
+  const authenticate = await clientAuth(context, client);
+  const given = Object.entries({ ...parameters, ...context.auth.tokenParams });
+  const form = given.filter((pair): pair is [string, string] => pair[1] !== undefined);
+  const url = new URL(issuer.tokenEndpoint);
+  return oauth.genericTokenEndpointRequest(
+    { issuer: issuer.issuer, token_endpoint: issuer.tokenEndpoint },
+    { client_id: client.id },
+    authenticate,
+    grantType,
+    new URLSearchParams(form),
+    {
+      // The guard judges it: plain http reaches loopback only.
+      [oauth.allowInsecureRequests]: true,
+      [oauth.customFetch]: async (_, { headers, body }) => {
+        const proof = dpop === undefined ? {} : { dpop: await dpop.proof({ method: "POST", url }) };
+        const all = { ...headers, ...proof };
+        return context.http({ method: "POST", url, headers: all, body: String(body), signal });
+      },
+    },
+  );
+}
+
+/**
+ * Asks the token endpoint. Resolves to tokens or to the server's no; throws a BridgeError where no decision
+ * came (5xx, 429, network) or the answer is no token answer.
+ */
+export async function requestTokens(call: TokenCall): Promise<Tokens | TokenRefusal> {
+  const url = new URL(call.issuer.tokenEndpoint);
+  let response = await post(call);
+  const isNew = () => call.dpop?.learn(url, response.headers.get("dpop-nonce")) ?? false;
+  if (isNew() && !response.ok) {
+    response = await post(call);
+    isNew();
+  }
+  const { status } = response;
+  if (status >= 500 || status === 429) {
+    const kind = status === 429 ? "rate-limited" : "server-error";
+    throw new BridgeError(kind, `the token endpoint "${url.host}" answered ${status}`, { status });
+  }
+  const json = jsonObject(await response.text());
+  if (json === undefined) {
+    throw new BridgeError(
+      "bad-answer",
+      `the token endpoint "${url.host}" answered ${status} without JSON`,
+      { status },
+    );
+  }
+  // Some (GitHub) say no with status 200.
+  if (typeof json.error === "string" || !response.ok) return refusalOf(json, call.context);
+  return readTokens(json, call);
+}
+
+/** What a first grant holds beside its tokens; whether a DPoP key belongs to it is the caller's to say. */
+export function grantBase(
+  { issuer, resource }: { readonly issuer: Issuer; readonly resource?: string },
+  client: OAuthClient,
+  scope: string | undefined,
+): Parameters<typeof grantFrom>[1] {
+  const { revocationEndpoint } = issuer;
+  return {
+    issuer: issuer.issuer,
+    client,
+    tokenEndpoint: issuer.tokenEndpoint,
+    ...(revocationEndpoint !== undefined && { revocationEndpoint }),
+    ...(resource !== undefined && { resource }),
+    ...(scope !== undefined && { scope }),
+  };
+}
+
+/** The grant that tokens make, at the moment they came. */
+export function grantFrom(
+  tokens: Tokens,
+  base: Omit<Grant, "accessToken" | "tokenType" | "obtainedAt" | "expiresAt">,
+  now: number,
+): Grant {
+  const { accessToken, tokenType, lifeMs } = tokens;
+  const refreshToken = tokens.refreshToken ?? base.refreshToken;
+  const scope = tokens.scope ?? base.scope;
+  const account = tokens.account ?? base.account;
+  return {
+    issuer: base.issuer,
+    client: base.client,
+    tokenEndpoint: base.tokenEndpoint,
+    ...(base.revocationEndpoint !== undefined && { revocationEndpoint: base.revocationEndpoint }),
+    ...(base.resource !== undefined && { resource: base.resource }),
+    ...(base.dpopKey !== undefined && { dpopKey: base.dpopKey }),
+    accessToken,
+    tokenType,
+    obtainedAt: now,
+    ...(lifeMs !== undefined && { expiresAt: now + lifeMs }),
+    ...(refreshToken !== undefined && { refreshToken }),
+    ...(scope !== undefined && { scope }),
+    ...(account !== undefined && { account }),
+  };
+}

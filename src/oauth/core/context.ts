@@ -1,0 +1,29 @@
+import type { OAuthSettings, ServerSettings } from "../../config/settings.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Environment } from "../../platform/paths.ts";
+import type { Redactor } from "../../platform/redact.ts";
+import type { GuardedHttp } from "./ssrf-guard.ts";
+
+/** What every OAuth operation for one server gets. */
+export interface OAuthContext {
+  readonly server: ServerSettings;
+  /** The entry's settings, or the defaults where it has none. */
+  readonly auth: OAuthSettings;
+  readonly http: GuardedHttp;
+  readonly env: Environment;
+  readonly redactor: Redactor;
+  readonly log: Log;
+  /** The command that signs in, ready to copy. */
+  readonly login: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Waits; rejects with the signal's reason. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** The OAuth settings of a server: what stands in its entry, else the defaults. */
+export function oauthSettings({ credential }: ServerSettings): OAuthSettings {
+  return credential.type === "oauth"
+    ? credential.auth
+    : { grant: "authorization_code", store: "file" };
+}

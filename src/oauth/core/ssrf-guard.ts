@@ -1,0 +1,192 @@
+import { isLoopback } from "../../config/validators.ts";
+import type { Http, HttpRequest } from "../../http/client.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { isLinkLocal, isLocalName, type Reach, reachOf } from "./ip-address.ts";
+
+/** A request for an OAuth document or to an OAuth endpoint; its answer comes whole. */
+export interface GuardedRequest {
+  readonly method: "GET" | "POST";
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Sends a request to a host that a server named. Resolves to the answer with its body read; throws a
+ * BridgeError: `refused` (insecure, private address, redirect), `too-large`, `timeout`, and those of Http.
+ */
+export type GuardedHttp = (request: GuardedRequest) => Promise<Response>;
+
+export interface GuardOptions {
+  readonly http: Http;
+  /** The addresses of a host name, in the order to try them. */
+  readonly lookup: (host: string) => Promise<readonly string[]>;
+  /** The configured MCP server: where it is, its authorization server may be, too. */
+  readonly server: URL;
+  /** Host names (with a port: exactly that one) that the user vouches for. */
+  readonly trustedHosts: readonly string[];
+  /** Whether a proxy makes the connection: then names are resolved there, and only literal addresses can be judged. */
+  readonly proxied: (url: URL) => boolean;
+  /** From the first byte sent to the last one read; 12,000 unless a test says otherwise. */
+  readonly timeoutMs?: number;
+}
+
+const maxBytes = 1024 * 1024;
+const trustHint = (url: URL) =>
+  `if you trust that host, add "${url.hostname}" to "auth.trustedHosts"`;
+
+function refuse(message: string, hint?: string): BridgeError {
+  return new BridgeError("refused", message, hint === undefined ? {} : { hint });
+}
+
+async function readBounded(response: Response, host: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.length;
+    if (length > maxBytes) {
+      throw new BridgeError(
+        "too-large",
+        `"${host}" sent more than 1 MiB where a small document was due`,
+      );
+    }
+    chunks.push(chunk);
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks));
+}
+
+/** The guard that every OAuth request passes: https, no redirect, no private address, 1 MiB, 12 s (SSRF, CVE-2025-6514 and its like). */
+export function createGuard(options: GuardOptions): GuardedHttp {
+  const { http, server, trustedHosts, lookup } = options;
+  const isTrusted = (url: URL) =>
+    url.host === server.host ||
+    trustedHosts.some((host) => host === url.hostname || host === url.host);
+  let serverReach: Promise<Reach> | undefined;
+
+  /** Where the configured server itself stands: that much of the inside is the user's own wish. */
+  const ownReach = () => {
+    serverReach ??= (async () => {
+      if (isLocalName(server.hostname)) return "loopback";
+      const literal = reachOf(server.hostname);
+      if (literal !== undefined) return literal;
+      const addresses = await lookup(server.hostname).catch(() => []);
+      // All of them: one private address among public ones would cost its owner nothing.
+      const isInside = addresses.every((address) => reachOf(address) === "private");
+      return addresses.length > 0 && isInside ? "private" : "public";
+    })();
+    return serverReach;
+  };
+
+  async function judge(reach: Reach, address: string, url: URL): Promise<void> {
+    if (reach === "public" || isTrusted(url)) return;
+    if (!isLinkLocal(address) && reach === (await ownReach())) return;
+    const where = reach === "loopback" ? "this machine" : "a private network";
+    throw refuse(
+      `"${url.host}" is an address of ${where}, named by a server outside it`,
+      trustHint(url),
+    );
+  }
+
+  /** Judges the URL's host; resolves to the addresses to connect to, or undefined where the URL says it itself. */
+  async function addressesOf(url: URL): Promise<readonly string[] | undefined> {
+    if (isLocalName(url.hostname)) {
+      await judge("loopback", url.hostname, url);
+      return undefined;
+    }
+    const literal = reachOf(url.hostname);
+    if (literal !== undefined) {
+      await judge(literal, url.hostname, url);
+      return undefined;
+    }
+    if (options.proxied(url) || isTrusted(url)) return undefined;
+    const addresses = await lookup(url.hostname);
+    for (const address of addresses) await judge(reachOf(address) ?? "private", address, url);
+    return addresses;
+  }
+
+  function judgeForm(url: URL): void {
+    if (url.username !== "" || url.password !== "")
+      throw refuse(`the URL of "${url.host}" holds a password`);
+    if (url.protocol === "https:") return;
+    const mayBePlain = isLoopback(url) && (isLoopback(server) || isTrusted(url));
+    if (url.protocol === "http:" && mayBePlain) return;
+    throw refuse(
+      `"${url.host}" is not reached by https`,
+      "ask the server's operator for https URLs",
+    );
+  }
+
+  async function send(request: HttpRequest, addresses: readonly string[] | undefined) {
+    if (addresses === undefined) return http(request);
+    let failure: unknown = new BridgeError("dns", `the host "${request.url.host}" was not found`, {
+      notSent: true,
+    });
+    for (const address of addresses.slice(0, 3)) {
+      try {
+        return await http({ ...request, address });
+      } catch (error) {
+        if (!(error instanceof BridgeError && error.notSent)) throw error;
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  return async ({ method, url, headers = {}, body, signal }) => {
+    const timeoutMs = options.timeoutMs ?? 12_000;
+    const late = new BridgeError(
+      "timeout",
+      `"${url.host}" did not answer within ${timeoutMs / 1000} s`,
+    );
+    const clock = new AbortController();
+    const timer = setTimeout(() => clock.abort(late), timeoutMs);
+    try {
+      judgeForm(url);
+      const both = AbortSignal.any([signal, clock.signal]);
+      const addresses = await addressesOf(url);
+      const response = await send(
+        {
+          method,
+          url,
+          headers,
+          ...(body !== undefined && { body }),
+          signal: both,
+          keepalive: false,
+        },
+        addresses,
+      );
+      try {
+        if (response.status >= 300 && response.status < 400) {
+          throw refuse(
+            `"${url.host}" answered an OAuth request with a redirect, which is not followed`,
+          );
+        }
+        const encoding = response.headers.get("content-encoding");
+        if (encoding !== null && encoding !== "identity") {
+          throw new BridgeError(
+            "bad-answer",
+            `"${url.host}" compressed an answer that was asked for plain`,
+          );
+        }
+        const text = await readBounded(response, url.host);
+        return new Response(hasBody(response.status) ? text : null, {
+          status: response.status,
+          headers: response.headers,
+        });
+      } finally {
+        await response.body?.cancel().catch(() => {});
+      }
+    } catch (error) {
+      if (clock.signal.aborted) throw late;
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+/** Statuses that the Response constructor takes no body for. */
+function hasBody(status: number): boolean {
+  return ![101, 204, 205, 304].includes(status);
+}

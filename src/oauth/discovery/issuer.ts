@@ -1,0 +1,113 @@
+import { BridgeError } from "../../wire/errors.ts";
+import type { OAuthContext } from "../core/context.ts";
+import { endpointUrl, fetchDocument, type Json, stringsOf } from "../core/document.ts";
+import { isSameIssuer } from "../core/grant.ts";
+
+/** What is known of an authorization server; every endpoint passed endpointUrl (RFC 8414 2, RFC 9207 3). */
+export interface Issuer {
+  /** As its own metadata write it: what `iss` is compared with. */
+  readonly issuer: string;
+  readonly authorizationEndpoint?: string;
+  readonly tokenEndpoint: string;
+  readonly registrationEndpoint?: string;
+  readonly revocationEndpoint?: string;
+  readonly deviceEndpoint?: string;
+  readonly scopes?: readonly string[];
+  readonly grantTypes?: readonly string[];
+  readonly clientAuthMethods?: readonly string[];
+  readonly pkceMethods?: readonly string[];
+  readonly dpopAlgorithms?: readonly string[];
+  readonly sendsIss: boolean;
+  readonly takesClientMetadata: boolean;
+}
+
+/** Where an issuer's metadata may stand, in the order of MCP 2026-07-28 (authorization, discovery). */
+export function metadataUrls(issuer: URL): URL[] {
+  const path = issuer.pathname.replace(/\/+$/, "");
+  const { origin } = issuer;
+  const places =
+    path === ""
+      ? ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]
+      : [
+          `/.well-known/oauth-authorization-server${path}`,
+          `/.well-known/openid-configuration${path}`,
+          `${path}/.well-known/openid-configuration`,
+        ];
+  return places.map((place) => new URL(origin + place));
+}
+
+function issuerFrom(document: Json): Issuer {
+  const endpoint = (name: string) =>
+    document[name] === undefined || document[name] === null
+      ? undefined
+      : endpointUrl(document[name], `the ${name} in the metadata`).href;
+  const tokenEndpoint = endpoint("token_endpoint");
+  if (tokenEndpoint === undefined) {
+    throw new BridgeError(
+      "bad-answer",
+      "the authorization server's metadata name no token_endpoint",
+    );
+  }
+  const optional = {
+    authorizationEndpoint: endpoint("authorization_endpoint"),
+    registrationEndpoint: endpoint("registration_endpoint"),
+    revocationEndpoint: endpoint("revocation_endpoint"),
+    deviceEndpoint: endpoint("device_authorization_endpoint"),
+    scopes: stringsOf(document.scopes_supported),
+    grantTypes: stringsOf(document.grant_types_supported),
+    clientAuthMethods: stringsOf(document.token_endpoint_auth_methods_supported),
+    pkceMethods: stringsOf(document.code_challenge_methods_supported),
+    dpopAlgorithms: stringsOf(document.dpop_signing_alg_values_supported),
+  };
+  const known = Object.fromEntries(
+    Object.entries(optional).filter(([, value]) => value !== undefined),
+  );
+  return {
+    ...known,
+    issuer: String(document.issuer),
+    tokenEndpoint,
+    sendsIss: document.authorization_response_iss_parameter_supported === true,
+    takesClientMetadata: document.client_id_metadata_document_supported === true,
+  };
+}
+
+/** The endpoints of a server of MCP 2025-03-26 that publishes no metadata at all. */
+export function legacyIssuer(origin: string): Issuer {
+  return {
+    issuer: origin,
+    authorizationEndpoint: `${origin}/authorize`,
+    tokenEndpoint: `${origin}/token`,
+    registrationEndpoint: `${origin}/register`,
+    // That revision demands PKCE of every server.
+    pkceMethods: ["S256"],
+    sendsIss: false,
+    takesClientMetadata: false,
+  };
+}
+
+/**
+ * The metadata of an issuer, or undefined where it publishes none. Throws `refused` where what it publishes
+ * belongs to another issuer (mix-up, RFC 8414 3.3), and what the guard throws.
+ */
+export async function fetchIssuer(
+  issuer: string,
+  { http, redactor, signal }: Pick<OAuthContext, "http" | "redactor"> & { signal: AbortSignal },
+): Promise<Issuer | undefined> {
+  const url = endpointUrl(issuer, "the issuer");
+  let foreign: string | undefined;
+  for (const place of metadataUrls(url)) {
+    const document = await fetchDocument(http, place, signal);
+    if (document === undefined) continue;
+    const named = document.issuer;
+    if (typeof named === "string" && isSameIssuer(named, issuer)) return issuerFrom(document);
+    foreign ??= typeof named === "string" ? named : "no issuer";
+  }
+  if (foreign === undefined) return undefined;
+  throw new BridgeError(
+    "refused",
+    `the metadata of the authorization server "${url.host}" belong to another issuer: ${redactor.shown(foreign, 200)}`,
+    {
+      hint: 'the server\'s operator must mend them; "auth.issuer" names the right issuer, where there is one',
+    },
+  );
+}

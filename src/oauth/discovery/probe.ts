@@ -1,0 +1,70 @@
+import type { ServerSettings } from "../../config/settings.ts";
+import type { Http } from "../../http/client.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { type BearerChallenge, bearerChallenge } from "./challenge.ts";
+
+const initialize = JSON.stringify({
+  jsonrpc: "2.0",
+  id: 0,
+  method: "initialize",
+  params: {
+    protocolVersion: "2025-06-18",
+    capabilities: {},
+    clientInfo: { name: "codex-mcp-http-bridge", version: "login" },
+  },
+});
+
+/** What a server says to a request without a token. */
+export interface ProbeAnswer {
+  readonly status: number;
+  readonly challenge: BearerChallenge | undefined;
+}
+
+/** For servers that look at the token only behind initialize, or have none (modern era). */
+const toolsList = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", params: {} });
+
+/** Asks the server for its challenge by requests without a token; `headers` are the configured ones. */
+export async function probe(
+  server: ServerSettings,
+  http: Http,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<ProbeAnswer> {
+  const first = await ask(server, http, headers, initialize, signal);
+  if (first.status === 401) return first;
+  const second = await ask(server, http, headers, toolsList, signal);
+  return second.status === 401 ? second : first;
+}
+
+async function ask(
+  server: ServerSettings,
+  http: Http,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+  signal: AbortSignal,
+): Promise<ProbeAnswer> {
+  const late = new BridgeError("timeout", `server "${server.name}" did not answer within 15 s`);
+  const clock = new AbortController();
+  const timer = setTimeout(() => clock.abort(late), 15_000);
+  try {
+    const response = await http({
+      method: "POST",
+      url: server.url,
+      headers: {
+        ...headers,
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream",
+      },
+      body,
+      signal: AbortSignal.any([signal, clock.signal]),
+      keepalive: false,
+    });
+    await response.body?.cancel().catch(() => {});
+    return {
+      status: response.status,
+      challenge: bearerChallenge(response.headers.get("www-authenticate")),
+    };
+  } finally {
+    clearTimeout(timer);
+  }
+}

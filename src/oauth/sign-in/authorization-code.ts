@@ -1,0 +1,169 @@
+import { BridgeError } from "../../wire/errors.ts";
+import { digestOf } from "../client/dpop.ts";
+import { refusalOf, refusalText, requestTokens } from "../client/token-endpoint.ts";
+import type { OAuthContext } from "../core/context.ts";
+import type { Grant, OAuthClient } from "../core/grant.ts";
+import { clientFor, demandShowable, forgetClient, grantOf, type Prepared } from "./prepare.ts";
+
+/** One request for authorization (RFC 6749 4.1.1, PKCE, RFC 9207), waiting for its answer. */
+export interface CodeRequest {
+  /** Where the person signs in. */
+  readonly url: URL;
+  readonly state: string;
+  readonly verifier: string;
+  readonly redirectUri: string;
+  readonly client: OAuthClient;
+}
+
+function randomText(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+/** Makes the URL that begins a sign-in by authorization code. Throws a BridgeError. */
+export async function startCode(
+  prepared: Prepared,
+  redirectUri: string,
+  signal: AbortSignal,
+): Promise<CodeRequest> {
+  const { context, found, scope } = prepared;
+  const { auth, server } = context;
+  const { issuer, resource } = found;
+  if (issuer.authorizationEndpoint === undefined) {
+    throw new BridgeError(
+      "bad-answer",
+      `the authorization server of "${server.name}" has no page to sign in at`,
+      {
+        hint: 'set "auth.grant" to what the provider offers, such as device_code or client_credentials',
+      },
+    );
+  }
+  if (auth.pkce !== "S256" && issuer.pkceMethods?.includes("S256") !== true) {
+    throw new BridgeError(
+      "refused",
+      `the authorization server of "${server.name}" does not say that it checks PKCE (S256)`,
+      {
+        hint: 'if its provider says it does (Microsoft Entra), set "auth": {"type": "oauth", "pkce": "S256"}',
+      },
+    );
+  }
+  const url = demandShowable(prepared, issuer.authorizationEndpoint, "page to sign in at");
+  const client = await clientFor(prepared, redirectUri, signal);
+  const state = randomText();
+  const verifier = randomText();
+  for (const secret of [state, verifier]) context.redactor.add(secret);
+  const parameters = {
+    response_type: "code",
+    client_id: client.id,
+    redirect_uri: redirectUri,
+    state,
+    code_challenge: await digestOf(verifier),
+    code_challenge_method: "S256",
+    scope,
+    resource,
+    // OpenID Connect gives offline access with consent only (Core 11).
+    prompt: scope?.split(" ").includes("offline_access") ? "consent" : undefined,
+    ...auth.authorizeParams,
+  };
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined) url.searchParams.set(name, value);
+  }
+  return { url, state, verifier, redirectUri, client };
+}
+
+function fail({ server, login }: OAuthContext, why: string): BridgeError {
+  return new BridgeError(
+    "sign-in-required",
+    `the sign-in to server "${server.name}" failed: ${why}`,
+    {
+      hint: `run ${login}`,
+    },
+  );
+}
+
+/**
+ * The code of an authorization response whose `state` was checked already. Throws `sign-in-required` where
+ * it comes from another issuer (RFC 9207 2.4: before the error is believed) or says no.
+ */
+export function codeFrom(prepared: Prepared, answer: URLSearchParams): string {
+  const { context, found } = prepared;
+  const { issuer } = found;
+  const from = answer.getAll("iss");
+  if (from.length > 1 || (from.length === 1 && from[0] !== issuer.issuer)) {
+    throw fail(context, "the answer came from another authorization server than was asked");
+  }
+  if (issuer.sendsIss && from.length === 0) {
+    throw fail(
+      context,
+      "the answer does not say which authorization server it is from, as it should",
+    );
+  }
+  const error = answer.get("error");
+  if (error !== null) {
+    const description = answer.get("error_description") ?? undefined;
+    const json = { error, ...(description !== undefined && { error_description: description }) };
+    throw fail(context, refusalText(refusalOf(json, context)));
+  }
+  const codes = answer.getAll("code");
+  if (codes.length !== 1 || codes[0] === "") throw fail(context, "the answer holds no code");
+  context.redactor.add(codes[0]);
+  return codes[0]!;
+}
+
+/** Trades a code for a grant. Throws a BridgeError. */
+export async function redeemCode(
+  prepared: Prepared,
+  request: CodeRequest,
+  code: string,
+  signal: AbortSignal,
+): Promise<Grant> {
+  const { context, found, dpop } = prepared;
+  const { client, redirectUri, verifier } = request;
+  const tokens = await requestTokens({
+    context,
+    issuer: found.issuer,
+    client,
+    grantType: "authorization_code",
+    parameters: {
+      code,
+      redirect_uri: redirectUri,
+      code_verifier: verifier,
+      resource: found.resource,
+    },
+    ...(dpop && { dpop }),
+    signal,
+  });
+  if (!("error" in tokens)) return grantOf(prepared, client, tokens);
+  if (tokens.error === "invalid_client") await forgetClient(prepared, client);
+  throw fail(context, refusalText(tokens));
+}
+
+/**
+ * The answer in what a person pasted: the redirect URL, its query, or the bare code. Throws
+ * `sign-in-required` where its state is wrong, or where a bare code cannot be traced to its issuer.
+ */
+export function pastedAnswer(
+  prepared: Prepared,
+  request: CodeRequest,
+  text: string,
+): URLSearchParams {
+  const { context } = prepared;
+  const line = text.trim();
+  const query =
+    URL.parse(line)?.search ?? (/[=&]/.test(line) ? line.replace(/^.*\?/, "") : undefined);
+  if (query === undefined) {
+    if (prepared.found.issuer.sendsIss) {
+      throw fail(context, "paste the whole address that the browser ended at, not the code alone");
+    }
+    if (!/^[\x21-\x7e]+$/.test(line)) throw fail(context, "that is no code");
+    return new URLSearchParams({ code: line });
+  }
+  const answer = new URLSearchParams(query);
+  if (answer.get("state") !== request.state) {
+    throw fail(
+      context,
+      "the address belongs to another sign-in: paste the one this sign-in ended at",
+    );
+  }
+  return answer;
+}

@@ -1,0 +1,117 @@
+import { isLoopback } from "../../config/validators.ts";
+import { type LoopbackServer, listenOnLoopback } from "../../http/loopback-server.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { callbackPage } from "./callback-page.ts";
+import type { Prepared } from "./prepare.ts";
+
+/** How the sign-in ended, for the page in the browser. */
+export type Outcome = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+/** The place on this machine that the browser comes back to. */
+export interface Callback {
+  readonly redirectUri: string;
+  /** Undefined where the redirect URI is not on this machine: then only pasting leads on. */
+  readonly port: number | undefined;
+  /** Waits for the one answer with this state; others are answered 400. */
+  wait(state: string): Promise<URLSearchParams>;
+  /** Tells the browser that waits, and closes. */
+  end(outcome: Outcome): Promise<void>;
+}
+
+const headers = {
+  "content-type": "text/html; charset=utf-8",
+  "cache-control": "no-store",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  connection: "close",
+} as const;
+
+function page(status: number, outcome: Outcome, server: string): Response {
+  const { html, policy } = callbackPage(outcome, server);
+  return new Response(html, { status, headers: { ...headers, "content-security-policy": policy } });
+}
+
+/** The redirect URIs to try, in order; a configured one is the only one. */
+function candidates({ context, knownRedirect }: Prepared): { uri: URL; isFixed: boolean }[] {
+  const { redirectUri, callbackPort } = context.auth;
+  if (redirectUri !== undefined) return [{ uri: new URL(redirectUri), isFixed: true }];
+  if (callbackPort !== undefined) {
+    return [{ uri: new URL(`http://127.0.0.1:${callbackPort}/callback`), isFixed: true }];
+  }
+  const known = knownRedirect === undefined ? null : URL.parse(knownRedirect);
+  const fresh = { uri: new URL("http://127.0.0.1:0/callback"), isFixed: false };
+  return known !== null && isLoopback(known) ? [{ uri: known, isFixed: false }, fresh] : [fresh];
+}
+
+/** Opens the listener of a sign-in: the registered port first, else a free one. Throws `configuration` where a configured port is taken. */
+export function openCallback(prepared: Prepared): Callback {
+  const { name } = prepared.context.server;
+  const answered = Promise.withResolvers<URLSearchParams>();
+  const ended = Promise.withResolvers<Outcome>();
+  let expected: { state: string; path: string; port: number } | undefined;
+  let place = { path: "/callback", port: 0 };
+
+  const handle = async (request: Request): Promise<Response> => {
+    const url = new URL(request.url);
+    const suffix = place.port === 80 ? "" : `:${place.port}`;
+    const hosts = [`127.0.0.1${suffix}`, `localhost${suffix}`];
+    const isOurs =
+      request.method === "GET" &&
+      url.pathname === place.path &&
+      hosts.includes(request.headers.get("host") ?? "") &&
+      expected !== undefined &&
+      url.searchParams.getAll("state").length === 1 &&
+      url.searchParams.get("state") === expected.state;
+    // Stray, forged or repeated: said so, and the wait goes on (state comes before error).
+    if (!isOurs)
+      return page(400, { ok: false, reason: "This is not the sign-in that is waited for." }, name);
+    expected = undefined;
+    answered.resolve(url.searchParams);
+    const outcome = await ended.promise;
+    return page(outcome.ok ? 200 : 400, outcome, name);
+  };
+
+  let listener: LoopbackServer | undefined;
+  let chosen: URL | undefined;
+  for (const { uri, isFixed } of candidates(prepared)) {
+    chosen = uri;
+    if (uri.protocol !== "http:" || !isLoopback(uri)) break;
+    listener = listenOnLoopback(
+      Number(uri.port || (isFixed ? 80 : 0)),
+      uri.hostname === "localhost",
+      handle,
+    );
+    if (listener !== undefined) break;
+    if (!isFixed) continue;
+    throw new BridgeError(
+      "configuration",
+      `port ${uri.port || 80} of the configured redirect URI is in use`,
+      {
+        hint: "free the port, or use login --no-browser on a machine where it is free",
+      },
+    );
+  }
+  if (chosen === undefined) throw new Error("there is always a candidate");
+  const redirectUri = uriWithPort(prepared, chosen, listener?.port);
+  place = { path: chosen.pathname, port: listener?.port ?? 0 };
+  return {
+    redirectUri,
+    port: listener?.port,
+    wait(state) {
+      expected = { state, ...place };
+      return answered.promise;
+    },
+    async end(outcome) {
+      expected = undefined;
+      ended.resolve(outcome);
+      await listener?.close();
+    },
+  };
+}
+
+/** A configured URI stands as it was written; a free port is filled in. */
+function uriWithPort({ context }: Prepared, uri: URL, port: number | undefined): string {
+  if (context.auth.redirectUri !== undefined) return context.auth.redirectUri;
+  if (port !== undefined && uri.port === "0") return `http://127.0.0.1:${port}${uri.pathname}`;
+  return uri.href;
+}

@@ -1,0 +1,183 @@
+import { BridgeError } from "../../wire/errors.ts";
+import { mayPass } from "../authorizer/refresh.ts";
+import { clientAuth } from "../client/client-auth.ts";
+import { refusalOf, refusalText, requestTokens } from "../client/token-endpoint.ts";
+import { endpointUrl, type Json, jsonObject } from "../core/document.ts";
+import type { Grant, OAuthClient } from "../core/grant.ts";
+import {
+  clientFor,
+  demandShowable,
+  forgetClient,
+  grantOf,
+  noteRefusedScope,
+  type Prepared,
+} from "./prepare.ts";
+
+/** A server that names a longer pause would only let its own code expire. */
+const longestPauseMs = 60_000;
+
+const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
+
+/** A device authorization that waits for a person (RFC 8628 3.2). */
+export interface DeviceRequest {
+  /** Where the code is typed in. */
+  readonly url: URL;
+  /** The same with the code in it, where the server gives that. */
+  readonly completeUrl?: URL;
+  /** Letters, digits and dashes, 4 to 16; anything else is refused. */
+  readonly userCode: string;
+  readonly deviceCode: string;
+  readonly client: OAuthClient;
+  /** In ms since 1970. */
+  readonly expiresAt: number;
+  readonly intervalMs: number;
+}
+
+/** Whether the authorization server lets a person sign in on another device. */
+export function offersDevice({ found }: Prepared): boolean {
+  const { deviceEndpoint, grantTypes } = found.issuer;
+  if (deviceEndpoint === undefined) return false;
+  return grantTypes === undefined || grantTypes.includes(deviceGrant);
+}
+
+function numberOf(value: unknown, fallback: number): number {
+  const number = typeof value === "string" ? Number.parseFloat(value) : value;
+  return typeof number === "number" && Number.isFinite(number) && number > 0 ? number : fallback;
+}
+
+/** Asks the device endpoint (RFC 8628 3.1); a registered client that it no longer knows is registered anew, once. */
+async function requestDevice(
+  prepared: Prepared,
+  deviceEndpoint: string,
+  redirectUri: string,
+  signal: AbortSignal,
+  isAgain = false,
+): Promise<{ readonly client: OAuthClient; readonly json: Json }> {
+  const { context, found, scope } = prepared;
+  const client = await clientFor(prepared, redirectUri, signal);
+  const headers = new Headers({
+    accept: "application/json",
+    "content-type": "application/x-www-form-urlencoded",
+  });
+  const form = new URLSearchParams({ client_id: client.id });
+  if (scope !== undefined) form.set("scope", scope);
+  if (found.resource !== undefined) form.set("resource", found.resource);
+  for (const [name, value] of Object.entries(context.auth.authorizeParams ?? {}))
+    form.set(name, value);
+  const authenticate = await clientAuth(context, client);
+  await authenticate({ issuer: found.issuer.issuer }, { client_id: client.id }, form, headers);
+  const response = await context.http({
+    method: "POST",
+    url: new URL(deviceEndpoint),
+    headers: Object.fromEntries(headers.entries()),
+    body: form.toString(),
+    signal,
+  });
+  const json = jsonObject(await response.text()) ?? {};
+  if (response.ok) return { client, json };
+  if (json.error === "invalid_scope") await noteRefusedScope(prepared);
+  if (json.error === "invalid_client") {
+    await forgetClient(prepared, client);
+    if (client.source === "registered" && !isAgain)
+      return requestDevice(prepared, deviceEndpoint, redirectUri, signal, true);
+  }
+  const kind = response.status >= 500 ? "server-error" : "sign-in-required";
+  throw new BridgeError(
+    kind,
+    `the device sign-in to server "${context.server.name}" was refused: ${refusalText(refusalOf(json, context))}`,
+  );
+}
+
+/**
+ * Asks for a code that a person types in elsewhere; `redirectUri` is what a registration names, for servers
+ * that demand one. Throws a BridgeError.
+ */
+export async function startDevice(
+  prepared: Prepared,
+  redirectUri: string,
+  signal: AbortSignal,
+): Promise<DeviceRequest> {
+  const { context, found } = prepared;
+  const { server } = context;
+  const { deviceEndpoint } = found.issuer;
+  if (deviceEndpoint === undefined) {
+    throw new BridgeError(
+      "bad-answer",
+      `the authorization server of "${server.name}" offers no device sign-in`,
+      {
+        hint: 'remove "grant": "device_code" from the configuration, or ask the provider',
+      },
+    );
+  }
+  const { client, json } = await requestDevice(prepared, deviceEndpoint, redirectUri, signal);
+  const { device_code, user_code, verification_uri, verification_uri_complete } = json;
+  const isWhole = typeof device_code === "string" && /^[\x21-\x7e]+$/.test(device_code);
+  if (!isWhole || typeof user_code !== "string" || !/^[A-Za-z0-9-]{4,16}$/.test(user_code)) {
+    throw new BridgeError(
+      "bad-answer",
+      `the device sign-in of server "${server.name}" came without a usable code`,
+    );
+  }
+  context.redactor.add(device_code);
+  const place = (value: unknown) =>
+    demandShowable(
+      prepared,
+      endpointUrl(value, "the page to type the code in").href,
+      "page to type the code in",
+    );
+  const url = place(verification_uri);
+  return {
+    url,
+    ...(verification_uri_complete !== undefined && {
+      completeUrl: place(verification_uri_complete),
+    }),
+    userCode: user_code,
+    deviceCode: device_code,
+    client,
+    expiresAt: context.now() + numberOf(json.expires_in, 600) * 1000,
+    intervalMs: Math.min(Math.max(numberOf(json.interval, 5) * 1000, 1000), longestPauseMs),
+  };
+}
+
+/** Waits for the person to type the code in (RFC 8628 3.4, 3.5). Throws `sign-in-required` where they refuse or it expires. */
+export async function awaitDevice(
+  prepared: Prepared,
+  request: DeviceRequest,
+  signal: AbortSignal,
+): Promise<Grant> {
+  const { context, found, dpop } = prepared;
+  const { client, deviceCode } = request;
+  const fail = (why: string) =>
+    new BridgeError(
+      "sign-in-required",
+      `the sign-in to server "${context.server.name}" failed: ${why}`,
+      {
+        hint: `run ${context.login}`,
+      },
+    );
+  let { intervalMs } = request;
+  for (;;) {
+    await context.sleep(intervalMs, signal);
+    if (context.now() > request.expiresAt) throw fail("nobody typed the code in before it expired");
+    try {
+      const tokens = await requestTokens({
+        context,
+        issuer: found.issuer,
+        client,
+        grantType: deviceGrant,
+        parameters: { device_code: deviceCode, resource: found.resource },
+        ...(dpop && { dpop }),
+        signal,
+      });
+      if (!("error" in tokens)) return grantOf(prepared, client, tokens);
+      if (tokens.error === "slow_down") intervalMs += 5000;
+      else if (tokens.error === "expired_token")
+        throw fail("nobody typed the code in before it expired");
+      else if (tokens.error !== "authorization_pending") throw fail(refusalText(tokens));
+    } catch (error) {
+      // No decision came: ask less often (RFC 8628 3.5).
+      if (signal.aborted || !mayPass(error)) throw error;
+      intervalMs = Math.min(intervalMs * 2, longestPauseMs);
+    }
+  }
+}

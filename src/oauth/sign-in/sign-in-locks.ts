@@ -1,0 +1,32 @@
+// One interactive sign-in to a server at a time, over all processes; `login` goes before one during `run`.
+
+import type { ServerSettings } from "../../config/settings.ts";
+import { isLocked, withLock } from "../../platform/lock.ts";
+
+type Server = Pick<ServerSettings, "home" | "name">;
+
+const signInLock = ({ name }: Server) => `${name}.sign-in`;
+/** Held by `login` from its wish to its end. */
+const loginLock = ({ name }: Server) => `${name}.login`;
+
+/** Runs the sign-in of `login`: whoever runs one during `run` is asked to give way. Rejects with the signal's reason. */
+export function inLoginTurn<T>(server: Server, work: () => Promise<T>, signal: AbortSignal) {
+  const { home } = server;
+  const inTurn = () => withLock(home, signInLock(server), work, signal);
+  return withLock(home, loginLock(server), inTurn, signal);
+}
+
+/** Runs a sign-in during `run`, which has to look whether `isLoginWanted`. Rejects with the signal's reason. */
+export function inRunTurn<T>(server: Server, work: () => Promise<T>, signal: AbortSignal) {
+  return withLock(server.home, signInLock(server), work, signal);
+}
+
+/** Whether a `login` waits for its turn, or has it. */
+export function isLoginWanted(server: Server): Promise<boolean> {
+  return isLocked(server.home, loginLock(server));
+}
+
+/** Runs `work` once no `login` is under way. Rejects with the signal's reason. */
+export function afterLogin<T>(server: Server, work: () => Promise<T>, signal: AbortSignal) {
+  return withLock(server.home, loginLock(server), work, signal);
+}

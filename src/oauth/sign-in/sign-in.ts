@@ -1,0 +1,191 @@
+import { asBridgeError, BridgeError } from "../../wire/errors.ts";
+import type { Grant } from "../core/grant.ts";
+import {
+  type CodeRequest,
+  codeFrom,
+  pastedAnswer,
+  redeemCode,
+  startCode,
+} from "./authorization-code.ts";
+import { type Callback, openCallback } from "./callback.ts";
+import { awaitDevice, type DeviceRequest, offersDevice, startDevice } from "./device.ts";
+import { forgetClient, keep, noteRefusedScope, type Prepared } from "./prepare.ts";
+
+/** What a sign-in shows, and what it is told, by whoever runs it. */
+export interface SignInWays {
+  /**
+   * A page to sign in at; `port` is where this machine waits for the browser, undefined where it cannot.
+   * Resolves to whether the person has it before them.
+   */
+  readonly showUrl: (url: URL, port: number | undefined) => boolean | Promise<boolean>;
+  readonly showDevice: (request: DeviceRequest) => void | Promise<void>;
+  /** Whether a code for another device is offered: alone, where the person has no page before them, or not at all. */
+  readonly device: "only" | "also" | "never";
+  /** Lines that a person pastes. */
+  readonly pasted?: AsyncIterable<string>;
+  /** Told of a pasted line or a way that failed while others are left. */
+  readonly onFailure?: (error: BridgeError) => void;
+}
+
+/** The reason of a signal by which a sign-in gives way to one elsewhere. */
+export const superseded = new Error("somebody signs in elsewhere");
+
+/** Stdin ended and held nothing: no failure while another way is left. */
+const nothingPasted = new BridgeError("sign-in-required", "no answer was pasted");
+
+async function byCallback(
+  prepared: Prepared,
+  callback: Callback,
+  request: CodeRequest,
+  signal: AbortSignal,
+) {
+  const answer = await callback.wait(request.state);
+  if (answer.get("error") === "invalid_scope") await noteRefusedScope(prepared);
+  return redeemCode(prepared, request, codeFrom(prepared, answer), signal);
+}
+
+async function byPaste(
+  prepared: Prepared,
+  request: CodeRequest,
+  { pasted, onFailure }: SignInWays,
+  signal: AbortSignal,
+): Promise<Grant> {
+  let failure: BridgeError | undefined;
+  for await (const line of pasted ?? []) {
+    if (line.trim() === "") continue;
+    try {
+      const answer = pastedAnswer(prepared, request, line);
+      return await redeemCode(prepared, request, codeFrom(prepared, answer), signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      failure = asBridgeError(error);
+      onFailure?.(failure);
+    }
+  }
+  throw failure ?? nothingPasted;
+}
+
+/** Ways that are tried at once: the first that is done counts, and one that fails leaves the rest. */
+class Ways {
+  readonly #over = Promise.withResolvers<Grant>();
+  readonly #onFailure: SignInWays["onFailure"];
+  readonly #signal: AbortSignal;
+  /** Those that may still be done, and one until `first`, before which more may come. */
+  #left = 1;
+  #failure: unknown;
+
+  constructor({ onFailure }: SignInWays, signal: AbortSignal) {
+    this.#onFailure = onFailure;
+    this.#signal = signal;
+    this.#over.promise.catch(() => {});
+    signal.addEventListener("abort", () => this.#over.reject(signal.reason), { once: true });
+  }
+
+  /** `isLast`: whether nothing else counts after such a failure. */
+  add(way: Promise<Grant>, isLast: (error: unknown) => boolean): void {
+    this.#left++;
+    way.then(this.#over.resolve, (error) => {
+      this.#failure = error;
+      if (isLast(error) || --this.#left === 0) this.#over.reject(error);
+      else if (error !== nothingPasted && !this.#signal.aborted)
+        this.#onFailure?.(asBridgeError(error));
+    });
+  }
+
+  /** The first grant; rejects with what failed last where no way is left. */
+  first(): Promise<Grant> {
+    if (--this.#left === 0) this.#over.reject(this.#failure);
+    return this.#over.promise;
+  }
+}
+
+function nobodyReturns({ context }: Prepared): BridgeError {
+  const { server, login } = context;
+  return new BridgeError(
+    "sign-in-required",
+    `the page to sign in to server "${server.name}" leads back to another machine`,
+    { hint: `run ${login} --no-browser` },
+  );
+}
+
+/** A redirect URI for a registration that only signs in on another device. */
+async function redirectForDevice(prepared: Prepared): Promise<string> {
+  const callback = openCallback(prepared);
+  await callback.end({ ok: true });
+  return callback.redirectUri;
+}
+
+/**
+ * Lets a person sign in, by whichever way is done first, and stores the grant. Throws a BridgeError, or the
+ * signal's reason.
+ */
+export async function signIn(
+  prepared: Prepared,
+  ways: SignInWays,
+  signal: AbortSignal,
+): Promise<Grant> {
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const all = new Ways(ways, both);
+  let callback: Callback | undefined;
+  let request: CodeRequest | undefined;
+  try {
+    signal.throwIfAborted();
+    const isDeviceOnly = ways.device === "only" || prepared.context.auth.grant === "device_code";
+    let isShown = false;
+    if (!isDeviceOnly) {
+      callback = openCallback(prepared);
+      if (callback.port === undefined && ways.pasted === undefined) throw nobodyReturns(prepared);
+      request = await startCode(prepared, callback.redirectUri, signal);
+      // What the browser brings back is the person's own answer.
+      if (callback.port !== undefined)
+        all.add(byCallback(prepared, callback, request, both), () => true);
+      isShown = await ways.showUrl(request.url, callback.port);
+      const isRefused = (error: unknown) => error !== nothingPasted;
+      if (ways.pasted !== undefined) all.add(byPaste(prepared, request, ways, both), isRefused);
+    }
+    if (isDeviceOnly || (ways.device === "also" && !isShown && offersDevice(prepared))) {
+      const device = await startDeviceOrNot(prepared, callback, isDeviceOnly, signal);
+      if (device !== undefined) {
+        all.add(awaitDevice(prepared, device, both), () => false);
+        await ways.showDevice(device);
+      }
+    }
+    const grant = await all.first();
+    await keep(prepared, grant);
+    await callback?.end({ ok: true });
+    return grant;
+  } catch (error) {
+    const { message } = asBridgeError(error);
+    await callback?.end({
+      ok: false,
+      reason: `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`,
+    });
+    // Nobody came back: perhaps the page said that it does not know this client. The next sign-in registers anew.
+    const isWaitedOut = signal.aborted && signal.reason !== superseded;
+    if (isWaitedOut && request !== undefined) await forgetClient(prepared, request.client);
+    throw error;
+  } finally {
+    stop.abort();
+  }
+}
+
+/** Where the page is there, too, a device sign-in that the server refuses is no loss. */
+async function startDeviceOrNot(
+  prepared: Prepared,
+  callback: Callback | undefined,
+  isNeeded: boolean,
+  signal: AbortSignal,
+): Promise<DeviceRequest | undefined> {
+  try {
+    return await startDevice(
+      prepared,
+      callback?.redirectUri ?? (await redirectForDevice(prepared)),
+      signal,
+    );
+  } catch (error) {
+    if (isNeeded || signal.aborted) throw error;
+    prepared.context.log.debug("no device sign-in", { error: asBridgeError(error).message });
+    return undefined;
+  }
+}

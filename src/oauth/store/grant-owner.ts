@@ -1,0 +1,28 @@
+import type { ServerSettings } from "../../config/settings.ts";
+import { readJudged } from "../../platform/files.ts";
+import { credentialsFile } from "../../platform/paths.ts";
+import type { Grant } from "../core/grant.ts";
+
+/** What a grant belongs to besides its entry: the issuer and the client id there. */
+export type Holder = readonly [issuer: string, clientId: string];
+
+export function holderOf({ issuer, client }: Grant): Holder {
+  return [issuer, client.id];
+}
+
+const maxBytes = 1024 * 1024;
+
+/** Whose the stored sign-in of a server is, as text; undefined where there is none that can be read. Its own module: a start that the catalog answers needs nothing else of the store. */
+export function storedHolder({ home, name }: ServerSettings): string | undefined {
+  try {
+    const text = readJudged(credentialsFile(home, name), maxBytes)?.text;
+    if (text === undefined) return undefined;
+    // In the keyring's place the file says whose it is.
+    const { grant, holder } = JSON.parse(text) as { grant?: Grant; holder?: Holder };
+    const found = grant === undefined ? holder : holderOf(grant);
+    return found && JSON.stringify(found);
+  } catch {
+    // Who needs the sign-in tells what is wrong with it.
+    return undefined;
+  }
+}

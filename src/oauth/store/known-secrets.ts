@@ -1,0 +1,36 @@
+import type { ServerSettings } from "../../config/settings.ts";
+import { expand, mayBeSecret, variablesIn } from "../../config/validators.ts";
+import { readSecretFile } from "../../platform/files.ts";
+import type { Environment } from "../../platform/paths.ts";
+import { CredentialStore, type StoreDeps } from "./store.ts";
+
+interface Deps extends StoreDeps {
+  readonly env: Environment;
+}
+
+/**
+ * Tells the redaction what another process sends to a server and is no word of every day: tokens, header and query
+ * values that are secrets, the stored sign-in. What its commands print is not known: asking them again may cost a
+ * one-time password.
+ */
+export async function knowSecrets(server: ServerSettings, deps: Deps): Promise<void> {
+  const { env, redactor } = deps;
+  const { credential, headers, url } = server;
+  for (const [name, value] of Object.entries(headers))
+    if (mayBeSecret(name, value) || variablesIn(value).length > 0)
+      redactor.addHeader(
+        name,
+        expand(value, (variable) => env[variable] ?? ""),
+      );
+  for (const [name, value] of url.searchParams) if (mayBeSecret(name, value)) redactor.add(value);
+  if (credential.type === "token") redactor.add(credential.token);
+  if (credential.type === "tokenEnv") redactor.add(env[credential.variable]?.trim());
+  try {
+    if (credential.type === "tokenFile") redactor.add(readSecretFile(credential.path, "token"));
+    // It tells the redaction what it reads.
+    if (credential.type === "unset" || credential.type === "oauth")
+      await new CredentialStore(server, deps).read();
+  } catch {
+    // Whoever sends them tells what is wrong.
+  }
+}

@@ -1,0 +1,262 @@
+import type { ServerSettings } from "../../config/settings.ts";
+import { stampOf } from "../../platform/file-stamp.ts";
+import { readJudged, removeFile, writeAtomically } from "../../platform/files.ts";
+import { isKeyringUsable, type Keyring } from "../../platform/keyring.ts";
+import { withLock } from "../../platform/lock.ts";
+import type { Log } from "../../platform/log.ts";
+import { credentialsFile } from "../../platform/paths.ts";
+import type { Redactor } from "../../platform/redact.ts";
+import { asBridgeError, BridgeError } from "../../wire/errors.ts";
+import { oauthSettings } from "../core/context.ts";
+import { jsonObject } from "../core/document.ts";
+import { belongsTo, type Grant, type Stored } from "../core/grant.ts";
+import { type Holder, holderOf } from "./grant-owner.ts";
+
+export interface StoreDeps {
+  readonly keyring: () => Keyring;
+  readonly log: Log;
+  readonly redactor: Redactor;
+  /** 60,000 unless a test says otherwise. */
+  readonly lockWaitMs?: number;
+}
+
+/** The file where the secret parts stand in the keyring: it says so, and whose they are, and holds no secret. */
+type Kept = Stored & { readonly keyring?: true; readonly holder?: Holder };
+
+/** Where the secret parts stand. */
+type Place = "keyring" | "file";
+
+const maxBytes = 1024 * 1024;
+/** Longer than any renewal takes; a process that was stopped while it held the lock must not hold up the rest. */
+const longestWaitMs = 60_000;
+
+/** Whether a value has what every grant has. */
+export function isGrant(value: unknown): value is Grant {
+  const grant = value as Partial<Grant> | null | undefined;
+  return (
+    typeof grant?.issuer === "string" &&
+    typeof grant.accessToken === "string" &&
+    typeof grant.tokenEndpoint === "string" &&
+    typeof grant.obtainedAt === "number" &&
+    typeof grant.client?.id === "string"
+  );
+}
+
+/** The sign-in of one server: a 0600 file, or the keyring with a file that says so. */
+export class CredentialStore {
+  readonly #server: ServerSettings;
+  readonly #deps: StoreDeps;
+  readonly #file: string;
+
+  constructor(server: ServerSettings, deps: StoreDeps) {
+    this.#server = server;
+    this.#deps = deps;
+    this.#file = credentialsFile(server.home, server.name);
+  }
+
+  /**
+   * What is stored for this very entry (name, origin, issuer, client id); of what belongs to another one only
+   * what holds for both. Throws `configuration`: an unsafe file, or a keyring that is locked.
+   */
+  async read(): Promise<Stored> {
+    return this.#seen(await this.#readAll());
+  }
+
+  /** Reads, changes and writes while no other process does; resolves to the result. The grant of another entry stays what it is. */
+  async update(change: (stored: Stored) => Stored): Promise<Stored> {
+    return this.locked(async () => {
+      const all = await this.#readAll();
+      const next = change(this.#seen(all));
+      const isForeign = all !== undefined && !belongsTo(all, this.#server);
+      await this.write(isForeign ? { ...next, ...ownPart(all) } : next);
+      return next;
+    });
+  }
+
+  /** Runs `work` while this process alone may change the sign-in of this server. Throws `timeout` after a minute's wait. */
+  async locked<T>(work: () => Promise<T>): Promise<T> {
+    const { home, name } = this.#server;
+    const waitMs = this.#deps.lockWaitMs ?? longestWaitMs;
+    const late = new BridgeError(
+      "timeout",
+      `another process has held the sign-in of server "${name}" for ${waitMs / 1000} s`,
+      { hint: "end the codex-mcp-http-bridge process that hangs, then try again", notSent: true },
+    );
+    const clock = new AbortController();
+    const timer = setTimeout(() => clock.abort(late), waitMs);
+    const begin = () => {
+      clearTimeout(timer);
+      return work();
+    };
+    try {
+      return await withLock(home, `${name}.credentials`, begin, clock.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Replaces what is stored, where it stands; only under the lock. Throws `configuration`. */
+  async write(stored: Stored): Promise<void> {
+    await this.#put(stored, await this.#placeFor(false));
+  }
+
+  /** Puts a new sign-in in place of whatever is there, and where the configuration wants it now; only under the lock. Throws `configuration`. */
+  async writeNew(stored: Stored): Promise<void> {
+    const before = this.place();
+    const place = await this.#placeFor(true);
+    await this.#put(stored, place);
+    if (before === "keyring" && place === "file") await this.#forgetInKeyring();
+  }
+
+  /** Forgets everything, wherever it stands, and what cannot be read, too; only under the lock. */
+  async forget(): Promise<void> {
+    if (this.#mayUseKeyring()) await this.#forgetInKeyring();
+    removeFile(this.#file);
+  }
+
+  /** Where the sign-in stands: what `status` shows. */
+  place(): Place | undefined {
+    const kept = readKept(this.#file, this.#server.name);
+    return kept === undefined ? undefined : kept.keyring ? "keyring" : "file";
+  }
+
+  /** Differs where the store was written meanwhile; costs no more than a look at the file. */
+  stamp(): string {
+    return stampOf(this.#file);
+  }
+
+  #mayUseKeyring(): boolean {
+    try {
+      return this.place() === "keyring";
+    } catch {
+      // A file that nobody can read says nothing of a keyring; the configuration may.
+      return oauthSettings(this.#server).store !== "file";
+    }
+  }
+
+  #empty(): Stored {
+    return { version: 1, server: this.#server.name, origin: this.#server.url.origin };
+  }
+
+  async #readAll(): Promise<Stored | undefined> {
+    const kept = readKept(this.#file, this.#server.name);
+    if (kept === undefined) return undefined;
+    const { keyring, holder: _, ...rest } = kept;
+    const stored = keyring ? { ...rest, ...(await this.#readKeyring()) } : rest;
+    for (const secret of secretsOf(stored)) this.#deps.redactor.add(secret);
+    return stored;
+  }
+
+  #seen(stored: Stored | undefined): Stored {
+    if (stored === undefined) return this.#empty();
+    if (belongsTo(stored, this.#server)) return stored;
+    this.#deps.log.debug("stored sign-in belongs to another entry", { server: this.#server.name });
+    const { grant: _, movedAt: __, handed: ___, ...rest } = stored;
+    return { ...rest, ...this.#empty() };
+  }
+
+  async #readKeyring(): Promise<Pick<Stored, "grant" | "clients">> {
+    const text = await this.#deps.keyring().get(this.#keyringName());
+    // Never "signed out": a locked keyring answers the same, and a new sign-in would overwrite the old.
+    if (text === null) {
+      throw new BridgeError(
+        "configuration",
+        `the keyring is locked, or has lost the sign-in of server "${this.#server.name}"`,
+        {
+          hint: `unlock the keyring; or run codex-mcp-http-bridge logout --server ${this.#server.name}`,
+        },
+      );
+    }
+    const json = jsonObject(text);
+    if (json === undefined || (json.grant !== undefined && !isGrant(json.grant))) return {};
+    return json as Pick<Stored, "grant" | "clients">;
+  }
+
+  /** What is there already stays in the keyring; "auto" decides where nothing is there, and at a new sign-in. */
+  async #placeFor(isNew: boolean): Promise<Place> {
+    const there = isNew ? undefined : this.place();
+    if (there === "keyring") return there;
+    const wish = oauthSettings(this.#server).store;
+    if (wish !== "auto") return wish;
+    return there ?? ((await isKeyringUsable(this.#deps.keyring())) ? "keyring" : "file");
+  }
+
+  async #put(stored: Stored, place: Place): Promise<void> {
+    for (const secret of secretsOf(stored)) this.#deps.redactor.add(secret);
+    if (place === "file") {
+      writeAtomically(this.#file, JSON.stringify(stored, null, 2));
+      return;
+    }
+    const { grant, clients, ...rest } = stored;
+    const keyring = this.#deps.keyring();
+    if (this.place() !== "keyring" && (await keyring.lasts()) === undefined) {
+      this.#deps.log.warn("nothing here tells whether the keyring outlives this desktop session", {
+        server: this.#server.name,
+      });
+    }
+    await keyring.set(this.#keyringName(), JSON.stringify({ grant, clients }));
+    const holder = grant && { holder: holderOf(grant) };
+    writeAtomically(this.#file, JSON.stringify({ ...rest, keyring: true, ...holder }, null, 2));
+  }
+
+  async #forgetInKeyring(): Promise<void> {
+    // A keyring that is gone for good must not keep its user signed in for ever.
+    await this.#deps
+      .keyring()
+      .delete(this.#keyringName())
+      .catch((error) =>
+        this.#deps.log.warn("the keyring may still hold the sign-in", {
+          server: this.#server.name,
+          error: asBridgeError(error).message,
+        }),
+      );
+  }
+
+  #keyringName(): string {
+    return `${this.#server.home}/${this.#server.name}`;
+  }
+}
+
+function secretsOf({ grant, clients }: Stored): (string | undefined)[] {
+  const secrets = Object.values(clients ?? {}).map(({ secret }) => secret);
+  return [
+    ...secrets,
+    grant?.accessToken,
+    grant?.refreshToken,
+    grant?.client.secret,
+    grant?.dpopKey?.d,
+  ];
+}
+
+/** The type of the access token that stands in the server's file; undefined where none does. Throws `configuration`. */
+export function storedTokenType({ home, name }: ServerSettings): Grant["tokenType"] | undefined {
+  return readKept(credentialsFile(home, name), name)?.grant?.tokenType;
+}
+
+/** What of a store belongs to its entry alone. */
+function ownPart({ server, origin, grant, movedAt, handed }: Stored): Partial<Stored> {
+  return {
+    server,
+    origin,
+    ...(grant !== undefined && { grant }),
+    ...(movedAt !== undefined && { movedAt }),
+    ...(handed !== undefined && { handed }),
+  };
+}
+
+/** What stands in the file. Throws `configuration`: an unsafe file, or one that holds something else. */
+function readKept(path: string, server: string): Kept | undefined {
+  const file = readJudged(path, maxBytes);
+  if (file === undefined) return undefined;
+  file.demandPrivate();
+  const json = jsonObject(file.text);
+  const isOurs =
+    json?.version === 1 &&
+    typeof json.server === "string" &&
+    typeof json.origin === "string" &&
+    (json.grant === undefined || isGrant(json.grant));
+  if (isOurs) return json as unknown as Kept;
+  throw new BridgeError("configuration", `${path} is not a sign-in of this version`, {
+    hint: `run codex-mcp-http-bridge logout --server ${server}, then login`,
+  });
+}

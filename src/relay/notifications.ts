@@ -1,0 +1,96 @@
+import type { Log } from "../platform/log.ts";
+import type { Deliver, Stop, Upstream } from "../upstream/core/types.ts";
+import { asBridgeError } from "../wire/errors.ts";
+import { Message } from "../wire/message.ts";
+import { asideBounds, Gate, mayQueue } from "./concurrency-limiter.ts";
+import { within } from "./timeout.ts";
+
+interface AsidesOptions {
+  readonly upstream: Upstream;
+  readonly log: Log;
+  /** Longest that one message may take. */
+  readonly timeoutMs: number;
+  /** Takes what the server says outside of any call: notifications and requests. */
+  readonly serverSaid: Deliver;
+}
+
+/** How long messages may take to arrive once the client has closed its end. */
+const graceMs = 1000;
+
+/** What passes beside the calls: messages of the client that have no answer, and what the server says by itself. */
+export class Asides {
+  readonly #options: AsidesOptions;
+  readonly #gate = new Gate(asideBounds);
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #ended = new AbortController();
+  /** Ends what is heard in the present handshake; undefined before it was begun. */
+  #hearing: AbortController | undefined;
+
+  constructor(options: AsidesOptions) {
+    this.#options = options;
+  }
+
+  /** Sends what has no answer; a failure is only logged. */
+  send(message: Message): void {
+    const sent = this.#send(message).finally(() => this.#underWay.delete(sent));
+    this.#underWay.add(sent);
+  }
+
+  /** Another handshake: what was heard in the one before ends. */
+  renew(): void {
+    this.#hearing?.abort({ by: "closing" } satisfies Stop);
+    this.#hearing = undefined;
+  }
+
+  /** Waits for what is under way, `mostMs` and a second at most; then nothing passes any more. */
+  async finish(mostMs: number): Promise<void> {
+    if (this.#underWay.size > 0 && mostMs > 0)
+      await within(Math.min(mostMs, graceMs), Promise.all(this.#underWay));
+    this.#ended.abort({ by: "closing" } satisfies Stop);
+  }
+
+  async #send(message: Message): Promise<void> {
+    const { upstream, timeoutMs, log } = this.#options;
+    const closing = this.#ended.signal;
+    let entered = false;
+    try {
+      const turn = mayQueue(message) ? this.#gate.enter(message.bytes.length, closing) : undefined;
+      // Where a place is free nothing is waited for: the request behind `initialized` must not overtake it.
+      if (turn !== undefined) await turn;
+      entered = mayQueue(message);
+      const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), closing]);
+      await upstream.send(message, (said) => this.#take(said), signal);
+    } catch (error) {
+      log.warn("not delivered", {
+        method: message.head.method,
+        error: asBridgeError(error).message,
+      });
+    } finally {
+      if (entered) this.#gate.leave();
+    }
+    if (message.head.method === "notifications/initialized") void this.#listen();
+  }
+
+  /** Hears what the server says by itself, once in a handshake. */
+  async #listen(): Promise<void> {
+    if (this.#hearing !== undefined) return;
+    this.#hearing = new AbortController();
+    const { upstream, log } = this.#options;
+    const signal = AbortSignal.any([this.#hearing.signal, this.#ended.signal]);
+    try {
+      await upstream.listen((said) => this.#take(said), signal);
+    } catch (error) {
+      if (!signal.aborted) log.warn("not listening", { error: asBridgeError(error).message });
+    }
+  }
+
+  /** An answer outside of any call belongs to nobody. */
+  async #take(message: Message): Promise<void> {
+    const { log, serverSaid } = this.#options;
+    if (message.head.kind === "batch") {
+      for (const part of message.elements()) if (part instanceof Message) await this.#take(part);
+    } else if (message.head.kind === "response")
+      log.warn("answer to nothing dropped", { id: message.head.id!.slice(0, 64) });
+    else await serverSaid(message);
+  }
+}

@@ -1,0 +1,41 @@
+import type { Message } from "../../wire/message.ts";
+
+/** Why a call ends early; always the `reason` of the AbortSignal that ends it. */
+export type Stop =
+  | { readonly by: "client"; readonly message: Message }
+  | { readonly by: "deadline" }
+  | { readonly by: "closing" };
+
+/** Takes one message towards the client; awaiting it is the back pressure. */
+export type Deliver = (message: Message) => Promise<void>;
+
+/** One remote MCP server. Every concern on the way upstream implements it by wrapping the next. */
+export interface Upstream {
+  /**
+   * Sends one client message. Each message that comes back goes to `deliver`, awaited, the response last.
+   * Rejects with a BridgeError only while the response has not been delivered.
+   */
+  send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void>;
+  /** Delivers the messages the server sends by itself, until the signal. */
+  listen(deliver: Deliver, signal: AbortSignal): Promise<void>;
+  /** Ends the session politely (DELETE), within `deadlineMs`. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** A request of our own to the client: the relay allots the id. */
+export interface Outgoing {
+  readonly method: string;
+  /** `params` as JSON text. */
+  readonly params: string;
+}
+
+/** What lower floors may ask of the client (elicitation); resolves to the client's response, rejects on the signal. */
+export type Ask = (request: Outgoing, signal: AbortSignal) => Promise<Message>;
+
+/** What is known of the client; filled when `initialize` passes (a modern client: from `_meta`). */
+export interface ClientFacts {
+  name: string;
+  /** `capabilities` as JSON text, "{}" before anything is known. */
+  capabilities: string;
+  protocolVersion: string;
+}

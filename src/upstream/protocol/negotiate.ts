@@ -1,0 +1,229 @@
+// Which era and transport a server speaks: found at the first message, remembered, found again when it stops being true.
+
+import { abortable } from "../../platform/async.ts";
+import type { Log } from "../../platform/log.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import type { Message } from "../../wire/message.ts";
+import { errorCodeOf, modernErrors, revisionOf } from "../core/stateless-protocol.ts";
+import type { Deliver, Upstream } from "../core/types.ts";
+import { type Discovery, discover } from "./discover.ts";
+import { identityOf } from "./request-meta.ts";
+import type { TranslatingUpstream } from "./session-client.ts";
+
+/** What a legacy client is served by. */
+type Way = "streamable" | "sse" | "modern";
+
+/** Why a server is taken for one of the legacy era: an earlier run found it, it said so, or it was silent. */
+type Belief = "remembered" | "told" | "guessed";
+
+/** JSON-RPC's word for a method that is not there; only a modern server has no initialize. */
+const unknownMethod = -32601;
+
+interface EraOptions {
+  readonly name: string;
+  readonly log: Log;
+  /** What was found in an earlier run; any text. */
+  readonly remembered: () => unknown;
+  readonly remember: (way: Way) => void;
+  /** Speaks the modern era with the server. */
+  readonly modern: Upstream;
+  /** The same, trying once. */
+  readonly probe: Upstream;
+  readonly translating: () => TranslatingUpstream;
+  readonly streamable: () => Upstream;
+  /** Undefined where the configuration excludes it. */
+  readonly sse: (() => Upstream) | undefined;
+}
+
+/** Chooses, for the client that speaks, how its server is spoken to. */
+export class EraUpstream implements Upstream {
+  readonly #options: EraOptions;
+  #current: Upstream | undefined;
+  /** Settles when an initialize does; what comes behind one that failed is told why. */
+  #chosen = choice();
+  #hasFailed = false;
+
+  constructor(options: EraOptions) {
+    this.#options = options;
+  }
+
+  send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { kind, method } = message.head;
+    if (method === "initialize" && kind === "request") return this.#start(message, deliver, signal);
+    if (this.#current !== undefined) return this.#current.send(message, deliver, signal);
+    return this.#sendLate(message, deliver, signal);
+  }
+
+  async #sendLate(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { kind } = message.head;
+    if (kind === "request" && revisionOf(message) !== undefined) this.#choose(this.#options.modern);
+    if (this.#current === undefined) await this.#ready(signal);
+    return this.#current!.send(message, deliver, signal);
+  }
+
+  async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
+    await this.#ready(signal);
+    await this.#current!.listen(deliver, signal);
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    await this.#current?.close(deadlineMs);
+  }
+
+  async #ready(signal: AbortSignal): Promise<void> {
+    if (this.#current === undefined) await abortable(this.#chosen.promise, signal);
+  }
+
+  #choose(upstream: Upstream): void {
+    this.#current = upstream;
+    this.#chosen.resolve();
+  }
+
+  /** A client of the legacy era: its server may be of either. */
+  async #start(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    if (this.#hasFailed) this.#chosen = choice();
+    this.#hasFailed = false;
+    try {
+      await this.#serve(message, deliver, signal);
+    } catch (error) {
+      if (this.#current === undefined) {
+        this.#chosen.reject(signal.aborted ? notReached(this.#options.name) : error);
+        this.#hasFailed = true;
+      }
+      throw error;
+    }
+  }
+
+  async #serve(initialize: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { remembered, sse } = this.#options;
+    const way = remembered();
+    if (way === "sse" && sse !== undefined) {
+      if (await this.#trySse(sse, initialize, deliver, signal)) return;
+    }
+    let belief: Belief = "remembered";
+    if (way !== "streamable") {
+      const discovery = await discover(this.#options.probe, identityOf(initialize), signal);
+      if (discovery.era === "modern") return this.#translate(initialize, discovery, deliver);
+      belief = discovery.isSilent === true ? "guessed" : "told";
+    }
+    await this.#legacy(initialize, deliver, signal, belief);
+  }
+
+  /** Probes once more, a server that was silent before with all the patience there is. */
+  #discoverAgain(initialize: Message, signal: AbortSignal, belief: Belief): Promise<Discovery> {
+    const { modern, probe } = this.#options;
+    return discover(belief === "guessed" ? modern : probe, identityOf(initialize), signal);
+  }
+
+  async #translate(
+    initialize: Message,
+    discovery: Discovery & { era: "modern" },
+    deliver: Deliver,
+  ): Promise<void> {
+    const upstream = this.#options.translating();
+    if (discovery.answer.head.isError !== true) this.#options.remember("modern");
+    this.#choose(upstream);
+    await upstream.start(initialize, discovery, deliver);
+  }
+
+  /** The handshake itself; a server that refuses it as only a modern one does is asked again, and so is one only believed to take it. */
+  async #legacy(
+    initialize: Message,
+    deliver: Deliver,
+    signal: AbortSignal,
+    belief: Belief,
+  ): Promise<void> {
+    const upstream = this.#options.streamable();
+    let refusal: Message | undefined;
+    const take: Deliver = async (said) => {
+      const code = errorCodeOf(said);
+      if (code !== undefined && maySpeakModern(code, belief)) {
+        refusal = said;
+        return;
+      }
+      if (said.head.kind === "response") {
+        if (code === undefined) this.#options.remember("streamable");
+        this.#choose(upstream);
+      }
+      await deliver(said);
+    };
+    // What the client pipelined waits inside the session for the handshake, in its order.
+    try {
+      await upstream.send(initialize, take, signal);
+    } catch (error) {
+      const { sse } = this.#options;
+      if (!isOtherTransport(error)) throw error;
+      const code = codeIn(error);
+      if (belief === "remembered" || (code !== undefined && maySpeakModern(code, belief))) {
+        const discovery = await this.#discoverAgain(initialize, signal, belief);
+        if (discovery.era === "modern") return this.#translate(initialize, discovery, deliver);
+      }
+      if (sse !== undefined && (await this.#trySse(sse, initialize, deliver, signal))) return;
+      throw error;
+    }
+    if (refusal === undefined) return;
+    const discovery = await this.#discoverAgain(initialize, signal, belief);
+    if (discovery.era === "modern") return this.#translate(initialize, discovery, deliver);
+    this.#choose(upstream);
+    await deliver(refusal);
+  }
+
+  /** The 2024-11-05 transport; false where the server does not speak it (MCP 2025-03-26 basic/transports, backwards compatibility). */
+  async #trySse(
+    sse: () => Upstream,
+    initialize: Message,
+    deliver: Deliver,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { log, name, remember } = this.#options;
+    const upstream = sse();
+    const take: Deliver = async (said) => {
+      if (said.head.kind === "response") {
+        log.debug("server speaks HTTP+SSE of 2024-11-05", { server: name });
+        if (said.head.isError !== true) remember("sse");
+        this.#choose(upstream);
+      }
+      await deliver(said);
+    };
+    try {
+      await upstream.send(initialize, take, signal);
+      return true;
+    } catch (error) {
+      if (isOtherTransport(error)) return false;
+      throw error;
+    }
+  }
+}
+
+/** Whether a refusal of initialize by `code` may be that of a modern server (MCP 2026-07-28 basic/versioning). */
+function maySpeakModern(code: number, belief: Belief): boolean {
+  if (Object.values(modernErrors).some((modern) => modern === code)) return true;
+  return belief === "remembered" || (belief === "guessed" && code === unknownMethod);
+}
+
+/** Whether a failed start leaves room for another transport: the answer was none of this one's. */
+function isOtherTransport(error: unknown): boolean {
+  if (!(error instanceof BridgeError)) return false;
+  const { status, kind } = error;
+  if (status === undefined) return kind === "bad-answer";
+  return [400, 404, 405, 406, 410, 415, 501].includes(status);
+}
+
+/** The code of the server's own JSON-RPC error that goes with a failure. */
+function codeIn(error: unknown): number | undefined {
+  const said = error instanceof BridgeError ? error.said : undefined;
+  return said === undefined ? undefined : JSON.parse(said).code;
+}
+
+function notReached(name: string): BridgeError {
+  return new BridgeError("unreachable", `"${name}" was not initialized in time`, {
+    hint: "restart the client once the server answers",
+    notSent: true,
+  });
+}
+
+function choice(): PromiseWithResolvers<void> {
+  const made = Promise.withResolvers<void>();
+  made.promise.catch(() => undefined);
+  return made;
+}

@@ -1,0 +1,49 @@
+// What a modern request carries about its client, for clients that said it once in initialize.
+import type { Message } from "../../wire/message.ts";
+import type { Edit } from "../../wire/spans.ts";
+import { metaKeys, modernRevision } from "../core/stateless-protocol.ts";
+
+/** The client as its initialize told, as JSON text. */
+export interface Identity {
+  readonly clientInfo: string;
+  readonly capabilities: string;
+}
+
+/** Reads the identity out of an initialize request. */
+export function identityOf(initialize: Message): Identity {
+  const unnamed = '{"name":"unknown","version":"0"}';
+  return {
+    clientInfo: initialize.text(["params", "clientInfo"]) ?? unnamed,
+    capabilities: initialize.text(["params", "capabilities"]) ?? "{}",
+  };
+}
+
+/** The members of `_meta` for one request, as JSON text without the braces. */
+export function metaMembers({ clientInfo, capabilities }: Identity, logLevel?: string): string {
+  const members = [
+    `"${metaKeys.version}":"${modernRevision}"`,
+    `"${metaKeys.clientInfo}":${clientInfo}`,
+    `"${metaKeys.capabilities}":${capabilities}`,
+  ];
+  if (logLevel !== undefined) members.push(`"${metaKeys.logLevel}":${logLevel}`);
+  return members.join(",");
+}
+
+/** Whether parameters are such that `_meta` may stand in them: an object, or none. */
+export function mayCarryMeta(message: Message): boolean {
+  const params = message.view(["params"]);
+  if (params === undefined) return true;
+  const first = message.bytes[params.start];
+  return first === 0x7b || first === 0x6e;
+}
+
+/** `message` with `members` in its `_meta`; what stands there stays. */
+export function withMeta(message: Message, members: string): Message {
+  const edits: Edit[] = [];
+  const params = message.text(["params"]);
+  if (params === undefined || params === "null") edits.push({ path: ["params"], raw: "{}" });
+  const meta = message.text(["params", "_meta"])?.trim();
+  const rest = meta?.startsWith("{") === true ? meta.slice(1, -1).trim() : "";
+  const raw = `{${members}${rest === "" ? "" : `,${rest}`}}`;
+  return message.with([...edits, { path: ["params", "_meta"], raw }]);
+}

@@ -1,0 +1,161 @@
+// subscriptions/listen on behalf of a client that has resources/subscribe and expects list changes unasked.
+
+import { sleep } from "../../platform/async.ts";
+import type { Log } from "../../platform/log.ts";
+import { asBridgeError } from "../../wire/errors.ts";
+import { type Message, requestOf } from "../../wire/message.ts";
+import { errorCodeOf } from "../core/stateless-protocol.ts";
+import type { Deliver, Upstream } from "../core/types.ts";
+
+interface ListenOptions {
+  readonly next: Upstream;
+  readonly log: Log;
+  readonly name: string;
+  /** Members of `_meta`, as JSON text. */
+  readonly meta: () => string;
+}
+
+/** What the server declared that it can tell. */
+interface Declared {
+  readonly tools?: { readonly listChanged?: unknown };
+  readonly prompts?: { readonly listChanged?: unknown };
+  readonly resources?: { readonly listChanged?: unknown };
+}
+
+const firstBackoffMs = 500;
+const longestBackoffMs = 60_000;
+/** A stream that lasted this long was well: the next is opened soon. */
+const lastingMs = 5000;
+/** JSON-RPC's words for a server that has no subscriptions, and for one that cannot serve them just now. */
+const unknownMethod = -32601;
+const internalError = -32603;
+/** How long a subscribe waits for the server's acknowledgement before it is answered anyway. */
+const acknowledgeMs = 5000;
+let listens = 0;
+
+/** The one stream on which a modern server tells what changed. */
+export class Subscriptions {
+  readonly #options: ListenOptions;
+  readonly #lists: string[] = [];
+  readonly #uris = new Set<string>();
+  #stream = new AbortController();
+  #changed = Promise.withResolvers<void>();
+  /** Resolves when the server has taken the filter, to its error where it refuses. */
+  #acknowledged = Promise.withResolvers<Message | undefined>();
+  /** The server's word that it has no subscriptions at all. */
+  #none: Message | undefined;
+  /** The change under way: where a filter is refused, the last one is what it was refused for. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ListenOptions) {
+    this.#options = options;
+  }
+
+  /** Notes which list changes the server tells of, from its capabilities. */
+  declare(capabilities: unknown): void {
+    const { tools, prompts, resources } = (capabilities ?? {}) as Declared;
+    if (tools?.listChanged === true) this.#lists.push("toolsListChanged");
+    if (prompts?.listChanged === true) this.#lists.push("promptsListChanged");
+    if (resources?.listChanged === true) this.#lists.push("resourcesListChanged");
+  }
+
+  /** Adds or removes a resource, one after another; resolves when the server has taken it, to its error where it refuses. */
+  change(uri: string, isWanted: boolean): Promise<Message | undefined> {
+    const changed = this.#turn.then(() => this.#change(uri, isWanted));
+    this.#turn = changed;
+    return changed;
+  }
+
+  async #change(uri: string, isWanted: boolean): Promise<Message | undefined> {
+    if (this.#uris.has(uri) === isWanted) return undefined;
+    if (this.#none !== undefined) return this.#none;
+    this.#acknowledged = Promise.withResolvers();
+    this.#set(uri, isWanted);
+    if (this.#filter() === undefined) return undefined;
+    const { promise } = this.#acknowledged;
+    const refusal = await Promise.race([promise, Bun.sleep(acknowledgeMs).then(() => undefined)]);
+    if (refusal === undefined || !isWanted) return undefined;
+    // It would keep everything else from being told, too.
+    this.#set(uri, false);
+    return refusal;
+  }
+
+  #set(uri: string, isWanted: boolean): void {
+    if (isWanted) this.#uris.add(uri);
+    else this.#uris.delete(uri);
+    this.#stream.abort({ by: "closing" });
+    this.#changed.resolve();
+  }
+
+  /** Delivers what changes, until the signal; a stream that ends is opened again. */
+  async run(deliver: Deliver, signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted; ) {
+      const filter = this.#filter();
+      this.#changed = Promise.withResolvers<void>();
+      if (filter === undefined) {
+        await Promise.race([this.#changed.promise, aborted(signal)]);
+        continue;
+      }
+      this.#stream = new AbortController();
+      const stream = this.#stream.signal;
+      const startedAt = performance.now();
+      const hasServed = await this.#listen(filter, deliver, AbortSignal.any([signal, stream]));
+      if (this.#none !== undefined) return;
+      const isWell = hasServed || performance.now() - startedAt > lastingMs;
+      failures = isWell ? 0 : failures + 1;
+      if (stream.aborted) continue;
+      const backoff = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(failures, 8));
+      await sleep(backoff, AbortSignal.any([signal, stream])).catch(() => undefined);
+    }
+  }
+
+  /** One stream, to its end; true where something came that had changed. */
+  async #listen(filter: string, deliver: Deliver, signal: AbortSignal): Promise<boolean> {
+    const { next, log, name, meta } = this.#options;
+    const id = JSON.stringify(`bridge-listen-${listens++}`);
+    const params = `{"_meta":{${meta()}},"notifications":${filter}}`;
+    let hasServed = false;
+    const take = async (said: Message) => {
+      if (said.head.kind === "response") {
+        if (said.head.isError !== true) return;
+        const code = errorCodeOf(said);
+        // Nobody has to wait for what will not come.
+        this.#acknowledged.resolve(code === internalError ? undefined : said);
+        if (code === unknownMethod) this.#none = said;
+        log.warn("not listening", {
+          server: name,
+          error: String(said.value(["error", "message"])),
+        });
+        return;
+      }
+      if (said.head.method === "notifications/subscriptions/acknowledged") {
+        this.#acknowledged.resolve(undefined);
+        return;
+      }
+      hasServed = true;
+      await deliver(said);
+    };
+    try {
+      await next.send(requestOf(id, "subscriptions/listen", params), take, signal);
+    } catch (error) {
+      if (!signal.aborted)
+        log.debug("listening stream broke", { server: name, error: asBridgeError(error).message });
+    }
+    return hasServed;
+  }
+
+  /** What to listen to, as JSON text; undefined for nothing. */
+  #filter(): string | undefined {
+    if (this.#lists.length === 0 && this.#uris.size === 0) return undefined;
+    const lists = Object.fromEntries(this.#lists.map((list) => [list, true]));
+    const uris = this.#uris.size === 0 ? {} : { resourceSubscriptions: [...this.#uris] };
+    return JSON.stringify({ ...lists, ...uris });
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

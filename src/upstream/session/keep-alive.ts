@@ -1,0 +1,65 @@
+import type { Log } from "../../platform/log.ts";
+import { asBridgeError } from "../../wire/errors.ts";
+import { type Message, requestOf } from "../../wire/message.ts";
+import type { Deliver, Upstream } from "../core/types.ts";
+
+interface KeepAliveOptions {
+  readonly next: Upstream;
+  /** A ping goes out after so long without a request. */
+  readonly everyMs: number;
+  readonly log: Log;
+  readonly name: string;
+}
+
+/** Pings an idle server of the legacy era, whose sessions (and the devices on the way) may forget the silent (MCP basic/utilities/ping). */
+export class KeepAlive implements Upstream {
+  readonly #options: KeepAliveOptions;
+  readonly #prefix = `bridge-ping-${crypto.randomUUID()}-`;
+  #count = 0;
+  #timer: Timer | undefined;
+  #isClosed = false;
+
+  constructor(options: KeepAliveOptions) {
+    this.#options = options;
+  }
+
+  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    clearTimeout(this.#timer);
+    try {
+      await this.#options.next.send(message, deliver, signal);
+    } finally {
+      // Nothing may be asked before `initialized` was said.
+      if (this.#timer !== undefined || message.head.method === "notifications/initialized")
+        this.#rest();
+    }
+  }
+
+  listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
+    return this.#options.next.listen(deliver, signal);
+  }
+
+  close(deadlineMs: number): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    return this.#options.next.close(deadlineMs);
+  }
+
+  #rest(): void {
+    clearTimeout(this.#timer);
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(() => void this.#ping(), this.#options.everyMs);
+    // The process must not live for its pings.
+    this.#timer.unref();
+  }
+
+  async #ping(): Promise<void> {
+    const { next, everyMs, log, name } = this.#options;
+    const ping = requestOf(JSON.stringify(`${this.#prefix}${this.#count++}`), "ping");
+    try {
+      await next.send(ping, async () => undefined, AbortSignal.timeout(everyMs));
+    } catch (error) {
+      log.debug("ping failed", { server: name, error: asBridgeError(error).message });
+    }
+    this.#rest();
+  }
+}

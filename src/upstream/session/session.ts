@@ -1,0 +1,250 @@
+// The session of the legacy era: one initialize, what was agreed, recovery when the server forgets it.
+
+import { abortable, sleep } from "../../platform/async.ts";
+import type { Log } from "../../platform/log.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { idKey, type Message } from "../../wire/message.ts";
+import { batchRevision } from "../../wire/program.ts";
+import type { ClientFacts, Deliver, Upstream } from "../core/types.ts";
+import { sendWithin, startMs } from "../retry/deadline.ts";
+import { type Session, SessionLost } from "../transport/session-lost.ts";
+import { sendParts } from "../transport/split-batch.ts";
+import type { LeftSessions } from "./abandoned-sessions.ts";
+import { SessionSetup } from "./session-setup.ts";
+
+interface SessionOptions {
+  readonly next: Upstream;
+  readonly session: Session;
+  readonly client: ClientFacts;
+  readonly log: Log;
+  readonly name: string;
+  /** Deadline of a call. */
+  readonly timeoutMs: number;
+  /** Where sessions go that were replaced in vain; undefined for a transport that ends them itself. */
+  readonly left: LeftSessions | undefined;
+}
+
+/** Waits before a session that was lost while listening is replaced, ever longer where that fails. */
+const firstBackoffMs = 100;
+const longestBackoffMs = 60_000;
+/** Listening that lasted this long was well: the next loss is replaced soon. */
+const lastingMs = 30_000;
+
+/** A server that does not say that it took `initialized` is asked on after this, or a third of a call's time. */
+const announcedMs = 5000;
+
+const deliverNothing: Deliver = async () => undefined;
+
+/** Gates everything behind initialize (and `initialized`), and replays both after a lost session. */
+export class SessionUpstream implements Upstream {
+  readonly #options: SessionOptions;
+  #initialize: Message | undefined;
+  #initialized: Message | undefined;
+  /** Settles when initialize was answered; rejects with why it was not. */
+  #agreed = Promise.withResolvers<void>();
+  /** Settles when the server has taken `initialized`. */
+  #announced: Promise<void> = Promise.resolve();
+  /** The handshake is done: requests wait for nothing any more. */
+  #isOpen = false;
+  #recovering: Promise<void> | undefined;
+  /** Whether the session is known to be lost and no other has taken its place. */
+  #isLost = false;
+  /** Ids of what the server asked in this session, and in those that were lost: no answer may reach another session. */
+  readonly #asked = new Set<string>();
+  readonly #askedBefore = new Set<string>();
+  readonly #setup = new SessionSetup();
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#agreed.promise.catch(() => undefined);
+  }
+
+  send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { method, kind } = message.head;
+    const isStart = method === "initialize" && kind === "request";
+    if (this.#isOpen && kind === "request" && !isStart)
+      return this.#forward(message, deliver, signal);
+    return isStart
+      ? this.#start(message, deliver, signal)
+      : this.#sendInTurn(message, deliver, signal);
+  }
+
+  /** Sends what has to wait for the handshake, or belongs to it. */
+  async #sendInTurn(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { method, kind } = message.head;
+    await abortable(this.#agreed.promise, signal);
+    if (method === "notifications/initialized") {
+      this.#initialized = message;
+      // Some servers refuse requests before they have seen `initialized`: those that follow wait for it, for a while.
+      const sent = this.#forward(message, deliver, signal);
+      const taken = sent.catch(() => undefined);
+      const patienceMs = Math.min(announcedMs, this.#options.timeoutMs / 3);
+      this.#announced = Promise.race([taken, Bun.sleep(patienceMs)]).then(() => {
+        if (this.#initialized === message) this.#isOpen = true;
+      });
+      return sent;
+    }
+    // The client may have been told an earlier revision: each side is spoken to in its own.
+    if (kind === "batch" && this.#options.session.version !== batchRevision)
+      return sendParts(message, (part) => this.send(part, deliver, signal));
+    if (kind !== "response") await abortable(this.#announced, signal);
+    else if (this.#isStale(message)) return;
+    await this.#forward(message, deliver, signal);
+  }
+
+  async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
+    await abortable(this.#announced, signal);
+    const take = this.#noting(deliver);
+    for (let failures = 0; !signal.aborted; failures++) {
+      const startedAt = performance.now();
+      try {
+        await this.#options.next.listen(take, signal);
+        return;
+      } catch (error) {
+        if (!(error instanceof SessionLost)) throw error;
+        // A server that drops every new session at once must not be asked for one after the other.
+        if (performance.now() - startedAt > lastingMs) failures = 0;
+        const backoff = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(failures, 10));
+        await sleep(backoff, signal);
+        await this.#recover(error.id).catch(() => undefined);
+      }
+    }
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    const { next, left } = this.#options;
+    await Promise.all([next.close(deadlineMs), left?.close(deadlineMs)]);
+  }
+
+  async #start(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { next } = this.#options;
+    if (this.#initialize !== undefined) this.#await();
+    this.#initialize = message;
+    // This attempt's own: one that fails late must not spoil the agreement of the next.
+    const agreed = this.#agreed;
+    try {
+      await next.send(message, (answer) => this.#agree(answer, deliver, agreed), signal);
+    } catch (error) {
+      agreed.reject(signal.aborted ? notInitialized() : error);
+      throw error;
+    }
+  }
+
+  /** A client that initializes again starts afresh. */
+  #await(): void {
+    this.#options.session.id = undefined;
+    this.#isLost = false;
+    this.#isOpen = false;
+    this.#setup.clear();
+    this.#agreed = Promise.withResolvers<void>();
+    this.#agreed.promise.catch(() => undefined);
+  }
+
+  async #agree(
+    answer: Message,
+    deliver: Deliver,
+    agreed: PromiseWithResolvers<void>,
+  ): Promise<void> {
+    if (answer.head.kind !== "response") return deliver(answer);
+    if (answer.head.isError)
+      agreed.reject(new BridgeError("bad-answer", "the server refused to initialize"));
+    else {
+      const version = answer.value(["result", "protocolVersion"]);
+      this.#options.session.version = typeof version === "string" ? version : undefined;
+      agreed.resolve();
+    }
+    await deliver(answer);
+    const { log, name, session } = this.#options;
+    if (!answer.head.isError)
+      log.info("connected", { server: name, era: "legacy", revision: session.version });
+  }
+
+  #forward(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    // A request without a session, sent in the middle of a replay or after one that failed, would be refused.
+    if (this.#isLost)
+      return abortable(this.#recover(undefined), signal).then(() =>
+        this.#sendOnce(message, deliver, signal),
+      );
+    return this.#sendOnce(message, deliver, signal);
+  }
+
+  #sendOnce(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const take = this.#noting(this.#setup.noting(message, deliver));
+    return this.#options.next
+      .send(message, take, signal)
+      .catch((error) => this.#sendAgain(error, message, take, signal));
+  }
+
+  async #sendAgain(error: unknown, message: Message, take: Deliver, signal: AbortSignal) {
+    if (!(error instanceof SessionLost)) throw error;
+    try {
+      await abortable(this.#recover(error.id), signal);
+      if (message.head.kind !== "response") await this.#options.next.send(message, take, signal);
+    } catch (again) {
+      if (!(again instanceof SessionLost)) throw again;
+      // A new session changed nothing: it was not lost, and the server still keeps it.
+      this.#options.left?.add(error.id);
+      throw again.told;
+    }
+  }
+
+  /** Replays initialize, `initialized` and what was set up; the answers are the bridge's own business. One at a time. */
+  #recover(lostId: string | undefined): Promise<void> {
+    if (!this.#isLost && this.#options.session.id !== lostId) return Promise.resolve();
+    this.#recovering ??= this.#replay().finally(() => {
+      this.#recovering = undefined;
+    });
+    return this.#recovering;
+  }
+
+  async #replay(): Promise<void> {
+    const { next, session, log, name } = this.#options;
+    if (this.#initialize === undefined) return;
+    log.info("session lost, starting another", { server: name });
+    const signal = AbortSignal.timeout(startMs);
+    let answered: Message | undefined;
+    this.#isLost = true;
+    for (const id of this.#asked) this.#askedBefore.add(id);
+    this.#asked.clear();
+    session.id = undefined;
+    const take: Deliver = async (answer) => {
+      if (answer.head.kind === "response") answered = answer;
+    };
+    await sendWithin(startMs, this.#options, this.#initialize, take, signal);
+    if (answered === undefined || answered.head.isError)
+      throw new BridgeError("server-error", `"${name}" lost the session and refuses another`);
+    const version = answered.value(["result", "protocolVersion"]);
+    session.version = typeof version === "string" ? version : undefined;
+    if (this.#initialized !== undefined)
+      await sendWithin(startMs, this.#options, this.#initialized, deliverNothing, signal);
+    await this.#setup.renew(next, log, signal);
+    this.#isLost = false;
+  }
+
+  /** `deliver`, noting what the server asks on the way. */
+  #noting(deliver: Deliver): Deliver {
+    return (said) => {
+      const { kind } = said.head;
+      if (kind === "request" || kind === "batch")
+        for (const id of said.requestIds().map(idKey)) {
+          this.#asked.add(id);
+          this.#askedBefore.delete(id);
+        }
+      return deliver(said);
+    };
+  }
+
+  /** Whether a response of the client answers what only a lost session asked; it is forgotten with that. */
+  #isStale({ head }: Message): boolean {
+    const id = idKey(head.id!);
+    this.#asked.delete(id);
+    return this.#askedBefore.delete(id);
+  }
+}
+
+function notInitialized(): BridgeError {
+  return new BridgeError("unreachable", "the server was not initialized in time", {
+    hint: "restart the client once the server answers",
+    notSent: true,
+  });
+}

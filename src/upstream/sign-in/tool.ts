@@ -1,0 +1,56 @@
+import type { RunSignIn } from "../../oauth/sign-in/run-sign-in.ts";
+import { cacheFile } from "../../platform/paths.ts";
+import { Memory } from "../../platform/server-cache.ts";
+import type { Message } from "../../wire/message.ts";
+import { keepsTool } from "../catalog/entry.ts";
+import * as words from "./messages.ts";
+
+const firstName = "sign_in";
+
+interface ToolOptions {
+  readonly name: string;
+  /** Of the server's URL. */
+  readonly host: string;
+  /** The command that signs in, ready to copy. */
+  readonly login: string;
+  readonly signIns: Pick<RunSignIn, "context">;
+}
+
+/** The one tool of a server that nobody is signed in to: offered until the client has the server's own list. */
+export class SignInTool {
+  readonly #options: ToolOptions;
+  /** The name under which the client knows it. */
+  #offered: string | undefined;
+  /** The request for a list that it was last offered to. */
+  list: Message | undefined;
+  /** Whether a list of the server's own may hold a tool of the first name. */
+  #isTaken = false;
+
+  constructor(options: ToolOptions) {
+    this.#options = options;
+  }
+
+  isCalledBy(call: Message): boolean {
+    return this.#offered !== undefined && call.name === this.#offered;
+  }
+
+  /** Looks at what the server answers to tools/list. */
+  learn({ head, bytes }: Message): void {
+    if (head.kind !== "response" || head.isError === true) return;
+    this.#offered = undefined;
+    const { buffer, byteOffset, length } = bytes;
+    // A tool is not looked for more closely: the other name does no harm.
+    this.#isTaken ||= Buffer.from(buffer, byteOffset, length).includes(JSON.stringify(firstName));
+  }
+
+  /** The tool as a list shows it; under another name where the server has one of the first name, as far as is known. */
+  async offer(list: Message): Promise<object> {
+    this.list = list;
+    const { name, host, login, signIns } = this.#options;
+    const { server, log } = await signIns.context();
+    const memory = new Memory(cacheFile(server.home, server.name), server.url, log);
+    const isTaken = this.#isTaken || keepsTool(memory, firstName);
+    this.#offered = isTaken ? `${firstName}_to_${name}` : firstName;
+    return words.signInTool(this.#offered, name, host, login);
+  }
+}

@@ -1,0 +1,110 @@
+import type { Http, HttpRequest } from "../../http/client.ts";
+import type { Authorizer } from "../../oauth/authorizer/types.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { isAnswerTo, Message, readMessage } from "../../wire/message.ts";
+import { messageIn, readErrorText } from "./response-body.ts";
+
+/** Refusals that may be answered by a new token before the last one stands: an expired token, then a wider scope. */
+const maxRenewals = 2;
+
+interface Refused {
+  readonly status: number;
+  readonly wwwAuthenticate: string | null;
+}
+
+/** A 401 that may mean the session: as it came, with the error that stands where it means the credential after all. */
+export class DoubtfulRefusal extends Response {
+  readonly refusal: BridgeError;
+
+  constructor(body: string, { status, headers }: Response, refusal: BridgeError) {
+    super(body, { status, headers });
+    this.refusal = refusal;
+  }
+}
+
+/** `http` with the credential of one server; a refused request is sent again where the authorizer says that may help. */
+export function authorize(http: Http, authorizer: Authorizer): Http {
+  const withCredential = merging();
+  const send = (request: HttpRequest, sent: Fields): Promise<Response> =>
+    http({ ...request, headers: withCredential(request.headers, sent) });
+  const again = async (request: HttpRequest, first: Response, carried: Fields) => {
+    let response = first;
+    let sent = carried;
+    for (let renewals = 0; isRefusal(response); renewals++) {
+      const { method, url, signal } = request;
+      const body = await readErrorText(response);
+      const wwwAuthenticate = response.headers.get("www-authenticate");
+      const asItWas = () =>
+        new Response(body, { status: response.status, headers: response.headers });
+      // The server's own JSON-RPC error to this request is an answer, not a call for another credential.
+      if (wwwAuthenticate === null && isAnswered(request, body)) return asItWas();
+      const dpopNonce = response.headers.get("dpop-nonce");
+      const refusal = { status: response.status, wwwAuthenticate, dpopNonce, body, sent };
+      if (renewals === maxRenewals || mayBeSession(request, refusal, renewals)) return asItWas();
+      const renewed = await authorizer.refused(refusal, signal).catch((error) => {
+        // Whether the token or the session is refused shows when a new session is asked for.
+        if (isStanding(error) && mayBeSession(request, refusal, 1))
+          return new DoubtfulRefusal(body, response, error);
+        throw error;
+      });
+      if (renewed instanceof Response) return renewed;
+      if (!renewed) return asItWas();
+      sent = await authorizer.headers({ method, url }, signal);
+      response = await send(request, sent);
+    }
+    authorizer.accepted?.(sent);
+    return response;
+  };
+  const sendWith = (request: HttpRequest, sent: Fields) =>
+    send(request, sent).then((response) => {
+      if (isRefusal(response)) return again(request, response, sent);
+      authorizer.accepted?.(sent);
+      return response;
+    });
+  return (request) => {
+    const sent = authorizer.known?.();
+    if (sent !== undefined) return sendWith(request, sent);
+    return authorizer
+      .headers(request, request.signal)
+      .then((headers) => sendWith(request, headers));
+  };
+}
+
+const isRefusal = ({ status }: Response) => status === 401 || status === 403;
+
+type Fields = Readonly<Record<string, string>>;
+
+/** Joins header fields; the same two, as most requests have them, are joined once. */
+function merging() {
+  const joined = new WeakMap<Fields, { readonly sent: Fields; readonly both: Fields }>();
+  return (headers: Fields, sent: Fields): Fields => {
+    const known = joined.get(headers);
+    if (known?.sent === sent) return known.both;
+    const both = { ...headers, ...sent };
+    joined.set(headers, { sent, both });
+    return both;
+  };
+}
+
+/**
+ * Whether a 401 may mean a session that the server forgot, rather than the token: no bearer token is asked
+ * for, or the token was renewed already.
+ */
+function mayBeSession(
+  { headers }: HttpRequest,
+  { status, wwwAuthenticate }: Refused,
+  renewals: number,
+) {
+  if (status !== 401 || headers["mcp-session-id"] === undefined) return false;
+  return renewals > 0 || !/\bbearer\b|\bdpop\b/i.test(wwwAuthenticate ?? "");
+}
+
+/** Whether a body answers the request itself. */
+function isAnswered({ body }: HttpRequest, text: string): boolean {
+  const said = messageIn(text);
+  const asked = said !== undefined && body instanceof Uint8Array ? readMessage(body) : undefined;
+  return asked instanceof Message && isAnswerTo(asked.requestIds(), said!);
+}
+
+const isStanding = (error: unknown): error is BridgeError =>
+  error instanceof BridgeError && error.kind === "unauthorized";

@@ -1,0 +1,208 @@
+// The HTTP+SSE transport of MCP 2024-11-05: one stream for everything the server says, POSTs for what it is told.
+import { BridgeError } from "../../wire/errors.ts";
+import { Message } from "../../wire/message.ts";
+import type { Deliver, Stop, Upstream } from "../core/types.ts";
+import { noticesOf } from "./cancellation.ts";
+import { type SseOptions, SseStream } from "./legacy-sse-stream.ts";
+import { discard, mediaType, messageIn, readErrorText, readJson } from "./response-body.ts";
+import { isSessionLost, type Session, SessionLost } from "./session-lost.ts";
+import { isPutOff, statusError } from "./status-errors.ts";
+import { Answers } from "./streamable-http.ts";
+
+interface LegacyOptions extends SseOptions {
+  readonly session: Session;
+  /** Whether executing the message twice does no harm. */
+  readonly isRepeatable: (message: Message) => boolean;
+}
+
+/** Requests whose answers come over the stream. */
+interface Waiting {
+  readonly answers: Answers;
+  readonly stream: SseStream;
+  readonly deliver: Deliver;
+  readonly settle: PromiseWithResolvers<void>;
+}
+
+/** How long a cancellation may take, while nobody waits for it. */
+const farewellMs = 5000;
+/** Most bytes of what the server says before anybody listens. */
+const maxEarlyBytes = 1024 * 1024;
+
+export class LegacySse implements Upstream {
+  readonly #options: LegacyOptions;
+  readonly #waiting = new Set<Waiting>();
+  /** The stream that is read now, be it only opened yet. */
+  #latest: SseStream | undefined;
+  /** The same once it is open, until it ends. */
+  #stream: SseStream | undefined;
+  #listener: Deliver | undefined;
+  /** What the server said by itself before anybody listened. */
+  #early: Message[] = [];
+
+  constructor(options: LegacyOptions) {
+    this.#options = options;
+  }
+
+  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { kind, method } = message.head;
+    const isInitialize = kind === "request" && method === "initialize";
+    const stream = isInitialize ? await this.#open(signal) : this.#current();
+    const answers = new Answers(message, deliver);
+    if (answers.isDone) return this.#post(stream, message, signal);
+    const waiting = { answers, stream, deliver, settle: Promise.withResolvers<void>() };
+    waiting.settle.promise.catch(() => undefined);
+    const stop = () => waiting.settle.reject(signal.reason);
+    const sentAt = performance.now();
+    this.#waiting.add(waiting);
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      await this.#post(stream, message, signal, waiting);
+      await waiting.settle.promise;
+    } catch (error) {
+      this.#waiting.delete(waiting);
+      if (signal.aborted) this.#stop(stream, message, signal.reason, sentAt);
+      throw error;
+    } finally {
+      this.#waiting.delete(waiting);
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  /** Rejects with SessionLost when the stream ends: whoever holds the handshake makes another. */
+  async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
+    for (let early = this.#early.shift(); early !== undefined; early = this.#early.shift())
+      await deliver(early);
+    this.#listener = deliver;
+    const stream = this.#current();
+    await Promise.race([
+      stream.ended,
+      new Promise<void>((resolve) => {
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      }),
+    ]);
+    if (!signal.aborted) throw this.#lost(stream.id);
+  }
+
+  async close(): Promise<void> {
+    this.#latest?.end();
+  }
+
+  #current(): SseStream {
+    if (this.#stream !== undefined) return this.#stream;
+    throw this.#lost(this.#options.session.id ?? "");
+  }
+
+  #lost(id: string, cause?: BridgeError): SessionLost {
+    return new SessionLost(this.#options.name, id, cause);
+  }
+
+  async #open(signal: AbortSignal): Promise<SseStream> {
+    this.#latest?.end();
+    this.#stream = undefined;
+    // It belonged to the session before.
+    this.#early = [];
+    const stream = new SseStream({
+      ...this.#options,
+      hear: (message) => this.#hear(message, stream),
+      isAwaited: () => this.#isAwaited(stream),
+    });
+    this.#latest = stream;
+    await stream.open(signal);
+    this.#stream = stream;
+    this.#options.session.id = stream.id;
+    void stream.ended.then(() => this.#ended(stream));
+    return stream;
+  }
+
+  #isAwaited(stream: SseStream): boolean {
+    return [...this.#waiting].some((one) => one.stream === stream);
+  }
+
+  /** Tells those who still wait; what waits for the next stream is none of this one's business. */
+  #ended(stream: SseStream): void {
+    if (this.#stream === stream) this.#stream = undefined;
+    const { name } = this.#options;
+    for (const { settle, stream: own } of this.#waiting)
+      if (own === stream)
+        settle.reject(
+          new BridgeError("outcome-unknown", `"${name}" ended its stream before it answered`, {
+            hint: "the server may or may not have done it: check before you repeat the call",
+          }),
+        );
+  }
+
+  async #hear(message: Message, stream: SseStream): Promise<void> {
+    if (message.head.kind === "batch") {
+      for (const part of message.elements())
+        if (part instanceof Message) await this.#hear(part, stream);
+      return;
+    }
+    const waiting = [...this.#waiting].find(
+      (one) => one.stream === stream && one.answers.isAnswer(message),
+    );
+    if (waiting !== undefined) return this.#settle(waiting, message);
+    // Before anybody listens, a call under way is the only way to the client.
+    const deliver = this.#listener ?? [...this.#waiting][0]?.deliver;
+    if (deliver !== undefined) return deliver(message);
+    const bytes = this.#early.reduce((sum, early) => sum + early.bytes.length, 0);
+    if (bytes + message.bytes.length <= maxEarlyBytes) this.#early.push(message);
+    else this.#options.log.warn("nobody listens, dropped", { bytes: message.bytes.length });
+  }
+
+  async #settle(waiting: Waiting, said: Message): Promise<void> {
+    const { answers, settle } = waiting;
+    const delivered = answers.take(said);
+    if (answers.isDone) this.#waiting.delete(waiting);
+    await delivered;
+    if (answers.isDone) settle.resolve();
+  }
+
+  async #post(stream: SseStream, message: Message, signal: AbortSignal, waiting?: Waiting) {
+    const { name, limit, redactor } = this.#options;
+    const { method } = message.head;
+    const response = await stream.post.request({
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json" },
+      body: message.bytes,
+      signal,
+      once: () => !this.#options.isRepeatable(message),
+    });
+    if (response.ok) {
+      // Some servers answer where they were asked.
+      if (waiting === undefined || mediaType(response) !== "application/json")
+        return discard(response);
+      const take = async (said: Message | undefined) => {
+        if (said !== undefined) await this.#settle(waiting, said);
+      };
+      // Whatever else stands there, the answer comes over the stream.
+      return readJson(response, { limit, signal, take }).catch((error) => {
+        if (error instanceof BridgeError && error.said !== undefined) throw error;
+      });
+    }
+    const text = await readErrorText(response);
+    const said = messageIn(text);
+    const isAnswer = said !== undefined && waiting?.answers.isAnswer(said) === true;
+    const refusal = () => statusError(response, text, name, redactor);
+    if (
+      method !== "initialize" &&
+      isSessionLost(response.status, text, isAnswer ? said : undefined)
+    )
+      throw this.#lost(stream.id, refusal());
+    if (isAnswer && !isPutOff(response)) return this.#settle(waiting!, said);
+    throw refusal();
+  }
+
+  /** Tells the server that nobody waits any more. */
+  #stop(stream: SseStream, message: Message, reason: Stop, sentAt: number): void {
+    for (const notice of noticesOf(message, reason))
+      this.#post(stream, notice, AbortSignal.timeout(farewellMs)).catch((error) =>
+        this.#options.log.debug("cancellation not delivered", { error: String(error?.message) }),
+      );
+    const isOurs = reason.by === "client" || reason.by === "closing";
+    // Half-open connections say nothing for ever: another call would only wait in vain, too.
+    if (!isOurs && stream.isSilentSince(sentAt) && !this.#isAwaited(stream)) {
+      stream.end();
+      this.#ended(stream);
+    }
+  }
+}

@@ -1,0 +1,231 @@
+// What an HTTP answer says: pure judgement of statuses, bounded reading of bodies.
+import { BridgeError } from "../../wire/errors.ts";
+import { type Flaw, Message, messageOf, readMessage } from "../../wire/message.ts";
+import { Pieces } from "../../wire/pieces.ts";
+import { Scanner } from "../../wire/scan.ts";
+import { ScanError } from "../../wire/scan-states.ts";
+import { cleanText } from "../../wire/text.ts";
+import { errorCodeOf } from "../core/stateless-protocol.ts";
+import { Reading } from "./read-budget.ts";
+
+/** Most bytes of an error's body that are read. */
+const errorBodyBytes = 1024 * 1024;
+/** Longest wait for it: the status says enough. */
+const errorBodyMs = 2000;
+/** Bodies up to this are read at once; larger ones are scanned while they come. */
+const smallBytes = 1024 * 1024;
+
+/** Lets go of a body that nobody reads; what is wrong with it does not matter any more. */
+export async function discard(response: Response): Promise<void> {
+  await response.body?.cancel().catch(() => undefined);
+}
+
+const usualTypes = ["application/json", "text/event-stream"];
+
+/** Media type of an answer, lower case, without parameters; cut where it is none that anybody knows. */
+export function mediaType(response: Response): string {
+  const header = response.headers.get("content-type") ?? "";
+  // As nearly every server writes it: nothing to cut or to fold.
+  if (usualTypes.includes(header)) return header;
+  const type = header.split(";", 1)[0]!.trim().toLowerCase();
+  return usualTypes.includes(type) ? type : cleanText(type, 100);
+}
+
+/** What an answer's body is read for. */
+interface Wanted {
+  /** Most bytes of it. */
+  readonly limit: number;
+  /** Ends the wait for room in memory. */
+  readonly signal: AbortSignal;
+  /** Takes the message; undefined for an empty body. Large bodies count as held until it is done. */
+  readonly take: (message: Message | undefined) => Promise<void>;
+}
+
+/** Reads the body's message. Throws `bad-answer` or `too-large`. */
+export async function readJson(response: Response, wanted: Wanted): Promise<void> {
+  if (!isBrief(response, wanted.limit)) return readLarge(response, wanted);
+  return wanted.take(await readBrief(response));
+}
+
+/** Whether the body is of an announced length at which it is read in one piece, as most are: pieces cost time. */
+export function isBrief(response: Response, limit: number): boolean {
+  return announcedBytes(response) <= Math.min(smallBytes, limit);
+}
+
+/** The message of such a body; undefined for an empty one. Throws `bad-answer`. */
+export function readBrief(response: Response): Promise<Message | undefined> {
+  return response.bytes().then(readSmall, (error) => {
+    throw brokenOff(error);
+  });
+}
+
+/** NaN where the server announces nothing. */
+function announcedBytes({ headers }: Response): number {
+  return Number(headers.get("content-length") ?? Number.NaN);
+}
+
+/** Reads a large body, or one of unknown size. */
+async function readLarge(response: Response, wanted: Wanted): Promise<void> {
+  const reading = new Reading();
+  try {
+    await wanted.take(await scanBody(response, wanted, reading));
+  } finally {
+    reading.end();
+  }
+}
+
+/** The body's message; its bytes are scanned as they come. */
+async function scanBody(
+  response: Response,
+  { limit, signal }: Wanted,
+  reading: Reading,
+): Promise<Message | undefined> {
+  const scanner = new Scanner();
+  const body = new BodyBuffer(announcedBytes(response), limit);
+  try {
+    for await (const chunk of chunksOf(response)) {
+      scanner.feed(body.add(chunk));
+      const room = reading.hold(body.length, signal);
+      if (room !== undefined) await room;
+    }
+    if (body.length === 0) return undefined;
+    scanner.finish();
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    if (error instanceof ScanError) throw badAnswer(`the answer is not JSON (${error.message})`);
+    throw error instanceof BridgeError ? error : brokenOff(error);
+  }
+  const read = messageOf(body.bytes(), scanner.envelope);
+  if (!(read instanceof Message)) throw flawError(read);
+  return read;
+}
+
+function readSmall(marked: Uint8Array): Message | undefined {
+  const bytes = withoutMark(marked);
+  if (bytes.length === 0) return undefined;
+  const read = readMessage(bytes);
+  if (read instanceof Message) return read;
+  if (read.flaw === "parse") throw badAnswer(`the answer is not JSON (${read.reason})`);
+  throw flawError(read);
+}
+
+/** The error for text of the server that is no message. */
+function flawError({ reason }: Flaw): BridgeError {
+  return badAnswer(`the answer is not JSON-RPC (${reason})`);
+}
+
+/** The server broke the protocol: told with what was wrong, or with the JSON-RPC error that it `said`. */
+export function badAnswer(what: string, said?: Message): BridgeError {
+  return new BridgeError("bad-answer", what, {
+    said: errorIn(said),
+    hint: "the server's operator can tell more; LOG_LEVEL=debug shows status and sizes",
+  });
+}
+
+/** Throws where an error names no request: it is that of the only request it can mean. */
+export function refuseNameless(said: Message): void {
+  if (said.head.isError === true && said.head.id === "null")
+    throw badAnswer("the server's error names no request", said);
+}
+
+/** The connection died in the middle of an answer. Bun tells a reset and a lie about the length by codes, and quotes the URL in the text. */
+function brokenOff(cause: unknown): BridgeError {
+  return new BridgeError("outcome-unknown", "the connection broke in the middle of the answer", {
+    hint: "the server may or may not have done it: check before you repeat the call",
+    cause,
+  });
+}
+
+/** Chunks of a body without a byte order mark (RFC 8259 8.1 lets us ignore one). */
+async function* chunksOf(response: Response): AsyncGenerator<Uint8Array> {
+  if (response.body === null) return;
+  let first = true;
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    yield first ? withoutMark(chunk) : chunk;
+    first = false;
+  }
+}
+
+function withoutMark(bytes: Uint8Array): Uint8Array {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
+}
+
+/** Collects a body: in one allocation where its length was announced, so that a large result stands in memory once. */
+class BodyBuffer {
+  length = 0;
+  readonly #limit: number;
+  readonly #whole: Uint8Array | undefined;
+  readonly #pieces = new Pieces();
+
+  /** `announced`: bytes the server promises; NaN where it does not. */
+  constructor(announced: number, limit: number) {
+    this.#limit = limit;
+    if (announced > limit) this.#refuse(announced);
+    if (announced > 0) this.#whole = new Uint8Array(announced);
+  }
+
+  add(chunk: Uint8Array): Uint8Array {
+    const at = this.length;
+    this.length += chunk.length;
+    if (this.length > this.#limit) this.#refuse(this.length);
+    if (this.#whole === undefined) this.#pieces.add(chunk);
+    else this.#whole.set(chunk, at);
+    return chunk;
+  }
+
+  bytes(): Uint8Array {
+    if (this.#whole !== undefined) return this.#whole.subarray(0, this.length);
+    return this.#pieces.take();
+  }
+
+  #refuse(bytes: number): never {
+    throw new BridgeError(
+      "too-large",
+      `the answer has ${bytes} bytes or more, the limit is ${this.#limit}`,
+      {
+        hint: 'raise "limits.messageMB" of this server if that is expected',
+      },
+    );
+  }
+}
+
+/** At most 1 MB of an error's body as text, as far as it comes in its time; what is beyond is not read. */
+export async function readErrorText(response: Response): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  const reader = response.body?.getReader();
+  const stop = () => void reader?.cancel().catch(() => undefined);
+  const timer = setTimeout(stop, errorBodyMs);
+  try {
+    while (reader !== undefined && length <= errorBodyBytes) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      pieces.push(value);
+      length += value.length;
+    }
+  } catch {
+    // A body that breaks off still left its status, which says more.
+  }
+  clearTimeout(timer);
+  stop();
+  return new TextDecoder().decode(Buffer.concat(pieces).subarray(0, errorBodyBytes));
+}
+
+/** The JSON-RPC message that an error's body holds, if it holds one. */
+export function messageIn(text: string): Message | undefined {
+  const bytes = new TextEncoder().encode(text);
+  const scanner = new Scanner();
+  try {
+    scanner.feed(bytes);
+    scanner.finish();
+  } catch {
+    return undefined;
+  }
+  const read = messageOf(bytes, scanner.envelope);
+  return read instanceof Message ? read : undefined;
+}
+
+/** The JSON-RPC error of a message, as JSON text; undefined where it is none of JSON-RPC's form. */
+export function errorIn(said: Message | undefined): string | undefined {
+  return said !== undefined && errorCodeOf(said) !== undefined ? said.text(["error"]) : undefined;
+}

@@ -1,0 +1,101 @@
+// What a status means that is none of success: errors of ours, with the server's words.
+import { urlProblem } from "../../config/validators.ts";
+import type { Redactor } from "../../platform/redact.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { shellWord } from "../../wire/text.ts";
+import { errorIn, messageIn } from "./response-body.ts";
+
+/** What the server said in an error's body: its JSON message, or its text where that is none of HTML. */
+function wordsOf(text: string): string {
+  const said = messageIn(text)?.value(["error", "message"]) ?? fieldOf(text);
+  if (typeof said === "string") return said;
+  return /^\s*</.test(text) ? "" : text;
+}
+
+function fieldOf(text: string): unknown {
+  try {
+    const body = JSON.parse(text);
+    return body?.error_description ?? body?.message ?? body?.error?.message ?? body?.error ?? "";
+  } catch {
+    return undefined;
+  }
+}
+
+/** Milliseconds of a Retry-After header in either form (RFC 9110 10.2.3); undefined where there is none. */
+function retryAfterMs(response: Response, now: number): number | undefined {
+  const value = response.headers.get("retry-after")?.trim();
+  if (value === undefined || value === "") return undefined;
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  const at = Date.parse(value);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+}
+
+/** Whether the request was put off and not looked at: what is said with that is told once no attempt is left. */
+export function isPutOff({ status, headers }: Response): boolean {
+  return status === 429 || (status === 503 && headers.has("retry-after"));
+}
+
+/** The error for a status that is none of success or redirect; the server's JSON-RPC error goes with it, but where a credential was refused. */
+export function statusError(
+  response: Response,
+  text: string,
+  name: string,
+  redactor: Redactor,
+): BridgeError {
+  const { status } = response;
+  const words = redactor.shown(wordsOf(text), 300);
+  const said = words === "" ? "" : ` and said: ${words}`;
+  const retryAfter = retryAfterMs(response, Date.now());
+  if (status === 401)
+    return new BridgeError(
+      "unauthorized",
+      `Authentication failed: server "${name}" answered 401${said}`,
+      { status, hint: `check its credential: codex-mcp-http-bridge test --server ${name}` },
+    );
+  const details = {
+    status,
+    said: errorIn(messageIn(text)),
+    ...(retryAfter !== undefined && { retryAfterMs: retryAfter }),
+  };
+  if (status === 404 || status === 410)
+    return new BridgeError(
+      "server-not-found",
+      `Server not found: "${name}" answered ${status}${said}`,
+      {
+        ...details,
+        hint: `check the URL's path: codex-mcp-http-bridge setup --server ${name} --url URL`,
+      },
+    );
+  if (status === 429)
+    return new BridgeError("rate-limited", `"${name}" answered 429, too many requests${said}`, {
+      ...details,
+      hint: "wait a while, then try again",
+    });
+  if (status >= 500)
+    return new BridgeError("server-error", `Server error: "${name}" answered ${status}${said}`, {
+      ...details,
+      hint: "try again later; if it stays, its operator must look",
+    });
+  return new BridgeError("server-error", `Server error: "${name}" answered ${status}${said}`, {
+    ...details,
+    hint: `check that the URL is that of an MCP server: codex-mcp-http-bridge test --server ${name}`,
+  });
+}
+
+/** The error for a redirect that is not followed. `location` as resolved against the request's URL. */
+export function redirectError(name: string, status: number, location: URL | null): BridgeError {
+  const target =
+    location === null ? "" : `${location.protocol}//${location.host}${location.pathname}`;
+  // The server chose it: in a command stands only what the command would take, whole and quoted.
+  const isUsable = target.length <= 300 && urlProblem(target) === undefined;
+  return new BridgeError(
+    "refused",
+    `"${name}" answered with a redirect (${status}), which is not followed`,
+    {
+      status,
+      hint: isUsable
+        ? `if you trust that address: codex-mcp-http-bridge setup --server ${name} --url ${shellWord(target)}`
+        : "ask its operator for the URL of the MCP endpoint",
+    },
+  );
+}

@@ -1,0 +1,278 @@
+// Streamable HTTP of the legacy era (MCP 2025-03-26, 2025-06-18, 2025-11-25: basic/transports).
+import type { Log } from "../../platform/log.ts";
+import type { Redactor } from "../../platform/redact.ts";
+import { isSameId, Message } from "../../wire/message.ts";
+import type { Deliver, Stop, Upstream } from "../core/types.ts";
+import { DoubtfulRefusal } from "./authorize.ts";
+import { noticesOf } from "./cancellation.ts";
+import { type Endpoint, locationOf } from "./endpoint.ts";
+import {
+  badAnswer,
+  discard,
+  isBrief,
+  mediaType,
+  messageIn,
+  readBrief,
+  readErrorText,
+  readJson,
+  refuseNameless,
+} from "./response-body.ts";
+import { isSessionLost, type Session, SessionLost } from "./session-lost.ts";
+import { messageOfEvent, readEvents } from "./sse-events.ts";
+import { EventStream } from "./sse-resume.ts";
+import { isPutOff, redirectError, statusError } from "./status-errors.ts";
+
+export interface TransportOptions {
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  readonly session: Session;
+  readonly log: Log;
+  readonly redactor: Redactor;
+  /** Most bytes of one message. */
+  readonly limit: number;
+  /** Whether executing the message twice does no harm. */
+  readonly isRepeatable: (message: Message) => boolean;
+}
+
+/** How long a cancellation or the end of a session may take, while nobody waits for it. */
+const farewellMs = 5000;
+
+export class StreamableHttp implements Upstream {
+  readonly #options: TransportOptions;
+  /** What #fields made last. */
+  #made:
+    | (Session & { readonly method: string; readonly fields: Record<string, string> })
+    | undefined;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const answers = new Answers(message, deliver);
+    // Noted before it goes out: another call may have renewed the session when the refusal comes.
+    const sessionId = this.#options.session.id;
+    try {
+      const response = await this.#request("POST", message, signal);
+      if (response.ok && !answers.isDone && this.#isPlain(response, message))
+        await this.#takeJson(await readBrief(response), response, answers);
+      else if (response.ok) await this.#take(response, message, answers, signal);
+      else await this.#refused(response, answers, sessionId);
+    } catch (error) {
+      if (signal.aborted) this.#stop(message, signal.reason);
+      throw error;
+    }
+  }
+
+  async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { limit, log, name, redactor, session } = this.#options;
+    const { id } = session;
+    let asked = id;
+    const stream = new EventStream({
+      name,
+      limit,
+      log,
+      // The ids of events end with their session.
+      get: (lastEventId, ended) => {
+        asked = session.id;
+        return this.#request("GET", undefined, ended, asked === id ? lastEventId : undefined);
+      },
+      // What was asked for, not what is: a call may have made another session meanwhile.
+      lost: (response, text) => {
+        if (id !== undefined && isSessionLost(response.status, text))
+          throw new SessionLost(name, asked ?? id, statusError(response, text, name, redactor));
+      },
+    });
+    await stream.listen(deliver, signal);
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    const { id } = this.#options.session;
+    if (id !== undefined) await this.end(id, deadlineMs);
+  }
+
+  /** Ends a session, the present one or another, within `deadlineMs`. */
+  async end(id: string, deadlineMs: number): Promise<void> {
+    const headers = { ...this.#fields("DELETE", false), "mcp-session-id": id };
+    const signal = AbortSignal.timeout(deadlineMs);
+    const response = await this.#options.endpoint.request(
+      { method: "DELETE", headers, signal },
+      false,
+    );
+    await discard(response);
+  }
+
+  #eventStream(): EventStream {
+    const { limit, log, name, session } = this.#options;
+    const { id } = session;
+    return new EventStream({
+      name,
+      limit,
+      log,
+      // Another session knows nothing of this answer.
+      get: async (lastEventId, signal) =>
+        session.id === id
+          ? this.#request("GET", undefined, signal, lastEventId)
+          : new Response(null, { status: 404 }),
+    });
+  }
+
+  async #take(response: Response, message: Message, answers: Answers, signal: AbortSignal) {
+    const { name, session, limit } = this.#options;
+    if (message.head.method === "initialize")
+      session.id = response.headers.get("mcp-session-id") ?? undefined;
+    const isStream = mediaType(response) === "text/event-stream";
+    if (answers.isDone) {
+      // A notification or a response of the client: whatever 2xx says, it was taken, and nobody waits for more.
+      if (isStream) void this.#overhear(response, answers, signal);
+      else await discard(response);
+      return;
+    }
+    if (isStream) return this.#eventStream().read(response, answers, signal);
+    if (mediaType(response) !== "application/json") {
+      const text = await readErrorText(response);
+      throw badAnswer(
+        text === "" && mediaType(response) === ""
+          ? `"${name}" answered ${response.status} without a body`
+          : `"${name}" answered with ${mediaType(response) || "no content type"}, not JSON or an event stream`,
+      );
+    }
+    const take = (answer: Message | undefined) => this.#takeJson(answer, response, answers);
+    return readJson(response, { limit, signal, take });
+  }
+
+  /** Whether an answer is as nearly every one is. */
+  #isPlain(response: Response, { head }: Message): boolean {
+    const isJson = response.headers.get("content-type") === "application/json";
+    return isJson && head.method !== "initialize" && isBrief(response, this.#options.limit);
+  }
+
+  async #takeJson(answer: Message | undefined, response: Response, answers: Answers) {
+    const { name } = this.#options;
+    if (answer === undefined)
+      throw badAnswer(`"${name}" answered ${response.status} without a body`);
+    await answers.take(answer);
+    if (!answers.isDone)
+      throw badAnswer(`"${name}" answered another request than the one it was asked`);
+  }
+
+  /** What a server says behind something that needs no answer. */
+  async #overhear(response: Response, answers: Answers, signal: AbortSignal): Promise<void> {
+    const { log, name } = this.#options;
+    try {
+      for await (const events of readEvents(response, this.#options, signal))
+        for (const event of events) {
+          const said = messageOfEvent(event, name);
+          if (said !== undefined) await answers.take(said);
+        }
+    } catch (error) {
+      log.debug("stream broke", { server: name, error: String((error as Error)?.message) });
+    }
+  }
+
+  /** An error status: the server's own JSON-RPC error goes to the client as it is, anything else becomes ours. */
+  async #refused(response: Response, answers: Answers, sessionId: string | undefined) {
+    const { name, endpoint, redactor } = this.#options;
+    const { status } = response;
+    const text = await readErrorText(response);
+    const said = messageIn(text);
+    const answer = said !== undefined && answers.isAnswer(said) ? said : undefined;
+    if (sessionId !== undefined && isSessionLost(status, text, answer)) {
+      const isDoubtful = response instanceof DoubtfulRefusal;
+      const refusal = isDoubtful ? response.refusal : statusError(response, text, name, redactor);
+      throw new SessionLost(name, sessionId, refusal);
+    }
+    if (answer !== undefined && !isPutOff(response)) return answers.take(answer);
+    if (status >= 300 && status < 400)
+      throw redirectError(name, status, locationOf(response, endpoint.url));
+    throw statusError(response, text, name, redactor);
+  }
+
+  #request(
+    method: "GET" | "POST",
+    message: Message | undefined,
+    signal: AbortSignal,
+    lastEventId?: string,
+  ): Promise<Response> {
+    const { endpoint, session, isRepeatable } = this.#options;
+    const isSessionless = session.id === undefined;
+    const body = message?.bytes;
+    const once = message && (() => !isRepeatable(message));
+    const headers = this.#fields(method, message?.head.method === "initialize");
+    // An id is any text, in UTF-8 (WHATWG HTML 9.2.3); a header's characters are bytes.
+    const resumed = lastEventId !== undefined && {
+      ...headers,
+      "last-event-id": Buffer.from(lastEventId, "utf8").toString("latin1"),
+    };
+    return endpoint.request(
+      { method, headers: resumed || headers, body, signal, once },
+      isSessionless,
+    );
+  }
+
+  /** Header fields of the transport; the same object as long as they are the same. */
+  #fields(method: "GET" | "POST" | "DELETE", isStart: boolean): Readonly<Record<string, string>> {
+    const { id, version } = this.#options.session;
+    const made = this.#made;
+    if (made?.method === method && made.id === id && made.version === version && !isStart)
+      return made.fields;
+    const fields: Record<string, string> = {
+      accept: method === "GET" ? "text/event-stream" : "application/json, text/event-stream",
+    };
+    if (method === "POST") fields["content-type"] = "application/json";
+    if (isStart) return fields;
+    if (id !== undefined) fields["mcp-session-id"] = id;
+    if (version !== undefined) fields["mcp-protocol-version"] = version;
+    this.#made = { method, id, version, fields };
+    return fields;
+  }
+
+  #stop(message: Message, reason: Stop): void {
+    for (const notice of noticesOf(message, reason))
+      this.#request("POST", notice, AbortSignal.timeout(farewellMs))
+        .then(discard)
+        .catch((error) =>
+          this.#options.log.debug("cancellation not delivered", { error: String(error?.message) }),
+        );
+  }
+}
+
+/** The requests that one POST waits for, and where their answers go. */
+export class Answers {
+  /** Ids as written. */
+  readonly #waiting: string[];
+  readonly #deliver: Deliver;
+
+  constructor(asked: Message, deliver: Deliver) {
+    this.#waiting = asked.requestIds();
+    this.#deliver = deliver;
+  }
+
+  get isDone(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  /** Whether `message` answers one of the requests. */
+  isAnswer({ head }: Message): boolean {
+    return head.kind === "response" && this.#match(head.id!) >= 0;
+  }
+
+  /** Hands a message on and notes which request it answers; a batch counts for each of its answers. */
+  take(message: Message): Promise<void> {
+    if (message.head.kind === "response") this.#note(message);
+    else if (message.head.kind === "batch")
+      for (const part of message.elements())
+        if (part instanceof Message && part.head.kind === "response") this.#note(part);
+    return this.#deliver(message);
+  }
+
+  #note(said: Message): void {
+    const at = this.#match(said.head.id!);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    else if (!this.isDone) refuseNameless(said);
+  }
+
+  #match(id: string): number {
+    return this.#waiting.findIndex((asked) => isSameId(asked, id));
+  }
+}

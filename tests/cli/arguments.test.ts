@@ -1,0 +1,82 @@
+import { describe, expect, test } from "bun:test";
+import { commandAt, readArguments } from "../../src/cli/arguments.ts";
+import { globalArguments, serverArgument, serversArgument } from "../../src/cli/command.ts";
+import { failure } from "../support/failure.ts";
+
+const table = {
+  name: { type: "positional", required: false, description: "" },
+  server: serversArgument,
+  url: { type: "string", description: "" },
+  json: { type: "boolean", description: "" },
+  "no-cache": { type: "boolean", description: "" },
+  "sign-in": { type: "enum", options: ["elicit", "browser", "never"], description: "" },
+  ...globalArguments,
+} as const;
+const read = (...words: string[]) => readArguments("test", table, words);
+
+describe("the command line", () => {
+  test("gives lists, flags and texts their types", () => {
+    const words = ["-s", "a", "--server=b", "--json", "--url", "https://x/?a=b", "kb"];
+    expect(read(...words)).toMatchObject({
+      server: ["a", "b"],
+      json: true,
+      "no-cache": false,
+      url: "https://x/?a=b",
+      name: "kb",
+      "sign-in": undefined,
+    });
+  });
+
+  test("takes a value that begins with a dash after an equals sign, and anything after a bare --", () => {
+    expect(read("--url=-x").url).toBe("-x");
+    expect(read("--", "--json")).toMatchObject({ name: "--json", json: false });
+  });
+
+  test.each([
+    [["--sever", "kb"], "unknown option --sever", "did you mean --server?"],
+    [["--sign"], "unknown option --sign", "did you mean --sign-in?"],
+    [["-x"], "unknown option -x", "see codex-mcp-http-bridge test --help"],
+    [["--toString"], "unknown option --toString", "see "],
+    [["--server"], "the option --server needs a value", "see "],
+    [["--server", "--json"], "the option --server needs a value", "see "],
+    [["--url="], "the option --url needs a value", "see "],
+    [["--json=1"], "the option --json takes no value", "see "],
+    [["--url", "a", "--url", "b"], "--url stands twice", "see "],
+    [["--sign-in", "elict"], "--sign-in is one of elicit, browser, never", "did you mean elicit?"],
+    [["one", "two"], 'surplus word "two" after "test"', "did you mean --server NAME?"],
+  ])("refuses %j", (words, message, hint) => {
+    const error = failure(() => read(...words));
+    expect(error.kind).toBe("usage");
+    expect(error.exitCode).toBe(2);
+    expect(error.message).toStartWith(message);
+    expect(error.hint).toStartWith(hint);
+  });
+
+  test("does not repeat what may be a secret", () => {
+    const secret = "sk-0123456789abcdef0123456789abcdef";
+    for (const words of [["kb", secret], [`--token=${secret}`], [`--json=${secret}`]])
+      expect(failure(() => read(...words)).message).not.toContain(secret);
+  });
+
+  test("demands the words a command cannot do without", () => {
+    const needing = { name: { type: "positional", required: true, description: "" } } as const;
+    expect(failure(() => readArguments("remove", needing, [])).message).toBe('"remove" needs NAME');
+  });
+
+  test("says that a second --server is one too many where one is served", () => {
+    const one = { server: serverArgument };
+    const error = failure(() => readArguments("run", one, ["-s", "a", "-s", "b"]));
+    expect(error.message).toBe("-s stands twice");
+  });
+
+  test.each([
+    [["run", "-s", "x"], 0],
+    [["-l", "debug", "run"], 2],
+    [["--log-level=debug", "run"], 1],
+    [["--bogus", "run"], 1],
+    [["--version", "--json"], -1],
+    [[], -1],
+  ])("finds the command's name in %j", (words, at) => {
+    expect(commandAt(words)).toBe(at);
+  });
+});

@@ -1,0 +1,252 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Context } from "../../../src/cli/command.ts";
+import { makeChange } from "../../../src/commands/codex-config/write.ts";
+import { homeOf } from "../../../src/platform/paths.ts";
+import { bridge, removeUsers, user } from "./codex-config-user.ts";
+
+afterEach(removeUsers);
+
+/** Puts a program named `codex` on the user's PATH. */
+function withCodex({ home, env }: ReturnType<typeof user>, script: string): void {
+  mkdirSync(join(home, "bin"));
+  const path = join(home, "bin/codex");
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+  Object.assign(env, { PATH: `${join(home, "bin")}:/usr/bin:/bin` });
+}
+
+describe("codex-config", () => {
+  test("prints the entries of all servers, each after an empty line", async () => {
+    const { run } = user();
+    const { code, out } = await run({});
+    expect(code).toBe(0);
+    expect(out.startsWith("\n[mcp_servers.kb]\n")).toBe(true);
+    expect(out).toContain("\n\n[mcp_servers.crm]\n");
+    const { mcp_servers: servers } = Bun.TOML.parse(out) as { mcp_servers: object };
+    expect(Object.keys(servers)).toEqual(["kb", "crm"]);
+  });
+
+  test("prints the chosen servers, whatever the case of their names", async () => {
+    const { out } = await user().run({ server: ["CRM", "crm"] });
+    expect(out.match(/\[mcp_servers\.\w+\]/g)).toEqual(["[mcp_servers.crm]"]);
+  });
+
+  test("carries another home's configuration, absolute", async () => {
+    const { run, configJson } = user();
+    const { out } = await run({ server: ["kb"] }, configJson);
+    expect(out).toContain(`args = ["run", "--server", "kb", "--config-path", "${configJson}"]`);
+  });
+
+  test("--write makes the file (0600) where there is none, and changes nothing the second time", async () => {
+    const { run, text, file } = user();
+    const first = await run({ write: true });
+    expect(first.out).toBe(`✓ Wrote [mcp_servers.kb], [mcp_servers.crm] to ${file}\n`);
+    expect(first.notes).toEqual(["restart Codex to see the change"]);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const once = text();
+    const before = statSync(file).ino;
+    const second = await run({ write: true });
+    expect(second.out).toBe(`✓ [mcp_servers.kb], [mcp_servers.crm]: up to date in ${file}\n`);
+    expect(text()).toBe(once);
+    expect(statSync(file).ino).toBe(before);
+  });
+
+  test("--write keeps what it was before, and the file's mode", async () => {
+    const { run, file, home } = user('model = "x"');
+    chmodSync(file, 0o664);
+    const { notes } = await run({ write: true });
+    expect(statSync(file).mode & 0o777).toBe(0o664);
+    expect(readFileSync(`${file}.codex-mcp-http-bridge.bak`, "utf8")).toBe('model = "x"');
+    expect(notes[0]).toContain(`${file}.codex-mcp-http-bridge.bak`);
+    expect(readdirSync(join(home, ".codex")).toSorted()).toEqual([
+      "config.toml",
+      "config.toml.codex-mcp-http-bridge.bak",
+    ]);
+  });
+
+  test("--write keeps what the user added to the entry", async () => {
+    const { run, text } = user();
+    await run({ write: true, server: ["kb"] });
+    const mine = text()
+      .replace("# default_tools_approval_mode", "default_tools_approval_mode")
+      .replace('LOG_LEVEL = "info"', 'LOG_LEVEL = "debug", MINE = "1"')
+      .replace("tool_timeout_sec", 'enabled_tools = ["query"] # mine\ntool_timeout_sec');
+    const again = user(mine);
+    await again.run({ write: true, server: ["kb"], required: true });
+    expect(again.text()).toBe(
+      mine.replace(/(\ndefault_tools_approval_mode.*)\n/, "$1\nrequired = true\n"),
+    );
+  });
+
+  test("--write takes back an approval and `required` that nobody decides any more", async () => {
+    const { run, text, file, configJson } = user();
+    const write = async (codex: object, required = false) => {
+      const servers = { kb: { url: "https://kb.example/mcp", codex } };
+      writeFileSync(configJson, JSON.stringify({ version: 1, servers }));
+      return (await run({ write: true, required })).out;
+    };
+    await write({});
+    const undecided = text();
+    await write({ approval: "approve" }, true);
+    expect(text()).toContain('\ndefault_tools_approval_mode = "approve"\n');
+    expect(text()).toContain("\nrequired = true\n");
+    writeFileSync(file, text().replace("[mcp_servers.kb]\n", "$&enabled = false\n"));
+    expect(await write({})).toStartWith("✓ Wrote");
+    expect(text()).toBe(undecided.replace("[mcp_servers.kb]\n", "$&enabled = false\n"));
+    expect(await write({})).toContain("up to date");
+  });
+
+  test("--dry-run shows the lines that would change, and changes nothing", async () => {
+    const theirs = '[mcp_servers.other]\nenv = { KEY = "their-secret" }\n';
+    const { run, text, file } = user(theirs);
+    const { out } = await run({ "dry-run": true, server: ["crm"] });
+    expect(out).toStartWith(`--- ${file}\n+++ ${file}\n@@ -2,0 +3,9 @@\n+\n+[mcp_servers.crm]\n`);
+    expect(out).not.toContain("their-secret");
+    expect(text()).toBe(theirs);
+    await run({ write: true });
+    expect((await run({ "dry-run": true })).notes).toEqual([`nothing to change in ${file}`]);
+  });
+
+  test("--remove takes out every entry of this configuration, and nothing else", async () => {
+    const theirs = '# theirs\n[mcp_servers.other]\ncommand = "npx"\n';
+    const { run, text, file, configJson } = user(theirs);
+    await run({ write: true });
+    await run({ write: true, server: ["kb"] }, configJson);
+    expect((await run({ remove: true, command: undefined })).out).toBe(
+      `✓ Removed [mcp_servers.crm] from ${file}\n`,
+    );
+    await run({ remove: true, command: undefined, server: ["KB"] });
+    expect(text()).toBe(theirs);
+    const again = await run({ remove: true, command: undefined });
+    expect(again.out).toBe(`✓ nothing to remove from ${file}\n`);
+  });
+
+  test("--remove --dry-run shows what would go; --remove takes no other option", async () => {
+    const { run, refused } = user();
+    await run({ write: true, server: ["kb"] });
+    const { out } = await run({ remove: true, "dry-run": true, command: undefined });
+    expect(out).toContain("-[mcp_servers.kb]\n");
+    expect((await refused({ remove: true })).message).toBe("--remove does not go with --command");
+    const error = await refused({ remove: true, native: true, command: undefined });
+    expect(error.message).toBe("--remove does not go with --native");
+  });
+
+  test("--remove needs no configuration of the bridge", async () => {
+    const { env, home, run, text } = user(
+      '[mcp_servers.gone]\ncommand = "codex-mcp-http-bridge"\n',
+    );
+    Object.assign(env, { CODEX_HOME: join(home, ".codex"), HOME: join(home, "elsewhere") });
+    await run({ remove: true, command: undefined });
+    expect(text()).toBe("");
+  });
+
+  test.each([
+    ["npx", '["mcp-remote"]'],
+    ["docker", '["run", "-i", "--rm", "img", "--server", "https://x"]'],
+    ["podman", '["run", "-i", "--rm", "img", "--server", "https://x"]'],
+  ])("an entry that starts %s is neither replaced nor removed", async (program, args) => {
+    const theirs = `[mcp_servers.kb]\ncommand = "${program}"\nargs = ${args}\n`;
+    const { refused, run, text } = user(theirs);
+    expect((await run({ remove: true, command: undefined })).out).toContain("nothing to remove");
+    for (const options of [{ write: true }, { remove: true, command: undefined, server: ["kb"] }]) {
+      const error = await refused(options);
+      expect(error.kind).toBe("configuration");
+      expect(error.hint).toContain("codex mcp remove kb");
+    }
+    expect(text()).toBe(theirs);
+  });
+
+  test.each([
+    ["broken TOML", "x = 1\n[mcp_servers.kb\n", "config.toml, line "],
+    ["a table twice", "[a]\n[a]\n", "line 2"],
+    ["a list in place of the table", "[[mcp_servers.kb]]\n", "mcp_servers.kb is not a table"],
+    ["a value in place of all tables", "mcp_servers = 1\n", "mcp_servers is not a table"],
+    [
+      "dotted keys in an inline table",
+      'mcp_servers = { kb.command = "codex-mcp-http-bridge" }\n',
+      "not edited",
+    ],
+    [
+      "keys of the wrong form",
+      '[mcp_servers.kb]\ncommand = "codex-mcp-http-bridge"\nargs.a = 1\n',
+      "not edited",
+    ],
+  ])("%s is refused and left as it was", async (_, config, why) => {
+    const { refused, text } = user(config);
+    const error = await refused({ write: true });
+    expect(error.kind).toBe("configuration");
+    expect(error.message).toContain(why);
+    expect(text()).toBe(config);
+  });
+
+  test("a file that is not UTF-8 is refused", async () => {
+    const { file, refused } = user();
+    writeFileSync(file, new Uint8Array([0xff, 0x0a]));
+    expect((await refused({ write: true })).message).toContain("not UTF-8");
+  });
+
+  test("Codex reads the new file before it is put in place", async () => {
+    const bad = user("x = 1\n");
+    withCodex(bad, 'case "$3" in probe) echo "{}";; *) echo "no good" >&2; exit 1;; esac');
+    const error = await bad.refused({ write: true });
+    expect(error.message).toContain("Codex refuses the new config.toml");
+    expect(error.message).toContain("no good");
+    expect(bad.text()).toBe("x = 1\n");
+    const other = user();
+    withCodex(other, `echo '{"transport": {"command": "else"}}'`);
+    expect((await other.refused({ write: true })).message).toContain('another command of "kb"');
+  });
+
+  test("a Codex that does not run is told, and the change is made", async () => {
+    const on = user();
+    withCodex(on, "exit 1");
+    const { notes } = await on.run({ write: true });
+    expect(notes[0]).toContain("was not checked");
+    expect(on.text()).toContain("[mcp_servers.kb]");
+  });
+
+  test("a file that keeps changing is left to whoever changes it", async () => {
+    const { file, home } = user("0");
+    let count = 0;
+    const edit = async () => {
+      writeFileSync(file, String(++count));
+      return "ours";
+    };
+    const context = { env: {}, paths: () => homeOf({ HOME: home }) } as unknown as Context;
+    const change = makeChange({ path: file, edit, meant: new Map() }, context);
+    await expect(change).rejects.toThrow("keeps changing");
+    expect(readFileSync(file, "utf8")).toBe(String(count));
+  });
+
+  test("--native prints the URL and the helper, and warns of a query", async () => {
+    const { run, configJson } = user();
+    const servers = { kb: { url: "https://kb.example/mcp?key=1", token: "t0ken" } };
+    writeFileSync(configJson, JSON.stringify({ version: 1, servers }));
+    const { out, notes } = await run({ native: true });
+    expect(out).toStartWith('\n[mcp_servers.kb]\nurl = "https://kb.example/mcp?key=1"\n');
+    expect(out).toContain(`http_headers_helper = "${bridge} headers --server kb"\n`);
+    expect(out).not.toContain("t0ken");
+    expect(notes[0]).toContain("query");
+  });
+
+  test("two that write at once both find their entry in the file", async () => {
+    const { run, text } = user("# kept\n");
+    const servers = ["kb", "crm"];
+    await Promise.all(servers.map((name) => run({ write: true, server: [name] })));
+    expect(text()).toStartWith("# kept\n");
+    for (const name of servers) expect(text()).toContain(`[mcp_servers.${name}]`);
+  });
+
+  test("the executable is made absolute, and judged", async () => {
+    const { run, refused, home, env } = user();
+    Object.assign(env, { TMPDIR: home });
+    const { out, notes } = await run({ command: join(home, "gone"), server: ["crm"] });
+    expect(out).toContain(`command = "${home}/gone"`);
+    expect(notes[0]).toContain("is no executable");
+    expect(notes[1]).toContain("emptied sooner or later");
+    expect((await refused({ command: "not-there" })).kind).toBe("usage");
+    expect((await refused({ command: undefined })).hint).toContain("./build.sh");
+  });
+});

@@ -1,0 +1,170 @@
+import { describe, expect, test } from "bun:test";
+import {
+  configFileOf,
+  fitted,
+  nativeEntry,
+  ownerOf,
+  stdioEntry,
+} from "../../../src/commands/codex-config/entry.ts";
+import { renderTable, renderValue } from "../../../src/commands/codex-config/toml-render.ts";
+import { parseConfig } from "../../../src/config/load.ts";
+import type { ServerSettings } from "../../../src/config/settings.ts";
+import { program } from "../../../src/wire/program.ts";
+import { failure } from "../../support/failure.ts";
+
+const paths = { home: "/h", configFile: "/h/config.json", schemaFile: "/h/s", custom: false };
+
+function server(entry: object): ServerSettings {
+  const servers = { kb: { url: "https://kb.example/mcp", ...entry } };
+  return parseConfig(JSON.stringify({ version: 1, servers }), paths).servers.get("kb")!;
+}
+
+const launch = { command: "/usr/local/bin/codex-mcp-http-bridge", required: false };
+
+describe("the entry for Codex", () => {
+  test("starts the bridge and passes on what Codex withholds", () => {
+    expect(renderTable("kb", stdioEntry(server({}), launch))).toMatchInlineSnapshot(`
+      "[mcp_servers.kb]
+      command = "/usr/local/bin/codex-mcp-http-bridge"
+      args = ["run", "--server", "kb"]
+      env = { LOG_LEVEL = "info" }
+      env_vars = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_DIR", "CODEX_PROXY_CERT", "CODEX_CA_CERTIFICATE", "DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"]
+      startup_timeout_sec = 30
+      tool_timeout_sec = 120
+      # default_tools_approval_mode = "approve"   # codex exec refuses every tool that is not marked read-only otherwise
+      "
+    `);
+  });
+
+  test("names every variable that the server's entry names, once", () => {
+    const { fields } = stdioEntry(
+      server({
+        tokenEnv: "KB_TOKEN",
+        headers: { "X-Key": "${KB_KEY}-${KB_PART}" },
+        env: ["VAULT_ADDR", "KB_KEY", "NO_PROXY"],
+      }),
+      launch,
+    );
+    const { env_vars } = fields;
+    const names = env_vars as string[];
+    expect(names.slice(-4)).toEqual(["KB_TOKEN", "KB_KEY", "KB_PART", "VAULT_ADDR"]);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  test("names the variables of an OAuth client", () => {
+    const auth = {
+      type: "oauth",
+      grant: "jwt_bearer",
+      clientId: "c",
+      clientSecretEnv: "KB_SECRET",
+      assertionEnv: "KB_JWT",
+    };
+    const { env_vars } = stdioEntry(server({ auth }), launch).fields;
+    expect(env_vars).toContain("KB_SECRET");
+    expect(env_vars).toContain("KB_JWT");
+  });
+
+  test("carries the approval policy, the deadline and another home", () => {
+    const { fields, note } = stdioEntry(
+      server({ timeoutSec: 300, codex: { approval: "writes", required: true } }),
+      { ...launch, configFile: "/srv/bridge/config.json" },
+    );
+    expect(fields).toMatchObject({
+      args: ["run", "--server", "kb", "--config-path", "/srv/bridge/config.json"],
+      tool_timeout_sec: 302,
+      required: true,
+      default_tools_approval_mode: "writes",
+    });
+    expect(note).toBeUndefined();
+  });
+
+  test("asks the bridge for headers only, with --native", () => {
+    const entry = nativeEntry(server({ token: "t0ken" }), {
+      command: "/opt/my bridge/codex-mcp-http-bridge",
+      configFile: "/srv/config.json",
+      required: true,
+    });
+    expect(renderTable("kb", entry)).toMatchInlineSnapshot(`
+      "[mcp_servers.kb]
+      url = "https://kb.example/mcp"
+      http_headers_helper = "'/opt/my bridge/codex-mcp-http-bridge' headers --server kb --config-path /srv/config.json"
+      startup_timeout_sec = 30
+      tool_timeout_sec = 120
+      required = true
+      # default_tools_approval_mode = "approve"   # codex exec refuses every tool that is not marked read-only otherwise
+      "
+    `);
+    expect(entry.unwanted).toContain("command");
+    expect(entry.unwanted).not.toContain("url");
+  });
+
+  test.each([
+    [{ auth: { type: "oauth", store: "keyring" } }, "keyring"],
+    [{ auth: { type: "oauth", store: "auto" } }, "keyring"],
+    [{ auth: { type: "oauth", dpop: true } }, "DPoP"],
+    [{ network: { ipFamily: 4 } }, "network"],
+    [{ tokenEnv: "KB_TOKEN" }, "KB_TOKEN"],
+    [{ headers: { "X-Key": "${KB_KEY}" } }, "KB_KEY"],
+    [{ transport: "sse" }, "2024-11-05"],
+  ])("does not fit %j with --native", (entry, why) => {
+    const error = failure(() => nativeEntry(server(entry), launch));
+    expect(error.kind).toBe("refused");
+    expect(error.message).toContain(why);
+  });
+});
+
+test("strings keep every character that TOML lets stand", () => {
+  const text = "a\"b\\c\n\t\u0001\u007f\u0085\u2028é😀'";
+  expect((Bun.TOML.parse(`x = ${renderValue(text)}`) as { x: string }).x).toBe(text);
+  const table = { "quo ted": "v", plain: text };
+  expect((Bun.TOML.parse(`x = ${renderValue(table)}`) as { x: object }).x).toEqual(table);
+});
+
+const docker = ["run", "-i", "--rm", "img", "--server", "https://x"];
+
+test.each([
+  [{ command: "/usr/bin/codex-mcp-http-bridge" }, "bridge"],
+  [{ command: "C:\\Tools\\codex-mcp-http-bridge.exe", args: [] }, "bridge"],
+  [{ command: "/opt/renamed", args: ["run", "--server", "kb"] }, "bridge"],
+  [{ command: "python", args: ["-m", "codex_mcp_http_bridge", "run"] }, "python"],
+  [{ command: "uvx", args: ["codex-mcp-http-bridge", "run"] }, "python"],
+  [
+    { command: "/opt/renamed", args: ["run", "--server", "kb", "--config-path", "/c.json"] },
+    "bridge",
+  ],
+  [{ command: "/opt/renamed", args: ["run", "--server", "other"] }, "other"],
+  [{ command: "/opt/renamed", args: ["run", "--server", "kb", "--verbose"] }, "other"],
+  [{ command: "docker", args: docker }, "other"],
+  [{ command: "/usr/bin/podman", args: docker }, "other"],
+  [{ command: "docker", args: ["run", "--rm", "img", "-m", "codex_mcp_http_bridge"] }, "other"],
+  [{ command: "docker", args: ["run", "--rm", "codex-mcp-http-bridge"] }, "other"],
+  [{ url: "https://x", http_headers_helper: "/b headers --server kb" }, "bridge"],
+  [
+    { url: "https://x", http_headers_helper: "'/my b' headers --server kb --config-path /c" },
+    "bridge",
+  ],
+  [{ url: "https://x", http_headers_helper: "codex-mcp-http-bridge headers -s kb" }, "bridge"],
+  [{ url: "https://x", http_headers_helper: "vault headers --server other" }, "other"],
+  [{ url: "https://x", http_headers_helper: "vault headers --server kb --role r" }, "other"],
+  [{ url: "https://x" }, "other"],
+  [{ command: "npx", args: ["mcp-remote", "https://x"] }, "other"],
+  [{ command: "npx", args: ["--server", "kb"] }, "other"],
+  [{ env: {} }, "other"],
+])("the entry %j belongs to: %s", (entry, owner) => {
+  expect(ownerOf("kb", entry)).toBe(owner as ReturnType<typeof ownerOf>);
+});
+
+test("the configuration of an entry is told from its words", () => {
+  expect(configFileOf({ args: ["run", "--config-path", "/c.json"] })).toBe("/c.json");
+  expect(configFileOf({ http_headers_helper: "b headers -c /c.json" })).toBe("/c.json");
+  const helper = "'/my b' headers --server kb --config-path '/it'\\''s/c.json'";
+  expect(configFileOf({ http_headers_helper: helper })).toBe("/it's/c.json");
+  expect(configFileOf({ args: ["run"] })).toBeUndefined();
+});
+
+test("the folder of the Python package's entry goes with it, that of ours stays", () => {
+  const wanted = stdioEntry(server({}), launch);
+  const python = { command: "python3", args: ["-m", "codex_mcp_http_bridge"], cwd: "/venv" };
+  expect(fitted("kb", wanted, python).unwanted).toContain("cwd");
+  expect(fitted("kb", wanted, { command: program.name, cwd: "/x" })).toBe(wanted);
+});

@@ -1,0 +1,232 @@
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { jsonSchemaText } from "../../scripts/make-schema.ts";
+import schema from "../../src/config/config.schema.json";
+import { loadConfig, parseConfig, pickServer } from "../../src/config/load.ts";
+import { homeOf } from "../../src/platform/paths.ts";
+import { failure } from "../support/failure.ts";
+import { ownFolder } from "../support/folder.ts";
+
+const paths = homeOf({ HOME: "/home/user" });
+
+/** The configuration with one server, whose entry is given as an object. */
+const one = (entry: object) => JSON.stringify({ servers: { crm: entry } });
+const url = "https://crm.example.com/mcp";
+
+describe("a right configuration", () => {
+  const server = (entry: object, top: object = {}) => {
+    const text = JSON.stringify({ ...top, servers: { crm: { url, ...entry } } });
+    return pickServer(parseConfig(text, paths));
+  };
+
+  test("gets its defaults", () => {
+    expect(server({})).toMatchObject({
+      name: "crm",
+      transport: "auto",
+      credential: { type: "unset" },
+      timeoutMs: 118_000,
+      connectTimeoutMs: 10_000,
+      keepAliveMs: 0,
+      retry: { attempts: 3 },
+      limits: { messageBytes: 64 * 1024 * 1024 },
+      home: "/home/user/.codex-mcp-bridge",
+    });
+  });
+
+  test("takes a server's own setting before the one for all", () => {
+    const top = { timeoutSec: 5, network: { proxy: "http://p:1", caFile: "ca.pem" } };
+    const found = server({ timeoutSec: 7, network: { proxy: "http://q:2" } }, top);
+    expect(found.timeoutMs).toBe(7000);
+    expect(found.network).toEqual({
+      proxy: "http://q:2",
+      caFile: "/home/user/.codex-mcp-bridge/ca.pem",
+    });
+    expect(server({}, top).timeoutMs).toBe(5000);
+  });
+
+  test("may begin with a byte order mark", () => {
+    expect(parseConfig(`\ufeff${one({ url })}`, paths).servers.size).toBe(1);
+  });
+
+  test("strips white space around a token", () => {
+    expect(server({ token: " abc\n" }).credential).toEqual({ type: "token", token: "abc" });
+  });
+
+  test("resolves files against the folder of the configuration", () => {
+    const path = "/home/user/.codex-mcp-bridge/t";
+    expect(server({ tokenFile: "t" }).credential).toEqual({ type: "tokenFile", path });
+    expect(server({ tokenFile: "/t" }).credential).toEqual({ type: "tokenFile", path: "/t" });
+    const auth = { type: "oauth", privateKeyFile: "key.pem", assertionFile: "/a" };
+    expect(server({ auth }).credential).toMatchObject({
+      auth: { privateKeyFile: "/home/user/.codex-mcp-bridge/key.pem", assertionFile: "/a" },
+    });
+  });
+
+  test("resolves the id token's file of enterprise-managed authorization", () => {
+    const idp = { issuer: "https://idp.example.com", tokenEndpoint: "https://idp.example.com/t" };
+    const auth = { type: "oauth", grant: "id_jag", idp: { ...idp, clientId: "c" } };
+    const withFile = { ...auth, idp: { ...auth.idp, idTokenFile: "t" } };
+    expect(server({ auth: withFile }).credential).toMatchObject({
+      auth: { idp: { idTokenFile: "/home/user/.codex-mcp-bridge/t" } },
+    });
+    const withVariable = { ...auth, idp: { ...auth.idp, idTokenEnv: "T" } };
+    expect(server({ auth: withVariable }).credential).toMatchObject({
+      auth: { idp: { idTokenEnv: "T" } },
+    });
+    expect(failure(() => server({ auth })).message).toContain("servers.crm.auth.idp");
+  });
+
+  test("takes an Authorization header for a static credential, which never turns into a sign-in", () => {
+    expect(server({ headers: { Authorization: `Basic \${A}` } }).credential.type).toBe("none");
+  });
+
+  test("knows every key of the contract's example", () => {
+    const text = JSON.stringify({
+      $schema: "./config.schema.json",
+      version: 1,
+      servers: {
+        crm: {
+          url,
+          transport: "auto",
+          auth: { type: "oauth", grant: "device_code", scopes: ["mcp"], clientId: "..." },
+          headers: { "X-Team": "blue", "X-Api-Key": `\${CRM_KEY}` },
+          timeoutSec: 118,
+          connectTimeoutSec: 10,
+          keepAliveSec: 0,
+          retry: { attempts: 3 },
+          network: {
+            proxy: "http://proxy:3128",
+            caFile: "/etc/ssl/corp.pem",
+            clientCertFile: "...",
+            clientKeyFile: "...",
+            ipFamily: 4,
+          },
+          limits: { messageMB: 64 },
+          env: ["VAULT_ADDR"],
+          codex: { approval: "approve", required: false },
+        },
+      },
+    });
+    expect(pickServer(parseConfig(text, paths)).codex.approval).toBe("approve");
+  });
+
+  test.each(["constructor", "toString", "hasOwnProperty", "prototype", "123"])(
+    "may name a server %s",
+    (name) => {
+      const text = JSON.stringify({ servers: { [name]: { url } } });
+      expect(pickServer(parseConfig(text, paths), name).name).toBe(name);
+    },
+  );
+
+  test.each(["http://localhost:1/", "http://127.0.0.1/x", "http://[::1]:2/", "https://x/?k=v"])(
+    "may use %s",
+    (text) => {
+      expect(pickServer(parseConfig(one({ url: text }), paths)).url.href).toBe(text);
+    },
+  );
+
+  test("may be the Python package's file", () => {
+    const text = `{
+  "servers": {
+    "my-knowledge-base": {
+      "url": "https://www.gurucloudai.com/mcp/abc/mcp",
+      "access_token": "pat-123",
+      "description": "My GuruCloudAI Knowledge Base"
+    }
+  }
+}`;
+    expect(pickServer(parseConfig(text, paths))).toMatchObject({
+      credential: { type: "token", token: "pat-123" },
+      description: "My GuruCloudAI Knowledge Base",
+    });
+  });
+});
+
+describe("picking a server", () => {
+  const two = parseConfig(`{"servers":{"kb":{"url":"${url}"},"crm":{"url":"${url}"}}}`, paths);
+
+  test("finds a name in any case", () => {
+    expect(pickServer(two, "KB").name).toBe("kb");
+  });
+
+  test("names the servers where none was named among several", () => {
+    const error = failure(() => pickServer(two));
+    expect([error.exitCode, error.message]).toEqual([
+      2,
+      'which server? The configuration holds "kb", "crm"',
+    ]);
+  });
+
+  test("names the servers where the name is unknown", () => {
+    const error = failure(() => pickServer(two, "toString"));
+    expect(error.exitCode).toBe(3);
+    expect(error.hint).toContain('"kb", "crm"');
+  });
+
+  test("points to setup where there is none", () => {
+    expect(failure(() => pickServer(parseConfig("{}", paths))).hint).toContain("setup");
+  });
+});
+
+describe("the file", () => {
+  test("that is missing is an error with the way to make it", async () => {
+    using folder = ownFolder();
+    const error = await loadConfig(homeOf({ HOME: folder.path })).catch((reason) => reason);
+    expect([error.exitCode, error.hint]).toEqual([3, "run codex-mcp-http-bridge setup"]);
+  });
+
+  test("of the Python package works in a folder of mode 0755", async () => {
+    using folder = ownFolder();
+    const home = join(folder.path, ".codex-mcp-bridge");
+    mkdirSync(home, { mode: 0o755 });
+    writeFileSync(join(home, "config.json"), one({ url, access_token: "abc" }), { mode: 0o600 });
+    expect((await loadConfig(homeOf({ HOME: folder.path }))).servers.size).toBe(1);
+  });
+
+  test.each([
+    ["a token", { token: "abcdefgh" }],
+    ["the Python package's token", { access_token: "abcdefgh" }],
+    ["a client secret", { auth: { type: "oauth", clientSecret: "abcdefgh" } }],
+    ["a key in the URL", { url: `${url}?apikey=abcdefgh` }],
+    ["a proxy's password", { network: { proxy: "http://u:p@proxy:1" } }],
+    ["a key in a header", { headers: { "X-Api-Key": "abcdefgh" } }],
+  ])("that holds %s must not be readable by others", async (_, entry) => {
+    using folder = ownFolder();
+    const file = join(folder.path, "config.json");
+    writeFileSync(file, one({ url, ...entry }), { mode: 0o640 });
+    const error = await loadConfig(homeOf({}, file)).catch((reason) => reason);
+    expect(error.hint).toBe(`run chmod 600 ${file}`);
+  });
+
+  test("without a secret may be readable by others", async () => {
+    using folder = ownFolder();
+    const file = join(folder.path, "config.json");
+    const entry = {
+      tokenEnv: "A",
+      headers: { "X-Team": "blue-team", "X-Api-Key": `\${KEY_OF_CRM}` },
+    };
+    writeFileSync(file, one({ url, ...entry }), { mode: 0o644 });
+    expect((await loadConfig(homeOf({}, file))).servers.size).toBe(1);
+  });
+
+  test("that is huge is refused without being read whole", async () => {
+    using folder = ownFolder();
+    const file = join(folder.path, "config.json");
+    writeFileSync(file, " ".repeat(5 * 1024 * 1024), { mode: 0o600 });
+    const error = await loadConfig(homeOf({}, file)).catch((reason) => reason);
+    expect(error.message).toContain("is larger than");
+  });
+
+  test("that is not UTF-8 is refused", async () => {
+    using folder = ownFolder();
+    const file = join(folder.path, "config.json");
+    writeFileSync(file, new Uint8Array([0x7b, 0xff, 0x7d]), { mode: 0o600 });
+    const error = await loadConfig(homeOf({}, file)).catch((reason) => reason);
+    expect(error.message).toContain("is not UTF-8");
+  });
+});
+
+test("the checked-in JSON Schema is the one that the program checks with", () => {
+  expect<unknown>(schema).toEqual(JSON.parse(jsonSchemaText()));
+});

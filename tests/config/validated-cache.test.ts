@@ -1,0 +1,105 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { chmodSync, writeFileSync } from "node:fs";
+import { holdsSecret, loadConfig, pickServer } from "../../src/config/load.ts";
+import { quickChecked, readChecked, rememberChecked } from "../../src/config/validated-cache.ts";
+import { cacheFile, homeOf } from "../../src/platform/paths.ts";
+import { Memory } from "../../src/platform/server-cache.ts";
+import { memoryLog } from "../support/client.ts";
+import { ownFolder, trustAbove } from "../support/folder.ts";
+
+let folder: ReturnType<typeof ownFolder>;
+beforeEach(() => {
+  folder = ownFolder();
+});
+afterEach(() => folder[Symbol.dispose]());
+
+const paths = () => homeOf({ CODEX_MCP_BRIDGE_HOME: folder.path });
+const url = "https://example.com/mcp";
+
+function write(entry: object, mode = 0o600): void {
+  const text = JSON.stringify({ version: 1, timeoutSec: 7, servers: { kb: entry } });
+  writeFileSync(paths().configFile, text);
+  chmodSync(paths().configFile, mode);
+}
+
+/** What a start does that finds nothing remembered. */
+async function check() {
+  const config = await loadConfig(paths());
+  const settings = pickServer(config, "kb");
+  const memory = new Memory(cacheFile(settings.home, "kb"), settings.url, memoryLog());
+  rememberChecked(config, holdsSecret(config.raw), memory);
+  memory.flush();
+  return settings;
+}
+
+/** What `run` does. */
+async function known(name = "kb") {
+  const asked = [paths(), name, memoryLog()] as const;
+  return (await quickChecked(...asked)) ?? readChecked(...asked);
+}
+
+describe.each([
+  ["where a quick look is enough", true],
+  ["where all is judged in full", false],
+])("%s", (_, isQuick) => {
+  let trust: Disposable | undefined;
+  beforeEach(() => {
+    trust = isQuick ? trustAbove(folder.path) : undefined;
+  });
+  afterEach(() => trust?.[Symbol.dispose]());
+
+  test("a file that was checked gives the same settings without being checked again", async () => {
+    write({ url, headers: { "X-Team": "blue" }, limits: { messageMB: 5 } });
+    expect(await known()).toBeUndefined();
+    expect(await check()).toEqual((await known())!.settings);
+  });
+
+  test("a file that changed by a byte is checked again", async () => {
+    write({ url });
+    await check();
+    write({ url, unknown: 1 });
+    expect(await known()).toBeUndefined();
+    write({ url });
+    expect(await known()).toBeDefined();
+  });
+
+  test("a server that is not in the file is left to the check, which has the words for it", async () => {
+    write({ url });
+    await check();
+    for (const name of ["KB", "other", "constructor", "__proto__"])
+      expect(await known(name)).toBeUndefined();
+  });
+
+  test("no file, and one that is no JSON, are left to the check", async () => {
+    expect(await known()).toBeUndefined();
+    writeFileSync(paths().configFile, "{", { mode: 0o600 });
+    expect(await known()).toBeUndefined();
+  });
+
+  test("a file with a secret that others may read by now is refused", async () => {
+    write({ url, token: "a-secret-token" });
+    await check();
+    expect(await known()).toBeDefined();
+    chmodSync(paths().configFile, 0o644);
+    await expect(known()).rejects.toThrow("may be read by others");
+  });
+
+  test("a file that others may write is refused", async () => {
+    write({ url });
+    await check();
+    chmodSync(paths().configFile, 0o622);
+    await expect(known()).rejects.toThrow("may be written by others");
+  });
+
+  test("a quick look is enough, or is not", async () => {
+    write({ url });
+    await check();
+    expect((await quickChecked(paths(), "kb", memoryLog())) !== undefined).toBe(isQuick);
+  });
+
+  test("a name that is none finds nothing", async () => {
+    write({ url });
+    await check();
+    expect(await known("../kb")).toBeUndefined();
+  });
+});

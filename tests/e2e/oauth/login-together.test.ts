@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { ownFolder } from "../../support/folder.ts";
+import {
+  bridgeHome,
+  callTool,
+  signIn,
+  startProgram,
+  startRun,
+} from "../../support/oauth-bridge.ts";
+import { handshake, startClient } from "../../support/oauth-client.ts";
+import { type AuthorizationServer, startProvider } from "../../support/oauth-provider.ts";
+import { type ProtectedServer, startProtectedServer } from "../../support/oauth-resource.ts";
+import { approveInBrowser } from "../../support/oauth-user.ts";
+import { runProgram } from "../../support/program.ts";
+
+let provider: AuthorizationServer;
+let resource: ProtectedServer;
+
+beforeAll(async () => {
+  provider = await startProvider();
+  resource = startProtectedServer(provider);
+});
+
+afterAll(async () => {
+  await resource.close();
+  await provider.close();
+});
+
+test("requirement 22: two logins at once lead to one sign-in: the second waits and takes its result", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  const words = ["login", "-s", "kb", "--no-browser"];
+  const first = startProgram(words, home.env);
+  const [url] = await first.seen(/http:\/\/127\S+\/auth\?\S+/);
+  const second = startProgram(words, home.env);
+  await second.seen(/another sign-in to "kb" is under way/);
+  await approveInBrowser(url);
+  const [one, two] = await Promise.all([first.ended, second.ended]);
+  expect([one.code, two.code]).toEqual([0, 0]);
+  expect(two.stdout).not.toContain("/auth?");
+  expect(two.stdout).toContain('Signed in to "kb"');
+});
+
+test("login gives up after --timeout with exit code 4, and the next one registers anew", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  const words = ["login", "-s", "kb", "--no-browser", "--timeout", "1"];
+  const { code, stderr } = await runProgram(words, { env: home.env });
+  expect(code).toBe(4);
+  expect(stderr).toContain("nobody signed in within 1 s");
+  // The page may have said that it does not know the client: nothing tells us.
+  expect((await home.stored()).clients).toEqual({});
+});
+
+test("after login the tools are known, so that Codex sees them although the sign-in has ended", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  await signIn(home);
+  await runProgram(["logout", "-s", "kb"], { env: home.env });
+  const client = startClient(home);
+  await handshake(client, {
+    experimental: { "codex/auth-change": {} },
+    elicitation: { form: {}, url: {} },
+  });
+  const list = await client.request("tools/list");
+  expect(list.result.tools.map(({ name }: { name: string }) => name)).toEqual(["echo", "write"]);
+  const call = await client.request("tools/call", { name: "echo", arguments: {} });
+  expect(call.error.code).toBe(1401);
+  await client.end();
+});
+
+test("a run that started before the sign-in takes it over without a restart", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  const child = await startRun(home);
+  expect(await callTool(child)).toStartWith("1401 ");
+  await signIn(home);
+  expect(await callTool(child)).toBe("done");
+  await child.end();
+});

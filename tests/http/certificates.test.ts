@@ -1,0 +1,173 @@
+import { afterAll, expect, test } from "bun:test";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { NetworkSettings } from "../../src/config/settings.ts";
+import { Certificates } from "../../src/http/certificates.ts";
+import { createHttp } from "../../src/http/client.ts";
+import { Memory } from "../../src/platform/server-cache.ts";
+import type { BridgeError } from "../../src/wire/errors.ts";
+import { memoryLog } from "../support/client.ts";
+
+const folder = join(import.meta.dir, "../fault/certificates");
+const home = mkdtempSync(join(tmpdir(), "bridge-certificates-"));
+const pem = (name: string) => join(folder, name);
+const servers: ReturnType<typeof Bun.serve>[] = [];
+
+function privateCopy(name: string): string {
+  const path = join(home, name);
+  copyFileSync(pem(name), path);
+  chmodSync(path, 0o600);
+  return path;
+}
+
+function serverWith(name: string, options: object = {}): URL {
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    tls: { cert: Bun.file(pem(`${name}.pem`)), key: Bun.file(pem(`${name}.key`)), ...options },
+    fetch: () => new Response("hello"),
+  });
+  servers.push(server);
+  return new URL(`https://localhost:${server.port}/`);
+}
+
+const good = serverWith("good");
+afterAll(async () => {
+  for (const server of servers) await server.stop(true);
+  rmSync(home, { recursive: true });
+});
+
+interface Tried {
+  readonly text?: string;
+  readonly error?: BridgeError;
+  readonly memory: Memory;
+  readonly log: ReturnType<typeof memoryLog>;
+}
+
+async function tryGet(
+  url: URL,
+  network: NetworkSettings,
+  env: Record<string, string> = {},
+): Promise<Tried> {
+  const log = memoryLog();
+  const memory = new Memory(undefined, url, log);
+  const certificates = new Certificates(network, env, memory, log);
+  const http = createHttp({ network, env, certificates });
+  try {
+    const response = await http({
+      method: "GET",
+      url,
+      headers: {},
+      signal: AbortSignal.timeout(5000),
+      // Every test makes its own handshake.
+      keepalive: false,
+    });
+    return { text: await response.text(), memory, log };
+  } catch (error) {
+    return { error: error as BridgeError, memory, log };
+  }
+}
+
+test("an unknown issuer is refused after the system's store was tried, which is remembered", async () => {
+  const { error, memory } = await tryGet(good, {});
+  expect(error?.kind).toBe("tls");
+  expect(error?.notSent).toBe(true);
+  expect(error?.hint).toContain("network.caFile");
+  expect(memory.get("systemStore")).toBe(true);
+});
+
+test.each([
+  ["holds it", "ca.pem", ["hello", true, 1]],
+  ["does not", "expired.pem", ["tls", true, 1]],
+])("an issuer that nobody named is trusted where the system's store %s", async (_, name, came) => {
+  // A process of its own: the run time reads the system's store once, and in it what its environment names.
+  const script = join(import.meta.dir, "../support/system-store.ts");
+  const child = Bun.spawn([process.execPath, script, good.href, pem("selfsigned.pem")], {
+    env: { SSL_CERT_FILE: pem(name), HOME: home, PATH: "/usr/bin:/bin" },
+    stderr: "inherit",
+  });
+  expect(JSON.parse(await child.stdout.text())).toEqual(came);
+});
+
+test("a private CA is trusted by network.caFile", async () => {
+  expect((await tryGet(good, { caFile: pem("ca.pem") })).text).toBe("hello");
+});
+
+test.each(["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE", "CODEX_PROXY_CERT"])(
+  "a private CA is trusted by %s, beside another in network.caFile",
+  async (variable) => {
+    const env = { [variable]: pem("ca.pem") };
+    expect((await tryGet(good, { caFile: pem("selfsigned.pem") }, env)).text).toBe("hello");
+  },
+);
+
+test("a private CA is trusted by a folder in SSL_CERT_DIR, whatever else lies there", async () => {
+  const certs = join(home, "certs");
+  mkdirSync(join(certs, "folder"), { recursive: true });
+  copyFileSync(pem("ca.pem"), join(certs, "ca.pem"));
+  writeFileSync(join(certs, "README"), "nothing");
+  expect((await tryGet(good, {}, { SSL_CERT_DIR: certs })).text).toBe("hello");
+});
+
+test("a variable that names no file is said once and changes nothing else", async () => {
+  const tried = await tryGet(
+    good,
+    { caFile: pem("ca.pem") },
+    { CODEX_PROXY_CERT: join(home, "none") },
+  );
+  expect(tried.text).toBe("hello");
+  expect(tried.log.events.filter((event) => event.includes("CODEX_PROXY_CERT"))).toHaveLength(1);
+});
+
+test.each([
+  ["missing", "none.pem", "ENOENT"],
+  ["no certificate", "empty.pem", "no PEM text"],
+])("a caFile that is %s is a fault of the configuration", async (_, name, words) => {
+  writeFileSync(join(home, "empty.pem"), "");
+  const { error } = await tryGet(good, { caFile: join(home, name) });
+  expect(error?.kind).toBe("configuration");
+  expect(error?.message).toContain(words);
+});
+
+test.each([
+  ["expired", "expired", "has expired"],
+  ["elsewhere", "for another host", "is not for"],
+  ["selfsigned", "self-signed", "is not trusted"],
+])("a certificate that is %s is told as such", async (name, _, words) => {
+  const { error } = await tryGet(serverWith(name), { caFile: pem("ca.pem") });
+  expect(error?.kind).toBe("tls");
+  expect(error?.message).toContain(words);
+});
+
+test("a client certificate is shown where it is configured, and its lack is told", async () => {
+  const url = serverWith("good", {
+    ca: Bun.file(pem("ca.pem")),
+    requestCert: true,
+    rejectUnauthorized: true,
+  });
+  const network = { caFile: pem("ca.pem") };
+  const shown = { clientCertFile: pem("client.pem"), clientKeyFile: privateCopy("client.key") };
+  expect((await tryGet(url, { ...network, ...shown })).text).toBe("hello");
+  const { error } = await tryGet(url, network);
+  expect(error?.kind).toBe("tls");
+  expect(error?.hint).toContain("network.clientCertFile");
+});
+
+test("a client key that others may read is refused", async () => {
+  const path = privateCopy("client.key");
+  chmodSync(path, 0o644);
+  const { error } = await tryGet(good, { clientCertFile: pem("client.pem"), clientKeyFile: path });
+  expect(error?.kind).toBe("configuration");
+});
+
+test("certificates are checked whatever NODE_TLS_REJECT_UNAUTHORIZED says", async () => {
+  const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
+  try {
+    expect((await tryGet(good, {})).error?.kind).toBe("tls");
+  } finally {
+    if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+    else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before;
+  }
+});

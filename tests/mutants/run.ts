@@ -1,0 +1,120 @@
+// Removes one defence after the other (table.ts) in a copy of the tree; the test that a row names must fail then:
+//   npm run mutants [-- NAME...]
+// Two at a time, since most of a test is waiting. The last line counts.
+
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { applyEdit, type Mutant, mutants } from "./table.ts";
+
+const root = join(import.meta.dir, "../..");
+const atOnce = 2;
+/** What a test of the source does not read: `node_modules` is linked instead. */
+const leftOut = new Set(["node_modules", ".git", "dist", "bench"]);
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !Object.hasOwn(mutants, name));
+if (unknown.length > 0) {
+  console.error(`error: no such mutant: ${unknown.join(", ")}`);
+  process.exit(2);
+}
+const chosen = Object.entries(mutants).filter(
+  ([name]) => names.length === 0 || names.includes(name),
+);
+const work = mkdtempSync(join(tmpdir(), "mutants-"));
+process.on("exit", () => rmSync(work, { recursive: true, force: true }));
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)
+  process.on(signal, () => process.exit(code));
+
+const env: Record<string, string | undefined> = {
+  ...process.env,
+  // The changed source is tested, not an executable that was built before.
+  BRIDGE_BIN: undefined,
+  SOURCE_COMMIT: "unknown",
+  // One failing call out of many proves that the defence is gone.
+  TORTURE_MOST: "1000",
+};
+
+interface Outcome {
+  readonly passed: boolean;
+  readonly output: string;
+}
+
+function copyTree(name: string): string {
+  const tree = join(work, name);
+  mkdirSync(tree);
+  for (const entry of readdirSync(root)) {
+    if (!leftOut.has(entry)) cpSync(join(root, entry), join(tree, entry), { recursive: true });
+  }
+  symlinkSync(join(root, "node_modules"), join(tree, "node_modules"));
+  return tree;
+}
+
+async function runProgram(words: readonly string[], tree: string, more = {}): Promise<Outcome> {
+  const child = Bun.spawn([...words], {
+    cwd: tree,
+    env: { ...env, ...more },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, err, code] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  return { passed: code === 0, output: out + err };
+}
+
+/** Runs the row's test in a tree. A build that fails counts as failed tests. */
+async function runTest({ test, pattern, needsBuild }: Mutant, tree: string): Promise<Outcome> {
+  const more: { BRIDGE_BIN?: string } = {};
+  if (needsBuild) {
+    const built = await runProgram(["./build.sh"], tree);
+    if (!built.passed) return built;
+    more.BRIDGE_BIN = join(tree, "dist/codex-mcp-http-bridge");
+  }
+  const words = [process.execPath, "test", "--bail", "--timeout=120000", test];
+  return runProgram([...words, ...(pattern === undefined ? [] : ["-t", pattern])], tree, more);
+}
+
+/** Tests that pass without a change, by file and pattern: a test that fails anyway proves nothing. */
+const sane = new Map<string, Promise<Outcome>>();
+
+/** Tells what came of one mutant; true where a test failed because of it. */
+async function judge(name: string, mutant: Mutant): Promise<boolean> {
+  const say = (word: string, text: string) => {
+    console.log(`${word.padEnd(8)} ${name}${text}`);
+    return word === "killed";
+  };
+  const tree = copyTree(name);
+  try {
+    const key = `${mutant.test} ${mutant.pattern} ${mutant.needsBuild}`;
+    if (!sane.has(key)) sane.set(key, runTest(mutant, tree));
+    const unchanged = await sane.get(key)!;
+    if (!unchanged.passed)
+      return say("BROKEN", `: its test fails without it\n${unchanged.output.slice(-4000)}`);
+    for (const edit of [mutant, ...(mutant.also ?? [])]) {
+      const path = join(tree, edit.file);
+      await Bun.write(path, applyEdit(await Bun.file(path).text(), edit));
+    }
+    const changed = await runTest(mutant, tree);
+    return changed.passed ? say("SURVIVED", `: ${mutant.promise}`) : say("killed", "");
+  } finally {
+    rmSync(tree, { recursive: true, force: true });
+  }
+}
+
+let killed = 0;
+const waiting = [...chosen];
+async function takeTurns(): Promise<void> {
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    if (await judge(...next)) killed++;
+  }
+}
+await Promise.all(Array.from({ length: atOnce }, takeTurns));
+console.log(`${killed} mutants killed, ${chosen.length - killed} not`);
+process.exit(killed === chosen.length ? 0 : 1);

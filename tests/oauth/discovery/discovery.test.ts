@@ -1,0 +1,175 @@
+import { expect, test } from "bun:test";
+import { isSameIssuer } from "../../../src/oauth/core/grant.ts";
+import {
+  type DiscoveryRequest,
+  discover,
+  speaksFor,
+} from "../../../src/oauth/discovery/discovery.ts";
+import { fetchIssuer, metadataUrls } from "../../../src/oauth/discovery/issuer.ts";
+import { Redactor } from "../../../src/platform/redact.ts";
+import { documents } from "../../support/oauth-inside.ts";
+
+const redactor = new Redactor();
+const signal = new AbortController().signal;
+const server = new URL("https://mcp.example.com/team/mcp");
+const wellKnown = "https://mcp.example.com/.well-known";
+const issuer = "https://auth.example.com";
+const metadata = (name: string, more: object = {}) => ({
+  issuer: name,
+  authorization_endpoint: `${name}/authorize`,
+  token_endpoint: `${name}/token`,
+  ...more,
+});
+const resource = {
+  resource: server.href,
+  authorization_servers: [issuer],
+  scopes_supported: ["mcp"],
+};
+const issuerAt = { [`${issuer}/.well-known/oauth-authorization-server`]: metadata(issuer) };
+
+function find(known: Record<string, unknown>, more: Partial<DiscoveryRequest> = {}) {
+  const http = documents(known);
+  return { http, found: discover({ http, server, auth: {}, redactor, signal, ...more }) };
+}
+
+test("the challenge's resource_metadata comes first", async () => {
+  const place = "https://mcp.example.com/elsewhere";
+  const { http, found } = find({ [place]: resource, ...issuerAt }, { resourceMetadata: place });
+  expect((await found).issuer.issuer).toBe(issuer);
+  expect(http.asked[0]).toBe(place);
+});
+
+test("without it the metadata are looked for under the path, then at the root", async () => {
+  const { http, found } = find({
+    [`${wellKnown}/oauth-protected-resource`]: { ...resource, resource: "https://mcp.example.com" },
+    ...issuerAt,
+  });
+  expect(await found).toMatchObject({
+    resource: "https://mcp.example.com",
+    resourceScopes: ["mcp"],
+  });
+  expect(http.asked.slice(0, 2)).toEqual([
+    `${wellKnown}/oauth-protected-resource/team/mcp`,
+    `${wellKnown}/oauth-protected-resource`,
+  ]);
+});
+
+test.each([
+  ["https://mcp.example.com/team/mcp", true],
+  ["https://mcp.example.com/team/mcp/", true],
+  ["https://mcp.example.com/team", true],
+  ["https://mcp.example.com", true],
+  ["https://mcp.example.com/te", false],
+  ["https://mcp.example.com/other", false],
+  ["https://evil.example.com/team/mcp", false],
+  ["http://mcp.example.com/team/mcp", false],
+  ["https://user@mcp.example.com/team/mcp", false],
+  ["nothing", false],
+])("metadata for %p speak for the server: %p", (name, expected) => {
+  expect(speaksFor(name, server)).toBe(expected);
+});
+
+test("metadata that speak for another resource are refused", async () => {
+  const place = `${wellKnown}/oauth-protected-resource/team/mcp`;
+  const { found } = find({
+    [place]: { ...resource, resource: "https://evil.example.com" },
+    ...issuerAt,
+  });
+  expect(found).rejects.toMatchObject({ kind: "refused" });
+});
+
+test("an issuer's metadata are looked for in the order of the specification", () => {
+  const places = (name: string) => metadataUrls(new URL(name)).map((url) => url.pathname);
+  expect(places("https://a.example/tenant/")).toEqual([
+    "/.well-known/oauth-authorization-server/tenant",
+    "/.well-known/openid-configuration/tenant",
+    "/tenant/.well-known/openid-configuration",
+  ]);
+  expect(places("https://a.example")).toEqual([
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+  ]);
+});
+
+test.each([
+  [`${issuer}/`, issuer, true],
+  [issuer, `${issuer}/`, true],
+  [`${issuer}/tenant/`, `${issuer}/tenant`, false],
+  ["https://AUTH.example.com", issuer, false],
+  ["https://auth.example.com:443", issuer, false],
+])("%p and %p are the same issuer: %p", (one, other, expected) => {
+  expect(isSameIssuer(one, other)).toBe(expected);
+});
+
+test("metadata of another issuer are refused (mix-up), and its own string is kept where only the slash differs", async () => {
+  const place = `${issuer}/.well-known/oauth-authorization-server`;
+  const foreign = documents({ [place]: metadata("https://evil.example.com") });
+  expect(fetchIssuer(issuer, { http: foreign, redactor, signal })).rejects.toMatchObject({
+    kind: "refused",
+  });
+  const slash = documents({ [place]: metadata(`${issuer}/`) });
+  expect((await fetchIssuer(issuer, { http: slash, redactor, signal }))?.issuer).toBe(`${issuer}/`);
+});
+
+test("a server of 2025-03-26 is its own issuer, with metadata or with the default endpoints", async () => {
+  const origin = "https://mcp.example.com";
+  const withMetadata = find({
+    [`${wellKnown}/oauth-authorization-server`]: metadata(origin, {
+      token_endpoint: `${origin}/t`,
+    }),
+  });
+  expect((await withMetadata.found).issuer.tokenEndpoint).toBe(`${origin}/t`);
+  const without = find({});
+  expect((await without.found).issuer).toMatchObject({
+    issuer: origin,
+    authorizationEndpoint: `${origin}/authorize`,
+    tokenEndpoint: `${origin}/token`,
+    registrationEndpoint: `${origin}/register`,
+    pkceMethods: ["S256"],
+  });
+});
+
+test.each([
+  ["javascript:alert(1)"],
+  ["file:///etc/passwd"],
+  ["https://a.example/$(touch x)"],
+  ["https://a.example/`x`"],
+  ["https://a.example/a|b"],
+  ['https://a.example/"&calc&"'],
+  ["https://user:pw@a.example/authorize"],
+  ["https://a.example/\u001b[31m"],
+  ["--help"],
+  [42],
+])("the endpoint %p is refused", async (endpoint) => {
+  const place = `${issuer}/.well-known/oauth-authorization-server`;
+  const http = documents({ [place]: metadata(issuer, { authorization_endpoint: endpoint }) });
+  expect(fetchIssuer(issuer, { http, redactor, signal })).rejects.toMatchObject({
+    kind: "refused",
+  });
+});
+
+test("the resource is the metadata's string, else the URL without query; false omits it", async () => {
+  const place = `${wellKnown}/oauth-protected-resource/team/mcp`;
+  const known = {
+    [place]: { ...resource, resource: "https://mcp.example.com/team/mcp/" },
+    ...issuerAt,
+  };
+  expect((await find(known).found).resource).toBe("https://mcp.example.com/team/mcp/");
+  const secret = new URL("https://mcp.example.com/?key=secret");
+  expect((await find({}, { server: secret }).found).resource).toBe("https://mcp.example.com");
+  expect(await find(known, { auth: { resource: false } }).found).not.toHaveProperty("resource");
+  expect((await find(known, { auth: { resource: "urn:x" } }).found).resource).toBe("urn:x");
+});
+
+test("of several issuers the configured one is used, else the one used before, else the first", async () => {
+  const other = "https://other.example.com";
+  const place = `${wellKnown}/oauth-protected-resource/team/mcp`;
+  const known = {
+    [place]: { ...resource, authorization_servers: [issuer, other] },
+    ...issuerAt,
+    [`${other}/.well-known/oauth-authorization-server`]: metadata(other),
+  };
+  expect((await find(known).found).issuer.issuer).toBe(issuer);
+  expect((await find(known, { known: other }).found).issuer.issuer).toBe(other);
+  expect((await find(known, { auth: { issuer: other } }).found).issuer.issuer).toBe(other);
+});

@@ -1,0 +1,79 @@
+import { expect, test } from "bun:test";
+import { Gate } from "../../src/relay/concurrency-limiter.ts";
+import type { Upstream } from "../../src/upstream/core/types.ts";
+import { relayClient } from "../support/client.ts";
+
+const never = new AbortController().signal;
+
+test("lets waiters in by the order in which they came", async () => {
+  const gate = new Gate({ places: 1, waiting: 10, waitingBytes: 100 });
+  const order: number[] = [];
+  await gate.enter(1, never);
+  const waiting = [1, 2, 3].map(async (n) => {
+    await gate.enter(1, never);
+    order.push(n);
+    gate.leave();
+  });
+  gate.leave();
+  await Promise.all(waiting);
+  expect(order).toEqual([1, 2, 3]);
+});
+
+test.each([
+  ["too many wait", { places: 1, waiting: 2, waitingBytes: 1000 }],
+  ["they hold too many bytes", { places: 1, waiting: 100, waitingBytes: 25 }],
+])("refuses at once where %s", async (_, bounds) => {
+  const gate = new Gate(bounds);
+  const stop = new AbortController();
+  await gate.enter(10, never);
+  const waiting = [gate.enter(10, stop.signal), gate.enter(10, stop.signal)];
+  expect(gate.enter(10, never)).rejects.toMatchObject({ kind: "rate-limited", notSent: true });
+  stop.abort("over");
+  expect(await Promise.allSettled(waiting)).toMatchObject([{ reason: "over" }, { reason: "over" }]);
+  gate.leave();
+  await gate.enter(10, never);
+});
+
+test("one message over the bound of bytes waits all the same when nothing else does", async () => {
+  const gate = new Gate({ places: 1, waiting: 10, waitingBytes: 5 });
+  await gate.enter(1, never);
+  const large = gate.enter(50, never);
+  gate.leave();
+  await large;
+});
+
+test("a waiter that leaves takes no one else's turn", async () => {
+  const gate = new Gate({ places: 1, waiting: 10, waitingBytes: 100 });
+  const stop = new AbortController();
+  await gate.enter(1, never);
+  const first = gate.enter(1, stop.signal);
+  const second = gate.enter(1, never);
+  // The first is let in and stopped in one turn: its place must come to the second.
+  gate.leave();
+  stop.abort("late");
+  await first;
+  gate.leave();
+  await second;
+});
+
+test("answers and cancellations of the client wait for nothing, other notifications may", async () => {
+  const posted: string[] = [];
+  const upstream: Upstream = {
+    send: async ({ head }) => {
+      posted.push(head.method ?? head.kind);
+      // A server that takes no notification: all places are soon taken.
+      if (head.method === "notifications/progress") await new Promise(() => undefined);
+    },
+    listen: async () => undefined,
+    close: async () => undefined,
+  };
+  const client = relayClient(upstream);
+  for (let n = 0; n < 100; n += 1) client.send({ method: "notifications/progress" });
+  client.send({ id: "asked-by-the-server", result: {} });
+  client.send({ method: "notifications/cancelled", params: { requestId: "unknown" } });
+  client.send({ id: 1, method: "tools/list" });
+  while (!posted.includes("tools/list")) await Bun.sleep(0);
+  expect(posted.filter((method) => method === "notifications/progress")).toHaveLength(30);
+  expect(posted).toContain("response");
+  expect(posted).toContain("notifications/cancelled");
+});

@@ -1,0 +1,284 @@
+import { expect, test } from "bun:test";
+import { usualTimes } from "../../../src/upstream/catalog/catalog.ts";
+import { BridgeError } from "../../../src/wire/errors.ts";
+import { notificationOf } from "../../../src/wire/message.ts";
+import {
+  ages,
+  codex,
+  day,
+  filled,
+  remembering,
+  Server,
+  shake,
+  silent,
+  start,
+  toolsOf,
+} from "../../support/catalog.ts";
+
+test("without a catalog initialize and tools/list are the server's own", async () => {
+  const server = new Server();
+  const client = start(server, { memory: remembering() });
+  expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
+  expect(await toolsOf(client)).toEqual(["one"]);
+  expect(server.seen).toEqual(["initialize", "notifications/initialized", "tools/list"]);
+});
+
+test("with a catalog a server that does not answer is not waited for", async () => {
+  const memory = await filled();
+  const server = silent();
+  const client = start(server, { memory });
+  expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
+  expect(await toolsOf(client)).toEqual(["one"]);
+  expect(server.seen).toEqual(["initialize"]);
+});
+
+test("a server that answers in time is asked itself", async () => {
+  const memory = await filled();
+  const server = new Server();
+  server.tools = ["two"];
+  const client = start(server, { memory });
+  await shake(client);
+  expect(await toolsOf(client)).toEqual(["two"]);
+  expect(client.rest).toEqual([]);
+  const later = start(silent(), { memory });
+  await shake(later);
+  expect(await toolsOf(later)).toEqual(["two"]);
+});
+
+test("what changed meanwhile is announced, once, and served at the next start", async () => {
+  const memory = await filled();
+  const server = new Server();
+  const gate = Promise.withResolvers<void>();
+  server.ready = gate.promise;
+  server.tools = ["one, better"];
+  const client = start(server, { memory });
+  await shake(client);
+  expect(await toolsOf(client)).toEqual(["one"]);
+  gate.resolve();
+  expect(await client.next()).toEqual({
+    jsonrpc: "2.0",
+    method: "notifications/tools/list_changed",
+  });
+  const later = start(silent(), { memory });
+  await shake(later);
+  expect(await toolsOf(later)).toEqual(["one, better"]);
+});
+
+test("a call waits for the server behind the answered handshake, and gets there after initialized", async () => {
+  const memory = await filled();
+  const server = new Server();
+  const gate = Promise.withResolvers<void>();
+  server.ready = gate.promise;
+  const client = start(server, { memory });
+  await shake(client);
+  client.send({ id: 7, method: "tools/call", params: { name: "one" } });
+  gate.resolve();
+  expect(await client.next()).toEqual({ jsonrpc: "2.0", id: 7, result: {} });
+  expect(server.seen).toEqual(["initialize", "notifications/initialized", "tools/call"]);
+});
+
+test("what the client was told before stays so, whatever is kept by now; its next handshake is any other", async () => {
+  const server = new Server();
+  server.failure = new BridgeError("unreachable", "down");
+  const said = { result: '{"protocolVersion":"2025-06-18"}', savedAt: 0 };
+  const client = start(server, { memory: remembering(), said, now: ages });
+  expect((await shake(client)).result).toEqual({ protocolVersion: "2025-06-18" });
+  client.send({ id: 1, method: "tools/call" });
+  expect((await client.next()).error.data.kind).toBe("unreachable");
+  // The attempt that nobody waits for has failed, too; the handshake is made anew.
+  await new Promise(setImmediate);
+  server.failure = undefined;
+  client.send({ id: 2, method: "tools/call" });
+  expect((await client.next()).result).toEqual({});
+  expect(server.seen.slice(-3)).toEqual(["initialize", "notifications/initialized", "tools/call"]);
+  expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
+});
+
+test("a server that could not be reached at the start is reached by a later call", async () => {
+  const memory = await filled();
+  const server = new Server();
+  server.failure = new BridgeError("connection-refused", "nothing listens");
+  const client = start(server, { memory });
+  await shake(client);
+  client.send({ id: 7, method: "tools/call", params: { name: "one" } });
+  expect((await client.next()).error.data.kind).toBe("connection-refused");
+  expect(await toolsOf(client)).toEqual(["one"]);
+  server.failure = undefined;
+  client.send({ id: 8, method: "tools/call", params: { name: "one" } });
+  expect((await client.next()).result).toEqual({});
+  expect(server.seen.slice(-3)).toEqual(["initialize", "notifications/initialized", "tools/call"]);
+});
+
+test.each([
+  ["initialize", ["initialize", "initialize", "notifications/initialized", "tools/call"]],
+  [
+    "notifications/initialized",
+    ["initialize", "notifications/initialized", "notifications/initialized", "tools/call"],
+  ],
+])("a handshake whose %s is never answered is made anew by a later call", async (lost, seen) => {
+  const memory = await filled();
+  const server = new Server();
+  server.swallows = lost;
+  const client = start(server, { memory, timeoutMs: 50 });
+  await shake(client);
+  client.send({ id: 7, method: "tools/call", params: { name: "one" } });
+  const { error } = await client.next();
+  expect(error.data.kind).toBe("timeout");
+  expect(error.message).toContain(`did not answer ${lost}`);
+  client.send({ id: 8, method: "tools/call", params: { name: "one" } });
+  expect((await client.next()).result).toEqual({});
+  expect(server.seen).toEqual(seen);
+});
+
+test("pages that follow a page of the catalog come from the catalog too", async () => {
+  const memory = remembering();
+  const server = new Server();
+  server.tools = ["one", "two"];
+  const first = start(server, { memory });
+  await shake(first);
+  await toolsOf(first);
+  expect(await toolsOf(first, "1")).toEqual(["two"]);
+  const later = start(silent(), { memory });
+  await shake(later);
+  expect(await toolsOf(later)).toEqual(["one"]);
+  expect(await toolsOf(later, "1")).toEqual(["two"]);
+});
+
+test.each([
+  ["another identity", { identity: "a colleague" }, codex],
+  ["another revision", {}, { ...codex, protocolVersion: "2025-11-25" }],
+  ["other capabilities", {}, { ...codex, capabilities: {} }],
+])("%s does not see it", async (_, setting, params) => {
+  const memory = await filled();
+  const server = new Server();
+  server.version = "2";
+  const client = start(server, { memory, ...setting });
+  expect((await shake(client, params)).result.serverInfo).toEqual({ v: "2" });
+});
+
+test("a catalog older than a week is not used while the server answers", async () => {
+  const memory = await filled();
+  const server = new Server();
+  server.version = "2";
+  const client = start(server, { memory, now: 8 * day });
+  expect((await shake(client)).result.serverInfo).toEqual({ v: "2" });
+});
+
+test("a catalog older than a week stands in for a server that is out of reach", async () => {
+  const memory = await filled();
+  const server = new Server();
+  server.failure = new BridgeError("dns", "no such host");
+  const client = start(server, { memory, now: 8 * day });
+  expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
+  expect(await toolsOf(client)).toEqual(["one"]);
+});
+
+test("an error of the server is passed on and never kept", async () => {
+  const memory = remembering();
+  const server = new Server();
+  server.failure = new BridgeError("unauthorized", "no");
+  const client = start(server, { memory });
+  client.send({ id: 0, method: "initialize", params: codex });
+  expect((await client.next()).error.data.kind).toBe("unauthorized");
+  const later = start(new Server(), { memory });
+  expect((await shake(later)).result.serverInfo).toEqual({ v: "1" });
+});
+
+test("what the server says by itself passes, before and after the client listens", async () => {
+  const memory = await filled();
+  const server = new Server();
+  const client = start(server, { memory });
+  await shake(client);
+  await toolsOf(client);
+  while (server.heard === undefined) await Bun.sleep(1);
+  await server.heard(notificationOf("notifications/message", '{"data":1}'));
+  expect((await client.next()).method).toBe("notifications/message");
+});
+
+test("a damaged memory is no catalog", async () => {
+  for (const value of [1, { salt: 1 }, { salt: "s", entries: { a: { initialize: "{" } } }]) {
+    const memory = remembering();
+    memory.set("catalog", value);
+    const server = new Server();
+    expect((await shake(start(server, { memory }))).result.serverInfo).toEqual({ v: "1" });
+  }
+});
+
+test("neither identity nor credential stands in what is kept", async () => {
+  const memory = await filled({ identity: "secret-of-mine" });
+  expect(JSON.stringify(memory.get("catalog"))).not.toContain("secret-of-mine");
+});
+
+test("a client whose capabilities are nested deep is served as any other", async () => {
+  const depth = 200_000;
+  const capabilities = `{"x":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+  const client = start(new Server(), { memory: remembering() });
+  client.write(
+    `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":${capabilities}}}\n`,
+  );
+  expect((await client.next()).result.serverInfo).toEqual({ v: "1" });
+});
+
+test("the times of a start stay below those of Codex", () => {
+  expect(usualTimes).toEqual({ startMs: 25_000, staleMs: 5_000, freshMs: 300, againMs: 5_000 });
+});
+
+/** Every time but these is too long for a test. */
+const only = (times: Partial<typeof usualTimes>) => ({
+  startMs: ages,
+  staleMs: ages,
+  freshMs: ages,
+  againMs: ages,
+  ...times,
+});
+
+test.each([true, false])(
+  "without a catalog (which may answer: %p) a start that the server does not answer ends in startMs",
+  async (mayAnswer) => {
+    const times = only({ startMs: 20 });
+    const client = start(silent(), { memory: remembering(), mayAnswer, times });
+    const { error } = await shake(client);
+    expect(error.message).toStartWith('"kb" did not answer initialize within 0.02 s');
+    const server = new Server();
+    server.swallows = "tools/list";
+    const later = start(server, { memory: remembering(), mayAnswer, times });
+    await shake(later);
+    expect((await toolsOf(later)).message).toContain("did not answer tools/list within 0.02 s");
+  },
+);
+
+test("tools that were never listed are waited for in startMs, though the catalog has answered initialize", async () => {
+  const memory = remembering();
+  const first = start(new Server(), { memory });
+  await shake(first);
+  await first.end();
+  const client = start(silent(), { memory, times: only({ startMs: 20 }) });
+  expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
+  expect((await toolsOf(client)).message).toContain("did not answer tools/list within 0.02 s");
+});
+
+test("a start ends before the deadline of its call", async () => {
+  const client = start(silent(), { memory: remembering(), timeoutMs: 100 });
+  expect((await shake(client)).error.message).toContain("did not answer initialize within 0.09 s");
+});
+
+test("a catalog older than a week stands in for a server that is silent for staleMs", async () => {
+  const memory = await filled();
+  const client = start(silent(), { memory, now: 8 * day, times: only({ staleMs: 1, freshMs: 1 }) });
+  expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
+  expect(await toolsOf(client)).toEqual(["one"]);
+});
+
+test("where it may not answer, the catalog is filled and loses nothing that the server does not replace", async () => {
+  const memory = await filled();
+  const server = new Server();
+  server.version = "2";
+  server.failure = new BridgeError("server-error", "500");
+  server.failing = "tools/list";
+  const client = start(server, { memory, mayAnswer: false });
+  expect((await shake(client)).result.serverInfo).toEqual({ v: "2" });
+  expect((await toolsOf(client)).data.kind).toBe("server-error");
+  const later = start(silent(), { memory, times: { freshMs: 1 } });
+  expect((await shake(later)).result.serverInfo).toEqual({ v: "2" });
+  expect(await toolsOf(later)).toEqual(["one"]);
+});

@@ -1,0 +1,215 @@
+import { expect, test } from "bun:test";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { Memory } from "../../../src/platform/server-cache.ts";
+import { CatalogStore, type Identity } from "../../../src/upstream/catalog/store.ts";
+import { requestOf } from "../../../src/wire/message.ts";
+import {
+  codex,
+  day,
+  filled,
+  keptIn,
+  Server,
+  shake,
+  silent,
+  start,
+  toolsOf,
+  url,
+} from "../../support/catalog.ts";
+import { memoryLog } from "../../support/client.ts";
+import { ownFolder } from "../../support/folder.ts";
+
+const initialize = (capabilities: object = {}) =>
+  requestOf("0", "initialize", JSON.stringify({ ...codex, capabilities }));
+const answer = '{"protocolVersion":"2025-06-18"}';
+const page = (text: string, nextCursor?: string) =>
+  JSON.stringify({ tools: [{ name: text }], nextCursor });
+const first = "tools/list ";
+const second = 'tools/list "2"';
+
+/** The store of one process. */
+function open(file: string, setting: { identity?: Partial<Identity>; now?: () => number } = {}) {
+  const memory = new Memory(file, url, memoryLog());
+  const identity = { caller: "me", holder: undefined, ...setting.identity };
+  const store = new CatalogStore(memory, () => identity, setting.now ?? (() => 0));
+  return { memory, store, viewer: store.viewerOf(initialize()) };
+}
+
+test("what two processes learn of different clients, and of one, is kept together", () => {
+  using folder = ownFolder();
+  const file = join(folder.path, "kb.json");
+  const [one, two] = [open(file), open(file)];
+  const other = two.store.viewerOf(initialize({ elicitation: {} }));
+  // Each has found the file empty, and has salt of its own.
+  one.store.saveStart(one.viewer, answer);
+  two.store.saveStart(other, answer);
+  two.store.saveStart(two.viewer, answer);
+  one.memory.flush();
+  two.memory.flush();
+  one.store.savePage(one.viewer, first, page("a"));
+  two.store.savePage(two.viewer, "prompts/list ", '{"prompts":[]}');
+  two.memory.flush();
+  one.memory.flush();
+  const { store, viewer } = open(file);
+  expect(store.start(other)?.result).toBe(answer);
+  expect(store.page(viewer, first)?.result).toBe(page("a"));
+  expect(store.page(viewer, "prompts/list ")?.result).toBe('{"prompts":[]}');
+});
+
+test("pages behind one that changed are forgotten, and those before it are not", () => {
+  using folder = ownFolder();
+  const { store, viewer } = open(join(folder.path, "kb.json"));
+  store.saveStart(viewer, answer);
+  const third = 'tools/list "3"';
+  store.savePage(viewer, first, page("a", "2"));
+  store.savePage(viewer, second, page("b", "3"));
+  store.savePage(viewer, third, page("c"));
+  expect(Object.keys(store.pages(viewer, "tools/list"))).toEqual([first, second, third]);
+  store.savePage(viewer, second, page("B", "3"));
+  expect(Object.keys(store.pages(viewer, "tools/list"))).toEqual([first, second]);
+  store.savePage(viewer, first, page("A", "4"));
+  expect(store.pages(viewer, "tools/list")).toEqual({ [first]: page("A", "4") });
+  // No cursor leads there any more.
+  store.savePage(viewer, second, page("b"));
+  expect(store.pages(viewer, "tools/list")).toEqual({ [first]: page("A", "4") });
+});
+
+test("each page is as old as itself", () => {
+  using folder = ownFolder();
+  let now = 0;
+  const { store, viewer } = open(join(folder.path, "kb.json"), { now: () => now });
+  store.saveStart(viewer, answer);
+  store.savePage(viewer, first, page("a"));
+  now = 2 * day;
+  store.saveStart(viewer, answer);
+  expect(store.start(viewer)?.savedAt).toBe(2 * day);
+  expect(store.page(viewer, first)?.savedAt).toBe(0);
+  store.savePage(viewer, first, page("a"));
+  expect(store.page(viewer, first)?.savedAt).toBe(2 * day);
+});
+
+test("what is as it was is not written again within a day", () => {
+  using folder = ownFolder();
+  const file = join(folder.path, "kb.json");
+  let now = 0;
+  const { memory, store, viewer } = open(file, { now: () => now });
+  const save = () => {
+    store.saveStart(viewer, answer);
+    store.savePage(viewer, first, page("a"));
+    memory.flush();
+    return statSync(file).ino;
+  };
+  const written = save();
+  now = day - 1;
+  expect(save()).toBe(written);
+  now = day;
+  expect(save()).not.toBe(written);
+});
+
+test("of four clients and two million characters the oldest are forgotten first, and tools are kept before other lists", () => {
+  using folder = ownFolder();
+  const file = join(folder.path, "kb.json");
+  let now = 0;
+  const { memory, store } = open(file, { now: () => now });
+  const viewers = Array.from({ length: 6 }, (_, n) => store.viewerOf(initialize({ n })));
+  const large = page("x".repeat(900_000));
+  for (const viewer of viewers) {
+    now++;
+    store.saveStart(viewer, answer);
+  }
+  expect(viewers.map((viewer) => store.start(viewer)?.savedAt)).toEqual([
+    undefined,
+    undefined,
+    3,
+    4,
+    5,
+    6,
+  ]);
+  for (const viewer of viewers.slice(2)) store.savePage(viewer, first, large);
+  expect(viewers.map((viewer) => store.page(viewer, first) !== undefined)).toEqual([
+    false,
+    false,
+    false,
+    false,
+    true,
+    true,
+  ]);
+  const own = viewers[5]!;
+  const prompts = (length: number) => JSON.stringify({ prompts: ["x".repeat(length)] });
+  store.savePage(own, "prompts/list ", prompts(900_000));
+  expect(store.page(own, "prompts/list ")).toBeDefined();
+  store.savePage(own, "prompts/list ", prompts(1_300_000));
+  expect(store.page(own, "prompts/list ")).toBeUndefined();
+  expect(store.page(own, first)).toBeDefined();
+  // A list that has become too large is not served as it was.
+  store.savePage(own, first, page("x".repeat(2_200_000)));
+  expect(store.page(own, first)).toBeUndefined();
+  expect(store.start(own)).toBeDefined();
+  memory.flush();
+  expect(readFileSync(file).length).toBeLessThan(2_200_000);
+});
+
+test("a list outlives the sign-in it was got with, and is not shown to another one", () => {
+  using folder = ownFolder();
+  const file = join(folder.path, "kb.json");
+  const as = (holder: string | undefined) => open(file, { identity: { holder } });
+  const { memory, store, viewer } = as("mine");
+  store.saveStart(viewer, answer);
+  store.savePage(viewer, first, page("a"));
+  memory.flush();
+  expect(readFileSync(file, "utf8")).not.toContain("mine");
+  const seen = ({ store, viewer }: ReturnType<typeof as>) => store.page(viewer, first)?.result;
+  expect(seen(as("mine"))).toBe(page("a"));
+  expect(seen(as(undefined))).toBe(page("a"));
+  const nobody = as(undefined);
+  nobody.store.savePage(nobody.viewer, first, page("anybody's"));
+  expect(seen(nobody)).toBe(page("a"));
+  const other = as("another's");
+  expect(seen(other)).toBeUndefined();
+  other.store.saveStart(other.viewer, answer);
+  expect(seen(other)).toBeUndefined();
+});
+
+test("a second handshake keeps nothing of the first one's lists", async () => {
+  const memory = await filled();
+  const client = start(new Server(), { memory });
+  await shake(client);
+  const params = { ...codex, capabilities: {} };
+  await shake(client, params);
+  await client.end();
+  const later = start(silent(), { memory, times: { startMs: 1, freshMs: 1 } });
+  await shake(later, params);
+  expect((await toolsOf(later)).data.kind).toBe("timeout");
+});
+
+test.each<[string, (entry: Record<string, unknown>) => object]>([
+  ["a line break", (entry) => ({ ...entry, initialize: '{\n"protocolVersion":"2025-06-18"}' })],
+  ["no revision", (entry) => ({ ...entry, initialize: "{}" })],
+  ["no JSON", (entry) => ({ ...entry, initialize: "{" })],
+  ["no such time", (entry) => ({ ...entry, savedAt: 1e300 })],
+  ["no lists", (entry) => ({ ...entry, lists: [] })],
+])("an entry with %s is not served", async (_, damage) => {
+  expect(await keptIn(await damaged(damage))).toBeUndefined();
+});
+
+test.each<[string, object | string]>([
+  ["a line break", { result: '{"tools":\n[]}', savedAt: 0 }],
+  ["no tools", { result: "{}", savedAt: 0 }],
+  ["tools that are no list", { result: '{"tools":1}', savedAt: 0 }],
+  ["no such time", { result: '{"tools":[]}', savedAt: -1 }],
+  ["nothing", "tools"],
+])("a page with %s is not served, and the server is waited for", async (_, kept) => {
+  const memory = await damaged((entry) => ({ ...entry, lists: { [first]: kept } }));
+  expect((await keptIn(memory)).data.kind).toBe("timeout");
+});
+
+/** A filled memory whose one entry was damaged. */
+async function damaged(damage: (entry: Record<string, unknown>) => object): Promise<Memory> {
+  const memory = await filled();
+  memory.change("catalog", (old) => {
+    const { salt, entries } = old as { salt: string; entries: object };
+    const sick = Object.entries(entries).map(([key, entry]) => [key, damage(entry)]);
+    return { salt, entries: Object.fromEntries(sick) };
+  });
+  return memory;
+}

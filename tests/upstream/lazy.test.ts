@@ -1,0 +1,52 @@
+import { expect, test } from "bun:test";
+import type { Upstream } from "../../src/upstream/core/types.ts";
+import { LateUpstream } from "../../src/upstream/lazy.ts";
+import { notificationOf } from "../../src/wire/message.ts";
+
+const never = new AbortController().signal;
+
+function late() {
+  const passed: string[] = [];
+  const made = Promise.withResolvers<void>();
+  let count = 0;
+  const behind: Upstream = {
+    send: async ({ head }) => void passed.push(head.method!),
+    listen: async () => void passed.push("listen"),
+    close: async (deadlineMs) => void passed.push(`close ${deadlineMs}`),
+  };
+  const upstream = new LateUpstream(async () => {
+    count++;
+    await made.promise;
+    return behind;
+  });
+  const send = (method: string) =>
+    upstream.send(notificationOf(method), async () => undefined, never);
+  return { upstream, send, passed, made, count: () => count };
+}
+
+test("nothing is made before a message wants to pass, not even to be closed", async () => {
+  const { upstream, count } = late();
+  await upstream.close(10);
+  expect(count()).toBe(0);
+});
+
+test("messages that come while it is made pass in their order, those after it at once", async () => {
+  const { upstream, send, passed, made, count } = late();
+  const sent = [send("one"), send("two"), upstream.listen(async () => undefined, never)];
+  const closed = upstream.close(10);
+  expect(passed).toEqual([]);
+  made.resolve();
+  await Promise.all([...sent, closed]);
+  void send("three");
+  expect(passed).toEqual(["one", "two", "listen", "close 10", "three"]);
+  expect(count()).toBe(1);
+});
+
+test("what cannot be made is told to everyone who waits", async () => {
+  const upstream = new LateUpstream(() => Promise.reject(new Error("broken")));
+  const send = () => upstream.send(notificationOf("one"), async () => undefined, never);
+  expect(await Promise.allSettled([send(), send()])).toMatchObject([
+    { status: "rejected" },
+    { status: "rejected" },
+  ]);
+});

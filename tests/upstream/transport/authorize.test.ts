@@ -1,0 +1,34 @@
+import { expect, test } from "bun:test";
+import { authorize } from "../../../src/upstream/transport/authorize.ts";
+import { requestOf } from "../../../src/wire/message.ts";
+
+const url = new URL("http://127.0.0.1:1/mcp");
+
+/** How often the authorizer is asked about a 401 with this body, to the request with id 7. */
+async function asked(body: string): Promise<number> {
+  let refusals = 0;
+  const http = authorize(async () => new Response(body, { status: 401 }), {
+    headers: async () => ({}),
+    refused: async () => ++refusals < 0,
+  });
+  const { bytes } = requestOf("7", "tools/call");
+  const { signal } = new AbortController();
+  const response = await http({ method: "POST", url, headers: {}, body: bytes, signal });
+  expect(response.status).toBe(401);
+  expect(await response.text()).toBe(body);
+  return refusals;
+}
+
+const error = (id: string) =>
+  `{"jsonrpc":"2.0","id":${id},"error":{"code":-32600,"message":"Unauthorized"}}`;
+
+test("a 401 without a challenge that answers the request itself is no call for a credential", async () => {
+  expect(await asked(error("7.0"))).toBe(0);
+});
+
+test.each([error("null"), error('"server-error"'), error("8"), "no", ""])(
+  "a 401 without a challenge that says %p is",
+  async (body) => {
+    expect(await asked(body)).toBe(1);
+  },
+);

@@ -1,0 +1,81 @@
+import { expect, test } from "bun:test";
+import { ToolTable } from "../../../src/upstream/transport/header-params.ts";
+import { parseMessage } from "../../../src/wire/message.ts";
+
+const message = (value: object) =>
+  parseMessage(new TextEncoder().encode(JSON.stringify({ jsonrpc: "2.0", id: 1, ...value })));
+
+const listOf = (inputSchema: object) =>
+  message({ result: { tools: [{ name: "t", inputSchema }] } });
+const marked = (header: unknown, type: unknown = "string") => ({ type, "x-mcp-header": header });
+
+test.each<[string, object]>([
+  ["an empty name", { properties: { a: marked("") } }],
+  ["a space in the name", { properties: { a: marked("a b") } }],
+  ["a colon in the name", { properties: { a: marked("a:b") } }],
+  ["a line break in the name", { properties: { a: marked("a\nb") } }],
+  ["a name that is not ASCII", { properties: { a: marked("Zürich") } }],
+  ["a name that is no text", { properties: { a: marked(1) } }],
+  ["a number", { properties: { a: marked("A", "number") } }],
+  ["an object", { properties: { a: marked("A", "object") } }],
+  ["several types", { properties: { a: marked("A", ["string", "null"]) } }],
+  ["no type", { properties: { a: { "x-mcp-header": "A" } } }],
+  ["a name twice", { properties: { a: marked("A"), b: { properties: { c: marked("a") } } } }],
+  ["the schema itself", { ...marked("A"), properties: {} }],
+  ["an element of a list", { properties: { a: { type: "array", items: marked("A") } } }],
+  ["an alternative", { oneOf: [{ properties: { a: marked("A") } }] }],
+  ["a definition", { $defs: { a: marked("A") } }],
+  ["further properties", { additionalProperties: marked("A") }],
+  ["a condition", { if: { properties: { a: marked("A") } } }],
+])("a tool with a header annotation on %s is invalid", (_, inputSchema) => {
+  const [invalid] = new ToolTable().learn(listOf(inputSchema));
+  expect(invalid).toMatchObject({ index: 0, name: "t" });
+});
+
+test("an argument that is called like the annotation, and data that look like one, are none", () => {
+  const schema = {
+    properties: { "x-mcp-header": { type: "string" }, a: { enum: [marked("A")], default: {} } },
+  };
+  expect(new ToolTable().learn(listOf(schema))).toEqual([]);
+});
+
+test("annotated arguments go into headers at any depth, null and absent ones do not", () => {
+  const tools = new ToolTable();
+  const inner = { type: "object", properties: { zone: marked("Zone", "integer") } };
+  const properties = {
+    region: marked("Region"),
+    dry: marked("Dry-Run", "boolean"),
+    none: marked("None"),
+    absent: marked("Absent"),
+    big: marked("Big", "integer"),
+    list: marked("List"),
+    inner,
+  };
+  tools.learn(listOf({ properties }));
+  const args = { region: " é", dry: false, none: null, list: [1], inner: { zone: 42 } };
+  const call = message({ method: "tools/call", params: { name: "t", arguments: args } });
+  const big = call.with([{ path: ["params", "arguments", "big"], raw: "9007199254740993" }]);
+  expect(tools.headersOf(big)).toEqual({
+    "Mcp-Param-Region": "=?base64?IMOp?=",
+    "Mcp-Param-Dry-Run": "false",
+    "Mcp-Param-Zone": "42",
+  });
+  const other = message({ method: "tools/call", params: { name: "unknown", arguments: args } });
+  expect(tools.headersOf(other)).toEqual({});
+});
+
+test.each([
+  [{ error: { code: 1, message: "" } }],
+  [{ result: {} }],
+  [{ result: { tools: [1, { inputSchema: {} }] } }],
+])("an answer without tools teaches nothing: %j", (value) => {
+  expect(new ToolTable().learn(message(value))).toEqual([]);
+});
+
+test("a tool that has become invalid loses the headers it had", () => {
+  const tools = new ToolTable();
+  tools.learn(listOf({ properties: { a: marked("A") } }));
+  tools.learn(listOf({ properties: { a: marked("A", "number") } }));
+  const call = message({ method: "tools/call", params: { name: "t", arguments: { a: "x" } } });
+  expect(tools.headersOf(call)).toEqual({});
+});

@@ -1,0 +1,36 @@
+import { expect, test } from "bun:test";
+import { Reading } from "../../../src/upstream/transport/read-budget.ts";
+
+const megabyte = 1024 * 1024;
+const never = new AbortController().signal;
+
+test("the answer that was read first is read on, the others wait until there is room", async () => {
+  const [first, second, third] = [new Reading(), new Reading(), new Reading()];
+  expect(first.hold(60 * megabyte, never)).toBeUndefined();
+  expect(second.hold(60 * megabyte, never)).toBeUndefined();
+  const waits = third.hold(30 * megabyte, never);
+  expect(waits).toBeDefined();
+  expect(first.hold(64 * megabyte, never)).toBeUndefined();
+  let isOn = false;
+  void waits?.then(() => {
+    isOn = true;
+  });
+  await Bun.sleep(0);
+  expect(isOn).toBe(false);
+  first.end();
+  await waits;
+  expect(second.hold(0, never)).toBeUndefined();
+  third.end();
+});
+
+test("an answer that waits leaves with its call, and small ones wait for nobody", async () => {
+  const [first, second] = [new Reading(), new Reading()];
+  expect(first.hold(200 * megabyte, never)).toBeUndefined();
+  const stop = new AbortController();
+  const waits = second.hold(2 * megabyte, stop.signal);
+  stop.abort(new Error("over"));
+  expect(waits).rejects.toThrow("over");
+  second.end();
+  expect(new Reading().hold(megabyte / 2, never)).toBeUndefined();
+  first.end();
+});

@@ -1,0 +1,251 @@
+import { expect, test } from "bun:test";
+import { StaticAuthorizer } from "../../../src/oauth/authorizer/static.ts";
+import type { Authorizer } from "../../../src/oauth/authorizer/types.ts";
+import { Redactor } from "../../../src/platform/redact.ts";
+import { Memory } from "../../../src/platform/server-cache.ts";
+import { connect } from "../../../src/upstream/connect.ts";
+import { BridgeError } from "../../../src/wire/errors.ts";
+import { memoryLog, plainHttp, relayClient } from "../../support/client.ts";
+import { jsonRpc, serveHttp } from "../../support/serve-http.ts";
+import { plainSettings } from "../../support/settings.ts";
+
+interface Body {
+  readonly id?: number | string;
+  readonly method: string;
+}
+
+/** A server whose first session is lost at the first call; `refuse` says so. */
+function forgetful(refuse: (body: Body) => Response, forever = false) {
+  const seen: string[] = [];
+  let sessions = 0;
+  const url = serveHttp(async (request) => {
+    if (request.method !== "POST") return new Response(null, { status: 405 });
+    const body = (await request.json()) as Body;
+    const session = request.headers.get("mcp-session-id");
+    seen.push(`${session} ${body.method}`);
+    if (body.method === "initialize") {
+      const result = { protocolVersion: "2025-06-18", capabilities: {} };
+      const response = jsonRpc({ id: body.id, result });
+      response.headers.set("mcp-session-id", `s${++sessions}`);
+      return response;
+    }
+    if (body.id === undefined) return new Response(null, { status: 202 });
+    if (session === "s1" || forever) return refuse(body);
+    return jsonRpc({ id: body.id, result: { session } });
+  });
+  return { url, seen };
+}
+
+const noRenewal: Authorizer = {
+  headers: async () => ({}),
+  refused: () => Promise.reject(new BridgeError("unauthorized", "Authentication failed: 401")),
+};
+
+function callOver(url: URL, authorizer = noRenewal) {
+  const memory = new Memory(undefined, url, memoryLog());
+  memory.set("way", "streamable");
+  const client = relayClient((facts) =>
+    connect({
+      settings: plainSettings(url),
+      http: plainHttp(url),
+      authorizer,
+      memory,
+      log: memoryLog(),
+      redactor: new Redactor(),
+      client: facts,
+      ask: () => Promise.reject(new Error("nobody asks here")),
+    }),
+  );
+  client.send({ id: 0, method: "initialize", params: {} });
+  client.send({ method: "notifications/initialized" });
+  client.send({ id: 1, method: "tools/call", params: { name: "t" } });
+  return client.next().then(() => client.next());
+}
+
+const sdk = (message: string) => ({ id: null, error: { code: -32000, message } });
+const python = (message: string) => ({ id: "server-error", error: { code: -32600, message } });
+const challenge = (words: string) =>
+  new Response("no", { status: 401, headers: { "www-authenticate": words } });
+
+test.each<[string, (body: Body) => Response]>([
+  ["404", () => new Response("gone", { status: 404 })],
+  ["404 of the official SDK", () => jsonRpc({ ...sdk("Session not found") }, 404)],
+  [
+    "404 with the request's id",
+    ({ id }) => jsonRpc({ id, error: { code: -32001, message: "Session not found" } }, 404),
+  ],
+  ["404 of the official Python SDK", () => jsonRpc(python("Session not found"), 404)],
+  ["400 of the official Python SDK", () => jsonRpc(python("Missing session ID"), 400)],
+  [
+    "404 with the request's id, whatever the code",
+    ({ id }) => jsonRpc({ id, error: { code: -32600, message: "Session not found" } }, 404),
+  ],
+  ["410 that names the session", () => new Response("Session terminated", { status: 410 })],
+  [
+    "400 that names the session",
+    () => jsonRpc(sdk("Bad Request: No valid session ID provided"), 400),
+  ],
+  ["400 of a restarted server", () => jsonRpc(sdk("Bad Request: Server not initialized"), 400)],
+  ["400 as text", () => new Response("unknown session", { status: 400 })],
+  ["401 without a challenge", () => new Response("unknown session", { status: 401 })],
+  ["401 with another challenge", () => challenge("Basic realm=x")],
+  ["401 that no renewal helps", () => challenge('Bearer error="invalid_token"')],
+])("%s starts another session, and the call is sent once more", async (_, refuse) => {
+  const { url, seen } = forgetful(refuse);
+  expect((await callOver(url)).result).toEqual({ session: "s2" });
+  expect(seen).toEqual([
+    "null initialize",
+    "s1 notifications/initialized",
+    "s1 tools/call",
+    "null initialize",
+    "s2 notifications/initialized",
+    "s2 tools/call",
+  ]);
+});
+
+test("a 401 that outlives one renewal of the token means the session first", async () => {
+  let renewals = 0;
+  const { url, seen } = forgetful(() => challenge("Bearer"));
+  const answer = await callOver(url, {
+    headers: async () => ({ authorization: `Bearer ${renewals}` }),
+    refused: async () => ++renewals > 0,
+  });
+  expect(answer.result).toEqual({ session: "s2" });
+  expect(renewals).toBe(1);
+  expect(seen.filter((one) => one === "s1 tools/call")).toHaveLength(2);
+});
+
+test("a 401 that outlives the new session too is the credential's", async () => {
+  const { url } = forgetful(() => new Response("no", { status: 401 }), true);
+  const { error } = await callOver(url);
+  expect(error.code).toBe(1402);
+  expect(error.message).toContain("Authentication failed");
+});
+
+test.each<[string, (body: Body) => Response, object]>([
+  [
+    "an error under the request's id",
+    ({ id }) => jsonRpc({ id, error: { code: -32000, message: "no such session" } }, 400),
+    { code: -32000, message: "no such session" },
+  ],
+  [
+    "an error under no id",
+    () => jsonRpc(sdk("no such chat session"), 404),
+    { code: -32000, message: "no such chat session" },
+  ],
+  [
+    "a refusal as text",
+    () => new Response("no such thing", { status: 404 }),
+    { code: 1404, message: expect.stringContaining("answered 404 and said: no such thing") },
+  ],
+  [
+    "a refused credential",
+    () => challenge('Bearer error_description="expired yesterday"'),
+    {
+      code: 1402,
+      message: expect.stringMatching(/and said: expired yesterday: .*run .* setup --server kb/),
+    },
+  ],
+  [
+    "a refused credential that nothing challenges",
+    () => new Response("expired yesterday", { status: 401 }),
+    { code: 1402, message: expect.stringContaining("answered 401 and said: expired yesterday") },
+  ],
+])("%s that another session does not mend is told in its own words", async (_, refuse, error) => {
+  const { url, seen } = forgetful(refuse, true);
+  const authorizer = new StaticAuthorizer(plainSettings(url), {
+    env: {},
+    redactor: new Redactor(),
+    reload: () => undefined,
+  });
+  expect((await callOver(url, authorizer)).error).toMatchObject(error);
+  expect(seen.filter((one) => one.endsWith("initialize"))).toHaveLength(2);
+});
+
+test.each<[string, object, number]>([
+  [
+    "invalid parameters that speak of sessions",
+    { code: -32602, message: "session_name is missing" },
+    400,
+  ],
+  ["an unknown method", { code: -32601, message: "no" }, 404],
+  ["an error of the tool's own", { code: 7, message: "your session has ended" }, 400],
+  [
+    "an error about a session of the tool's",
+    { code: -32000, message: "no such chat session" },
+    400,
+  ],
+  [
+    "an error of a call that was executed",
+    { code: -32000, message: "charge made, but the checkout session could not be closed" },
+    400,
+  ],
+])("%s pass word for word", async (_, error, status) => {
+  const { url, seen } = forgetful(({ id }) => jsonRpc({ id, error }, status));
+  expect((await callOver(url)).error).toEqual(error);
+  expect(seen.filter((one) => one.endsWith("initialize"))).toHaveLength(1);
+  expect(seen.filter((one) => one.endsWith("tools/call"))).toHaveLength(1);
+});
+
+test("an error that names no request is the answer to the only one it can mean", async () => {
+  const error = { code: -32000, message: "Bad Request: Unsupported protocol version", data: 1 };
+  const { url } = forgetful(() => jsonRpc({ id: null, error }, 400), true);
+  expect(await callOver(url)).toEqual({ jsonrpc: "2.0", id: 1, error });
+});
+
+test.each<[string, () => Response]>([
+  ["not found", () => new Response("gone", { status: 404 })],
+  ["refused as official SDKs do", () => jsonRpc(sdk("No valid session ID provided"), 400)],
+  ["refused as the official Python SDK does", () => jsonRpc(python("Session not found"), 404)],
+  ["refused with 401", () => new Response("unknown session", { status: 401 })],
+])(
+  "a listening stream that is %s after a restart makes another session, and listens again",
+  async (_, refuse) => {
+    const streams: ReadableStreamDefaultController[] = [];
+    let sessions = 0;
+    const url = serveHttp(async (request) => {
+      const session = request.headers.get("mcp-session-id");
+      if (request.method === "GET") {
+        if (session !== `s${sessions}`) return refuse();
+        const start = (controller: ReadableStreamDefaultController) => {
+          streams.push(controller);
+          controller.enqueue("retry: 10\nid: e1\ndata:\n\n");
+        };
+        return new Response(new ReadableStream({ start }), {
+          headers: { "content-type": "text/event-stream" },
+        });
+      }
+      if (request.method === "DELETE") return new Response();
+      const { id, method } = (await request.json()) as Body;
+      if (method !== "initialize") return new Response(null, { status: 202 });
+      const response = jsonRpc({ id, result: { protocolVersion: "2025-06-18", capabilities: {} } });
+      response.headers.set("mcp-session-id", `s${++sessions}`);
+      return response;
+    });
+    const memory = new Memory(undefined, url, memoryLog());
+    memory.set("way", "streamable");
+    const client = relayClient((facts) =>
+      connect({
+        settings: plainSettings(url),
+        http: plainHttp(url),
+        authorizer: noRenewal,
+        memory,
+        log: memoryLog(),
+        redactor: new Redactor(),
+        client: facts,
+        ask: () => Promise.reject(new Error("nobody asks here")),
+      }),
+    );
+    client.send({ id: 0, method: "initialize", params: {} });
+    client.send({ method: "notifications/initialized" });
+    await client.next();
+    while (streams.length < 1) await Bun.sleep(1);
+    sessions = 7;
+    streams[0]!.close();
+    while (streams.length < 2) await Bun.sleep(1);
+    const said = { jsonrpc: "2.0", method: "notifications/tools/list_changed" };
+    streams[1]!.enqueue(`data: ${JSON.stringify(said)}\n\n`);
+    expect(await client.next()).toEqual(said);
+    expect(sessions).toBe(8);
+  },
+);

@@ -1,0 +1,36 @@
+import { expect, test } from "bun:test";
+import { EventStream } from "../../../src/upstream/transport/sse-resume.ts";
+import { memoryLog } from "../../support/client.ts";
+
+/** A stream that says `text` once and then nothing, as a half-open connection does. */
+function silentAfter(text: string): Response {
+  const body = new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode(text));
+    },
+  });
+  return new Response(body, { headers: { "content-type": "text/event-stream" } });
+}
+
+test("a listening stream that falls silent is opened anew, after the last event it named", async () => {
+  const stop = new AbortController();
+  const asked: (string | undefined)[] = [];
+  const heard: string[] = [];
+  const stream = new EventStream({
+    name: "s",
+    limit: 1000,
+    log: memoryLog(),
+    idleMs: 30,
+    get: async (lastEventId) => {
+      asked.push(lastEventId);
+      if (asked.length === 3) stop.abort({ by: "closing" });
+      const n = asked.length;
+      return silentAfter(
+        `retry: 10\nid: e${n}\ndata: {"jsonrpc":"2.0","method":"notifications/n${n}"}\n\n`,
+      );
+    },
+  });
+  await stream.listen(async ({ head }) => void heard.push(head.method ?? ""), stop.signal);
+  expect(asked).toEqual([undefined, "e1", "e2"]);
+  expect(heard.slice(0, 2)).toEqual(["notifications/n1", "notifications/n2"]);
+});

@@ -1,0 +1,173 @@
+import { expect, test } from "bun:test";
+import { Redactor } from "../../../src/platform/redact.ts";
+import { SessionLost } from "../../../src/upstream/transport/session-lost.ts";
+import { EventStream } from "../../../src/upstream/transport/sse-resume.ts";
+import { StreamableHttp } from "../../../src/upstream/transport/streamable-http.ts";
+import type { Message } from "../../../src/wire/message.ts";
+import { requestOf } from "../../../src/wire/message.ts";
+import { memoryLog } from "../../support/client.ts";
+import { jsonRpc, serveHttp } from "../../support/serve-http.ts";
+import { handshake, opened, streamableClient } from "../../support/streamable.ts";
+
+const eventStream = (text: string) =>
+  new Response(text, { headers: { "content-type": "text/event-stream" } });
+const endless = () =>
+  new Response(new ReadableStream({ start: (one) => one.enqueue(":\n\n") }), {
+    headers: { "content-type": "text/event-stream" },
+  });
+
+test("an answer that began in a lost session is not resumed in the next", async () => {
+  let sessions = 0;
+  const gets: string[] = [];
+  const url = serveHttp(async (request) => {
+    const session = request.headers.get("mcp-session-id");
+    if (request.method === "GET") {
+      const last = request.headers.get("last-event-id");
+      if (last !== null) gets.push(`${session} ${last}`);
+      return last === null ? new Response(null, { status: 405 }) : endless();
+    }
+    const { id, method } = (await request.json()) as { id?: number; method: string };
+    if (method === "initialize") return opened(id, `s${++sessions}`);
+    if (id === undefined) return new Response(null, { status: 202 });
+    if (method === "x/long") return eventStream("retry: 200\nid: e1\ndata:\n\n");
+    if (session === "s1") return new Response("gone", { status: 404 });
+    return jsonRpc({ id, result: { session } });
+  });
+  const client = streamableClient(url);
+  await handshake(client);
+  client.send({ id: 1, method: "x/long" });
+  client.send({ id: 2, method: "ping" });
+  expect((await client.next()).result).toEqual({ session: "s2" });
+  expect((await client.next()).error.code).toBe(1504);
+  expect(gets).toEqual([]);
+});
+
+test("a listening stream that is refused late names the session it asked for, not the next one", async () => {
+  const session = { id: "s1" as string | undefined, version: undefined };
+  let gets = 0;
+  const get = async () => {
+    if (++gets === 1) return eventStream('retry: 10\ndata: {"jsonrpc":"2.0","method":"n"}\n\n');
+    session.id = "s2";
+    return new Response(null, { status: 404 });
+  };
+  const transport = new StreamableHttp({
+    name: "s",
+    endpoint: { request: get, url: new URL("http://x/") } as never,
+    session,
+    log: memoryLog(),
+    redactor: new Redactor(),
+    limit: 1000,
+    isRepeatable: () => false,
+  });
+  const lost = await transport
+    .listen(async () => undefined, new AbortController().signal)
+    .catch((error) => error);
+  expect(lost).toBeInstanceOf(SessionLost);
+  expect(lost.id).toBe("s1");
+});
+
+test("a notification that is answered with an endless stream holds nothing up", async () => {
+  const url = serveHttp(async (request) => {
+    if (request.method === "GET") return new Response(null, { status: 405 });
+    const { id, method } = (await request.json()) as { id?: number; method: string };
+    if (method === "initialize") return opened(id, "s");
+    return id === undefined ? endless() : jsonRpc({ id, result: {} });
+  });
+  const client = streamableClient(url, undefined, 2000);
+  await handshake(client);
+  client.send({ id: 1, method: "ping" });
+  expect((await client.next()).result).toEqual({});
+});
+
+test("an answer is resumed after any id, in UTF-8, and an empty id takes it back", async () => {
+  const last: string[] = [];
+  const url = serveHttp(async (request) => {
+    if (request.method === "GET") {
+      const sent = request.headers.get("last-event-id");
+      if (sent === null) return new Response(null, { status: 405 });
+      last.push(Buffer.from(sent, "latin1").toString("utf8"));
+      return eventStream("id:\ndata:\n\n");
+    }
+    const { id, method } = (await request.json()) as { id?: number; method: string };
+    if (method === "initialize") return opened(id, "s");
+    if (id === undefined) return new Response(null, { status: 202 });
+    return eventStream("retry: 10\nid: 日本\ndata:\n\n");
+  });
+  const client = streamableClient(url);
+  await handshake(client);
+  client.send({ id: 1, method: "x/long" });
+  expect((await client.next()).error.code).toBe(1504);
+  expect(last).toEqual(["日本"]);
+});
+
+/** When the connections of a stream were asked for, in milliseconds from the first. */
+async function reconnects(texts: readonly string[], count: number): Promise<number[]> {
+  const stop = new AbortController();
+  const at: number[] = [];
+  const stream = new EventStream({
+    name: "s",
+    limit: 1000,
+    log: memoryLog(),
+    get: async () => {
+      at.push(performance.now());
+      if (at.length > count) stop.abort({ by: "closing" });
+      return eventStream(texts[at.length] ?? "");
+    },
+  });
+  const sink = { isDone: false, take: async (_: Message) => undefined };
+  await stream.read(eventStream(texts[0]!), sink, stop.signal).catch(() => undefined);
+  return at.slice(1).map((one) => Math.round(one - at[0]!));
+}
+
+test("a server that ends its answer's stream again and again without an event is asked ever more slowly", async () => {
+  const times = await reconnects(["retry: 10\nid: 1\ndata:\n\n"], 4);
+  expect(times.at(-1)).toBeGreaterThan(20 + 40 + 80);
+});
+
+test("listening that fails never comes back sooner than the server asked for", async () => {
+  const stop = new AbortController();
+  const at: number[] = [];
+  const stream = new EventStream({
+    name: "s",
+    limit: 1000,
+    log: memoryLog(),
+    get: async () => {
+      at.push(performance.now());
+      if (at.length === 6) stop.abort({ by: "closing" });
+      return eventStream("retry: 100\nid: 1\ndata:\n\n");
+    },
+  });
+  await stream.listen(async () => undefined, stop.signal);
+  const gaps = at.slice(1).map((one, index) => one - at[index]!);
+  for (const gap of gaps) expect(gap).toBeGreaterThan(90);
+  // A server that names the time is polled at that time, not ever more slowly.
+  expect(gaps.at(-1)).toBeLessThan(1200);
+});
+
+test("the end of a batch is told for each of its requests", async () => {
+  const told: string[] = [];
+  const both = Promise.withResolvers<void>();
+  const url = serveHttp(async (request) => {
+    if (request.method === "GET") return new Response(null, { status: 405 });
+    const body = (await request.json()) as { id?: number; method: string; params?: object };
+    if (Array.isArray(body)) return endless();
+    if (body.method === "notifications/cancelled") told.push(JSON.stringify(body.params));
+    if (told.length === 2) both.resolve();
+    if (body.method !== "initialize") return new Response(null, { status: 202 });
+    return jsonRpc({ id: body.id, result: { protocolVersion: "2025-03-26", capabilities: {} } });
+  });
+  const client = streamableClient(url, undefined, 300);
+  client.send({ id: 0, method: "initialize", params: { protocolVersion: "2025-03-26" } });
+  await client.next();
+  client.send({ method: "notifications/initialized" });
+  const text = (id: string) => new TextDecoder().decode(requestOf(id, "x/y").bytes);
+  client.write(`[${text('"a"')},${text('"b"')}]\n`);
+  expect([(await client.next()).error.code, (await client.next()).error.code]).toEqual([
+    1408, 1408,
+  ]);
+  await both.promise;
+  expect(told.sort()).toEqual([
+    '{"requestId":"a","reason":"timed out"}',
+    '{"requestId":"b","reason":"timed out"}',
+  ]);
+});
