@@ -6,7 +6,7 @@ process.env.BUN_CONFIG_VERBOSE_FETCH = "false";
 delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 
 import type { Commands } from "./src/cli/main.ts";
-import { greet } from "./src/commands/run/early/early-answer.ts";
+import { answerEarly } from "./src/commands/run/early/early-answer.ts";
 
 const commands: Commands = {
   setup: {
@@ -58,7 +58,7 @@ const commands: Commands = {
 
 const words = process.argv.slice(2);
 // Nothing of the bridge itself is loaded before the client has its first answer, where that can be given without it.
-void greet(words, process.env)
+void answerEarly(words, process.env)
   .then(() => import("./src/cli/main.ts"))
   .then(({ main }) => main(commands, words, process.env))
   .then((code) => process.exit(code));

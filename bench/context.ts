@@ -93,7 +93,7 @@ export async function callMany(client: Client, count: number, inFlight: number):
 }
 
 /** The handshake every client does. */
-export async function greet(client: Client): Promise<Arrived> {
+export async function answerEarly(client: Client): Promise<Arrived> {
   const { id, text } = requestText("initialize", initializeParams);
   const answer = await client.ask(id, text);
   await client.tell('{"jsonrpc":"2.0","method":"notifications/initialized"}');
@@ -104,7 +104,7 @@ export async function greet(client: Client): Promise<Arrived> {
 export async function openClient(system: System, way: Way): Promise<Client> {
   const client = system.open(way);
   try {
-    await within(30_000, "initialize", greet(client));
+    await within(30_000, "initialize", answerEarly(client));
     return client;
   } catch (error) {
     await client.end();

@@ -16,7 +16,7 @@ export const socketsAtMost = 64;
 const remote = "mcp-remote";
 const hyper = "hyper-mcp-remote";
 const wires = ["http", "https"] as const;
-const ways = { json: "JSON", sse: "event stream", tls: "TLS" } as const;
+const methods = { json: "JSON", sse: "event stream", tls: "TLS" } as const;
 
 export function isMet({ value, limit, isFloor }: Goal): boolean | undefined {
   if (value === undefined) return undefined;
@@ -63,9 +63,14 @@ export function judge(rows: readonly Row[], subject = ours): Goal[] {
         }),
       ),
     );
-  const latency = (way: keyof typeof ways, quantile: string, other: string, limit: number): Goal =>
+  const latency = (
+    way: keyof typeof methods,
+    quantile: string,
+    other: string,
+    limit: number,
+  ): Goal =>
     most(
-      `added ${quantile}, ${ways[way]}, against ${other}`,
+      `added ${quantile}, ${methods[way]}, against ${other}`,
       added(`added-${way}-${quantile}`, other),
       limit,
     );
@@ -87,7 +92,7 @@ export function judge(rows: readonly Row[], subject = ours): Goal[] {
     latency("json", "p99", remote, 1 / 15),
     latency("sse", "p99", remote, 1 / 15),
     latency("tls", "p99", remote, 1 / 15),
-    ...Object.entries(ways).map(([way, name]) =>
+    ...Object.entries(methods).map(([way, name]) =>
       most(`whole call, ${name}, against direct`, at(`ratio-${way}`, subject), 3.5),
     ),
     rate(16, remote, 12),

@@ -19,7 +19,7 @@ const measures: Record<string, (context: Context) => Promise<Row[]>> = {
   start: measureStart,
   latency: measureLatency,
   throughput: measureThroughput,
-  memory: measureMemory,
+  cache: measureMemory,
   notifications: measureNotifications,
   large: measureLarge,
   conduct: measureConduct,

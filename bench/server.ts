@@ -4,7 +4,7 @@
 // It speaks Streamable HTTP of MCP 2025-06-18, with a session id so that a polite client has something to DELETE.
 import type { Tally } from "./tally.ts";
 import { repeatedText } from "./text.ts";
-import { type Way, ways } from "./ways.ts";
+import { methods, type Way } from "./ways.ts";
 
 /** Bodies over this are not parsed: their first bytes tell id and tool, or their last ones, as the writer pleased. */
 const parsedBytes = 64 * 1024;
@@ -175,7 +175,7 @@ const options = {
     const path = request.url.slice(request.url.indexOf("/", 9));
     if (path === "/tally") return tallies();
     const way = path.slice(1, path.indexOf("/", 1));
-    if (!ways.includes(way as Way)) return new Response("not found", { status: 404 });
+    if (!methods.includes(way as Way)) return new Response("not found", { status: 404 });
     const own = seenAt(path);
     own.requests++;
     const port = way === "crowd" ? server.requestIP(request)?.port : undefined;

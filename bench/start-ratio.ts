@@ -2,7 +2,7 @@
 import { withClient } from "./context.ts";
 import { startOnce } from "./measures/start.ts";
 import { makeHome, places, startServer } from "./parts.ts";
-import { loadAverage, memory } from "./process-facts.ts";
+import { cache, loadAverage } from "./process-facts.ts";
 import { median } from "./statistics.ts";
 import { findSystems, forgetful, ours } from "./systems.ts";
 import { takeTurns } from "./turns.ts";
@@ -19,7 +19,7 @@ const { samples, notes } = await takeTurns(
 const idle = (name: string) =>
   withClient(compared.find((system) => system.name === name)!, "json", async ({ pid }) => {
     await Bun.sleep(1000);
-    return memory(pid!);
+    return cache(pid!);
   });
 const [idleBridge, idleFloor] = [await idle(ours), await idle("floor")];
 await server.stop();

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Client, DirectClient, StdioClient } from "./client.ts";
-import { pathOf, type Way, ways } from "./ways.ts";
+import { methods, pathOf, type Way } from "./ways.ts";
 
 export interface System {
   readonly name: string;
@@ -59,7 +59,7 @@ function versionOfOurs(bridge: string, env: Record<string, string>): string {
  */
 function writeConfig(places: Places, name: string): string {
   const servers = Object.fromEntries(
-    ways.map((way) => [
+    methods.map((way) => [
       way,
       { url: urlOf(places, name, way), auth: { type: "none" }, limits: { messageMB: 256 } },
     ]),

@@ -18,14 +18,14 @@ const patienceMs = 1000;
 /** Share of their sessions that the bridges ended, over the given ways, in percent; whoever leaves one open is noted. */
 export async function endedRow(
   { systems, tallies }: Context,
-  ways: readonly Way[],
+  methods: readonly Way[],
   id: string,
   title: string,
 ): Promise<Row> {
   const sums = async () => {
     const seen = await tallies();
     return systems.slice(1).map(({ name }) => {
-      const own = ways.flatMap((way) => seen[pathOf(name, way)] ?? []);
+      const own = methods.flatMap((way) => seen[pathOf(name, way)] ?? []);
       const sum = (key: "sessions" | "ended") => own.reduce((total, one) => total + one[key], 0);
       return { name, sessions: sum("sessions"), ended: sum("ended") };
     });

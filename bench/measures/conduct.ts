@@ -1,4 +1,4 @@
-import { type Context, callMany, greet, type Row, withClient, within } from "../context.ts";
+import { answerEarly, type Context, callMany, type Row, withClient, within } from "../context.ts";
 import { socketsAtMost } from "../goals.ts";
 import { endedRow } from "../tally.ts";
 import { rowOf, takeTurns } from "../turns.ts";
@@ -8,14 +8,14 @@ import { pathOf, type Way } from "../ways.ts";
 export async function measureConduct(context: Context): Promise<Row[]> {
   const { systems, amounts, tallies, say } = context;
   const children = systems.slice(1);
-  const crowd = await takeTurns(systems, { rounds: 1 }, (system) =>
+  const inFlight = await takeTurns(systems, { rounds: 1 }, (system) =>
     withClient(system, "crowd", (client) =>
       within(120_000, "calls", callMany(client, amounts.throughputCalls, 256)),
     ),
   );
   const strangers = await takeTurns(children, { rounds: 1 }, async (system) => {
     const client = system.open("stranger");
-    const hello = within(10_000, "initialize", greet(client));
+    const hello = within(10_000, "initialize", answerEarly(client));
     const isAnswered = await hello.then(
       () => true,
       () => false,
@@ -27,7 +27,8 @@ export async function measureConduct(context: Context): Promise<Row[]> {
   const at = (name: string, way: Way) => seen[pathOf(name, way)];
   for (const { name } of children) {
     const sockets = at(name, "crowd")?.sockets ?? 0;
-    if (sockets > socketsAtMost) crowd.notes[name] ??= `${sockets} sockets for 256 calls in flight`;
+    if (sockets > socketsAtMost)
+      inFlight.notes[name] ??= `${sockets} sockets for 256 calls in flight`;
     const told = at(name, "stranger")?.requests ?? 0;
     if (told > 0) strangers.notes[name] ??= `${told} requests went to an untrusted server`;
   }
@@ -38,7 +39,7 @@ export async function measureConduct(context: Context): Promise<Row[]> {
       "sockets opened, 256 in flight",
       "",
       systems.map(({ name }) => [name, at(name, "crowd")?.sockets]),
-      crowd.notes,
+      inFlight.notes,
     ),
     rowOf(
       "stranger",

@@ -1,6 +1,6 @@
 import type { Arrived, Client } from "../client.ts";
 import { type Context, call, type Row, requestText, withClient, within } from "../context.ts";
-import { memory, peakMB, resetPeak } from "../process-facts.ts";
+import { cache, peakMB, resetPeak } from "../process-facts.ts";
 import { repeatedText } from "../text.ts";
 import { rowOfTurns, takeTurns } from "../turns.ts";
 import type { Way } from "../ways.ts";
@@ -87,7 +87,7 @@ async function passOnce(client: Client, body: Body): Promise<Passage> {
   const empty = bytesOf(await within(30_000, "a call", prepare(client, 0)()));
   const begin = prepare(client, bytes);
   const { pid } = client;
-  const before = pid === undefined ? 0 : (await memory(pid)).rssMB;
+  const before = pid === undefined ? 0 : (await cache(pid)).rssMB;
   if (pid !== undefined) resetPeak(pid);
   const from = performance.now();
   const answer = await within(120_000, "a call", begin());

@@ -1,6 +1,6 @@
 import type { Client } from "../client.ts";
 import { type Context, call, ping, type Row, withClient, within } from "../context.ts";
-import { memory, peakMB, resetPeak } from "../process-facts.ts";
+import { cache, peakMB, resetPeak } from "../process-facts.ts";
 import { addFaults, rowOfTurns, takeTurns } from "../turns.ts";
 
 interface Flood {
@@ -69,7 +69,7 @@ async function floodOnce(client: Client, count: number): Promise<Flood> {
     previous = progress;
   };
   const { pid } = client;
-  const before = pid === undefined ? undefined : (await memory(pid)).rssMB;
+  const before = pid === undefined ? undefined : (await cache(pid)).rssMB;
   if (pid !== undefined) resetPeak(pid);
   const from = performance.now();
   const answer = await call(client, "progress", count, ',"_meta":{"progressToken":"flood"}');

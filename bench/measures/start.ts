@@ -1,5 +1,5 @@
 import { killedAfterMs } from "../client.ts";
-import { type Context, greet, type Row, requestText, within } from "../context.ts";
+import { answerEarly, type Context, type Row, requestText, within } from "../context.ts";
 import type { System } from "../systems.ts";
 import { endedRow } from "../tally.ts";
 import { rowOfTurns, takeTurns } from "../turns.ts";
@@ -15,7 +15,7 @@ interface Start {
 export async function startOnce(system: System, way: Way): Promise<Start> {
   const from = performance.now();
   const client = system.open(way);
-  const initialized = await within(30_000, "initialize", greet(client));
+  const initialized = await within(30_000, "initialize", answerEarly(client));
   const { id, text } = requestText("tools/list", "{}");
   const listed = await within(30_000, "tools/list", client.ask(id, text));
   // Let what a start leaves to be done settle: the end of an idle bridge is measured.

@@ -14,7 +14,7 @@ import {
   globalArguments,
   type Values,
 } from "./command.ts";
-import type { Speech } from "./terminal-output.ts";
+import type { TerminalOutput } from "./terminal-output.ts";
 
 /** A row of the program's table of contents: its line in the help, and the module that does it. */
 export interface Entry {
@@ -67,8 +67,9 @@ async function runCommand(
   }
   try {
     const values = readArguments(name, table, words);
-    const speech = command.refuse === undefined ? await commandSpeech(outside.env) : plainSpeech;
-    return (await command.run(values, contextOf(values, outside, speech))) ?? 0;
+    const terminalOutput =
+      command.refuse === undefined ? await commandTerminalOutput(outside.env) : plainTerminalOutput;
+    return (await command.run(values, contextOf(values, outside, terminalOutput))) ?? 0;
   } catch (error) {
     if (command.refuse === undefined) throw error;
     return command.refuse(asBridgeError(error));
@@ -82,27 +83,27 @@ function asksForHelp(words: readonly string[]): boolean {
 }
 
 /** What `run` says before a client is served; it loads nothing for that. */
-const plainSpeech: Speech = {
+const plainTerminalOutput: TerminalOutput = {
   note: (line) => console.warn(line),
   warn: (line) => console.warn(`warning: ${line}`),
 };
 
-async function commandSpeech(env: Environment): Promise<Speech> {
-  const { createSpeech } = await import("./terminal-output.ts");
-  return createSpeech(env);
+async function commandTerminalOutput(env: Environment): Promise<TerminalOutput> {
+  const { createTerminalOutput } = await import("./terminal-output.ts");
+  return createTerminalOutput(env);
 }
 
 function contextOf(
   values: Values<typeof globalArguments>,
   { env, redactor }: Outside,
-  speech: Speech,
+  terminalOutput: TerminalOutput,
 ): Context {
   const file = values["log-file"];
   return {
     env,
     redactor,
     log: createLog({
-      level: levelOf(values["log-level"], env.LOG_LEVEL, speech),
+      level: levelOf(values["log-level"], env.LOG_LEVEL, terminalOutput),
       format: values["log-format"] ?? "text",
       redactor,
       ...(file !== undefined && { file: resolve(file) }),
@@ -111,11 +112,15 @@ function contextOf(
     configPath: values["config-path"],
     self: program.target === undefined ? [process.execPath, Bun.main] : [process.execPath],
     print,
-    ...speech,
+    ...terminalOutput,
   };
 }
 
-function levelOf(option: string | undefined, variable: string | undefined, { warn }: Speech) {
+function levelOf(
+  option: string | undefined,
+  variable: string | undefined,
+  { warn }: TerminalOutput,
+) {
   if (option !== undefined) {
     const level = parseLevel(option);
     if (level !== undefined) return level;

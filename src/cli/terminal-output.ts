@@ -3,7 +3,7 @@ import { createConsola } from "consola/core";
 import type { Environment } from "../platform/paths.ts";
 
 /** What a command says to people beside its result: on stderr, a sentence a line. */
-export interface Speech {
+export interface TerminalOutput {
   note(line: string): void;
   /** The line begins with `warning: `. */
   warn(line: string): void;
@@ -15,7 +15,7 @@ const reset = "\u001b[39m";
 const level = 3;
 
 /** Speech through consola; never loaded by `run`. A warning is yellow on a terminal, unless NO_COLOR is set. */
-export function createSpeech(env: Environment): Speech {
+export function createTerminalOutput(env: Environment): TerminalOutput {
   const hasColour = (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb" && isatty(2);
   const said = hasColour ? `${yellow}warning:${reset}` : "warning:";
   const consola = createConsola({

@@ -4,9 +4,9 @@ import { askPassphrase, passphraseFrom } from "../cli/passphrase-prompt.ts";
 import { type Config, loadConfig, pickServer, readConfig } from "../config/load.ts";
 import { changeConfig } from "../config/save.ts";
 import type { ServerSettings } from "../config/settings.ts";
-import type { Stored } from "../oauth/core/grant.ts";
+import type { StoredGrant } from "../oauth/core/grant.ts";
 import { BridgeError } from "../wire/errors.ts";
-import { demandOAuth, openServerOAuth } from "./auth/open-oauth.ts";
+import { openServerOAuth, requireOAuth } from "./auth/open-oauth.ts";
 
 /** What an exported text holds. */
 interface Parcel {
@@ -14,7 +14,7 @@ interface Parcel {
   readonly url: string;
   /** The `auth` of the server's entry, as written. */
   readonly auth?: object;
-  readonly stored: Pick<Stored, "grant" | "clients">;
+  readonly stored: Pick<StoredGrant, "grant" | "clients">;
 }
 
 export const command = defineCommand({
@@ -43,14 +43,16 @@ function descriptorOf(text: string | undefined): number | undefined {
   throw new BridgeError("usage", "--passphrase-fd is the number of an open file descriptor");
 }
 
-function demandPassphrase(passphrase: string): string {
+function requirePassphrase(passphrase: string): string {
   if (passphrase !== "") return passphrase;
   throw new BridgeError("usage", "the passphrase is empty");
 }
 
 async function newPassphrase(fd: number | undefined): Promise<string> {
-  if (fd !== undefined) return demandPassphrase(passphraseFrom(fd));
-  const passphrase = demandPassphrase(await askPassphrase("Passphrase for the exported sign-in: "));
+  if (fd !== undefined) return requirePassphrase(passphraseFrom(fd));
+  const passphrase = requirePassphrase(
+    await askPassphrase("Passphrase for the exported sign-in: "),
+  );
   if ((await askPassphrase("Once more: ")) === passphrase) return passphrase;
   throw new BridgeError("usage", "the two passphrases differ");
 }
@@ -60,8 +62,8 @@ async function exportSignIn(name: string | undefined, fd: number | undefined, co
   const server = pickServer(config, name);
   const { oauth } = await openServerOAuth(server, context);
   const { usable } = await import("../oauth/authorizer/refresh.ts");
-  const { seal } = await import("../oauth/store/encrypted-export.ts");
-  const demand = (stored: Stored) => {
+  const { encryptExport } = await import("../oauth/store/encrypted-export.ts");
+  const requirement = (stored: StoredGrant) => {
     if (usable(stored) !== undefined) return;
     const why =
       stored.movedAt === undefined ? "nobody is signed in" : "the sign-in was exported already";
@@ -69,11 +71,11 @@ async function exportSignIn(name: string | undefined, fd: number | undefined, co
       hint: `run ${commandLine(`login --server ${server.name}`, context)}`,
     });
   };
-  demand(await oauth.store.read());
+  requirement(await oauth.store.read());
   const passphrase = await newPassphrase(fd);
   await oauth.store.locked(async () => {
     const stored = await oauth.store.read();
-    demand(stored);
+    requirement(stored);
     const auth = config.raw.servers?.[server.name]?.auth;
     const parcel: Parcel = {
       server: server.name,
@@ -85,7 +87,7 @@ async function exportSignIn(name: string | undefined, fd: number | undefined, co
       },
     };
     // A rotating refresh token has one owner: from here on it is whoever holds the text.
-    if (!(await context.print(`${await seal(JSON.stringify(parcel), passphrase)}\n`)))
+    if (!(await context.print(`${await encryptExport(JSON.stringify(parcel), passphrase)}\n`)))
       throw new BridgeError("configuration", "nobody reads the exported sign-in: it stays here", {
         hint: "write it to a file, or into the import of the other machine",
       });
@@ -99,25 +101,25 @@ async function exportSignIn(name: string | undefined, fd: number | undefined, co
 }
 
 async function importSignIn(name: string | undefined, fd: number | undefined, context: Context) {
-  let sealed = await Bun.stdin.text();
+  let encrypted = await Bun.stdin.text();
   let passphrase: string;
   if (fd === 0) {
-    const [first = "", ...rest] = sealed.split("\n");
+    const [first = "", ...rest] = encrypted.split("\n");
     passphrase = first.replace(/\r$/, "");
-    sealed = rest.join("\n");
+    encrypted = rest.join("\n");
   } else
     passphrase =
       fd === undefined
         ? await askPassphrase("Passphrase of the exported sign-in: ")
         : passphraseFrom(fd);
-  const { unseal } = await import("../oauth/store/encrypted-export.ts");
-  const parcel = parcelIn(await unseal(sealed, demandPassphrase(passphrase)));
+  const { decryptExport } = await import("../oauth/store/encrypted-export.ts");
+  const parcel = parcelIn(await decryptExport(encrypted, requirePassphrase(passphrase)));
   const server = await entryFor(name ?? parcel.server, parcel, context);
   const { oauth } = await openServerOAuth(server, context);
   const { belongsTo } = await import("../oauth/core/grant.ts");
   const { isGrant } = await import("../oauth/store/store.ts");
   if (!isGrant(parcel.stored.grant)) throw damaged();
-  const stored: Stored = {
+  const stored: StoredGrant = {
     ...parcel.stored,
     version: 1,
     server: server.name,
@@ -170,7 +172,7 @@ async function entryFor(name: string, parcel: Parcel, context: Context): Promise
     return pickServer(changed, name);
   }
   if (there.url.href === new URL(parcel.url).href) {
-    demandOAuth(there);
+    requireOAuth(there);
     return there;
   }
   throw new BridgeError(

@@ -50,7 +50,7 @@ export const command = defineCommand({
       if (error !== late) throw error;
       // Said at once, but the program ends only when what the server may have rotated is stored.
       context.note(`error: ${late.message}`);
-      await oauth?.keeper.settled();
+      await oauth?.refresher.settled();
       return late.exitCode;
     } finally {
       clearTimeout(timer);
@@ -68,7 +68,7 @@ function needsProofs({ name }: ServerSettings): BridgeError {
 }
 
 async function oauthHeaders(oauth: OAuth, signal: AbortSignal): Promise<Record<string, string>> {
-  const { store, keeper, authorizer } = oauth;
+  const { store, refresher, authorizer } = oauth;
   const { server, auth } = oauth.context;
   const { signInRequired } = await import("../oauth/authorizer/oauth.ts");
   const { isMachineGrant } = await import("../oauth/client/machine-grants.ts");
@@ -89,7 +89,7 @@ async function oauthHeaders(oauth: OAuth, signal: AbortSignal): Promise<Record<s
   if (token === undefined) {
     if (server.credential.type === "unset") return headers;
     if (!isMachineGrant(oauth.context)) throw signInRequired(oauth.context);
-    await keeper.renew({ sent: undefined });
+    await refresher.refresh({ sent: undefined });
   } else {
     const { handed } = await store.read();
     const isAgain =
@@ -97,8 +97,8 @@ async function oauthHeaders(oauth: OAuth, signal: AbortSignal): Promise<Record<s
       handed.digest === (await digestOf(token)) &&
       Date.now() - handed.at < askedAgainMs;
     if (isAgain) {
-      const renewed = await keeper.renew({ sent: token, refused: { challenge: undefined } });
-      if (renewed === undefined) throw signInRequired(oauth.context);
+      const refreshed = await refresher.refresh({ sent: token, refused: { challenge: undefined } });
+      if (refreshed === undefined) throw signInRequired(oauth.context);
     }
   }
   headers = await ask();

@@ -9,8 +9,8 @@ import { inLoginTurn } from "../oauth/sign-in/sign-in-locks.ts";
 import { hasDesktop, openBrowser } from "../platform/browser.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { cleanText } from "../wire/text.ts";
-import { loginWays } from "./auth/login-methods.ts";
-import { demandOAuth, openServerOAuth } from "./auth/open-oauth.ts";
+import { loginMethods } from "./auth/login-methods.ts";
+import { openServerOAuth, requireOAuth } from "./auth/open-oauth.ts";
 
 const defaultTimeoutSec = 300;
 
@@ -26,7 +26,7 @@ export const command = defineCommand({
   async run({ server: name, "no-browser": noBrowser, timeout }, context) {
     const config = await loadConfig(context.paths());
     const server = pickServer(config, name);
-    demandOAuth(server);
+    requireOAuth(server);
     const seconds = secondsOf(timeout);
     const late = new BridgeError("sign-in-required", `nobody signed in within ${seconds} s`, {
       hint: `run ${commandLine(`login --server ${server.name}`, context)} again`,
@@ -123,6 +123,6 @@ async function signInNow(
   const { signIn } = await import("../oauth/sign-in/sign-in.ts");
   const usesBrowser = !noBrowser && hasDesktop(context.env);
   const open = (url: URL) => (usesBrowser ? openBrowser(url, context.env) : Promise.resolve(false));
-  const ways = loginWays(prepared, { context, open, isInteractive: isatty(0) });
-  return signIn(prepared, ways, signal);
+  const methods = loginMethods(prepared, { context, open, isInteractive: isatty(0) });
+  return signIn(prepared, methods, signal);
 }

@@ -3,7 +3,7 @@ import { type Config, loadConfig } from "../config/load.ts";
 import type { ServerSettings } from "../config/settings.ts";
 import { cacheFile } from "../platform/paths.ts";
 import { shownUrl } from "../platform/redact.ts";
-import { Memory } from "../platform/server-cache.ts";
+import { ServerCache } from "../platform/server-cache.ts";
 import { newestCatalog } from "../upstream/catalog/entry.ts";
 import { cleanText } from "../wire/text.ts";
 import { instant, type SignIn, signInLine, signInOf } from "./auth/status-sign-in.ts";
@@ -28,8 +28,8 @@ interface Row {
 }
 
 async function rowOf(server: ServerSettings, context: Context): Promise<Row> {
-  const memory = new Memory(cacheFile(server.home, server.name), server.url, context.log);
-  const row = { server, catalog: newestCatalog(memory) };
+  const cache = new ServerCache(cacheFile(server.home, server.name), server.url, context.log);
+  const row = { server, catalog: newestCatalog(cache) };
   const { type } = server.credential;
   if (type !== "oauth" && type !== "unset") return row;
   const signIn = await signInOf(server, context);

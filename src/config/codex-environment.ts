@@ -1,5 +1,5 @@
 import type { Environment } from "../platform/paths.ts";
-import { demandsOf } from "./requirements.ts";
+import { requirementsOf } from "./requirements.ts";
 import type { ServerSettings } from "./settings.ts";
 
 // Measured with Codex CLI 0.169.0: a stdio server gets these, as far as they are set, and nothing else.
@@ -19,7 +19,7 @@ const wanted = [
 
 /** The variables that a server's entry names, and those of its `env` list. */
 export function namedVariables(settings: ServerSettings): string[] {
-  const names = demandsOf(settings).map(({ variable }) => variable);
+  const names = requirementsOf(settings).map(({ variable }) => variable);
   return [...names.filter((name) => name !== undefined), ...settings.env];
 }
 

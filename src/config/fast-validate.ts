@@ -44,11 +44,11 @@ function consistsOf(judges: Judges, value: unknown): boolean {
 }
 
 /** Whether the outermost object is certainly right; false says nothing. */
-export function isPlainTop(value: unknown): boolean {
+export function isFastValidTop(value: unknown): boolean {
   return consistsOf(top, value);
 }
 
 /** Whether a server's entry is certainly right; false says nothing. */
-export function isPlainEntry(value: unknown): boolean {
+export function isFastValidEntry(value: unknown): boolean {
   return consistsOf(entry, value) && Object.hasOwn(value as object, "url");
 }

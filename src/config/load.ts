@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { readJudged } from "../platform/files.ts";
 import type { Paths } from "../platform/paths.ts";
 import { BridgeError } from "../wire/errors.ts";
-import { isPlainEntry, isPlainTop } from "./fast-validate.ts";
+import { isFastValidEntry, isFastValidTop } from "./fast-validate.ts";
 import {
   type ServerEntry,
   schemaOf,
@@ -74,14 +74,14 @@ function check<T extends Table>(
 
 /** Checks a whole configuration. Throws ConfigProblem. */
 function judge(value: unknown, home: string): Map<string, ServerSettings> {
-  const top = check(topLevel, value, [], isPlainTop);
+  const top = check(topLevel, value, [], isFastValidTop);
   const entries = (value as RawConfig).servers ?? {};
   // valibot takes a list for a record.
   if (!isObject(entries)) throw new ConfigProblem(["servers"], "expected an object");
   const servers = new Map<string, ServerSettings>();
   const lower = new Map<string, string>();
   for (const [name, entry] of Object.entries(entries)) {
-    const checked = check(serverEntry, entry, ["servers", name], isPlainEntry);
+    const checked = check(serverEntry, entry, ["servers", name], isFastValidEntry);
     servers.set(name, serverSettings(name, checked, top, home));
     const twin = lower.get(name.toLowerCase());
     if (twin !== undefined) {
@@ -140,7 +140,7 @@ export function readConfig(paths: Paths): Config | undefined {
   const file = readJudged(paths.configFile, maxConfigBytes);
   if (file === undefined) return undefined;
   const config = parseConfig(file.text, paths);
-  if (holdsSecret(config.raw)) file.demandPrivate();
+  if (holdsSecret(config.raw)) file.requirePrivate();
   return config;
 }
 

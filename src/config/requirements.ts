@@ -1,19 +1,19 @@
 import { fs } from "../platform/fs.ts";
 import { credentialsFile, type Environment } from "../platform/paths.ts";
 import { BridgeError } from "../wire/errors.ts";
-import { demandVariable } from "./environment.ts";
+import { requireVariable } from "./environment.ts";
 import type { ServerSettings } from "./settings.ts";
 import { variablesIn } from "./validators.ts";
 
 /** Something that a server's entry does not hold itself: it names a variable, or a file, absolute. */
-interface Demand {
+interface Requirement {
   readonly what: string;
   readonly variable?: string | undefined;
   readonly file?: string | undefined;
 }
 
 /** What a server's entry names outside of the configuration. */
-export function demandsOf({ credential, headers, network }: ServerSettings): Demand[] {
+export function requirementsOf({ credential, headers, network }: ServerSettings): Requirement[] {
   const { type } = credential;
   const auth = type === "oauth" ? credential.auth : undefined;
   const { idp } = auth ?? {};
@@ -42,12 +42,12 @@ function isSignedIn({ credential, home, name }: ServerSettings): boolean {
 }
 
 /** Refuses a start without a variable or a file that the server's entry names; none is read. Throws `configuration`. */
-export function demandNamed(settings: ServerSettings, env: Environment): void {
+export function requireNamedVariables(settings: ServerSettings, env: Environment): void {
   const unset = { type: "unset" } as const;
   const asked = isSignedIn(settings) ? { ...settings, credential: unset } : settings;
-  for (const { what, variable, file } of demandsOf(asked)) {
+  for (const { what, variable, file } of requirementsOf(asked)) {
     const whose = `${what} of server "${settings.name}"`;
-    if (variable !== undefined) demandVariable(env, variable, whose);
+    if (variable !== undefined) requireVariable(env, variable, whose);
     if (file !== undefined && isMissing(file))
       throw new BridgeError("configuration", `${whose}: there is no file ${file}`, {
         hint: "put it there, or correct its path in the configuration",

@@ -1,11 +1,11 @@
 // The configuration of a start whose file was checked by an earlier one: the whole check costs a third of a start.
 
-import { quickLook } from "../platform/fast-file-check.ts";
+import { checkFilesFast } from "../platform/fast-file-check.ts";
 import { readJudged } from "../platform/files.ts";
 import type { Log } from "../platform/log.ts";
 import { isPosix } from "../platform/path.ts";
 import { cacheFile, type Paths } from "../platform/paths.ts";
-import { Memory } from "../platform/server-cache.ts";
+import { ServerCache } from "../platform/server-cache.ts";
 import { program } from "../wire/program.ts";
 import type { Config } from "./load.ts";
 import type { ServerEntry, TopLevel } from "./schema.ts";
@@ -14,7 +14,7 @@ import { serverSettings } from "./settings-builder.ts";
 import { nameProblem } from "./validators.ts";
 
 /** What an earlier run found about the file. */
-interface Checked {
+interface ValidatedConfig {
   /** Digest of the text that was found sound, by this version of the program. */
   readonly digest: string;
   readonly holdsSecret: boolean;
@@ -22,10 +22,10 @@ interface Checked {
 
 export interface KnownServer {
   readonly settings: ServerSettings;
-  readonly memory: Memory;
+  readonly cache: ServerCache;
 }
 
-const memoryKey = "checked";
+const cacheKeyName = "checked";
 const maxConfigBytes = 4 * 1024 * 1024;
 
 interface Found extends KnownServer {
@@ -45,34 +45,34 @@ function find(
   const entry = Object.hasOwn(servers, name) ? servers[name] : undefined;
   const url = typeof entry?.url === "string" ? URL.parse(entry.url) : null;
   if (whole === undefined || entry === undefined || url === null) return undefined;
-  const memory = new Memory(cacheFile(home, name), url, log, remembered);
-  const checked = memory.get(memoryKey) as Partial<Checked> | undefined;
+  const cache = new ServerCache(cacheFile(home, name), url, log, remembered);
+  const checked = cache.get(cacheKeyName) as Partial<ValidatedConfig> | undefined;
   if (checked?.digest !== digestOf(text)) return undefined;
   const settings = serverSettings(name, entry, whole, home);
-  return { settings, memory, holdsSecret: checked.holdsSecret !== false };
+  return { settings, cache, holdsSecret: checked.holdsSecret !== false };
 }
 
 /**
  * One server's settings where the file's very text was checked before; undefined where it must be checked now.
  * Owner and modes are judged all the same: throws `configuration`.
  */
-export function readChecked(paths: Paths, name: string, log: Log): KnownServer | undefined {
+export function readValidated(paths: Paths, name: string, log: Log): KnownServer | undefined {
   if (nameProblem(name) !== undefined) return undefined;
   const file = readJudged(paths.configFile, maxConfigBytes);
   const found = file && find(paths, name, log, file.text);
-  if (found?.holdsSecret) file?.demandPrivate();
+  if (found?.holdsSecret) file?.requirePrivate();
   return found;
 }
 
 /** The same by a quick look; undefined also where `readChecked` might object to anything. */
-export async function quickChecked(
+export async function readValidatedFast(
   paths: Paths,
   name: string,
   log: Log,
 ): Promise<KnownServer | undefined> {
   if (!isPosix || nameProblem(name) !== undefined) return undefined;
-  const memoryFile = cacheFile(paths.home, name);
-  const { texts, sound } = quickLook(paths.configFile, memoryFile, maxConfigBytes);
+  const serverCacheFile = cacheFile(paths.home, name);
+  const { texts, sound } = checkFilesFast(paths.configFile, serverCacheFile, maxConfigBytes);
   // A pipe in a file's place is not waited for.
   const regular = sound.then((isSound) => (isSound ? texts : []));
   const [text, remembered] = await Promise.race([texts, regular]);
@@ -80,9 +80,9 @@ export async function quickChecked(
   const found = attempt(() =>
     text && remembered ? find(paths, name, log, text, remembered) : undefined,
   );
-  const demandPrivate = await sound;
-  if (demandPrivate === undefined) return undefined;
-  if (found?.holdsSecret) demandPrivate();
+  const requirePrivate = await sound;
+  if (requirePrivate === undefined) return undefined;
+  if (found?.holdsSecret) requirePrivate();
   return found;
 }
 
@@ -96,8 +96,12 @@ function attempt(look: () => Found | undefined): Found | undefined {
 }
 
 /** Lets the next start skip the check of this very text. */
-export function rememberChecked({ text }: Config, holdsSecret: boolean, memory: Memory): void {
-  memory.set(memoryKey, { digest: digestOf(text), holdsSecret } satisfies Checked);
+export function rememberValidated(
+  { text }: Config,
+  holdsSecret: boolean,
+  cache: ServerCache,
+): void {
+  cache.set(cacheKeyName, { digest: digestOf(text), holdsSecret } satisfies ValidatedConfig);
 }
 
 function digestOf(text: string): string {

@@ -4,7 +4,7 @@ import { fs } from "../platform/fs.ts";
 import type { Log } from "../platform/log.ts";
 import { join } from "../platform/path.ts";
 import type { Environment } from "../platform/paths.ts";
-import type { Memory } from "../platform/server-cache.ts";
+import type { ServerCache } from "../platform/server-cache.ts";
 import { BridgeError } from "../wire/errors.ts";
 
 /** Bun's `tls` option of a request. */
@@ -32,14 +32,14 @@ const systemKey = "systemStore";
 export class Certificates {
   readonly #network: NetworkSettings;
   readonly #env: Environment;
-  readonly #memory: Memory;
+  readonly #cache: ServerCache;
   readonly #log: Log;
   #options: TlsOptions | undefined;
 
-  constructor(network: NetworkSettings, env: Environment, memory: Memory, log: Log) {
+  constructor(network: NetworkSettings, env: Environment, cache: ServerCache, log: Log) {
     this.#network = network;
     this.#env = env;
-    this.#memory = memory;
+    this.#cache = cache;
     this.#log = log;
   }
 
@@ -50,7 +50,7 @@ export class Certificates {
 
   /** The options for the next connection; files are read once, at the first. Throws `configuration`. */
   async options(): Promise<TlsOptions> {
-    this.#options ??= await this.#read(this.#memory.get(systemKey) === true);
+    this.#options ??= await this.#read(this.#cache.get(systemKey) === true);
     return this.#options;
   }
 
@@ -58,9 +58,9 @@ export class Certificates {
    * An issuer was unknown: adds the system's store, which costs time and memory and is therefore not there from
    * the start. False where it is there already.
    */
-  async widen(): Promise<boolean> {
-    if (this.#memory.get(systemKey) === true) return false;
-    this.#memory.set(systemKey, true);
+  async addSystemStore(): Promise<boolean> {
+    if (this.#cache.get(systemKey) === true) return false;
+    this.#cache.set(systemKey, true);
     this.#options = await this.#read(true);
     this.#log.debug("trusting the system's certificates, too");
     return true;

@@ -4,11 +4,11 @@ import type { Environment } from "../platform/paths.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { program } from "../wire/program.ts";
 import type { Certificates, TlsOptions } from "./certificates.ts";
-import { demandReachable, placeOf, watchConnecting } from "./connect-probe.ts";
-import { Warmth } from "./connection-pool.ts";
+import { placeOf, requireReachable, watchConnecting } from "./connect-probe.ts";
+import { ConnectionPool } from "./connection-pool.ts";
 import { lookupAddresses } from "./dns.ts";
 import { isUnknownIssuer, networkError } from "./errors.ts";
-import type { Crowd } from "./in-flight.ts";
+import type { InFlightRequests } from "./in-flight.ts";
 import { proxyFor } from "./proxy.ts";
 
 /** One HTTP request of the bridge. */
@@ -22,7 +22,7 @@ export interface HttpRequest {
   /** `false`: a connection of its own, closed afterwards. */
   readonly keepalive?: boolean;
   /** Whether it may not be executed twice, and so takes no connection that the server may be closing just now; asked only where it matters. */
-  readonly once?: (() => boolean) | undefined;
+  readonly nonIdempotent?: (() => boolean) | undefined;
   /** The address to connect to in place of looking the host up again, so that what was judged is what is used. */
   readonly address?: string;
 }
@@ -40,7 +40,7 @@ export interface HttpOptions {
   /** Longest wait for a connection; without it only the request's own signal bounds it. */
   readonly connectTimeoutMs?: number;
   /** The requests under way, where somebody counts them: tells how old a connection of the pool may be. */
-  readonly crowd?: Crowd;
+  readonly inFlight?: InFlightRequests;
 }
 
 const ownFields = {
@@ -57,7 +57,7 @@ interface Route {
 }
 
 /** What has to be known before a request can go out. */
-interface Way {
+interface RequestPlan {
   readonly address: string | undefined;
   readonly tls: TlsOptions | undefined;
   readonly signal: AbortSignal;
@@ -66,7 +66,7 @@ interface Way {
 /** The one place where `fetch(` stands: every hazard of the run time is switched off here (SECURITY.md). */
 export function createHttp(options: HttpOptions): Http {
   const { network, certificates, connectTimeoutMs } = options;
-  const warmth = new Warmth(options.crowd);
+  const connectionPool = new ConnectionPool(options.inFlight);
   const routes = new WeakMap<URL, Route>();
   const fields = new WeakMap<HttpRequest["headers"], Headers>();
   const routeTo = (url: URL): Route => {
@@ -86,9 +86,9 @@ export function createHttp(options: HttpOptions): Http {
     fields.set(headers, all);
     return all;
   };
-  const exchange = (request: HttpRequest, route: Route, way: Way): Promise<Response> => {
+  const exchange = (request: HttpRequest, route: Route, plan: RequestPlan): Promise<Response> => {
     const { method, url, headers, body, keepalive } = request;
-    const { address, tls, signal } = way;
+    const { address, tls, signal } = plan;
     const init: BunFetchRequestInit = {
       method,
       headers:
@@ -98,7 +98,7 @@ export function createHttp(options: HttpOptions): Http {
       verbose: false,
       decompress: false,
       timeout: false,
-      session: warmth.pool,
+      session: connectionPool.pool,
       proxy: route.proxy ?? false,
     };
     if (body !== undefined) init.body = body;
@@ -112,7 +112,7 @@ export function createHttp(options: HttpOptions): Http {
     if (signal.aborted) throw signal.reason;
     if (error instanceof BridgeError) throw error;
     // Nothing was sent: the handshake ends before the request.
-    if (isUnknownIssuer(error) && (await certificates.widen())) return send(request);
+    if (isUnknownIssuer(error) && (await certificates.addSystemStore())) return send(request);
     throw networkError(error, url);
   };
   /** The first requests to an origin, and those after a rest: names, certificates and the connection are waited for. */
@@ -124,39 +124,40 @@ export function createHttp(options: HttpOptions): Http {
       address = await addressOf(url, network, route.proxy);
     const tls = route.isTls ? await certificates.options() : undefined;
     const { origin, proxy } = route;
-    if (connectTimeoutMs === undefined || warmth.isFresh(origin))
+    if (connectTimeoutMs === undefined || connectionPool.isFresh(origin))
       return exchange(request, route, { address, tls, signal });
     const place = proxy === undefined ? placeOf(url, address) : placeOf(new URL(proxy));
-    if (warmth.isSilent(origin)) await demandReachable(place, connectTimeoutMs);
-    const watch = watchConnecting(place, connectTimeoutMs, warmth.knows(origin));
+    if (connectionPool.isSilent(origin)) await requireReachable(place, connectTimeoutMs);
+    const watch = watchConnecting(place, connectTimeoutMs, connectionPool.knows(origin));
     const either = AbortSignal.any([signal, watch.signal]);
     try {
       return await exchange(request, route, { address, tls, signal: either });
     } catch (error) {
       if (!watch.signal.aborted) throw error;
-      warmth.noteSilence(origin);
+      connectionPool.noteSilence(origin);
       throw watch.signal.reason;
     } finally {
       watch.done();
     }
   };
   const send: Http = (request) => {
-    const { url, address, signal, once } = request;
+    const { url, address, signal, nonIdempotent } = request;
     const route = routes.get(url);
-    if (once !== undefined && route !== undefined) warmth.dropStale(route.origin, once);
+    if (nonIdempotent !== undefined && route !== undefined)
+      connectionPool.dropStale(route.origin, nonIdempotent);
     const tls = route?.isTls === true ? certificates.known : undefined;
     const isStraight =
       route !== undefined &&
       address === undefined &&
       network.ipFamily === undefined &&
       route.isTls === (tls !== undefined) &&
-      warmth.isFresh(route.origin);
+      connectionPool.isFresh(route.origin);
     const answer = isStraight
       ? exchange(request, route, { address, tls, signal })
       : connect(request);
     return answer.then(
       (response) => {
-        warmth.note((route ?? routeTo(url)).origin, response);
+        connectionPool.note((route ?? routeTo(url)).origin, response);
         return response;
       },
       (error) => recover(request, error),

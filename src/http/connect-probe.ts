@@ -57,7 +57,7 @@ export function watchConnecting(place: Place, ms: number, hasAnswered: boolean):
 const silentMs = 1000;
 
 /** Waits for a connection to a place that was silent before anything is sent there. Throws `unreachable`. */
-export async function demandReachable(place: Place, connectTimeoutMs: number): Promise<void> {
+export async function requireReachable(place: Place, connectTimeoutMs: number): Promise<void> {
   const ms = Math.min(silentMs, connectTimeoutMs / 2);
   if (!(await shakesHands(place, ms))) throw unreachable(place, ms, false);
 }

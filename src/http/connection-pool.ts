@@ -1,4 +1,4 @@
-import type { Crowd } from "./in-flight.ts";
+import type { InFlightRequests } from "./in-flight.ts";
 
 /** How long a server that says nothing keeps an idle connection, less the time to use it: Node's 5 s less 1 s. */
 const usualMs = 4000;
@@ -17,15 +17,15 @@ interface Origin {
  * The pool of connections, and how long its origins have been idle. A server closes an idle connection just as we
  * write on it, Bun does not look at `Keep-Alive: timeout`, and whether the request was executed is then unknown.
  */
-export class Warmth {
+export class ConnectionPool {
   readonly pool = new Bun.FetchSession();
-  readonly #crowd: Crowd | undefined;
+  readonly #inFlight: InFlightRequests | undefined;
   readonly #origins = new Map<string, Origin>();
   readonly #silent = new Set<string>();
 
   /** `crowd`: the requests under way, where somebody counts them. */
-  constructor(crowd?: Crowd) {
-    this.#crowd = crowd;
+  constructor(inFlight?: InFlightRequests) {
+    this.#inFlight = inFlight;
   }
 
   /** Notes the head of an answer: its connection is warm now. */
@@ -60,15 +60,15 @@ export class Warmth {
 
   /** Closes the idle connections where the server may be closing them, too, and that matters: the next request opens one. */
   dropStale(origin: string, matters: () => boolean): void {
-    if (this.#crowd?.isSuspect === true || (this.#mayBeStale(origin) && matters())) {
+    if (this.#inFlight?.isSuspect === true || (this.#mayBeStale(origin) && matters())) {
       this.pool.close();
-      this.#crowd?.thin();
+      this.#inFlight?.resetPool();
     }
   }
 
   #mayBeStale(origin: string): boolean {
     const known = this.#origins.get(origin);
     if (known === undefined) return false;
-    return performance.now() - (this.#crowd?.fullAt ?? known.usedAt) >= known.keptMs;
+    return performance.now() - (this.#inFlight?.fullAt ?? known.usedAt) >= known.keptMs;
   }
 }

@@ -15,6 +15,6 @@ export async function lookupAddresses(
   }
   throw new BridgeError("dns", `the host "${host}" was not found`, {
     hint: "check the URL's host name, the network and the proxy",
-    notSent: true,
+    safeToRetry: true,
   });
 }

@@ -5,14 +5,14 @@ interface Failure {
   readonly kind: ErrorKind;
   readonly words: (host: string) => string;
   readonly hint: string;
-  readonly notSent: boolean;
+  readonly safeToRetry: boolean;
 }
 
 const untrusted: Failure = {
   kind: "tls",
   words: (host) => `the certificate of "${host}" is not trusted`,
   hint: 'if a private CA signed it, name that CA in "network.caFile" or SSL_CERT_FILE',
-  notSent: true,
+  safeToRetry: true,
 };
 
 const brokenHint = "the server may or may not have done it: check before you repeat the call";
@@ -30,13 +30,13 @@ const failures: Readonly<Record<string, Failure>> = {
     kind: "dns",
     words: (host) => `the host "${host}" was not found`,
     hint: "check the URL's host name, the network and the proxy",
-    notSent: true,
+    safeToRetry: true,
   },
   ECONNREFUSED: {
     kind: "connection-refused",
     words: (host) => `nothing accepts connections at "${host}"`,
     hint: "check that the server (or proxy) runs and that the port is right",
-    notSent: true,
+    safeToRetry: true,
   },
   CERT_HAS_EXPIRED: {
     ...untrusted,
@@ -57,19 +57,19 @@ const failures: Readonly<Record<string, Failure>> = {
     kind: "configuration",
     words: () => "the proxy's protocol is not supported",
     hint: "use an http:// or https:// proxy",
-    notSent: true,
+    safeToRetry: true,
   },
   ERR_PROXY_TUNNEL: {
     kind: "unreachable",
     words: (host) => `the proxy refused the connection to "${host}"`,
     hint: "check the proxy's credentials and rules",
-    notSent: true,
+    safeToRetry: true,
   },
   ECONNRESET: {
     kind: "outcome-unknown",
     words: (host) => `the connection to "${host}" broke before an answer came`,
     hint: brokenHint,
-    notSent: false,
+    safeToRetry: false,
   },
 };
 
@@ -91,24 +91,24 @@ export function networkError(error: unknown, url: URL): BridgeError {
   const code = codeOf(error);
   const failure = isUnknownIssuer(error) ? untrusted : failures[code];
   if (failure !== undefined) {
-    const { kind, words, hint, notSent } = failure;
+    const { kind, words, hint, safeToRetry } = failure;
     const status = refusalOf(error);
     const said = status === undefined ? "" : ` (${status})`;
     return new BridgeError(kind, `${words(url.host)}${said}`, {
       hint,
-      notSent,
+      safeToRetry,
       ...(status !== undefined && { status }),
     });
   }
   if (unreachableCodes.includes(code))
     return new BridgeError("unreachable", `"${url.host}" cannot be reached (${code})`, {
       hint: "check the network and the proxy",
-      notSent: true,
+      safeToRetry: true,
     });
   if (/CERT|TLS|SSL/.test(code))
     return new BridgeError("tls", `no trusted connection to "${url.host}" (${code})`, {
       hint: untrusted.hint,
-      notSent: true,
+      safeToRetry: true,
     });
   return new BridgeError(
     "outcome-unknown",

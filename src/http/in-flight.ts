@@ -2,7 +2,7 @@
  * How many requests to one server are under way. The run time tells nothing of its pool, but as long as all of the
  * connections there are were in use at some moment, none of them can have been idle for longer than since then.
  */
-export class Crowd {
+export class InFlightRequests {
   #underWay = 0;
   /** Most that were under way since the pool was closed: there are no more connections than that. */
   #most = 0;
@@ -39,7 +39,7 @@ export class Crowd {
   }
 
   /** The idle connections were closed. */
-  thin(): void {
+  resetPool(): void {
     this.#most = this.#underWay;
     this.#fullAt = performance.now();
     this.#isSuspect = false;

@@ -35,7 +35,7 @@ export function proxyFor(url: URL, { network, env }: ProxyOptions): string | und
 /** The value is not quoted: it may hold a password. */
 function wrongProxy(what: string, how: string): BridgeError {
   const hint = `${how}, or "network.proxy" of the server`;
-  return new BridgeError("configuration", what, { hint, notSent: true });
+  return new BridgeError("configuration", what, { hint, safeToRetry: true });
 }
 
 /** Whether a list as NO_PROXY holds it names the URL's host. */

@@ -31,7 +31,7 @@ function findProgram(run: CommandRun): string {
   if (found !== undefined) return found;
   throw new BridgeError("configuration", `${run.what}: "${cleanText(name)}" is not in PATH`, {
     hint: "write the program's absolute path (Codex starts us with a reduced PATH)",
-    notSent: true,
+    safeToRetry: true,
   });
 }
 
@@ -63,7 +63,7 @@ export async function runCommand(run: CommandRun): Promise<string> {
   const fail = (why: string, cause?: unknown) =>
     new BridgeError("configuration", `${run.what} ${why}`, {
       hint: "run the command in a shell to see what it needs",
-      notSent: true,
+      safeToRetry: true,
       cause,
     });
   let child: Bun.Subprocess<"ignore", "pipe", "pipe">;

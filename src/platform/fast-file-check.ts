@@ -33,7 +33,7 @@ function above(folder: string): string[] {
 }
 
 /** What a look brings. */
-export interface QuickLook {
+export interface FastFileCheck {
   /** What stands in the two files, wherever they come from: undefined for one that cannot be read. */
   readonly texts: Promise<(string | undefined)[]>;
   /**
@@ -48,7 +48,7 @@ export interface QuickLook {
  * say counts only where they are `sound`. On the way there is then no link that leads elsewhere, nor a folder in which
  * others might lay one; the file itself may be a link, which is its owner's will.
  */
-export function quickLook(file: string, other: string, maxBytes: number): QuickLook {
+export function checkFilesFast(file: string, other: string, maxBytes: number): FastFileCheck {
   const own = process.getuid!();
   const files = [file, other];
   const texts = Promise.all(files.map((path) => read(path, maxBytes)));

@@ -11,7 +11,7 @@ const orphanMs = 60_000;
 export interface JudgedFile {
   readonly text: string;
   /** Throws `configuration` where others than its owner may read the file: it holds a secret. */
-  demandPrivate(): void;
+  requirePrivate(): void;
 }
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? "";
@@ -124,7 +124,7 @@ export function readJudged(path: string, maxBytes: number): JudgedFile | undefin
     if (bytes === undefined)
       refuse(`${target} is larger than ${maxBytes} bytes`, "make it smaller");
     const text = decode(bytes, target);
-    return { text, demandPrivate: () => judgePrivate(target, stats) };
+    return { text, requirePrivate: () => judgePrivate(target, stats) };
   } catch (error) {
     throw error instanceof BridgeError ? error : failed("read", target, error);
   } finally {
@@ -148,7 +148,7 @@ export function readSecretFile(path: string, what: string): string {
       hint: "put the secret there, or name the file that holds it",
     });
   }
-  file.demandPrivate();
+  file.requirePrivate();
   return file.text.trim();
 }
 

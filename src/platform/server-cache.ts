@@ -1,4 +1,4 @@
-import { stampOf } from "./file-stamp.ts";
+import { fileVersionOf } from "./file-stamp.ts";
 import { readJudged, writeAtomically } from "./files.ts";
 import type { Log } from "./log.ts";
 
@@ -30,7 +30,7 @@ interface Change {
  * a secret. It belongs to the server's URL. A cache: a file that cannot be read is empty, one that cannot be
  * written is only logged.
  */
-export class Memory {
+export class ServerCache {
   readonly #file: string | undefined;
   readonly #url: string;
   readonly #log: Log;
@@ -87,7 +87,7 @@ export class Memory {
 
   /** Merges and writes; false where the file was another when it came to that. */
   #write(changes: readonly Change[], file: string): boolean {
-    const stamp = stampOf(file);
+    const fileVersion = fileVersionOf(file);
     const found = this.#read();
     if (found === undefined && this.#isThere) return true;
     const facts = found ?? {};
@@ -97,7 +97,7 @@ export class Memory {
     const isWritten = writeAtomically(
       file,
       JSON.stringify(remembered),
-      () => stampOf(file) === stamp,
+      () => fileVersionOf(file) === fileVersion,
     );
     this.#isThere ||= isWritten;
     return isWritten;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** Does `work` with the path of an empty folder that only we can read, and removes the folder afterwards. */
-export async function withScratchFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+export async function withTempFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "codex-mcp-http-bridge-")));
   try {
     return await work(folder);

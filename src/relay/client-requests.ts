@@ -6,7 +6,7 @@ import type { Deadlines } from "./deadlines.ts";
 import type { Output } from "./output.ts";
 
 /** Requests of the bridge's own to the client; their ids cannot be a server's. */
-export class Questions {
+export class ClientRequests {
   readonly #client: ClientFacts;
   readonly #output: Output;
   readonly #deadlines: Deadlines;
@@ -26,9 +26,9 @@ export class Questions {
     if (signal.aborted) throw signal.reason;
     this.#prefix ??= `bridge-${crypto.randomUUID()}-`;
     const id = JSON.stringify(`${this.#prefix}${this.#count++}`);
-    const question = requestOf(id, method, params);
-    if (isCodex(this.#client) && !isReadable(question))
-      throw tooLongError("question", question, "its server's operator can make it shorter");
+    const clientRequest = requestOf(id, method, params);
+    if (isCodex(this.#client) && !isReadable(clientRequest))
+      throw tooLongError("question", clientRequest, "its server's operator can make it shorter");
     const { promise, resolve, reject } = Promise.withResolvers<Message>();
     const abort = () => {
       reject(signal.reason);
@@ -39,7 +39,7 @@ export class Questions {
     this.#waiting.set(id, resolve);
     this.#deadlines.pause(id);
     try {
-      await this.#output.write(question);
+      await this.#output.write(clientRequest);
       return await promise;
     } finally {
       signal.removeEventListener("abort", abort);

@@ -12,7 +12,7 @@ interface Bounds {
 /** More requests under way would only open sockets that the pool does not keep; stdin is read all the same. */
 export const requestBounds = { places: 60, waiting: 10_000, waitingBytes: 256 * 1024 * 1024 };
 /** Notifications of the client pass a gate of their own: requests may be waiting for what they tell. */
-export const asideBounds = { places: 30, waiting: 100_000, waitingBytes: 256 * 1024 * 1024 };
+export const notificationBounds = { places: 30, waiting: 100_000, waitingBytes: 256 * 1024 * 1024 };
 
 /** Whether what the client says besides requests may be held back: answers and cancellations free what is under way. */
 export function mayQueue({ head }: Message): boolean {
@@ -23,7 +23,7 @@ export function mayQueue({ head }: Message): boolean {
 const collectEveryBytes = 4 * 1024 * 1024;
 
 /** Lets a bounded number through at a time; a bounded number of others wait in the order they came. */
-export class Gate {
+export class ConcurrencyLimiter {
   readonly #bounds: Bounds;
   #free: number;
   #waitingBytes = 0;
@@ -88,7 +88,7 @@ export class Gate {
     if (!isFull || this.#waiting.size === 0) return;
     throw new BridgeError("rate-limited", "too many requests wait for the server already", {
       hint: "send fewer at a time",
-      notSent: true,
+      safeToRetry: true,
     });
   }
 }

@@ -22,11 +22,11 @@ interface Running {
 export class Deadlines {
   readonly #now: () => number;
   /** Questions of the server that the client has not answered, by id. */
-  readonly #questions = new Map<string, Timer>();
+  readonly #clientRequests = new Map<string, Timer>();
   readonly #running = new Set<Running>();
   /** One timer for all: a call costs none of its own. Rings at `#ringsAt`, or earlier. */
   #timer: Timer | undefined;
-  #ringsAt = Number.POSITIVE_INFINITY;
+  #nextCheckAt = Number.POSITIVE_INFINITY;
   #pausedAt = 0;
   #pausedMs = 0;
 
@@ -35,8 +35,8 @@ export class Deadlines {
   }
 
   /** Questions that wait for an answer. */
-  get questions(): number {
-    return this.#questions.size;
+  get clientRequests(): number {
+    return this.#clientRequests.size;
   }
 
   /** Calls `expire` once, after `ms` of this clock. */
@@ -48,7 +48,7 @@ export class Deadlines {
       expire,
     };
     this.#running.add(running);
-    this.#ringBy(this.#dueAt(running));
+    this.#scheduleCheck(this.#dueAt(running));
     return {
       extend: () => {
         const elapsed = this.#now() - running.startedAt - this.#pauseOf(running);
@@ -62,24 +62,24 @@ export class Deadlines {
   }
 
   /** The server asked the client something. */
-  pause(question: string): void {
-    if (this.#questions.has(question)) return;
-    if (this.#questions.size === 0) this.#pausedAt = this.#now();
-    const timer = setTimeout(() => this.resume(question), maxPauseMs);
-    this.#questions.set(question, timer);
+  pause(clientRequest: string): void {
+    if (this.#clientRequests.has(clientRequest)) return;
+    if (this.#clientRequests.size === 0) this.#pausedAt = this.#now();
+    const timer = setTimeout(() => this.resume(clientRequest), maxPauseMs);
+    this.#clientRequests.set(clientRequest, timer);
   }
 
   /** The client answered, or the server no longer waits. */
-  resume(question: string): void {
-    clearTimeout(this.#questions.get(question));
-    if (!this.#questions.delete(question) || this.#questions.size > 0) return;
+  resume(clientRequest: string): void {
+    clearTimeout(this.#clientRequests.get(clientRequest));
+    if (!this.#clientRequests.delete(clientRequest) || this.#clientRequests.size > 0) return;
     this.#pausedMs += this.#now() - this.#pausedAt;
-    for (const running of this.#running) this.#ringBy(this.#dueAt(running));
+    for (const running of this.#running) this.#scheduleCheck(this.#dueAt(running));
   }
 
   /** How long the clock has stood still in all. */
   #paused(): number {
-    return this.#pausedMs + (this.#questions.size > 0 ? this.#now() - this.#pausedAt : 0);
+    return this.#pausedMs + (this.#clientRequests.size > 0 ? this.#now() - this.#pausedAt : 0);
   }
 
   /** How long it did for one call; a server that asks and asks does not stop it for ever. */
@@ -89,24 +89,24 @@ export class Deadlines {
 
   /** When a call is over, unless something changes. */
   #dueAt(running: Running): number {
-    const pauseMs = this.#questions.size > 0 ? maxPauseMs : this.#pauseOf(running);
+    const pauseMs = this.#clientRequests.size > 0 ? maxPauseMs : this.#pauseOf(running);
     return running.startedAt + running.budgetMs + pauseMs;
   }
 
   /** Rings early rather than often: what is not over then is looked at again. */
-  #ringBy(at: number): void {
-    if (at >= this.#ringsAt) return;
+  #scheduleCheck(at: number): void {
+    if (at >= this.#nextCheckAt) return;
     clearTimeout(this.#timer);
-    this.#ringsAt = at;
-    this.#timer = setTimeout(() => this.#ring(), Math.max(0, at - this.#now()));
+    this.#nextCheckAt = at;
+    this.#timer = setTimeout(() => this.#check(), Math.max(0, at - this.#now()));
   }
 
-  #ring(): void {
-    this.#ringsAt = Number.POSITIVE_INFINITY;
+  #check(): void {
+    this.#nextCheckAt = Number.POSITIVE_INFINITY;
     const now = this.#now();
     for (const running of [...this.#running]) {
       const dueAt = this.#dueAt(running);
-      if (dueAt > now) this.#ringBy(dueAt);
+      if (dueAt > now) this.#scheduleCheck(dueAt);
       else if (this.#running.delete(running)) running.expire();
     }
   }

@@ -4,7 +4,7 @@ import { errorTo, type Message } from "../wire/message.ts";
 
 /** An error in place of an answer: the server's own as it is, else ours, without a secret. */
 export function errorReply(id: string, error: BridgeError, redactor: Redactor): Message {
-  if (error.said !== undefined) return errorTo(id, error.said);
+  if (error.serverError !== undefined) return errorTo(id, error.serverError);
   const { code, message, data } = error.toJsonRpc();
   const hint = data.hint === undefined ? {} : { hint: redactor.redact(data.hint) };
   return errorTo(id, { code, message: redactor.redact(message), data: { ...data, ...hint } });

@@ -2,10 +2,10 @@ import type { Log } from "../platform/log.ts";
 import type { Deliver, Stop, Upstream } from "../upstream/core/types.ts";
 import { asBridgeError } from "../wire/errors.ts";
 import { Message } from "../wire/message.ts";
-import { asideBounds, Gate, mayQueue } from "./concurrency-limiter.ts";
+import { ConcurrencyLimiter, mayQueue, notificationBounds } from "./concurrency-limiter.ts";
 import { within } from "./timeout.ts";
 
-interface AsidesOptions {
+interface NotificationsOptions {
   readonly upstream: Upstream;
   readonly log: Log;
   /** Longest that one message may take. */
@@ -18,15 +18,15 @@ interface AsidesOptions {
 const graceMs = 1000;
 
 /** What passes beside the calls: messages of the client that have no answer, and what the server says by itself. */
-export class Asides {
-  readonly #options: AsidesOptions;
-  readonly #gate = new Gate(asideBounds);
+export class Notifications {
+  readonly #options: NotificationsOptions;
+  readonly #limiter = new ConcurrencyLimiter(notificationBounds);
   readonly #underWay = new Set<Promise<void>>();
   readonly #ended = new AbortController();
   /** Ends what is heard in the present handshake; undefined before it was begun. */
   #hearing: AbortController | undefined;
 
-  constructor(options: AsidesOptions) {
+  constructor(options: NotificationsOptions) {
     this.#options = options;
   }
 
@@ -54,7 +54,9 @@ export class Asides {
     const closing = this.#ended.signal;
     let entered = false;
     try {
-      const turn = mayQueue(message) ? this.#gate.enter(message.bytes.length, closing) : undefined;
+      const turn = mayQueue(message)
+        ? this.#limiter.enter(message.bytes.length, closing)
+        : undefined;
       // Where a place is free nothing is waited for: the request behind `initialized` must not overtake it.
       if (turn !== undefined) await turn;
       entered = mayQueue(message);
@@ -66,7 +68,7 @@ export class Asides {
         error: asBridgeError(error).message,
       });
     } finally {
-      if (entered) this.#gate.leave();
+      if (entered) this.#limiter.leave();
     }
     if (message.head.method === "notifications/initialized") void this.#listen();
   }

@@ -43,6 +43,6 @@ export function silentError(): BridgeError {
 }
 
 /** The server asks more than a client can be made to answer; told to the server. */
-export function crowdedError(): BridgeError {
+export function tooManyRequestsError(): BridgeError {
   return new BridgeError("rate-limited", "too many questions wait for the client already");
 }

@@ -7,20 +7,20 @@ import { errorTo, type Flaw, idKey, isSameId, Message, readMessage } from "../wi
 import { batchRevision } from "../wire/program.ts";
 import { areListening, type Call, isListening, prolong, requestIdOf } from "./call.ts";
 import { agree, isCodex, meet } from "./client-facts.ts";
-import { Questions } from "./client-requests.ts";
+import { ClientRequests } from "./client-requests.ts";
 import { forCodex, isReadable, tooLongError } from "./codex-limits.ts";
-import { Gate, requestBounds } from "./concurrency-limiter.ts";
+import { ConcurrencyLimiter, requestBounds } from "./concurrency-limiter.ts";
 import { Deadlines } from "./deadlines.ts";
 import { errorReply } from "./error-reply.ts";
-import { Asides } from "./notifications.ts";
+import { Notifications } from "./notifications.ts";
 import type { Output } from "./output.ts";
 import {
-  crowdedError,
   endedError,
   flawReply,
   oversizeReply,
   silentError,
   timeoutError,
+  tooManyRequestsError,
 } from "./own-errors.ts";
 import { within } from "./timeout.ts";
 
@@ -50,21 +50,21 @@ const done = Promise.resolve();
 export class Relay {
   readonly #options: RelayOptions;
   readonly #calls = new Map<string, Call>();
-  readonly #gate = new Gate(requestBounds);
+  readonly #limiter = new ConcurrencyLimiter(requestBounds);
   readonly #deadlines = new Deadlines(() => performance.now());
-  readonly #questions: Questions;
-  readonly #asides: Asides;
+  readonly #clientRequests: ClientRequests;
+  readonly #notifications: Notifications;
   #answered = 0;
   /** The id of the first request, where that has its answer. */
-  #greeted: string | undefined;
+  #answeredEarly: string | undefined;
   #isIdle = Promise.withResolvers<void>();
 
   constructor(options: RelayOptions) {
     this.#options = options;
-    this.#greeted = options.answered;
-    this.#questions = new Questions(options.client, options.output, this.#deadlines);
+    this.#answeredEarly = options.answered;
+    this.#clientRequests = new ClientRequests(options.client, options.output, this.#deadlines);
     const serverSaid = (said: Message) => this.#serverSaid(said);
-    this.#asides = new Asides({ ...options, serverSaid });
+    this.#notifications = new Notifications({ ...options, serverSaid });
   }
 
   /** Reads the client's lines to their end. */
@@ -86,7 +86,7 @@ export class Relay {
       if (isListening(call)) this.#drop(call, { by: "closing" });
     if (this.#calls.size > 0 && graceMs > 0) await within(graceMs, this.#isIdle.promise);
     // What the client said last arrives, too, though nobody waits for an answer.
-    await this.#asides.finish(endAt - performance.now());
+    await this.#notifications.finish(endAt - performance.now());
     const open = [...new Set(this.#calls.values())];
     for (const call of open) {
       this.#settle(call, endedError());
@@ -97,7 +97,7 @@ export class Relay {
 
   /** Asks the client on behalf of the bridge itself. */
   ask(request: Outgoing, signal: AbortSignal): Promise<Message> {
-    return this.#questions.ask(request, signal);
+    return this.#clientRequests.ask(request, signal);
   }
 
   #line(line: Uint8Array | Oversize): void {
@@ -108,7 +108,7 @@ export class Relay {
     else if (message.head.kind === "batch") this.#batch(message);
     else if (message.head.kind === "response") this.#clientAnswered(message);
     else if (message.head.method === "notifications/cancelled") this.#cancel(message);
-    else this.#asides.send(message);
+    else this.#notifications.send(message);
   }
 
   #flawed(flaw: Flaw): void {
@@ -132,7 +132,7 @@ export class Relay {
     for (const part of sound as Message[])
       if (part.head.kind === "response") this.#noteAnswer(part);
     const ids = message.requestIds();
-    if (ids.length === 0) this.#asides.send(message);
+    if (ids.length === 0) this.#notifications.send(message);
     else this.#begin(message, ids);
   }
 
@@ -154,10 +154,10 @@ export class Relay {
       controller: new AbortController(),
       startedAt: performance.now(),
       isInitialize: message.head.method === "initialize",
-      isAnswered: ids[0] === this.#greeted,
+      isAnswered: ids[0] === this.#answeredEarly,
       message,
     };
-    this.#greeted = undefined;
+    this.#answeredEarly = undefined;
     if (this.#calls.size === 0) this.#isIdle = Promise.withResolvers<void>();
     for (const key of keys) this.#calls.set(key, call);
     void this.#run(call);
@@ -171,9 +171,9 @@ export class Relay {
     if (isBrief) call.deadline = this.#deadlines.start(timeoutMs, () => this.#expire(call));
     let entered = false;
     try {
-      if (call.isInitialize) this.#asides.renew();
+      if (call.isInitialize) this.#notifications.renew();
       if (call.isInitialize || client.name === "") meet(client, message);
-      const turn = isBrief ? this.#gate.enter(message.bytes.length, signal) : undefined;
+      const turn = isBrief ? this.#limiter.enter(message.bytes.length, signal) : undefined;
       if (turn !== undefined) await turn;
       entered = isBrief;
       await upstream.send(message, (answer) => this.#deliver(call, answer), signal);
@@ -182,7 +182,7 @@ export class Relay {
       this.#fail(call, error);
     } finally {
       call.deadline?.callOff();
-      if (entered) this.#gate.leave();
+      if (entered) this.#limiter.leave();
     }
   }
 
@@ -253,12 +253,12 @@ export class Relay {
     if (isCodex(this.#options.client) && !isReadable(message)) {
       this.#options.log.warn("too long for Codex, dropped", { bytes: message.bytes.length });
       const error = tooLongError("question", message, "make it shorter");
-      if (kind === "request") this.#asides.send(errorTo(id!, error.toJsonRpc()));
+      if (kind === "request") this.#notifications.send(errorTo(id!, error.toJsonRpc()));
       return done;
     }
-    if (kind === "request" && this.#deadlines.questions >= mostQuestions) {
+    if (kind === "request" && this.#deadlines.clientRequests >= mostQuestions) {
       this.#options.log.warn("too many questions of the server", { open: mostQuestions });
-      this.#asides.send(errorTo(id!, crowdedError().toJsonRpc()));
+      this.#notifications.send(errorTo(id!, tooManyRequestsError().toJsonRpc()));
       return done;
     }
     if (kind === "request") this.#deadlines.pause(idKey(id!));
@@ -273,19 +273,19 @@ export class Relay {
   }
 
   #clientAnswered(message: Message): void {
-    if (!this.#noteAnswer(message)) this.#asides.send(message);
+    if (!this.#noteAnswer(message)) this.#notifications.send(message);
   }
 
   /** Notes an answer of the client; true where the question was ours. */
   #noteAnswer(message: Message): boolean {
     this.#deadlines.resume(idKey(message.head.id!));
-    return this.#questions.take(message);
+    return this.#clientRequests.take(message);
   }
 
   #cancel(message: Message): void {
     const id = message.text(["params", "requestId"]);
     const call = id === undefined ? undefined : this.#calls.get(idKey(id));
-    if (call === undefined || call.open.size > 1) this.#asides.send(message);
+    if (call === undefined || call.open.size > 1) this.#notifications.send(message);
     else this.#drop(call, { by: "client", message });
   }
 

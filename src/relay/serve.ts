@@ -1,7 +1,7 @@
 import type { Log } from "../platform/log.ts";
 import type { Redactor } from "../platform/redact.ts";
 import type { Stdio } from "../platform/stdio.ts";
-import type { Kept } from "../upstream/catalog/entry.ts";
+import type { CachedPage } from "../upstream/catalog/entry.ts";
 import type { Ask, ClientFacts, Upstream } from "../upstream/core/types.ts";
 import { asBridgeError, type BridgeError } from "../wire/errors.ts";
 import { Output } from "./output.ts";
@@ -11,7 +11,7 @@ import { Relay } from "./relay.ts";
 export interface Answered {
   /** The id of its request, as the client wrote it. */
   readonly id: string;
-  readonly said: Kept;
+  readonly said: CachedPage;
   /** Where it went out. */
   readonly output: Output;
 }
@@ -33,7 +33,7 @@ export interface ServeOptions {
 /** How long calls under way may take after the client closed its end. */
 const graceMs = 5000;
 /** How long the exit waits for the answer to the DELETE, once it is on its way. */
-const farewellMs = 10;
+const deleteGraceMs = 10;
 
 type End =
   | { readonly by: "eof" }
@@ -70,7 +70,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   const answered =
     end.by === "eof" && (await Promise.race([relay.finish(graceMs), signalled, faulted]));
   // The session's end goes out before anything else is waited for: whoever signals us may kill us soon.
-  const closed = upstream.close(farewellMs).catch(() => undefined);
+  const closed = upstream.close(deleteGraceMs).catch(() => undefined);
   if (answered !== true) await relay.finish(0);
   await Promise.race([Promise.all([closed, output.drain()]), output.closed, Bun.sleep(graceMs)]);
   rest.log.info("closed", { by: end.by });

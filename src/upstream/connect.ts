@@ -1,19 +1,19 @@
 import type { ServerSettings } from "../config/settings.ts";
 import type { Http } from "../http/client.ts";
-import { Crowd } from "../http/in-flight.ts";
+import { InFlightRequests } from "../http/in-flight.ts";
 import type { Authorizer } from "../oauth/authorizer/types.ts";
 import type { Log } from "../platform/log.ts";
 import type { Redactor } from "../platform/redact.ts";
-import type { Memory } from "../platform/server-cache.ts";
+import type { ServerCache } from "../platform/server-cache.ts";
 import type { Message } from "../wire/message.ts";
 import type { Ask, ClientFacts, Upstream } from "./core/types.ts";
-import { EraUpstream } from "./protocol/negotiate.ts";
-import { TranslatingUpstream } from "./protocol/session-client.ts";
-import { FrontUpstream } from "./protocol/stateless-client.ts";
-import { Patience } from "./retry/attempt-timeout.ts";
-import { Hints } from "./retry/idempotent-tools.ts";
+import { NegotiatingUpstream } from "./protocol/negotiate.ts";
+import { SessionClientAdapter } from "./protocol/session-client.ts";
+import { StatelessClientAdapter } from "./protocol/stateless-client.ts";
+import { AttemptTimeouts } from "./retry/attempt-timeout.ts";
+import { IdempotentTools } from "./retry/idempotent-tools.ts";
 import { type RetryOptions, RetryUpstream } from "./retry/retry.ts";
-import { LeftSessions } from "./session/abandoned-sessions.ts";
+import { AbandonedSessions } from "./session/abandoned-sessions.ts";
 import { KeepAlive } from "./session/keep-alive.ts";
 import { SessionUpstream } from "./session/session.ts";
 import { authorize } from "./transport/authorize.ts";
@@ -28,9 +28,9 @@ export interface ConnectOptions {
   readonly settings: ServerSettings;
   readonly http: Http;
   /** Counts the requests under way for `http`. */
-  readonly crowd?: Crowd;
+  readonly inFlight?: InFlightRequests;
   readonly authorizer: Authorizer;
-  readonly memory: Memory;
+  readonly cache: ServerCache;
   readonly log: Log;
   readonly redactor: Redactor;
   readonly client: ClientFacts;
@@ -40,26 +40,35 @@ export interface ConnectOptions {
 /** Under this name the memory keeps the path that a 307 or 308 led to. */
 const movedKey = "moved";
 /** Under this name it keeps how a legacy client is served. */
-const wayKey = "way";
+const transportKey = "transport";
 
 /** The chain of wrappers that one server's configuration asks for; the order is the way a request takes. */
 export function connect(options: ConnectOptions): Upstream {
-  const { settings, http, authorizer, memory, log, redactor, ask, crowd = new Crowd() } = options;
+  const {
+    settings,
+    http,
+    authorizer,
+    cache,
+    log,
+    redactor,
+    ask,
+    inFlight = new InFlightRequests(),
+  } = options;
   const { name, transport, timeoutMs } = settings;
   const limit = settings.limits.messageBytes;
   const authorized = authorize(http, authorizer);
-  const hints = new Hints();
-  const patience = new Patience(hints, crowd);
-  const repeating = { hints, patience, crowd };
-  const heard = (signal: AbortSignal) => patience.heard(signal);
+  const idempotentTools = new IdempotentTools();
+  const attemptTimeouts = new AttemptTimeouts(idempotentTools, inFlight);
+  const repeating = { idempotentTools, attemptTimeouts, inFlight };
+  const onResponseHeaders = (signal: AbortSignal) => attemptTimeouts.onResponseHeaders(signal);
   const endpoint = new Endpoint({
     url: settings.url,
-    movedUrl: movedUrl(memory, settings.url),
+    movedUrl: movedUrl(cache, settings.url),
     http: authorized,
-    heard,
-    moved: (url) => memory.set(movedKey, pathToKeep(url, settings.url)),
+    onResponseHeaders,
+    moved: (url) => cache.set(movedKey, pathToKeep(url, settings.url)),
   });
-  const isRepeatable = (message: Message) => hints.isRepeatable(message);
+  const isRepeatable = (message: Message) => idempotentTools.isRepeatable(message);
   const common = { name, endpoint, log, redactor, limit, isRepeatable };
   const streamable = () => {
     const session: Session = { id: undefined, version: undefined };
@@ -68,52 +77,67 @@ export function connect(options: ConnectOptions): Upstream {
     const end = async (id: string, deadlineMs: number) => {
       if (id !== session.id) await next.end(id, deadlineMs);
     };
-    const left = new LeftSessions({ end, callMs: settings.timeoutMs });
-    return inSession(next, session, repeating, options, left);
+    const abandoned = new AbandonedSessions({ end, callMs: settings.timeoutMs });
+    return inSession(next, session, repeating, options, abandoned);
   };
   const sse = () => {
     const session: Session = { id: undefined, version: undefined };
-    const postTo = (url: URL) => new Endpoint({ url, http: authorized, heard });
+    const postTo = (url: URL) => new Endpoint({ url, http: authorized, onResponseHeaders });
     const next = new LegacySse({ ...common, postTo, session });
     return inSession(next, session, repeating, options);
   };
-  const remembered = () => memory.get(wayKey);
-  const remember = (way: string) => {
-    if (memory.get(wayKey) !== way) memory.set(wayKey, way);
+  const remembered = () => cache.get(transportKey);
+  const remember = (foundTransport: string) => {
+    if (cache.get(transportKey) !== foundTransport) cache.set(transportKey, foundTransport);
   };
-  const front = { remembered, rememberModern: () => remember("modern"), log, name, timeoutMs };
-  if (transport === "sse") return new FrontUpstream({ next: sse(), probe: undefined, ...front });
+  const statelessClient = {
+    remembered,
+    rememberStateless: () => remember("stateless-http"),
+    log,
+    name,
+    timeoutMs,
+  };
+  if (transport === "sse")
+    return new StatelessClientAdapter({ next: sse(), probe: undefined, ...statelessClient });
   // The probe is never repeated: the handshake that follows has all the patience there is.
   const probe = new StatelessHttp({ ...common, tools: new ToolTable() });
-  const modern = retrying(probe, repeating, options);
-  const era = new EraUpstream({
+  const stateless = retrying(probe, repeating, options);
+  const mode = new NegotiatingUpstream({
     name,
     log,
     remembered,
     remember,
-    modern,
+    stateless,
     probe,
-    translating: () => new TranslatingUpstream({ next: modern, ask, log, name }),
+    sessionClient: () => new SessionClientAdapter({ next: stateless, ask, log, name }),
     streamable,
     sse: transport === "auto" ? sse : undefined,
   });
-  return new FrontUpstream({ next: era, probe, ...front });
+  return new StatelessClientAdapter({ next: mode, probe, ...statelessClient });
 }
 
 /** What the judges of repetition share: one server, whatever it is spoken to by. */
-type Repeating = Pick<RetryOptions, "hints" | "patience" | "crowd">;
+type Repeating = Pick<RetryOptions, "idempotentTools" | "attemptTimeouts" | "inFlight">;
 
 function inSession(
   next: Upstream,
   session: Session,
   repeating: Repeating,
   options: ConnectOptions,
-  left?: LeftSessions,
+  abandoned?: AbandonedSessions,
 ) {
   const { client, log, settings } = options;
   const retry = retrying(next, repeating, options);
   const { name, keepAliveMs, timeoutMs } = settings;
-  const kept = new SessionUpstream({ next: retry, session, client, log, name, timeoutMs, left });
+  const kept = new SessionUpstream({
+    next: retry,
+    session,
+    client,
+    log,
+    name,
+    timeoutMs,
+    abandoned,
+  });
   return keepAliveMs > 0 ? new KeepAlive({ next: kept, everyMs: keepAliveMs, log, name }) : kept;
 }
 
@@ -130,8 +154,8 @@ function pathToKeep(moved: URL | undefined, url: URL): string | undefined {
 }
 
 /** Where the endpoint was found to be, on the configured origin. */
-function movedUrl(memory: Memory, url: URL): URL | undefined {
-  const path = memory.get(movedKey);
+function movedUrl(cache: ServerCache, url: URL): URL | undefined {
+  const path = cache.get(movedKey);
   if (typeof path !== "string" || !path.startsWith("/")) return undefined;
   const target = new URL(url);
   target.pathname = path;

@@ -2,7 +2,7 @@ import type { Message } from "../wire/message.ts";
 import type { Deliver, Upstream } from "./core/types.ts";
 
 /** An upstream that is made when the first message wants to pass: nothing of it runs before. */
-export class LateUpstream implements Upstream {
+export class LazyUpstream implements Upstream {
   readonly #make: () => Promise<Upstream>;
   #coming: Promise<Upstream> | undefined;
   #made: Upstream | undefined;

@@ -34,13 +34,13 @@ export interface ErrorDetails {
   readonly hint?: string;
   readonly cause?: unknown;
   /** True where nothing of the request can have reached the server, so that repeating it is safe. */
-  readonly notSent?: boolean;
+  readonly safeToRetry?: boolean;
   /** Milliseconds the server asked us to wait (RFC 9110 10.2.3), where it did. */
   readonly retryAfterMs?: number;
   /** HTTP status, where an answer came. */
   readonly status?: number;
   /** The server's own JSON-RPC error as JSON text, where it named no request in it: the client gets that in place of ours. */
-  readonly said?: string | undefined;
+  readonly serverError?: string | undefined;
 }
 
 /**
@@ -50,20 +50,20 @@ export interface ErrorDetails {
 export class BridgeError extends Error {
   readonly kind: ErrorKind;
   readonly hint: string | undefined;
-  readonly notSent: boolean;
+  readonly safeToRetry: boolean;
   readonly retryAfterMs: number | undefined;
   readonly status: number | undefined;
-  readonly said: string | undefined;
+  readonly serverError: string | undefined;
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = "BridgeError";
     this.kind = kind;
     this.hint = details.hint;
-    this.notSent = details.notSent ?? false;
+    this.safeToRetry = details.safeToRetry ?? false;
     this.retryAfterMs = details.retryAfterMs;
     this.status = details.status;
-    this.said = details.said;
+    this.serverError = details.serverError;
   }
 
   /** Process exit code of this kind. */

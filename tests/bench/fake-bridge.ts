@@ -37,8 +37,8 @@ function spoiled(line: string): string[] {
 }
 
 async function pass(line: string): Promise<void> {
-  const isCut = has("cuts-requests") && line.length > largeBytes;
-  const body = isCut ? line.replace(/(brown fox.{1000})/, "") : line;
+  const isAbandoned = has("cuts-requests") && line.length > largeBytes;
+  const body = isAbandoned ? line.replace(/(brown fox.{1000})/, "") : line;
   const response = await fetch(url, { ...options, method: "POST", body });
   const session = response.headers.get("mcp-session-id");
   if (session !== null) headers["mcp-session-id"] = session;

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { startEverything } from "../support/everything.ts";
-import { serveModern } from "../support/modern-server.ts";
+import { serveModern } from "../support/stateless-server.ts";
 import { Home, offline } from "./support/codex.ts";
 import { callsTool, scriptedModel } from "./support/model.ts";
 import { exec } from "./support/trip.ts";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Memory } from "../../src/platform/server-cache.ts";
+import { ServerCache } from "../../src/platform/server-cache.ts";
 import { testContext } from "../support/context.ts";
 import { ownFolder } from "../support/folder.ts";
 import { runInProcess } from "../support/in-process.ts";
@@ -93,9 +93,13 @@ describe("what is remembered of a server", () => {
           },
   });
   const remember = (entries: object) => {
-    const memory = new Memory(join(folder.path, "cache/kb.json"), new URL(url), testContext().log);
-    memory.set("catalog", { salt: "s", entries });
-    memory.flush();
+    const cache = new ServerCache(
+      join(folder.path, "cache/kb.json"),
+      new URL(url),
+      testContext().log,
+    );
+    cache.set("catalog", { salt: "s", entries });
+    cache.flush();
   };
   beforeEach(() => save({ kb: { url, auth: { type: "none" } } }));
 

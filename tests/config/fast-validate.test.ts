@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import * as v from "valibot";
-import { isPlainEntry, isPlainTop } from "../../src/config/fast-validate.ts";
+import { isFastValidEntry, isFastValidTop } from "../../src/config/fast-validate.ts";
 import { schemaOf, serverEntry, topLevel } from "../../src/config/schema.ts";
 
 const runs = { numRuns: Number(process.env.PROPERTY_RUNS ?? 2000) };
@@ -36,8 +36,8 @@ const inner = fc.oneof(
 const keys = (table: object) => fc.constantFrom(...Object.keys(table), "unknown", "constructor");
 
 test.each([
-  ["entry", serverEntry, isPlainEntry],
-  ["top level", topLevel, isPlainTop],
+  ["entry", serverEntry, isFastValidEntry],
+  ["top level", topLevel, isFastValidTop],
 ])("the schema lets pass every %s that needs none, and leaves it as it is", (_, table, isPlain) => {
   const schema = schemaOf(table);
   const anything = fc.oneof(odd, fc.dictionary(keys(table), inner, { maxKeys: 4 }));
@@ -67,10 +67,10 @@ test("what most configurations hold needs no schema", () => {
     timeoutSec: 60,
     limits: { messageMB: 16 },
   }))
-    expect([key, isPlainEntry({ url: "https://host.example/", [key]: value })]).toEqual([
+    expect([key, isFastValidEntry({ url: "https://host.example/", [key]: value })]).toEqual([
       key,
       true,
     ]);
-  expect(isPlainEntry({ token: "abcdefgh" })).toBe(false);
-  expect(isPlainTop({ $schema: "./config.schema.json", version: 1, servers: {} })).toBe(true);
+  expect(isFastValidEntry({ token: "abcdefgh" })).toBe(false);
+  expect(isFastValidTop({ $schema: "./config.schema.json", version: 1, servers: {} })).toBe(true);
 });

@@ -1,9 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { holdsSecret, loadConfig, pickServer } from "../../src/config/load.ts";
-import { quickChecked, readChecked, rememberChecked } from "../../src/config/validated-cache.ts";
+import {
+  readValidated,
+  readValidatedFast,
+  rememberValidated,
+} from "../../src/config/validated-cache.ts";
 import { cacheFile, homeOf } from "../../src/platform/paths.ts";
-import { Memory } from "../../src/platform/server-cache.ts";
+import { ServerCache } from "../../src/platform/server-cache.ts";
 import { memoryLog } from "../support/client.ts";
 import { ownFolder, trustAbove } from "../support/folder.ts";
 
@@ -26,16 +30,16 @@ function write(entry: object, mode = 0o600): void {
 async function check() {
   const config = await loadConfig(paths());
   const settings = pickServer(config, "kb");
-  const memory = new Memory(cacheFile(settings.home, "kb"), settings.url, memoryLog());
-  rememberChecked(config, holdsSecret(config.raw), memory);
-  memory.flush();
+  const cache = new ServerCache(cacheFile(settings.home, "kb"), settings.url, memoryLog());
+  rememberValidated(config, holdsSecret(config.raw), cache);
+  cache.flush();
   return settings;
 }
 
 /** What `run` does. */
 async function known(name = "kb") {
   const asked = [paths(), name, memoryLog()] as const;
-  return (await quickChecked(...asked)) ?? readChecked(...asked);
+  return (await readValidatedFast(...asked)) ?? readValidated(...asked);
 }
 
 describe.each([
@@ -94,7 +98,7 @@ describe.each([
   test("a quick look is enough, or is not", async () => {
     write({ url });
     await check();
-    expect((await quickChecked(paths(), "kb", memoryLog())) !== undefined).toBe(isQuick);
+    expect((await readValidatedFast(paths(), "kb", memoryLog())) !== undefined).toBe(isQuick);
   });
 
   test("a name that is none finds nothing", async () => {

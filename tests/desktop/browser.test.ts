@@ -33,7 +33,7 @@ async function lookAt(page: Page, scheme: "light" | "dark") {
     isDark: await page.evaluate<boolean>(canvas),
     // `color-scheme: light dark` lets the browser choose: the text must not be the colour of the ground.
     color: await page.evaluate<string>("getComputedStyle(document.body).color"),
-    isCut: await page.evaluate<boolean>("document.documentElement.scrollWidth > innerWidth"),
+    isAbandoned: await page.evaluate<boolean>("document.documentElement.scrollWidth > innerWidth"),
     size: await page.evaluate<string>("getComputedStyle(document.body).fontSize"),
   };
 }
@@ -56,8 +56,13 @@ test("a whole sign-in in Chromium ends at a page that is fine on a phone, in the
   expect((await login.ended).code).toBe(0);
   const light = await lookAt(page, "light");
   const dark = await lookAt(page, "dark");
-  expect(light).toEqual({ isDark: false, color: "rgb(0, 0, 0)", isCut: false, size: "16px" });
-  expect(dark).toEqual({ isDark: true, color: "rgb(255, 255, 255)", isCut: false, size: "16px" });
+  expect(light).toEqual({ isDark: false, color: "rgb(0, 0, 0)", isAbandoned: false, size: "16px" });
+  expect(dark).toEqual({
+    isDark: true,
+    color: "rgb(255, 255, 255)",
+    isAbandoned: false,
+    size: "16px",
+  });
   expect(await page.evaluate<string>("document.body.innerText")).toContain(
     "You can close this tab.",
   );
@@ -89,6 +94,6 @@ test("a refusal is told on the page with its reason, which brings no element wit
   await page.until(`${title}.includes('did not work')`);
   expect(await page.evaluate<number>("document.querySelectorAll('img').length")).toBe(0);
   expect(await page.evaluate<string>("document.body.innerText")).toContain("access_denied");
-  expect((await lookAt(page, "dark")).isCut).toBe(false);
+  expect((await lookAt(page, "dark")).isAbandoned).toBe(false);
   expect((await login.ended).code).toBe(4);
 }, 120_000);

@@ -33,7 +33,7 @@ const textOf = (result: Result) =>
   (result.content as { type: string; text?: string }[]).map(({ text }) => text ?? "").join("\n");
 
 describe.each([
-  ["streamableHttp", "auto", "streamable"],
+  ["streamableHttp", "auto", "streamable-http"],
   ["sse", "auto", "sse"],
   ["sse", "sse", undefined],
 ] as const)("server-everything over %s, transport %s", (transport, configured, way) => {
@@ -109,7 +109,7 @@ describe.each([
     if (way === undefined) return;
     const file = join(bridge.home, "cache/kb.json");
     const remembered = () =>
-      existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).facts.way : undefined;
+      existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).facts.transport : undefined;
     while (remembered() === undefined) await Bun.sleep(5);
     expect(remembered()).toBe(way);
   });

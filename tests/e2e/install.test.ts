@@ -86,8 +86,8 @@ test("comes through a pipe, and installs below the home where no folder is named
 test("does nothing where its own download breaks off, wherever that is", async () => {
   const whole = readFileSync(script, "utf8");
   for (let part = 1; part < 20; part++) {
-    const cut = whole.slice(0, Math.floor(((whole.length - 12) * part) / 19));
-    await install(["--to", bin()], {}, cut);
+    const abandon = whole.slice(0, Math.floor(((whole.length - 12) * part) / 19));
+    await install(["--to", bin()], {}, abandon);
     expect(readdirSync(folder.path)).toEqual([]);
   }
 });

@@ -86,7 +86,7 @@ test("info tells only when the bridge connects and ends", async () => {
   const { code, stderr } = await run(server());
   const lines = stderr.trimEnd().split("\n");
   expect(lines).toHaveLength(2);
-  expect(lines[0]).toEndWith("INFO  connected server=kb era=legacy revision=2025-06-18");
+  expect(lines[0]).toEndWith("INFO  connected server=kb protocol=session revision=2025-06-18");
   expect(lines[1]).toEndWith("INFO  closed by=eof");
   expect(code).toBe(0);
 });

@@ -2,7 +2,6 @@ import { contents } from "./scenarios/contents.ts";
 import { drops } from "./scenarios/drops.ts";
 import { events } from "./scenarios/events.ts";
 import { floods } from "./scenarios/floods.ts";
-import { modern } from "./scenarios/modern.ts";
 import { redirects } from "./scenarios/redirects.ts";
 import { refusals } from "./scenarios/refusals.ts";
 import { remembered } from "./scenarios/remembered.ts";
@@ -10,6 +9,7 @@ import { resets } from "./scenarios/resets.ts";
 import { sessions } from "./scenarios/sessions.ts";
 import { slow } from "./scenarios/slow.ts";
 import { sse } from "./scenarios/sse.ts";
+import { modern } from "./scenarios/stateless.ts";
 import { stdin } from "./scenarios/stdin.ts";
 import { tls } from "./scenarios/tls.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { NetworkSettings } from "../../src/config/settings.ts";
 import { Certificates } from "../../src/http/certificates.ts";
 import { createHttp } from "../../src/http/client.ts";
-import { Memory } from "../../src/platform/server-cache.ts";
+import { ServerCache } from "../../src/platform/server-cache.ts";
 import type { BridgeError } from "../../src/wire/errors.ts";
 import { memoryLog } from "../support/client.ts";
 
@@ -41,7 +41,7 @@ afterAll(async () => {
 interface Tried {
   readonly text?: string;
   readonly error?: BridgeError;
-  readonly memory: Memory;
+  readonly cache: ServerCache;
   readonly log: ReturnType<typeof memoryLog>;
 }
 
@@ -51,8 +51,8 @@ async function tryGet(
   env: Record<string, string> = {},
 ): Promise<Tried> {
   const log = memoryLog();
-  const memory = new Memory(undefined, url, log);
-  const certificates = new Certificates(network, env, memory, log);
+  const cache = new ServerCache(undefined, url, log);
+  const certificates = new Certificates(network, env, cache, log);
   const http = createHttp({ network, env, certificates });
   try {
     const response = await http({
@@ -63,18 +63,18 @@ async function tryGet(
       // Every test makes its own handshake.
       keepalive: false,
     });
-    return { text: await response.text(), memory, log };
+    return { text: await response.text(), cache, log };
   } catch (error) {
-    return { error: error as BridgeError, memory, log };
+    return { error: error as BridgeError, cache, log };
   }
 }
 
 test("an unknown issuer is refused after the system's store was tried, which is remembered", async () => {
-  const { error, memory } = await tryGet(good, {});
+  const { error, cache } = await tryGet(good, {});
   expect(error?.kind).toBe("tls");
-  expect(error?.notSent).toBe(true);
+  expect(error?.safeToRetry).toBe(true);
   expect(error?.hint).toContain("network.caFile");
-  expect(memory.get("systemStore")).toBe(true);
+  expect(cache.get("systemStore")).toBe(true);
 });
 
 test.each([

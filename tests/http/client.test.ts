@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import type { NetworkSettings } from "../../src/config/settings.ts";
 import { Certificates } from "../../src/http/certificates.ts";
 import { createHttp } from "../../src/http/client.ts";
-import { Memory } from "../../src/platform/server-cache.ts";
+import { ServerCache } from "../../src/platform/server-cache.ts";
 import type { BridgeError } from "../../src/wire/errors.ts";
 import { memoryLog } from "../support/client.ts";
 
@@ -15,7 +15,7 @@ afterAll(() => four.stop(true));
 
 function request(url: URL, network: NetworkSettings, env: Record<string, string> = {}) {
   const log = memoryLog();
-  const certificates = new Certificates(network, env, new Memory(undefined, url, log), log);
+  const certificates = new Certificates(network, env, new ServerCache(undefined, url, log), log);
   const http = createHttp({ network, env, certificates });
   return http({ method: "GET", url, headers: {}, signal: AbortSignal.timeout(5000) });
 }
@@ -30,7 +30,7 @@ test("ipFamily 6 never connects to an IPv4 address", async () => {
   const url = new URL(`http://localhost:${four.port}/`);
   const error = (await request(url, { ipFamily: 6 }).catch((thrown) => thrown)) as BridgeError;
   expect(["dns", "connection-refused", "unreachable"]).toContain(error.kind);
-  expect(error.notSent).toBe(true);
+  expect(error.safeToRetry).toBe(true);
 });
 
 test("a host that does not exist is told as dns", async () => {
@@ -56,7 +56,7 @@ test("the signal's reason is what an ended request is told with", async () => {
   const controller = new AbortController();
   const url = new URL(`http://127.0.0.1:${silent.port}/`);
   const log = memoryLog();
-  const certificates = new Certificates({}, {}, new Memory(undefined, url, log), log);
+  const certificates = new Certificates({}, {}, new ServerCache(undefined, url, log), log);
   const http = createHttp({ network: {}, env: {}, certificates });
   const pending = http({ method: "GET", url, headers: {}, signal: controller.signal });
   controller.abort({ by: "deadline" });
@@ -81,8 +81,8 @@ async function refusedBy(answer: string): Promise<BridgeError> {
 
 test("a proxy that refuses us is told with its status, one that finds no way is as good as no server", async () => {
   const refused = await refusedBy("407 Proxy Authentication Required");
-  expect([refused.kind, refused.notSent, refused.status]).toEqual(["unreachable", true, 407]);
+  expect([refused.kind, refused.safeToRetry, refused.status]).toEqual(["unreachable", true, 407]);
   expect(refused.message).toContain("(407)");
   const lost = await refusedBy("502 Bad Gateway");
-  expect([lost.kind, lost.notSent, lost.status]).toEqual(["unreachable", true, undefined]);
+  expect([lost.kind, lost.safeToRetry, lost.status]).toEqual(["unreachable", true, undefined]);
 });

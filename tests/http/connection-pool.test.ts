@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, jest, test } from "bun:test";
-import { Warmth } from "../../src/http/connection-pool.ts";
-import { Crowd } from "../../src/http/in-flight.ts";
+import { ConnectionPool } from "../../src/http/connection-pool.ts";
+import { InFlightRequests } from "../../src/http/in-flight.ts";
 
 const origin = "https://mcp.example.com";
 const answer = (headers: Record<string, string> = {}) => new Response("", { headers });
@@ -13,9 +13,9 @@ afterEach(() => {
 });
 
 /** Whether the next request asks if it may take an idle connection, and closes the pool where it may not. */
-function isStale(warmth: Warmth): boolean {
+function isStale(connectionPool: ConnectionPool): boolean {
   let isAsked = false;
-  warmth.dropStale(origin, () => {
+  connectionPool.dropStale(origin, () => {
     isAsked = true;
     return true;
   });
@@ -28,53 +28,53 @@ test.each<[string, number, Record<string, string>]>([
   ["max=5, timeout=2", 1000, { "Keep-Alive": "max=5, timeout=2" }],
   ["max=5", 4000, { "Keep-Alive": "max=5" }],
 ])("where a server says %s of idle connections, they are good for %d ms", (_, keptMs, headers) => {
-  const warmth = new Warmth();
-  expect(isStale(warmth)).toBe(false);
-  warmth.note(origin, answer(headers));
+  const connectionPool = new ConnectionPool();
+  expect(isStale(connectionPool)).toBe(false);
+  connectionPool.note(origin, answer(headers));
   jest.advanceTimersByTime(keptMs - 1);
-  expect(isStale(warmth)).toBe(false);
+  expect(isStale(connectionPool)).toBe(false);
   jest.advanceTimersByTime(1);
-  expect(isStale(warmth)).toBe(true);
+  expect(isStale(connectionPool)).toBe(true);
 });
 
 test("an answer to one of many makes only its own connection new", () => {
-  const crowd = new Crowd();
-  const warmth = new Warmth(crowd);
-  for (let n = 0; n < 3; n++) crowd.enter();
-  for (let n = 0; n < 3; n++) crowd.leave();
+  const inFlight = new InFlightRequests();
+  const connectionPool = new ConnectionPool(inFlight);
+  for (let n = 0; n < 3; n++) inFlight.enter();
+  for (let n = 0; n < 3; n++) inFlight.leave();
   for (let n = 0; n < 4; n++) {
-    expect(isStale(warmth)).toBe(false);
+    expect(isStale(connectionPool)).toBe(false);
     jest.advanceTimersByTime(1000);
-    crowd.enter();
-    warmth.note(origin, answer());
-    crowd.leave();
+    inFlight.enter();
+    connectionPool.note(origin, answer());
+    inFlight.leave();
   }
-  expect(isStale(warmth)).toBe(true);
-  expect(isStale(warmth)).toBe(false);
+  expect(isStale(connectionPool)).toBe(true);
+  expect(isStale(connectionPool)).toBe(false);
 });
 
 test("after a request without an answer the idle connections are closed, whatever the next request is", () => {
-  const crowd = new Crowd();
-  const warmth = new Warmth(crowd);
-  crowd.suspect();
-  warmth.dropStale(origin, () => false);
-  expect(crowd.isSuspect).toBe(false);
+  const inFlight = new InFlightRequests();
+  const connectionPool = new ConnectionPool(inFlight);
+  inFlight.suspect();
+  connectionPool.dropStale(origin, () => false);
+  expect(inFlight.isSuspect).toBe(false);
 });
 
 test("an origin is fresh just after it answered, and silent until it does", () => {
-  const warmth = new Warmth();
-  warmth.noteSilence(origin);
-  expect([warmth.knows(origin), warmth.isFresh(origin), warmth.isSilent(origin)]).toEqual([
-    false,
-    false,
-    true,
-  ]);
-  warmth.note(origin, answer());
-  expect([warmth.knows(origin), warmth.isFresh(origin), warmth.isSilent(origin)]).toEqual([
-    true,
-    true,
-    false,
-  ]);
+  const connectionPool = new ConnectionPool();
+  connectionPool.noteSilence(origin);
+  expect([
+    connectionPool.knows(origin),
+    connectionPool.isFresh(origin),
+    connectionPool.isSilent(origin),
+  ]).toEqual([false, false, true]);
+  connectionPool.note(origin, answer());
+  expect([
+    connectionPool.knows(origin),
+    connectionPool.isFresh(origin),
+    connectionPool.isSilent(origin),
+  ]).toEqual([true, true, false]);
   jest.advanceTimersByTime(1000);
-  expect([warmth.knows(origin), warmth.isFresh(origin)]).toEqual([true, false]);
+  expect([connectionPool.knows(origin), connectionPool.isFresh(origin)]).toEqual([true, false]);
 });

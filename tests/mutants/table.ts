@@ -45,16 +45,16 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-attempt-limit": {
     promise: "attempts end",
     file: "src/upstream/retry/retry.ts",
-    find: "if (isAbsent(error) ? situation.isOpen : attempt >= attempts) return undefined;",
-    replace: "if (isAbsent(error) ? situation.isOpen : attempt >= 1000) return undefined;",
+    find: "if (isAbsent(error) ? situation.circuitOpen : attempt >= attempts) return undefined;",
+    replace: "if (isAbsent(error) ? situation.circuitOpen : attempt >= 1000) return undefined;",
     test: "tests/fault/fault.test.ts",
     pattern: "every time: the attempts end",
   },
   "no-attempt-timeout": {
     promise: "a request that may be repeated and is lost is sent once more",
     file: "src/upstream/retry/attempt-timeout.ts",
-    find: "leash.cut();",
-    replace: "leash.untie();",
+    find: "attemptAbort.abandon();",
+    replace: "attemptAbort.release();",
     test: "tests/fault/fault.test.ts",
     pattern: "once: it is ended and repeated",
   },
@@ -109,8 +109,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-caller-in-catalog-key": {
     promise: "what one caller was told is not shown to another",
     file: "src/upstream/catalog/store.ts",
-    find: "return { text: JSON.stringify([schemaVersion, ...told, caller]), holder };",
-    replace: 'return { text: JSON.stringify([schemaVersion, ...told, caller && ""]), holder };',
+    find: "return { text: JSON.stringify([schemaVersion, ...told, caller]), owner };",
+    replace: 'return { text: JSON.stringify([schemaVersion, ...told, caller && ""]), owner };',
     test: "tests/upstream/catalog/catalog.test.ts",
     pattern: "another identity",
   },
@@ -141,8 +141,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-circuit-after-refused-connection": {
     promise: "a server that stays away is not waited for again and again",
     file: "src/upstream/retry/retry.ts",
-    find: "this.#isOpen = waitMs === undefined && (isAbsent(error) || isSilent);",
-    replace: "this.#isOpen = waitMs === undefined && isSilent;",
+    find: "this.#circuitOpen = waitMs === undefined && (isAbsent(error) || isSilent);",
+    replace: "this.#circuitOpen = waitMs === undefined && isSilent;",
     test: "tests/fault/fault.test.ts",
     pattern: "once the circuit is open",
   },
@@ -199,7 +199,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-early-answer": {
     promise: "the first answer leaves before the bridge is loaded",
     file: "bridge.ts",
-    find: "void greet(words, process.env)",
+    find: "void answerEarly(words, process.env)",
     replace: "void Promise.resolve()",
     test: "tests/e2e/early-answer.test.ts",
     pattern: "before the rest of the program",
@@ -318,16 +318,16 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-memory-of-early-answer": {
     promise: "what the client was told before the bridge was there stays so",
     file: "src/upstream/catalog/catalog.ts",
-    find: "const kept = said ?? (mayAnswer ? store.start(this.#viewer) : undefined);",
-    replace: "const kept = mayAnswer ? store.start(this.#viewer) : undefined;",
+    find: "const kept = said ?? (mayAnswer ? store.start(this.#cacheKey) : undefined);",
+    replace: "const kept = mayAnswer ? store.start(this.#cacheKey) : undefined;",
     test: "tests/upstream/catalog/catalog.test.ts",
     pattern: "told before stays so",
   },
   "no-merge-of-cache-writes": {
     promise: "what processes learn at once is kept together",
     file: "src/platform/server-cache.ts",
-    find: "() => stampOf(file) === stamp,",
-    replace: "() => stampOf(file) !== undefined && stamp !== undefined,",
+    find: "() => fileVersionOf(file) === fileVersion,",
+    replace: "() => fileVersionOf(file) !== undefined && fileVersion !== undefined,",
     test: "tests/platform/server-cache.test.ts",
   },
   "no-new-session-when-lost": {
@@ -354,8 +354,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     also: [
       {
         file: "src/relay/deadlines.ts",
-        find: "const pauseMs = this.#questions.size > 0 ? maxPauseMs : this.#pauseOf(running);",
-        replace: "const pauseMs = this.#questions.size > 0 ? Infinity : this.#pauseOf(running);",
+        find: "const pauseMs = this.#clientRequests.size > 0 ? maxPauseMs : this.#pauseOf(running);",
+        replace:
+          "const pauseMs = this.#clientRequests.size > 0 ? Infinity : this.#pauseOf(running);",
       },
     ],
     test: "tests/relay/deadlines.test.ts",
@@ -363,8 +364,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-probe-of-silent-host": {
     promise: "a host that was silent is told at once, until it shakes hands",
     file: "src/http/client.ts",
-    find: "if (warmth.isSilent(origin)) await demandReachable(place, connectTimeoutMs);",
-    replace: "if (place === undefined) await demandReachable(place, connectTimeoutMs);",
+    find: "if (connectionPool.isSilent(origin)) await requireReachable(place, connectTimeoutMs);",
+    replace: "if (place === undefined) await requireReachable(place, connectTimeoutMs);",
     test: "tests/fault/frozen.test.ts",
     pattern: "goes dark",
   },
@@ -488,7 +489,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-session-delete": {
     promise: "the session is ended when the client leaves",
     file: "src/relay/serve.ts",
-    find: "const closed = upstream.close(farewellMs).catch(() => undefined);",
+    find: "const closed = upstream.close(deleteGraceMs).catch(() => undefined);",
     replace: "const closed = Promise.resolve();",
     test: "tests/fault/fault.test.ts",
     pattern: "when the session is ended",
@@ -519,8 +520,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-single-reconnect-probe": {
     promise: "one request asks for a server that is away, the others wait",
     file: "src/upstream/retry/retry.ts",
-    find: "if (this.#absence !== undefined && this.#absence !== next.absence) {",
-    replace: "if (this.#absence !== undefined && this.#absence === undefined) {",
+    find: "if (this.#reconnectWait !== undefined && this.#reconnectWait !== next.reconnectWait) {",
+    replace: "if (this.#reconnectWait !== undefined && this.#reconnectWait === undefined) {",
     test: "tests/upstream/retry/repeat.test.ts",
     pattern: "one request asks for it",
   },
@@ -536,15 +537,16 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-stale-connection-check": {
     promise: "a call that may not be repeated takes no connection the server may be closing",
     file: "src/http/connection-pool.ts",
-    find: "if (this.#crowd?.isSuspect === true || (this.#mayBeStale(origin) && matters())) {",
-    replace: "if (this.#crowd?.isSuspect === true || (this.#mayBeStale(origin) && !matters())) {",
+    find: "if (this.#inFlight?.isSuspect === true || (this.#mayBeStale(origin) && matters())) {",
+    replace:
+      "if (this.#inFlight?.isSuspect === true || (this.#mayBeStale(origin) && !matters())) {",
     test: "tests/fault/fault.test.ts",
     pattern: "announced as short-lived",
   },
   "no-stale-connection-check-for-bursts": {
     promise: "nor does one of many calls that come together, while others kept the server busy",
     file: "src/http/connection-pool.ts",
-    find: "return performance.now() - (this.#crowd?.fullAt ?? known.usedAt) >= known.keptMs;",
+    find: "return performance.now() - (this.#inFlight?.fullAt ?? known.usedAt) >= known.keptMs;",
     replace: "return performance.now() - known.usedAt >= known.keptMs;",
     test: "tests/fault/fault.test.ts",
     pattern: "a crowd of calls takes no connection",

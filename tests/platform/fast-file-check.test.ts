@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { quickLook } from "../../src/platform/fast-file-check.ts";
+import { checkFilesFast } from "../../src/platform/fast-file-check.ts";
 import { ownFolder, trustAbove } from "../support/folder.ts";
 
 let folder: ReturnType<typeof ownFolder>;
@@ -31,7 +31,7 @@ afterEach(() => {
 const at = (path: string) => join(folder.path, path);
 const maxBytes = 1000;
 const look = (home = "home") =>
-  quickLook(at(`${home}/config.json`), at(`${home}/cache/kb.json`), maxBytes);
+  checkFilesFast(at(`${home}/config.json`), at(`${home}/cache/kb.json`), maxBytes);
 
 test("two files of the user's in closed folders are sound, and read", async () => {
   const { texts, sound } = look();
@@ -43,8 +43,8 @@ test("only the first file may hold a secret", async () => {
   chmodSync(at("home/cache/kb.json"), 0o644);
   (await look().sound)!();
   chmodSync(at("home/config.json"), 0o644);
-  const demandPrivate = await look().sound;
-  expect(demandPrivate!).toThrow("may be read by others");
+  const requirePrivate = await look().sound;
+  expect(requirePrivate!).toThrow("may be read by others");
 });
 
 test.each([

@@ -29,15 +29,15 @@ async function says(child: { stdout: ReadableStream<Uint8Array> }, word: string)
 }
 
 test("a lock is held by one at a time, within a process too", async () => {
-  let holders = 0;
+  let owners = 0;
   let most = 0;
   await Promise.all(
     Array.from({ length: 8 }, () =>
       withLock(folder.path, "kb", async () => {
-        holders++;
-        most = Math.max(most, holders);
+        owners++;
+        most = Math.max(most, owners);
         await Bun.sleep(1);
-        holders--;
+        owners--;
       }),
     ),
   );

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Memory } from "../../src/platform/server-cache.ts";
+import { ServerCache } from "../../src/platform/server-cache.ts";
 import { memoryLog } from "../support/client.ts";
 import { ownFolder } from "../support/folder.ts";
 
@@ -10,26 +10,26 @@ const url = new URL("https://kb.example.com/mcp?key=canary");
 test("what was learned outlives the process, belongs to its URL, and holds no secret of it", () => {
   using folder = ownFolder();
   const file = join(folder.path, "cache/kb.json");
-  const first = new Memory(file, url, memoryLog());
+  const first = new ServerCache(file, url, memoryLog());
   first.set("era", "legacy");
   first.flush();
   expect(readFileSync(file, "utf8")).not.toContain("canary");
   expect(statSync(file).mode & 0o777).toBe(0o600);
-  expect(new Memory(file, url, memoryLog()).get("era")).toBe("legacy");
+  expect(new ServerCache(file, url, memoryLog()).get("era")).toBe("legacy");
   const other = new URL("https://kb.example.com/mcp?key=other");
-  expect(new Memory(file, other, memoryLog()).get("era")).toBeUndefined();
+  expect(new ServerCache(file, other, memoryLog()).get("era")).toBeUndefined();
 });
 
 test("what two processes learn is kept together", () => {
   using folder = ownFolder();
   const file = join(folder.path, "kb.json");
-  const one = new Memory(file, url, memoryLog());
-  const two = new Memory(file, url, memoryLog());
+  const one = new ServerCache(file, url, memoryLog());
+  const two = new ServerCache(file, url, memoryLog());
   one.set("a", 1);
   two.set("b", 2);
   one.flush();
   two.flush();
-  const both = new Memory(file, url, memoryLog());
+  const both = new ServerCache(file, url, memoryLog());
   expect([both.get("a"), both.get("b")]).toEqual([1, 2]);
 });
 
@@ -39,7 +39,7 @@ test.each(["", "{", "[]", "null", '{"format":1}', '{"format":1,"url":1,"facts":n
     using folder = ownFolder();
     const file = join(folder.path, "kb.json");
     writeFileSync(file, text, { mode: 0o600 });
-    expect(new Memory(file, url, memoryLog()).get("a")).toBeUndefined();
+    expect(new ServerCache(file, url, memoryLog()).get("a")).toBeUndefined();
   },
 );
 
@@ -47,18 +47,18 @@ test("a file that cannot be written is only logged", () => {
   using folder = ownFolder();
   writeFileSync(join(folder.path, "cache"), "");
   const log = memoryLog();
-  const memory = new Memory(join(folder.path, "cache/kb.json"), url, log);
-  memory.set("a", 1);
-  memory.flush();
-  expect(memory.get("a")).toBe(1);
+  const cache = new ServerCache(join(folder.path, "cache/kb.json"), url, log);
+  cache.set("a", 1);
+  cache.flush();
+  expect(cache.get("a")).toBe(1);
   expect(log.events.join("\n")).toContain("cannot remember");
 });
 
 test("what two processes change of one value is kept together, also where one writes in the middle of the other", () => {
   using folder = ownFolder();
   const file = join(folder.path, "kb.json");
-  const one = new Memory(file, url, memoryLog());
-  const two = new Memory(file, url, memoryLog());
+  const one = new ServerCache(file, url, memoryLog());
+  const two = new ServerCache(file, url, memoryLog());
   const also = (name: string, meanwhile = () => {}) => {
     return (old: unknown) => {
       meanwhile();
@@ -77,29 +77,29 @@ test("what two processes change of one value is kept together, also where one wr
   one.flush();
   expect(turns).toBe(3);
   expect(one.get("seen")).toEqual({ one: true, two: true });
-  expect(new Memory(file, url, memoryLog()).get("seen")).toEqual({ one: true, two: true });
+  expect(new ServerCache(file, url, memoryLog()).get("seen")).toEqual({ one: true, two: true });
 });
 
 test("a file that was taken away meanwhile, or is another URL's by now, is left alone", () => {
   using folder = ownFolder();
   const file = join(folder.path, "kb.json");
-  const memory = new Memory(file, url, memoryLog());
-  memory.set("a", 1);
-  memory.flush();
+  const cache = new ServerCache(file, url, memoryLog());
+  cache.set("a", 1);
+  cache.flush();
   rmSync(file);
-  memory.set("a", 2);
-  memory.flush();
+  cache.set("a", 2);
+  cache.flush();
   expect(existsSync(file)).toBe(false);
-  const other = new Memory(file, new URL("https://other.example.com/mcp"), memoryLog());
+  const other = new ServerCache(file, new URL("https://other.example.com/mcp"), memoryLog());
   other.set("b", 1);
   other.flush();
   const before = readFileSync(file, "utf8");
-  memory.set("a", 3);
-  memory.flush();
+  cache.set("a", 3);
+  cache.flush();
   expect(readFileSync(file, "utf8")).toBe(before);
   // What begins with it there belongs to the server as it is now.
-  const fresh = new Memory(file, url, memoryLog());
+  const fresh = new ServerCache(file, url, memoryLog());
   fresh.set("a", 4);
   fresh.flush();
-  expect(new Memory(file, url, memoryLog()).get("a")).toBe(4);
+  expect(new ServerCache(file, url, memoryLog()).get("a")).toBe(4);
 });

@@ -1,20 +1,20 @@
 import { expect, test } from "bun:test";
-import { Gate } from "../../src/relay/concurrency-limiter.ts";
+import { ConcurrencyLimiter } from "../../src/relay/concurrency-limiter.ts";
 import type { Upstream } from "../../src/upstream/core/types.ts";
 import { relayClient } from "../support/client.ts";
 
 const never = new AbortController().signal;
 
 test("lets waiters in by the order in which they came", async () => {
-  const gate = new Gate({ places: 1, waiting: 10, waitingBytes: 100 });
+  const limiter = new ConcurrencyLimiter({ places: 1, waiting: 10, waitingBytes: 100 });
   const order: number[] = [];
-  await gate.enter(1, never);
+  await limiter.enter(1, never);
   const waiting = [1, 2, 3].map(async (n) => {
-    await gate.enter(1, never);
+    await limiter.enter(1, never);
     order.push(n);
-    gate.leave();
+    limiter.leave();
   });
-  gate.leave();
+  limiter.leave();
   await Promise.all(waiting);
   expect(order).toEqual([1, 2, 3]);
 });
@@ -23,36 +23,39 @@ test.each([
   ["too many wait", { places: 1, waiting: 2, waitingBytes: 1000 }],
   ["they hold too many bytes", { places: 1, waiting: 100, waitingBytes: 25 }],
 ])("refuses at once where %s", async (_, bounds) => {
-  const gate = new Gate(bounds);
+  const limiter = new ConcurrencyLimiter(bounds);
   const stop = new AbortController();
-  await gate.enter(10, never);
-  const waiting = [gate.enter(10, stop.signal), gate.enter(10, stop.signal)];
-  expect(gate.enter(10, never)).rejects.toMatchObject({ kind: "rate-limited", notSent: true });
+  await limiter.enter(10, never);
+  const waiting = [limiter.enter(10, stop.signal), limiter.enter(10, stop.signal)];
+  expect(limiter.enter(10, never)).rejects.toMatchObject({
+    kind: "rate-limited",
+    safeToRetry: true,
+  });
   stop.abort("over");
   expect(await Promise.allSettled(waiting)).toMatchObject([{ reason: "over" }, { reason: "over" }]);
-  gate.leave();
-  await gate.enter(10, never);
+  limiter.leave();
+  await limiter.enter(10, never);
 });
 
 test("one message over the bound of bytes waits all the same when nothing else does", async () => {
-  const gate = new Gate({ places: 1, waiting: 10, waitingBytes: 5 });
-  await gate.enter(1, never);
-  const large = gate.enter(50, never);
-  gate.leave();
+  const limiter = new ConcurrencyLimiter({ places: 1, waiting: 10, waitingBytes: 5 });
+  await limiter.enter(1, never);
+  const large = limiter.enter(50, never);
+  limiter.leave();
   await large;
 });
 
 test("a waiter that leaves takes no one else's turn", async () => {
-  const gate = new Gate({ places: 1, waiting: 10, waitingBytes: 100 });
+  const limiter = new ConcurrencyLimiter({ places: 1, waiting: 10, waitingBytes: 100 });
   const stop = new AbortController();
-  await gate.enter(1, never);
-  const first = gate.enter(1, stop.signal);
-  const second = gate.enter(1, never);
+  await limiter.enter(1, never);
+  const first = limiter.enter(1, stop.signal);
+  const second = limiter.enter(1, never);
   // The first is let in and stopped in one turn: its place must come to the second.
-  gate.leave();
+  limiter.leave();
   stop.abort("late");
   await first;
-  gate.leave();
+  limiter.leave();
   await second;
 });
 

@@ -41,9 +41,9 @@ test("a question of the server that Codex would not read is refused with the rea
 test("a question of ours is taken back when what it is for ends, and not once it is answered", async () => {
   const { client } = await agreed("2025-06-18");
   const over = new AbortController();
-  const question = { method: "elicitation/create", params: "{}" };
-  const first = client.relay.ask(question, over.signal);
-  const second = client.relay.ask(question, over.signal);
+  const clientRequest = { method: "elicitation/create", params: "{}" };
+  const first = client.relay.ask(clientRequest, over.signal);
+  const second = client.relay.ask(clientRequest, over.signal);
   const [one, two] = [await client.next(), await client.next()];
   client.send({ id: one.id, result: {} });
   await first;

@@ -1,6 +1,6 @@
-import { Memory } from "../../src/platform/server-cache.ts";
+import { ServerCache } from "../../src/platform/server-cache.ts";
 import { CatalogUpstream, usualTimes } from "../../src/upstream/catalog/catalog.ts";
-import type { Kept } from "../../src/upstream/catalog/entry.ts";
+import type { CachedPage } from "../../src/upstream/catalog/entry.ts";
 import { CatalogStore } from "../../src/upstream/catalog/store.ts";
 import type { Deliver, Upstream } from "../../src/upstream/core/types.ts";
 import type { BridgeError } from "../../src/wire/errors.ts";
@@ -24,7 +24,7 @@ export class Server implements Upstream {
   /** Of each message, or of those of one method. */
   failure: BridgeError | undefined;
   failing: string | undefined;
-  heard: Deliver | undefined;
+  onResponseHeaders: Deliver | undefined;
   /** A method whose first message is never answered. */
   swallows: string | undefined;
   /** A method that is answered with an error of the server's own. */
@@ -48,7 +48,7 @@ export class Server implements Upstream {
   }
 
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
-    this.heard = deliver;
+    this.onResponseHeaders = deliver;
     await rejected(signal).catch(() => undefined);
   }
 
@@ -84,13 +84,13 @@ export function silent(): Server {
 }
 
 export interface Setting {
-  readonly memory: Memory;
+  readonly cache: ServerCache;
   identity?: string | (() => string);
-  holder?: string;
+  owner?: string;
   now?: number | (() => number);
   timeoutMs?: number;
   mayAnswer?: boolean;
-  said?: Kept;
+  said?: CachedPage;
   times?: Partial<typeof usualTimes>;
 }
 
@@ -103,14 +103,10 @@ const asFunction = <T>(value: T | (() => T)) =>
 
 /** A client before a server, with the catalog of `memory` between them. */
 export function start(server: Upstream, setting: Setting): CatalogClient {
-  const { memory, identity = "me", holder, now = 0, timeoutMs = 60_000 } = setting;
+  const { cache, identity = "me", owner, now = 0, timeoutMs = 60_000 } = setting;
   const { mayAnswer = true, said, times } = setting;
   const identityNow = asFunction(identity);
-  const store = new CatalogStore(
-    memory,
-    () => ({ caller: identityNow(), holder }),
-    asFunction(now),
-  );
+  const store = new CatalogStore(cache, () => ({ caller: identityNow(), owner }), asFunction(now));
   const catalog = new CatalogUpstream({
     next: server,
     store,
@@ -124,7 +120,7 @@ export function start(server: Upstream, setting: Setting): CatalogClient {
   return { ...relayClient(catalog), catalog };
 }
 
-export const remembering = () => new Memory(undefined, url, memoryLog());
+export const remembering = () => new ServerCache(undefined, url, memoryLog());
 
 export async function shake(client: RelayClient, params: object = codex) {
   client.send({ id: 0, method: "initialize", params });
@@ -150,19 +146,19 @@ export async function toolsOf(client: RelayClient, cursor?: string) {
 export async function filled(
   setting: Partial<Setting> = {},
   server = new Server(),
-): Promise<Memory> {
-  const memory = setting.memory ?? remembering();
-  const client = start(server, { ...setting, memory });
+): Promise<ServerCache> {
+  const cache = setting.cache ?? remembering();
+  const client = start(server, { ...setting, cache });
   await shake(client);
   for (let page = 0; page < server.tools.length; page++)
     await toolsOf(client, page === 0 ? undefined : String(page));
   await client.end();
-  return memory;
+  return cache;
 }
 
 /** What a start finds while the server is silent. */
-export async function keptIn(memory: Memory, setting: Partial<Setting> = {}) {
-  const client = start(silent(), { ...setting, memory, times: { freshMs: 1, startMs: 1 } });
+export async function keptIn(cache: ServerCache, setting: Partial<Setting> = {}) {
+  const client = start(silent(), { ...setting, cache, times: { freshMs: 1, startMs: 1 } });
   client.send({ id: 0, method: "initialize", params: codex });
   const { result } = await client.next();
   return result === undefined ? undefined : await toolsOf(client);

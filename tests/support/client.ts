@@ -2,7 +2,7 @@ import { Certificates } from "../../src/http/certificates.ts";
 import { createHttp, type Http } from "../../src/http/client.ts";
 import type { Log } from "../../src/platform/log.ts";
 import { Redactor } from "../../src/platform/redact.ts";
-import { Memory } from "../../src/platform/server-cache.ts";
+import { ServerCache } from "../../src/platform/server-cache.ts";
 import { Output } from "../../src/relay/output.ts";
 import { Relay } from "../../src/relay/relay.ts";
 import type { ClientFacts, Upstream } from "../../src/upstream/core/types.ts";
@@ -111,6 +111,6 @@ export function relayClient(
 /** The product's HTTP as tests on loopback need it. */
 export function plainHttp(url: URL): Http {
   const log = memoryLog();
-  const certificates = new Certificates({}, {}, new Memory(undefined, url, log), log);
+  const certificates = new Certificates({}, {}, new ServerCache(undefined, url, log), log);
   return createHttp({ network: {}, env: {}, certificates });
 }

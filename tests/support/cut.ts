@@ -1,5 +1,5 @@
 /** `bytes` in chunks that end at the places `at` (taken modulo the length); every byte once, in order. */
-export function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
+export function abandon(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
   const places = at.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b);
   let from = 0;
   const chunks = [...places, bytes.length].map((to) => {

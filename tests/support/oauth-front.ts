@@ -1,6 +1,6 @@
 import type { AuthorizationServer } from "./oauth-provider.ts";
 
-export interface FrontOptions {
+export interface StatelessClientOptions {
   /** Path of the issuer that it claims to be; "" by default. */
   readonly issuerPath?: string;
   /** The one place where its issuer's metadata stand; undefined: nowhere. */
@@ -24,7 +24,7 @@ const legacyPaths: Readonly<Record<string, string>> = {
   "/authorize": "/auth",
 };
 
-export function startFront(provider: AuthorizationServer, options: FrontOptions): Front {
+export function startFront(provider: AuthorizationServer, options: StatelessClientOptions): Front {
   const { issuerPath = "", metadataAt, hasResource, tls } = options;
   const asked: string[] = [];
   let origin = "";

@@ -6,7 +6,7 @@ import { type OAuth, openOAuth } from "../../src/oauth/authorizer/open.ts";
 import type { GuardedHttp, GuardedRequest } from "../../src/oauth/core/ssrf-guard.ts";
 import { homeOf } from "../../src/platform/paths.ts";
 import { Redactor } from "../../src/platform/redact.ts";
-import { Memory } from "../../src/platform/server-cache.ts";
+import { ServerCache } from "../../src/platform/server-cache.ts";
 import { memoryLog } from "./client.ts";
 
 /** One server's settings, as the configuration would give them. */
@@ -25,8 +25,8 @@ export function oauthInside(
 } {
   const server = settingsOf(folder, entry);
   const log = memoryLog();
-  const memory = new Memory(undefined, server.url, log);
-  const certificates = new Certificates(server.network, env, memory, log);
+  const cache = new ServerCache(undefined, server.url, log);
+  const certificates = new Certificates(server.network, env, cache, log);
   const http = createHttp({ network: server.network, env, certificates });
   return {
     ...openOAuth(server, {

@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 import { Redactor } from "../../src/platform/redact.ts";
-import { Memory } from "../../src/platform/server-cache.ts";
+import { ServerCache } from "../../src/platform/server-cache.ts";
 import { connect } from "../../src/upstream/connect.ts";
 import { memoryLog, plainHttp, type RelayClient, relayClient } from "./client.ts";
 import { jsonRpc } from "./serve-http.ts";
@@ -13,16 +13,16 @@ export const streamableSettings = (url: URL, timeoutMs = 5000) =>
   plainSettings(url, { transport: "http", timeoutMs });
 
 /** A memory that knows the server for one of the legacy era, so that no probe comes first. */
-export function legacyMemory(url: URL): Memory {
-  const memory = new Memory(undefined, url, memoryLog());
-  memory.set("way", "streamable");
-  return memory;
+export function sessionCache(url: URL): ServerCache {
+  const cache = new ServerCache(undefined, url, memoryLog());
+  cache.set("transport", "streamable-http");
+  return cache;
 }
 
 /** A client of a server of the legacy era, over Streamable HTTP. */
 export function streamableClient(
   url: URL,
-  memory = legacyMemory(url),
+  cache = sessionCache(url),
   timeoutMs = 5000,
 ): RelayClient {
   return relayClient(
@@ -31,7 +31,7 @@ export function streamableClient(
         settings: streamableSettings(url, timeoutMs),
         http: plainHttp(url),
         authorizer: { headers: async () => ({}), refused: async () => false },
-        memory,
+        cache,
         log: memoryLog(),
         redactor: new Redactor(),
         client,

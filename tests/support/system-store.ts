@@ -2,18 +2,18 @@
 // looks at: only the system's store can make it trusted. Prints what came, and what is remembered.
 import { Certificates } from "../../src/http/certificates.ts";
 import { createHttp } from "../../src/http/client.ts";
-import { Memory } from "../../src/platform/server-cache.ts";
+import { ServerCache } from "../../src/platform/server-cache.ts";
 import { memoryLog } from "./client.ts";
 
 const [address = "", caFile = ""] = process.argv.slice(2);
 const url = new URL(address);
 const log = memoryLog();
-const memory = new Memory(undefined, url, log);
-const certificates = new Certificates({ caFile }, {}, memory, log);
+const cache = new ServerCache(undefined, url, log);
+const certificates = new Certificates({ caFile }, {}, cache, log);
 const http = createHttp({ network: { caFile }, env: {}, certificates });
 const request = { method: "GET", url, headers: {}, signal: AbortSignal.timeout(10_000) } as const;
 const came = await http(request).then(
   (response) => response.text(),
   (error) => error.kind,
 );
-console.log(JSON.stringify([came, memory.get("systemStore") ?? null, log.events.length]));
+console.log(JSON.stringify([came, cache.get("systemStore") ?? null, log.events.length]));

@@ -1,6 +1,6 @@
 import type { ServerSettings } from "../../src/config/settings.ts";
 import { Redactor } from "../../src/platform/redact.ts";
-import { Memory } from "../../src/platform/server-cache.ts";
+import { ServerCache } from "../../src/platform/server-cache.ts";
 import { connect } from "../../src/upstream/connect.ts";
 import type { Upstream } from "../../src/upstream/core/types.ts";
 import { memoryLog, plainHttp, type RelayClient, relayClient } from "./client.ts";
@@ -8,7 +8,7 @@ import { plainSettings } from "./settings.ts";
 
 /** A client, and the whole way from relay to HTTP in this process. */
 export interface ChainClient extends RelayClient {
-  readonly memory: Memory;
+  readonly cache: ServerCache;
   /** What the chain logged. */
   readonly events: readonly string[];
   readonly upstream: Upstream;
@@ -26,8 +26,8 @@ export function chainClient(
   { remembered, ...changes }: Partial<ServerSettings> & { readonly remembered?: string } = {},
 ): ChainClient {
   const log = memoryLog();
-  const memory = new Memory(undefined, url, log);
-  if (remembered !== undefined) memory.set("way", remembered);
+  const cache = new ServerCache(undefined, url, log);
+  if (remembered !== undefined) cache.set("transport", remembered);
   let upstream!: Upstream;
   const { timeoutMs } = changes;
   const client: RelayClient = relayClient(
@@ -36,7 +36,7 @@ export function chainClient(
         settings: plainSettings(url, changes),
         http: plainHttp(url),
         authorizer: { headers: async () => ({}), refused: async () => false },
-        memory,
+        cache,
         log,
         redactor: new Redactor(),
         client: facts,
@@ -58,7 +58,7 @@ export function chainClient(
   };
   return {
     ...client,
-    memory,
+    cache,
     events: log.events,
     upstream,
     call,

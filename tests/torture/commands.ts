@@ -7,7 +7,7 @@ export interface Tortured {
   readonly name: string;
   readonly words: readonly string[];
   /** What stands on stdin; `sealed` is what `credentials export` printed. */
-  readonly stdin?: (sealed: string) => string;
+  readonly stdin?: (encrypted: string) => string;
   /** Kinds of calls that it has no need of. */
   readonly without?: readonly Kind[];
   /** The word of the process whose calls fail, where that is its child. */
@@ -76,7 +76,7 @@ export const commands: Tortured[] = [
   {
     name: "credentials import",
     words: ["credentials", "import", ...sealing],
-    stdin: (sealed) => unlock() + sealed,
+    stdin: (encrypted) => unlock() + encrypted,
     without: ["fetch"],
     isSignedOut: true,
   },

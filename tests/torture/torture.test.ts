@@ -38,7 +38,7 @@ async function play(command: Tortured, kind: Kind, at: number): Promise<Outcome>
       TORTURE_VICTIM: command.victim ?? command.words[0]!,
     },
     cwd: home,
-    stdin: new Blob([command.stdin?.(world.sealed) ?? ""]),
+    stdin: new Blob([command.stdin?.(world.encrypted) ?? ""]),
     stdout: "pipe",
     stderr: "pipe",
   });

@@ -48,10 +48,13 @@ export async function startWorld() {
   const kept = join(folder.path, "kept");
   cpSync(path(folder.path), kept, { recursive: true });
   const words = ["credentials", "export", "--server", "kb", "--passphrase-fd", "0"];
-  const { stdout: sealed } = await runProgram(words, { env: home.env, stdin: `${passphrase}\n` });
+  const { stdout: encrypted } = await runProgram(words, {
+    env: home.env,
+    stdin: `${passphrase}\n`,
+  });
   const secrets = [token, (await home.stored("out")).grant.refreshToken];
   return {
-    sealed,
+    encrypted,
     secrets,
     configBefore: readFileSync(join(kept, "config.json"), "utf8"),
     /** Makes the home of one command. */

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Upstream } from "../../src/upstream/core/types.ts";
-import { LateUpstream } from "../../src/upstream/lazy.ts";
+import { LazyUpstream } from "../../src/upstream/lazy.ts";
 import { notificationOf } from "../../src/wire/message.ts";
 
 const never = new AbortController().signal;
@@ -14,7 +14,7 @@ function late() {
     listen: async () => void passed.push("listen"),
     close: async (deadlineMs) => void passed.push(`close ${deadlineMs}`),
   };
-  const upstream = new LateUpstream(async () => {
+  const upstream = new LazyUpstream(async () => {
     count++;
     await made.promise;
     return behind;
@@ -43,7 +43,7 @@ test("messages that come while it is made pass in their order, those after it at
 });
 
 test("what cannot be made is told to everyone who waits", async () => {
-  const upstream = new LateUpstream(() => Promise.reject(new Error("broken")));
+  const upstream = new LazyUpstream(() => Promise.reject(new Error("broken")));
   const send = () => upstream.send(notificationOf("one"), async () => undefined, never);
   expect(await Promise.allSettled([send(), send()])).toMatchObject([
     { status: "rejected" },

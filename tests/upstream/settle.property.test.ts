@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Http, HttpRequest } from "../../src/http/client.ts";
 import { Redactor } from "../../src/platform/redact.ts";
-import { Memory } from "../../src/platform/server-cache.ts";
+import { ServerCache } from "../../src/platform/server-cache.ts";
 import { connect } from "../../src/upstream/connect.ts";
 import { BridgeError } from "../../src/wire/errors.ts";
 import { memoryLog, type RelayClient, relayClient } from "../support/client.ts";
@@ -15,14 +15,14 @@ const decoder = new TextDecoder();
 
 /** A relay in front of the whole chain; the network is `http`. */
 function clientOver(http: Http): RelayClient {
-  const memory = new Memory(undefined, url, memoryLog());
-  memory.set("way", "streamable");
+  const cache = new ServerCache(undefined, url, memoryLog());
+  cache.set("transport", "streamable-http");
   return relayClient((client) =>
     connect({
       settings: plainSettings(url),
       http,
       authorizer: { headers: async () => ({}), refused: async () => false },
-      memory,
+      cache,
       log: memoryLog(),
       redactor: new Redactor(),
       client,

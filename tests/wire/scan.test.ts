@@ -9,7 +9,7 @@ function accepts(bytes: Uint8Array, cuts: readonly number[] = []): boolean {
   const scanner = new Scanner();
   const at = [
     0,
-    ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b),
+    ...cuts.map((abandon) => abandon % (bytes.length + 1)).sort((a, b) => a - b),
     bytes.length,
   ];
   try {
@@ -112,10 +112,10 @@ test.each([
 test("tells where the outermost members stand, with their text where it is short", () => {
   const text =
     ' {"jsonrpc":"2.0", "i\\u0064" : 12345678901234567890 ,"params":{"id":3},"x":[{"method":1}]}';
-  for (let cut = 0; cut < text.length; cut++) {
+  for (let abandon = 0; abandon < text.length; abandon++) {
     const scanner = new Scanner();
-    scanner.feed(encoder.encode(text.slice(0, cut)));
-    scanner.feed(encoder.encode(text.slice(cut)));
+    scanner.feed(encoder.encode(text.slice(0, abandon)));
+    scanner.feed(encoder.encode(text.slice(abandon)));
     scanner.finish();
     const { jsonrpc, method, params, ...envelope } = scanner.envelope;
     expect(jsonrpc?.text).toBe('"2.0"');

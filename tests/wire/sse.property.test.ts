@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { createParser } from "eventsource-parser";
 import fc from "fast-check";
 import { EventParser } from "../../src/wire/sse.ts";
-import { cut } from "../support/cut.ts";
+import { abandon } from "../support/cut.ts";
 import { runsOf } from "../support/property.ts";
 
 const encoder = new TextEncoder();
@@ -12,7 +12,7 @@ const cuts = fc.array(fc.nat(4000), { maxLength: 12 });
 
 function read(bytes: Uint8Array, at: readonly number[]) {
   const parser = new EventParser(1 << 20);
-  return cut(bytes, at)
+  return abandon(bytes, at)
     .flatMap((chunk) => parser.feed(chunk))
     .map((event) => ({
       ...event,

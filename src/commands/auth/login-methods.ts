@@ -2,10 +2,10 @@ import { hostname } from "node:os";
 import type { Context } from "../../cli/command.ts";
 import { stdinLines } from "../../cli/stdin-lines.ts";
 import type { Prepared } from "../../oauth/sign-in/prepare.ts";
-import type { SignInWays } from "../../oauth/sign-in/sign-in.ts";
+import type { SignInMethodOptions } from "../../oauth/sign-in/sign-in.ts";
 import { cleanText, shellWord } from "../../wire/text.ts";
 
-export interface LoginWays {
+export interface LoginMethods {
   readonly context: Context;
   /** Opens the page in a browser of this machine; false where that did not work. */
   readonly open: (url: URL) => Promise<boolean>;
@@ -18,10 +18,10 @@ async function* linesWhere(isRead: () => boolean) {
 }
 
 /** How `login` shows the ways to sign in: all that are possible at once, the first one done wins. */
-export function loginWays(
+export function loginMethods(
   prepared: Prepared,
-  { context, open, isInteractive }: LoginWays,
-): SignInWays {
+  { context, open, isInteractive }: LoginMethods,
+): SignInMethodOptions {
   const { note, print, env } = context;
   const { name } = prepared.context.server;
   const isDeviceOnly = prepared.context.auth.grant === "device_code";

@@ -6,7 +6,7 @@ import { createHttp, type Http } from "../../http/client.ts";
 import { loggedHttp } from "../../http/request-log.ts";
 import type { OAuth } from "../../oauth/authorizer/open.ts";
 import { cacheFile } from "../../platform/paths.ts";
-import { Memory } from "../../platform/server-cache.ts";
+import { ServerCache } from "../../platform/server-cache.ts";
 import { BridgeError } from "../../wire/errors.ts";
 
 /** The OAuth side of a server for a command, and the way to the network it takes. */
@@ -16,8 +16,8 @@ export async function openServerOAuth(
 ): Promise<{ readonly oauth: OAuth; readonly http: Http }> {
   const { env, log, redactor } = context;
   const login = commandLine(`login --server ${server.name}`, context);
-  const memory = new Memory(cacheFile(server.home, server.name), server.url, log);
-  const certificates = new Certificates(server.network, env, memory, log);
+  const cache = new ServerCache(cacheFile(server.home, server.name), server.url, log);
+  const certificates = new Certificates(server.network, env, cache, log);
   const { network, connectTimeoutMs } = server;
   const bare = createHttp({ network, env, certificates, connectTimeoutMs });
   const http = loggedHttp(bare, log, server.name);
@@ -26,7 +26,7 @@ export async function openServerOAuth(
 }
 
 /** Throws `configuration` where the entry says that nobody signs in to this server. */
-export function demandOAuth({ name, credential }: ServerSettings): void {
+export function requireOAuth({ name, credential }: ServerSettings): void {
   if (credential.type === "unset" || credential.type === "oauth") return;
   const why =
     credential.type === "none" ? "is configured to need no sign-in" : "has a token of its own";

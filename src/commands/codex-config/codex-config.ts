@@ -130,13 +130,13 @@ async function print(
 ): Promise<number> {
   // The empty line ends a last line that nobody ended.
   const text = [...entries].map(([name, wanted]) => `\n${renderTable(name, wanted)}`).join("");
-  if (isStdout(path)) await demandAppendable(text, entries, path);
+  if (isStdout(path)) await requireAppendable(text, entries, path);
   await context.print(text);
   return 0;
 }
 
 /** `>> config.toml`: a second table of the same name would make Codex refuse everything. */
-async function demandAppendable(text: string, entries: ReadonlyMap<string, Wanted>, path: string) {
+async function requireAppendable(text: string, entries: ReadonlyMap<string, Wanted>, path: string) {
   const hint = `run ${program.name} codex-config --write`;
   const before = readUserFile(path)?.text ?? "";
   const { servers } = await readDocument(before);

@@ -4,7 +4,7 @@ import { runCommand } from "../../platform/exec.ts";
 import { programOnPath } from "../../platform/on-path.ts";
 import { type Environment, userHome } from "../../platform/paths.ts";
 import type { Redactor } from "../../platform/redact.ts";
-import { withScratchFolder } from "../../platform/temp-folder.ts";
+import { withTempFolder } from "../../platform/temp-folder.ts";
 
 /** Codex's own configuration: `$CODEX_HOME/config.toml`, else `~/.codex/config.toml`. Throws `configuration`. */
 export function codexConfigFile(env: Environment): string {
@@ -54,7 +54,7 @@ function runCodex(
   words: readonly string[],
   { env, redactor }: CodexRun,
 ): Promise<string> {
-  return withScratchFolder(async (home) => {
+  return withTempFolder(async (home) => {
     writeFileSync(join(home, "config.toml"), text, { mode: 0o600, flag: "wx" });
     return runCommand({
       what: "codex mcp get",

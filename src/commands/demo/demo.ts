@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Context, defineCommand } from "../../cli/command.ts";
 import { writeAtomically } from "../../platform/files.ts";
-import { withScratchFolder } from "../../platform/temp-folder.ts";
+import { withTempFolder } from "../../platform/temp-folder.ts";
 import { program } from "../../wire/program.ts";
 import { type Answer, initializeParams, RunChild } from "../test/mcp-child.ts";
 import { type DemoServer, startDemoServer, type Visit } from "./server.ts";
@@ -15,7 +15,7 @@ export const command = defineCommand({
   async run(_, context) {
     const server = startDemoServer();
     try {
-      return await withScratchFolder((folder) => drive(server, folder, context));
+      return await withTempFolder((folder) => drive(server, folder, context));
     } finally {
       await server.stop();
     }
@@ -70,48 +70,51 @@ class Trip {
     const call = (params: string) => this.#child.request("tools/call", params);
     await this.#step("initialize", async () => {
       const answer = await this.#child.request("initialize", initializeParams(program.version));
-      demand(answer.error === undefined, answer.error?.message ?? "");
-      demand(answer.result?.protocolVersion === "2025-06-18", "another revision than asked for");
+      requirement(answer.error === undefined, answer.error?.message ?? "");
+      requirement(
+        answer.result?.protocolVersion === "2025-06-18",
+        "another revision than asked for",
+      );
       this.#child.notify("notifications/initialized");
       return `the server's name, MCP ${answer.result?.protocolVersion}`;
     });
     await this.#step("tools/list", async () => {
       const { result } = await this.#child.request("tools/list", "{}");
       const names = (result?.tools as { name: string }[] | undefined)?.map(({ name }) => name);
-      demand(names?.join() === "echo,clock,count", "other tools than the server has");
+      requirement(names?.join() === "echo,clock,count", "other tools than the server has");
       return names?.join(", ") ?? "";
     });
     await this.#step("tools/call echo", async () => {
       const answer = await call(`{"name":"echo","arguments":${awkward}}`);
-      demand(this.#last().body === answer.sent, "the request was changed on its way");
-      demand(textOf(answer) === JSON.parse(awkward).text, "the text was changed on its way");
+      requirement(this.#last().body === answer.sent, "the request was changed on its way");
+      requirement(textOf(answer) === JSON.parse(awkward).text, "the text was changed on its way");
       return "its text back, byte for byte";
     });
     await this.#step("tools/call clock", async () => {
       const text = textOf(await call('{"name":"clock"}'));
-      demand(text !== undefined && !Number.isNaN(Date.parse(text)), "no time came");
+      requirement(text !== undefined && !Number.isNaN(Date.parse(text)), "no time came");
       return text ?? "";
     });
     await this.#step("tools/call count", async () => {
       const params = { name: "count", arguments: { to: countTo }, _meta: { progressToken: 1 } };
       const text = textOf(await call(JSON.stringify(params)));
-      demand(this.#progress.join() === "1,2,3", "progress was lost or out of order");
-      demand(text === `counted to ${countTo}`, "the result was changed on its way");
+      requirement(this.#progress.join() === "1,2,3", "progress was lost or out of order");
+      requirement(text === `counted to ${countTo}`, "the result was changed on its way");
       return `${countTo} × progress, then the result`;
     });
     await this.#step("tools/call nothing", async () => {
       const { error } = await call('{"name":"nothing"}');
-      demand(error?.code === -32602, "the server's error did not arrive");
+      requirement(error?.code === -32602, "the server's error did not arrive");
       return `error ${error?.code}: ${error?.message}`;
     });
     await this.#step("(end of input)", async () => {
       const code = await this.#child.end();
-      demand(code === 0, `the bridge ended with ${code}`);
+      requirement(code === 0, `the bridge ended with ${code}`);
       // It may have been sent and not been read yet: a bridge that ends waits 10 ms at most.
       for (let tries = 0; this.#last().http !== "DELETE" && tries < 100; tries++)
         await Bun.sleep(10);
-      demand(this.#last().http === "DELETE", "the session was not ended");
-      demand(this.#child.strayLines === 0, "something else than JSON-RPC stood on stdout");
+      requirement(this.#last().http === "DELETE", "the session was not ended");
+      requirement(this.#child.strayLines === 0, "something else than JSON-RPC stood on stdout");
       return "exit 0";
     });
     return this.#held;
@@ -134,8 +137,8 @@ class Trip {
       const gets = await work();
       const ms = (performance.now() - startedAt).toFixed(1);
       const { http, status, answered, hadToken, hadSession } = this.#last();
-      demand(hadToken, "the token was missing");
-      demand(hadSession || asks === "initialize", "the session was missing");
+      requirement(hadToken, "the token was missing");
+      requirement(hadSession || asks === "initialize", "the session was missing");
       const adds = hadSession ? "token, session" : "token";
       const answers = `${http} ${status}${answered === "nothing" ? "" : `, ${answered}`}`;
       await this.#context.print(`${row("✓", asks, adds, answers, gets)}  (${ms} ms)\n`);
@@ -150,7 +153,7 @@ class Trip {
 
 const notified = "notifications/initialized";
 
-function demand(holds: boolean, otherwise: string): void {
+function requirement(holds: boolean, otherwise: string): void {
   if (!holds) throw new Error(otherwise);
 }
 

@@ -3,16 +3,16 @@ import { commandLine } from "../../cli/command-line.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { Certificates } from "../../http/certificates.ts";
 import { createHttp } from "../../http/client.ts";
-import { Crowd } from "../../http/in-flight.ts";
+import { InFlightRequests } from "../../http/in-flight.ts";
 import { loggedHttp } from "../../http/request-log.ts";
 import { ChosenAuthorizer } from "../../oauth/authorizer/select.ts";
-import type { Memory } from "../../platform/server-cache.ts";
+import type { ServerCache } from "../../platform/server-cache.ts";
 import { connect } from "../../upstream/connect.ts";
 import type { Ask, ClientFacts, Upstream } from "../../upstream/core/types.ts";
 
 interface ServerOptions {
   readonly settings: ServerSettings;
-  readonly memory: Memory;
+  readonly cache: ServerCache;
   readonly context: Context;
   readonly client: ClientFacts;
   readonly ask: Ask;
@@ -28,12 +28,12 @@ export interface Server {
 
 /** Puts together what reaches a server. Its own module, so that a start which needs no server yet does not load it. */
 export function openServer(options: ServerOptions): Server {
-  const { settings, memory, context, client, ask, reloaded } = options;
+  const { settings, cache, context, client, ask, reloaded } = options;
   const { env, log, redactor } = context;
   const { network, connectTimeoutMs } = settings;
-  const certificates = new Certificates(network, env, memory, log);
-  const crowd = new Crowd();
-  const bare = createHttp({ network, env, certificates, connectTimeoutMs, crowd });
+  const certificates = new Certificates(network, env, cache, log);
+  const inFlight = new InFlightRequests();
+  const bare = createHttp({ network, env, certificates, connectTimeoutMs, inFlight });
   const http = loggedHttp(bare, log, settings.name);
   const authorizer = new ChosenAuthorizer(settings, {
     http,
@@ -49,7 +49,7 @@ export function openServer(options: ServerOptions): Server {
       return fresh;
     },
   });
-  const reach = { settings, http, crowd, authorizer, memory, log, redactor };
+  const reach = { settings, http, inFlight, authorizer, cache, log, redactor };
   const upstream = connect({ ...reach, client, ask });
   return { upstream, authorizer };
 }

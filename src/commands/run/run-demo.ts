@@ -3,8 +3,8 @@ import type { Context } from "../../cli/command.ts";
 import { parseConfig, pickServer } from "../../config/load.ts";
 import type { KnownServer } from "../../config/validated-cache.ts";
 import { homeOf } from "../../platform/paths.ts";
-import { Memory } from "../../platform/server-cache.ts";
-import { withScratchFolder } from "../../platform/temp-folder.ts";
+import { ServerCache } from "../../platform/server-cache.ts";
+import { withTempFolder } from "../../platform/temp-folder.ts";
 import { startDemoServer } from "../demo/server.ts";
 
 type Bridge = (server: KnownServer, context: Context) => Promise<number>;
@@ -13,13 +13,13 @@ type Bridge = (server: KnownServer, context: Context) => Promise<number>;
 export async function serveDemo(bridge: Bridge, context: Context): Promise<number> {
   const server = startDemoServer();
   try {
-    return await withScratchFolder((folder) => {
+    return await withTempFolder((folder) => {
       const servers = { demo: { url: server.url.href, token: server.token } };
       const paths = homeOf(context.env, join(folder, "config.json"));
       const config = parseConfig(JSON.stringify({ version: 1, servers }), paths);
       const settings = pickServer(config, "demo");
       return bridge(
-        { settings, memory: new Memory(undefined, settings.url, context.log) },
+        { settings, cache: new ServerCache(undefined, settings.url, context.log) },
         context,
       );
     });

@@ -1,34 +1,34 @@
 import { type Context, defineCommand, serverArgument } from "../../cli/command.ts";
 import { commandLine } from "../../cli/command-line.ts";
-import { demandNamed } from "../../config/requirements.ts";
+import { requireNamedVariables } from "../../config/requirements.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import {
   type KnownServer,
-  quickChecked,
-  readChecked,
-  rememberChecked,
+  readValidated,
+  readValidatedFast,
+  rememberValidated,
 } from "../../config/validated-cache.ts";
 import { RunSignIn } from "../../oauth/sign-in/run-sign-in.ts";
 import { createLog } from "../../platform/log.ts";
 import { cacheFile } from "../../platform/paths.ts";
 import { Redactor } from "../../platform/redact.ts";
-import { Memory } from "../../platform/server-cache.ts";
+import { ServerCache } from "../../platform/server-cache.ts";
 import { openStdio } from "../../platform/stdio.ts";
 import { type Answered, failedUpstream, serve } from "../../relay/serve.ts";
 import { CatalogUpstream } from "../../upstream/catalog/catalog.ts";
 import { catalogIdentity } from "../../upstream/catalog/identity.ts";
 import { CatalogStore } from "../../upstream/catalog/store.ts";
-import { LateUpstream } from "../../upstream/lazy.ts";
+import { LazyUpstream } from "../../upstream/lazy.ts";
 import { type SignInMode, SignInUpstream } from "../../upstream/sign-in/sign-in.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { greetingOf } from "./early/early-answer.ts";
+import { earlyAnswerOf } from "./early/early-answer.ts";
 import type { Server } from "./open-server.ts";
 
 /** Bounds of a start that knows no server. */
 const defaults = { limit: 64 * 1024 * 1024, timeoutMs: 118_000 };
 
 /** How long the end waits for a token that is being renewed. */
-const renewalGraceMs = 5000;
+const refreshGraceMs = 5000;
 
 export const command = defineCommand({
   args: {
@@ -50,17 +50,17 @@ export const command = defineCommand({
     if (demo && server !== undefined)
       throw new BridgeError("usage", "--demo and --server exclude each other");
     if (demo) return (await import("./run-demo.ts")).serveDemo(bridge, context);
-    const { known, answered } = greetingOf() ?? {};
+    const { known, answered } = earlyAnswerOf() ?? {};
     const found = known ?? knownServer(server, isForgetful, context);
     // What the client says first comes while the files are looked at.
     openStdio();
-    const { settings, memory } = await found;
+    const { settings, cache } = await found;
     // Who has its answer learns of what is missing by now when it calls.
-    if (answered === undefined) demandNamed(settings, context.env);
+    if (answered === undefined) requireNamedVariables(settings, context.env);
     // The child of `test` asks the server itself, and leaves what it learns for Codex's start.
     const isTest = context.env.CODEX_MCP_BRIDGE_TEST !== undefined;
     const mayAnswer = !isForgetful && !isTest;
-    return bridge({ settings, memory, mayAnswer, answered }, context, mode);
+    return bridge({ settings, cache, mayAnswer, answered }, context, mode);
   },
   refuse,
 });
@@ -72,18 +72,18 @@ async function knownServer(
   { paths, log }: Context,
 ): Promise<KnownServer> {
   if (!isForgetful && name !== undefined) {
-    const hasLooked = greetingOf() !== undefined;
-    const quick = hasLooked ? undefined : await quickChecked(paths(), name, log);
-    const known = quick ?? readChecked(paths(), name, log);
+    const hasLooked = earlyAnswerOf() !== undefined;
+    const quick = hasLooked ? undefined : await readValidatedFast(paths(), name, log);
+    const known = quick ?? readValidated(paths(), name, log);
     if (known !== undefined) return known;
   }
   const { holdsSecret, loadConfig, pickServer } = await import("../../config/load.ts");
   const config = await loadConfig(paths());
   const settings = pickServer(config, name);
   const file = isForgetful ? undefined : cacheFile(settings.home, settings.name);
-  const memory = new Memory(file, settings.url, log);
-  rememberChecked(config, holdsSecret(config.raw), memory);
-  return { settings, memory };
+  const cache = new ServerCache(file, settings.url, log);
+  rememberValidated(config, holdsSecret(config.raw), cache);
+  return { settings, cache };
 }
 
 interface Start extends KnownServer {
@@ -93,7 +93,7 @@ interface Start extends KnownServer {
 }
 
 async function bridge(
-  { settings, memory, mayAnswer = false, answered }: Start,
+  { settings, cache, mayAnswer = false, answered }: Start,
   context: Context,
   mode: SignInMode = "elicit",
 ): Promise<number> {
@@ -106,7 +106,7 @@ async function bridge(
       // A client that the catalog answers has its answer before the rooms behind are even loaded.
       const open = () => {
         server ??= import("./open-server.ts").then(({ openServer }) =>
-          openServer({ settings, memory, context, client, ask, reloaded }),
+          openServer({ settings, cache, context, client, ask, reloaded }),
         );
         return server;
       };
@@ -116,8 +116,8 @@ async function bridge(
         next.doubt();
       };
       const next = new CatalogUpstream({
-        next: new LateUpstream(async () => (await open()).upstream),
-        store: new CatalogStore(memory, () => catalogIdentity(current, env), Date.now),
+        next: new LazyUpstream(async () => (await open()).upstream),
+        store: new CatalogStore(cache, () => catalogIdentity(current, env), Date.now),
         log,
         name,
         timeoutMs: settings.timeoutMs,
@@ -137,10 +137,10 @@ async function bridge(
     limit: settings.limits.messageBytes,
     timeoutMs: settings.timeoutMs,
   });
-  memory.flush();
+  cache.flush();
   // A client that leaves in the middle of a renewal must not cost the sign-in.
   const open = await server?.catch(() => undefined);
-  await Promise.race([open?.authorizer.settled(), Bun.sleep(renewalGraceMs)]);
+  await Promise.race([open?.authorizer.settled(), Bun.sleep(refreshGraceMs)]);
   return code;
 }
 
@@ -160,7 +160,7 @@ async function refuse(error: BridgeError): Promise<number> {
     stdio: openStdio(),
     log,
     redactor,
-    answered: greetingOf()?.answered,
+    answered: earlyAnswerOf()?.answered,
     ...defaults,
   });
   return code > 128 ? code : error.exitCode;

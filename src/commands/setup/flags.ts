@@ -54,7 +54,7 @@ const credentialFlags =
 const usage = (message: string, hint?: string) =>
   new BridgeError("usage", message, hint === undefined ? {} : { hint });
 
-function demand(problem: string | undefined, option: string): void {
+function requirement(problem: string | undefined, option: string): void {
   if (problem !== undefined) throw usage(`${option}: ${problem}`);
 }
 
@@ -91,7 +91,7 @@ function credentialOf(values: SetupValues): NewCredential | "stdin" | undefined 
   }
   if (values["token-stdin"]) return "stdin";
   if (variable !== undefined) {
-    demand(variableProblem(variable), "--token-env");
+    requirement(variableProblem(variable), "--token-env");
     return { type: "tokenEnv", variable };
   }
   // As for every program: relative to where the user stands. The configuration keeps it absolute.
@@ -114,8 +114,8 @@ export function readFlags(values: SetupValues, config: Config | undefined): Flag
   const { server, url, description, approval } = values;
   const headers = headersOf(values["header-env"]);
   const named = credentialOf(values);
-  if (server !== undefined) demand(nameProblem(server), "--server");
-  if (url !== undefined) demand(urlProblem(url), "--url");
+  if (server !== undefined) requirement(nameProblem(server), "--server");
+  if (url !== undefined) requirement(urlProblem(url), "--url");
   const name =
     server === undefined || config === undefined ? undefined : configuredName(config.raw, server);
   const entry = name === undefined ? undefined : config?.raw.servers?.[name];
@@ -163,6 +163,6 @@ export async function tokenFromStdin(): Promise<string> {
     if (length > 64 * 1024) throw usage("--token-stdin: more than 64 KiB came");
   }
   const token = new TextDecoder().decode(Buffer.concat(chunks)).trim();
-  demand(tokenProblem(token), "--token-stdin");
+  requirement(tokenProblem(token), "--token-stdin");
   return token;
 }

@@ -2,11 +2,11 @@ import type { Context } from "../../cli/command.ts";
 import type { ServerEntry } from "../../config/schema.ts";
 import { asBridgeError } from "../../wire/errors.ts";
 import { stepsFor } from "./next-steps.ts";
-import type { Asking } from "./prompts.ts";
+import type { AsksUser } from "./prompts.ts";
 
 /** Offers what comes after a save; resolves to the commands that are left to do. */
 export async function offer(
-  ask: Asking,
+  ask: AsksUser,
   name: string,
   entry: ServerEntry,
   context: Context,
@@ -52,7 +52,7 @@ async function writeCodex(name: string, context: Context): Promise<number | unde
 
 /** Whether the work was done; what failed is told, and the wizard goes on. */
 async function succeeds(
-  ask: Asking,
+  ask: AsksUser,
   { redactor }: Context,
   work: () => Promise<number | undefined>,
 ): Promise<boolean> {

@@ -4,7 +4,7 @@ import type { Context } from "../../cli/command.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { createLog } from "../../platform/log.ts";
 import { cacheFile } from "../../platform/paths.ts";
-import { Memory } from "../../platform/server-cache.ts";
+import { ServerCache } from "../../platform/server-cache.ts";
 import { CatalogUpstream } from "../../upstream/catalog/catalog.ts";
 import { catalogIdentity } from "../../upstream/catalog/identity.ts";
 import { CatalogStore } from "../../upstream/catalog/store.ts";
@@ -18,7 +18,7 @@ import { silent } from "../test/test.ts";
 
 /** A script is not held up for longer. */
 const fillMs = 3000;
-const farewellMs = 100;
+const deleteGraceMs = 100;
 
 /** Leaves the server's lists for the next start, as far as it gives them at once; tells nothing, and never fails. */
 export async function fillCatalog(settings: ServerSettings, context: Context): Promise<void> {
@@ -26,17 +26,17 @@ export async function fillCatalog(settings: ServerSettings, context: Context): P
   const isWatched = context.log.writes("debug");
   const log = isWatched ? context.log : createLog({ level: "error", format: "text", redactor });
   const { name, timeoutMs } = settings;
-  const memory = new Memory(cacheFile(settings.home, name), settings.url, log);
+  const cache = new ServerCache(cacheFile(settings.home, name), settings.url, log);
   const { upstream } = openServer({
     // A server that is away is not waited for.
     settings: { ...settings, retry: { attempts: 1 } },
-    memory,
+    cache,
     context: { ...context, log },
     client: { name: "", capabilities: "{}", protocolVersion: "" },
     ask: () => new Promise(() => undefined),
     reloaded: () => undefined,
   });
-  const store = new CatalogStore(memory, () => catalogIdentity(settings, env), Date.now);
+  const store = new CatalogStore(cache, () => catalogIdentity(settings, env), Date.now);
   const catalog = new CatalogUpstream({
     next: upstream,
     store,
@@ -48,11 +48,11 @@ export async function fillCatalog(settings: ServerSettings, context: Context): P
   const client = clientOf(catalog, AbortSignal.timeout(fillMs));
   try {
     await testServer(name, client, silent, undefined);
-    await catalog.close(farewellMs);
+    await catalog.close(deleteGraceMs);
   } catch (error) {
     log.debug("not asked for its tools", { server: name, error: asBridgeError(error).message });
   }
-  memory.flush();
+  cache.flush();
 }
 
 /** A client in this process. */

@@ -11,7 +11,7 @@ export interface Option<T extends string> {
 }
 
 /** What the wizard asks and tells. Every question throws `cancelled` where the user leaves. */
-export interface Asking {
+export interface AsksUser {
   text(message: string, check: Check, initial?: string, placeholder?: string): Promise<string>;
   /** A text that is not shown while it is typed. */
   secret(message: string, check: Check): Promise<string>;
@@ -30,7 +30,7 @@ export interface Asking {
 }
 
 /** The questions in a terminal. They are drawn on stderr: stdout is for results. */
-export class Questions implements Asking {
+export class Prompts implements AsksUser {
   readonly #clack: typeof Clack;
   readonly #output = { output: process.stderr };
   readonly #setRawMode = process.stdin.setRawMode.bind(process.stdin);
@@ -42,11 +42,11 @@ export class Questions implements Asking {
   }
 
   /** clack is loaded only when a question is asked. */
-  static async open(title: string): Promise<Questions> {
+  static async open(title: string): Promise<Prompts> {
     const clack = await import("@clack/prompts");
-    const questions = new Questions(clack);
-    clack.intro(title, questions.#output);
-    return questions;
+    const prompts = new Prompts(clack);
+    clack.intro(title, prompts.#output);
+    return prompts;
   }
 
   async text(message: string, check: Check, initial = "", placeholder = ""): Promise<string> {

@@ -15,14 +15,14 @@ export const command = defineCommand({
     const config = readConfig(context.paths());
     const form = readFlags(values, config);
     if (form.missing.length === 0) return saveForm(form, context);
-    await demandTerminal(form, config);
+    await requireTerminal(form, config);
     const { wizard } = await import("./wizard.ts");
     return wizard(form, config, context);
   },
 });
 
 /** Questions need a terminal on both sides; without one the caller learns what is missing. */
-async function demandTerminal(form: FlagForm, config: Config | undefined): Promise<void> {
+async function requireTerminal(form: FlagForm, config: Config | undefined): Promise<void> {
   const { isatty } = await import("node:tty");
   if (form.credential !== "stdin" && isatty(0) && isatty(2)) return;
   const isNew = form.change.name === "" || !config?.servers.has(form.change.name);

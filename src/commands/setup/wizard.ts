@@ -15,7 +15,7 @@ import { removeServer } from "../auth/forget.ts";
 import { type Approval, type Change, movesOrigin, saveChange } from "./edit.ts";
 import type { FlagForm } from "./flags.ts";
 import { offer } from "./follow-up.ts";
-import { type Asking, Questions } from "./prompts.ts";
+import { type AsksUser, Prompts } from "./prompts.ts";
 
 type Started = Pick<FlagForm, "change" | "credential">;
 
@@ -24,9 +24,9 @@ export async function wizard(
   form: Started,
   config: Config | undefined,
   context: Context,
-  given?: Asking,
+  given?: AsksUser,
 ): Promise<number> {
-  const ask = given ?? (await Questions.open("codex-mcp-http-bridge setup"));
+  const ask = given ?? (await Prompts.open("codex-mcp-http-bridge setup"));
   try {
     await converse(ask, form, config, context);
   } finally {
@@ -36,7 +36,7 @@ export async function wizard(
 }
 
 async function converse(
-  ask: Asking,
+  ask: AsksUser,
   form: Started,
   config: Config | undefined,
   context: Context,
@@ -86,14 +86,14 @@ function list(raw: RawConfig): string {
 
 type Action = "add" | "change" | "remove" | "finish";
 
-async function firstAction(ask: Asking, raw: RawConfig, form: Started): Promise<Action> {
+async function firstAction(ask: AsksUser, raw: RawConfig, form: Started): Promise<Action> {
   const { name } = form.change;
   if (name !== "") return configuredName(raw, name) === undefined ? "add" : "change";
   if (Object.keys(raw.servers ?? {}).length === 0) return "add";
   return nextAction(ask, raw, "add");
 }
 
-async function nextAction(ask: Asking, raw: RawConfig, first: Action = "finish") {
+async function nextAction(ask: AsksUser, raw: RawConfig, first: Action = "finish") {
   const hasServers = Object.keys(raw.servers ?? {}).length > 0;
   const actions: { value: Action; label: string }[] = [{ value: "add", label: "Add a server" }];
   if (hasServers) {
@@ -104,7 +104,7 @@ async function nextAction(ask: Asking, raw: RawConfig, first: Action = "finish")
   return ask.choice("What next?", actions, first);
 }
 
-async function chooseServer(ask: Asking, raw: RawConfig, message: string): Promise<string> {
+async function chooseServer(ask: AsksUser, raw: RawConfig, message: string): Promise<string> {
   const servers = Object.entries(raw.servers ?? {});
   const options = servers.map(([name, entry]) => ({
     value: name,
@@ -116,7 +116,7 @@ async function chooseServer(ask: Asking, raw: RawConfig, message: string): Promi
 
 /** Asks for all that was not given of one server, and saves it; its name. */
 async function askServer(
-  ask: Asking,
+  ask: AsksUser,
   raw: RawConfig,
   { change, credential: given }: Started,
   context: Context,
@@ -144,7 +144,7 @@ async function askServer(
 }
 
 /** The URL that stands there is never shown whole: its query may hold a secret. */
-async function askUrl(ask: Asking, before: ServerEntry | undefined): Promise<string> {
+async function askUrl(ask: AsksUser, before: ServerEntry | undefined): Promise<string> {
   if (before !== undefined) {
     const answer = await ask.choice("Which URL?", [
       { value: "keep", label: `Keep ${cleanText(shownUrl(new URL(before.url)), 80)}` },
@@ -163,7 +163,7 @@ function freeName(raw: RawConfig) {
 }
 
 async function askCredential(
-  ask: Asking,
+  ask: AsksUser,
   mayKeep: boolean,
 ): Promise<Pick<Change, "credential" | "headers">> {
   const keep = { value: "keep", label: "Keep what is configured" } as const;
@@ -199,7 +199,7 @@ function keyProblem(key: string): string | undefined {
   return key === "" ? "expected a key that is not empty" : headerValueProblem(key);
 }
 
-async function askApproval(ask: Asking, before: ServerEntry | undefined): Promise<Approval> {
+async function askApproval(ask: AsksUser, before: ServerEntry | undefined): Promise<Approval> {
   return ask.choice(
     "May Codex call this server's tools without asking? (codex exec refuses every tool that is not marked read-only unless it may)",
     [

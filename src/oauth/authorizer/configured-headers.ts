@@ -1,4 +1,4 @@
-import { demandVariable } from "../../config/environment.ts";
+import { requireVariable } from "../../config/environment.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import {
   expand,
@@ -88,11 +88,11 @@ export class ConfiguredHeaders {
     const out: Record<string, string> = {};
     for (const [name, value] of Object.entries(server.headers)) {
       const what = `header ${name} of server "${server.name}"`;
-      const full = expand(value, (variable) => demandVariable(env, variable, what));
+      const full = expand(value, (variable) => requireVariable(env, variable, what));
       if (variablesIn(value).length > 0 && headerValueProblem(full) !== undefined) {
         throw new BridgeError("configuration", `${what}: the variable holds no header value`, {
           hint: `check ${variablesIn(value).join(", ")}: visible ASCII characters only`,
-          notSent: true,
+          safeToRetry: true,
         });
       }
       redactor.addHeader(name, full);
@@ -107,7 +107,7 @@ export class ConfiguredHeaders {
     const fail = (why: string) =>
       new BridgeError("configuration", `headersCommand of server "${server.name}" ${why}`, {
         hint: 'it must print one JSON object, such as {"X-Api-Key": "..."}',
-        notSent: true,
+        safeToRetry: true,
       });
     let json: unknown;
     try {

@@ -6,7 +6,7 @@ import { type Grant, isExpired, joinScopes } from "../core/grant.ts";
 import { type BearerChallenge, bearerChallenge } from "../discovery/challenge.ts";
 import type { CredentialStore } from "../store/store.ts";
 import type { ConfiguredHeaders } from "./configured-headers.ts";
-import { type GrantKeeper, mayPass, usable } from "./refresh.ts";
+import { mayPass, type TokenRefresher, usable } from "./refresh.ts";
 import { refusalError } from "./refusal-error.ts";
 import type { Authorizer, Refusal } from "./types.ts";
 
@@ -16,7 +16,7 @@ const freshMs = 60_000;
 export interface BearerDeps {
   readonly context: OAuthContext;
   readonly store: CredentialStore;
-  readonly keeper: GrantKeeper;
+  readonly refresher: TokenRefresher;
   readonly headers: ConfiguredHeaders;
 }
 
@@ -35,7 +35,7 @@ export function signInRequired(
 export class OAuthAuthorizer implements Authorizer {
   readonly #deps: BearerDeps;
   /** Tokens that came because one before them was refused, and that the server has not taken yet. */
-  readonly #renewed = new Map<string, number>();
+  readonly #refreshed = new Map<string, number>();
   /** What `known` made last. */
   #made: { grant: Grant; configured: object; headers: Record<string, string> } | undefined;
   /** What the last refusal asked for: where a sign-in during `run` begins. */
@@ -46,8 +46,8 @@ export class OAuthAuthorizer implements Authorizer {
   }
 
   known(): Readonly<Record<string, string>> | undefined {
-    const { context, keeper, headers } = this.#deps;
-    const grant = keeper.held;
+    const { context, refresher, headers } = this.#deps;
+    const grant = refresher.held;
     const configured = headers.known(context.server);
     // A proof of possession is made for each request.
     if (grant === undefined || configured === undefined || grant.tokenType === "DPoP") return;
@@ -67,7 +67,7 @@ export class OAuthAuthorizer implements Authorizer {
     const grant = await abortable(this.#valid(), signal);
     if (grant === undefined) return configured;
     const { accessToken, tokenType } = grant;
-    const dpop = await this.#deps.keeper.dpopKey(grant);
+    const dpop = await this.#deps.refresher.dpopKey(grant);
     const proof =
       dpop && tokenType === "DPoP" ? { DPoP: await dpop.proof({ ...request, accessToken }) } : {};
     return { ...configured, ...proof, Authorization: `${tokenType} ${accessToken}` };
@@ -84,22 +84,22 @@ export class OAuthAuthorizer implements Authorizer {
     this.challenge = challenge ?? this.challenge;
     return refusal.status === 403
       ? abortable(this.#stepUp(refusal, challenge?.scope, sent), signal)
-      : abortable(this.#renew(refusal, challenge, sent), signal);
+      : abortable(this.#refresh(refusal, challenge, sent), signal);
   }
 
   accepted(sent: Readonly<Record<string, string>>): void {
-    if (this.#renewed.size > 0) this.#renewed.delete(tokenIn(sent) ?? "");
+    if (this.#refreshed.size > 0) this.#refreshed.delete(tokenIn(sent) ?? "");
   }
 
   /** The grant with a token that is not used up; undefined: the request goes out without. */
   async #valid(): Promise<Grant | undefined> {
-    const { keeper, context } = this.#deps;
-    const grant = await keeper.current();
+    const { refresher, context } = this.#deps;
+    const grant = await refresher.current();
     if (grant === undefined || !isExpired(grant, context.now())) return grant;
     // The server's challenge says best where a machine gets its next token.
     if (isMachineGrant(context)) return undefined;
     try {
-      return await keeper.renew({ sent: grant.accessToken });
+      return await refresher.refresh({ sent: grant.accessToken });
     } catch (error) {
       const isAlive = grant.expiresAt !== undefined && context.now() < grant.expiresAt;
       if (isAlive && mayPass(error)) return grant;
@@ -107,25 +107,25 @@ export class OAuthAuthorizer implements Authorizer {
     }
   }
 
-  async #renew(
+  async #refresh(
     refusal: Refusal,
     challenge: BearerChallenge | undefined,
     sent: string | undefined,
   ): Promise<boolean> {
-    const { keeper, context } = this.#deps;
+    const { refresher, context } = this.#deps;
     const { now, login } = context;
-    const renewedAt = sent === undefined ? undefined : this.#renewed.get(sent);
+    const renewedAt = sent === undefined ? undefined : this.#refreshed.get(sent);
     if (renewedAt !== undefined && now() - renewedAt < freshMs) {
-      if (await keeper.adoptOther(sent)) return true;
+      if (await refresher.adoptOther(sent)) return true;
       throw this.#error(
         refusal,
         `the server refuses even a new token: run ${login}, or ask its operator`,
       );
     }
-    const grant = await keeper.renew({ sent, refused: { challenge } });
+    const grant = await refresher.refresh({ sent, refused: { challenge } });
     if (grant === undefined || grant.accessToken === sent) throw signInRequired(context);
-    this.#renewed.clear();
-    this.#renewed.set(grant.accessToken, now());
+    this.#refreshed.clear();
+    this.#refreshed.set(grant.accessToken, now());
     return true;
   }
 
@@ -135,7 +135,7 @@ export class OAuthAuthorizer implements Authorizer {
     scope: string | undefined,
     sent: string | undefined,
   ): Promise<boolean> {
-    const { store, keeper, context } = this.#deps;
+    const { store, refresher, context } = this.#deps;
     const needed = (scope ?? "").split(" ").filter((word) => word !== "");
     const covers = (other: string | undefined) => {
       const words = (other ?? "").split(" ");
@@ -143,7 +143,7 @@ export class OAuthAuthorizer implements Authorizer {
     };
     const notGranted =
       "the authorization server does not grant the scope that the server asks for: ask its operator";
-    if (await keeper.adoptOther(sent)) return true;
+    if (await refresher.adoptOther(sent)) return true;
     const stored = await store.read();
     const grant = usable(stored);
     if (needed.length === 0 || covers(grant?.scope)) {
@@ -156,15 +156,15 @@ export class OAuthAuthorizer implements Authorizer {
     const wantedScope = joinScopes(joinScopes(grant?.scope, stored.wantedScope), scope);
     await store.update((now) => ({ ...now, ...(wantedScope !== undefined && { wantedScope }) }));
     if (!isMachineGrant(context)) throw signInRequired(context, "a sign-in with more permissions");
-    const wider = await keeper.renew({ sent, refused: { challenge: this.challenge } });
+    const wider = await refresher.refresh({ sent, refused: { challenge: this.challenge } });
     if (wider === undefined || !covers(wider.scope)) throw this.#error(refusal, notGranted);
     return true;
   }
 
   async #hasNewNonce({ sent: { DPoP }, dpopNonce }: Refusal): Promise<boolean> {
     if (dpopNonce === undefined || dpopNonce === null || DPoP === undefined) return false;
-    const grant = await this.#deps.keeper.current();
-    const key = grant && (await this.#deps.keeper.dpopKey(grant));
+    const grant = await this.#deps.refresher.current();
+    const key = grant && (await this.#deps.refresher.dpopKey(grant));
     return key?.learn(this.#deps.context.server.url, dpopNonce) ?? false;
   }
 

@@ -7,11 +7,11 @@ import type { Log } from "../../platform/log.ts";
 import type { Environment } from "../../platform/paths.ts";
 import type { Redactor } from "../../platform/redact.ts";
 import { type OAuthContext, oauthSettings } from "../core/context.ts";
-import { createGuard } from "../core/ssrf-guard.ts";
+import { createSsrfGuard } from "../core/ssrf-guard.ts";
 import { CredentialStore } from "../store/store.ts";
 import { ConfiguredHeaders } from "./configured-headers.ts";
 import { OAuthAuthorizer } from "./oauth.ts";
-import { GrantKeeper } from "./refresh.ts";
+import { TokenRefresher } from "./refresh.ts";
 
 export interface OAuthDeps {
   readonly http: Http;
@@ -26,7 +26,7 @@ export interface OAuthDeps {
 export interface OAuth {
   readonly context: OAuthContext;
   readonly store: CredentialStore;
-  readonly keeper: GrantKeeper;
+  readonly refresher: TokenRefresher;
   readonly authorizer: OAuthAuthorizer;
 }
 
@@ -58,7 +58,7 @@ function isProxied(url: URL, server: ServerSettings, env: Environment): boolean 
 export function openOAuth(server: ServerSettings, deps: OAuthDeps): OAuth {
   const { env, log, redactor, login } = deps;
   const auth = oauthSettings(server);
-  const http = createGuard({
+  const http = createSsrfGuard({
     http: deps.http,
     lookup: (host) => lookupAddresses(host, server.network),
     server: server.url,
@@ -81,8 +81,8 @@ export function openOAuth(server: ServerSettings, deps: OAuthDeps): OAuth {
     sleep,
   };
   const store = new CredentialStore(server, { keyring: openKeyring, log, redactor });
-  const keeper = new GrantKeeper(context, store);
+  const refresher = new TokenRefresher(context, store);
   const headers = new ConfiguredHeaders({ env, redactor });
-  const authorizer = new OAuthAuthorizer({ context, store, keeper, headers });
-  return { context, store, keeper, authorizer };
+  const authorizer = new OAuthAuthorizer({ context, store, refresher, headers });
+  return { context, store, refresher, authorizer };
 }

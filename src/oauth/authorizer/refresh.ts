@@ -10,21 +10,21 @@ import {
   type Tokens,
 } from "../client/token-endpoint.ts";
 import type { OAuthContext } from "../core/context.ts";
-import { type Grant, isExpired, type Stored } from "../core/grant.ts";
+import { type Grant, isExpired, type StoredGrant } from "../core/grant.ts";
 import type { BearerChallenge } from "../discovery/challenge.ts";
 import type { CredentialStore } from "../store/store.ts";
 
 /** Pauses before the second and third attempt at a token endpoint that gave no decision. */
 const pausesMs = [250, 1000];
 /** A renewal outlives the call that began it: a rotated token that nobody stores is a lost sign-in. */
-const renewalMs = 30_000;
+const refreshMs = 30_000;
 /** Three attempts of 12 s each, and their pauses. */
-const longestRenewalMs = 40_000;
+const maxRefreshMs = 40_000;
 /** Kinds of failures that say nothing about the grant. */
 const passing: readonly string[] = ["server-error", "rate-limited", "timeout", "outcome-unknown"];
 
 /** Why a renewal is asked for. */
-export interface RenewalCause {
+export interface RefreshCause {
   /** The access token that is used up or was refused; undefined where none was sent. */
   readonly sent: string | undefined;
   /** Where the server refused it: the challenge it came with. */
@@ -33,15 +33,15 @@ export interface RenewalCause {
 
 /** Whether the failure may pass by itself; then nothing that is stored is given up. */
 export function mayPass(error: unknown): boolean {
-  return error instanceof BridgeError && (error.notSent || passing.includes(error.kind));
+  return error instanceof BridgeError && (error.safeToRetry || passing.includes(error.kind));
 }
 
 /** Keeps one server's grant alive: one renewal at a time over calls and processes. */
-export class GrantKeeper {
+export class TokenRefresher {
   readonly #context: OAuthContext;
   readonly #store: CredentialStore;
   #grant: Grant | undefined;
-  #renewal: Promise<Grant | undefined> | undefined;
+  #refreshing: Promise<Grant | undefined> | undefined;
   /** A renewed grant that could not be stored, and the refresh token that it made worthless. */
   #unsaved: { readonly grant: Grant; readonly spent: string } | undefined;
   readonly #keys = new WeakMap<Grant, Promise<DpopKey>>();
@@ -81,31 +81,31 @@ export class GrantKeeper {
    * A grant with a newer token than `sent`: another process's, else a renewed one; undefined where a person
    * must sign in. Throws a BridgeError where no decision came; then the stored grant stands.
    */
-  async renew(cause: RenewalCause): Promise<Grant | undefined> {
+  async refresh(cause: RefreshCause): Promise<Grant | undefined> {
     // Who comes while a renewal is on the way takes its result.
-    if (this.#renewal !== undefined) {
-      const grant = await this.#renewal;
+    if (this.#refreshing !== undefined) {
+      const grant = await this.#refreshing;
       if (grant === undefined || grant.accessToken !== cause.sent) return grant;
     }
-    if (this.#renewal === undefined) {
-      this.#renewal = this.#store.locked(() => this.#renewAlone(cause));
-      this.#renewal.then(
+    if (this.#refreshing === undefined) {
+      this.#refreshing = this.#store.locked(() => this.#refreshAlone(cause));
+      this.#refreshing.then(
         () => {
-          this.#renewal = undefined;
+          this.#refreshing = undefined;
         },
         () => {
-          this.#renewal = undefined;
+          this.#refreshing = undefined;
         },
       );
     }
-    this.#grant = await this.#renewal;
+    this.#grant = await this.#refreshing;
     return this.#grant;
   }
 
   /** Resolves once no renewal is on the way, or after 40 s: a rotated token that nobody stores is a lost sign-in. */
   async settled(): Promise<void> {
-    const renewal = this.#renewal?.catch(() => undefined);
-    await Promise.race([renewal, Bun.sleep(longestRenewalMs)]);
+    const refreshing = this.#refreshing?.catch(() => undefined);
+    await Promise.race([refreshing, Bun.sleep(maxRefreshMs)]);
   }
 
   /** Takes over a grant that was just stored. */
@@ -122,7 +122,7 @@ export class GrantKeeper {
     return true;
   }
 
-  async #renewAlone(cause: RenewalCause): Promise<Grant | undefined> {
+  async #refreshAlone(cause: RefreshCause): Promise<Grant | undefined> {
     const { now, log, server } = this.#context;
     const stored = await this.#store.read();
     const kept = usable(stored);
@@ -135,13 +135,13 @@ export class GrantKeeper {
     if (grant?.refreshToken === undefined) return undefined;
     const answer = await this.#refresh(grant, grant.refreshToken);
     if (!("error" in answer)) {
-      const renewed = grantFrom(answer, grant, now());
-      await this.#keep(stored, renewed);
+      const refreshed = grantFrom(answer, grant, now());
+      await this.#keep(stored, refreshed);
       log.debug("token renewed", {
         server: server.name,
         cause: cause.refused ? "refused" : "expired",
       });
-      return renewed;
+      return refreshed;
     }
     log.warn("renewal refused", { server: server.name, error: refusalText(answer) });
     await this.#store.write(withoutGrant(stored, answer));
@@ -149,14 +149,14 @@ export class GrantKeeper {
   }
 
   /** Stores a renewed grant; where that fails, this process at least goes on with it: the one that is stored is worth nothing now. */
-  async #keep(stored: Stored, renewed: Grant): Promise<void> {
+  async #keep(stored: StoredGrant, refreshed: Grant): Promise<void> {
     try {
-      await this.#store.write({ ...stored, grant: renewed });
+      await this.#store.write({ ...stored, grant: refreshed });
       this.#unsaved = undefined;
     } catch (error) {
       const spent = stored.grant?.refreshToken;
       if (spent === undefined) throw error;
-      this.#unsaved = { grant: renewed, spent };
+      this.#unsaved = { grant: refreshed, spent };
       const { log, server } = this.#context;
       log.error("the renewed sign-in cannot be stored", {
         server: server.name,
@@ -165,8 +165,8 @@ export class GrantKeeper {
     }
   }
 
-  async #obtain(stored: Stored, { refused }: RenewalCause): Promise<Grant> {
-    const signal = AbortSignal.timeout(renewalMs);
+  async #obtain(stored: StoredGrant, { refused }: RefreshCause): Promise<Grant> {
+    const signal = AbortSignal.timeout(refreshMs);
     const grant = await obtainByMachine(this.#context, refused?.challenge, stored, signal);
     await this.#store.write({ ...stored, grant });
     return grant;
@@ -184,7 +184,7 @@ export class GrantKeeper {
     };
     for (let attempt = 0; ; attempt++) {
       try {
-        return await requestTokens({ ...call, signal: AbortSignal.timeout(renewalMs) });
+        return await requestTokens({ ...call, signal: AbortSignal.timeout(refreshMs) });
       } catch (error) {
         const pauseMs = this.#pausesMs[attempt];
         if (!mayPass(error) || pauseMs === undefined) throw error;
@@ -195,12 +195,12 @@ export class GrantKeeper {
 }
 
 /** The grant of a store, unless it went to another machine. */
-export function usable(stored: Stored): Grant | undefined {
+export function usable(stored: StoredGrant): Grant | undefined {
   return stored.movedAt === undefined ? stored.grant : undefined;
 }
 
 /** What is kept after a refusal: all, unless it says that the grant or the client is gone (RFC 6749 5.2); an unknown client is registered anew. */
-function withoutGrant(stored: Stored, { error }: TokenRefusal): Stored {
+function withoutGrant(stored: StoredGrant, { error }: TokenRefusal): StoredGrant {
   const isClientGone = error === "invalid_client" || error === "unauthorized_client";
   if (error !== "invalid_grant" && !isClientGone) return stored;
   const { grant, clients = {}, ...rest } = stored;

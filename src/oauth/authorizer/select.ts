@@ -63,7 +63,7 @@ export class ChosenAuthorizer implements Authorizer {
 
   /** Resolves once nothing is on its way that would be lost with the process. */
   async settled(): Promise<void> {
-    await (await this.#oauth)?.keeper.settled();
+    await (await this.#oauth)?.refresher.settled();
   }
 
   #usesOAuth(): boolean {

@@ -1,4 +1,4 @@
-import { demandVariable } from "../../config/environment.ts";
+import { requireVariable } from "../../config/environment.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { tokenProblem } from "../../config/validators.ts";
 import { abortable } from "../../platform/async.ts";
@@ -46,7 +46,7 @@ export class StaticAuthorizer implements Authorizer {
   /** What #current made last: the common case costs no more than this. */
   #made: Record<string, string> | undefined;
   /** Shared by all that were refused at once, so that a command runs once for them. */
-  readonly #renewal = new Once<void>();
+  readonly #refreshing = new Once<void>();
 
   constructor(server: ServerSettings, deps: StaticDeps) {
     this.#server = server;
@@ -67,7 +67,7 @@ export class StaticAuthorizer implements Authorizer {
     if (isDead) throw this.#error(refusal);
     // Another call may have met the same refusal and renewed meanwhile.
     if (differs(await abortable(this.#current(), signal), refusal.sent)) return true;
-    await abortable(this.#renewOnce(), signal);
+    await abortable(this.#refreshOnce(), signal);
     if (differs(await abortable(this.#current(), signal), refusal.sent)) return true;
     throw this.#error(refusal);
   }
@@ -80,15 +80,15 @@ export class StaticAuthorizer implements Authorizer {
     return refusalError(refusal, this.#server.name, hint, this.#deps.redactor);
   }
 
-  async #renewOnce(): Promise<void> {
-    await this.#renewal.get(async () => {
+  async #refreshOnce(): Promise<void> {
+    await this.#refreshing.get(async () => {
       const fresh = await this.#deps.reload();
       // A credential belongs to its origin: one meant for another must not go to this.
       if (fresh !== undefined && fresh.url.origin === this.#server.url.origin) this.#server = fresh;
       this.#token.forget();
       this.#headers.forget();
       this.#made = undefined;
-      await this.#current().finally(() => this.#renewal.forget());
+      await this.#current().finally(() => this.#refreshing.forget());
     });
   }
 
@@ -116,7 +116,7 @@ export class StaticAuthorizer implements Authorizer {
     if (problem === undefined) return text;
     throw new BridgeError("configuration", `${what}: ${problem}`, {
       hint: hintFor(server),
-      notSent: true,
+      safeToRetry: true,
     });
   }
 
@@ -126,7 +126,7 @@ export class StaticAuthorizer implements Authorizer {
       case "token":
         return credential.token;
       case "tokenEnv":
-        return demandVariable(this.#deps.env, credential.variable, what);
+        return requireVariable(this.#deps.env, credential.variable, what);
       case "tokenFile":
         return readSecretFile(credential.path, what);
       case "tokenCommand":

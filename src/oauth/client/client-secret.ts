@@ -1,4 +1,4 @@
-import { demandVariable } from "../../config/environment.ts";
+import { requireVariable } from "../../config/environment.ts";
 import type { OAuthSettings } from "../../config/settings.ts";
 import { readSecretFile } from "../../platform/files.ts";
 import type { OAuthContext } from "../core/context.ts";
@@ -11,7 +11,7 @@ export function clientSecret({ auth, server, env, redactor }: OAuthContext): str
   const secret =
     auth.clientSecret ??
     (auth.clientSecretEnv !== undefined
-      ? demandVariable(env, auth.clientSecretEnv, what)
+      ? requireVariable(env, auth.clientSecretEnv, what)
       : auth.clientSecretFile !== undefined
         ? readSecretFile(auth.clientSecretFile, what)
         : undefined);

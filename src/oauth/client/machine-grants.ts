@@ -1,6 +1,6 @@
 import { BridgeError } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
-import { type Grant, joinScopes, type OAuthClient, type Stored } from "../core/grant.ts";
+import { type Grant, joinScopes, type OAuthClient, type StoredGrant } from "../core/grant.ts";
 import type { BearerChallenge } from "../discovery/challenge.ts";
 import { type Discovery, discover } from "../discovery/discovery.ts";
 import { scopeToAsk } from "../discovery/scope.ts";
@@ -60,7 +60,7 @@ function clientFor(context: OAuthContext, found: Discovery): OAuthClient {
 export async function obtainByMachine(
   context: OAuthContext,
   challenge: BearerChallenge | undefined,
-  stored: Stored,
+  stored: StoredGrant,
   signal: AbortSignal,
 ): Promise<Grant> {
   const { auth, http, redactor, server, now } = context;

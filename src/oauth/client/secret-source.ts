@@ -1,4 +1,4 @@
-import { demandVariable } from "../../config/environment.ts";
+import { requireVariable } from "../../config/environment.ts";
 import { runCommand } from "../../platform/exec.ts";
 import { readSecretFile } from "../../platform/files.ts";
 import { BridgeError } from "../../wire/errors.ts";
@@ -21,7 +21,7 @@ export async function readSource(
   const label = `${what} of server "${server.name}"`;
   let text: string | undefined;
   if (file !== undefined) text = readSecretFile(file, label);
-  else if (variable !== undefined) text = demandVariable(env, variable, label);
+  else if (variable !== undefined) text = requireVariable(env, variable, label);
   else if (argv !== undefined) {
     text = await runCommand({ what: label, argv, home: server.home, env, redactor, signal });
   }

@@ -51,7 +51,7 @@ export interface Grant {
 }
 
 /** What is kept of one server's sign-in (credentials/NAME.json). */
-export interface Stored {
+export interface StoredGrant {
   readonly version: 1;
   readonly server: string;
   readonly origin: string;
@@ -81,7 +81,7 @@ export function isExpired(grant: Grant, now: number): boolean {
 }
 
 /** Whether the stored sign-in belongs to this entry of the configuration: name, origin, issuer and client id. */
-export function belongsTo(stored: Stored, server: ServerSettings): boolean {
+export function belongsTo(stored: StoredGrant, server: ServerSettings): boolean {
   if (stored.server !== server.name || stored.origin !== server.url.origin) return false;
   const { grant } = stored;
   if (grant === undefined || server.credential.type !== "oauth") return true;

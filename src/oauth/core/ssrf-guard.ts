@@ -18,7 +18,7 @@ export interface GuardedRequest {
  */
 export type GuardedHttp = (request: GuardedRequest) => Promise<Response>;
 
-export interface GuardOptions {
+export interface SsrfGuardOptions {
   readonly http: Http;
   /** The addresses of a host name, in the order to try them. */
   readonly lookup: (host: string) => Promise<readonly string[]>;
@@ -57,7 +57,7 @@ async function readBounded(response: Response, host: string): Promise<string> {
 }
 
 /** The guard that every OAuth request passes: https, no redirect, no private address, 1 MiB, 12 s (SSRF, CVE-2025-6514 and its like). */
-export function createGuard(options: GuardOptions): GuardedHttp {
+export function createSsrfGuard(options: SsrfGuardOptions): GuardedHttp {
   const { http, server, trustedHosts, lookup } = options;
   const isTrusted = (url: URL) =>
     url.host === server.host ||
@@ -120,13 +120,13 @@ export function createGuard(options: GuardOptions): GuardedHttp {
   async function send(request: HttpRequest, addresses: readonly string[] | undefined) {
     if (addresses === undefined) return http(request);
     let failure: unknown = new BridgeError("dns", `the host "${request.url.host}" was not found`, {
-      notSent: true,
+      safeToRetry: true,
     });
     for (const address of addresses.slice(0, 3)) {
       try {
         return await http({ ...request, address });
       } catch (error) {
-        if (!(error instanceof BridgeError && error.notSent)) throw error;
+        if (!(error instanceof BridgeError && error.safeToRetry)) throw error;
         failure = error;
       }
     }

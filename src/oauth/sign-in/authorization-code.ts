@@ -3,7 +3,7 @@ import { digestOf } from "../client/dpop.ts";
 import { refusalOf, refusalText, requestTokens } from "../client/token-endpoint.ts";
 import type { OAuthContext } from "../core/context.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
-import { clientFor, demandShowable, forgetClient, grantOf, type Prepared } from "./prepare.ts";
+import { clientFor, forgetClient, grantOf, type Prepared, requireShowable } from "./prepare.ts";
 
 /** One request for authorization (RFC 6749 4.1.1, PKCE, RFC 9207), waiting for its answer. */
 export interface CodeRequest {
@@ -47,7 +47,7 @@ export async function startCode(
       },
     );
   }
-  const url = demandShowable(prepared, issuer.authorizationEndpoint, "page to sign in at");
+  const url = requireShowable(prepared, issuer.authorizationEndpoint, "page to sign in at");
   const client = await clientFor(prepared, redirectUri, signal);
   const state = randomText();
   const verifier = randomText();

@@ -6,11 +6,11 @@ import { endpointUrl, type Json, jsonObject } from "../core/document.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
 import {
   clientFor,
-  demandShowable,
   forgetClient,
   grantOf,
   noteRefusedScope,
   type Prepared,
+  requireShowable,
 } from "./prepare.ts";
 
 /** A server that names a longer pause would only let its own code expire. */
@@ -120,7 +120,7 @@ export async function startDevice(
   }
   context.redactor.add(device_code);
   const place = (value: unknown) =>
-    demandShowable(
+    requireShowable(
       prepared,
       endpointUrl(value, "the page to type the code in").href,
       "page to type the code in",

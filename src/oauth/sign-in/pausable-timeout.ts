@@ -2,7 +2,7 @@
 const longestMarginMs = 1000;
 
 /** How long a call may wait for its person: to the end of its time, on a clock that can be stopped. */
-export class Patience implements Disposable {
+export class PausableTimeout implements Disposable {
   readonly #end = new AbortController();
   readonly #reason: unknown;
   #leftMs: number;

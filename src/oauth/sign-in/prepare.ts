@@ -117,14 +117,14 @@ export async function keep({ oauth, scope }: Prepared, grant: Grant): Promise<vo
       grant,
     });
   });
-  oauth.keeper.adopt(grant);
+  oauth.refresher.adopt(grant);
 }
 
 /** No page needs more; a model may have to repeat it, and a person to read it. */
 const longestUrl = 2048;
 
 /** A URL that a person is sent to. Throws `refused` unless https (loopback, where the server is there, too), or where it is too long. */
-export function demandShowable({ context }: Prepared, text: string, what: string): URL {
+export function requireShowable({ context }: Prepared, text: string, what: string): URL {
   const url = new URL(text);
   const { server, auth } = context;
   if (url.href.length > longestUrl)

@@ -1,12 +1,12 @@
 import type { OAuth } from "../authorizer/open.ts";
 import type { OAuthContext } from "../core/context.ts";
-import type { Attempt, Begun } from "./attempt.ts";
+import type { Begun, InteractiveSignIn } from "./interactive-sign-in.ts";
 
 /** Signs in while a call of a running bridge waits; one prompt at a time. What it takes is loaded when it is wanted. */
 export class RunSignIn {
   readonly #oauth: () => Promise<OAuth>;
   readonly #opensBrowser: boolean;
-  #attempt: Attempt | undefined;
+  #signIn: InteractiveSignIn | undefined;
 
   /** `opensBrowser`: as `--sign-in browser` says. */
   constructor(oauth: () => Promise<OAuth>, { opensBrowser }: { opensBrowser: boolean }) {
@@ -30,8 +30,8 @@ export class RunSignIn {
 
   /** Waits for the end of the sign-in of that id, where it is still under way. */
   async resume(id: string, signal: AbortSignal): Promise<void> {
-    const attempt = this.#attempt;
-    if (attempt?.id === id && !attempt.isOver) await attempt.ended(signal);
+    const signIn = this.#signIn;
+    if (signIn?.id === id && !signIn.isOver) await signIn.ended(signal);
   }
 
   /** The person does not want to: nobody is asked again for 5 minutes. */
@@ -40,7 +40,7 @@ export class RunSignIn {
     try {
       await store.update((stored) => ({ ...stored, declinedAt: context.now() }));
     } finally {
-      this.#attempt?.end("declined");
+      this.#signIn?.end("declined");
     }
   }
 
@@ -50,9 +50,10 @@ export class RunSignIn {
   }
 
   async #join<T>(signal: AbortSignal, work: (begun: Begun) => Promise<T>, isKept: boolean) {
-    const { Attempt } = await import("./attempt.ts");
+    const { InteractiveSignIn } = await import("./interactive-sign-in.ts");
     const oauth = await this.#oauth();
-    if (this.#attempt?.isOver !== false) this.#attempt = new Attempt(oauth, this.#opensBrowser);
-    return this.#attempt.join(signal, work, isKept);
+    if (this.#signIn?.isOver !== false)
+      this.#signIn = new InteractiveSignIn(oauth, this.#opensBrowser);
+    return this.#signIn.join(signal, work, isKept);
   }
 }

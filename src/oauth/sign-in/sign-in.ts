@@ -12,7 +12,7 @@ import { awaitDevice, type DeviceRequest, offersDevice, startDevice } from "./de
 import { forgetClient, keep, noteRefusedScope, type Prepared } from "./prepare.ts";
 
 /** What a sign-in shows, and what it is told, by whoever runs it. */
-export interface SignInWays {
+export interface SignInMethodOptions {
   /**
    * A page to sign in at; `port` is where this machine waits for the browser, undefined where it cannot.
    * Resolves to whether the person has it before them.
@@ -47,7 +47,7 @@ async function byCallback(
 async function byPaste(
   prepared: Prepared,
   request: CodeRequest,
-  { pasted, onFailure }: SignInWays,
+  { pasted, onFailure }: SignInMethodOptions,
   signal: AbortSignal,
 ): Promise<Grant> {
   let failure: BridgeError | undefined;
@@ -66,15 +66,15 @@ async function byPaste(
 }
 
 /** Ways that are tried at once: the first that is done counts, and one that fails leaves the rest. */
-class Ways {
+class SignInMethods {
   readonly #over = Promise.withResolvers<Grant>();
-  readonly #onFailure: SignInWays["onFailure"];
+  readonly #onFailure: SignInMethodOptions["onFailure"];
   readonly #signal: AbortSignal;
   /** Those that may still be done, and one until `first`, before which more may come. */
   #left = 1;
   #failure: unknown;
 
-  constructor({ onFailure }: SignInWays, signal: AbortSignal) {
+  constructor({ onFailure }: SignInMethodOptions, signal: AbortSignal) {
     this.#onFailure = onFailure;
     this.#signal = signal;
     this.#over.promise.catch(() => {});
@@ -121,34 +121,36 @@ async function redirectForDevice(prepared: Prepared): Promise<string> {
  */
 export async function signIn(
   prepared: Prepared,
-  ways: SignInWays,
+  methods: SignInMethodOptions,
   signal: AbortSignal,
 ): Promise<Grant> {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
-  const all = new Ways(ways, both);
+  const all = new SignInMethods(methods, both);
   let callback: Callback | undefined;
   let request: CodeRequest | undefined;
   try {
     signal.throwIfAborted();
-    const isDeviceOnly = ways.device === "only" || prepared.context.auth.grant === "device_code";
+    const isDeviceOnly = methods.device === "only" || prepared.context.auth.grant === "device_code";
     let isShown = false;
     if (!isDeviceOnly) {
       callback = openCallback(prepared);
-      if (callback.port === undefined && ways.pasted === undefined) throw nobodyReturns(prepared);
+      if (callback.port === undefined && methods.pasted === undefined)
+        throw nobodyReturns(prepared);
       request = await startCode(prepared, callback.redirectUri, signal);
       // What the browser brings back is the person's own answer.
       if (callback.port !== undefined)
         all.add(byCallback(prepared, callback, request, both), () => true);
-      isShown = await ways.showUrl(request.url, callback.port);
+      isShown = await methods.showUrl(request.url, callback.port);
       const isRefused = (error: unknown) => error !== nothingPasted;
-      if (ways.pasted !== undefined) all.add(byPaste(prepared, request, ways, both), isRefused);
+      if (methods.pasted !== undefined)
+        all.add(byPaste(prepared, request, methods, both), isRefused);
     }
-    if (isDeviceOnly || (ways.device === "also" && !isShown && offersDevice(prepared))) {
+    if (isDeviceOnly || (methods.device === "also" && !isShown && offersDevice(prepared))) {
       const device = await startDeviceOrNot(prepared, callback, isDeviceOnly, signal);
       if (device !== undefined) {
         all.add(awaitDevice(prepared, device, both), () => false);
-        await ways.showDevice(device);
+        await methods.showDevice(device);
       }
     }
     const grant = await all.first();

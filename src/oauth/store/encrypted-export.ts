@@ -44,7 +44,7 @@ function cipher(header: Header, head: string) {
 }
 
 /** Seals a text with a passphrase (scrypt, AES-256-GCM; the parameters are authenticated). One line. */
-export async function seal(text: string, passphrase: string): Promise<string> {
+export async function encryptExport(text: string, passphrase: string): Promise<string> {
   const random = (length: number) => encode(crypto.getRandomValues(new Uint8Array(length)));
   const header: Header = { kdf: "scrypt", ...cost, salt: random(16), nonce: random(12) };
   const head = `${mark}.${encode(new TextEncoder().encode(JSON.stringify(header)))}`;
@@ -79,8 +79,8 @@ function headerIn(part: string): Header {
 }
 
 /** Opens a sealed text. Throws `configuration` where it is damaged or the passphrase is another. */
-export async function unseal(sealed: string, passphrase: string): Promise<string> {
-  const text = sealed.replace(/\s+/g, "");
+export async function decryptExport(encrypted: string, passphrase: string): Promise<string> {
+  const text = encrypted.replace(/\s+/g, "");
   if (text.length > maxTextLength) throw broken("it is too long");
   const [name, part = "", body = "", ...rest] = text.split(".");
   if (name !== mark || rest.length > 0 || body === "") throw broken("its form is another");

@@ -1,5 +1,5 @@
 import type { ServerSettings } from "../../config/settings.ts";
-import { stampOf } from "../../platform/file-stamp.ts";
+import { fileVersionOf } from "../../platform/file-stamp.ts";
 import { readJudged, removeFile, writeAtomically } from "../../platform/files.ts";
 import { isKeyringUsable, type Keyring } from "../../platform/keyring.ts";
 import { withLock } from "../../platform/lock.ts";
@@ -9,8 +9,8 @@ import type { Redactor } from "../../platform/redact.ts";
 import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import { oauthSettings } from "../core/context.ts";
 import { jsonObject } from "../core/document.ts";
-import { belongsTo, type Grant, type Stored } from "../core/grant.ts";
-import { type Holder, holderOf } from "./grant-owner.ts";
+import { belongsTo, type Grant, type StoredGrant } from "../core/grant.ts";
+import { type GrantOwner, grantOwnerOf } from "./grant-owner.ts";
 
 export interface StoreDeps {
   readonly keyring: () => Keyring;
@@ -21,7 +21,7 @@ export interface StoreDeps {
 }
 
 /** The file where the secret parts stand in the keyring: it says so, and whose they are, and holds no secret. */
-type Kept = Stored & { readonly keyring?: true; readonly holder?: Holder };
+type StoredGrantFile = StoredGrant & { readonly keyring?: true; readonly owner?: GrantOwner };
 
 /** Where the secret parts stand. */
 type Place = "keyring" | "file";
@@ -58,12 +58,12 @@ export class CredentialStore {
    * What is stored for this very entry (name, origin, issuer, client id); of what belongs to another one only
    * what holds for both. Throws `configuration`: an unsafe file, or a keyring that is locked.
    */
-  async read(): Promise<Stored> {
+  async read(): Promise<StoredGrant> {
     return this.#seen(await this.#readAll());
   }
 
   /** Reads, changes and writes while no other process does; resolves to the result. The grant of another entry stays what it is. */
-  async update(change: (stored: Stored) => Stored): Promise<Stored> {
+  async update(change: (stored: StoredGrant) => StoredGrant): Promise<StoredGrant> {
     return this.locked(async () => {
       const all = await this.#readAll();
       const next = change(this.#seen(all));
@@ -80,7 +80,10 @@ export class CredentialStore {
     const late = new BridgeError(
       "timeout",
       `another process has held the sign-in of server "${name}" for ${waitMs / 1000} s`,
-      { hint: "end the codex-mcp-http-bridge process that hangs, then try again", notSent: true },
+      {
+        hint: "end the codex-mcp-http-bridge process that hangs, then try again",
+        safeToRetry: true,
+      },
     );
     const clock = new AbortController();
     const timer = setTimeout(() => clock.abort(late), waitMs);
@@ -96,12 +99,12 @@ export class CredentialStore {
   }
 
   /** Replaces what is stored, where it stands; only under the lock. Throws `configuration`. */
-  async write(stored: Stored): Promise<void> {
+  async write(stored: StoredGrant): Promise<void> {
     await this.#put(stored, await this.#placeFor(false));
   }
 
   /** Puts a new sign-in in place of whatever is there, and where the configuration wants it now; only under the lock. Throws `configuration`. */
-  async writeNew(stored: Stored): Promise<void> {
+  async writeNew(stored: StoredGrant): Promise<void> {
     const before = this.place();
     const place = await this.#placeFor(true);
     await this.#put(stored, place);
@@ -121,8 +124,8 @@ export class CredentialStore {
   }
 
   /** Differs where the store was written meanwhile; costs no more than a look at the file. */
-  stamp(): string {
-    return stampOf(this.#file);
+  fileVersion(): string {
+    return fileVersionOf(this.#file);
   }
 
   #mayUseKeyring(): boolean {
@@ -134,20 +137,20 @@ export class CredentialStore {
     }
   }
 
-  #empty(): Stored {
+  #empty(): StoredGrant {
     return { version: 1, server: this.#server.name, origin: this.#server.url.origin };
   }
 
-  async #readAll(): Promise<Stored | undefined> {
+  async #readAll(): Promise<StoredGrant | undefined> {
     const kept = readKept(this.#file, this.#server.name);
     if (kept === undefined) return undefined;
-    const { keyring, holder: _, ...rest } = kept;
+    const { keyring, owner: _, ...rest } = kept;
     const stored = keyring ? { ...rest, ...(await this.#readKeyring()) } : rest;
     for (const secret of secretsOf(stored)) this.#deps.redactor.add(secret);
     return stored;
   }
 
-  #seen(stored: Stored | undefined): Stored {
+  #seen(stored: StoredGrant | undefined): StoredGrant {
     if (stored === undefined) return this.#empty();
     if (belongsTo(stored, this.#server)) return stored;
     this.#deps.log.debug("stored sign-in belongs to another entry", { server: this.#server.name });
@@ -155,7 +158,7 @@ export class CredentialStore {
     return { ...rest, ...this.#empty() };
   }
 
-  async #readKeyring(): Promise<Pick<Stored, "grant" | "clients">> {
+  async #readKeyring(): Promise<Pick<StoredGrant, "grant" | "clients">> {
     const text = await this.#deps.keyring().get(this.#keyringName());
     // Never "signed out": a locked keyring answers the same, and a new sign-in would overwrite the old.
     if (text === null) {
@@ -169,7 +172,7 @@ export class CredentialStore {
     }
     const json = jsonObject(text);
     if (json === undefined || (json.grant !== undefined && !isGrant(json.grant))) return {};
-    return json as Pick<Stored, "grant" | "clients">;
+    return json as Pick<StoredGrant, "grant" | "clients">;
   }
 
   /** What is there already stays in the keyring; "auto" decides where nothing is there, and at a new sign-in. */
@@ -181,7 +184,7 @@ export class CredentialStore {
     return there ?? ((await isKeyringUsable(this.#deps.keyring())) ? "keyring" : "file");
   }
 
-  async #put(stored: Stored, place: Place): Promise<void> {
+  async #put(stored: StoredGrant, place: Place): Promise<void> {
     for (const secret of secretsOf(stored)) this.#deps.redactor.add(secret);
     if (place === "file") {
       writeAtomically(this.#file, JSON.stringify(stored, null, 2));
@@ -195,8 +198,8 @@ export class CredentialStore {
       });
     }
     await keyring.set(this.#keyringName(), JSON.stringify({ grant, clients }));
-    const holder = grant && { holder: holderOf(grant) };
-    writeAtomically(this.#file, JSON.stringify({ ...rest, keyring: true, ...holder }, null, 2));
+    const owner = grant && { owner: grantOwnerOf(grant) };
+    writeAtomically(this.#file, JSON.stringify({ ...rest, keyring: true, ...owner }, null, 2));
   }
 
   async #forgetInKeyring(): Promise<void> {
@@ -217,7 +220,7 @@ export class CredentialStore {
   }
 }
 
-function secretsOf({ grant, clients }: Stored): (string | undefined)[] {
+function secretsOf({ grant, clients }: StoredGrant): (string | undefined)[] {
   const secrets = Object.values(clients ?? {}).map(({ secret }) => secret);
   return [
     ...secrets,
@@ -234,7 +237,7 @@ export function storedTokenType({ home, name }: ServerSettings): Grant["tokenTyp
 }
 
 /** What of a store belongs to its entry alone. */
-function ownPart({ server, origin, grant, movedAt, handed }: Stored): Partial<Stored> {
+function ownPart({ server, origin, grant, movedAt, handed }: StoredGrant): Partial<StoredGrant> {
   return {
     server,
     origin,
@@ -245,17 +248,17 @@ function ownPart({ server, origin, grant, movedAt, handed }: Stored): Partial<St
 }
 
 /** What stands in the file. Throws `configuration`: an unsafe file, or one that holds something else. */
-function readKept(path: string, server: string): Kept | undefined {
+function readKept(path: string, server: string): StoredGrantFile | undefined {
   const file = readJudged(path, maxBytes);
   if (file === undefined) return undefined;
-  file.demandPrivate();
+  file.requirePrivate();
   const json = jsonObject(file.text);
   const isOurs =
     json?.version === 1 &&
     typeof json.server === "string" &&
     typeof json.origin === "string" &&
     (json.grant === undefined || isGrant(json.grant));
-  if (isOurs) return json as unknown as Kept;
+  if (isOurs) return json as unknown as StoredGrantFile;
   throw new BridgeError("configuration", `${path} is not a sign-in of this version`, {
     hint: `run codex-mcp-http-bridge logout --server ${server}, then login`,
   });

@@ -6,9 +6,9 @@ import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import { type Message, responseTo } from "../../wire/message.ts";
 import type { Deliver, Stop, Upstream } from "../core/types.ts";
 import { handshakeMs, sendWithin, startLimitMs, startMs } from "../retry/deadline.ts";
-import { type Kept, lists } from "./entry.ts";
+import { type CachedPage, lists } from "./entry.ts";
 import { CatalogLists, isOutOfReach, pauses } from "./lists.ts";
-import { type CatalogStore, pageKey, type Viewer } from "./store.ts";
+import { type CacheKey, type CatalogStore, pageKey } from "./store.ts";
 
 interface CatalogOptions {
   readonly next: Upstream;
@@ -20,7 +20,7 @@ interface CatalogOptions {
   /** False: the server itself is asked in any case; what it says is kept all the same. */
   readonly mayAnswer: boolean;
   /** What the client's first initialize was answered with before any of this was there: it stays so. */
-  readonly said?: Kept | undefined;
+  readonly said?: CachedPage | undefined;
   /** `usualTimes` unless a test says otherwise. */
   readonly times?: typeof usualTimes;
 }
@@ -36,11 +36,11 @@ const closing: Stop = { by: "closing" };
 export class CatalogUpstream implements Upstream {
   readonly #options: CatalogOptions;
   readonly #times: typeof usualTimes;
-  #said: Kept | undefined;
+  #said: CachedPage | undefined;
   /** The client's handshake, and who sees what the server answers. */
   #initialize: Message | undefined;
   #initialized: Message | undefined;
-  #viewer: Viewer | undefined;
+  #cacheKey: CacheKey | undefined;
   #isDoubtful = false;
   /** There where the catalog answered the handshake: the server gets it in the background. */
   #lists: CatalogLists | undefined;
@@ -49,7 +49,7 @@ export class CatalogUpstream implements Upstream {
   #live: Promise<void> | undefined;
   #announcing: Promise<void> | undefined;
   /** The server has the whole handshake: nothing stands between it and the client any more. */
-  #isOpen = false;
+  #handshakeDone = false;
   #opened = Promise.withResolvers<void>();
   /** Where messages go that belong to no call, once the client listens. */
   #aside: Deliver | undefined;
@@ -67,7 +67,7 @@ export class CatalogUpstream implements Upstream {
     if (kind === "request" && method !== undefined && Object.hasOwn(lists, method))
       return this.#list(message, deliver, signal);
     if (method === "notifications/initialized") this.#initialized = message;
-    const isThrough = this.#lists === undefined || this.#isOpen;
+    const isThrough = this.#lists === undefined || this.#handshakeDone;
     if (isThrough) return this.#options.next.send(message, deliver, signal);
     return this.#sendLate(message, deliver, signal);
   }
@@ -102,13 +102,13 @@ export class CatalogUpstream implements Upstream {
     this.#isDoubtful = true;
   }
 
-  #viewerNow(): Viewer {
-    const old = this.#viewer!;
+  #cacheKeyNow(): CacheKey {
+    const old = this.#cacheKey!;
     if (!this.#isDoubtful) return old;
     this.#isDoubtful = false;
-    const now = this.#options.store.viewerOf(this.#initialize!);
-    if (now.text !== old.text || now.holder !== old.holder) this.#lists?.forget();
-    this.#viewer = now;
+    const now = this.#options.store.cacheKeyOf(this.#initialize!);
+    if (now.text !== old.text || now.owner !== old.owner) this.#lists?.forget();
+    this.#cacheKey = now;
     return now;
   }
 
@@ -118,15 +118,15 @@ export class CatalogUpstream implements Upstream {
     this.#ended = new AbortController();
     this.#initialize = message;
     this.#initialized = undefined;
-    this.#viewer = store.viewerOf(message);
+    this.#cacheKey = store.cacheKeyOf(message);
     this.#isDoubtful = false;
     this.#lists = undefined;
     this.#live = undefined;
-    this.#isOpen = false;
+    this.#handshakeDone = false;
     this.#opened = Promise.withResolvers();
     const said = this.#said;
     this.#said = undefined;
-    const kept = said ?? (mayAnswer ? store.start(this.#viewer) : undefined);
+    const kept = said ?? (mayAnswer ? store.start(this.#cacheKey) : undefined);
     const isFresh = kept !== undefined && (kept === said || store.isFresh(kept));
     if (!isFresh) {
       const isAway = await this.#startLive(message, deliver, signal, kept === undefined);
@@ -138,7 +138,7 @@ export class CatalogUpstream implements Upstream {
       store,
       log,
       isOffline: !isFresh,
-      viewer: () => this.#viewerNow(),
+      cacheKey: () => this.#cacheKeyNow(),
       ask: (...asked) => this.#ask(...asked),
       tell: (said) => this.#tell(said),
       opened: this.#opened.promise,
@@ -211,7 +211,7 @@ export class CatalogUpstream implements Upstream {
     });
     await this.#announcing;
     if (signal.aborted) return;
-    this.#isOpen = true;
+    this.#handshakeDone = true;
     this.#opened.resolve();
   }
 
@@ -249,14 +249,14 @@ export class CatalogUpstream implements Upstream {
 
   #learnStart(said: Message): void {
     const result = resultOf(said);
-    if (result !== undefined) this.#options.store.saveStart(this.#viewerNow(), result);
+    if (result !== undefined) this.#options.store.saveStart(this.#cacheKeyNow(), result);
   }
 
   #learnPage(request: Message, said: Message): void {
     const result = resultOf(said);
     // A client that never initialized is a modern one: nothing is kept for it.
-    if (result === undefined || this.#viewer === undefined) return;
-    this.#options.store.savePage(this.#viewerNow(), pageKey(request), result);
+    if (result === undefined || this.#cacheKey === undefined) return;
+    this.#options.store.savePage(this.#cacheKeyNow(), pageKey(request), result);
   }
 
   async #tell(message: Message): Promise<void> {

@@ -1,23 +1,23 @@
 // What is kept of one server in its cache file, judged before it is believed: the file may say anything.
-import type { Memory } from "../../platform/server-cache.ts";
+import type { ServerCache } from "../../platform/server-cache.ts";
 
 /** A text that the server said, the JSON of a `result`, and when. */
-export interface Kept {
+export interface CachedPage {
   readonly result: string;
   readonly savedAt: number;
 }
 
 /** What one client, signed in as one identity, was told. */
-export interface Entry {
+export interface CatalogEntry {
   readonly initialize: string;
   readonly savedAt: number;
   /** Hash of what the sign-in belonged to; absent where there was none. */
-  readonly holder?: string;
+  readonly owner?: string;
   /** By `pageKey`. */
-  readonly lists: Readonly<Record<string, Kept>>;
+  readonly lists: Readonly<Record<string, CachedPage>>;
 }
 
-export interface Stored {
+export interface CatalogFile {
   /** Stands before what is hashed: what that is cannot be guessed from one file with the help of another. */
   readonly salt: string;
   /** By the hash of who asked, and what with. */
@@ -25,7 +25,7 @@ export interface Stored {
 }
 
 /** The name of all catalogs of a server in its memory. */
-export const memoryKey = "catalog";
+export const cacheKeyName = "catalog";
 
 /** Lists that are kept: where their items stand, and what is announced when they changed. */
 export const lists: Readonly<Record<string, { readonly items: string; readonly changed: string }>> =
@@ -50,21 +50,21 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 /** Whether a number is one that Date can show. */
 const isInstant = (value: unknown) => typeof value === "number" && value >= 0 && value <= latestAt;
 
-export function isStored(value: unknown): value is Stored {
+export function isStored(value: unknown): value is CatalogFile {
   if (!isRecord(value)) return false;
   const { salt, entries } = value;
   return typeof salt === "string" && isRecord(entries);
 }
 
 /** Its pages are judged one by one, when they are asked for: a start must not parse all that is kept. */
-export function isEntry(value: unknown): value is Entry {
+export function isEntry(value: unknown): value is CatalogEntry {
   if (!isRecord(value)) return false;
   const { savedAt, lists: pages, initialize } = value;
   return isInstant(savedAt) && isRecord(pages) && isResult(initialize, "initialize");
 }
 
 /** Whether a value is a page that may be served to a request of that method. */
-export function isPage(value: unknown, method: string): value is Kept {
+export function isPage(value: unknown, method: string): value is CachedPage {
   if (!isRecord(value)) return false;
   const { savedAt, result } = value;
   return isInstant(savedAt) && isResult(result, method);
@@ -84,23 +84,23 @@ export function isResult(text: unknown, method: string): text is string {
   }
 }
 
-function entriesIn(memory: Memory): Entry[] {
-  const found = memory.get(memoryKey);
+function entriesIn(cache: ServerCache): CatalogEntry[] {
+  const found = cache.get(cacheKeyName);
   return isStored(found) ? Object.values(found.entries).filter(isEntry) : [];
 }
 
-function toolPages({ lists: pages }: Entry): Kept[] {
+function toolPages({ lists: pages }: CatalogEntry): CachedPage[] {
   const own = Object.entries(pages).filter(([page]) => methodOf(page) === "tools/list");
   return own.map(([, kept]) => kept).filter((kept) => isPage(kept, "tools/list"));
 }
 
-const toolsOn = ({ result }: Kept) => (JSON.parse(result) as { tools: unknown[] }).tools;
+const toolsOn = ({ result }: CachedPage) => (JSON.parse(result) as { tools: unknown[] }).tools;
 
 /** What `status` tells of the newest catalog of a server; `tools` undefined where they were never listed. */
 export function newestCatalog(
-  memory: Memory,
+  cache: ServerCache,
 ): { readonly savedAt: number; readonly tools: number | undefined } | undefined {
-  const [newest] = entriesIn(memory).sort((a, b) => b.savedAt - a.savedAt);
+  const [newest] = entriesIn(cache).sort((a, b) => b.savedAt - a.savedAt);
   if (newest === undefined) return undefined;
   const pages = toolPages(newest);
   if (pages.length === 0) return { savedAt: newest.savedAt, tools: undefined };
@@ -109,7 +109,7 @@ export function newestCatalog(
 }
 
 /** Whether any kept list of the server's holds a tool of that name. */
-export function keepsTool(memory: Memory, name: string): boolean {
-  const tools = entriesIn(memory).flatMap(toolPages).flatMap(toolsOn);
+export function keepsTool(cache: ServerCache, name: string): boolean {
+  const tools = entriesIn(cache).flatMap(toolPages).flatMap(toolsOn);
   return tools.some((tool) => (tool as { name?: unknown } | null)?.name === name);
 }

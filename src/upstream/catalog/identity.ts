@@ -1,6 +1,6 @@
 import type { OAuthSettings, ServerSettings } from "../../config/settings.ts";
 import { expand } from "../../config/validators.ts";
-import { storedHolder } from "../../oauth/store/grant-owner.ts";
+import { storedGrantOwner } from "../../oauth/store/grant-owner.ts";
 import { readSecretFile } from "../../platform/files.ts";
 import type { Environment } from "../../platform/paths.ts";
 import type { Identity } from "./store.ts";
@@ -27,7 +27,7 @@ export function catalogIdentity(settings: ServerSettings, env: Environment): Ide
     settings.env.map((variable) => env[variable]),
   ]);
   const mayBeSignedIn = credential.type === "oauth" || credential.type === "unset";
-  return { caller, holder: mayBeSignedIn ? storedHolder(settings) : undefined };
+  return { caller, owner: mayBeSignedIn ? storedGrantOwner(settings) : undefined };
 }
 
 function credentialIdentity({ credential }: ServerSettings, env: Environment): unknown {

@@ -6,7 +6,7 @@ import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import { type Message, notificationOf, requestOf, responseTo } from "../../wire/message.ts";
 import type { Deliver, Stop } from "../core/types.ts";
 import { lists, methodOf } from "./entry.ts";
-import { type CatalogStore, pageKey, type Viewer } from "./store.ts";
+import { type CacheKey, type CatalogStore, pageKey } from "./store.ts";
 
 interface ListsOptions {
   readonly store: CatalogStore;
@@ -20,7 +20,7 @@ interface ListsOptions {
   /** Whether the server was out of reach at the start: then what is kept counts, however old. */
   readonly isOffline: boolean;
   /** Who looks at it now. */
-  readonly viewer: () => Viewer;
+  readonly cacheKey: () => CacheKey;
   /** Asks the server itself and keeps what it says; `isBound`: gives up in the time of a start. */
   readonly ask: (
     request: Message,
@@ -80,10 +80,10 @@ export class CatalogLists {
 
   /** Answers with what the server says, or with the kept page where that takes its time or fails. */
   async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { store, viewer, ask } = this.#options;
+    const { store, cacheKey, ask } = this.#options;
     const page = pageKey(message);
     const method = methodOf(page);
-    const kept = store.page(viewer(), page);
+    const kept = store.page(cacheKey(), page);
     const shown = isFirst(page) ? undefined : this.#shown.get(method)?.[page];
     if (shown !== undefined) return deliver(responseTo(message.head.id!, shown));
     if (kept === undefined) return ask(message, deliver, signal, method === "tools/list");
@@ -92,7 +92,7 @@ export class CatalogLists {
   }
 
   async #race(message: Message, isGood: boolean, deliver: Deliver, signal: AbortSignal) {
-    const { store, viewer, ask, tell, freshMs, staleMs } = this.#options;
+    const { store, cacheKey, ask, tell, freshMs, staleMs } = this.#options;
     let said: Message | undefined;
     let isLate = false;
     const take: Deliver = async (one) => {
@@ -112,12 +112,12 @@ export class CatalogLists {
     const method = methodOf(page);
     if (said !== undefined) this.#shown.delete(method);
     // Looked up again: the credential may be another's by now.
-    const kept = store.page(viewer(), page);
+    const kept = store.page(cacheKey(), page);
     const isUsable = isGood || failure === undefined || isOutOfReach(failure.error);
     if (said !== undefined || signal.aborted || kept === undefined || !isUsable) return live;
     isLate = true;
     this.#options.log.debug("list from the catalog", { method });
-    const shown = store.pages(viewer(), method);
+    const shown = store.pages(cacheKey(), method);
     this.#shown.set(method, shown);
     const answer = failed.then(() => said);
     void this.#catchUp(page, answer, shown);

@@ -1,17 +1,17 @@
 // The catalogs of one server: which of them, its caller's identity and what it asks with decide.
-import type { Memory } from "../../platform/server-cache.ts";
+import type { ServerCache } from "../../platform/server-cache.ts";
 import type { Message } from "../../wire/message.ts";
 import {
-  type Entry,
+  type CachedPage,
+  type CatalogEntry,
+  type CatalogFile,
+  cacheKeyName,
   isEntry,
   isPage,
   isResult,
   isStored,
-  type Kept,
   lists,
-  memoryKey,
   methodOf,
-  type Stored,
 } from "./entry.ts";
 
 /** Whose eyes see what a server shows. */
@@ -19,13 +19,13 @@ export interface Identity {
   /** Text that differs where the configuration makes another caller of us; it may hold secrets. */
   readonly caller: string;
   /** What the stored sign-in belongs to; undefined where there is none. */
-  readonly holder: string | undefined;
+  readonly owner: string | undefined;
 }
 
 /** A client, with whose eyes it sees; only hashes of it are kept. */
-export interface Viewer {
+export interface CacheKey {
   readonly text: string;
-  readonly holder: string | undefined;
+  readonly owner: string | undefined;
 }
 
 /** Changes when the meaning of an entry changes. */
@@ -45,63 +45,63 @@ export function pageKey(request: Message): string {
 }
 
 export class CatalogStore {
-  readonly #memory: Memory;
+  readonly #cache: ServerCache;
   readonly #identity: () => Identity;
   readonly #now: () => number;
 
-  constructor(memory: Memory, identity: () => Identity, now: () => number) {
-    this.#memory = memory;
+  constructor(cache: ServerCache, identity: () => Identity, now: () => number) {
+    this.#cache = cache;
     this.#identity = identity;
     this.#now = now;
   }
 
   /** Who asks with this `initialize`, as the configuration and the sign-in stand now. */
-  viewerOf(initialize: Message): Viewer {
+  cacheKeyOf(initialize: Message): CacheKey {
     // As the client wrote it: what is nested deep can be read, but not written anew.
     const told = ["protocolVersion", "capabilities"].map((name) =>
       initialize.text(["params", name]),
     );
-    const { caller, holder } = this.#identity();
-    return { text: JSON.stringify([schemaVersion, ...told, caller]), holder };
+    const { caller, owner } = this.#identity();
+    return { text: JSON.stringify([schemaVersion, ...told, caller]), owner };
   }
 
   /** The answer to initialize. */
-  start(viewer: Viewer): Kept | undefined {
-    const entry = this.#entry(viewer);
+  start(cacheKey: CacheKey): CachedPage | undefined {
+    const entry = this.#entry(cacheKey);
     return entry && { result: entry.initialize, savedAt: entry.savedAt };
   }
 
-  page(viewer: Viewer, page: string): Kept | undefined {
-    const kept = this.#entry(viewer)?.lists[page];
+  page(cacheKey: CacheKey, page: string): CachedPage | undefined {
+    const kept = this.#entry(cacheKey)?.lists[page];
     return isPage(kept, methodOf(page)) ? kept : undefined;
   }
 
   /** The results of a list's pages. */
-  pages(viewer: Viewer, method: string): Readonly<Record<string, string>> {
-    const kept = Object.entries(this.#entry(viewer)?.lists ?? {});
+  pages(cacheKey: CacheKey, method: string): Readonly<Record<string, string>> {
+    const kept = Object.entries(this.#entry(cacheKey)?.lists ?? {});
     const own = kept.filter(([page, one]) => methodOf(page) === method && isPage(one, method));
     return Object.fromEntries(own.map(([page, { result }]) => [page, result]));
   }
 
   /** Whether it is younger than a week. */
-  isFresh({ savedAt }: Kept): boolean {
+  isFresh({ savedAt }: CachedPage): boolean {
     const age = this.#now() - savedAt;
     return age >= 0 && age < weekMs;
   }
 
   /** Keeps an answer to initialize; writes only where that is news, or a day old. */
-  saveStart(viewer: Viewer, result: string): void {
-    if (!isResult(result, "initialize") || this.#isKnown(this.start(viewer), result)) return;
+  saveStart(cacheKey: CacheKey, result: string): void {
+    if (!isResult(result, "initialize") || this.#isKnown(this.start(cacheKey), result)) return;
     const savedAt = this.#now();
-    this.#change(viewer, (old) => ({ lists: {}, ...old, initialize: result, savedAt }));
+    this.#change(cacheKey, (old) => ({ lists: {}, ...old, initialize: result, savedAt }));
   }
 
   /** The same for a page of a list. The pages behind one that changed are forgotten: its cursor led to them. */
-  savePage(viewer: Viewer, page: string, result: string): void {
+  savePage(cacheKey: CacheKey, page: string, result: string): void {
     const method = methodOf(page);
-    if (!isResult(result, method) || this.#isKnown(this.page(viewer, page), result)) return;
+    if (!isResult(result, method) || this.#isKnown(this.page(cacheKey, page), result)) return;
     const kept = { result, savedAt: this.#now() };
-    this.#change(viewer, (old) => {
+    this.#change(cacheKey, (old) => {
       if (old === undefined) return undefined;
       if (isPage(old.lists[page], method) && old.lists[page].result === result)
         return { ...old, lists: { ...old.lists, [page]: kept } };
@@ -112,29 +112,32 @@ export class CatalogStore {
     });
   }
 
-  #isKnown(old: Kept | undefined, result: string): boolean {
+  #isKnown(old: CachedPage | undefined, result: string): boolean {
     return old?.result === result && this.#now() - old.savedAt < dayMs;
   }
 
-  #entry(viewer: Viewer): Entry | undefined {
-    const stored = this.#memory.get(memoryKey);
-    return isStored(stored) ? entryFor(viewer, stored) : undefined;
+  #entry(cacheKey: CacheKey): CatalogEntry | undefined {
+    const stored = this.#cache.get(cacheKeyName);
+    return isStored(stored) ? entryFor(cacheKey, stored) : undefined;
   }
 
   /** Changes what is kept for a viewer, here and on disk, where another process may keep more. */
-  #change(viewer: Viewer, change: (old: Entry | undefined) => Entry | undefined): void {
-    this.#memory.change(memoryKey, (value) => {
+  #change(
+    cacheKey: CacheKey,
+    change: (old: CatalogEntry | undefined) => CatalogEntry | undefined,
+  ): void {
+    this.#cache.change(cacheKeyName, (value) => {
       const stored = isStored(value) ? value : { salt: crypto.randomUUID(), entries: {} };
       const { salt, entries } = stored;
-      const old = entryFor(viewer, stored);
+      const old = entryFor(cacheKey, stored);
       // What is said to nobody takes the place of nothing that was said to somebody.
-      if (viewer.holder === undefined && old?.holder !== undefined) return value;
+      if (cacheKey.owner === undefined && old?.owner !== undefined) return value;
       const next = change(old);
       if (next === undefined) return value;
-      const key = hash(viewer.text, salt);
-      const holder = viewer.holder === undefined ? {} : { holder: hash(viewer.holder, salt) };
+      const key = hash(cacheKey.text, salt);
+      const owner = cacheKey.owner === undefined ? {} : { owner: hash(cacheKey.owner, salt) };
       const { [key]: _, ...others } = entries;
-      return { salt, entries: bounded({ ...next, ...holder }, key, others) } satisfies Stored;
+      return { salt, entries: bounded({ ...next, ...owner }, key, others) } satisfies CatalogFile;
     });
   }
 }
@@ -144,16 +147,22 @@ function hash(text: string, salt: string): string {
 }
 
 /** What is kept for the viewer; a list outlives the sign-in it was got with, but is not shown to another one. */
-function entryFor({ text, holder }: Viewer, { salt, entries }: Stored): Entry | undefined {
+function entryFor(
+  { text, owner }: CacheKey,
+  { salt, entries }: CatalogFile,
+): CatalogEntry | undefined {
   const entry = entries[hash(text, salt)];
   if (!isEntry(entry)) return undefined;
-  return holder === undefined || entry.holder === hash(holder, salt) ? entry : undefined;
+  return owner === undefined || entry.owner === hash(owner, salt) ? entry : undefined;
 }
 
 /** The pages from the first of a list to the one before `page`; undefined where none of them leads there. */
-function pagesBefore(page: string, pages: Entry["lists"]): Record<string, Kept> | undefined {
+function pagesBefore(
+  page: string,
+  pages: CatalogEntry["lists"],
+): Record<string, CachedPage> | undefined {
   const method = methodOf(page);
-  const before: Record<string, Kept> = {};
+  const before: Record<string, CachedPage> = {};
   for (let at = `${method} `; at !== page; ) {
     const kept = pages[at];
     if (!isPage(kept, method) || Object.hasOwn(before, at)) return undefined;
@@ -164,12 +173,16 @@ function pagesBefore(page: string, pages: Entry["lists"]): Record<string, Kept> 
 }
 
 /** The entries that may be kept: this one, and of the others the newest that there is room for. */
-function bounded(entry: Entry, key: string, others: Stored["entries"]): Record<string, Entry> {
-  const isSound = (other: [string, unknown]): other is [string, Entry] => isEntry(other[1]);
+function bounded(
+  entry: CatalogEntry,
+  key: string,
+  others: CatalogFile["entries"],
+): Record<string, CatalogEntry> {
+  const isSound = (other: [string, unknown]): other is [string, CatalogEntry] => isEntry(other[1]);
   const newest = Object.entries(others)
     .filter(isSound)
     .sort(([, a], [, b]) => b.savedAt - a.savedAt);
-  const kept: Record<string, Entry> = {};
+  const kept: Record<string, CatalogEntry> = {};
   let left = maxChars;
   for (const [name, one] of [[key, fitting(entry)] as const, ...newest].slice(0, maxEntries)) {
     left -= sizeOf(one);
@@ -180,7 +193,7 @@ function bounded(entry: Entry, key: string, others: Stored["entries"]): Record<s
 }
 
 /** The entry without the lists that there is no room for; the pages of one belong together. */
-function fitting(entry: Entry): Entry {
+function fitting(entry: CatalogEntry): CatalogEntry {
   let left = maxChars - sizeOf({ ...entry, lists: {} });
   const fit = Object.keys(lists).flatMap((method) => {
     const pages = Object.entries(entry.lists).filter(([page]) => methodOf(page) === method);

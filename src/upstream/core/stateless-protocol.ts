@@ -2,7 +2,7 @@
 import type { Message } from "../../wire/message.ts";
 
 /** The revision the bridge speaks by itself with a modern server. */
-export const modernRevision = "2026-07-28";
+export const statelessRevision = "2026-07-28";
 
 /** Keys of `params._meta` that every modern request carries. */
 export const metaKeys = {
@@ -14,7 +14,7 @@ export const metaKeys = {
 } as const;
 
 /** Error codes by which only a modern server answers. */
-export const modernErrors = {
+export const statelessErrors = {
   headerMismatch: -32020,
   missingCapability: -32021,
   unsupportedVersion: -32022,

@@ -1,19 +1,24 @@
 // Which era a server is of, asked with server/discover (MCP 2026-07-28 server/discover, basic/versioning).
 import { BridgeError, type ErrorKind } from "../../wire/errors.ts";
 import { type Message, requestOf, responseTo } from "../../wire/message.ts";
-import { errorCodeOf, metaKeys, modernErrors, modernRevision } from "../core/stateless-protocol.ts";
+import {
+  errorCodeOf,
+  metaKeys,
+  statelessErrors,
+  statelessRevision,
+} from "../core/stateless-protocol.ts";
 import type { Deliver, Upstream } from "../core/types.ts";
 import { type Identity, metaMembers } from "./request-meta.ts";
 
 /** What the probe found. */
 export type Discovery =
   /** The server speaks the modern era only; its answer may be an error. */
-  | { readonly era: "modern"; readonly answer: Message }
+  | { readonly mode: "stateless"; readonly answer: Message }
   /** It speaks the legacy era too, or gave no sign of the modern one; where it was silent, that may be for now only. */
-  | { readonly era: "legacy"; readonly isDual?: boolean; readonly isSilent?: boolean };
+  | { readonly mode: "session"; readonly isDual?: boolean; readonly isSilent?: boolean };
 
 /** A server that does not answer the probe within this time is tried as a legacy one. */
-const patienceMs = 5000;
+const probeTimeoutMs = 5000;
 /** These tell nothing about the era: the probe is made again once the user is signed in. */
 const signInKinds: readonly ErrorKind[] = [
   "sign-in-required",
@@ -22,7 +27,7 @@ const signInKinds: readonly ErrorKind[] = [
   "configuration",
 ];
 
-const legacyRevisions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+const sessionRevisions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
 let probes = 0;
 
 /** Asks the server once (twice where it rejects the revision by name). Rejects where a credential is missing, or with the signal's reason. */
@@ -33,21 +38,21 @@ export async function discover(
 ): Promise<Discovery> {
   for (let tries = 0; ; tries++) {
     const answer = await ask(next, identity, signal);
-    if (answer === undefined) return { era: "legacy", isSilent: true };
+    if (answer === undefined) return { mode: "session", isSilent: true };
     const code = errorCodeOf(answer);
     if (answer.head.isError !== true)
-      return isModernOnly(answer)
-        ? { era: "modern", answer }
-        : { era: "legacy", isDual: isModern(answer) };
-    if (code === modernErrors.unsupportedVersion) {
+      return isStatelessOnly(answer)
+        ? { mode: "stateless", answer }
+        : { mode: "session", isDual: isStateless(answer) };
+    if (code === statelessErrors.unsupportedVersion) {
       const supported = answer.value(["error", "data", "supported"]);
-      const isOurs = Array.isArray(supported) && supported.includes(modernRevision);
+      const isOurs = Array.isArray(supported) && supported.includes(statelessRevision);
       if (isOurs && tries === 0) continue;
-      return isOurs ? { era: "modern", answer } : { era: "legacy" };
+      return isOurs ? { mode: "stateless", answer } : { mode: "session" };
     }
-    const isModernError =
-      code === modernErrors.headerMismatch || code === modernErrors.missingCapability;
-    return isModernError ? { era: "modern", answer } : { era: "legacy" };
+    const isStatelessError =
+      code === statelessErrors.headerMismatch || code === statelessErrors.missingCapability;
+    return isStatelessError ? { mode: "stateless", answer } : { mode: "session" };
   }
 }
 
@@ -60,7 +65,7 @@ async function ask(next: Upstream, identity: Identity, signal: AbortSignal) {
     if (said.head.kind === "response") answer = said;
   };
   try {
-    await next.send(request, take, AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]));
+    await next.send(request, take, AbortSignal.any([signal, AbortSignal.timeout(probeTimeoutMs)]));
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (error instanceof BridgeError && signInKinds.includes(error.kind)) throw error;
@@ -69,14 +74,14 @@ async function ask(next: Upstream, identity: Identity, signal: AbortSignal) {
 }
 
 /** Whether an answer to server/discover names the modern era only: a server that names a legacy revision too serves a legacy client best itself. */
-export function isModernOnly(answer: Message): boolean {
+export function isStatelessOnly(answer: Message): boolean {
   const versions = versionsOf(answer);
-  return isModern(answer) && !versions.some((version) => legacyRevisions.includes(version));
+  return isStateless(answer) && !versions.some((version) => sessionRevisions.includes(version));
 }
 
 /** Whether an answer to server/discover names the modern era: a modern client is passed on to such a server. */
-export function isModern(answer: Message): boolean {
-  return versionsOf(answer).includes(modernRevision);
+export function isStateless(answer: Message): boolean {
+  return versionsOf(answer).includes(statelessRevision);
 }
 
 function versionsOf(answer: Message): string[] {
@@ -93,7 +98,7 @@ export function initializeAnswer(
   const id = initialize.head.id!;
   if (answer.head.isError === true) return answer.with([{ path: ["id"], raw: id }]);
   const asked = initialize.value(["params", "protocolVersion"]);
-  const version = legacyRevisions.find((known) => known === asked) ?? legacyRevisions.at(-1);
+  const version = sessionRevisions.find((known) => known === asked) ?? sessionRevisions.at(-1);
   const serverInfo =
     answer.text(["result", "_meta", metaKeys.serverInfo]) ??
     answer.text(["result", "serverInfo"]) ??

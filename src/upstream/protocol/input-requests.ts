@@ -6,7 +6,7 @@ import type { Message } from "../../wire/message.ts";
 import type { Edit } from "../../wire/spans.ts";
 import type { Ask, Deliver, Upstream } from "../core/types.ts";
 
-interface RoundsOptions {
+interface InputRequestOptions {
   readonly next: Upstream;
   readonly ask: Ask;
   readonly name: string;
@@ -15,7 +15,7 @@ interface RoundsOptions {
 }
 
 /** A server that still wants more after so many rounds will never be content. */
-const maxRounds = 64;
+const maxInputRequests = 64;
 /** Wait before a round in which the server asked for nothing but to be asked again. */
 const pauseMs = 500;
 let retries = 0;
@@ -28,15 +28,15 @@ const questions: Readonly<Record<string, string>> = {
 };
 
 /** Sends a request; what the server wants to know first is asked of the client, and the request sent again with the answers. */
-export async function sendInRounds(
+export async function sendWithInputRequests(
   request: Message,
-  options: RoundsOptions,
+  options: InputRequestOptions,
   deliver: Deliver,
   signal: AbortSignal,
 ): Promise<void> {
   const id = request.head.id!;
   let sent = request;
-  for (let round = 0; round < maxRounds; round++) {
+  for (let round = 0; round < maxInputRequests; round++) {
     let wanted: Message | undefined;
     await options.next.send(
       sent,
@@ -48,18 +48,22 @@ export async function sendInRounds(
       signal,
     );
     if (wanted === undefined) return;
-    sent = await nextRound(request, wanted, options, signal);
+    sent = await nextRequest(request, wanted, options, signal);
   }
-  throw new BridgeError("bad-answer", `"${options.name}" asked ${maxRounds} times for more input`, {
-    hint: "its operator can tell more",
-  });
+  throw new BridgeError(
+    "bad-answer",
+    `"${options.name}" asked ${maxInputRequests} times for more input`,
+    {
+      hint: "its operator can tell more",
+    },
+  );
 }
 
 /** The request with the answers to what `wanted` asks for, and its state byte for byte. */
-async function nextRound(
+async function nextRequest(
   request: Message,
   wanted: Message,
-  options: RoundsOptions,
+  options: InputRequestOptions,
   signal: AbortSignal,
 ): Promise<Message> {
   const edits: Edit[] = [{ path: ["id"], raw: JSON.stringify(`bridge-round-${retries++}`) }];
@@ -89,7 +93,7 @@ async function nextRound(
 async function askClient(
   wanted: Message,
   key: string,
-  { ask, name, capabilities }: RoundsOptions,
+  { ask, name, capabilities }: InputRequestOptions,
   signal: AbortSignal,
 ): Promise<string> {
   const at = ["result", "inputRequests", key];

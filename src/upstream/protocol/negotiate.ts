@@ -4,14 +4,14 @@ import { abortable } from "../../platform/async.ts";
 import type { Log } from "../../platform/log.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
-import { errorCodeOf, modernErrors, revisionOf } from "../core/stateless-protocol.ts";
+import { errorCodeOf, revisionOf, statelessErrors } from "../core/stateless-protocol.ts";
 import type { Deliver, Upstream } from "../core/types.ts";
 import { type Discovery, discover } from "./discover.ts";
 import { identityOf } from "./request-meta.ts";
-import type { TranslatingUpstream } from "./session-client.ts";
+import type { SessionClientAdapter } from "./session-client.ts";
 
 /** What a legacy client is served by. */
-type Way = "streamable" | "sse" | "modern";
+type Transport = "streamable-http" | "sse" | "stateless-http";
 
 /** Why a server is taken for one of the legacy era: an earlier run found it, it said so, or it was silent. */
 type Belief = "remembered" | "told" | "guessed";
@@ -19,31 +19,31 @@ type Belief = "remembered" | "told" | "guessed";
 /** JSON-RPC's word for a method that is not there; only a modern server has no initialize. */
 const unknownMethod = -32601;
 
-interface EraOptions {
+interface NegotiatingOptions {
   readonly name: string;
   readonly log: Log;
   /** What was found in an earlier run; any text. */
   readonly remembered: () => unknown;
-  readonly remember: (way: Way) => void;
+  readonly remember: (transport: Transport) => void;
   /** Speaks the modern era with the server. */
-  readonly modern: Upstream;
+  readonly stateless: Upstream;
   /** The same, trying once. */
   readonly probe: Upstream;
-  readonly translating: () => TranslatingUpstream;
+  readonly sessionClient: () => SessionClientAdapter;
   readonly streamable: () => Upstream;
   /** Undefined where the configuration excludes it. */
   readonly sse: (() => Upstream) | undefined;
 }
 
 /** Chooses, for the client that speaks, how its server is spoken to. */
-export class EraUpstream implements Upstream {
-  readonly #options: EraOptions;
+export class NegotiatingUpstream implements Upstream {
+  readonly #options: NegotiatingOptions;
   #current: Upstream | undefined;
   /** Settles when an initialize does; what comes behind one that failed is told why. */
   #chosen = choice();
   #hasFailed = false;
 
-  constructor(options: EraOptions) {
+  constructor(options: NegotiatingOptions) {
     this.#options = options;
   }
 
@@ -56,7 +56,8 @@ export class EraUpstream implements Upstream {
 
   async #sendLate(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const { kind } = message.head;
-    if (kind === "request" && revisionOf(message) !== undefined) this.#choose(this.#options.modern);
+    if (kind === "request" && revisionOf(message) !== undefined)
+      this.#choose(this.#options.stateless);
     if (this.#current === undefined) await this.#ready(signal);
     return this.#current!.send(message, deliver, signal);
   }
@@ -96,38 +97,38 @@ export class EraUpstream implements Upstream {
 
   async #serve(initialize: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const { remembered, sse } = this.#options;
-    const way = remembered();
-    if (way === "sse" && sse !== undefined) {
+    const transport = remembered();
+    if (transport === "sse" && sse !== undefined) {
       if (await this.#trySse(sse, initialize, deliver, signal)) return;
     }
     let belief: Belief = "remembered";
-    if (way !== "streamable") {
+    if (transport !== "streamable-http") {
       const discovery = await discover(this.#options.probe, identityOf(initialize), signal);
-      if (discovery.era === "modern") return this.#translate(initialize, discovery, deliver);
+      if (discovery.mode === "stateless") return this.#translate(initialize, discovery, deliver);
       belief = discovery.isSilent === true ? "guessed" : "told";
     }
-    await this.#legacy(initialize, deliver, signal, belief);
+    await this.#initialize(initialize, deliver, signal, belief);
   }
 
   /** Probes once more, a server that was silent before with all the patience there is. */
   #discoverAgain(initialize: Message, signal: AbortSignal, belief: Belief): Promise<Discovery> {
-    const { modern, probe } = this.#options;
-    return discover(belief === "guessed" ? modern : probe, identityOf(initialize), signal);
+    const { stateless, probe } = this.#options;
+    return discover(belief === "guessed" ? stateless : probe, identityOf(initialize), signal);
   }
 
   async #translate(
     initialize: Message,
-    discovery: Discovery & { era: "modern" },
+    discovery: Discovery & { mode: "stateless" },
     deliver: Deliver,
   ): Promise<void> {
-    const upstream = this.#options.translating();
-    if (discovery.answer.head.isError !== true) this.#options.remember("modern");
+    const upstream = this.#options.sessionClient();
+    if (discovery.answer.head.isError !== true) this.#options.remember("stateless-http");
     this.#choose(upstream);
     await upstream.start(initialize, discovery, deliver);
   }
 
   /** The handshake itself; a server that refuses it as only a modern one does is asked again, and so is one only believed to take it. */
-  async #legacy(
+  async #initialize(
     initialize: Message,
     deliver: Deliver,
     signal: AbortSignal,
@@ -137,12 +138,12 @@ export class EraUpstream implements Upstream {
     let refusal: Message | undefined;
     const take: Deliver = async (said) => {
       const code = errorCodeOf(said);
-      if (code !== undefined && maySpeakModern(code, belief)) {
+      if (code !== undefined && maySpeakStateless(code, belief)) {
         refusal = said;
         return;
       }
       if (said.head.kind === "response") {
-        if (code === undefined) this.#options.remember("streamable");
+        if (code === undefined) this.#options.remember("streamable-http");
         this.#choose(upstream);
       }
       await deliver(said);
@@ -154,16 +155,16 @@ export class EraUpstream implements Upstream {
       const { sse } = this.#options;
       if (!isOtherTransport(error)) throw error;
       const code = codeIn(error);
-      if (belief === "remembered" || (code !== undefined && maySpeakModern(code, belief))) {
+      if (belief === "remembered" || (code !== undefined && maySpeakStateless(code, belief))) {
         const discovery = await this.#discoverAgain(initialize, signal, belief);
-        if (discovery.era === "modern") return this.#translate(initialize, discovery, deliver);
+        if (discovery.mode === "stateless") return this.#translate(initialize, discovery, deliver);
       }
       if (sse !== undefined && (await this.#trySse(sse, initialize, deliver, signal))) return;
       throw error;
     }
     if (refusal === undefined) return;
     const discovery = await this.#discoverAgain(initialize, signal, belief);
-    if (discovery.era === "modern") return this.#translate(initialize, discovery, deliver);
+    if (discovery.mode === "stateless") return this.#translate(initialize, discovery, deliver);
     this.#choose(upstream);
     await deliver(refusal);
   }
@@ -196,8 +197,8 @@ export class EraUpstream implements Upstream {
 }
 
 /** Whether a refusal of initialize by `code` may be that of a modern server (MCP 2026-07-28 basic/versioning). */
-function maySpeakModern(code: number, belief: Belief): boolean {
-  if (Object.values(modernErrors).some((modern) => modern === code)) return true;
+function maySpeakStateless(code: number, belief: Belief): boolean {
+  if (Object.values(statelessErrors).some((stateless) => stateless === code)) return true;
   return belief === "remembered" || (belief === "guessed" && code === unknownMethod);
 }
 
@@ -211,14 +212,14 @@ function isOtherTransport(error: unknown): boolean {
 
 /** The code of the server's own JSON-RPC error that goes with a failure. */
 function codeIn(error: unknown): number | undefined {
-  const said = error instanceof BridgeError ? error.said : undefined;
+  const said = error instanceof BridgeError ? error.serverError : undefined;
   return said === undefined ? undefined : JSON.parse(said).code;
 }
 
 function notReached(name: string): BridgeError {
   return new BridgeError("unreachable", `"${name}" was not initialized in time`, {
     hint: "restart the client once the server answers",
-    notSent: true,
+    safeToRetry: true,
   });
 }
 

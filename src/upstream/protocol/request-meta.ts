@@ -1,7 +1,7 @@
 // What a modern request carries about its client, for clients that said it once in initialize.
 import type { Message } from "../../wire/message.ts";
 import type { Edit } from "../../wire/spans.ts";
-import { metaKeys, modernRevision } from "../core/stateless-protocol.ts";
+import { metaKeys, statelessRevision } from "../core/stateless-protocol.ts";
 
 /** The client as its initialize told, as JSON text. */
 export interface Identity {
@@ -21,7 +21,7 @@ export function identityOf(initialize: Message): Identity {
 /** The members of `_meta` for one request, as JSON text without the braces. */
 export function metaMembers({ clientInfo, capabilities }: Identity, logLevel?: string): string {
   const members = [
-    `"${metaKeys.version}":"${modernRevision}"`,
+    `"${metaKeys.version}":"${statelessRevision}"`,
     `"${metaKeys.clientInfo}":${clientInfo}`,
     `"${metaKeys.capabilities}":${capabilities}`,
   ];

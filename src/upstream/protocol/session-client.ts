@@ -4,11 +4,11 @@ import { errorTo, type Message, responseTo } from "../../wire/message.ts";
 import type { Ask, Deliver, Upstream } from "../core/types.ts";
 import { sendParts } from "../transport/split-batch.ts";
 import { type Discovery, initializeAnswer } from "./discover.ts";
-import { sendInRounds } from "./input-requests.ts";
+import { sendWithInputRequests } from "./input-requests.ts";
 import { type Identity, identityOf, mayCarryMeta, metaMembers, withMeta } from "./request-meta.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
-interface TranslateOptions {
+interface SessionClientOptions {
   /** Speaks the modern era. */
   readonly next: Upstream;
   readonly ask: Ask;
@@ -27,26 +27,27 @@ const dropped = [
 const noObject = 'Invalid Request: "params" is not an object';
 
 /** Answers what the modern era no longer has, and gives every request what it now must carry. */
-export class TranslatingUpstream implements Upstream {
-  readonly #options: TranslateOptions;
+export class SessionClientAdapter implements Upstream {
+  readonly #options: SessionClientOptions;
   readonly #subscriptions: Subscriptions;
   #identity: Identity = { clientInfo: "{}", capabilities: "{}" };
   /** JSON text. */
   #logLevel: string | undefined;
 
-  constructor(options: TranslateOptions) {
+  constructor(options: SessionClientOptions) {
     const { next, log, name } = options;
     this.#options = options;
     this.#subscriptions = new Subscriptions({ next, log, name, meta: () => this.#meta() });
   }
 
   /** Answers initialize from what the server said of itself. */
-  async start(initialize: Message, discovery: Discovery & { era: "modern" }, deliver: Deliver) {
+  async start(initialize: Message, discovery: Discovery & { mode: "stateless" }, deliver: Deliver) {
     const { name, log } = this.#options;
     this.#identity = identityOf(initialize);
     this.#subscriptions.declare(discovery.answer.value(["result", "capabilities"]));
     await deliver(initializeAnswer(initialize, discovery, name));
-    if (!discovery.answer.head.isError) log.info("connected", { server: name, era: "modern" });
+    if (!discovery.answer.head.isError)
+      log.info("connected", { server: name, protocol: "stateless" });
   }
 
   async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -103,6 +104,6 @@ export class TranslatingUpstream implements Upstream {
     const { next, ask, name } = this.#options;
     const { capabilities } = this.#identity;
     const request = withMeta(message, this.#meta());
-    return sendInRounds(request, { next, ask, name, capabilities }, deliver, signal);
+    return sendWithInputRequests(request, { next, ask, name, capabilities }, deliver, signal);
   }
 }

@@ -28,7 +28,7 @@ interface Question {
 }
 
 /** How long a question of the server waits for the client to come back. */
-const patienceMs = 600_000;
+const answerWaitMs = 600_000;
 /** Under this key a question stands in a result, and its answer in the next request. */
 const key = "question";
 /** What a modern client may be asked in a round, and the requests that may end in one (MCP 2026-07-28 basic/patterns/mrtr). */
@@ -38,12 +38,12 @@ const asking = ["tools/call", "prompts/get", "resources/read"];
 const cacheable = /\/list$|^resources\/read$/;
 
 /** The calls under way, and the questions that wait for answers. */
-export class FrontCalls {
+export class StatelessClientCalls {
   readonly #next: Upstream;
   /** Ends with the bridge. */
   readonly #closing: AbortSignal;
   readonly #exchanges = new Set<Exchange>();
-  readonly #questions = new Map<string, Question>();
+  readonly #pending = new Map<string, Question>();
 
   constructor(next: Upstream, closing: AbortSignal) {
     this.#next = next;
@@ -57,7 +57,7 @@ export class FrontCalls {
     settle.promise.catch(() => undefined);
     const seat: Seat = { id: message.head.id!, deliver, settle };
     const state = message.value(["params", "requestState"]);
-    const question = typeof state === "string" ? this.#questions.get(state) : undefined;
+    const question = typeof state === "string" ? this.#pending.get(state) : undefined;
     const exchange = question?.exchange ?? this.#open(message, seat);
     const held = exchange.held.shift();
     exchange.seat = seat;
@@ -140,10 +140,10 @@ export class FrontCalls {
   async #put(exchange: Exchange, asked: Message): Promise<void> {
     const state = crypto.randomUUID();
     const expire = () => {
-      this.#questions.delete(state);
+      this.#pending.delete(state);
       exchange.controller.abort({ by: "deadline" } satisfies Stop);
     };
-    this.#questions.set(state, { exchange, asked, expiry: setTimeout(expire, patienceMs) });
+    this.#pending.set(state, { exchange, asked, expiry: setTimeout(expire, answerWaitMs) });
     const params = asked.text(["params"]);
     const request = `{"method":${JSON.stringify(asked.head.method)}${params === undefined ? "" : `,"params":${params}`}}`;
     const result = `{"resultType":"input_required","inputRequests":{"${key}":${request}},"requestState":"${state}"}`;
@@ -152,7 +152,7 @@ export class FrontCalls {
   }
 
   async #answer(state: string, question: Question, message: Message, signal: AbortSignal) {
-    this.#questions.delete(state);
+    this.#pending.delete(state);
     clearTimeout(question.expiry);
     const result = message.text(["params", "inputResponses", key]);
     const id = question.asked.head.id!;

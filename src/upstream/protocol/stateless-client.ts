@@ -3,13 +3,13 @@
 import { abortable } from "../../platform/async.ts";
 import type { Log } from "../../platform/log.ts";
 import { type Message, notificationOf, requestOf, responseTo } from "../../wire/message.ts";
-import { metaKeys, modernRevision, revisionOf } from "../core/stateless-protocol.ts";
+import { metaKeys, revisionOf, statelessRevision } from "../core/stateless-protocol.ts";
 import type { Deliver, Stop, Upstream } from "../core/types.ts";
 import { handshakeMs, sendWithin } from "../retry/deadline.ts";
-import { discover, isModern, isModernOnly } from "./discover.ts";
-import { FrontCalls, unansweredError } from "./stateless-client-calls.ts";
+import { discover, isStateless, isStatelessOnly } from "./discover.ts";
+import { StatelessClientCalls, unansweredError } from "./stateless-client-calls.ts";
 
-interface FrontOptions {
+interface StatelessClientOptions {
   /** Finds the server's era for a client that initializes, and passes a modern one on. */
   readonly next: Upstream;
   /** Speaks the modern era with the server, trying once; undefined where the configuration excludes it. */
@@ -17,7 +17,7 @@ interface FrontOptions {
   /** What was found in an earlier run; any text. */
   readonly remembered: () => unknown;
   /** Notes that the server speaks the modern era only. */
-  readonly rememberModern: () => void;
+  readonly rememberStateless: () => void;
   readonly log: Log;
   readonly name: string;
   /** Deadline of a call, where what is sent for none may not take longer either. */
@@ -40,40 +40,41 @@ const changes: Readonly<Record<string, string>> = {
   resourcesListChanged: "notifications/resources/list_changed",
 };
 const updated = "notifications/resources/updated";
-const newestLegacy = "2025-11-25";
+const newestSessionRevision = "2025-11-25";
 
 /** Passes everything on, until a modern request meets a server that only knows initialize. */
-export class FrontUpstream implements Upstream {
-  readonly #options: FrontOptions;
-  readonly #calls: FrontCalls;
+export class StatelessClientAdapter implements Upstream {
+  readonly #options: StatelessClientOptions;
+  readonly #calls: StatelessClientCalls;
   readonly #listeners = new Set<Listener>();
   readonly #closing = new AbortController();
   /** A client that initializes is never fronted: nothing of its messages is looked at here. */
-  #isLegacy = false;
+  #isSessionClient = false;
   /** Whether the client is fronted; undefined until a modern request needs to know. */
-  #isFront: Promise<boolean> | undefined;
+  #isStatelessClient: Promise<boolean> | undefined;
   #session: Promise<Message> | undefined;
   #requests = 0;
 
-  constructor(options: FrontOptions) {
+  constructor(options: StatelessClientOptions) {
     this.#options = options;
-    this.#calls = new FrontCalls(options.next, this.#closing.signal);
+    this.#calls = new StatelessClientCalls(options.next, this.#closing.signal);
   }
 
   async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const { next, probe } = this.#options;
     const { kind, method } = message.head;
-    if (kind === "request" && method === "initialize") this.#isLegacy = true;
-    if (this.#isLegacy) return next.send(message, deliver, signal);
-    const isUndecided = this.#isFront === undefined && kind === "request";
+    if (kind === "request" && method === "initialize") this.#isSessionClient = true;
+    if (this.#isSessionClient) return next.send(message, deliver, signal);
+    const isUndecided = this.#isStatelessClient === undefined && kind === "request";
     if (isUndecided && revisionOf(message) !== undefined) {
       // A client that asks which revisions there are can fall back by itself, where the answer may pass.
       if (method === "server/discover" && probe !== undefined)
         return next.send(message, (said) => this.#overhear(said, deliver), signal);
-      this.#isFront = this.#decide(message);
+      this.#isStatelessClient = this.#decide(message);
     }
-    const isFront = this.#isFront !== undefined && (await abortable(this.#isFront, signal));
-    if (!isFront) return next.send(message, deliver, signal);
+    const isStatelessClient =
+      this.#isStatelessClient !== undefined && (await abortable(this.#isStatelessClient, signal));
+    if (!isStatelessClient) return next.send(message, deliver, signal);
     if (kind === "request") await this.#serve(message, deliver, signal);
   }
 
@@ -87,27 +88,27 @@ export class FrontUpstream implements Upstream {
   }
 
   #overhear(said: Message, deliver: Deliver): Promise<void> {
-    if (said.head.kind === "response" && isModern(said)) {
-      this.#isFront = Promise.resolve(false);
-      if (isModernOnly(said)) this.#options.rememberModern();
+    if (said.head.kind === "response" && isStateless(said)) {
+      this.#isStatelessClient = Promise.resolve(false);
+      if (isStatelessOnly(said)) this.#options.rememberStateless();
     }
     return deliver(said);
   }
 
   async #decide(message: Message): Promise<boolean> {
     const { probe, remembered } = this.#options;
-    const way = remembered();
+    const transport = remembered();
     // What serves a legacy client by Streamable HTTP may serve a modern one itself.
-    if (probe === undefined || way === "sse") return true;
-    if (way === "modern") return false;
+    if (probe === undefined || transport === "sse") return true;
+    if (transport === "stateless-http") return false;
     const found = discover(probe, identityIn(message), this.#closing.signal);
     found.catch(() => {
-      this.#isFront = undefined;
+      this.#isStatelessClient = undefined;
     });
     const discovery = await found;
-    if (discovery.era === "modern" && discovery.answer.head.isError !== true)
-      this.#options.rememberModern();
-    return discovery.era === "legacy" && discovery.isDual !== true;
+    if (discovery.mode === "stateless" && discovery.answer.head.isError !== true)
+      this.#options.rememberStateless();
+    return discovery.mode === "session" && discovery.isDual !== true;
   }
 
   async #serve(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -124,7 +125,7 @@ export class FrontUpstream implements Upstream {
   async #initialize(message: Message): Promise<Message> {
     const { log, name } = this.#options;
     const { clientInfo, capabilities } = identityIn(message);
-    const params = `{"protocolVersion":"${newestLegacy}","capabilities":${capabilities},"clientInfo":${clientInfo}}`;
+    const params = `{"protocolVersion":"${newestSessionRevision}","capabilities":${capabilities},"clientInfo":${clientInfo}}`;
     try {
       const answer = await this.#request("initialize", params);
       log.info("fronting a server of the legacy era", { server: name });
@@ -224,7 +225,7 @@ function discovered(initialized: Message): string {
   const instructions = initialized.text(["result", "instructions"]);
   const members = [
     `"resultType":"complete","ttlMs":0,"cacheScope":"private"`,
-    `"supportedVersions":["${modernRevision}"]`,
+    `"supportedVersions":["${statelessRevision}"]`,
     `"capabilities":${initialized.text(["result", "capabilities"]) ?? "{}"}`,
     ...(instructions === undefined ? [] : [`"instructions":${instructions}`]),
     ...(serverInfo === undefined ? [] : [`"_meta":{"${metaKeys.serverInfo}":${serverInfo}}`]),

@@ -3,9 +3,9 @@ import type { Message } from "../../wire/message.ts";
 import { children, find } from "../../wire/spans.ts";
 
 /** Methods that only read, in both eras: lists, reads and the like. */
-const reading = ["/list", "/read", "/get", "/discover", "/complete"];
+const readBudget = ["/list", "/read", "/get", "/discover", "/complete"];
 const isReading = (method: string) =>
-  method === "initialize" || method === "ping" || reading.some((verb) => method.endsWith(verb));
+  method === "initialize" || method === "ping" || readBudget.some((verb) => method.endsWith(verb));
 /** Lists wait unread up to this many bytes in all: no start has to read one. */
 const unreadBytes = 256 * 1024;
 /** A list of more tools promises nothing, nor does a longer name. */
@@ -15,7 +15,7 @@ const maxNameLength = 256;
 const decoder = new TextDecoder();
 
 /** Which messages may be executed twice, told by their method or, for tools, by the list that the server gave in this run. */
-export class Hints {
+export class IdempotentTools {
   /** Answers to tools/list that were not looked into yet. */
   #unread: Message[] = [];
   #unreadBytes = 0;

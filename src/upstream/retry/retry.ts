@@ -1,19 +1,19 @@
 // The one judge of what is sent twice. Nothing that may have been executed is, unless it says that it may be.
-import type { Crowd } from "../../http/in-flight.ts";
+import type { InFlightRequests } from "../../http/in-flight.ts";
 import { abortable, sleep } from "../../platform/async.ts";
 import type { Log } from "../../platform/log.ts";
 import { BridgeError, type ErrorKind } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
 import type { Deliver, Stop, Upstream } from "../core/types.ts";
-import type { Leash, Patience } from "./attempt-timeout.ts";
-import type { Hints } from "./idempotent-tools.ts";
+import type { AttemptAbort, AttemptTimeouts } from "./attempt-timeout.ts";
+import type { IdempotentTools } from "./idempotent-tools.ts";
 
 export interface RetryOptions {
   readonly next: Upstream;
-  readonly hints: Hints;
-  readonly patience: Patience;
+  readonly idempotentTools: IdempotentTools;
+  readonly attemptTimeouts: AttemptTimeouts;
   /** Counts what is under way. */
-  readonly crowd: Crowd;
+  readonly inFlight: InFlightRequests;
   /** How often a request is sent at most; 1: never again. */
   readonly attempts: number;
   /** Deadline of a call: no wait goes beyond it. */
@@ -34,35 +34,35 @@ export interface Situation {
   readonly elapsedMs: number;
   readonly timeoutMs: number;
   /** The server could not be reached for longer than we wait: the client is told at once. */
-  readonly isOpen: boolean;
+  readonly circuitOpen: boolean;
   readonly random: () => number;
 }
 
 const firstBackoffMs = 100;
 const longestBackoffMs = 2000;
 /** A server that is away is asked often enough to be found soon after it is back. */
-const longestAbsenceMs = 400;
+const maxReconnectWaitMs = 400;
 /** A server that says "too many" gets more room than one that dropped us. */
-const crowdedBackoffMs = 500;
+const tooManyRequestsBackoffMs = 500;
 /** A server that wants us to wait longer than this is not waited for. */
 const longestRetryAfterMs = 60_000;
 /** How long a server that cannot be reached is waited for. */
-const patienceMs = 3000;
+const maxUnreachableMs = 3000;
 /** Lets the cancellation of an attempt arrive before the next one, which has the same id. */
 const cancellationMs = 200;
 
 const absent: readonly ErrorKind[] = ["connection-refused", "dns", "unreachable"];
 
 /** Whether the server cannot be reached at all: nothing of the request was sent. A proxy that refuses us (a status below 500) is there. */
-function isAbsent({ kind, notSent, status = 500 }: BridgeError): boolean {
-  return notSent && absent.includes(kind) && status >= 500;
+function isAbsent({ kind, safeToRetry, status = 500 }: BridgeError): boolean {
+  return safeToRetry && absent.includes(kind) && status >= 500;
 }
 
 /** Whether the request was certainly not executed: not sent, or refused for now. */
 function isUntouched(error: BridgeError): boolean {
-  const { kind, notSent, status, retryAfterMs } = error;
+  const { kind, safeToRetry, status, retryAfterMs } = error;
   if (status === 429 || (status === 503 && retryAfterMs !== undefined)) return true;
-  return isAbsent(error) || (notSent && kind === "tls");
+  return isAbsent(error) || (safeToRetry && kind === "tls");
 }
 
 /** Whether another attempt may go better, and only the harm of a second execution stands against it. */
@@ -77,10 +77,11 @@ export function waitBefore(situation: Situation): number | undefined {
   const { error, isRepeatable, attempt, attempts, elapsedMs, timeoutMs, random } = situation;
   if (attempts <= 1) return undefined;
   if (!isUntouched(error) && !(isRepeatable && isPassing(error))) return undefined;
-  const leftMs = (isAbsent(error) ? Math.min(timeoutMs / 2, patienceMs) : timeoutMs) - elapsedMs;
-  if (isAbsent(error) ? situation.isOpen : attempt >= attempts) return undefined;
-  const base = error.status === 429 ? crowdedBackoffMs : firstBackoffMs;
-  const longest = isAbsent(error) ? longestAbsenceMs : longestBackoffMs;
+  const leftMs =
+    (isAbsent(error) ? Math.min(timeoutMs / 2, maxUnreachableMs) : timeoutMs) - elapsedMs;
+  if (isAbsent(error) ? situation.circuitOpen : attempt >= attempts) return undefined;
+  const base = error.status === 429 ? tooManyRequestsBackoffMs : firstBackoffMs;
+  const longest = isAbsent(error) ? maxReconnectWaitMs : longestBackoffMs;
   const backoff = random() * Math.min(longest, base * 2 ** (attempt - 1));
   const asked = error.retryAfterMs;
   if (asked !== undefined && asked > longestRetryAfterMs) return undefined;
@@ -99,18 +100,18 @@ interface Sending {
   /** Attempts made, this one included. */
   readonly attempt: number;
   /** The absence that this request waits out for all of them: it asks, the others wait. */
-  readonly absence?: Absence | undefined;
+  readonly reconnectWait?: ReconnectWait | undefined;
 }
 
 /** Settles once the server is there again, or was waited for in vain. */
-type Absence = PromiseWithResolvers<void>;
+type ReconnectWait = PromiseWithResolvers<void>;
 
 /** Repeats what may be repeated, within the deadline of its call. */
 export class RetryUpstream implements Upstream {
   readonly #options: RetryOptions;
   /** The circuit: open after a server could not be reached for the whole of our patience. */
-  #isOpen = false;
-  #absence: Absence | undefined;
+  #circuitOpen = false;
+  #reconnectWait: ReconnectWait | undefined;
 
   constructor(options: RetryOptions) {
     this.#options = options;
@@ -122,51 +123,57 @@ export class RetryUpstream implements Upstream {
   }
 
   #attempt(sending: Sending): Promise<void> {
-    const { next, hints, crowd } = this.#options;
-    const { message, deliver, signal, absence } = sending;
+    const { next, idempotentTools, inFlight } = this.#options;
+    const { message, deliver, signal, reconnectWait } = sending;
     let delivered = false;
     const take: Deliver = (said) => {
       delivered = true;
-      hints.hear(said);
+      idempotentTools.hear(said);
       const done = deliver(said);
-      return hints.isNoted(message) ? done.then(() => hints.learn(message, said)) : done;
+      return idempotentTools.isNoted(message)
+        ? done.then(() => idempotentTools.learn(message, said))
+        : done;
     };
-    const leash = this.#leashFor(sending);
+    const attemptAbort = this.#attemptAbortFor(sending);
     // What is not refused by then is being served.
-    const timer = absence && setTimeout(() => this.#end(absence), longestAbsenceMs);
-    crowd.enter();
-    return next.send(message, take, leash?.signal ?? signal).then(
+    const timer = reconnectWait && setTimeout(() => this.#end(reconnectWait), maxReconnectWaitMs);
+    inFlight.enter();
+    return next.send(message, take, attemptAbort?.signal ?? signal).then(
       () => {
-        this.#settled(leash, timer);
-        this.#isOpen = false;
-        if (absence !== undefined) this.#end(absence);
+        this.#settled(attemptAbort, timer);
+        this.#circuitOpen = false;
+        if (reconnectWait !== undefined) this.#end(reconnectWait);
       },
       (error) => {
-        this.#settled(leash, timer);
-        return this.#again(sending, leash?.isCut ? lost(this.#options.name) : error, delivered);
+        this.#settled(attemptAbort, timer);
+        return this.#again(
+          sending,
+          attemptAbort?.isAbandoned ? lost(this.#options.name) : error,
+          delivered,
+        );
       },
     );
   }
 
-  #leashFor({ message, signal, attempt }: Sending): Leash | undefined {
-    const { patience, hints, attempts, timeoutMs } = this.#options;
-    if (attempts <= 1 || message.head.kind !== "request" || !hints.isRepeatable(message))
+  #attemptAbortFor({ message, signal, attempt }: Sending): AttemptAbort | undefined {
+    const { attemptTimeouts, idempotentTools, attempts, timeoutMs } = this.#options;
+    if (attempts <= 1 || message.head.kind !== "request" || !idempotentTools.isRepeatable(message))
       return undefined;
-    return patience.begin(message, signal, timeoutMs, attempt === 1);
+    return attemptTimeouts.begin(message, signal, timeoutMs, attempt === 1);
   }
 
-  #settled(leash: Leash | undefined, timer: Timer | undefined): void {
-    this.#options.crowd.leave();
-    if (leash !== undefined) this.#options.patience.end(leash);
+  #settled(attemptAbort: AttemptAbort | undefined, timer: Timer | undefined): void {
+    this.#options.inFlight.leave();
+    if (attemptAbort !== undefined) this.#options.attemptTimeouts.end(attemptAbort);
     clearTimeout(timer);
   }
 
   async #again(sending: Sending, error: unknown, delivered: boolean): Promise<void> {
-    const { signal, absence } = sending;
+    const { signal, reconnectWait } = sending;
     const isOurs = error instanceof BridgeError && !signal.aborted && !delivered;
     const waitMs = isOurs ? this.#judge(error, sending) : undefined;
     const isAway = isOurs && waitMs !== undefined && isAbsent(error);
-    if (absence !== undefined && !isAway) this.#end(absence);
+    if (reconnectWait !== undefined && !isAway) this.#end(reconnectWait);
     if (!isOurs || waitMs === undefined) throw error;
     // Where the time runs out meanwhile, the failure says more than the clock.
     await this.#repeat(sending, error, waitMs, isAway).catch((end: Partial<Stop>) => {
@@ -180,39 +187,39 @@ export class RetryUpstream implements Upstream {
     if (isAway) return this.#waitOut(next, error, waitMs);
     this.#note(sending, error, waitMs);
     await sleep(waitMs, signal);
-    return this.#attempt({ ...next, absence: undefined });
+    return this.#attempt({ ...next, reconnectWait: undefined });
   }
 
   /** The server is away: one request asks for it again, and those that fail meanwhile wait for what comes of that. */
   async #waitOut(next: Sending, error: BridgeError, waitMs: number): Promise<void> {
     const { signal } = next;
-    if (this.#absence !== undefined && this.#absence !== next.absence) {
-      await abortable(this.#absence.promise, signal);
-      if (this.#isOpen) throw error;
-      return this.#attempt({ ...next, absence: undefined });
+    if (this.#reconnectWait !== undefined && this.#reconnectWait !== next.reconnectWait) {
+      await abortable(this.#reconnectWait.promise, signal);
+      if (this.#circuitOpen) throw error;
+      return this.#attempt({ ...next, reconnectWait: undefined });
     }
-    this.#absence ??= Promise.withResolvers();
-    const absence = this.#absence;
+    this.#reconnectWait ??= Promise.withResolvers();
+    const reconnectWait = this.#reconnectWait;
     this.#note(next, error, waitMs);
     await sleep(waitMs, signal).catch((reason) => {
-      this.#end(absence);
+      this.#end(reconnectWait);
       throw reason;
     });
-    return this.#attempt({ ...next, absence });
+    return this.#attempt({ ...next, reconnectWait });
   }
 
-  #end(absence: Absence): void {
-    if (this.#absence === absence) this.#absence = undefined;
-    absence.resolve();
+  #end(reconnectWait: ReconnectWait): void {
+    if (this.#reconnectWait === reconnectWait) this.#reconnectWait = undefined;
+    reconnectWait.resolve();
   }
   listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { next, hints, crowd } = this.#options;
+    const { next, idempotentTools, inFlight } = this.#options;
     const hear: Deliver = (said) => {
-      hints.hear(said);
+      idempotentTools.hear(said);
       return deliver(said);
     };
-    crowd.enter();
-    return next.listen(hear, signal).finally(() => crowd.leave());
+    inFlight.enter();
+    return next.listen(hear, signal).finally(() => inFlight.leave());
   }
 
   close(deadlineMs: number): Promise<void> {
@@ -220,20 +227,20 @@ export class RetryUpstream implements Upstream {
   }
 
   #judge(error: BridgeError, { message, attempt, startedAt }: Sending): number | undefined {
-    const { attempts, timeoutMs, random, hints } = this.#options;
+    const { attempts, timeoutMs, random, idempotentTools } = this.#options;
     const waitMs = waitBefore({
       error,
-      isRepeatable: hints.isRepeatable(message),
+      isRepeatable: idempotentTools.isRepeatable(message),
       attempt,
       attempts,
       elapsedMs: performance.now() - startedAt,
       timeoutMs,
-      isOpen: this.#isOpen,
+      circuitOpen: this.#circuitOpen,
       random,
     });
     // Where no connection came about in its time, that was our patience.
     const isSilent = error.kind === "unreachable" && error.status === undefined;
-    this.#isOpen = waitMs === undefined && (isAbsent(error) || isSilent);
+    this.#circuitOpen = waitMs === undefined && (isAbsent(error) || isSilent);
     return waitMs;
   }
 

@@ -9,7 +9,7 @@ import type { ClientFacts, Deliver, Upstream } from "../core/types.ts";
 import { sendWithin, startMs } from "../retry/deadline.ts";
 import { type Session, SessionLost } from "../transport/session-lost.ts";
 import { sendParts } from "../transport/split-batch.ts";
-import type { LeftSessions } from "./abandoned-sessions.ts";
+import type { AbandonedSessions } from "./abandoned-sessions.ts";
 import { SessionSetup } from "./session-setup.ts";
 
 interface SessionOptions {
@@ -21,7 +21,7 @@ interface SessionOptions {
   /** Deadline of a call. */
   readonly timeoutMs: number;
   /** Where sessions go that were replaced in vain; undefined for a transport that ends them itself. */
-  readonly left: LeftSessions | undefined;
+  readonly abandoned: AbandonedSessions | undefined;
 }
 
 /** Waits before a session that was lost while listening is replaced, ever longer where that fails. */
@@ -45,7 +45,7 @@ export class SessionUpstream implements Upstream {
   /** Settles when the server has taken `initialized`. */
   #announced: Promise<void> = Promise.resolve();
   /** The handshake is done: requests wait for nothing any more. */
-  #isOpen = false;
+  #handshakeDone = false;
   #recovering: Promise<void> | undefined;
   /** Whether the session is known to be lost and no other has taken its place. */
   #isLost = false;
@@ -62,7 +62,7 @@ export class SessionUpstream implements Upstream {
   send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const { method, kind } = message.head;
     const isStart = method === "initialize" && kind === "request";
-    if (this.#isOpen && kind === "request" && !isStart)
+    if (this.#handshakeDone && kind === "request" && !isStart)
       return this.#forward(message, deliver, signal);
     return isStart
       ? this.#start(message, deliver, signal)
@@ -78,9 +78,9 @@ export class SessionUpstream implements Upstream {
       // Some servers refuse requests before they have seen `initialized`: those that follow wait for it, for a while.
       const sent = this.#forward(message, deliver, signal);
       const taken = sent.catch(() => undefined);
-      const patienceMs = Math.min(announcedMs, this.#options.timeoutMs / 3);
-      this.#announced = Promise.race([taken, Bun.sleep(patienceMs)]).then(() => {
-        if (this.#initialized === message) this.#isOpen = true;
+      const announceWaitMs = Math.min(announcedMs, this.#options.timeoutMs / 3);
+      this.#announced = Promise.race([taken, Bun.sleep(announceWaitMs)]).then(() => {
+        if (this.#initialized === message) this.#handshakeDone = true;
       });
       return sent;
     }
@@ -112,8 +112,8 @@ export class SessionUpstream implements Upstream {
   }
 
   async close(deadlineMs: number): Promise<void> {
-    const { next, left } = this.#options;
-    await Promise.all([next.close(deadlineMs), left?.close(deadlineMs)]);
+    const { next, abandoned } = this.#options;
+    await Promise.all([next.close(deadlineMs), abandoned?.close(deadlineMs)]);
   }
 
   async #start(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -134,7 +134,7 @@ export class SessionUpstream implements Upstream {
   #await(): void {
     this.#options.session.id = undefined;
     this.#isLost = false;
-    this.#isOpen = false;
+    this.#handshakeDone = false;
     this.#setup.clear();
     this.#agreed = Promise.withResolvers<void>();
     this.#agreed.promise.catch(() => undefined);
@@ -156,7 +156,7 @@ export class SessionUpstream implements Upstream {
     await deliver(answer);
     const { log, name, session } = this.#options;
     if (!answer.head.isError)
-      log.info("connected", { server: name, era: "legacy", revision: session.version });
+      log.info("connected", { server: name, protocol: "session", revision: session.version });
   }
 
   #forward(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -183,7 +183,7 @@ export class SessionUpstream implements Upstream {
     } catch (again) {
       if (!(again instanceof SessionLost)) throw again;
       // A new session changed nothing: it was not lost, and the server still keeps it.
-      this.#options.left?.add(error.id);
+      this.#options.abandoned?.add(error.id);
       throw again.told;
     }
   }
@@ -245,6 +245,6 @@ export class SessionUpstream implements Upstream {
 function notInitialized(): BridgeError {
   return new BridgeError("unreachable", "the server was not initialized in time", {
     hint: "restart the client once the server answers",
-    notSent: true,
+    safeToRetry: true,
   });
 }

@@ -1,5 +1,5 @@
-import type { PendingSignIn } from "../../oauth/sign-in/attempt.ts";
-import type { Patience } from "../../oauth/sign-in/pausable-timeout.ts";
+import type { PendingSignIn } from "../../oauth/sign-in/interactive-sign-in.ts";
+import type { PausableTimeout } from "../../oauth/sign-in/pausable-timeout.ts";
 import type { RunSignIn } from "../../oauth/sign-in/run-sign-in.ts";
 import { abortable } from "../../platform/async.ts";
 import { notificationOf } from "../../wire/message.ts";
@@ -34,17 +34,17 @@ export class SignInQuestion {
     pending: PendingSignIn,
     deliver: Deliver,
     signal: AbortSignal,
-    patience: Patience,
+    signInTimeout: PausableTimeout,
   ): Promise<boolean> {
     let answer: Answer = "none";
-    patience.pause();
+    signInTimeout.pause();
     while (answer === "none" && !pending.gone.aborted) {
       this.#open ??= this.#ask(pending, signal).finally(() => {
         this.#open = undefined;
       });
       answer = await abortable(this.#open, signal);
     }
-    patience.resume();
+    signInTimeout.resume();
     if (!(await abortable(pending.done, signal))) return false;
     if (this.#told !== pending.id) {
       this.#told = pending.id;

@@ -1,5 +1,5 @@
 // What a sign-in says to the client: our sentences, a checked URL, its host, a code; no text of a server.
-import type { PendingSignIn } from "../../oauth/sign-in/attempt.ts";
+import type { PendingSignIn } from "../../oauth/sign-in/interactive-sign-in.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { program } from "../../wire/program.ts";
 

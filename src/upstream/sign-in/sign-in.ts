@@ -1,11 +1,11 @@
 // What a client gets from a server that nobody is signed in to, and the sign-in while its call waits.
-import type { Patience } from "../../oauth/sign-in/pausable-timeout.ts";
+import type { PausableTimeout } from "../../oauth/sign-in/pausable-timeout.ts";
 import type { RunSignIn } from "../../oauth/sign-in/run-sign-in.ts";
 import { abortable } from "../../platform/async.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { type Message, notificationOf, responseTo } from "../../wire/message.ts";
 import { protocolRevisions } from "../../wire/program.ts";
-import { metaKeys, modernRevision, revisionOf } from "../core/stateless-protocol.ts";
+import { metaKeys, revisionOf, statelessRevision } from "../core/stateless-protocol.ts";
 import type { Ask, ClientFacts, Deliver, Upstream } from "../core/types.ts";
 import type { SignInQuestion } from "./elicitation.ts";
 import * as words from "./messages.ts";
@@ -72,8 +72,8 @@ export class SignInUpstream implements Upstream {
     if (isCall && this.#tool.isCalledBy(message)) return this.#callSignIn(call);
     if (this.#isStandIn && method === "ping") return deliver(responseTo(message.head.id!, "{}"));
     // Only a client of the modern era, which never initializes, gets our question in a result.
-    const isModern = isCall && this.#initialize === undefined;
-    const state = isModern ? message.value(["params", "requestState"]) : undefined;
+    const isStateless = isCall && this.#initialize === undefined;
+    const state = isStateless ? message.value(["params", "requestState"]) : undefined;
     if (typeof state === "string" && state.startsWith(`${inputKey}:`))
       return this.#resume(call, state.slice(inputKey.length + 1));
     let hasDelivered = false;
@@ -108,8 +108,8 @@ export class SignInUpstream implements Upstream {
       if (!isSignInRequired(error)) throw error;
       this.#isStandIn = true;
       const asked = message.value(["params", "protocolVersion"]);
-      const legacy = protocolRevisions.filter((revision) => revision !== modernRevision);
-      const version = legacy.find((revision) => revision === asked) ?? legacy.at(-1)!;
+      const sessionAnswer = protocolRevisions.filter((revision) => revision !== statelessRevision);
+      const version = sessionAnswer.find((revision) => revision === asked) ?? sessionAnswer.at(-1)!;
       await deliver(
         responseTo(
           message.head.id!,
@@ -155,14 +155,16 @@ export class SignInUpstream implements Upstream {
     const { message, deliver, signal } = call;
     const { name, mode } = this.#options;
     const id = message.head.id!;
-    const isModern = revisionOf(message) !== undefined;
-    const modern = isModern ? { resultType: "complete", ttlMs: 0, cacheScope: "private" } : {};
+    const isStateless = revisionOf(message) !== undefined;
+    const stateless = isStateless
+      ? { resultType: "complete", ttlMs: 0, cacheScope: "private" }
+      : {};
     switch (message.head.method) {
       case "server/discover": {
         const serverInfo = { name, version: "unknown" };
         const result = {
-          ...modern,
-          supportedVersions: [modernRevision],
+          ...stateless,
+          supportedVersions: [statelessRevision],
           capabilities: { tools: { listChanged: true } },
           serverInfo,
           _meta: { [metaKeys.serverInfo]: serverInfo },
@@ -171,11 +173,11 @@ export class SignInUpstream implements Upstream {
       }
       case "tools/list": {
         if (mode === "never") throw error;
-        const result = { ...modern, tools: [await this.#tool.offer(message)] };
+        const result = { ...stateless, tools: [await this.#tool.offer(message)] };
         return deliver(responseTo(id, JSON.stringify(result)));
       }
       case "tools/call":
-        if (isModern && mode === "elicit") return this.#askModern(call, error);
+        if (isStateless && mode === "elicit") return this.#askStateless(call, error);
         await this.#signIn(call, error);
         return this.#forward(message, deliver, signal);
       default:
@@ -191,31 +193,31 @@ export class SignInUpstream implements Upstream {
     const { SignInQuestion } = await import("./elicitation.ts");
     this.#question ??= new SignInQuestion(this.#options);
     const question = this.#question;
-    using patience = await this.#patience(call, error);
-    const signal = AbortSignal.any([call.signal, patience.signal]);
+    using signInTimeout = await this.#signInTimeout(call, error);
+    const signal = AbortSignal.any([call.signal, signInTimeout.signal]);
     const isDone = await signIns.during(signal, async (begun) => {
       if (typeof begun === "string") return begun === "signed-in";
       if (mode === "browser") return abortable(begun.done, signal);
-      return question.settle(begun, call.deliver, signal, patience);
+      return question.settle(begun, call.deliver, signal, signInTimeout);
     });
     if (!isDone) throw error;
   }
 
   /** How long the call may wait for its user; `error` is then what it ends with. */
-  async #patience({ enteredAt }: Call, error: unknown): Promise<Patience> {
-    const { Patience } = await import("../../oauth/sign-in/pausable-timeout.ts");
+  async #signInTimeout({ enteredAt }: Call, error: unknown): Promise<PausableTimeout> {
+    const { PausableTimeout } = await import("../../oauth/sign-in/pausable-timeout.ts");
     const { server } = await this.#options.signIns.context();
-    return new Patience(server.timeoutMs, enteredAt, error);
+    return new PausableTimeout(server.timeoutMs, enteredAt, error);
   }
 
   /** A modern client asks its user itself and sends the call again (MCP 2026-07-28 basic/patterns/mrtr). */
-  async #askModern(call: Call, error: unknown): Promise<void> {
+  async #askStateless(call: Call, error: unknown): Promise<void> {
     const { message, deliver, signal } = call;
     const { name, signIns } = this.#options;
     const capabilities = message.text(["params", "_meta", metaKeys.capabilities]) ?? "{}";
     if (!showsUrls(capabilities)) throw error;
-    using patience = await this.#patience(call, error);
-    const begun = await signIns.begin(AbortSignal.any([signal, patience.signal]));
+    using signInTimeout = await this.#signInTimeout(call, error);
+    const begun = await signIns.begin(AbortSignal.any([signal, signInTimeout.signal]));
     if (begun === "impossible") throw error;
     if (begun === "signed-in") return this.#forward(message, deliver, signal);
     const params = { mode: "url", message: words.promptText(name, begun), url: begun.url.href };
@@ -241,8 +243,8 @@ export class SignInUpstream implements Upstream {
       { path: ["params", "inputResponses"], raw: null },
       { path: ["params", "requestState"], raw: null },
     ]);
-    using patience = await this.#patience(call, error);
-    await signIns.resume(id, AbortSignal.any([signal, patience.signal]));
+    using signInTimeout = await this.#signInTimeout(call, error);
+    await signIns.resume(id, AbortSignal.any([signal, signInTimeout.signal]));
     try {
       // However that sign-in ended: what is stored now counts.
       await this.#forward(plain, deliver, signal);
@@ -258,8 +260,8 @@ export class SignInUpstream implements Upstream {
     const answer = (text: string, isError = false) =>
       deliver(responseTo(message.head.id!, words.signInResult(text, isError)));
     if (await this.#isSignedIn(signal)) return answer(words.signedInText(name));
-    using patience = await this.#patience(call, words.signInRequired(name, login));
-    const begun = await signIns.begin(AbortSignal.any([signal, patience.signal]));
+    using signInTimeout = await this.#signInTimeout(call, words.signInRequired(name, login));
+    const begun = await signIns.begin(AbortSignal.any([signal, signInTimeout.signal]));
     if (begun === "signed-in") return answer(words.signedInText(name));
     if (begun === "impossible") {
       return answer(`No sign-in can be started here: ask the user to run ${login}.`, true);

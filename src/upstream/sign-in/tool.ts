@@ -1,6 +1,6 @@
 import type { RunSignIn } from "../../oauth/sign-in/run-sign-in.ts";
 import { cacheFile } from "../../platform/paths.ts";
-import { Memory } from "../../platform/server-cache.ts";
+import { ServerCache } from "../../platform/server-cache.ts";
 import type { Message } from "../../wire/message.ts";
 import { keepsTool } from "../catalog/entry.ts";
 import * as words from "./messages.ts";
@@ -48,8 +48,8 @@ export class SignInTool {
     this.list = list;
     const { name, host, login, signIns } = this.#options;
     const { server, log } = await signIns.context();
-    const memory = new Memory(cacheFile(server.home, server.name), server.url, log);
-    const isTaken = this.#isTaken || keepsTool(memory, firstName);
+    const cache = new ServerCache(cacheFile(server.home, server.name), server.url, log);
+    const isTaken = this.#isTaken || keepsTool(cache, firstName);
     this.#offered = isTaken ? `${firstName}_to_${name}` : firstName;
     return words.signInTool(this.#offered, name, host, login);
   }

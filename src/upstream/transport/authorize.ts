@@ -5,7 +5,7 @@ import { isAnswerTo, Message, readMessage } from "../../wire/message.ts";
 import { messageIn, readErrorText } from "./response-body.ts";
 
 /** Refusals that may be answered by a new token before the last one stands: an expired token, then a wider scope. */
-const maxRenewals = 2;
+const maxCredentialRefreshes = 2;
 
 interface Refused {
   readonly status: number;
@@ -40,7 +40,8 @@ export function authorize(http: Http, authorizer: Authorizer): Http {
       if (wwwAuthenticate === null && isAnswered(request, body)) return asItWas();
       const dpopNonce = response.headers.get("dpop-nonce");
       const refusal = { status: response.status, wwwAuthenticate, dpopNonce, body, sent };
-      if (renewals === maxRenewals || mayBeSession(request, refusal, renewals)) return asItWas();
+      if (renewals === maxCredentialRefreshes || mayBeSession(request, refusal, renewals))
+        return asItWas();
       const renewed = await authorizer.refused(refusal, signal).catch((error) => {
         // Whether the token or the session is refused shows when a new session is asked for.
         if (isStanding(error) && mayBeSession(request, refusal, 1))

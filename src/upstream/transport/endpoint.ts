@@ -8,7 +8,7 @@ export interface EndpointRequest {
   readonly body?: Uint8Array | undefined;
   readonly signal: AbortSignal;
   /** Whether it may not be executed twice (host/http). */
-  readonly once?: (() => boolean) | undefined;
+  readonly nonIdempotent?: (() => boolean) | undefined;
 }
 
 interface EndpointOptions {
@@ -21,7 +21,7 @@ interface EndpointOptions {
   /** Called when a 307 or 308 moved the endpoint on the same origin; undefined: it is where it is configured. */
   readonly moved?: ((url: URL | undefined) => void) | undefined;
   /** Called when the head of an answer has come to the request that `signal` ends. */
-  readonly heard?: ((signal: AbortSignal) => void) | undefined;
+  readonly onResponseHeaders?: ((signal: AbortSignal) => void) | undefined;
 }
 
 /** The place of a server: follows one 307 or 308 on its origin, remembers it, and leaves it when it is gone. */
@@ -40,10 +40,17 @@ export class Endpoint {
 
   /** `mayBeGone`: whether a 404 says that a remembered place is gone (and not a session). */
   request(request: EndpointRequest, mayBeGone = true): Promise<Response> {
-    const { method, headers, body, signal, once } = request;
-    const answer = this.#options.http({ method, url: this.#url, headers, body, signal, once });
+    const { method, headers, body, signal, nonIdempotent } = request;
+    const answer = this.#options.http({
+      method,
+      url: this.#url,
+      headers,
+      body,
+      signal,
+      nonIdempotent,
+    });
     return answer.then((response) => {
-      this.#options.heard?.(request.signal);
+      this.#options.onResponseHeaders?.(request.signal);
       return response.status === 404 || response.status === 307 || response.status === 308
         ? this.#follow(request, response, mayBeGone)
         : response;

@@ -105,10 +105,10 @@ export class SseStream {
   /** Hands on what comes until the stream ends. */
   async #read(response: Response): Promise<void> {
     const { name, limit, log, idleMs = listenIdleMs, hear, isAwaited } = this.#options;
-    const heard = () => {
+    const onResponseHeaders = () => {
       this.#heardAt = performance.now();
     };
-    const options = { limit, log, idleMs, heard, mayEnd: () => !isAwaited(this) };
+    const options = { limit, log, idleMs, onResponseHeaders, mayEnd: () => !isAwaited(this) };
     try {
       for await (const events of readEvents(response, options, this.#controller.signal))
         for (const event of events) {

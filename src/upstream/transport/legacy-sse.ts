@@ -7,7 +7,7 @@ import { type SseOptions, SseStream } from "./legacy-sse-stream.ts";
 import { discard, mediaType, messageIn, readErrorText, readJson } from "./response-body.ts";
 import { isSessionLost, type Session, SessionLost } from "./session-lost.ts";
 import { isPutOff, statusError } from "./status-errors.ts";
-import { Answers } from "./streamable-http.ts";
+import { PendingResponses } from "./streamable-http.ts";
 
 interface LegacyOptions extends SseOptions {
   readonly session: Session;
@@ -17,14 +17,14 @@ interface LegacyOptions extends SseOptions {
 
 /** Requests whose answers come over the stream. */
 interface Waiting {
-  readonly answers: Answers;
+  readonly pendingResponses: PendingResponses;
   readonly stream: SseStream;
   readonly deliver: Deliver;
   readonly settle: PromiseWithResolvers<void>;
 }
 
 /** How long a cancellation may take, while nobody waits for it. */
-const farewellMs = 5000;
+const deleteTimeoutMs = 5000;
 /** Most bytes of what the server says before anybody listens. */
 const maxEarlyBytes = 1024 * 1024;
 
@@ -47,9 +47,9 @@ export class LegacySse implements Upstream {
     const { kind, method } = message.head;
     const isInitialize = kind === "request" && method === "initialize";
     const stream = isInitialize ? await this.#open(signal) : this.#current();
-    const answers = new Answers(message, deliver);
-    if (answers.isDone) return this.#post(stream, message, signal);
-    const waiting = { answers, stream, deliver, settle: Promise.withResolvers<void>() };
+    const pendingResponses = new PendingResponses(message, deliver);
+    if (pendingResponses.isDone) return this.#post(stream, message, signal);
+    const waiting = { pendingResponses, stream, deliver, settle: Promise.withResolvers<void>() };
     waiting.settle.promise.catch(() => undefined);
     const stop = () => waiting.settle.reject(signal.reason);
     const sentAt = performance.now();
@@ -138,7 +138,7 @@ export class LegacySse implements Upstream {
       return;
     }
     const waiting = [...this.#waiting].find(
-      (one) => one.stream === stream && one.answers.isAnswer(message),
+      (one) => one.stream === stream && one.pendingResponses.isAnswer(message),
     );
     if (waiting !== undefined) return this.#settle(waiting, message);
     // Before anybody listens, a call under way is the only way to the client.
@@ -150,11 +150,11 @@ export class LegacySse implements Upstream {
   }
 
   async #settle(waiting: Waiting, said: Message): Promise<void> {
-    const { answers, settle } = waiting;
-    const delivered = answers.take(said);
-    if (answers.isDone) this.#waiting.delete(waiting);
+    const { pendingResponses, settle } = waiting;
+    const delivered = pendingResponses.take(said);
+    if (pendingResponses.isDone) this.#waiting.delete(waiting);
     await delivered;
-    if (answers.isDone) settle.resolve();
+    if (pendingResponses.isDone) settle.resolve();
   }
 
   async #post(stream: SseStream, message: Message, signal: AbortSignal, waiting?: Waiting) {
@@ -165,7 +165,7 @@ export class LegacySse implements Upstream {
       headers: { "content-type": "application/json", accept: "application/json" },
       body: message.bytes,
       signal,
-      once: () => !this.#options.isRepeatable(message),
+      nonIdempotent: () => !this.#options.isRepeatable(message),
     });
     if (response.ok) {
       // Some servers answer where they were asked.
@@ -176,12 +176,12 @@ export class LegacySse implements Upstream {
       };
       // Whatever else stands there, the answer comes over the stream.
       return readJson(response, { limit, signal, take }).catch((error) => {
-        if (error instanceof BridgeError && error.said !== undefined) throw error;
+        if (error instanceof BridgeError && error.serverError !== undefined) throw error;
       });
     }
     const text = await readErrorText(response);
     const said = messageIn(text);
-    const isAnswer = said !== undefined && waiting?.answers.isAnswer(said) === true;
+    const isAnswer = said !== undefined && waiting?.pendingResponses.isAnswer(said) === true;
     const refusal = () => statusError(response, text, name, redactor);
     if (
       method !== "initialize" &&
@@ -195,7 +195,7 @@ export class LegacySse implements Upstream {
   /** Tells the server that nobody waits any more. */
   #stop(stream: SseStream, message: Message, reason: Stop, sentAt: number): void {
     for (const notice of noticesOf(message, reason))
-      this.#post(stream, notice, AbortSignal.timeout(farewellMs)).catch((error) =>
+      this.#post(stream, notice, AbortSignal.timeout(deleteTimeoutMs)).catch((error) =>
         this.#options.log.debug("cancellation not delivered", { error: String(error?.message) }),
       );
     const isOurs = reason.by === "client" || reason.by === "closing";

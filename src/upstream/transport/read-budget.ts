@@ -7,11 +7,11 @@ const mostBytes = 128 * 1024 * 1024;
 const countedBytes = 1024 * 1024;
 
 /** Those that hold something, the first of them the longest. */
-const readers = new Set<Reading>();
+const readers = new Set<ReadBudget>();
 let heldBytes = 0;
 
 /** One answer that is being read. */
-export class Reading {
+export class ReadBudget {
   #bytes = 0;
   #resume: (() => void) | undefined;
 
@@ -42,13 +42,13 @@ export class Reading {
   }
 
   /** Goes on where it waits and may. */
-  static resume(reading: Reading): void {
-    if (!reading.#mayGoOn()) return;
-    reading.#resume?.();
-    reading.#resume = undefined;
+  static resume(readBudget: ReadBudget): void {
+    if (!readBudget.#mayGoOn()) return;
+    readBudget.#resume?.();
+    readBudget.#resume = undefined;
   }
 }
 
 function resumeSome(): void {
-  for (const reading of readers) Reading.resume(reading);
+  for (const readBudget of readers) ReadBudget.resume(readBudget);
 }

@@ -6,7 +6,7 @@ import { Scanner } from "../../wire/scan.ts";
 import { ScanError } from "../../wire/scan-states.ts";
 import { cleanText } from "../../wire/text.ts";
 import { errorCodeOf } from "../core/stateless-protocol.ts";
-import { Reading } from "./read-budget.ts";
+import { ReadBudget } from "./read-budget.ts";
 
 /** Most bytes of an error's body that are read. */
 const errorBodyBytes = 1024 * 1024;
@@ -66,11 +66,11 @@ function announcedBytes({ headers }: Response): number {
 
 /** Reads a large body, or one of unknown size. */
 async function readLarge(response: Response, wanted: Wanted): Promise<void> {
-  const reading = new Reading();
+  const readBudget = new ReadBudget();
   try {
-    await wanted.take(await scanBody(response, wanted, reading));
+    await wanted.take(await scanBody(response, wanted, readBudget));
   } finally {
-    reading.end();
+    readBudget.end();
   }
 }
 
@@ -78,14 +78,14 @@ async function readLarge(response: Response, wanted: Wanted): Promise<void> {
 async function scanBody(
   response: Response,
   { limit, signal }: Wanted,
-  reading: Reading,
+  readBudget: ReadBudget,
 ): Promise<Message | undefined> {
   const scanner = new Scanner();
   const body = new BodyBuffer(announcedBytes(response), limit);
   try {
     for await (const chunk of chunksOf(response)) {
       scanner.feed(body.add(chunk));
-      const room = reading.hold(body.length, signal);
+      const room = readBudget.hold(body.length, signal);
       if (room !== undefined) await room;
     }
     if (body.length === 0) return undefined;
@@ -117,7 +117,7 @@ function flawError({ reason }: Flaw): BridgeError {
 /** The server broke the protocol: told with what was wrong, or with the JSON-RPC error that it `said`. */
 export function badAnswer(what: string, said?: Message): BridgeError {
   return new BridgeError("bad-answer", what, {
-    said: errorIn(said),
+    serverError: errorIn(said),
     hint: "the server's operator can tell more; LOG_LEVEL=debug shows status and sizes",
   });
 }

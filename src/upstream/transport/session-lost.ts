@@ -18,7 +18,7 @@ export class SessionLost extends BridgeError {
   constructor(name: string, id: string, cause?: BridgeError) {
     super("server-not-found", `"${name}" does not know the session any more`, {
       hint: "restart the client",
-      notSent: true,
+      safeToRetry: true,
       status: cause?.status ?? 404,
       cause,
     });

@@ -2,7 +2,7 @@
 import type { Log } from "../../platform/log.ts";
 import { type Message, readMessage } from "../../wire/message.ts";
 import { EventParser, type SseEvent } from "../../wire/sse.ts";
-import { Reading } from "./read-budget.ts";
+import { ReadBudget } from "./read-budget.ts";
 import { badAnswer } from "./response-body.ts";
 
 /** When a silent connection counts as dead. */
@@ -18,7 +18,7 @@ interface ReadOptions extends Idle {
   readonly limit: number;
   readonly log: Log;
   /** Told of every chunk. */
-  readonly heard?: () => void;
+  readonly onResponseHeaders?: () => void;
 }
 
 /** A server that keeps its listening stream alive says something every half minute; one that does not is asked again after this. */
@@ -27,12 +27,12 @@ export const listenIdleMs = 300_000;
 /** The events of a body, a chunk's worth at a time; a connection that breaks ends them as a clean close does. Rejects with the signal's reason. */
 export async function* readEvents(
   response: Response,
-  { limit, log, idleMs, heard, mayEnd }: ReadOptions,
+  { limit, log, idleMs, onResponseHeaders, mayEnd }: ReadOptions,
   signal: AbortSignal,
 ): AsyncGenerator<SseEvent[]> {
   if (response.body === null) return;
   const parser = new EventParser(limit);
-  const reading = new Reading();
+  const readBudget = new ReadBudget();
   const reader = response.body.getReader();
   const end = () => (mayEnd?.() === false ? undefined : void reader.cancel());
   try {
@@ -46,15 +46,15 @@ export async function* readEvents(
       });
       clearInterval(timer);
       if (chunk.done) return;
-      heard?.();
+      onResponseHeaders?.();
       const events = parser.feed(chunk.value);
       const heldBytes = parser.heldBytes + (events.length > 0 ? dataBytes(events) : 0);
-      const room = reading.hold(heldBytes, signal);
+      const room = readBudget.hold(heldBytes, signal);
       if (room !== undefined) await room;
       if (events.length > 0) yield events;
     }
   } finally {
-    reading.end();
+    readBudget.end();
     reader.cancel().catch(() => undefined);
   }
 }

@@ -4,7 +4,7 @@ import type { Redactor } from "../../platform/redact.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { headerValue } from "../../wire/header-value.ts";
 import { isSameId, type Message, requestOf } from "../../wire/message.ts";
-import { errorCodeOf, modernErrors, revisionOf } from "../core/stateless-protocol.ts";
+import { errorCodeOf, revisionOf, statelessErrors } from "../core/stateless-protocol.ts";
 import type { Deliver, Upstream } from "../core/types.ts";
 import { type Endpoint, locationOf } from "./endpoint.ts";
 import type { ToolTable } from "./header-params.ts";
@@ -71,7 +71,7 @@ export class StatelessHttp implements Upstream {
     await this.#post(
       message,
       async (said) => {
-        if (errorCodeOf(said) === modernErrors.headerMismatch) mismatch = said;
+        if (errorCodeOf(said) === statelessErrors.headerMismatch) mismatch = said;
         else await deliver(said);
       },
       signal,
@@ -122,7 +122,7 @@ export class StatelessHttp implements Upstream {
       headers: this.#headersOf(message),
       body: message.bytes,
       signal,
-      once: () => !this.#options.isRepeatable(message),
+      nonIdempotent: () => !this.#options.isRepeatable(message),
     });
     if (!response.ok) return this.#refused(response, message, deliver);
     if (message.head.kind !== "request") {

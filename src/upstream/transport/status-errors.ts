@@ -54,7 +54,7 @@ export function statusError(
     );
   const details = {
     status,
-    said: errorIn(messageIn(text)),
+    serverError: errorIn(messageIn(text)),
     ...(retryAfter !== undefined && { retryAfterMs: retryAfter }),
   };
   if (status === 404 || status === 410)

@@ -35,7 +35,7 @@ export interface TransportOptions {
 }
 
 /** How long a cancellation or the end of a session may take, while nobody waits for it. */
-const farewellMs = 5000;
+const deleteTimeoutMs = 5000;
 
 export class StreamableHttp implements Upstream {
   readonly #options: TransportOptions;
@@ -49,15 +49,15 @@ export class StreamableHttp implements Upstream {
   }
 
   async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const answers = new Answers(message, deliver);
+    const pendingResponses = new PendingResponses(message, deliver);
     // Noted before it goes out: another call may have renewed the session when the refusal comes.
     const sessionId = this.#options.session.id;
     try {
       const response = await this.#request("POST", message, signal);
-      if (response.ok && !answers.isDone && this.#isPlain(response, message))
-        await this.#takeJson(await readBrief(response), response, answers);
-      else if (response.ok) await this.#take(response, message, answers, signal);
-      else await this.#refused(response, answers, sessionId);
+      if (response.ok && !pendingResponses.isDone && this.#isPlain(response, message))
+        await this.#takeJson(await readBrief(response), response, pendingResponses);
+      else if (response.ok) await this.#take(response, message, pendingResponses, signal);
+      else await this.#refused(response, pendingResponses, sessionId);
     } catch (error) {
       if (signal.aborted) this.#stop(message, signal.reason);
       throw error;
@@ -117,18 +117,23 @@ export class StreamableHttp implements Upstream {
     });
   }
 
-  async #take(response: Response, message: Message, answers: Answers, signal: AbortSignal) {
+  async #take(
+    response: Response,
+    message: Message,
+    pendingResponses: PendingResponses,
+    signal: AbortSignal,
+  ) {
     const { name, session, limit } = this.#options;
     if (message.head.method === "initialize")
       session.id = response.headers.get("mcp-session-id") ?? undefined;
     const isStream = mediaType(response) === "text/event-stream";
-    if (answers.isDone) {
+    if (pendingResponses.isDone) {
       // A notification or a response of the client: whatever 2xx says, it was taken, and nobody waits for more.
-      if (isStream) void this.#overhear(response, answers, signal);
+      if (isStream) void this.#overhear(response, pendingResponses, signal);
       else await discard(response);
       return;
     }
-    if (isStream) return this.#eventStream().read(response, answers, signal);
+    if (isStream) return this.#eventStream().read(response, pendingResponses, signal);
     if (mediaType(response) !== "application/json") {
       const text = await readErrorText(response);
       throw badAnswer(
@@ -137,7 +142,8 @@ export class StreamableHttp implements Upstream {
           : `"${name}" answered with ${mediaType(response) || "no content type"}, not JSON or an event stream`,
       );
     }
-    const take = (answer: Message | undefined) => this.#takeJson(answer, response, answers);
+    const take = (answer: Message | undefined) =>
+      this.#takeJson(answer, response, pendingResponses);
     return readJson(response, { limit, signal, take });
   }
 
@@ -147,23 +153,31 @@ export class StreamableHttp implements Upstream {
     return isJson && head.method !== "initialize" && isBrief(response, this.#options.limit);
   }
 
-  async #takeJson(answer: Message | undefined, response: Response, answers: Answers) {
+  async #takeJson(
+    answer: Message | undefined,
+    response: Response,
+    pendingResponses: PendingResponses,
+  ) {
     const { name } = this.#options;
     if (answer === undefined)
       throw badAnswer(`"${name}" answered ${response.status} without a body`);
-    await answers.take(answer);
-    if (!answers.isDone)
+    await pendingResponses.take(answer);
+    if (!pendingResponses.isDone)
       throw badAnswer(`"${name}" answered another request than the one it was asked`);
   }
 
   /** What a server says behind something that needs no answer. */
-  async #overhear(response: Response, answers: Answers, signal: AbortSignal): Promise<void> {
+  async #overhear(
+    response: Response,
+    pendingResponses: PendingResponses,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { log, name } = this.#options;
     try {
       for await (const events of readEvents(response, this.#options, signal))
         for (const event of events) {
           const said = messageOfEvent(event, name);
-          if (said !== undefined) await answers.take(said);
+          if (said !== undefined) await pendingResponses.take(said);
         }
     } catch (error) {
       log.debug("stream broke", { server: name, error: String((error as Error)?.message) });
@@ -171,18 +185,22 @@ export class StreamableHttp implements Upstream {
   }
 
   /** An error status: the server's own JSON-RPC error goes to the client as it is, anything else becomes ours. */
-  async #refused(response: Response, answers: Answers, sessionId: string | undefined) {
+  async #refused(
+    response: Response,
+    pendingResponses: PendingResponses,
+    sessionId: string | undefined,
+  ) {
     const { name, endpoint, redactor } = this.#options;
     const { status } = response;
     const text = await readErrorText(response);
     const said = messageIn(text);
-    const answer = said !== undefined && answers.isAnswer(said) ? said : undefined;
+    const answer = said !== undefined && pendingResponses.isAnswer(said) ? said : undefined;
     if (sessionId !== undefined && isSessionLost(status, text, answer)) {
       const isDoubtful = response instanceof DoubtfulRefusal;
       const refusal = isDoubtful ? response.refusal : statusError(response, text, name, redactor);
       throw new SessionLost(name, sessionId, refusal);
     }
-    if (answer !== undefined && !isPutOff(response)) return answers.take(answer);
+    if (answer !== undefined && !isPutOff(response)) return pendingResponses.take(answer);
     if (status >= 300 && status < 400)
       throw redirectError(name, status, locationOf(response, endpoint.url));
     throw statusError(response, text, name, redactor);
@@ -197,7 +215,7 @@ export class StreamableHttp implements Upstream {
     const { endpoint, session, isRepeatable } = this.#options;
     const isSessionless = session.id === undefined;
     const body = message?.bytes;
-    const once = message && (() => !isRepeatable(message));
+    const nonIdempotent = message && (() => !isRepeatable(message));
     const headers = this.#fields(method, message?.head.method === "initialize");
     // An id is any text, in UTF-8 (WHATWG HTML 9.2.3); a header's characters are bytes.
     const resumed = lastEventId !== undefined && {
@@ -205,7 +223,7 @@ export class StreamableHttp implements Upstream {
       "last-event-id": Buffer.from(lastEventId, "utf8").toString("latin1"),
     };
     return endpoint.request(
-      { method, headers: resumed || headers, body, signal, once },
+      { method, headers: resumed || headers, body, signal, nonIdempotent },
       isSessionless,
     );
   }
@@ -229,7 +247,7 @@ export class StreamableHttp implements Upstream {
 
   #stop(message: Message, reason: Stop): void {
     for (const notice of noticesOf(message, reason))
-      this.#request("POST", notice, AbortSignal.timeout(farewellMs))
+      this.#request("POST", notice, AbortSignal.timeout(deleteTimeoutMs))
         .then(discard)
         .catch((error) =>
           this.#options.log.debug("cancellation not delivered", { error: String(error?.message) }),
@@ -238,7 +256,7 @@ export class StreamableHttp implements Upstream {
 }
 
 /** The requests that one POST waits for, and where their answers go. */
-export class Answers {
+export class PendingResponses {
   /** Ids as written. */
   readonly #waiting: string[];
   readonly #deliver: Deliver;

@@ -2,11 +2,11 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { unifiedDiff } from "../../../src/commands/codex-config/diff.ts";
 
-const cut = (text: string) => text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+const abandon = (text: string) => text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 
 /** Applies a diff as patch(1) does, reading only what the format says. */
 function patched(before: string, diff: string): string {
-  const lines = cut(before);
+  const lines = abandon(before);
   const result: string[] = [];
   let at = 0;
   const rows = diff.split("\n").slice(2, -1);

@@ -15,7 +15,7 @@ import {
   readUserFile,
   replaceUserFile,
 } from "../../../src/commands/codex-config/user-file.ts";
-import { withScratchFolder } from "../../../src/platform/temp-folder.ts";
+import { withTempFolder } from "../../../src/platform/temp-folder.ts";
 import { failure } from "../../support/failure.ts";
 import { ownFolder } from "../../support/folder.ts";
 
@@ -85,7 +85,7 @@ describe("another program's file", () => {
   });
 
   test("may be tried in a folder that is private and gone afterwards", async () => {
-    const path = await withScratchFolder(async (folder) => {
+    const path = await withTempFolder(async (folder) => {
       expect(statSync(folder).mode & 0o777).toBe(0o700);
       writeFileSync(join(folder, "f"), "x");
       return folder;

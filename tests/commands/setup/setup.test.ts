@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Asking } from "../../../src/commands/setup/prompts.ts";
+import type { AsksUser } from "../../../src/commands/setup/prompts.ts";
 import { wizard } from "../../../src/commands/setup/wizard.ts";
 import { readConfig } from "../../../src/config/load.ts";
 import { testContext } from "../../support/context.ts";
@@ -102,7 +102,7 @@ describe("the flag form of setup", () => {
 });
 
 /** Answers by script: each question is the next one, and its answer is checked as the wizard checks it. */
-class Script implements Asking {
+class Script implements AsksUser {
   readonly told: string[] = [];
   readonly #answers: [question: string, answer: string | boolean][];
 

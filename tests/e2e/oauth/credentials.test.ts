@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { statSync } from "node:fs";
-import { seal, unseal } from "../../../src/oauth/store/encrypted-export.ts";
+import { decryptExport, encryptExport } from "../../../src/oauth/store/encrypted-export.ts";
 import { ownFolder } from "../../support/folder.ts";
 import {
   bridgeHome,
@@ -47,10 +47,10 @@ test("requirement 30: credentials export moves a sign-in, and import puts it in 
     env: { ...home.env, HOME: vm.path },
   };
   await there.configure({});
-  const sealed = `${passphrase}\n${out.stdout}`;
+  const encrypted = `${passphrase}\n${out.stdout}`;
   const wrong = await runProgram(importWords, { env: there.env, stdin: `wrong\n${out.stdout}` });
   expect(wrong.code).toBe(3);
-  const put = await runProgram(importWords, { env: there.env, stdin: sealed });
+  const put = await runProgram(importWords, { env: there.env, stdin: encrypted });
   expect({ code: put.code, stderr: put.stderr }).toEqual({ code: 0, stderr: "" });
   const child = await startRun(there);
   expect(await callTool(child)).toBe("done");
@@ -60,7 +60,7 @@ test("requirement 30: credentials export moves a sign-in, and import puts it in 
   // The source no longer uses it, until the same text comes back.
   const source = await startRun(home);
   expect(await callTool(source)).toStartWith("1401 ");
-  await runProgram(importWords, { env: home.env, stdin: sealed });
+  await runProgram(importWords, { env: home.env, stdin: encrypted });
   expect(await callTool(source)).toBe("done");
   await source.end();
 });
@@ -119,18 +119,18 @@ test("credentials import refuses an entry that has a token of its own", async ()
 });
 
 test("a sealed text opens with its passphrase only, and not after any change", async () => {
-  const sealed = await seal("the text", passphrase);
-  expect(await unseal(` ${sealed.slice(0, 60)}\n${sealed.slice(60)}\n`, passphrase)).toBe(
-    "the text",
-  );
-  expect(unseal(sealed, "other")).rejects.toThrow("passphrase");
-  const [mark, header, body] = sealed.split(".");
+  const encrypted = await encryptExport("the text", passphrase);
+  expect(
+    await decryptExport(` ${encrypted.slice(0, 60)}\n${encrypted.slice(60)}\n`, passphrase),
+  ).toBe("the text");
+  expect(decryptExport(encrypted, "other")).rejects.toThrow("passphrase");
+  const [mark, header, body] = encrypted.split(".");
   const parameters = JSON.parse(atob(header!.replaceAll("-", "+").replaceAll("_", "/")));
   const withHeader = (change: object) =>
     `${mark}.${btoa(JSON.stringify({ ...parameters, ...change })).replace(/=+$/, "")}.${body}`;
-  expect(unseal(withHeader({ p: 2 }), passphrase)).rejects.toThrow("damaged");
-  expect(unseal(withHeader({ N: 2 ** 24 }), passphrase)).rejects.toThrow("too high");
-  expect(unseal(`${mark}.${header}.A${body}`, passphrase)).rejects.toThrow("damaged");
+  expect(decryptExport(withHeader({ p: 2 }), passphrase)).rejects.toThrow("damaged");
+  expect(decryptExport(withHeader({ N: 2 ** 24 }), passphrase)).rejects.toThrow("too high");
+  expect(decryptExport(`${mark}.${header}.A${body}`, passphrase)).rejects.toThrow("damaged");
 }, 20_000);
 
 test("headers prints a valid token, renews one that ends, and one that is asked for again", async () => {

@@ -82,8 +82,8 @@ test("login leaves the server's tools for the next start, under the sign-in that
   expect(stdout).toMatch(/remembered: [1-9]\d* tools?, as of/);
   const file = join(home.folder, ".codex-mcp-bridge/cache/kb.json");
   const { entries } = JSON.parse(readFileSync(file, "utf8")).facts.catalog;
-  const holders = Object.values<{ holder?: string }>(entries).map(({ holder }) => holder);
-  expect(holders).toEqual([expect.any(String)]);
+  const owners = Object.values<{ owner?: string }>(entries).map(({ owner }) => owner);
+  expect(owners).toEqual([expect.any(String)]);
 });
 
 test("login signs in by a code on another device", async () => {

@@ -10,7 +10,7 @@ import {
   startProgram,
   startRun,
 } from "../../support/oauth-bridge.ts";
-import { type FrontOptions, startFront } from "../../support/oauth-front.ts";
+import { type StatelessClientOptions, startFront } from "../../support/oauth-front.ts";
 import { type AuthorizationServer, startProvider } from "../../support/oauth-provider.ts";
 import { type ResourceOptions, startProtectedServer } from "../../support/oauth-resource.ts";
 import { approve, approveDevice } from "../../support/oauth-user.ts";
@@ -20,7 +20,7 @@ import { runProgram } from "../../support/program.ts";
 test("each of the 36 requirements has a test that names it", async () => {
   const named = new Set<number>();
   const root = join(import.meta.dir, "../..");
-  for (const file of new Bun.Glob("{oauth,upstream}/*.test.ts").scanSync(root)) {
+  for (const file of new Bun.Glob("{oauth,upstream,e2e}/**/*.test.ts").scanSync(root)) {
     const text = await Bun.file(join(root, file)).text();
     for (const [, numbers] of text.matchAll(/["`]requirements? (\d[\d, and]*):/g))
       for (const [number] of numbers!.matchAll(/\d+/g)) named.add(Number(number));
@@ -48,7 +48,7 @@ async function withServer(options: ResourceOptions, work: (home: BridgeHome) => 
 }
 
 async function withFront(
-  options: FrontOptions,
+  options: StatelessClientOptions,
   work: (home: BridgeHome, front: ReturnType<typeof startFront>) => Promise<void>,
   auth: object = { grant: "device_code" },
 ) {

@@ -154,18 +154,18 @@ export const drops: Scenario[] = [
           .then(() => usedAt.set(x.connection, performance.now()));
         return true;
       };
-      const crowd = async (name: string) => {
+      const inFlight = async (name: string) => {
         const ids = Array.from({ length: 6 }, (_, n) => trip.call(`${name}-${n}`));
         for (const id of ids) await trip.ends(id, "result");
         for (const id of ids) trip.times(String(id), 1);
       };
-      await crowd("first");
+      await inFlight("first");
       const until = performance.now() + 1500;
       for (let n = 0; performance.now() < until; n += 1) {
         await trip.ends(trip.call(`single-${n}`), "result");
         await Bun.sleep(50);
       }
-      await crowd("second");
+      await inFlight("second");
       await trip.next();
     },
   },

@@ -27,7 +27,7 @@ export interface FaultServerOptions {
   /** Scheme in the URL, where it is not the listener's own. */
   readonly scheme?: "https";
   /** HTTP+SSE of 2024-11-05, or the stateless era of 2026-07-28; Streamable HTTP of the legacy era without it. */
-  readonly speaks?: "sse" | "modern";
+  readonly speaks?: "sse" | "stateless";
 }
 
 /** An upstream on raw sockets: a healthy MCP server, save where a responder does something else. */
@@ -154,7 +154,7 @@ export class FaultServer {
   }
 
   result(exchange: Exchange): string {
-    if (this.options.speaks !== "modern") return this.#result(exchange);
+    if (this.options.speaks !== "stateless") return this.#result(exchange);
     const result =
       exchange.rpc === "server/discover"
         ? JSON.stringify({ supportedVersions: ["2026-07-28"], capabilities: { tools: {} } })
@@ -190,7 +190,7 @@ export class FaultServer {
   async #serve(exchange: Exchange): Promise<void> {
     if (await this.respond(exchange)) return;
     if (this.options.speaks === "sse") return this.#serveSse(exchange);
-    if (this.options.speaks === "modern" && exchange.rpc === "initialize")
+    if (this.options.speaks === "stateless" && exchange.rpc === "initialize")
       return exchange.answer(404, exchange.refusal(-32601, "Method not found"));
     if (exchange.method === "DELETE") return exchange.answer(200);
     if (exchange.method === "GET") {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { GrantKeeper } from "../../../src/oauth/authorizer/refresh.ts";
+import { TokenRefresher } from "../../../src/oauth/authorizer/refresh.ts";
 import { isExpired, joinScopes } from "../../../src/oauth/core/grant.ts";
 import { ownFolder } from "../../support/folder.ts";
 import {
@@ -51,9 +51,9 @@ async function expired(folder: string) {
   const grant = { ...stored.grant, obtainedAt: 0, expiresAt: 1 };
   await home.store({ ...stored, grant });
   const oauth = oauthInside(folder, { url: resource.url });
-  const keeper = new GrantKeeper(oauth.context, oauth.store, { pausesMs: [1, 1] });
-  const renew = () => keeper.renew({ sent: grant.accessToken });
-  return { home, oauth, keeper, renew, grant };
+  const refresher = new TokenRefresher(oauth.context, oauth.store, { pausesMs: [1, 1] });
+  const renew = () => refresher.refresh({ sent: grant.accessToken });
+  return { home, oauth, refresher, renew, grant };
 }
 
 const json = (body: object, status = 200) => Response.json(body, { status });

@@ -132,7 +132,7 @@ test.each([
   await signIn(home);
   await home.store({ ...(await home.stored()), ...change });
   const oauth = oauthInside(folder.path, { url: resource.url });
-  expect(await oauth.keeper.current()).toBeUndefined();
+  expect(await oauth.refresher.current()).toBeUndefined();
 });
 
 test.each([

@@ -4,9 +4,9 @@ import { Certificates } from "../../../src/http/certificates.ts";
 import { createHttp, type HttpRequest } from "../../../src/http/client.ts";
 import { openOAuth } from "../../../src/oauth/authorizer/open.ts";
 import { reachOf } from "../../../src/oauth/core/ip-address.ts";
-import { createGuard, type GuardOptions } from "../../../src/oauth/core/ssrf-guard.ts";
+import { createSsrfGuard, type SsrfGuardOptions } from "../../../src/oauth/core/ssrf-guard.ts";
 import { Redactor } from "../../../src/platform/redact.ts";
-import { Memory } from "../../../src/platform/server-cache.ts";
+import { ServerCache } from "../../../src/platform/server-cache.ts";
 import { memoryLog } from "../../support/client.ts";
 import { ownFolder } from "../../support/folder.ts";
 import { oauthInside } from "../../support/oauth-inside.ts";
@@ -42,13 +42,13 @@ test.each([
   expect(reachOf(address)).toBe(reach as "public");
 });
 
-interface Fake extends Partial<GuardOptions> {
+interface Fake extends Partial<SsrfGuardOptions> {
   readonly names?: Record<string, string[]>;
 }
 
 function guard({ names = {}, ...options }: Fake) {
   const sent: HttpRequest[] = [];
-  const http = createGuard({
+  const http = createSsrfGuard({
     http: async (request) => {
       sent.push(request);
       return Response.json({});
@@ -210,7 +210,7 @@ test.each([
 });
 
 test("a document that drips is given up at the deadline", async () => {
-  const guarded = createGuard({
+  const guarded = createSsrfGuard({
     http: ({ url, signal }) => fetch(url, { signal }),
     lookup: async () => [],
     server: new URL(hostile.url),
@@ -245,8 +245,8 @@ test.each([
     const env = { [variable]: join(certificates, "ca.pem") };
     const log = memoryLog();
     const own = new URL("https://mcp.example.com/");
-    const roots = new Certificates({}, env, new Memory(undefined, own, log), log);
-    const guarded = createGuard({
+    const roots = new Certificates({}, env, new ServerCache(undefined, own, log), log);
+    const guarded = createSsrfGuard({
       http: createHttp({ network: {}, env, certificates: roots }),
       lookup: async () => ["127.0.0.1"],
       // Loopback, so that the address may be used at all.

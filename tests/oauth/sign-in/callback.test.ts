@@ -176,14 +176,14 @@ test("requirement 16: the registered port is used again; where it is taken, anot
   await fetch(await approve(second.url));
   await second.done;
   const { createServer } = await import("node:net");
-  const holder = createServer();
-  await new Promise<void>((resolve) => holder.listen(first.port, "127.0.0.1", resolve));
+  const owner = createServer();
+  await new Promise<void>((resolve) => owner.listen(first.port, "127.0.0.1", resolve));
   const third = await begin(folder.path);
   expect(third.port).not.toBe(first.port!);
   expect(third.url.searchParams.get("client_id")).not.toBe(first.url.searchParams.get("client_id"));
   await fetch(await approve(third.url));
   await third.done;
-  holder.close();
+  owner.close();
 });
 
 test("a configured port that is taken is an error that says so", async () => {
@@ -197,18 +197,18 @@ test("a configured port that is taken is an error that says so", async () => {
 test("half a request at the listener does not hold up the end of the sign-in", async () => {
   using folder = ownFolder();
   const { url, done, port } = await begin(folder.path);
-  const cut = Promise.withResolvers<void>();
+  const abandon = Promise.withResolvers<void>();
   const half = await Bun.connect({
     hostname: "127.0.0.1",
     port: port!,
-    socket: { data() {}, close: () => cut.resolve() },
+    socket: { data() {}, close: () => abandon.resolve() },
   });
   half.write("GET /callback HTTP/1.1\r\nHost: 127.0.0.1\r\n");
   half.flush();
   const page = await fetch(await approve(url));
   expect(await page.text()).toContain("You are signed in");
   const startedAt = performance.now();
-  await Promise.all([done, cut.promise]);
+  await Promise.all([done, abandon.promise]);
   // Bun itself waits for 10 s.
   expect(performance.now() - startedAt).toBeLessThan(5000);
 });

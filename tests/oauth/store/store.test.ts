@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { belongsTo } from "../../../src/oauth/core/grant.ts";
-import { storedHolder } from "../../../src/oauth/store/grant-owner.ts";
+import { storedGrantOwner } from "../../../src/oauth/store/grant-owner.ts";
 import { CredentialStore } from "../../../src/oauth/store/store.ts";
 import type { Keyring } from "../../../src/platform/keyring.ts";
 import { withLock } from "../../../src/platform/lock.ts";
@@ -55,22 +55,22 @@ test("a renewal takes the client secret that is configured now, not the one of t
   const stored = await home.stored();
   const client = { ...stored.grant.client, secret: "the-secret-of-last-year" };
   await home.store({ ...stored, grant: { ...stored.grant, client } });
-  const renewed = await oauth.keeper.renew({ sent: stored.grant.accessToken });
+  const renewed = await oauth.refresher.refresh({ sent: stored.grant.accessToken });
   expect(renewed?.accessToken).toBeString();
 });
 
 test("a renewed sign-in that cannot be stored is used all the same, and its own refresh token next", async () => {
   using folder = ownFolder();
   const { home, oauth, grant } = await ended(folder.path);
-  const { store, keeper, log } = oauth;
+  const { store, refresher, log } = oauth;
   store.write = () => Promise.reject(new BridgeError("configuration", "the disk is full"));
-  const first = await keeper.renew({ sent: grant.accessToken });
+  const first = await refresher.refresh({ sent: grant.accessToken });
   expect(log.events.join("\n")).toContain("the renewed sign-in cannot be stored");
-  const second = await keeper.renew({ sent: first!.accessToken });
+  const second = await refresher.refresh({ sent: first!.accessToken });
   expect(second?.accessToken).not.toBe(first!.accessToken);
   // There is room again: what is stored is the last one.
   Reflect.deleteProperty(store, "write");
-  const third = await keeper.renew({ sent: second!.accessToken });
+  const third = await refresher.refresh({ sent: second!.accessToken });
   expect((await home.stored()).grant.refreshToken).toBe(third!.refreshToken);
   expect((await provider.find(third!.accessToken))?.isExpired).toBe(false);
 });
@@ -85,7 +85,7 @@ test("a process that hangs with the lock does not hold up the others for ever", 
   const store = new CredentialStore(server, { keyring, log, redactor, lockWaitMs: 30 });
   const held = Promise.withResolvers<void>();
   const isHeld = Promise.withResolvers<void>();
-  const holder = withLock(server.home, "kb.credentials", () => {
+  const owner = withLock(server.home, "kb.credentials", () => {
     isHeld.resolve();
     return held.promise;
   });
@@ -96,7 +96,7 @@ test("a process that hangs with the lock does not hold up the others for ever", 
     'another process has held the sign-in of server "kb" for 0.03 s',
   ]);
   held.resolve();
-  await holder;
+  await owner;
   // Work itself may take longer than the wait.
   expect(await store.locked(() => Bun.sleep(60).then(() => "done"))).toBe("done");
 });
@@ -193,7 +193,7 @@ test("beside the keyring the file says whose the sign-in is, and no more of it",
   await store.locked(() => store.writeNew(stored));
   const text = JSON.stringify(await home.stored());
   expect(text).not.toContain(grant.accessToken);
-  expect(storedHolder(server)).toBe(JSON.stringify([grant.issuer, grant.client.id]));
+  expect(storedGrantOwner(server)).toBe(JSON.stringify([grant.issuer, grant.client.id]));
   expect(await store.read()).toEqual(stored);
 });
 

@@ -17,41 +17,41 @@ import {
 
 test("without a catalog initialize and tools/list are the server's own", async () => {
   const server = new Server();
-  const client = start(server, { memory: remembering() });
+  const client = start(server, { cache: remembering() });
   expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
   expect(await toolsOf(client)).toEqual(["one"]);
   expect(server.seen).toEqual(["initialize", "notifications/initialized", "tools/list"]);
 });
 
 test("with a catalog a server that does not answer is not waited for", async () => {
-  const memory = await filled();
+  const cache = await filled();
   const server = silent();
-  const client = start(server, { memory });
+  const client = start(server, { cache });
   expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
   expect(await toolsOf(client)).toEqual(["one"]);
   expect(server.seen).toEqual(["initialize"]);
 });
 
 test("a server that answers in time is asked itself", async () => {
-  const memory = await filled();
+  const cache = await filled();
   const server = new Server();
   server.tools = ["two"];
-  const client = start(server, { memory });
+  const client = start(server, { cache });
   await shake(client);
   expect(await toolsOf(client)).toEqual(["two"]);
   expect(client.rest).toEqual([]);
-  const later = start(silent(), { memory });
+  const later = start(silent(), { cache });
   await shake(later);
   expect(await toolsOf(later)).toEqual(["two"]);
 });
 
 test("what changed meanwhile is announced, once, and served at the next start", async () => {
-  const memory = await filled();
+  const cache = await filled();
   const server = new Server();
   const gate = Promise.withResolvers<void>();
   server.ready = gate.promise;
   server.tools = ["one, better"];
-  const client = start(server, { memory });
+  const client = start(server, { cache });
   await shake(client);
   expect(await toolsOf(client)).toEqual(["one"]);
   gate.resolve();
@@ -59,17 +59,17 @@ test("what changed meanwhile is announced, once, and served at the next start", 
     jsonrpc: "2.0",
     method: "notifications/tools/list_changed",
   });
-  const later = start(silent(), { memory });
+  const later = start(silent(), { cache });
   await shake(later);
   expect(await toolsOf(later)).toEqual(["one, better"]);
 });
 
 test("a call waits for the server behind the answered handshake, and gets there after initialized", async () => {
-  const memory = await filled();
+  const cache = await filled();
   const server = new Server();
   const gate = Promise.withResolvers<void>();
   server.ready = gate.promise;
-  const client = start(server, { memory });
+  const client = start(server, { cache });
   await shake(client);
   client.send({ id: 7, method: "tools/call", params: { name: "one" } });
   gate.resolve();
@@ -81,7 +81,7 @@ test("what the client was told before stays so, whatever is kept by now; its nex
   const server = new Server();
   server.failure = new BridgeError("unreachable", "down");
   const said = { result: '{"protocolVersion":"2025-06-18"}', savedAt: 0 };
-  const client = start(server, { memory: remembering(), said, now: ages });
+  const client = start(server, { cache: remembering(), said, now: ages });
   expect((await shake(client)).result).toEqual({ protocolVersion: "2025-06-18" });
   client.send({ id: 1, method: "tools/call" });
   expect((await client.next()).error.data.kind).toBe("unreachable");
@@ -95,10 +95,10 @@ test("what the client was told before stays so, whatever is kept by now; its nex
 });
 
 test("a server that could not be reached at the start is reached by a later call", async () => {
-  const memory = await filled();
+  const cache = await filled();
   const server = new Server();
   server.failure = new BridgeError("connection-refused", "nothing listens");
-  const client = start(server, { memory });
+  const client = start(server, { cache });
   await shake(client);
   client.send({ id: 7, method: "tools/call", params: { name: "one" } });
   expect((await client.next()).error.data.kind).toBe("connection-refused");
@@ -116,10 +116,10 @@ test.each([
     ["initialize", "notifications/initialized", "notifications/initialized", "tools/call"],
   ],
 ])("a handshake whose %s is never answered is made anew by a later call", async (lost, seen) => {
-  const memory = await filled();
+  const cache = await filled();
   const server = new Server();
   server.swallows = lost;
-  const client = start(server, { memory, timeoutMs: 50 });
+  const client = start(server, { cache, timeoutMs: 50 });
   await shake(client);
   client.send({ id: 7, method: "tools/call", params: { name: "one" } });
   const { error } = await client.next();
@@ -131,14 +131,14 @@ test.each([
 });
 
 test("pages that follow a page of the catalog come from the catalog too", async () => {
-  const memory = remembering();
+  const cache = remembering();
   const server = new Server();
   server.tools = ["one", "two"];
-  const first = start(server, { memory });
+  const first = start(server, { cache });
   await shake(first);
   await toolsOf(first);
   expect(await toolsOf(first, "1")).toEqual(["two"]);
-  const later = start(silent(), { memory });
+  const later = start(silent(), { cache });
   await shake(later);
   expect(await toolsOf(later)).toEqual(["one"]);
   expect(await toolsOf(later, "1")).toEqual(["two"]);
@@ -149,70 +149,70 @@ test.each([
   ["another revision", {}, { ...codex, protocolVersion: "2025-11-25" }],
   ["other capabilities", {}, { ...codex, capabilities: {} }],
 ])("%s does not see it", async (_, setting, params) => {
-  const memory = await filled();
+  const cache = await filled();
   const server = new Server();
   server.version = "2";
-  const client = start(server, { memory, ...setting });
+  const client = start(server, { cache, ...setting });
   expect((await shake(client, params)).result.serverInfo).toEqual({ v: "2" });
 });
 
 test("a catalog older than a week is not used while the server answers", async () => {
-  const memory = await filled();
+  const cache = await filled();
   const server = new Server();
   server.version = "2";
-  const client = start(server, { memory, now: 8 * day });
+  const client = start(server, { cache, now: 8 * day });
   expect((await shake(client)).result.serverInfo).toEqual({ v: "2" });
 });
 
 test("a catalog older than a week stands in for a server that is out of reach", async () => {
-  const memory = await filled();
+  const cache = await filled();
   const server = new Server();
   server.failure = new BridgeError("dns", "no such host");
-  const client = start(server, { memory, now: 8 * day });
+  const client = start(server, { cache, now: 8 * day });
   expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
   expect(await toolsOf(client)).toEqual(["one"]);
 });
 
 test("an error of the server is passed on and never kept", async () => {
-  const memory = remembering();
+  const cache = remembering();
   const server = new Server();
   server.failure = new BridgeError("unauthorized", "no");
-  const client = start(server, { memory });
+  const client = start(server, { cache });
   client.send({ id: 0, method: "initialize", params: codex });
   expect((await client.next()).error.data.kind).toBe("unauthorized");
-  const later = start(new Server(), { memory });
+  const later = start(new Server(), { cache });
   expect((await shake(later)).result.serverInfo).toEqual({ v: "1" });
 });
 
 test("what the server says by itself passes, before and after the client listens", async () => {
-  const memory = await filled();
+  const cache = await filled();
   const server = new Server();
-  const client = start(server, { memory });
+  const client = start(server, { cache });
   await shake(client);
   await toolsOf(client);
-  while (server.heard === undefined) await Bun.sleep(1);
-  await server.heard(notificationOf("notifications/message", '{"data":1}'));
+  while (server.onResponseHeaders === undefined) await Bun.sleep(1);
+  await server.onResponseHeaders(notificationOf("notifications/message", '{"data":1}'));
   expect((await client.next()).method).toBe("notifications/message");
 });
 
 test("a damaged memory is no catalog", async () => {
   for (const value of [1, { salt: 1 }, { salt: "s", entries: { a: { initialize: "{" } } }]) {
-    const memory = remembering();
-    memory.set("catalog", value);
+    const cache = remembering();
+    cache.set("catalog", value);
     const server = new Server();
-    expect((await shake(start(server, { memory }))).result.serverInfo).toEqual({ v: "1" });
+    expect((await shake(start(server, { cache }))).result.serverInfo).toEqual({ v: "1" });
   }
 });
 
 test("neither identity nor credential stands in what is kept", async () => {
-  const memory = await filled({ identity: "secret-of-mine" });
-  expect(JSON.stringify(memory.get("catalog"))).not.toContain("secret-of-mine");
+  const cache = await filled({ identity: "secret-of-mine" });
+  expect(JSON.stringify(cache.get("catalog"))).not.toContain("secret-of-mine");
 });
 
 test("a client whose capabilities are nested deep is served as any other", async () => {
   const depth = 200_000;
   const capabilities = `{"x":${"[".repeat(depth)}${"]".repeat(depth)}}`;
-  const client = start(new Server(), { memory: remembering() });
+  const client = start(new Server(), { cache: remembering() });
   client.write(
     `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":${capabilities}}}\n`,
   );
@@ -236,49 +236,49 @@ test.each([true, false])(
   "without a catalog (which may answer: %p) a start that the server does not answer ends in startMs",
   async (mayAnswer) => {
     const times = only({ startMs: 20 });
-    const client = start(silent(), { memory: remembering(), mayAnswer, times });
+    const client = start(silent(), { cache: remembering(), mayAnswer, times });
     const { error } = await shake(client);
     expect(error.message).toStartWith('"kb" did not answer initialize within 0.02 s');
     const server = new Server();
     server.swallows = "tools/list";
-    const later = start(server, { memory: remembering(), mayAnswer, times });
+    const later = start(server, { cache: remembering(), mayAnswer, times });
     await shake(later);
     expect((await toolsOf(later)).message).toContain("did not answer tools/list within 0.02 s");
   },
 );
 
 test("tools that were never listed are waited for in startMs, though the catalog has answered initialize", async () => {
-  const memory = remembering();
-  const first = start(new Server(), { memory });
+  const cache = remembering();
+  const first = start(new Server(), { cache });
   await shake(first);
   await first.end();
-  const client = start(silent(), { memory, times: only({ startMs: 20 }) });
+  const client = start(silent(), { cache, times: only({ startMs: 20 }) });
   expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
   expect((await toolsOf(client)).message).toContain("did not answer tools/list within 0.02 s");
 });
 
 test("a start ends before the deadline of its call", async () => {
-  const client = start(silent(), { memory: remembering(), timeoutMs: 100 });
+  const client = start(silent(), { cache: remembering(), timeoutMs: 100 });
   expect((await shake(client)).error.message).toContain("did not answer initialize within 0.09 s");
 });
 
 test("a catalog older than a week stands in for a server that is silent for staleMs", async () => {
-  const memory = await filled();
-  const client = start(silent(), { memory, now: 8 * day, times: only({ staleMs: 1, freshMs: 1 }) });
+  const cache = await filled();
+  const client = start(silent(), { cache, now: 8 * day, times: only({ staleMs: 1, freshMs: 1 }) });
   expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
   expect(await toolsOf(client)).toEqual(["one"]);
 });
 
 test("where it may not answer, the catalog is filled and loses nothing that the server does not replace", async () => {
-  const memory = await filled();
+  const cache = await filled();
   const server = new Server();
   server.version = "2";
   server.failure = new BridgeError("server-error", "500");
   server.failing = "tools/list";
-  const client = start(server, { memory, mayAnswer: false });
+  const client = start(server, { cache, mayAnswer: false });
   expect((await shake(client)).result.serverInfo).toEqual({ v: "2" });
   expect((await toolsOf(client)).data.kind).toBe("server-error");
-  const later = start(silent(), { memory, times: { freshMs: 1 } });
+  const later = start(silent(), { cache, times: { freshMs: 1 } });
   expect((await shake(later)).result.serverInfo).toEqual({ v: "2" });
   expect(await toolsOf(later)).toEqual(["one"]);
 });

@@ -7,10 +7,10 @@ import { catalogIdentity } from "../../../src/upstream/catalog/identity.ts";
 import { ownFolder } from "../../support/folder.ts";
 
 const url = "https://kb.example.com/mcp";
-type Entry = Omit<ServerEntry, "url">;
+type CatalogEntry = Omit<ServerEntry, "url">;
 type Variables = Readonly<Record<string, string>>;
 
-function identity(entry: Entry, env: Variables = {}, home = "/none") {
+function identity(entry: CatalogEntry, env: Variables = {}, home = "/none") {
   const whole = { url, ...entry } as ServerEntry;
   return catalogIdentity(serverSettings("kb", whole, {} as TopLevel, home), env);
 }
@@ -26,7 +26,7 @@ const enterprise = { type: "oauth", grant: "id_jag", clientId: "c" } as const;
 const network = (who: string) => ({ clientCertFile: `${who}.pem`, clientKeyFile: `${who}.key` });
 const command = { tokenCommand: ["vault", "read"], env: ["VAULT_USER"] };
 
-test.each<[string, [Entry, Variables?], [Entry, Variables?]]>([
+test.each<[string, [CatalogEntry, Variables?], [CatalogEntry, Variables?]]>([
   ["a token", [{ token: "alice" }], [{ token: "bob" }]],
   ["a variable's token", [{ tokenEnv: "T" }, { T: "alice" }], [{ tokenEnv: "T" }, { T: "bob" }]],
   [
@@ -71,7 +71,7 @@ test.each<[string, [Entry, Variables?], [Entry, Variables?]]>([
   expect(identity(...one)).toEqual(identity(...one));
 });
 
-test.each<[string, Entry]>([
+test.each<[string, CatalogEntry]>([
   ["a token file", { tokenFile: "secret" }],
   ["an assertion file", { auth: { ...workload, assertionFile: "secret" } }],
   ["an ID token file", { auth: { ...enterprise, idp: { ...idp, idTokenFile: "secret" } } }],
@@ -92,7 +92,7 @@ test.each<[string, object, string | undefined]>([
   ["a grant", { grant: grant("https://as.example", "c") }, '["https://as.example","c"]'],
   [
     "one in the keyring",
-    { keyring: true, holder: ["https://as.example", "c"] },
+    { keyring: true, owner: ["https://as.example", "c"] },
     '["https://as.example","c"]',
   ],
   ["none", {}, undefined],
@@ -107,9 +107,9 @@ test.each<[string, object, string | undefined]>([
     });
     for (const entry of [{}, { auth: { type: "oauth" } }] as const) {
       const found = identity(entry, {}, folder.path);
-      expect(found.holder).toBe(expected as string);
+      expect(found.owner).toBe(expected as string);
       expect(JSON.stringify(found)).not.toContain("canary");
     }
-    expect(identity({ token: "t" }, {}, folder.path).holder).toBeUndefined();
+    expect(identity({ token: "t" }, {}, folder.path).owner).toBeUndefined();
   },
 );

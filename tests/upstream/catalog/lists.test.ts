@@ -34,14 +34,14 @@ function slow(...tools: string[]) {
   return { server, answers: gate.resolve };
 }
 
-async function begun(server: Server, memory: Awaited<ReturnType<typeof filled>>) {
-  const client = start(server, { memory, times });
+async function begun(server: Server, cache: Awaited<ReturnType<typeof filled>>) {
+  const client = start(server, { cache, times });
   await shake(client);
   return client;
 }
 
-async function allKept(memory: Awaited<ReturnType<typeof filled>>) {
-  const client = start(silent(), { memory, times: { freshMs: 1 } });
+async function allKept(cache: Awaited<ReturnType<typeof filled>>) {
+  const client = start(silent(), { cache, times: { freshMs: 1 } });
   await shake(client);
   const [first, ...rest] = [await toolsOf(client), await toolsOf(client, "1")];
   return [...first, ...rest.flat()];
@@ -56,23 +56,23 @@ const callsTool = async (client: CatalogClient) => {
 };
 
 test("behind a page from the catalog the server is asked for every page: what changed on a later one is announced and kept", async () => {
-  const memory = await filled({}, withPages("one", "two", "three"));
+  const cache = await filled({}, withPages("one", "two", "three"));
   const { server, answers } = slow("one", "two", "three, better");
-  const client = await begun(server, memory);
+  const client = await begun(server, cache);
   expect(await toolsOf(client)).toEqual(["one"]);
   answers();
   expect(await client.next()).toEqual(changed);
   expect(server.seen.slice(2)).toEqual(["tools/list", "tools/list 1", "tools/list 2"]);
-  const later = start(silent(), { memory, times });
+  const later = start(silent(), { cache, times });
   await shake(later);
   expect(await toolsOf(later)).toEqual(["one"]);
   expect(await toolsOf(later, "2")).toEqual(["three, better"]);
 });
 
 test("pages that are as they were are not announced, nor is one that the client never read", async () => {
-  const memory = await filled({}, withPages("one", "two"));
+  const cache = await filled({}, withPages("one", "two"));
   const { server, answers } = slow("one", "two");
-  const client = await begun(server, memory);
+  const client = await begun(server, cache);
   await toolsOf(client);
   answers();
   await until(() => server.seen.includes("tools/list 1"));
@@ -81,27 +81,27 @@ test("pages that are as they were are not announced, nor is one that the client 
 });
 
 test("a list that changed on several pages is announced once", async () => {
-  const memory = await filled({}, withPages("one", "two"));
+  const cache = await filled({}, withPages("one", "two"));
   const { server, answers } = slow("eins", "zwei");
-  const client = await begun(server, memory);
+  const client = await begun(server, cache);
   await toolsOf(client);
   answers();
   expect(await client.next()).toEqual(changed);
   await until(() => server.seen.includes("tools/list 1"));
   expect(await callsTool(client)).toEqual({});
   expect(client.rest).toEqual([]);
-  expect(await allKept(memory)).toEqual(["eins", "zwei"]);
+  expect(await allKept(cache)).toEqual(["eins", "zwei"]);
 });
 
 test("a client that began to read the old list reads it to its end, whatever the server says meanwhile", async () => {
-  const memory = await filled({}, withPages("one", "two"));
+  const cache = await filled({}, withPages("one", "two"));
   const { server, answers } = slow("eins");
-  const client = await begun(server, memory);
+  const client = await begun(server, cache);
   expect(await toolsOf(client)).toEqual(["one"]);
   answers();
   expect(await client.next()).toEqual(changed);
   expect(await toolsOf(client, "1")).toEqual(["two"]);
-  const patient = start(server, { memory });
+  const patient = start(server, { cache });
   await shake(patient);
   expect(await toolsOf(patient)).toEqual(["eins"]);
 });
@@ -112,47 +112,47 @@ test.each([
 ])(
   "a server that was away at the start is asked for its lists once %s has reached it",
   async (_, againMs) => {
-    const memory = await filled();
+    const cache = await filled();
     const server = withPages("new");
     server.failure = new BridgeError("connection-refused", "nothing listens");
-    const client = start(server, { memory, times: { ...times, againMs } });
+    const client = start(server, { cache, times: { ...times, againMs } });
     await shake(client);
     expect(await toolsOf(client)).toEqual(["one"]);
     server.failure = undefined;
     if (againMs > 1) client.send({ id: "call", method: "tools/call", params: { name: "one" } });
     const came = [await client.next(), ...(againMs > 1 ? [await client.next()] : [])];
     expect(came).toContainEqual(changed);
-    expect(await keptIn(memory)).toEqual(["new"]);
+    expect(await keptIn(cache)).toEqual(["new"]);
   },
 );
 
 test("a list that the server could not give is asked for again", async () => {
-  const memory = await filled();
+  const cache = await filled();
   const server = withPages("new");
   server.failure = new BridgeError("server-error", "503");
   server.failing = "tools/list";
-  const client = await begun(server, memory);
+  const client = await begun(server, cache);
   expect(await toolsOf(client)).toEqual(["one"]);
   await until(() => server.seen.filter((method) => method === "tools/list").length > 2);
   server.failure = undefined;
   expect(await client.next()).toEqual(changed);
-  expect(await keptIn(memory)).toEqual(["new"]);
+  expect(await keptIn(cache)).toEqual(["new"]);
 });
 
 test("an error of the server's own to a list reaches the client and is not kept", async () => {
-  const memory = await filled();
+  const cache = await filled();
   const server = new Server();
   server.refuses = "tools/list";
-  const client = start(server, { memory });
+  const client = start(server, { cache });
   await shake(client);
   expect((await toolsOf(client)).message).toBe("refused");
-  expect(await keptIn(memory)).toEqual(["one"]);
+  expect(await keptIn(cache)).toEqual(["one"]);
 });
 
 test("a list is answered by the server within freshMs, and by the catalog after it", async () => {
-  const memory = await filled();
+  const cache = await filled();
   const { server, answers } = slow("new");
-  const patient = start(server, { memory, times: { freshMs: ages, staleMs: 0 } });
+  const patient = start(server, { cache, times: { freshMs: ages, staleMs: 0 } });
   await shake(patient);
   const asked = toolsOf(patient);
   await until(() => server.seen.includes("initialize"));
@@ -161,25 +161,25 @@ test("a list is answered by the server within freshMs, and by the catalog after 
   answers();
   expect(await asked).toEqual(["new"]);
   const far = { freshMs: 1, staleMs: ages, startMs: ages, againMs: ages };
-  const hasty = start(silent(), { memory, times: far });
+  const hasty = start(silent(), { cache, times: far });
   await shake(hasty);
   expect(await toolsOf(hasty)).toEqual(["new"]);
 });
 
 /** A memory whose initialize is two days old, and its list eight. */
 async function withOldList() {
-  const memory = await filled();
-  const client = start(new Server(), { memory, now: 6 * day });
+  const cache = await filled();
+  const client = start(new Server(), { cache, now: 6 * day });
   await shake(client);
   await callsTool(client);
   await client.end();
-  return memory;
+  return cache;
 }
 
 test("a list that was not heard for a week is not served while the server answers, though initialize was", async () => {
-  const memory = await withOldList();
+  const cache = await withOldList();
   const { server, answers } = slow("new");
-  const client = start(server, { memory, now: 8 * day, times: { freshMs: 0, staleMs: ages } });
+  const client = start(server, { cache, now: 8 * day, times: { freshMs: 0, staleMs: ages } });
   await shake(client);
   const asked = toolsOf(client);
   await until(() => server.seen.includes("initialize"));
@@ -194,10 +194,10 @@ test.each([
 ])(
   "a list that is older than a week stands in for a server that is %s",
   async (_, failure, staleMs, expected) => {
-    const memory = await withOldList();
+    const cache = await withOldList();
     const server = failure === undefined ? silent() : new Server();
     server.failure = failure;
-    const client = start(server, { memory, now: 8 * day, times: { freshMs: ages, staleMs } });
+    const client = start(server, { cache, now: 8 * day, times: { freshMs: ages, staleMs } });
     await shake(client);
     const found = await toolsOf(client);
     expect(found.data?.kind ?? found).toEqual(expected);
@@ -205,24 +205,24 @@ test.each([
 );
 
 test("another credential that is taken over sees nothing of what the one before was shown", async () => {
-  const memory = await filled();
+  const cache = await filled();
   let identity = "me";
   const server = withPages("a colleague's");
-  const client = start(server, { memory, identity: () => identity, times: { freshMs: ages } });
+  const client = start(server, { cache, identity: () => identity, times: { freshMs: ages } });
   await shake(client);
   await until(() => server.seen.includes("notifications/initialized"));
   identity = "a colleague";
   client.catalog.doubt();
   expect(await toolsOf(client)).toEqual(["a colleague's"]);
-  expect(await keptIn(memory)).toEqual(["one"]);
-  expect(await keptIn(memory, { identity })).toBeUndefined();
+  expect(await keptIn(cache)).toEqual(["one"]);
+  expect(await keptIn(cache, { identity })).toBeUndefined();
 });
 
 test("a credential that is taken over while a list is waited for is not shown the kept one", async () => {
-  const memory = await filled();
+  const cache = await filled();
   let identity = "me";
   const { server, answers } = slow("a colleague's");
-  const client = start(server, { memory, identity: () => identity, times: { freshMs: 20 } });
+  const client = start(server, { cache, identity: () => identity, times: { freshMs: 20 } });
   await shake(client);
   const asked = toolsOf(client);
   await until(() => server.seen.includes("initialize"));
@@ -235,9 +235,9 @@ test("a credential that is taken over while a list is waited for is not shown th
 });
 
 test("another handshake ends what went on behind the one before", async () => {
-  const memory = await filled();
+  const cache = await filled();
   const first = slow("new");
-  const client = await begun(first.server, memory);
+  const client = await begun(first.server, cache);
   await toolsOf(client);
   const shaken = shake(client, { protocolVersion: "2025-03-26", capabilities: {} });
   await until(() => first.server.seen.length > 1);

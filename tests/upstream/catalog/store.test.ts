@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { Memory } from "../../../src/platform/server-cache.ts";
+import { ServerCache } from "../../../src/platform/server-cache.ts";
 import { CatalogStore, type Identity } from "../../../src/upstream/catalog/store.ts";
 import { requestOf } from "../../../src/wire/message.ts";
 import {
@@ -29,74 +29,74 @@ const second = 'tools/list "2"';
 
 /** The store of one process. */
 function open(file: string, setting: { identity?: Partial<Identity>; now?: () => number } = {}) {
-  const memory = new Memory(file, url, memoryLog());
-  const identity = { caller: "me", holder: undefined, ...setting.identity };
-  const store = new CatalogStore(memory, () => identity, setting.now ?? (() => 0));
-  return { memory, store, viewer: store.viewerOf(initialize()) };
+  const cache = new ServerCache(file, url, memoryLog());
+  const identity = { caller: "me", owner: undefined, ...setting.identity };
+  const store = new CatalogStore(cache, () => identity, setting.now ?? (() => 0));
+  return { cache, store, cacheKey: store.cacheKeyOf(initialize()) };
 }
 
 test("what two processes learn of different clients, and of one, is kept together", () => {
   using folder = ownFolder();
   const file = join(folder.path, "kb.json");
   const [one, two] = [open(file), open(file)];
-  const other = two.store.viewerOf(initialize({ elicitation: {} }));
+  const other = two.store.cacheKeyOf(initialize({ elicitation: {} }));
   // Each has found the file empty, and has salt of its own.
-  one.store.saveStart(one.viewer, answer);
+  one.store.saveStart(one.cacheKey, answer);
   two.store.saveStart(other, answer);
-  two.store.saveStart(two.viewer, answer);
-  one.memory.flush();
-  two.memory.flush();
-  one.store.savePage(one.viewer, first, page("a"));
-  two.store.savePage(two.viewer, "prompts/list ", '{"prompts":[]}');
-  two.memory.flush();
-  one.memory.flush();
-  const { store, viewer } = open(file);
+  two.store.saveStart(two.cacheKey, answer);
+  one.cache.flush();
+  two.cache.flush();
+  one.store.savePage(one.cacheKey, first, page("a"));
+  two.store.savePage(two.cacheKey, "prompts/list ", '{"prompts":[]}');
+  two.cache.flush();
+  one.cache.flush();
+  const { store, cacheKey } = open(file);
   expect(store.start(other)?.result).toBe(answer);
-  expect(store.page(viewer, first)?.result).toBe(page("a"));
-  expect(store.page(viewer, "prompts/list ")?.result).toBe('{"prompts":[]}');
+  expect(store.page(cacheKey, first)?.result).toBe(page("a"));
+  expect(store.page(cacheKey, "prompts/list ")?.result).toBe('{"prompts":[]}');
 });
 
 test("pages behind one that changed are forgotten, and those before it are not", () => {
   using folder = ownFolder();
-  const { store, viewer } = open(join(folder.path, "kb.json"));
-  store.saveStart(viewer, answer);
+  const { store, cacheKey } = open(join(folder.path, "kb.json"));
+  store.saveStart(cacheKey, answer);
   const third = 'tools/list "3"';
-  store.savePage(viewer, first, page("a", "2"));
-  store.savePage(viewer, second, page("b", "3"));
-  store.savePage(viewer, third, page("c"));
-  expect(Object.keys(store.pages(viewer, "tools/list"))).toEqual([first, second, third]);
-  store.savePage(viewer, second, page("B", "3"));
-  expect(Object.keys(store.pages(viewer, "tools/list"))).toEqual([first, second]);
-  store.savePage(viewer, first, page("A", "4"));
-  expect(store.pages(viewer, "tools/list")).toEqual({ [first]: page("A", "4") });
+  store.savePage(cacheKey, first, page("a", "2"));
+  store.savePage(cacheKey, second, page("b", "3"));
+  store.savePage(cacheKey, third, page("c"));
+  expect(Object.keys(store.pages(cacheKey, "tools/list"))).toEqual([first, second, third]);
+  store.savePage(cacheKey, second, page("B", "3"));
+  expect(Object.keys(store.pages(cacheKey, "tools/list"))).toEqual([first, second]);
+  store.savePage(cacheKey, first, page("A", "4"));
+  expect(store.pages(cacheKey, "tools/list")).toEqual({ [first]: page("A", "4") });
   // No cursor leads there any more.
-  store.savePage(viewer, second, page("b"));
-  expect(store.pages(viewer, "tools/list")).toEqual({ [first]: page("A", "4") });
+  store.savePage(cacheKey, second, page("b"));
+  expect(store.pages(cacheKey, "tools/list")).toEqual({ [first]: page("A", "4") });
 });
 
 test("each page is as old as itself", () => {
   using folder = ownFolder();
   let now = 0;
-  const { store, viewer } = open(join(folder.path, "kb.json"), { now: () => now });
-  store.saveStart(viewer, answer);
-  store.savePage(viewer, first, page("a"));
+  const { store, cacheKey } = open(join(folder.path, "kb.json"), { now: () => now });
+  store.saveStart(cacheKey, answer);
+  store.savePage(cacheKey, first, page("a"));
   now = 2 * day;
-  store.saveStart(viewer, answer);
-  expect(store.start(viewer)?.savedAt).toBe(2 * day);
-  expect(store.page(viewer, first)?.savedAt).toBe(0);
-  store.savePage(viewer, first, page("a"));
-  expect(store.page(viewer, first)?.savedAt).toBe(2 * day);
+  store.saveStart(cacheKey, answer);
+  expect(store.start(cacheKey)?.savedAt).toBe(2 * day);
+  expect(store.page(cacheKey, first)?.savedAt).toBe(0);
+  store.savePage(cacheKey, first, page("a"));
+  expect(store.page(cacheKey, first)?.savedAt).toBe(2 * day);
 });
 
 test("what is as it was is not written again within a day", () => {
   using folder = ownFolder();
   const file = join(folder.path, "kb.json");
   let now = 0;
-  const { memory, store, viewer } = open(file, { now: () => now });
+  const { cache, store, cacheKey } = open(file, { now: () => now });
   const save = () => {
-    store.saveStart(viewer, answer);
-    store.savePage(viewer, first, page("a"));
-    memory.flush();
+    store.saveStart(cacheKey, answer);
+    store.savePage(cacheKey, first, page("a"));
+    cache.flush();
     return statSync(file).ino;
   };
   const written = save();
@@ -110,14 +110,14 @@ test("of four clients and two million characters the oldest are forgotten first,
   using folder = ownFolder();
   const file = join(folder.path, "kb.json");
   let now = 0;
-  const { memory, store } = open(file, { now: () => now });
-  const viewers = Array.from({ length: 6 }, (_, n) => store.viewerOf(initialize({ n })));
+  const { cache, store } = open(file, { now: () => now });
+  const cacheKeys = Array.from({ length: 6 }, (_, n) => store.cacheKeyOf(initialize({ n })));
   const large = page("x".repeat(900_000));
-  for (const viewer of viewers) {
+  for (const cacheKey of cacheKeys) {
     now++;
-    store.saveStart(viewer, answer);
+    store.saveStart(cacheKey, answer);
   }
-  expect(viewers.map((viewer) => store.start(viewer)?.savedAt)).toEqual([
+  expect(cacheKeys.map((cacheKey) => store.start(cacheKey)?.savedAt)).toEqual([
     undefined,
     undefined,
     3,
@@ -125,8 +125,8 @@ test("of four clients and two million characters the oldest are forgotten first,
     5,
     6,
   ]);
-  for (const viewer of viewers.slice(2)) store.savePage(viewer, first, large);
-  expect(viewers.map((viewer) => store.page(viewer, first) !== undefined)).toEqual([
+  for (const cacheKey of cacheKeys.slice(2)) store.savePage(cacheKey, first, large);
+  expect(cacheKeys.map((cacheKey) => store.page(cacheKey, first) !== undefined)).toEqual([
     false,
     false,
     false,
@@ -134,7 +134,7 @@ test("of four clients and two million characters the oldest are forgotten first,
     true,
     true,
   ]);
-  const own = viewers[5]!;
+  const own = cacheKeys[5]!;
   const prompts = (length: number) => JSON.stringify({ prompts: ["x".repeat(length)] });
   store.savePage(own, "prompts/list ", prompts(900_000));
   expect(store.page(own, "prompts/list ")).toBeDefined();
@@ -145,39 +145,39 @@ test("of four clients and two million characters the oldest are forgotten first,
   store.savePage(own, first, page("x".repeat(2_200_000)));
   expect(store.page(own, first)).toBeUndefined();
   expect(store.start(own)).toBeDefined();
-  memory.flush();
+  cache.flush();
   expect(readFileSync(file).length).toBeLessThan(2_200_000);
 });
 
 test("a list outlives the sign-in it was got with, and is not shown to another one", () => {
   using folder = ownFolder();
   const file = join(folder.path, "kb.json");
-  const as = (holder: string | undefined) => open(file, { identity: { holder } });
-  const { memory, store, viewer } = as("mine");
-  store.saveStart(viewer, answer);
-  store.savePage(viewer, first, page("a"));
-  memory.flush();
+  const as = (owner: string | undefined) => open(file, { identity: { owner } });
+  const { cache, store, cacheKey } = as("mine");
+  store.saveStart(cacheKey, answer);
+  store.savePage(cacheKey, first, page("a"));
+  cache.flush();
   expect(readFileSync(file, "utf8")).not.toContain("mine");
-  const seen = ({ store, viewer }: ReturnType<typeof as>) => store.page(viewer, first)?.result;
+  const seen = ({ store, cacheKey }: ReturnType<typeof as>) => store.page(cacheKey, first)?.result;
   expect(seen(as("mine"))).toBe(page("a"));
   expect(seen(as(undefined))).toBe(page("a"));
   const nobody = as(undefined);
-  nobody.store.savePage(nobody.viewer, first, page("anybody's"));
+  nobody.store.savePage(nobody.cacheKey, first, page("anybody's"));
   expect(seen(nobody)).toBe(page("a"));
   const other = as("another's");
   expect(seen(other)).toBeUndefined();
-  other.store.saveStart(other.viewer, answer);
+  other.store.saveStart(other.cacheKey, answer);
   expect(seen(other)).toBeUndefined();
 });
 
 test("a second handshake keeps nothing of the first one's lists", async () => {
-  const memory = await filled();
-  const client = start(new Server(), { memory });
+  const cache = await filled();
+  const client = start(new Server(), { cache });
   await shake(client);
   const params = { ...codex, capabilities: {} };
   await shake(client, params);
   await client.end();
-  const later = start(silent(), { memory, times: { startMs: 1, freshMs: 1 } });
+  const later = start(silent(), { cache, times: { startMs: 1, freshMs: 1 } });
   await shake(later, params);
   expect((await toolsOf(later)).data.kind).toBe("timeout");
 });
@@ -199,17 +199,17 @@ test.each<[string, object | string]>([
   ["no such time", { result: '{"tools":[]}', savedAt: -1 }],
   ["nothing", "tools"],
 ])("a page with %s is not served, and the server is waited for", async (_, kept) => {
-  const memory = await damaged((entry) => ({ ...entry, lists: { [first]: kept } }));
-  expect((await keptIn(memory)).data.kind).toBe("timeout");
+  const cache = await damaged((entry) => ({ ...entry, lists: { [first]: kept } }));
+  expect((await keptIn(cache)).data.kind).toBe("timeout");
 });
 
 /** A filled memory whose one entry was damaged. */
-async function damaged(damage: (entry: Record<string, unknown>) => object): Promise<Memory> {
-  const memory = await filled();
-  memory.change("catalog", (old) => {
+async function damaged(damage: (entry: Record<string, unknown>) => object): Promise<ServerCache> {
+  const cache = await filled();
+  cache.change("catalog", (old) => {
     const { salt, entries } = old as { salt: string; entries: object };
     const sick = Object.entries(entries).map(([key, entry]) => [key, damage(entry)]);
     return { salt, entries: Object.fromEntries(sick) };
   });
-  return memory;
+  return cache;
 }

@@ -54,7 +54,7 @@ test.each<[string, (body: Body) => Response]>([
   const client = chainClient(url);
   expect((await client.start()).result.protocolVersion).toBe("2025-06-18");
   expect(seen.slice(0, 2)).toEqual(["server/discover", "initialize"]);
-  expect(client.memory.get("way")).toBe("streamable");
+  expect(client.cache.get("transport")).toBe("streamable-http");
 });
 
 test.each<[string, (body: Body) => Response, number]>([
@@ -74,7 +74,7 @@ test.each([-32020, -32021])(
     const client = chainClient(url);
     expect((await client.start()).error.code).toBe(code);
     expect(seen).toEqual(["server/discover"]);
-    expect(client.memory.get("way")).toBeUndefined();
+    expect(client.cache.get("transport")).toBeUndefined();
   },
 );
 
@@ -92,7 +92,11 @@ test.each<[string, () => Response, object]>([
   ["503", () => new Response("warming up", { status: 503, headers: { "retry-after": "0" } }), {}],
   ["429", () => new Response("slow down", { status: 429 }), {}],
   ["an answer cut short", () => new Response("{", { headers: json, status: 502 }), {}],
-  ["503, though remembered", () => new Response("down", { status: 503 }), { remembered: "modern" }],
+  [
+    "503, though remembered",
+    () => new Response("down", { status: 503 }),
+    { remembered: "stateless-http" },
+  ],
 ])(
   "a modern server whose first answers to the probe are %s is asked again when it knows no initialize",
   async (_, failure, remembered) => {
@@ -105,7 +109,7 @@ test.each<[string, () => Response, object]>([
     expect((await client.start()).result.serverInfo).toEqual({ name: "kb", version: "unknown" });
     const probe = "server/discover";
     expect(seen).toEqual([probe, "initialize", probe, probe]);
-    expect(client.memory.get("way")).toBe("modern");
+    expect(client.cache.get("transport")).toBe("stateless-http");
   },
 );
 
@@ -119,7 +123,7 @@ test("a server that knows neither initialize nor the probe is told by its own wo
 
 test("a remembered server of the legacy era costs no probe", async () => {
   const { url, seen } = serveMethods({ initialize });
-  const client = chainClient(url, { remembered: "streamable" });
+  const client = chainClient(url, { remembered: "streamable-http" });
   await client.start();
   expect(seen[0]).toBe("initialize");
 });
@@ -129,10 +133,10 @@ test("a remembered server that has become modern is found out by its refusal", a
     initialize: fails(-32022, 400, { supported: [modern] }),
     "server/discover": discover([modern]),
   });
-  const client = chainClient(url, { remembered: "streamable" });
+  const client = chainClient(url, { remembered: "streamable-http" });
   expect((await client.start()).result.serverInfo).toEqual({ name: "kb", version: "unknown" });
   expect(seen.slice(0, 2)).toEqual(["initialize", "server/discover"]);
-  expect(client.memory.get("way")).toBe("modern");
+  expect(client.cache.get("transport")).toBe("stateless-http");
 });
 
 test("a refusal that looks modern, by a server that is not, reaches the client", async () => {
@@ -140,17 +144,17 @@ test("a refusal that looks modern, by a server that is not, reaches the client",
     initialize: fails(-32020, 400),
     "server/discover": fails(-32601, 200),
   });
-  const client = chainClient(url, { remembered: "streamable" });
+  const client = chainClient(url, { remembered: "streamable-http" });
   expect((await client.start()).error.code).toBe(-32020);
 });
 
-test.each(["modern", "sse"])(
+test.each(["stateless-http", "sse"])(
   "a remembered %s server that has become a legacy one is found out",
   async (remembered) => {
     const { url } = serveMethods({ "server/discover": fails(-32601, 200), initialize });
     const client = chainClient(url, { remembered });
     expect((await client.start()).result.protocolVersion).toBe("2025-06-18");
-    expect(client.memory.get("way")).toBe("streamable");
+    expect(client.cache.get("transport")).toBe("streamable-http");
   },
 );
 
@@ -196,7 +200,7 @@ test("what is sent behind an initialize that fails gets an error too, and anothe
 
 test("a client that probes first and then initializes is served in its second way", async () => {
   const { url, seen } = serveMethods({ "server/discover": fails(-32601, 404), initialize });
-  const client = chainClient(url, { remembered: "streamable" });
+  const client = chainClient(url, { remembered: "streamable-http" });
   const _meta = { "io.modelcontextprotocol/protocolVersion": modern };
   expect((await client.call("server/discover", { _meta })).at(-1).error.code).toBe(-32601);
   expect((await client.start()).result.protocolVersion).toBe("2025-06-18");
@@ -230,9 +234,9 @@ test.each<[string, (body: Body) => Response]>([
   async (_, refusal) => {
     const { url } = serveMethods({ initialize: refusal, "server/discover": discover([modern]) });
     for (const transport of ["auto", "http"] as const) {
-      const client = chainClient(url, { remembered: "streamable", transport });
+      const client = chainClient(url, { remembered: "streamable-http", transport });
       expect((await client.start()).result?.serverInfo).toEqual({ name: "kb", version: "unknown" });
-      expect(client.memory.get("way")).toBe("modern");
+      expect(client.cache.get("transport")).toBe("stateless-http");
     }
   },
 );

@@ -90,12 +90,12 @@ test("subscriptions made at once are all answered when the server has taken them
 });
 
 test("a listening stream that the server refuses for now is asked for again", async () => {
-  const heard = Promise.withResolvers<void>();
+  const onResponseHeaders = Promise.withResolvers<void>();
   let listens = 0;
   const { url } = serveModern(({ id, method }) => {
     if (method !== "subscriptions/listen") return jsonRpc({ id, result: {} });
     if (++listens === 1) return jsonRpc({ id, error: { code: -32603, message: "later" } }, 500);
-    heard.resolve();
+    onResponseHeaders.resolve();
     return events({ method: "notifications/subscriptions/acknowledged" });
   });
   const client = chainClient(url);
@@ -103,7 +103,7 @@ test("a listening stream that the server refuses for now is asked for again", as
   const startedAt = performance.now();
   await client.call("resources/subscribe", { uri: "a:1" });
   expect(performance.now() - startedAt).toBeLessThan(4000);
-  await heard.promise;
+  await onResponseHeaders.promise;
 });
 
 /** The stream of a subscription, open for the test to speak on. */

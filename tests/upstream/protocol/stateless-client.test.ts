@@ -82,7 +82,7 @@ test("a modern request to a legacy server makes the handshake, and its result sa
     capabilities: { elicitation: {} },
     clientInfo: { name: "modern", version: "2" },
   });
-  expect(client.memory.get("way")).toBe("streamable");
+  expect(client.cache.get("transport")).toBe("streamable-http");
 });
 
 test("the question which revisions there are passes, so that a client may fall back; later it is answered", async () => {
@@ -103,7 +103,7 @@ test("the question which revisions there are passes, so that a client may fall b
 
 test("what the server asks in the middle of a call becomes a round, and the answer goes back into the call", async () => {
   const { url, seen } = serveLegacy();
-  const client = chainClient(url, { remembered: "streamable" });
+  const client = chainClient(url, { remembered: "streamable-http" });
   const asked = await client.call("tools/call", { name: "ask", _meta });
   expect(asked[0].method).toBe("notifications/progress");
   const { inputRequests, requestState, resultType } = asked.at(-1).result;
@@ -128,7 +128,7 @@ test("what the server asks in the middle of a call becomes a round, and the answ
 
 test("a round without an answer tells the server that there is none", async () => {
   const { url } = serveLegacy();
-  const client = chainClient(url, { remembered: "streamable" });
+  const client = chainClient(url, { remembered: "streamable-http" });
   const { requestState } = (await client.call("tools/call", { name: "ask", _meta })).at(-1).result;
   const answer = await client.call("tools/call", { name: "ask", requestState, _meta });
   expect(answer.at(-1).result.told.message).toBe("the client gave no answer");
@@ -136,7 +136,7 @@ test("a round without an answer tells the server that there is none", async () =
 
 test("a cancelled call is cancelled at the server", async () => {
   const { url, seen } = serveLegacy();
-  const client = chainClient(url, { remembered: "streamable" });
+  const client = chainClient(url, { remembered: "streamable-http" });
   client.send({ id: "c", method: "tools/call", params: { name: "slow", _meta } });
   while (!seen.some(({ method }) => method === "tools/call")) await Bun.sleep(1);
   client.send({ method: "notifications/cancelled", params: { requestId: "c" } });
@@ -146,7 +146,7 @@ test("a cancelled call is cancelled at the server", async () => {
 
 test("a subscription gets what it asked for, marked as its own", async () => {
   const { url, seen, listening } = serveLegacy();
-  const client = chainClient(url, { remembered: "streamable" });
+  const client = chainClient(url, { remembered: "streamable-http" });
   const uri = "a:b";
   const notifications = { toolsListChanged: true, resourceSubscriptions: [uri] };
   client.send({ id: "l", method: "subscriptions/listen", params: { notifications, _meta } });
@@ -179,7 +179,7 @@ test("a handshake that fails is told to the request, and made anew by the next",
     if (id === undefined) return new Response(null, { status: 202 });
     return jsonRpc({ id, result: method === "initialize" ? { capabilities: {} } : { tools: [] } });
   });
-  const client = chainClient(url, { remembered: "streamable" });
+  const client = chainClient(url, { remembered: "streamable-http" });
   expect((await client.call("tools/list", { _meta })).at(-1).error.code).toBe(1500);
   isDown = false;
   expect((await client.call("tools/list", { _meta })).at(-1).result.tools).toEqual([]);
@@ -201,7 +201,7 @@ test.each(["initialize", "notifications/initialized"])(
         result: method === "initialize" ? { capabilities: {} } : { tools: [] },
       });
     });
-    const client = chainClient(url, { remembered: "streamable", timeoutMs: 500 });
+    const client = chainClient(url, { remembered: "streamable-http", timeoutMs: 500 });
     expect((await client.call("tools/list", { _meta })).at(-1).error.data.kind).toBe("timeout");
     expect((await client.call("tools/list", { _meta })).at(-1).result.tools).toEqual([]);
   },
@@ -245,7 +245,7 @@ test("what a server asks or answers while the client is between two rounds waits
 
 test.each([
   ["nothing", {}],
-  ["Streamable HTTP", { remembered: "streamable" }],
+  ["Streamable HTTP", { remembered: "streamable-http" }],
 ])(
   "a modern client of a server of both eras is passed on, whatever is remembered (%s)",
   async (_, remembered) => {

@@ -1,16 +1,16 @@
 import { afterEach, expect, jest, test } from "bun:test";
-import { Crowd } from "../../../src/http/in-flight.ts";
+import { InFlightRequests } from "../../../src/http/in-flight.ts";
 import type { Deliver, Upstream } from "../../../src/upstream/core/types.ts";
-import { Patience } from "../../../src/upstream/retry/attempt-timeout.ts";
-import { Hints } from "../../../src/upstream/retry/idempotent-tools.ts";
+import { AttemptTimeouts } from "../../../src/upstream/retry/attempt-timeout.ts";
+import { IdempotentTools } from "../../../src/upstream/retry/idempotent-tools.ts";
 import { RetryUpstream } from "../../../src/upstream/retry/retry.ts";
 import { BridgeError } from "../../../src/wire/errors.ts";
 import { type Message, requestOf, responseTo } from "../../../src/wire/message.ts";
 import { memoryLog } from "../../support/client.ts";
 
-const refused = new BridgeError("connection-refused", "nothing listens", { notSent: true });
+const refused = new BridgeError("connection-refused", "nothing listens", { safeToRetry: true });
 
-interface Attempt {
+interface InteractiveSignIn {
   readonly message: Message;
   readonly deliver: Deliver;
   readonly signal: AbortSignal;
@@ -18,8 +18,8 @@ interface Attempt {
 
 /** A transport whose attempts the test settles. */
 class Transport implements Upstream {
-  readonly attempts: Attempt[] = [];
-  settle: (attempt: Attempt) => Promise<void> = () => Promise.reject(refused);
+  readonly attempts: InteractiveSignIn[] = [];
+  settle: (attempt: InteractiveSignIn) => Promise<void> = () => Promise.reject(refused);
 
   send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const attempt = { message, deliver, signal };
@@ -32,9 +32,10 @@ class Transport implements Upstream {
   async close(): Promise<void> {}
 }
 
-const answer = ({ message, deliver }: Attempt) => deliver(responseTo(message.head.id!, "{}"));
+const answer = ({ message, deliver }: InteractiveSignIn) =>
+  deliver(responseTo(message.head.id!, "{}"));
 
-function untilAborted({ signal }: Attempt): Promise<void> {
+function untilAborted({ signal }: InteractiveSignIn): Promise<void> {
   return new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason));
   });
@@ -42,14 +43,14 @@ function untilAborted({ signal }: Attempt): Promise<void> {
 
 function repeating(given: { timeoutMs?: number; attempts?: number } = {}) {
   const transport = new Transport();
-  const hints = new Hints();
-  const crowd = new Crowd();
-  const patience = new Patience(hints, crowd);
+  const idempotentTools = new IdempotentTools();
+  const inFlight = new InFlightRequests();
+  const attemptTimeouts = new AttemptTimeouts(idempotentTools, inFlight);
   const retry = new RetryUpstream({
     next: transport,
-    hints,
-    patience,
-    crowd,
+    idempotentTools,
+    attemptTimeouts,
+    inFlight,
     attempts: 3,
     timeoutMs: 60_000,
     log: memoryLog(),
@@ -70,9 +71,9 @@ function repeating(given: { timeoutMs?: number; attempts?: number } = {}) {
   };
   const learn = () => {
     const tools = [{ name: "read", annotations: { readOnlyHint: true } }];
-    hints.learn(requestOf("0", "tools/list"), responseTo("0", JSON.stringify({ tools })));
+    idempotentTools.learn(requestOf("0", "tools/list"), responseTo("0", JSON.stringify({ tools })));
   };
-  return { transport, hints, crowd, patience, send, learn };
+  return { transport, idempotentTools, inFlight, attemptTimeouts, send, learn };
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -168,7 +169,7 @@ async function pass(ms: number): Promise<void> {
 
 test("a request that may be repeated and gets no byte in a third of its deadline is sent again", async () => {
   jest.useFakeTimers();
-  const { transport, send, learn, crowd } = repeating();
+  const { transport, send, learn, inFlight } = repeating();
   learn();
   transport.settle = untilAborted;
   const sent = send("read");
@@ -177,7 +178,7 @@ test("a request that may be repeated and gets no byte in a third of its deadline
   await pass(2);
   expect(transport.attempts[0]!.signal.reason).toEqual({ by: "deadline" });
   // Its connection may be dead, and so may all that are idle.
-  expect(crowd.isSuspect).toBe(true);
+  expect(inFlight.isSuspect).toBe(true);
   transport.settle = answer;
   // The cancellation goes first.
   await pass(199);
@@ -211,8 +212,8 @@ test.each<[string, string, number, (given: ReturnType<typeof repeating>) => void
     "whose answer has begun",
     "read",
     3,
-    ({ transport, patience }) => {
-      patience.heard(transport.attempts[0]!.signal);
+    ({ transport, attemptTimeouts }) => {
+      attemptTimeouts.onResponseHeaders(transport.attempts[0]!.signal);
     },
   ],
   ["of a server that is tried once", "read", 1, () => undefined],

@@ -41,7 +41,7 @@ const gone = () => new Response("gone", { status: 404 });
 
 test("what the client set up in a lost session is set up in the next, before anything else", async () => {
   const { url, seen, lose } = serveSessions(gone);
-  const client = chainClient(url, { remembered: "streamable" });
+  const client = chainClient(url, { remembered: "streamable-http" });
   await client.start();
   for (const uri of ["a:1", "b:1", "no:1"]) await client.call("resources/subscribe", { uri });
   await client.call("resources/unsubscribe", { uri: "a:1" });
@@ -59,7 +59,7 @@ test("what the client set up in a lost session is set up in the next, before any
 
 test("a client that initializes again has set up nothing", async () => {
   const { url, seen, lose } = serveSessions(gone);
-  const client = chainClient(url, { remembered: "streamable" });
+  const client = chainClient(url, { remembered: "streamable-http" });
   await client.start();
   await client.call("logging/setLevel", { level: "debug" });
   await client.start();
@@ -129,7 +129,7 @@ test.each(refusals)(
   "a session replaced in vain, for a call refused with %s, is ended once no call can be under way in it",
   async (_, refuse, code) => {
     const { url, deleted } = serveRefusing(refuse);
-    const client = chainClient(url, { remembered: "streamable", timeoutMs: 50 });
+    const client = chainClient(url, { remembered: "streamable-http", timeoutMs: 50 });
     await client.start();
     expect((await client.call("x/refused")).at(-1).error.code).toBe(code);
     while (deleted.length === 0) await Bun.sleep(1);
@@ -142,7 +142,7 @@ test.each(refusals)(
   "calls that are refused with %s again and again leave no more than a few sessions behind, and those end with the bridge",
   async (_, refuse) => {
     const { url, deleted, sessions } = serveRefusing(refuse);
-    const client = chainClient(url, { remembered: "streamable" });
+    const client = chainClient(url, { remembered: "streamable-http" });
     await client.start();
     for (let calls = 0; calls < 20; calls++) await client.call("x/refused");
     while (deleted.length < 12) await Bun.sleep(1);
@@ -154,7 +154,7 @@ test.each(refusals)(
 
 test("a session whose id the next one has, too, is not ended for the one before", async () => {
   const { url, deleted } = serveRefusing(gone, () => "same");
-  const client = chainClient(url, { remembered: "streamable" });
+  const client = chainClient(url, { remembered: "streamable-http" });
   await client.start();
   await client.call("x/refused");
   await client.upstream.close(1000);
@@ -163,7 +163,7 @@ test("a session whose id the next one has, too, is not ended for the one before"
 
 test("a session that was lost is not ended", async () => {
   const { url, seen, lose } = serveSessions(gone);
-  const client = chainClient(url, { remembered: "streamable" });
+  const client = chainClient(url, { remembered: "streamable-http" });
   await client.start();
   lose();
   await client.call("ping");

@@ -8,13 +8,13 @@ interface Body {
 }
 
 /** A server of 2024-11-05 that does the handshake; `respond` answers the POSTs of all else. */
-function serveSse(respond: (body: Body) => Response, greeting = "event: endpoint\ndata: m\n\n") {
+function serveSse(respond: (body: Body) => Response, earlyAnswer = "event: endpoint\ndata: m\n\n") {
   let stream!: ReadableStreamDefaultController;
   return serveHttp(async (request) => {
     if (request.method === "GET") {
       const start = (controller: ReadableStreamDefaultController) => {
         stream = controller;
-        controller.enqueue(greeting);
+        controller.enqueue(earlyAnswer);
       };
       const headers = { "content-type": "text/event-stream" };
       return new Response(new ReadableStream({ start }), { headers });
@@ -44,8 +44,8 @@ test.each<[string, (id: unknown) => Response, object]>([
 });
 
 test("a second place for messages changes nothing", async () => {
-  const greeting = "event: endpoint\ndata: m\n\nevent: endpoint\ndata: /elsewhere\n\n";
-  const url = serveSse(({ id }) => jsonRpc({ id, result: {} }), greeting);
+  const earlyAnswer = "event: endpoint\ndata: m\n\nevent: endpoint\ndata: /elsewhere\n\n";
+  const url = serveSse(({ id }) => jsonRpc({ id, result: {} }), earlyAnswer);
   const client = chainClient(url, { transport: "sse" });
   await client.start();
   expect((await client.call("x/y")).at(-1).result).toEqual({});
@@ -56,9 +56,9 @@ test.each([
   ["names no place", ":\n\n"],
 ])("a stream that %s is given up with its initialize", async (_, said) => {
   const asked = Promise.withResolvers<void>();
-  const cut = Promise.withResolvers<void>();
+  const abandon = Promise.withResolvers<void>();
   const url = serveHttp((request) => {
-    request.signal.addEventListener("abort", () => cut.resolve());
+    request.signal.addEventListener("abort", () => abandon.resolve());
     asked.resolve();
     if (said === undefined) return new Promise<Response>(() => undefined);
     const start = (controller: ReadableStreamDefaultController) => controller.enqueue(said);
@@ -69,5 +69,5 @@ test.each([
   client.send({ id: 0, method: "initialize", params: {} });
   await asked.promise;
   client.send({ method: "notifications/cancelled", params: { requestId: 0 } });
-  await cut.promise;
+  await abandon.promise;
 });

@@ -14,7 +14,7 @@ test.each(["auto", "sse"] as const)(
     const client = chainClient(server.url, { transport });
     expect((await client.start()).result.protocolVersion).toBe("2024-11-05");
     expect((await client.call("x/y", { a: 1 })).at(-1).result).toEqual({ a: 1 });
-    expect(client.memory.get("way")).toBe(transport === "auto" ? "sse" : undefined);
+    expect(client.cache.get("transport")).toBe(transport === "auto" ? "sse" : undefined);
     expect(server.posts.map(({ method }) => method)).toEqual([
       ...["initialize", "notifications/initialized", "x/y"],
     ]);

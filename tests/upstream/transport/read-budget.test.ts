@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
-import { Reading } from "../../../src/upstream/transport/read-budget.ts";
+import { ReadBudget } from "../../../src/upstream/transport/read-budget.ts";
 
 const megabyte = 1024 * 1024;
 const never = new AbortController().signal;
 
 test("the answer that was read first is read on, the others wait until there is room", async () => {
-  const [first, second, third] = [new Reading(), new Reading(), new Reading()];
+  const [first, second, third] = [new ReadBudget(), new ReadBudget(), new ReadBudget()];
   expect(first.hold(60 * megabyte, never)).toBeUndefined();
   expect(second.hold(60 * megabyte, never)).toBeUndefined();
   const waits = third.hold(30 * megabyte, never);
@@ -24,13 +24,13 @@ test("the answer that was read first is read on, the others wait until there is 
 });
 
 test("an answer that waits leaves with its call, and small ones wait for nobody", async () => {
-  const [first, second] = [new Reading(), new Reading()];
+  const [first, second] = [new ReadBudget(), new ReadBudget()];
   expect(first.hold(200 * megabyte, never)).toBeUndefined();
   const stop = new AbortController();
   const waits = second.hold(2 * megabyte, stop.signal);
   stop.abort(new Error("over"));
   expect(waits).rejects.toThrow("over");
   second.end();
-  expect(new Reading().hold(megabyte / 2, never)).toBeUndefined();
+  expect(new ReadBudget().hold(megabyte / 2, never)).toBeUndefined();
   first.end();
 });

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { StaticAuthorizer } from "../../../src/oauth/authorizer/static.ts";
 import type { Authorizer } from "../../../src/oauth/authorizer/types.ts";
 import { Redactor } from "../../../src/platform/redact.ts";
-import { Memory } from "../../../src/platform/server-cache.ts";
+import { ServerCache } from "../../../src/platform/server-cache.ts";
 import { connect } from "../../../src/upstream/connect.ts";
 import { BridgeError } from "../../../src/wire/errors.ts";
 import { memoryLog, plainHttp, relayClient } from "../../support/client.ts";
@@ -42,14 +42,14 @@ const noRenewal: Authorizer = {
 };
 
 function callOver(url: URL, authorizer = noRenewal) {
-  const memory = new Memory(undefined, url, memoryLog());
-  memory.set("way", "streamable");
+  const cache = new ServerCache(undefined, url, memoryLog());
+  cache.set("transport", "streamable-http");
   const client = relayClient((facts) =>
     connect({
       settings: plainSettings(url),
       http: plainHttp(url),
       authorizer,
-      memory,
+      cache,
       log: memoryLog(),
       redactor: new Redactor(),
       client: facts,
@@ -222,14 +222,14 @@ test.each<[string, () => Response]>([
       response.headers.set("mcp-session-id", `s${++sessions}`);
       return response;
     });
-    const memory = new Memory(undefined, url, memoryLog());
-    memory.set("way", "streamable");
+    const cache = new ServerCache(undefined, url, memoryLog());
+    cache.set("transport", "streamable-http");
     const client = relayClient((facts) =>
       connect({
         settings: plainSettings(url),
         http: plainHttp(url),
         authorizer: noRenewal,
-        memory,
+        cache,
         log: memoryLog(),
         redactor: new Redactor(),
         client: facts,

@@ -15,7 +15,7 @@ function silentAfter(text: string): Response {
 test("a listening stream that falls silent is opened anew, after the last event it named", async () => {
   const stop = new AbortController();
   const asked: (string | undefined)[] = [];
-  const heard: string[] = [];
+  const onResponseHeaders: string[] = [];
   const stream = new EventStream({
     name: "s",
     limit: 1000,
@@ -30,7 +30,10 @@ test("a listening stream that falls silent is opened anew, after the last event 
       );
     },
   });
-  await stream.listen(async ({ head }) => void heard.push(head.method ?? ""), stop.signal);
+  await stream.listen(
+    async ({ head }) => void onResponseHeaders.push(head.method ?? ""),
+    stop.signal,
+  );
   expect(asked).toEqual([undefined, "e1", "e2"]);
-  expect(heard.slice(0, 2)).toEqual(["notifications/n1", "notifications/n2"]);
+  expect(onResponseHeaders.slice(0, 2)).toEqual(["notifications/n1", "notifications/n2"]);
 });

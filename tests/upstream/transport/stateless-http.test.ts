@@ -41,7 +41,7 @@ test.each([
   "%s carries its method, its subject and its revision in headers",
   async (method, params, name) => {
     const { url, seen } = serveModern(({ id }) => jsonRpc({ id, result: {} }));
-    const client = chainClient(url, { remembered: "modern" });
+    const client = chainClient(url, { remembered: "stateless-http" });
     await client.call(method, { ...params, _meta });
     const { headers } = seen[0]!;
     expect(headers.get("mcp-method")).toBe(method);
@@ -63,7 +63,7 @@ test("after a header mismatch the tools are listed anew, page by page, and the c
     if (headers.get("mcp-param-r") === "v") return jsonRpc({ id, result: { ok: true } });
     return jsonRpc({ id, error: { code: -32020, message: "mismatch" } }, 400);
   });
-  const client = chainClient(url, { remembered: "modern" });
+  const client = chainClient(url, { remembered: "stateless-http" });
   const meta = { ..._meta, progressToken: 7 };
   const came = await client.call("tools/call", { name: "t", arguments: { r: "v" }, _meta: meta });
   expect(came.at(-1).result).toEqual({ ok: true });
@@ -84,7 +84,7 @@ test.each([
         ? list(id)
         : jsonRpc({ id, error: { code: -32020, message: "mismatch" } }, 400),
     );
-    const client = chainClient(url, { remembered: "modern" });
+    const client = chainClient(url, { remembered: "stateless-http" });
     const came = await client.call("tools/call", { name: "t", _meta });
     expect(came.at(-1).error).toEqual({ code: -32020, message: "mismatch" });
   },
@@ -94,7 +94,7 @@ test("tools with invalid header annotations are left out of the list, and told t
   const bad = { name: "bad", inputSchema: { properties: { r: { "x-mcp-header": "" } } } };
   const tools = [bad, { name: "good", inputSchema: {} }, { ...bad, name: "worse" }];
   const { url } = serveModern(({ id }) => events({ id, result: { tools } }));
-  const client = chainClient(url, { remembered: "modern" });
+  const client = chainClient(url, { remembered: "stateless-http" });
   const came = await client.call("tools/list", { _meta });
   expect(came.at(-1).result.tools).toEqual([tools[1]]);
   expect(client.events.filter((one) => one.startsWith("invalid tool left out"))).toHaveLength(2);
@@ -107,7 +107,7 @@ test.each([
 ])("an error on %s reaches the client word for word", async (_, status, id) => {
   const error = { code: -32022, message: "m", data: { supported: ["x"] } };
   const { url } = serveModern(() => jsonRpc({ id, error }, status));
-  const client = chainClient(url, { remembered: "modern" });
+  const client = chainClient(url, { remembered: "stateless-http" });
   expect((await client.call("ping", { _meta })).at(-1)).toEqual({ jsonrpc: "2.0", id: 0, error });
 });
 
@@ -126,25 +126,25 @@ test.each<[string, () => Response, number]>([
   ["404 as text", () => new Response("no", { status: 404 }), 1404],
 ])("%s becomes an error of ours", async (_, answer, code) => {
   const { url } = serveModern(answer);
-  const client = chainClient(url, { remembered: "modern" });
+  const client = chainClient(url, { remembered: "stateless-http" });
   expect((await client.call("tools/list", { _meta })).at(-1).error.code).toBe(code);
 });
 
 test("a cancelled call is cut off, and nothing is posted for it; answers of the client neither", async () => {
-  const cut = Promise.withResolvers<void>();
+  const abandon = Promise.withResolvers<void>();
   const begun = Promise.withResolvers<void>();
   const { url, seen } = serveModern(({ id, method }, request) => {
     if (method === "ping") return jsonRpc({ id, result: {} });
-    request.signal.addEventListener("abort", () => cut.resolve());
+    request.signal.addEventListener("abort", () => abandon.resolve());
     begun.resolve();
     const body = new ReadableStream({ start: (controller) => controller.enqueue(":\n\n") });
     return new Response(body, { headers: { "content-type": "text/event-stream" } });
   });
-  const client = chainClient(url, { remembered: "modern" });
+  const client = chainClient(url, { remembered: "stateless-http" });
   client.send({ id: "c", method: "tools/call", params: { name: "t", _meta } });
   await begun.promise;
   client.send({ method: "notifications/cancelled", params: { requestId: "c" } });
-  await cut.promise;
+  await abandon.promise;
   client.send({ method: "notifications/cancelled", params: { requestId: "never was" } });
   client.send({ id: "q", result: {} });
   await client.call("ping", { _meta });
@@ -154,9 +154,9 @@ test("a cancelled call is cut off, and nothing is posted for it; answers of the 
 
 test("a subscription outlives the deadline of calls, and ends without an answer", async () => {
   const asked = Promise.withResolvers<void>();
-  const cut = Promise.withResolvers<void>();
+  const abandon = Promise.withResolvers<void>();
   const { url } = serveModern((_, request) => {
-    request.signal.addEventListener("abort", () => cut.resolve());
+    request.signal.addEventListener("abort", () => abandon.resolve());
     asked.resolve();
     const said = { jsonrpc: "2.0", method: "notifications/subscriptions/acknowledged" };
     const start = (controller: ReadableStreamDefaultController) =>
@@ -164,18 +164,18 @@ test("a subscription outlives the deadline of calls, and ends without an answer"
     const headers = { "content-type": "text/event-stream" };
     return new Response(new ReadableStream({ start }), { headers });
   });
-  const client = chainClient(url, { remembered: "modern" });
+  const client = chainClient(url, { remembered: "stateless-http" });
   client.send({ id: 1, method: "subscriptions/listen", params: { notifications: {}, _meta } });
   await asked.promise;
   expect((await client.next()).method).toBe("notifications/subscriptions/acknowledged");
   expect(await client.relay.finish(1000)).toBe(true);
-  await cut.promise;
+  await abandon.promise;
   expect(client.rest).toEqual([]);
 });
 
 test("a subscription that falls silent is asked for again, and the client hears but one acknowledgement", async () => {
   const asked: string[] = [];
-  const heard: unknown[] = [];
+  const onResponseHeaders: unknown[] = [];
   const stop = new AbortController();
   const request = async ({ body }: { readonly body: Uint8Array }) => {
     asked.push(new TextDecoder().decode(body));
@@ -197,15 +197,15 @@ test("a subscription that falls silent is asked for again, and the client hears 
     isRepeatable: () => false,
   });
   const take = async ({ head }: { readonly head: { readonly method?: string } }) => {
-    heard.push(head.method);
-    if (heard.length === 4) stop.abort({ by: "closing" });
+    onResponseHeaders.push(head.method);
+    if (onResponseHeaders.length === 4) stop.abort({ by: "closing" });
   };
   await transport
     .send(requestOf('"l"', "subscriptions/listen", "{}"), take, stop.signal)
     .catch(() => undefined);
   const acknowledged = "notifications/subscriptions/acknowledged";
   const [first, second, third] = ["notifications/n1", "notifications/n2", "notifications/n3"];
-  expect(heard).toEqual([acknowledged, first, second, third]);
+  expect(onResponseHeaders).toEqual([acknowledged, first, second, third]);
   expect(new Set(asked).size).toBe(1);
 });
 
@@ -218,7 +218,7 @@ test.each([
   "%s, where it may not be executed twice, takes no connection the server may be closing",
   async (method, expected) => {
     using server = new FaultServer({ headers: { "Keep-Alive": "timeout=1" } }).start();
-    const client = chainClient(new URL(server.url), { remembered: "modern" });
+    const client = chainClient(new URL(server.url), { remembered: "stateless-http" });
     for (let n = 0; n < 3; n++) await client.call(method, { name: "n", _meta });
     expect(server.connections).toHaveLength(expected);
   },

@@ -121,11 +121,11 @@ test.each<[string, () => Response]>([
     return id === undefined ? new Response(null, { status: 202 }) : refuse();
   });
   const retry = { attempts: 2 };
-  const legacy = chainClient(url, { remembered: "streamable", retry });
+  const legacy = chainClient(url, { remembered: "streamable-http", retry });
   await legacy.start();
   expect((await legacy.call("tools/call", { name: "t" })).at(-1).error).toEqual(words);
   const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28" };
-  const modern = chainClient(url, { remembered: "modern", retry });
+  const modern = chainClient(url, { remembered: "stateless-http", retry });
   expect((await modern.call("tools/call", { name: "t", _meta })).at(-1).error).toEqual(words);
 });
 
@@ -155,7 +155,7 @@ test("a rate limit is waited for, though the server says it in JSON-RPC", async 
         : jsonRpc({ id, result: { ok: true } });
     }),
   );
-  const client = chainClient(url, { remembered: "streamable", retry: { attempts: 2 } });
+  const client = chainClient(url, { remembered: "streamable-http", retry: { attempts: 2 } });
   await client.start();
   expect((await client.call("tools/call", { name: "t" })).at(-1).result).toEqual({ ok: true });
 });

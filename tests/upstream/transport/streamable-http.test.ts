@@ -6,8 +6,8 @@ import { jsonRpc, serveHttp } from "../../support/serve-http.ts";
 import {
   handshake,
   initializeResult,
-  legacyMemory,
   opened,
+  sessionCache,
   streamableClient,
   streamableSettings,
   withHandshake,
@@ -36,7 +36,7 @@ test("session id and revision go with every request after initialize, and the en
       settings,
       http,
       authorizer: { headers: async () => ({}), refused: async () => false },
-      memory: legacyMemory(url),
+      cache: sessionCache(url),
       log: memoryLog(),
       redactor: new Redactor(),
       client: facts,
@@ -229,16 +229,16 @@ test("a 308 on the same origin is followed once and remembered, and forgotten wh
     if (!slashes && pathname === "/mcp/") return new Response(null, { status: 404 });
     return withHandshake(() => new Response(null, { status: 405 }))(request);
   });
-  const memory = legacyMemory(url);
-  const first = streamableClient(url, memory);
+  const cache = sessionCache(url);
+  const first = streamableClient(url, cache);
   first.send({ id: 0, method: "initialize", params: {} });
   await first.next();
   slashes = false;
-  const second = streamableClient(url, memory);
+  const second = streamableClient(url, cache);
   second.send({ id: 0, method: "initialize", params: {} });
   await second.next();
   expect(paths).toEqual(["/mcp", "/mcp/", "/mcp/", "/mcp"]);
-  expect(memory.get("moved")).toBeUndefined();
+  expect(cache.get("moved")).toBeUndefined();
 });
 
 test("a remembered place that has moved again is found by the way over the configured one", async () => {
@@ -251,11 +251,11 @@ test("a remembered place that has moved again is found by the way over the confi
     if (pathname === "/a") return new Response(null, { status: 404 });
     return withHandshake(() => new Response(null, { status: 405 }))(request);
   });
-  const memory = legacyMemory(url);
-  memory.set("moved", "/a");
-  const client = streamableClient(url, memory);
+  const cache = sessionCache(url);
+  cache.set("moved", "/a");
+  const client = streamableClient(url, cache);
   client.send({ id: 0, method: "initialize", params: {} });
   expect((await client.next()).result).toBeDefined();
   expect(paths).toEqual(["/a", "/mcp", "/b"]);
-  expect(memory.get("moved")).toBe("/b");
+  expect(cache.get("moved")).toBe("/b");
 });

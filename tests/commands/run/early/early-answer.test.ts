@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, setSystemTime, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { greet, greetingOf } from "../../../../src/commands/run/early/early-answer.ts";
+import { answerEarly, earlyAnswerOf } from "../../../../src/commands/run/early/early-answer.ts";
 import { holdsSecret, loadConfig, pickServer } from "../../../../src/config/load.ts";
-import { rememberChecked } from "../../../../src/config/validated-cache.ts";
+import { rememberValidated } from "../../../../src/config/validated-cache.ts";
 import { cacheFile, type Environment, homeOf } from "../../../../src/platform/paths.ts";
-import { Memory } from "../../../../src/platform/server-cache.ts";
+import { ServerCache } from "../../../../src/platform/server-cache.ts";
 import type { Stdio } from "../../../../src/platform/stdio.ts";
 import { catalogIdentity } from "../../../../src/upstream/catalog/identity.ts";
 import { CatalogStore } from "../../../../src/upstream/catalog/store.ts";
@@ -49,11 +49,11 @@ async function startBefore(entry: object = { auth: { type: "none" } }): Promise<
   write(entry);
   const config = await loadConfig(homeOf(env));
   const settings = pickServer(config, "kb");
-  const memory = new Memory(cacheFile(settings.home, "kb"), settings.url, memoryLog());
-  rememberChecked(config, holdsSecret(config.raw), memory);
-  const store = new CatalogStore(memory, () => catalogIdentity(settings, env), Date.now);
-  store.saveStart(store.viewerOf(parseMessage(bytesOf(initialize))), result);
-  memory.flush();
+  const cache = new ServerCache(cacheFile(settings.home, "kb"), settings.url, memoryLog());
+  rememberValidated(config, holdsSecret(config.raw), cache);
+  const store = new CatalogStore(cache, () => catalogIdentity(settings, env), Date.now);
+  store.saveStart(store.cacheKeyOf(parseMessage(bytesOf(initialize))), result);
+  cache.flush();
 }
 
 /** What a start writes for these first bytes of its input, or for what is read in their place. */
@@ -65,7 +65,7 @@ async function said(
   const whole = async () => ({ done: false, value: bytesOf(first as string) });
   const read = typeof first === "string" ? whole() : first();
   read.catch(() => undefined);
-  await greet(by, environment, () => ({
+  await answerEarly(by, environment, () => ({
     first: read,
     input: { [Symbol.asyncIterator]: () => ({ next: () => never }) },
     output: {
@@ -90,10 +90,10 @@ describe("with what an earlier start learned", () => {
     ["before others", `${initialize}\n{"jsonrpc":"2.0","method":"notifications/initialized"}\n`],
   ])("initialize %s is answered, once, under its id as it was written", async (_, first) => {
     expect(await said(first)).toBe(answer);
-    const greeting = greetingOf();
-    expect(greeting?.answered?.id).toBe('"\\u0061"');
-    expect(greeting?.answered?.said.result).toBe(result);
-    expect(greeting?.known?.settings.name).toBe("kb");
+    const earlyAnswer = earlyAnswerOf();
+    expect(earlyAnswer?.answered?.id).toBe('"\\u0061"');
+    expect(earlyAnswer?.answered?.said.result).toBe(result);
+    expect(earlyAnswer?.known?.settings.name).toBe("kb");
   });
 
   test("a named configuration, and a level of the log at which nothing would be said", async () => {
@@ -125,8 +125,8 @@ describe("with what an earlier start learned", () => {
     ["a broken input", () => Promise.reject(new Error("broken"))],
   ])("%s is left to the bridge", async (_, first) => {
     expect(await said(first)).toBe("");
-    expect(greetingOf()?.known?.settings.name).toBe("kb");
-    expect(greetingOf()?.answered).toBeUndefined();
+    expect(earlyAnswerOf()?.known?.settings.name).toBe("kb");
+    expect(earlyAnswerOf()?.answered).toBeUndefined();
   });
 
   const named = () => ["--config-path", configFile()];
@@ -151,7 +151,7 @@ describe("with what an earlier start learned", () => {
     [[]],
   ])("the words %j are left to the command", async (by, more = () => []) => {
     expect(await said(`${initialize}\n`, { by: [...by, ...more()] })).toBe("");
-    expect(greetingOf()?.known).toBeUndefined();
+    expect(earlyAnswerOf()?.known).toBeUndefined();
   });
 
   test.each([
@@ -161,7 +161,7 @@ describe("with what an earlier start learned", () => {
     { CODEX_MCP_BRIDGE_HOME: "here" },
   ])("the variable %j is left to the command", async (variable) => {
     expect(await said(`${initialize}\n`, { environment: { ...env, ...variable } })).toBe("");
-    expect(greetingOf()?.known).toBeUndefined();
+    expect(earlyAnswerOf()?.known).toBeUndefined();
   });
 
   test("what is older than a week is left to the bridge", async () => {
@@ -176,7 +176,7 @@ describe("with what an earlier start learned", () => {
     writeFileSync(configFile(), before);
     chmodSync(configFile(), 0o622);
     expect(await said(`${initialize}\n`)).toBe("");
-    expect(greetingOf()?.known).toBeUndefined();
+    expect(earlyAnswerOf()?.known).toBeUndefined();
     chmodSync(configFile(), 0o600);
     expect(await said(`${initialize}\n`)).toBe(answer);
   });
@@ -187,7 +187,7 @@ test("a secret that others may read is left to the judgement", async () => {
   expect(await said(`${initialize}\n`)).toBe(answer);
   chmodSync(configFile(), 0o644);
   expect(await said(`${initialize}\n`)).toBe("");
-  expect(greetingOf()).toBeUndefined();
+  expect(earlyAnswerOf()).toBeUndefined();
 });
 
 test("a variable that is missing, and another value of it, are left to the bridge", async () => {
@@ -209,5 +209,5 @@ test("a first start is left to the bridge", async () => {
   expect(await said(`${initialize}\n`)).toBe("");
   writeFileSync(join(folder.path, "config.json"), "");
   expect(await said(`${initialize}\n`)).toBe("");
-  expect(greetingOf()?.known).toBeUndefined();
+  expect(earlyAnswerOf()?.known).toBeUndefined();
 });

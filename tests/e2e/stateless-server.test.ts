@@ -11,7 +11,7 @@ import {
   ResourceUpdatedNotificationSchema,
   ToolListChangedNotificationSchema,
 } from "@modelcontextprotocol/sdk/types.js";
-import { serveModern, untilCancelled, watched } from "../support/modern-server.ts";
+import { serveModern, untilCancelled, watched } from "../support/stateless-server.ts";
 import { stdioBridge } from "../support/stdio-bridge.ts";
 
 async function legacyClient(parameters: ReturnType<typeof stdioBridge>["parameters"]) {
@@ -44,7 +44,7 @@ test("a legacy client is served by a modern-only server, era found once and reme
     await client.ping();
     await client.close();
     const cache = JSON.parse(readFileSync(join(bridge.home, "cache/kb.json"), "utf8"));
-    expect(cache.facts.way).toBe("modern");
+    expect(cache.facts.transport).toBe("stateless-http");
     expect(server.seen.filter((one) => one === "POST server/discover")).toHaveLength(times);
     expect(server.seen).not.toContain("POST initialize");
     expect(server.seen).not.toContain("POST ping");

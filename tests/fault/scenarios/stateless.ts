@@ -1,7 +1,7 @@
 import type { Exchange } from "../support/exchange.ts";
 import { type Scenario, struck } from "../support/scenario.ts";
 
-const over = (scenario: Scenario): Scenario => ({ server: { speaks: "modern" }, ...scenario });
+const over = (scenario: Scenario): Scenario => ({ server: { speaks: "stateless" }, ...scenario });
 
 const executeThen = (end: (x: Exchange) => unknown) => (x: Exchange) => {
   x.execute();

@@ -3,10 +3,10 @@ import { hasDesktop, openBrowser } from "../../platform/browser.ts";
 import { withLock } from "../../platform/lock.ts";
 import type { OAuth } from "../authorizer/open.ts";
 import { usable } from "../authorizer/refresh.ts";
-import type { Stored } from "../core/grant.ts";
+import type { StoredGrant } from "../core/grant.ts";
 import { offersDevice } from "./device.ts";
 import { prepare } from "./prepare.ts";
-import { type SignInWays, signIn, superseded } from "./sign-in.ts";
+import { type SignInMethodOptions, signIn, superseded } from "./sign-in.ts";
 import { afterLogin, inRunTurn, isLoginWanted } from "./sign-in-locks.ts";
 
 /** A sign-in that waits for a person: what is shown of it holds no text of a server but a checked URL and code. */
@@ -27,7 +27,7 @@ export interface PendingSignIn {
 export type Begun = "signed-in" | "impossible" | PendingSignIn;
 
 /** The listener of a sign-in during `run` closes after this time. */
-const patienceMs = 600_000;
+const signInWaitMs = 600_000;
 /** A decline is respected this long. */
 const declineMs = 300_000;
 /** Finding out where to sign in takes no longer. */
@@ -40,7 +40,7 @@ const lookMs = 300;
 const promptLock = ".prompt";
 
 /** One sign-in during `run`, for all calls that wait for it. */
-export class Attempt {
+export class InteractiveSignIn {
   readonly #oauth: OAuth;
   readonly #opensBrowser: boolean;
   readonly #begun = Promise.withResolvers<Begun>();
@@ -124,16 +124,16 @@ export class Attempt {
     const before = await store.read();
     if (this.#isDeclined(before)) return false;
     const stop = this.#stop.signal;
-    const patience = AbortSignal.any([stop, AbortSignal.timeout(promptWaitMs)]);
+    const signInTimeout = AbortSignal.any([stop, AbortSignal.timeout(promptWaitMs)]);
     try {
       const isDone = await inRunTurn(
         context.server,
-        () => this.#inTurn(before, patience),
-        patience,
+        () => this.#inTurn(before, signInTimeout),
+        signInTimeout,
       );
       if (isDone !== undefined) return isDone;
       // A sign-in elsewhere took its place: what comes of that counts.
-      const late = AbortSignal.any([stop, AbortSignal.timeout(patienceMs)]);
+      const late = AbortSignal.any([stop, AbortSignal.timeout(signInWaitMs)]);
       const look = async () => isNew(await store.read(), before);
       return await afterLogin(context.server, look, late);
     } catch (error) {
@@ -145,7 +145,7 @@ export class Attempt {
   }
 
   /** Signs in as soon as no other prompt stands; undefined where it gave way to a sign-in elsewhere. */
-  async #inTurn(before: Stored, patience: AbortSignal): Promise<boolean | undefined> {
+  async #inTurn(before: StoredGrant, signInTimeout: AbortSignal): Promise<boolean | undefined> {
     const { store, context } = this.#oauth;
     const over = new AbortController();
     const elsewhere = new AbortController();
@@ -161,7 +161,7 @@ export class Attempt {
       await Promise.race([running, this.#alone.promise]);
     };
     try {
-      const waiting = AbortSignal.any([patience, elsewhere.signal]);
+      const waiting = AbortSignal.any([signInTimeout, elsewhere.signal]);
       await withLock(context.server.home, promptLock, prompt, waiting);
       return await running;
     } catch (error) {
@@ -180,9 +180,9 @@ export class Attempt {
     const prepared = await prepare(this.#oauth, authorizer.challenge, preparing);
     const isHere = hasDesktop(context.env);
     const byDevice = offersDevice(prepared) && !(isHere && context.auth.grant !== "device_code");
-    const timer = setTimeout(() => this.end("nobody signed in"), patienceMs);
+    const timer = setTimeout(() => this.end("nobody signed in"), signInWaitMs);
     try {
-      await signIn(prepared, this.#ways(byDevice), signal);
+      await signIn(prepared, this.#methods(byDevice), signal);
       context.log.info("signed in", { server: context.server.name });
       return true;
     } finally {
@@ -191,7 +191,7 @@ export class Attempt {
     }
   }
 
-  #ways(byDevice: boolean): SignInWays {
+  #methods(byDevice: boolean): SignInMethodOptions {
     const open = async (url: URL) => {
       const isOpen = !this.#opensBrowser || (await openBrowser(url, this.#oauth.context.env));
       if (!isOpen) throw new Error("no browser could be opened here");
@@ -220,27 +220,27 @@ export class Attempt {
   }
 
   /** Resolves once somebody signed in elsewhere, or `login` wants to; rejects with the signal's reason. */
-  async #watch(before: Stored, signal: AbortSignal): Promise<void> {
+  async #watch(before: StoredGrant, signal: AbortSignal): Promise<void> {
     const { store, context } = this.#oauth;
-    for (let seen = store.stamp(); ; ) {
+    for (let seen = store.fileVersion(); ; ) {
       await context.sleep(lookMs, signal);
       if (await isLoginWanted(context.server)) return;
-      const stamp = store.stamp();
-      if (stamp === seen) continue;
-      seen = stamp;
+      const fileVersion = store.fileVersion();
+      if (fileVersion === seen) continue;
+      seen = fileVersion;
       // A keyring that is locked just now tells nothing.
       const stored = await store.read().catch(() => undefined);
       if (stored !== undefined && isNew(stored, before)) return;
     }
   }
 
-  #isDeclined({ declinedAt }: Stored): boolean {
+  #isDeclined({ declinedAt }: StoredGrant): boolean {
     return declinedAt !== undefined && this.#oauth.context.now() - declinedAt < declineMs;
   }
 }
 
 /** Whether somebody signed in since `before`; a renewal leaves the scope that is wanted. */
-function isNew(stored: Stored, before: Stored): boolean {
+function isNew(stored: StoredGrant, before: StoredGrant): boolean {
   const grant = usable(stored);
   const isOther = grant !== undefined && grant.accessToken !== before.grant?.accessToken;
   return isOther && stored.wantedScope === undefined;
