@@ -28,7 +28,7 @@ interface Row {
 }
 
 async function rowOf(server: ServerSettings, context: Context): Promise<Row> {
-  const cache = new ServerCache(cacheFile(server.home, server.name), server.url, context.log);
+  const cache = new ServerCache(cacheFile(server.state), server.url, context.log);
   const row = { server, catalog: newestCatalog(cache) };
   const { type } = server.credential;
   if (type !== "oauth" && type !== "unset") return row;

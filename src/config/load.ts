@@ -73,7 +73,7 @@ function check<T extends Table>(
 }
 
 /** Checks a whole configuration. Throws ConfigProblem. */
-function judge(value: unknown, home: string): Map<string, ServerSettings> {
+function judge(value: unknown, paths: Paths): Map<string, ServerSettings> {
   const top = check(topLevel, value, [], isFastValidTop);
   const entries = (value as RawConfig).servers ?? {};
   // valibot takes a list for a record.
@@ -82,7 +82,7 @@ function judge(value: unknown, home: string): Map<string, ServerSettings> {
   const lower = new Map<string, string>();
   for (const [name, entry] of Object.entries(entries)) {
     const checked = check(serverEntry, entry, ["servers", name], isFastValidEntry);
-    servers.set(name, serverSettings(name, checked, top, home));
+    servers.set(name, serverSettings(name, checked, top, paths));
     const twin = lower.get(name.toLowerCase());
     if (twin !== undefined) {
       throw new ConfigProblem(["servers", name], `expected names that differ: "${twin}" is there`);
@@ -105,7 +105,7 @@ export function parseConfig(text: string, paths: Paths): Config {
   try {
     const raw = parseConfigJson(text);
     if (!isObject(raw)) throw new ConfigProblem([], "expected an object");
-    return { paths, raw, text, servers: judge(raw, paths.home) };
+    return { paths, raw, text, servers: judge(raw, paths) };
   } catch (error) {
     if (error instanceof JsonProblem) {
       throw new BridgeError("configuration", `${file}: ${error.place}: ${error.message}`, mend);

@@ -35,10 +35,10 @@ export function requirementsOf({ credential, headers, network }: ServerSettings)
 }
 
 /** Whether a person signed in: the client's secret came along where that was on another machine. */
-function isSignedIn({ credential, home, name }: ServerSettings): boolean {
+function isSignedIn({ credential, state }: ServerSettings): boolean {
   if (credential.type !== "oauth") return false;
   const isByPerson = ["authorization_code", "device_code"].includes(credential.auth.grant);
-  return isByPerson && fs().existsSync(credentialsFile(home, name));
+  return isByPerson && fs().existsSync(credentialsFile(state));
 }
 
 /** Refuses a start without a variable or a file that the server's entry names; none is read. Throws `configuration`. */

@@ -1,4 +1,5 @@
 import { isAbsolute, join } from "../platform/path.ts";
+import { type Paths, stateOf } from "../platform/paths.ts";
 import type { ServerEntry, TopLevel } from "./schema.ts";
 import type { Credential, NetworkSettings, OAuthSettings, ServerSettings } from "./settings.ts";
 import { headerProblem, nameProblem } from "./validators.ts";
@@ -122,7 +123,7 @@ export function serverSettings(
   name: string,
   entry: ServerEntry,
   top: TopLevel,
-  home: string,
+  { home, stateRoot }: Pick<Paths, "home" | "stateRoot">,
 ): ServerSettings {
   const at = ["servers", name];
   const badName = nameProblem(name);
@@ -151,5 +152,6 @@ export function serverSettings(
     ...(entry.description === undefined ? {} : { description: entry.description }),
     codex: entry.codex ?? {},
     home,
+    state: stateOf(stateRoot, name),
   };
 }

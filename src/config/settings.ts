@@ -1,3 +1,5 @@
+import type { ServerState } from "../platform/paths.ts";
+
 /** How requests to one server are authorized, as configured. */
 export type Credential =
   /** Nothing configured: a 401 leads to OAuth. */
@@ -85,6 +87,8 @@ export interface ServerSettings {
     readonly approval?: "auto" | "prompt" | "writes" | "approve";
     readonly required?: boolean;
   };
-  /** The configuration's folder: credentials/, cache/ and locks/ stand in it. */
+  /** The configuration's folder: configured commands run in it. */
   readonly home: string;
+  /** Where the server's sign-in, cache and locks are kept. */
+  readonly state: ServerState;
 }

@@ -4,7 +4,7 @@ import { checkFilesFast } from "../platform/fast-file-check.ts";
 import { readJudged } from "../platform/files.ts";
 import type { Log } from "../platform/log.ts";
 import { isPosix } from "../platform/path.ts";
-import { cacheFile, type Paths } from "../platform/paths.ts";
+import { cacheFile, type Paths, stateOf } from "../platform/paths.ts";
 import { ServerCache } from "../platform/server-cache.ts";
 import { program } from "../wire/program.ts";
 import type { Config } from "./load.ts";
@@ -34,7 +34,7 @@ interface Found extends KnownServer {
 
 /** Finds a server in the text of a configuration that was checked before, with what is remembered of it. */
 function find(
-  { home }: Paths,
+  paths: Paths,
   name: string,
   log: Log,
   text: string,
@@ -45,10 +45,10 @@ function find(
   const entry = Object.hasOwn(servers, name) ? servers[name] : undefined;
   const url = typeof entry?.url === "string" ? URL.parse(entry.url) : null;
   if (whole === undefined || entry === undefined || url === null) return undefined;
-  const cache = new ServerCache(cacheFile(home, name), url, log, remembered);
+  const cache = new ServerCache(cacheFile(stateOf(paths.stateRoot, name)), url, log, remembered);
   const checked = cache.get(cacheKeyName) as Partial<ValidatedConfig> | undefined;
   if (checked?.digest !== digestOf(text)) return undefined;
-  const settings = serverSettings(name, entry, whole, home);
+  const settings = serverSettings(name, entry, whole, paths);
   return { settings, cache, holdsSecret: checked.holdsSecret !== false };
 }
 
@@ -71,7 +71,7 @@ export async function readValidatedFast(
   log: Log,
 ): Promise<KnownServer | undefined> {
   if (!isPosix || nameProblem(name) !== undefined) return undefined;
-  const serverCacheFile = cacheFile(paths.home, name);
+  const serverCacheFile = cacheFile(stateOf(paths.stateRoot, name));
   const { texts, sound } = checkFilesFast(paths.configFile, serverCacheFile, maxConfigBytes);
   // A pipe in a file's place is not waited for.
   const regular = sound.then((isSound) => (isSound ? texts : []));

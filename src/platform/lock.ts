@@ -24,17 +24,17 @@ function makeLockFile(path: string): void {
 }
 
 /**
- * Runs `work` while this process alone holds the lock `name` of that home: a kernel lock, freed when the
+ * Runs `work` while this process alone holds the lock `name` of that folder: a kernel lock, freed when the
  * process dies, so that no pid decides anything (containers share homes). Waits without blocking; rejects
  * with the signal's reason.
  */
 export async function withLock<T>(
-  home: string,
+  folder: string,
   name: string,
   work: () => T | Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const path = lockFile(home, name);
+  const path = lockFile(folder, name);
   const database = await openLock(path);
   try {
     for (let waitMs = firstWaitMs; !tryLock(database, path); ) {
@@ -51,8 +51,8 @@ export async function withLock<T>(
 }
 
 /** Whether anybody holds the lock. */
-export async function isLocked(home: string, name: string): Promise<boolean> {
-  const path = lockFile(home, name);
+export async function isLocked(folder: string, name: string): Promise<boolean> {
+  const path = lockFile(folder, name);
   const database = await openLock(path);
   try {
     return !tryLock(database, path);

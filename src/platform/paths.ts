@@ -28,11 +28,25 @@ export type Environment = {
   readonly [name in VariableName]?: string | undefined;
 } & { readonly [name: string]: string | undefined };
 
-/** Where the bridge keeps its files. All absolute; symlinks are not resolved here. */
+/** Names the files that hold the state of one server. */
+export type ServerKey = string & { readonly [isServerKey]: true };
+declare const isServerKey: unique symbol;
+
+/** Where the state of one server is kept: sign-in, cache and locks. */
+export interface ServerState {
+  /** The folder that holds credentials/, cache/ and locks/; absolute. */
+  readonly root: string;
+  readonly key: ServerKey;
+}
+
+/** Where the bridge reads its configuration and keeps its state. All absolute; symlinks are not resolved here. */
 export interface Paths {
+  /** The configuration's folder: relative file names begin here, configured commands run here. */
   readonly home: string;
   readonly configFile: string;
   readonly schemaFile: string;
+  /** The folder that holds the state of the configured servers. */
+  readonly stateRoot: string;
   /** Whether another home than `~/.codex-mcp-bridge` was asked for. */
   readonly custom: boolean;
 }
@@ -72,20 +86,26 @@ export function homeOf(env: Environment, configPath?: string): Paths {
 }
 
 function pathsIn(home: string, configFile: string, custom: boolean): Paths {
-  return { home, configFile, custom, schemaFile: join(home, "config.schema.json") };
+  const schemaFile = join(home, "config.schema.json");
+  return { home, configFile, schemaFile, stateRoot: home, custom };
 }
 
-/** Where a server's OAuth grant stands, unless it is in the keyring. */
-export function credentialsFile(home: string, server: string): string {
-  return join(home, "credentials", `${server}.json`);
+/** Where the state of a configured server is kept; `name` passed the rule for names, so that it is a safe file name. */
+export function stateOf(root: string, name: string): ServerState {
+  return { root, key: name as ServerKey };
 }
 
-/** Where what is remembered of a server stands; it holds no secret. */
-export function cacheFile(home: string, server: string): string {
-  return join(home, "cache", `${server}.json`);
+/** The file of a server's OAuth grant, unless the grant is in the keyring. */
+export function credentialsFile({ root, key }: ServerState): string {
+  return join(root, "credentials", `${key}.json`);
 }
 
-/** The file whose kernel lock guards `name` (a server, or `config`). */
-export function lockFile(home: string, name: string): string {
-  return join(home, "locks", `${name}.lock`);
+/** The file of a server's cache; it holds no secret. */
+export function cacheFile({ root, key }: ServerState): string {
+  return join(root, "cache", `${key}.json`);
+}
+
+/** The file of the kernel lock `name` in a folder of ours. */
+export function lockFile(folder: string, name: string): string {
+  return join(folder, "locks", `${name}.lock`);
 }

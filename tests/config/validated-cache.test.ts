@@ -30,7 +30,7 @@ function write(entry: object, mode = 0o600): void {
 async function check() {
   const config = await loadConfig(paths());
   const settings = pickServer(config, "kb");
-  const cache = new ServerCache(cacheFile(settings.home, "kb"), settings.url, memoryLog());
+  const cache = new ServerCache(cacheFile(settings.state), settings.url, memoryLog());
   rememberValidated(config, holdsSecret(config.raw), cache);
   cache.flush();
   return settings;

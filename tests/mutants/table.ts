@@ -422,9 +422,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-refresh-lock": {
     promise: "a token is renewed once over all processes",
     file: "src/oauth/store/store.ts",
-    find: "return await withLock(home, `${name}.credentials`, begin, clock.signal);",
+    find: "return await withLock(state.root, `${state.key}.credentials`, begin, clock.signal);",
     replace:
-      "return await (home === name ? withLock(home, `${name}.credentials`, begin, clock.signal) : begin());",
+      "return await (state.root === name ? withLock(state.root, `${state.key}.credentials`, begin, clock.signal) : begin());",
     test: "tests/e2e/oauth/refresh.test.ts",
   },
   "no-replay-of-initialized": {

@@ -1,4 +1,5 @@
 import type { ServerSettings } from "../../src/config/settings.ts";
+import { stateOf } from "../../src/platform/paths.ts";
 
 /** Settings of a server that needs no credential; nothing is tried twice. */
 export function plainSettings(url: URL, changes: Partial<ServerSettings> = {}): ServerSettings {
@@ -17,6 +18,7 @@ export function plainSettings(url: URL, changes: Partial<ServerSettings> = {}): 
     env: [],
     codex: {},
     home: "/nonexistent",
+    state: stateOf("/nonexistent", "kb"),
     ...changes,
   };
 }

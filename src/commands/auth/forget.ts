@@ -13,7 +13,7 @@ export async function forgetStored(server: ServerSettings, context: Context): Pr
   const { openKeyring } = await import("../../platform/keyring.ts");
   const store = new CredentialStore(server, { keyring: openKeyring, log, redactor });
   await store.locked(() => store.forget());
-  removeFile(cacheFile(server.home, server.name));
+  removeFile(cacheFile(server.state));
 }
 
 /** Takes a server out of the configuration and forgets what is stored of it; its name as it stood there. */

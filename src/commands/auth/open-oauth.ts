@@ -16,7 +16,7 @@ export async function openServerOAuth(
 ): Promise<{ readonly oauth: OAuth; readonly http: Http }> {
   const { env, log, redactor } = context;
   const login = commandLine(`login --server ${server.name}`, context);
-  const cache = new ServerCache(cacheFile(server.home, server.name), server.url, log);
+  const cache = new ServerCache(cacheFile(server.state), server.url, log);
   const certificates = new Certificates(server.network, env, cache, log);
   const { network, connectTimeoutMs } = server;
   const bare = createHttp({ network, env, certificates, connectTimeoutMs });

@@ -75,7 +75,7 @@ export function signInLine(server: ServerSettings, signIn: SignIn, context: Cont
   const who = signIn.account === undefined ? "" : ` as ${signIn.account}`;
   const end = signIn.expiresAt === undefined ? "" : ` until ${signIn.expiresAt}`;
   const renewal = signIn.renews ? " (renewed without you)" : "";
-  const file = credentialsFile(server.home, server.name);
+  const file = credentialsFile(server.state);
   const kept = signIn.store === "keyring" ? "the keyring" : file;
   return `signed in${who}${end}${renewal}, last renewed ${signIn.renewedAt}, kept in ${kept}`;
 }

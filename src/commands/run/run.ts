@@ -80,7 +80,7 @@ async function knownServer(
   const { holdsSecret, loadConfig, pickServer } = await import("../../config/load.ts");
   const config = await loadConfig(paths());
   const settings = pickServer(config, name);
-  const file = isForgetful ? undefined : cacheFile(settings.home, settings.name);
+  const file = isForgetful ? undefined : cacheFile(settings.state);
   const cache = new ServerCache(file, settings.url, log);
   rememberValidated(config, holdsSecret(config.raw), cache);
   return { settings, cache };

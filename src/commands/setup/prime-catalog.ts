@@ -26,7 +26,7 @@ export async function fillCatalog(settings: ServerSettings, context: Context): P
   const isWatched = context.log.writes("debug");
   const log = isWatched ? context.log : createLog({ level: "error", format: "text", redactor });
   const { name, timeoutMs } = settings;
-  const cache = new ServerCache(cacheFile(settings.home, name), settings.url, log);
+  const cache = new ServerCache(cacheFile(settings.state), settings.url, log);
   const { upstream } = openServer({
     // A server that is away is not waited for.
     settings: { ...settings, retry: { attempts: 1 } },

@@ -72,7 +72,7 @@ export class ChosenAuthorizer implements Authorizer {
   }
 
   #hasSignIn(): boolean {
-    return fs().existsSync(credentialsFile(this.#server.home, this.#server.name));
+    return fs().existsSync(credentialsFile(this.#server.state));
   }
 
   /** Whether the entry got another credential since it was read; a credential belongs to its origin. */

@@ -3,30 +3,30 @@
 import type { ServerSettings } from "../../config/settings.ts";
 import { isLocked, withLock } from "../../platform/lock.ts";
 
-type Server = Pick<ServerSettings, "home" | "name">;
+type Server = Pick<ServerSettings, "state">;
 
-const signInLock = ({ name }: Server) => `${name}.sign-in`;
+const signInLock = ({ state }: Server) => `${state.key}.sign-in`;
 /** Held by `login` from its wish to its end. */
-const loginLock = ({ name }: Server) => `${name}.login`;
+const loginLock = ({ state }: Server) => `${state.key}.login`;
 
 /** Runs the sign-in of `login`: whoever runs one during `run` is asked to give way. Rejects with the signal's reason. */
 export function inLoginTurn<T>(server: Server, work: () => Promise<T>, signal: AbortSignal) {
-  const { home } = server;
-  const inTurn = () => withLock(home, signInLock(server), work, signal);
-  return withLock(home, loginLock(server), inTurn, signal);
+  const { root } = server.state;
+  const inTurn = () => withLock(root, signInLock(server), work, signal);
+  return withLock(root, loginLock(server), inTurn, signal);
 }
 
 /** Runs a sign-in during `run`, which has to look whether `isLoginWanted`. Rejects with the signal's reason. */
 export function inRunTurn<T>(server: Server, work: () => Promise<T>, signal: AbortSignal) {
-  return withLock(server.home, signInLock(server), work, signal);
+  return withLock(server.state.root, signInLock(server), work, signal);
 }
 
 /** Whether a `login` waits for its turn, or has it. */
 export function isLoginWanted(server: Server): Promise<boolean> {
-  return isLocked(server.home, loginLock(server));
+  return isLocked(server.state.root, loginLock(server));
 }
 
 /** Runs `work` once no `login` is under way. Rejects with the signal's reason. */
 export function afterLogin<T>(server: Server, work: () => Promise<T>, signal: AbortSignal) {
-  return withLock(server.home, loginLock(server), work, signal);
+  return withLock(server.state.root, loginLock(server), work, signal);
 }

@@ -13,9 +13,9 @@ export function grantOwnerOf({ issuer, client }: Grant): GrantOwner {
 const maxBytes = 1024 * 1024;
 
 /** Whose the stored sign-in of a server is, as text; undefined where there is none that can be read. Its own module: a start that the catalog answers needs nothing else of the store. */
-export function storedGrantOwner({ home, name }: ServerSettings): string | undefined {
+export function storedGrantOwner({ state }: ServerSettings): string | undefined {
   try {
-    const text = readJudged(credentialsFile(home, name), maxBytes)?.text;
+    const text = readJudged(credentialsFile(state), maxBytes)?.text;
     if (text === undefined) return undefined;
     // In the keyring's place the file says whose it is.
     const { grant, owner } = JSON.parse(text) as { grant?: Grant; owner?: GrantOwner };

@@ -51,7 +51,7 @@ export class CredentialStore {
   constructor(server: ServerSettings, deps: StoreDeps) {
     this.#server = server;
     this.#deps = deps;
-    this.#file = credentialsFile(server.home, server.name);
+    this.#file = credentialsFile(server.state);
   }
 
   /**
@@ -75,7 +75,7 @@ export class CredentialStore {
 
   /** Runs `work` while this process alone may change the sign-in of this server. Throws `timeout` after a minute's wait. */
   async locked<T>(work: () => Promise<T>): Promise<T> {
-    const { home, name } = this.#server;
+    const { name, state } = this.#server;
     const waitMs = this.#deps.lockWaitMs ?? longestWaitMs;
     const late = new BridgeError(
       "timeout",
@@ -92,7 +92,7 @@ export class CredentialStore {
       return work();
     };
     try {
-      return await withLock(home, `${name}.credentials`, begin, clock.signal);
+      return await withLock(state.root, `${state.key}.credentials`, begin, clock.signal);
     } finally {
       clearTimeout(timer);
     }
@@ -216,7 +216,8 @@ export class CredentialStore {
   }
 
   #keyringName(): string {
-    return `${this.#server.home}/${this.#server.name}`;
+    const { root, key } = this.#server.state;
+    return `${root}/${key}`;
   }
 }
 
@@ -232,8 +233,8 @@ function secretsOf({ grant, clients }: StoredGrant): (string | undefined)[] {
 }
 
 /** The type of the access token that stands in the server's file; undefined where none does. Throws `configuration`. */
-export function storedTokenType({ home, name }: ServerSettings): Grant["tokenType"] | undefined {
-  return readKept(credentialsFile(home, name), name)?.grant?.tokenType;
+export function storedTokenType({ name, state }: ServerSettings): Grant["tokenType"] | undefined {
+  return readKept(credentialsFile(state), name)?.grant?.tokenType;
 }
 
 /** What of a store belongs to its entry alone. */

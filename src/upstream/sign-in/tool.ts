@@ -48,7 +48,7 @@ export class SignInTool {
     this.list = list;
     const { name, host, login, signIns } = this.#options;
     const { server, log } = await signIns.context();
-    const cache = new ServerCache(cacheFile(server.home, server.name), server.url, log);
+    const cache = new ServerCache(cacheFile(server.state), server.url, log);
     const isTaken = this.#isTaken || keepsTool(cache, firstName);
     this.#offered = isTaken ? `${firstName}_to_${name}` : firstName;
     return words.signInTool(this.#offered, name, host, login);

@@ -9,10 +9,11 @@ import {
 import { renderTable, renderValue } from "../../../src/commands/codex-config/toml-render.ts";
 import { parseConfig } from "../../../src/config/load.ts";
 import type { ServerSettings } from "../../../src/config/settings.ts";
+import { homeOf } from "../../../src/platform/paths.ts";
 import { program } from "../../../src/wire/program.ts";
 import { failure } from "../../support/failure.ts";
 
-const paths = { home: "/h", configFile: "/h/config.json", schemaFile: "/h/s", custom: false };
+const paths = homeOf({}, "/h/config.json");
 
 function server(entry: object): ServerSettings {
   const servers = { kb: { url: "https://kb.example/mcp", ...entry } };

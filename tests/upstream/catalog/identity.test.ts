@@ -12,7 +12,10 @@ type Variables = Readonly<Record<string, string>>;
 
 function identity(entry: CatalogEntry, env: Variables = {}, home = "/none") {
   const whole = { url, ...entry } as ServerEntry;
-  return catalogIdentity(serverSettings("kb", whole, {} as TopLevel, home), env);
+  return catalogIdentity(
+    serverSettings("kb", whole, {} as TopLevel, { home, stateRoot: home }),
+    env,
+  );
 }
 
 const none = { auth: { type: "none" } } as const;

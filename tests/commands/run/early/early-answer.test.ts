@@ -49,7 +49,7 @@ async function startBefore(entry: object = { auth: { type: "none" } }): Promise<
   write(entry);
   const config = await loadConfig(homeOf(env));
   const settings = pickServer(config, "kb");
-  const cache = new ServerCache(cacheFile(settings.home, "kb"), settings.url, memoryLog());
+  const cache = new ServerCache(cacheFile(settings.state), settings.url, memoryLog());
   rememberValidated(config, holdsSecret(config.raw), cache);
   const store = new CatalogStore(cache, () => catalogIdentity(settings, env), Date.now);
   store.saveStart(store.cacheKeyOf(parseMessage(bytesOf(initialize))), result);
