@@ -1,6 +1,9 @@
 import { accessSync, constants, realpathSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import type { Environment } from "../platform/paths.ts";
+import { BridgeError } from "../wire/errors.ts";
+import { program } from "../wire/program.ts";
+import type { Context } from "./command.ts";
 
 function real(path: string): string | undefined {
   try {
@@ -26,7 +29,7 @@ export function startedAs(argv0: string, execPath: string, env: Environment): st
 }
 
 /** Whether a file is there and may be executed. */
-export function isExecutable(path: string): boolean {
+function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return true;
@@ -43,4 +46,28 @@ export function isTemporary(path: string, env: Environment): boolean {
       (folder) => isAbsolute(folder) && each.startsWith(`${folder.replace(/\/$/, "")}/`),
     ),
   );
+}
+
+/** The bridge's executable as a client starts it: `named` (`--command PATH`), else this program. Throws `usage`. */
+export function bridgeExecutable(
+  named: string | undefined,
+  { env, warn }: Pick<Context, "env" | "warn">,
+): string {
+  if (named === undefined && program.target === undefined) {
+    throw new BridgeError("usage", "this is the source, which no client can start", {
+      hint: "build it with ./build.sh, or name the executable: --command PATH",
+    });
+  }
+  const path =
+    named === undefined ? startedAs(process.argv0, process.execPath, env) : programPath(named, env);
+  if (path === undefined) {
+    throw new BridgeError("usage", "--command: there is no such program on PATH", {
+      hint: "give its absolute path",
+    });
+  }
+  if (!isExecutable(path)) warn(`${path} is no executable here`);
+  if (isTemporary(path, env)) {
+    warn(`${path} is in a folder that is emptied sooner or later: move it, then do this again`);
+  }
+  return path;
 }

@@ -1,5 +1,5 @@
 import { type Context, defineCommand, serversArgument, type Values } from "../../cli/command.ts";
-import { isExecutable, isTemporary, programPath, startedAs } from "../../cli/own-path.ts";
+import { bridgeExecutable } from "../../cli/own-path.ts";
 import { type Config, loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { readDocument, serverValue } from "../../config/toml-document.ts";
@@ -96,31 +96,10 @@ function warnOfQueries(servers: readonly ServerSettings[], { warn }: Context): v
 function launchOf(values: Values<typeof table>, context: Context): Launch {
   const { custom, configFile } = context.paths();
   return {
-    command: executable(values.command, context),
+    command: bridgeExecutable(values.command, context),
     ...(custom && { configFile }),
     required: values.required,
   };
-}
-
-/** The bridge's executable as Codex is to start it. Throws `usage`. */
-function executable(named: string | undefined, { env, warn }: Context): string {
-  if (named === undefined && program.target === undefined) {
-    throw new BridgeError("usage", "this is the source, which Codex cannot start", {
-      hint: "build it with ./build.sh, or name the executable: --command PATH",
-    });
-  }
-  const path =
-    named === undefined ? startedAs(process.argv0, process.execPath, env) : programPath(named, env);
-  if (path === undefined) {
-    throw new BridgeError("usage", "--command: there is no such program on PATH", {
-      hint: "give its absolute path",
-    });
-  }
-  if (!isExecutable(path)) warn(`${path} is no executable here`);
-  if (isTemporary(path, env)) {
-    warn(`${path} is in a folder that is emptied sooner or later: move it, then do this again`);
-  }
-  return path;
 }
 
 async function print(

@@ -193,7 +193,7 @@ describe("the wizard", () => {
       },
     });
     expect(told).toContain(
-      "this is the source, which Codex cannot start\nhint: build it with ./build.sh, or name the executable: --command PATH",
+      "this is the source, which no client can start\nhint: build it with ./build.sh, or name the executable: --command PATH",
     );
     expect(told.slice(-2)).toEqual([
       "codex-mcp-http-bridge test --server kb",
