@@ -6,7 +6,7 @@ import type { ServerSettings } from "../config/settings.ts";
 import type { OAuth } from "../oauth/authorizer/open.ts";
 import type { Grant } from "../oauth/core/grant.ts";
 import { inLoginTurn } from "../oauth/sign-in/sign-in-locks.ts";
-import { hasDesktop, openBrowser } from "../platform/browser.ts";
+import { hasDesktop } from "../platform/browser.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { cleanText } from "../wire/text.ts";
 import { loginMethods } from "./auth/login-methods.ts";
@@ -121,8 +121,14 @@ async function signInNow(
   }
   const prepared = await prepare(oauth, challenge, signal);
   const { signIn } = await import("../oauth/sign-in/sign-in.ts");
+  const { PageOpener } = await import("../oauth/sign-in/page-opener.ts");
   const usesBrowser = !noBrowser && hasDesktop(context.env);
-  const open = (url: URL) => (usesBrowser ? openBrowser(url, context.env) : Promise.resolve(false));
+  const exposed = new AbortController();
+  await using opener = new PageOpener({
+    env: context.env,
+    onExposed: (error) => exposed.abort(error),
+  });
+  const open = async (url: URL) => usesBrowser && (await opener.open(url));
   const methods = loginMethods(prepared, { context, open, isInteractive: isatty(0) });
-  return signIn(prepared, methods, signal);
+  return await signIn(prepared, methods, AbortSignal.any([signal, exposed.signal]));
 }

@@ -1,5 +1,15 @@
+import { BridgeError } from "../wire/errors.ts";
+
 /** How long answers on the way may take; then whoever has sent half a request is cut off. */
 const graceMs = 1000;
+
+type Address = "127.0.0.1" | "::1";
+
+/** Where the other end of a connection to a loopback server is. */
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+}
 
 /** A web server that only this machine reaches. */
 export interface LoopbackServer {
@@ -8,33 +18,60 @@ export interface LoopbackServer {
   close(): Promise<void>;
 }
 
+/** The addresses that a loopback URL's host name leads to. */
+function addressesOf(hostname: string): readonly [Address, ...Address[]] {
+  if (hostname === "[::1]") return ["::1"];
+  return hostname === "localhost" ? ["127.0.0.1", "::1"] : ["127.0.0.1"];
+}
+
+/** Whether the machine has no such address at all, as a machine without IPv6 has no ::1. */
+function isAbsent(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT";
+}
+
+function failure(address: Address, port: number, error: unknown): BridgeError {
+  const { code = "unknown error" } = error as NodeJS.ErrnoException;
+  const place = address === "::1" ? `[::1]:${port}` : `${address}:${port}`;
+  const why = code === "EADDRINUSE" ? "is in use" : `cannot be listened at (${code})`;
+  return new BridgeError("configuration", `port ${port} ${why}: ${place}`, {
+    hint: "end the program that listens there, or configure another port",
+    cause: error,
+  });
+}
+
 /**
- * Listens on 127.0.0.1, and on ::1 at the same port where `alsoV6`; port 0 takes a free one. Undefined where
- * the port is taken.
+ * Listens where a loopback URL with this host name leads: 127.0.0.1, [::1], or for `localhost` both; port 0 takes
+ * a free one. Throws `configuration` where one of the addresses is taken; ::1 may be missing beside 127.0.0.1.
  */
-export function listenOnLoopback(
+export async function listenOnLoopback(
+  hostname: string,
   port: number,
-  alsoV6: boolean,
-  handler: (request: Request) => Response | Promise<Response>,
-): LoopbackServer | undefined {
-  const options = { fetch: handler, idleTimeout: 60, development: false } as const;
-  let first: Bun.Server<undefined>;
-  try {
-    first = Bun.serve({ ...options, hostname: "127.0.0.1", port });
-  } catch {
-    return undefined;
-  }
-  let second: Bun.Server<undefined> | undefined;
-  try {
-    if (alsoV6) second = Bun.serve({ ...options, hostname: "::1", port: first.port ?? port });
-  } catch {
-    // A machine without IPv6: its browser takes 127.0.0.1.
+  handler: (request: Request, peer: Peer | undefined) => Response | Promise<Response>,
+): Promise<LoopbackServer> {
+  const servers: Bun.Server<undefined>[] = [];
+  const stop = (isForced: boolean) => Promise.all(servers.map((server) => server.stop(isForced)));
+  let bound = port;
+  for (const address of addressesOf(hostname)) {
+    try {
+      const server = Bun.serve({
+        fetch: (request, self) => handler(request, self.requestIP(request) ?? undefined),
+        idleTimeout: 60,
+        development: false,
+        hostname: address,
+        port: bound,
+      });
+      servers.push(server);
+      bound = server.port ?? port;
+    } catch (error) {
+      if (servers.length > 0 && isAbsent(error)) continue;
+      await stop(true);
+      throw failure(address, bound, error);
+    }
   }
   return {
-    port: first.port ?? port,
+    port: bound,
     async close() {
-      const stop = (isForced: boolean) =>
-        Promise.all([first.stop(isForced), second?.stop(isForced)]);
       const timer = setTimeout(() => void stop(true), graceMs);
       await stop(false);
       clearTimeout(timer);

@@ -204,6 +204,15 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/e2e/early-answer.test.ts",
     pattern: "before the rest of the program",
   },
+  "no-end-at-second-fetch": {
+    promise:
+      "where nobody tells whose a connection is, a second fetch of a sign-in page ends the sign-in",
+    file: "src/oauth/sign-in/page-opener.ts",
+    find: "if (isOwn === undefined) this.#options.onExposed(exposedError());",
+    replace: "",
+    test: "tests/oauth/sign-in/page-opener.test.ts",
+    pattern: "a second fetch ends",
+  },
   "no-end-when-stdout-fails": {
     promise: "a reader that left ends run",
     file: "src/relay/output.ts",
@@ -306,6 +315,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "writes a line beyond the limit",
   },
+  "no-loopback-address-for-browser": {
+    promise: "the address of a sign-in page stands in no program's arguments",
+    file: "src/oauth/sign-in/page-opener.ts",
+    find: "openBrowser(new URL(`http://127.0.0.1:${server.port}${path}`), this.#options.env)",
+    replace: "openBrowser(page, this.#options.env)",
+    test: "tests/oauth/sign-in/page-opener.test.ts",
+    pattern: "the browser's arguments",
+  },
   "no-loopback-proxy-bypass": {
     promise: "a request to loopback goes through no proxy",
     file: "src/http/client.ts",
@@ -360,6 +377,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       },
     ],
     test: "tests/relay/deadlines.test.ts",
+  },
+  "no-peer-user-check": {
+    promise: "the address that opens a sign-in page redirects this user alone",
+    file: "src/oauth/sign-in/page-opener.ts",
+    find: "if (isOwn === false)",
+    replace: "if (isOwn === null)",
+    test: "tests/oauth/sign-in/page-opener.test.ts",
+    pattern: "another user of the machine",
   },
   "no-probe-of-silent-host": {
     promise: "a host that was silent is told at once, until it shakes hands",
@@ -478,6 +503,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "is refused",
   },
+  "no-second-callback-address": {
+    promise: "a redirect to localhost is waited for on both loopback addresses",
+    file: "src/http/loopback-server.ts",
+    find: '["127.0.0.1", "::1"] : ["127.0.0.1"]',
+    replace: '["127.0.0.1"] : ["127.0.0.1"]',
+    test: "tests/oauth/sign-in/callback.test.ts",
+    pattern: "localhost",
+  },
   "no-second-fetch-of-lists": {
     promise: "a server that was away is asked for its lists once it is reached",
     file: "src/upstream/catalog/lists.ts",
@@ -589,6 +622,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "",
     test: "tests/relay/relay.test.ts",
     pattern: "has its answer is passed on",
+  },
+  "no-taken-address-error": {
+    promise: "a port of the callback that another program holds is an error",
+    file: "src/http/loopback-server.ts",
+    find: "if (servers.length > 0 && isAbsent(error)) continue;",
+    replace: "if (servers.length > 0) continue;",
+    test: "tests/http/loopback-server.test.ts",
+    pattern: "after a failure on one address",
   },
   "no-temporary-file": {
     promise: "a disk that fails loses no configuration",

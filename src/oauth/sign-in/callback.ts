@@ -1,6 +1,5 @@
 import { isLoopback } from "../../config/validators.ts";
 import { type LoopbackServer, listenOnLoopback } from "../../http/loopback-server.ts";
-import { BridgeError } from "../../wire/errors.ts";
 import { callbackPage } from "./callback-page.ts";
 import type { Prepared } from "./prepare.ts";
 
@@ -32,19 +31,17 @@ function page(status: number, outcome: Outcome, server: string): Response {
 }
 
 /** The redirect URIs to try, in order; a configured one is the only one. */
-function candidates({ context, knownRedirect }: Prepared): { uri: URL; isFixed: boolean }[] {
+function candidates({ context, knownRedirect }: Prepared): URL[] {
   const { redirectUri, callbackPort } = context.auth;
-  if (redirectUri !== undefined) return [{ uri: new URL(redirectUri), isFixed: true }];
-  if (callbackPort !== undefined) {
-    return [{ uri: new URL(`http://127.0.0.1:${callbackPort}/callback`), isFixed: true }];
-  }
+  if (redirectUri !== undefined) return [new URL(redirectUri)];
+  if (callbackPort !== undefined) return [new URL(`http://127.0.0.1:${callbackPort}/callback`)];
   const known = knownRedirect === undefined ? null : URL.parse(knownRedirect);
-  const fresh = { uri: new URL("http://127.0.0.1:0/callback"), isFixed: false };
-  return known !== null && isLoopback(known) ? [{ uri: known, isFixed: false }, fresh] : [fresh];
+  const fresh = new URL("http://127.0.0.1:0/callback");
+  return known !== null && isLoopback(known) ? [known, fresh] : [fresh];
 }
 
 /** Opens the listener of a sign-in: the registered port first, else a free one. Throws `configuration` where a configured port is taken. */
-export function openCallback(prepared: Prepared): Callback {
+export async function openCallback(prepared: Prepared): Promise<Callback> {
   const { name } = prepared.context.server;
   const answered = Promise.withResolvers<URLSearchParams>();
   const ended = Promise.withResolvers<Outcome>();
@@ -54,7 +51,7 @@ export function openCallback(prepared: Prepared): Callback {
   const handle = async (request: Request): Promise<Response> => {
     const url = new URL(request.url);
     const suffix = place.port === 80 ? "" : `:${place.port}`;
-    const hosts = [`127.0.0.1${suffix}`, `localhost${suffix}`];
+    const hosts = [`127.0.0.1${suffix}`, `localhost${suffix}`, `[::1]${suffix}`];
     const isOurs =
       request.method === "GET" &&
       url.pathname === place.path &&
@@ -72,26 +69,18 @@ export function openCallback(prepared: Prepared): Callback {
   };
 
   let listener: LoopbackServer | undefined;
-  let chosen: URL | undefined;
-  for (const { uri, isFixed } of candidates(prepared)) {
+  const uris = candidates(prepared);
+  let chosen = uris[0]!;
+  for (const uri of uris) {
     chosen = uri;
     if (uri.protocol !== "http:" || !isLoopback(uri)) break;
-    listener = listenOnLoopback(
-      Number(uri.port || (isFixed ? 80 : 0)),
-      uri.hostname === "localhost",
-      handle,
-    );
-    if (listener !== undefined) break;
-    if (!isFixed) continue;
-    throw new BridgeError(
-      "configuration",
-      `port ${uri.port || 80} of the configured redirect URI is in use`,
-      {
-        hint: "free the port, or use login --no-browser on a machine where it is free",
-      },
-    );
+    try {
+      listener = await listenOnLoopback(uri.hostname, Number(uri.port || 80), handle);
+      break;
+    } catch (error) {
+      if (uri === uris.at(-1)) throw error;
+    }
   }
-  if (chosen === undefined) throw new Error("there is always a candidate");
   const redirectUri = uriWithPort(prepared, chosen, listener?.port);
   place = { path: chosen.pathname, port: listener?.port ?? 0 };
   return {

@@ -1,10 +1,11 @@
 import { abortable } from "../../platform/async.ts";
-import { hasDesktop, openBrowser } from "../../platform/browser.ts";
+import { hasDesktop } from "../../platform/browser.ts";
 import { withLock } from "../../platform/lock.ts";
 import type { OAuth } from "../authorizer/open.ts";
 import { usable } from "../authorizer/refresh.ts";
 import type { StoredGrant } from "../core/grant.ts";
 import { offersDevice } from "./device.ts";
+import { PageOpener } from "./page-opener.ts";
 import { prepare } from "./prepare.ts";
 import { type SignInMethodOptions, signIn, superseded } from "./sign-in.ts";
 import { afterLogin, inRunTurn, isLoginWanted } from "./sign-in-locks.ts";
@@ -181,8 +182,12 @@ export class InteractiveSignIn {
     const isHere = hasDesktop(context.env);
     const byDevice = offersDevice(prepared) && !(isHere && context.auth.grant !== "device_code");
     const timer = setTimeout(() => this.end("nobody signed in"), signInWaitMs);
+    await using opener = new PageOpener({
+      env: context.env,
+      onExposed: (error) => this.#stop.abort(error),
+    });
     try {
-      await signIn(prepared, this.#methods(byDevice), signal);
+      await signIn(prepared, this.#methods(byDevice, opener), signal);
       context.log.info("signed in", { server: context.server.name });
       return true;
     } finally {
@@ -191,9 +196,9 @@ export class InteractiveSignIn {
     }
   }
 
-  #methods(byDevice: boolean): SignInMethodOptions {
+  #methods(byDevice: boolean, opener: PageOpener): SignInMethodOptions {
     const open = async (url: URL) => {
-      const isOpen = !this.#opensBrowser || (await openBrowser(url, this.#oauth.context.env));
+      const isOpen = !this.#opensBrowser || (await opener.open(url));
       if (!isOpen) throw new Error("no browser could be opened here");
     };
     return {

@@ -110,7 +110,7 @@ function nobodyReturns({ context }: Prepared): BridgeError {
 
 /** A redirect URI for a registration that only signs in on another device. */
 async function redirectForDevice(prepared: Prepared): Promise<string> {
-  const callback = openCallback(prepared);
+  const callback = await openCallback(prepared);
   await callback.end({ ok: true });
   return callback.redirectUri;
 }
@@ -134,7 +134,7 @@ export async function signIn(
     const isDeviceOnly = methods.device === "only" || prepared.context.auth.grant === "device_code";
     let isShown = false;
     if (!isDeviceOnly) {
-      callback = openCallback(prepared);
+      callback = await openCallback(prepared);
       if (callback.port === undefined && methods.pasted === undefined)
         throw nobodyReturns(prepared);
       request = await startCode(prepared, callback.redirectUri, signal);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { listenOnLoopback } from "../../../src/http/loopback-server.ts";
 import { prepare } from "../../../src/oauth/sign-in/prepare.ts";
 import { signIn } from "../../../src/oauth/sign-in/sign-in.ts";
 import { ownFolder } from "../../support/folder.ts";
@@ -185,6 +186,49 @@ test("requirement 16: the registered port is used again; where it is taken, anot
   await third.done;
   owner.close();
 });
+
+test.each(["127.0.0.1", "::1"])(
+  "a redirect to localhost needs its port on 127.0.0.1 and [::1]: taken on %s it is an error that names it",
+  async (hostname) => {
+    using folder = ownFolder();
+    const busy = Bun.serve({ port: 0, hostname, fetch: () => new Response() });
+    const entry = { auth: { type: "oauth", redirectUri: `http://localhost:${busy.port}/cb` } };
+    const error = await begin(folder.path, entry).catch((reason) => reason);
+    expect([error.kind, error.message]).toEqual([
+      "configuration",
+      `port ${busy.port} is in use: ${hostname === "::1" ? "[::1]" : hostname}:${busy.port}`,
+    ]);
+    await busy.stop(true);
+  },
+);
+
+/** A port that is free on both addresses. */
+async function freePort(): Promise<number> {
+  const server = await listenOnLoopback("localhost", 0, () => new Response());
+  await server.close();
+  return server.port;
+}
+
+test.each([
+  ["localhost", ["127.0.0.1", "[::1]"]],
+  ["[::1]", ["[::1]"]],
+])(
+  "a configured redirect to %s is waited for on %p, and the sign-in ends there",
+  async (hostname, places) => {
+    using folder = ownFolder();
+    const redirectUri = `http://${hostname}:${await freePort()}/cb`;
+    const { url, done, port } = await begin(folder.path, { auth: { type: "oauth", redirectUri } });
+    expect(url.searchParams.get("redirect_uri")).toBe(redirectUri);
+    for (const place of places) {
+      const { status } = await fetch(`http://${place}:${port}/cb`);
+      expect(status).toBe(400);
+    }
+    const answer = await approve(url);
+    answer.hostname = places.at(-1)!;
+    expect((await fetch(answer)).status).toBe(200);
+    await done;
+  },
+);
 
 test("a configured port that is taken is an error that says so", async () => {
   using folder = ownFolder();

@@ -159,7 +159,7 @@ test("--sign-in never offers neither prompt nor tool", async () => {
   await client.end();
 });
 
-test("requirement 8: --sign-in browser opens one by an argument vector, and the call succeeds", async () => {
+test("requirement 8: --sign-in browser opens one by an argument vector without the state, and the call succeeds", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: pageResource.url });
   const opened = `${folder.path}/opened`;
@@ -175,7 +175,10 @@ test("requirement 8: --sign-in browser opens one by an argument vector, and the 
   while (!(await Bun.file(opened).exists())) await Bun.sleep(5);
   const [count, url] = (await Bun.file(opened).text()).split("\n");
   expect(count).toBe("1");
-  await approveInBrowser(url!);
+  // The arguments of a program are no secret: they hold an address that leads to the page.
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]+$/);
+  const { headers } = await fetch(url!, { redirect: "manual" });
+  await approveInBrowser(headers.get("location")!);
   expect((await call).result.content[0].text).toBe("done: echo");
   await client.end();
 });
