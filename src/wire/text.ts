@@ -1,7 +1,7 @@
-// C0, C1, DEL, bidi marks and overrides, zero-width and line separators, BOM, tag characters:
-// they move the cursor, reorder or hide text (Trojan Source, CVE-2021-42574).
-const unsafe =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
+// Control characters, line separators, bidi controls, interlinear annotations and everything that Unicode lets a
+// renderer leave out (zero width, variation selectors, Hangul fillers, tags): they move the cursor, reorder text
+// (Trojan Source, CVE-2021-42574) or carry words that nobody sees.
+const unsafe = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
 
 /** Whether every code unit is one of those. */
 function isOf(text: string, isIn: (code: number) => boolean): boolean {
@@ -27,7 +27,7 @@ export function isVisible(text: string): boolean {
   return isOf(text, isVisibleCode);
 }
 
-/** Text from a server as it may be shown: control and bidi characters become spaces, runs of them one; at most `max` characters. */
+/** Text from a server as it may be shown: each run of unsafe characters and spaces becomes one space; at most `max` characters. */
 export function cleanText(text: string, max = 2000): string {
   if (text.length <= max && isWord(text)) return text;
   const clean = text

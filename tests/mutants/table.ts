@@ -283,6 +283,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "remembered: never answers initialize|swallows the handshake",
   },
+  "no-hidden-character-cleaning": {
+    promise: "text of a server is shown without characters that hide, move or reorder it",
+    file: "src/wire/text.ts",
+    find: "\\p{Default_Ignorable_Code_Point}",
+    replace: "\\u200b-\\u200f",
+    test: "tests/wire/text.property.test.ts",
+    pattern: "lets a renderer leave out",
+  },
   "no-idempotency-check": {
     promise: "a call that is not marked as repeatable is not repeated after a 5xx",
     file: "src/upstream/retry/retry.ts",

@@ -23,6 +23,44 @@ test("what is shown never moves the cursor, reorders text or grows", () => {
   );
 });
 
+/** Every character that `pattern` describes, surrogates aside. */
+function* charactersOf(pattern: RegExp) {
+  for (let code = 0; code <= 0x10_ffff; code++) {
+    const character = String.fromCodePoint(code);
+    if (pattern.test(character)) yield character;
+  }
+}
+
+test("no character is shown that Unicode lets a renderer leave out", () => {
+  const shown = new Set<string>();
+  for (const character of charactersOf(/\p{Default_Ignorable_Code_Point}/u))
+    shown.add(cleanText(`a${character}b`));
+  expect([...shown]).toEqual(["a b"]);
+});
+
+test.each([
+  ["a variation selector", "\ufe0f"],
+  ["a supplementary variation selector", "\u{e0100}"],
+  ["a Hangul filler", "\u3164"],
+  ["a halfwidth Hangul filler", "\uffa0"],
+  ["a tag letter", "\u{e0041}"],
+  ["a soft hyphen", "\u00ad"],
+  ["a combining grapheme joiner", "\u034f"],
+  ["a musical control", "\u{1d173}"],
+  ["a Mongolian vowel separator", "\u180e"],
+  ["a zero width joiner", "\u200d"],
+  ["a line separator", "\u2028"],
+  ["an interlinear annotation", "\ufff9"],
+  ["an override of direction", "\u202e"],
+])("words hidden behind %s are told apart from the others", (_, character) => {
+  expect(cleanText(`pay${character.repeat(3)}me`)).toBe("pay me");
+});
+
+test("letters, marks and pictures of every language are shown as they are", () => {
+  for (const text of ["naïve", "日本語", "हिन्दी", "العربية", "한국어", "👍", "e\u0301"])
+    expect(cleanText(text)).toBe(text);
+});
+
 test("plain text is shown as it is", () => {
   const plain = fc.stringMatching(/^[!-~]+( [!-~]+)*$/);
   fc.assert(
