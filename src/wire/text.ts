@@ -1,7 +1,8 @@
 // Control characters, line separators, bidi controls, interlinear annotations and everything that Unicode lets a
 // renderer leave out (zero width, variation selectors, Hangul fillers, tags): they move the cursor, reorder text
 // (Trojan Source, CVE-2021-42574) or carry words that nobody sees.
-const unsafe = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
+const unsafe =
+  /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
 
 /** Whether every code unit is one of those. */
 function isOf(text: string, isIn: (code: number) => boolean): boolean {
