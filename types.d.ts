@@ -14,7 +14,6 @@ type HeadersInit = Bun.HeadersInit;
 declare module "bun" {
   type OwnVariable =
     | "BRIDGE_BIN"
-    | "BRIDGE_COVERAGE"
     | "BUN_CONFIG_VERBOSE_FETCH"
     | "CONFORMANCE_DIRECT"
     | "DBUS_SESSION_BUS_ADDRESS"

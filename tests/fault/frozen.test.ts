@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Client } from "./support/client.ts";
 import { bridge } from "./support/program.ts";
 
-/** A bridge before a server in a process of its own, after a first call. */
+/** Starts a server in a process of its own, and a bridge that has made one call to it. */
 async function startFrozen(entry: object) {
   const home = mkdtempSync(join(tmpdir(), "bridge-frozen-"));
   const child = Bun.spawn([process.execPath, join(import.meta.dir, "support/frozen-server.ts")], {
@@ -44,21 +44,21 @@ async function startFrozen(entry: object) {
   };
 }
 
-test("a server that is stopped by SIGSTOP: the call ends in time, and works when it goes on", async () => {
+test("a call to a server stopped by SIGSTOP times out, and calls work after SIGCONT", async () => {
   using frozen = await startFrozen({ timeoutSec: 2, connectTimeoutSec: 1 });
   const { child, client, call } = frozen;
   child.kill("SIGSTOP");
   expect((await client.answer(call("frozen"), 10_000))?.error?.data?.kind).toBe("timeout");
   child.kill("SIGCONT");
   expect((await client.answer(call("after"), 20_000))?.result).toBeDefined();
-  // What was in the server's hands when it froze may run once it wakes, but once.
+  // A request that the server received before it froze may still run, but only once.
   const executed = await frozen.executed();
   expect(executed.get("after")).toBe(1);
   expect(executed.get("frozen") ?? 0).toBeLessThanOrEqual(1);
   expect(await client.end(10_000)).toBe(0);
 }, 60_000);
 
-/** Connects until nobody answers any more: nothing is accepted, and the kernel's queue is full. */
+/** Opens connections until the kernel's queue of unaccepted connections is full. */
 async function fillQueue({ hostname, port }: URL) {
   const open: { terminate(): void }[] = [];
   for (;;) {
@@ -75,21 +75,20 @@ async function fillQueue({ hostname, port }: URL) {
   }
 }
 
-test("a server that goes dark after it has answered is told as unreachable, and found when it is back", async () => {
+test("a server that stops accepting connections is unreachable, and is found again when it accepts", async () => {
   using dark = await startFrozen({ timeoutSec: 20, connectTimeoutSec: 2 });
   const { child, url, client, call } = dark;
   child.kill("SIGSTOP");
   const queued = await fillQueue(url);
-  const startedAt = performance.now();
   const first = await client.answer(call("first"), 30_000);
   expect(first?.error?.data?.kind).toBe("unreachable");
+  expect(first?.error?.message).toContain("within 2 s");
   expect(first?.error?.message).toContain("may or may not");
-  const knownAt = performance.now();
-  expect(knownAt - startedAt).toBeLessThan(10_000);
   const second = await client.answer(call("second"), 30_000);
   expect(second?.error?.data?.kind).toBe("unreachable");
-  // The circuit is open: half of the time that the first one took.
-  expect(performance.now() - knownAt).toBeLessThan(1900);
+  // A server known to be silent is probed for half the time before anything is sent.
+  expect(second?.error?.message).toContain("within 1 s");
+  expect(second?.error?.message).not.toContain("may or may not");
   for (const socket of queued) socket.terminate();
   child.kill("SIGCONT");
   for (let n = 0, answer: object | undefined; answer === undefined; n += 1) {

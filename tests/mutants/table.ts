@@ -400,7 +400,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: "if (connectionPool.isSilent(origin)) await requireReachable(place, connectTimeoutMs);",
     replace: "if (place === undefined) await requireReachable(place, connectTimeoutMs);",
     test: "tests/fault/frozen.test.ts",
-    pattern: "goes dark",
+    pattern: "stops accepting connections",
   },
   "no-progress-cap": {
     promise: "progress prolongs a call by ten minutes at most",
@@ -556,7 +556,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: "return known !== undefined && performance.now() - known.usedAt < freshMs;",
     replace: "return known !== undefined && performance.now() >= known.usedAt;",
     test: "tests/fault/frozen.test.ts",
-    pattern: "goes dark",
+    pattern: "stops accepting connections",
   },
   "no-single-reconnect-probe": {
     promise: "one request asks for a server that is away, the others wait",

@@ -1,9 +1,13 @@
-import { expect, test } from "bun:test";
+import { afterEach, expect, jest, test } from "bun:test";
 import type { Stop } from "../../src/upstream/core/types.ts";
 import { BridgeError } from "../../src/wire/errors.ts";
 import { notificationOf, parseMessage, requestOf, responseTo } from "../../src/wire/message.ts";
 import { relayClient } from "../support/client.ts";
 import { handUpstream } from "../support/hand-upstream.ts";
+
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 test("answers leave in the order they come, each under the id as the client wrote it", async () => {
   const { upstream, next, answer } = handUpstream();
@@ -175,14 +179,15 @@ test("a call past its deadline is answered and stopped", async () => {
   expect(call.signal.reason).toEqual({ by: "deadline" });
 });
 
-test("the deadline stands still while the server waits for the client", async () => {
+test("the deadline does not run while the server waits for the client", async () => {
+  jest.useFakeTimers();
   const { upstream, next, answer } = handUpstream();
   const client = relayClient(upstream, { timeoutMs: 60 });
   client.send({ id: 1, method: "a" });
   const call = await next();
   await call.deliver(requestOf("5", "sampling/createMessage", "{}"));
   expect((await client.next()).method).toBe("sampling/createMessage");
-  await Bun.sleep(120);
+  jest.advanceTimersByTime(120);
   client.send({ id: 5, result: {} });
   expect((await next()).message.head.kind).toBe("response");
   await answer(call);
