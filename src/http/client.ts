@@ -1,5 +1,4 @@
 import type { NetworkSettings } from "../config/settings.ts";
-import { isLoopback } from "../config/validators.ts";
 import type { Environment } from "../platform/paths.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { program } from "../wire/program.ts";
@@ -9,7 +8,7 @@ import { ConnectionPool } from "./connection-pool.ts";
 import { lookupAddresses } from "./dns.ts";
 import { isUnknownIssuer, networkError } from "./errors.ts";
 import type { InFlightRequests } from "./in-flight.ts";
-import { proxyFor } from "./proxy.ts";
+import { routeTo } from "./proxy.ts";
 
 /** One HTTP request of the bridge. */
 export interface HttpRequest {
@@ -48,8 +47,8 @@ const ownFields = {
   "accept-encoding": "identity",
 };
 
-/** What is the same for every request to a URL: its parts are read, and the environment is, once. */
-interface Route {
+/** What every request to one URL shares. */
+interface Target {
   readonly href: string;
   readonly origin: string;
   readonly isTls: boolean;
@@ -67,16 +66,16 @@ interface RequestPlan {
 export function createHttp(options: HttpOptions): Http {
   const { network, certificates, connectTimeoutMs } = options;
   const connectionPool = new ConnectionPool(options.inFlight);
-  const routes = new WeakMap<URL, Route>();
+  const targets = new WeakMap<URL, Target>();
   const fields = new WeakMap<HttpRequest["headers"], Headers>();
-  const routeTo = (url: URL): Route => {
-    const known = routes.get(url);
+  const targetOf = (url: URL): Target => {
+    const known = targets.get(url);
     if (known !== undefined) return known;
-    const proxy = isLoopback(url) ? undefined : proxyFor(url, options);
     const { href, origin, protocol } = url;
-    const route = { href, origin, isTls: protocol === "https:", proxy };
-    routes.set(url, route);
-    return route;
+    const { proxy } = routeTo(url, options);
+    const target = { href, origin, isTls: protocol === "https:", proxy };
+    targets.set(url, target);
+    return target;
   };
   // Most requests carry the very headers of the one before.
   const fieldsOf = (headers: HttpRequest["headers"]): Headers => {
@@ -86,7 +85,7 @@ export function createHttp(options: HttpOptions): Http {
     fields.set(headers, all);
     return all;
   };
-  const exchange = (request: HttpRequest, route: Route, plan: RequestPlan): Promise<Response> => {
+  const exchange = (request: HttpRequest, target: Target, plan: RequestPlan): Promise<Response> => {
     const { method, url, headers, body, keepalive } = request;
     const { address, tls, signal } = plan;
     const init: BunFetchRequestInit = {
@@ -99,13 +98,13 @@ export function createHttp(options: HttpOptions): Http {
       decompress: false,
       timeout: false,
       session: connectionPool.pool,
-      proxy: route.proxy ?? false,
+      proxy: target.proxy ?? false,
     };
     if (body !== undefined) init.body = body;
     if (keepalive === false) init.keepalive = false;
     if (tls !== undefined)
       init.tls = address === undefined ? tls : { ...tls, serverName: url.hostname };
-    return fetch(address === undefined ? route.href : pinned(url, address), init);
+    return fetch(address === undefined ? target.href : pinned(url, address), init);
   };
   const recover = async (request: HttpRequest, error: unknown): Promise<Response> => {
     const { signal, url } = request;
@@ -118,20 +117,20 @@ export function createHttp(options: HttpOptions): Http {
   /** The first requests to an origin, and those after a rest: names, certificates and the connection are waited for. */
   const connect = async (request: HttpRequest): Promise<Response> => {
     const { url, signal } = request;
-    const route = routeTo(url);
+    const target = targetOf(url);
     let { address } = request;
     if (address === undefined && network.ipFamily !== undefined)
-      address = await addressOf(url, network, route.proxy);
-    const tls = route.isTls ? await certificates.options() : undefined;
-    const { origin, proxy } = route;
+      address = await addressOf(url, network, target.proxy);
+    const tls = target.isTls ? await certificates.options() : undefined;
+    const { origin, proxy } = target;
     if (connectTimeoutMs === undefined || connectionPool.isFresh(origin))
-      return exchange(request, route, { address, tls, signal });
+      return exchange(request, target, { address, tls, signal });
     const place = proxy === undefined ? placeOf(url, address) : placeOf(new URL(proxy));
     if (connectionPool.isSilent(origin)) await requireReachable(place, connectTimeoutMs);
     const watch = watchConnecting(place, connectTimeoutMs, connectionPool.knows(origin));
     const either = AbortSignal.any([signal, watch.signal]);
     try {
-      return await exchange(request, route, { address, tls, signal: either });
+      return await exchange(request, target, { address, tls, signal: either });
     } catch (error) {
       if (!watch.signal.aborted) throw error;
       connectionPool.noteSilence(origin);
@@ -142,22 +141,22 @@ export function createHttp(options: HttpOptions): Http {
   };
   const send: Http = (request) => {
     const { url, address, signal, nonIdempotent } = request;
-    const route = routes.get(url);
-    if (nonIdempotent !== undefined && route !== undefined)
-      connectionPool.dropStale(route.origin, nonIdempotent);
-    const tls = route?.isTls === true ? certificates.known : undefined;
+    const target = targets.get(url);
+    if (nonIdempotent !== undefined && target !== undefined)
+      connectionPool.dropStale(target.origin, nonIdempotent);
+    const tls = target?.isTls === true ? certificates.known : undefined;
     const isStraight =
-      route !== undefined &&
+      target !== undefined &&
       address === undefined &&
       network.ipFamily === undefined &&
-      route.isTls === (tls !== undefined) &&
-      connectionPool.isFresh(route.origin);
+      target.isTls === (tls !== undefined) &&
+      connectionPool.isFresh(target.origin);
     const answer = isStraight
-      ? exchange(request, route, { address, tls, signal })
+      ? exchange(request, target, { address, tls, signal })
       : connect(request);
     return answer.then(
       (response) => {
-        connectionPool.note((route ?? routeTo(url)).origin, response);
+        connectionPool.note((target ?? targetOf(url)).origin, response);
         return response;
       },
       (error) => recover(request, error),

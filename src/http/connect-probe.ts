@@ -1,4 +1,5 @@
 import { BridgeError } from "../wire/errors.ts";
+import { unbracketed } from "./ip-address.ts";
 
 /** Where a connection goes first: the server, or the proxy in front of it. */
 interface Place {
@@ -16,11 +17,6 @@ export function placeOf(url: URL, address = url.hostname): Place {
     port: Number(url.port) || (isTls ? 443 : 80),
     ...(isTls && { serverName: unbracketed(url.hostname) }),
   };
-}
-
-/** An IPv6 address without the brackets it has in a URL. */
-export function unbracketed(host: string): string {
-  return host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
 }
 
 /** The watch over one request whose connection may never come about. */

@@ -1,9 +1,11 @@
-// Which proxy a request takes, told by the configuration or by the variables that curl and the run time know.
+// Which proxy a request takes: that of the configuration, or of the variables that curl knows.
 
 import type { NetworkSettings } from "../config/settings.ts";
+import { isLoopback } from "../config/validators.ts";
 import type { Environment } from "../platform/paths.ts";
 import { BridgeError } from "../wire/errors.ts";
-import { unbracketed } from "./connect-probe.ts";
+import { cleanText } from "../wire/text.ts";
+import { isAddress, isInNetwork, networkOf } from "./ip-address.ts";
 
 /** What decides about a proxy. */
 interface ProxyOptions {
@@ -11,26 +13,38 @@ interface ProxyOptions {
   readonly env: Environment;
 }
 
-/**
- * The proxy for a URL, as an http:// or https:// URL; undefined where none is set or NO_PROXY names the host.
- * Throws `configuration` where it is no HTTP proxy: the run time would ignore SOCKS and connect directly.
- */
-export function proxyFor(url: URL, { network, env }: ProxyOptions): string | undefined {
+/** The way that connections to a URL take. */
+export interface Route {
+  /** http:// or https:// URL of the proxy; undefined: straight to the server. */
+  readonly proxy: string | undefined;
+  /** The variable, or the key of the configuration, that decided so; undefined where nothing was set. */
+  readonly setBy: string | undefined;
+}
+
+/** The route to a URL. Throws `configuration` where a proxy is set that is no HTTP proxy (the run time would ignore SOCKS and connect directly), or NO_PROXY is malformed. */
+export function routeTo(url: URL, { network, env }: ProxyOptions): Route {
+  if (isLoopback(url)) return { proxy: undefined, setBy: undefined };
   const names = [`${url.protocol.slice(0, -1)}_proxy`, "all_proxy"];
-  const spellings = names.flatMap((name) => [name, name.toUpperCase()]);
-  const variable = spellings.find((name) => env[name]);
+  const variable = isSet(env, ...names.flatMap((name) => [name, name.toUpperCase()]));
   const proxy = network.proxy ?? (variable && env[variable]);
-  if (proxy === undefined || isExempt(url, env.no_proxy || env.NO_PROXY || "")) return undefined;
+  if (proxy === undefined) return { proxy, setBy: undefined };
+  const exemptions = isSet(env, "no_proxy", "NO_PROXY");
+  if (exemptions !== undefined && isExempt(url, exemptions, env[exemptions]!))
+    return { proxy: undefined, setBy: exemptions };
+  const setBy = network.proxy === undefined ? variable : '"network.proxy"';
   if (/^socks/i.test(proxy))
     throw wrongProxy("SOCKS proxies are not supported", "set an http:// proxy in HTTPS_PROXY");
   // As curl takes it: without a scheme it is http.
   const parsed = URL.parse(proxy.includes("//") ? proxy : `http://${proxy}`);
-  if (parsed !== null && ["http:", "https:"].includes(parsed.protocol)) return parsed.href;
+  if (parsed !== null && ["http:", "https:"].includes(parsed.protocol))
+    return { proxy: parsed.href, setBy };
   throw wrongProxy(
-    `${variable} is not the address of an HTTP proxy`,
-    `set ${variable} to http://HOST:PORT`,
+    `${setBy} is not the address of an HTTP proxy`,
+    `set ${setBy} to http://HOST:PORT`,
   );
 }
+
+const isSet = (env: Environment, ...names: readonly string[]) => names.find((name) => env[name]);
 
 /** The value is not quoted: it may hold a password. */
 function wrongProxy(what: string, how: string): BridgeError {
@@ -38,29 +52,49 @@ function wrongProxy(what: string, how: string): BridgeError {
   return new BridgeError("configuration", what, { hint, safeToRetry: true });
 }
 
-/** Whether a list as NO_PROXY holds it names the URL's host. */
-function isExempt(url: URL, list: string): boolean {
-  const host = unbracketed(url.hostname);
-  const port = url.port || (url.protocol === "https:" ? "443" : "80");
-  return list
-    .toLowerCase()
-    .split(/[\s,]+/)
-    .some((entry) => {
-      const [, name = entry, wanted = port] = /^(\[.*\]|[^:]*):(\d+)$/.exec(entry) ?? [];
-      const domain = name.replace(/^\*?\.|^\[|\]$/g, "");
-      if (entry === "*") return true;
-      if (domain === "" || wanted !== port) return false;
-      return host === domain || host.endsWith(`.${domain}`) || isInNetwork(host, domain);
-    });
+/** Whether the list in `variable` names the URL's host. Every entry is read: a malformed one is refused, wherever it stands. */
+function isExempt(url: URL, variable: string, list: string): boolean {
+  const entries = list.split(/[\s,]+/).filter((entry) => entry !== "");
+  return entries.map((entry) => matcherOf(entry, variable)).some((matches) => matches(url));
 }
 
-/** Whether an IPv4 address lies in a network such as 10.0.0.0/8. */
-function isInNetwork(address: string, network: string): boolean {
-  const [base = "", bits] = network.split("/");
-  if (bits === undefined || ![address, base].every((text) => /^[\d.]+$/.test(text))) return false;
-  const size = 2 ** (32 - Number(bits));
-  return Math.floor(numberOf(address) / size) === Math.floor(numberOf(base) / size);
+type Matcher = (url: URL) => boolean;
+
+/** Reads `*`, `NAME`, `.NAME`, `*.NAME`, an address (each with or without `:PORT`) or a network such as 10.0.0.0/8. */
+function matcherOf(entry: string, variable: string): Matcher {
+  if (entry === "*") return () => true;
+  const network = networkOf(entry);
+  if (network !== undefined) return ({ hostname }) => isInNetwork(hostname, network);
+  const bracketed = isAddress(entry, 6) ? `[${entry}]` : entry;
+  const parts =
+    /^(?:\*?\.)?([\p{L}\p{N}_][\p{L}\p{N}\p{M}._-]*|\[[\da-f:.]+\])(?::(\d{1,5}))?$/iu.exec(
+      bracketed,
+    );
+  const [, name = "", port] = parts ?? [];
+  const host = URL.parse(`https://${name}/`)?.hostname;
+  // A URL's host completes addresses: "192.168." would be 192.0.0.168.
+  const isOther = host !== undefined && isAddress(host, 4) && host !== name;
+  if (host === undefined || isOther || Number(port ?? 0) > 65_535) throw malformed(entry, variable);
+  const exempt = withoutDot(host);
+  return (url) => {
+    const asked = withoutDot(url.hostname);
+    const isPort = port === undefined || Number(port) === portOf(url);
+    return isPort && (asked === exempt || asked.endsWith(`.${exempt}`));
+  };
 }
 
-const numberOf = (address: string) =>
-  address.split(".").reduce((number, part) => number * 256 + Number(part), 0);
+/** A name in its absolute form ends with a dot. */
+const withoutDot = (host: string) => (host.endsWith(".") ? host.slice(0, -1) : host);
+
+const portOf = ({ port, protocol }: URL) => Number(port) || (protocol === "https:" ? 443 : 80);
+
+function malformed(entry: string, variable: string): BridgeError {
+  return new BridgeError(
+    "configuration",
+    `${variable} holds a malformed entry: "${cleanText(entry, 100)}"`,
+    {
+      hint: `write host names, addresses or networks such as 10.0.0.0/8 into ${variable}, separated by commas`,
+      safeToRetry: true,
+    },
+  );
+}

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { proxyFor } from "../../src/http/proxy.ts";
+import { routeTo } from "../../src/http/proxy.ts";
 import { BridgeError } from "../../src/wire/errors.ts";
 
 const url = new URL("https://mcp.example.com/mcp");
-const proxyOf = (env: Record<string, string>, to = url) => proxyFor(to, { env, network: {} });
+const proxyOf = (env: Record<string, string>, to = url) => routeTo(to, { env, network: {} }).proxy;
 
 test.each([
   [{ HTTPS_PROXY: "http://127.0.0.1:3128" }, "http://127.0.0.1:3128/"],
@@ -50,8 +50,11 @@ test.each([
   ["mcp.example.com:8443", false],
   ["ample.com", false],
   ["com.example", false],
+  ["example.com.", true],
+  ["other.com\texample.com", true],
   ["", false],
   [",", false],
+  [" , ,", false],
 ])("NO_PROXY=%s exempts mcp.example.com: %p", (list, isExempt) => {
   const found = proxyOf({ HTTPS_PROXY: "proxy.corp:3128", NO_PROXY: list });
   expect(found === undefined).toBe(isExempt);
@@ -68,9 +71,66 @@ test.each([
   ["https://[2001:db8::1]/", "[2001:db8::1]:443", true],
   ["https://[2001:db8::1]/", "2001:db8::2", false],
   ["https://mcp.example.com/", "10.0.0.0/8", false],
+  ["https://[2001:db8::1]/", "2001:DB8::/32", true],
+  ["https://[2001:db9::1]/", "2001:db8::/32", false],
+  ["https://10.1.2.3/", "::/0", false],
+  ["https://10.1.2.3/", "2001:db8::1", false],
+  ["https://xn--bcher-kva.example/", "b\u00fccher.example", true],
 ])("%s under no_proxy=%s goes past the proxy: %p", (to, list, isExempt) => {
   const found = proxyOf({ HTTPS_PROXY: "proxy.corp:3128", no_proxy: list }, new URL(to));
   expect(found === undefined).toBe(isExempt);
+});
+
+test.each([
+  "10.0.0.0/",
+  "10.0.0.0/33",
+  "10.0.0.0/8/8",
+  "10.0.0/8",
+  "10.0.0.0/eight",
+  "/8",
+  "2001:db8::/129",
+  "192.168.",
+  "192.168.*",
+  "010.0.0.1",
+  "http://mcp.example.com",
+  "mcp.example.com/path",
+  "mcp.example.com:",
+  "mcp.example.com:port",
+  "mcp.example.com:65536",
+  "user@mcp.example.com",
+  "mcp.example.com;other.com",
+  "[2001:db8::1",
+  "2001:db8:::1",
+  ".",
+  "*.*",
+])("the NO_PROXY entry %s is refused, wherever it stands", (entry) => {
+  for (const list of [entry, `mcp.example.com,${entry}`, `${entry} mcp.example.com`])
+    for (const name of ["NO_PROXY", "no_proxy"]) {
+      const error = thrownBy(() => proxyOf({ HTTPS_PROXY: "proxy.corp:3128", [name]: list }));
+      expect(error.kind).toBe("configuration");
+      expect(error.message).toBe(`${name} holds a malformed entry: "${entry}"`);
+    }
+});
+
+test("without a proxy nobody reads NO_PROXY", () => {
+  expect(proxyOf({ NO_PROXY: "10.0.0.0/" })).toBeUndefined();
+});
+
+test.each([
+  [{ HTTPS_PROXY: "proxy.corp:3128" }, url, "HTTPS_PROXY"],
+  [{ all_proxy: "proxy.corp:3128" }, url, "all_proxy"],
+  [{ https_proxy: "proxy.corp:3128", NO_PROXY: "example.com" }, url, "NO_PROXY"],
+  [{ HTTP_PROXY: "proxy.corp:3128" }, new URL("http://127.0.0.1/mcp"), undefined],
+  [{}, url, undefined],
+])("under %j the route is set by %3$s", (env, to, setBy) => {
+  expect(routeTo(to, { env, network: {} }).setBy).toBe(setBy);
+});
+
+test("the proxy of the configuration comes before that of the environment", () => {
+  const network = { proxy: "http://own.corp:3128" };
+  const env = { HTTPS_PROXY: "proxy.corp:3128" };
+  const route = routeTo(url, { env, network });
+  expect(route).toEqual({ proxy: "http://own.corp:3128/", setBy: '"network.proxy"' });
 });
 
 function thrownBy(act: () => unknown): BridgeError {

@@ -245,6 +245,13 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "sends an event",
   },
+  "no-exemption-check": {
+    promise: "a malformed entry of NO_PROXY is refused",
+    file: "src/http/proxy.ts",
+    find: "if (host === undefined || isOther || Number(port ?? 0) > 65_535) throw malformed(entry, variable);",
+    replace: "if (host === undefined || isOther) return () => true;",
+    test: "tests/http/proxy.test.ts",
+  },
   "no-fast-lane-for-responses": {
     promise: "answers of the client do not wait behind notifications",
     file: "src/relay/concurrency-limiter.ts",
@@ -333,9 +340,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-loopback-proxy-bypass": {
     promise: "a request to loopback goes through no proxy",
-    file: "src/http/client.ts",
-    find: "const proxy = isLoopback(url) ? undefined : proxyFor(url, options);",
-    replace: "const proxy = proxyFor(url, options);",
+    file: "src/http/proxy.ts",
+    find: "if (isLoopback(url)) return",
+    replace: "if (false) return",
     test: "tests/e2e/environment.test.ts",
     pattern: "to loopback never",
     needsBuild: true,
@@ -433,6 +440,13 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "beyond the queue",
   },
+  "no-reason-in-other-members": {
+    promise: "the server's reason is told wherever its body holds it",
+    file: "src/wire/server-reason.ts",
+    find: '  "detail", // RFC 9457 3.1.4, Django, FastAPI',
+    replace: "",
+    test: "tests/wire/server-reason.test.ts",
+  },
   "no-redaction": {
     promise: "a secret is shown in no message",
     file: "src/platform/redact.ts",
@@ -527,6 +541,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/upstream/catalog/lists.test.ts",
     pattern: "was away|asked for again",
   },
+  "no-separation-at-blanks": {
+    promise: "blanks separate the entries of NO_PROXY",
+    file: "src/http/proxy.ts",
+    find: "list.split(/[\\s,]+/)",
+    replace: 'list.replaceAll(" ", "").split(",")',
+    test: "tests/oauth/core/ssrf-guard.test.ts",
+    pattern: "with NO_PROXY",
+  },
   "no-session-delete": {
     promise: "the session is ended when the client leaves",
     file: "src/relay/serve.ts",
@@ -570,7 +592,10 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     promise: "a SOCKS proxy is refused, not ignored",
     file: "src/http/proxy.ts",
     find: "if (/^socks/i.test(proxy))",
-    replace: ["if (/^socks/i.test(proxy)) return undefined;", '  if (proxy === "")'],
+    replace: [
+      "if (/^socks/i.test(proxy)) return { proxy: undefined, setBy: undefined };",
+      '  if (proxy === "")',
+    ],
     test: "tests/e2e/environment.test.ts",
     pattern: "SOCKS",
     needsBuild: true,

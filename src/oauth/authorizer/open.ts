@@ -1,6 +1,7 @@
 import type { ServerSettings } from "../../config/settings.ts";
 import type { Http } from "../../http/client.ts";
 import { lookupAddresses } from "../../http/dns.ts";
+import { routeTo } from "../../http/proxy.ts";
 import { sleep } from "../../platform/async.ts";
 import { openKeyring } from "../../platform/keyring.ts";
 import type { Log } from "../../platform/log.ts";
@@ -35,25 +36,6 @@ function hostOf(url: string | undefined): string[] {
   return parsed === null ? [] : [parsed.host];
 }
 
-/** Whether NO_PROXY names the host: all, the name itself, or a domain above it. */
-function isExempt({ hostname, port }: URL, env: Environment): boolean {
-  const entries = (env.no_proxy || env.NO_PROXY || "").toLowerCase().split(",");
-  return entries.some((entry) => {
-    const [, name = "", itsPort] = /^\*?\.?(.*?)(?::(\d+))?$/.exec(entry.trim()) ?? [];
-    if (itsPort !== undefined && itsPort !== (port || "443")) return false;
-    if (entry.trim() === "*") return true;
-    return name !== "" && (hostname === name || hostname.endsWith(`.${name}`));
-  });
-}
-
-/** Whether a proxy makes the connection to this URL, as far as the configuration and the environment tell. */
-function isProxied(url: URL, server: ServerSettings, env: Environment): boolean {
-  if (isExempt(url, env)) return false;
-  if (server.network.proxy !== undefined) return true;
-  const names = [`${url.protocol.slice(0, -1)}_proxy`, "all_proxy"];
-  return names.some((name) => Boolean(env[name] || env[name.toUpperCase()]));
-}
-
 /** Puts together what signs in to one server and keeps it signed in. */
 export function openOAuth(server: ServerSettings, deps: OAuthDeps): OAuth {
   const { env, log, redactor, login } = deps;
@@ -67,7 +49,7 @@ export function openOAuth(server: ServerSettings, deps: OAuthDeps): OAuth {
       ...hostOf(auth.issuer),
       ...hostOf(auth.idp?.tokenEndpoint),
     ],
-    proxied: (url) => isProxied(url, server, env),
+    proxied: (url) => routeTo(url, { network: server.network, env }).proxy !== undefined,
   });
   const context: OAuthContext = {
     server,

@@ -1,7 +1,7 @@
 import { isLoopback } from "../../config/validators.ts";
 import type { Http, HttpRequest } from "../../http/client.ts";
+import { isLinkLocal, isLocalName, type Reach, reachOf } from "../../http/ip-address.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { isLinkLocal, isLocalName, type Reach, reachOf } from "./ip-address.ts";
 
 /** A request for an OAuth document or to an OAuth endpoint; its answer comes whole. */
 export interface GuardedRequest {

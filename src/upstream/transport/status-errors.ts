@@ -2,24 +2,9 @@
 import { urlProblem } from "../../config/validators.ts";
 import type { Redactor } from "../../platform/redact.ts";
 import { BridgeError } from "../../wire/errors.ts";
+import { reasonIn } from "../../wire/server-reason.ts";
 import { shellWord } from "../../wire/text.ts";
 import { errorIn, messageIn } from "./response-body.ts";
-
-/** What the server said in an error's body: its JSON message, or its text where that is none of HTML. */
-function wordsOf(text: string): string {
-  const said = messageIn(text)?.value(["error", "message"]) ?? fieldOf(text);
-  if (typeof said === "string") return said;
-  return /^\s*</.test(text) ? "" : text;
-}
-
-function fieldOf(text: string): unknown {
-  try {
-    const body = JSON.parse(text);
-    return body?.error_description ?? body?.message ?? body?.error?.message ?? body?.error ?? "";
-  } catch {
-    return undefined;
-  }
-}
 
 /** Milliseconds of a Retry-After header in either form (RFC 9110 10.2.3); undefined where there is none. */
 function retryAfterMs(response: Response, now: number): number | undefined {
@@ -43,7 +28,7 @@ export function statusError(
   redactor: Redactor,
 ): BridgeError {
   const { status } = response;
-  const words = redactor.shown(wordsOf(text), 300);
+  const words = redactor.shown(reasonIn(text), 300);
   const said = words === "" ? "" : ` and said: ${words}`;
   const retryAfter = retryAfterMs(response, Date.now());
   if (status === 401)

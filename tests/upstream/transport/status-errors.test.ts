@@ -46,3 +46,13 @@ test.each([
     expect(message).not.toContain("can");
   }
 });
+
+test.each([400, 401, 402, 404, 409, 410, 422, 429, 500, 503])(
+  "the server's reason is told for status %i, clean and bounded",
+  (status) => {
+    const body = JSON.stringify({ detail: `\u001b[31mno such ${"thing ".repeat(100)}` });
+    const { message } = statusError(new Response(null, { status }), body, "kb", new Redactor());
+    expect(message).toMatch(/ and said: \[31mno such thing .*…$/);
+    expect(message.length).toBeLessThan(400);
+  },
+);

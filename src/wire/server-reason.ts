@@ -1,0 +1,98 @@
+// Why a server refused a request, as the body of its answer tells it in one of the usual forms.
+
+/** Names of members that hold a reason, the most telling first; upper and lower case, `_` and `-` make no difference. */
+const members = [
+  "errordescription", // RFC 6749 5.2
+  "message", // JSON-RPC 2.0 5.1, most REST services
+  "detail", // RFC 9457 3.1.4, Django, FastAPI
+  "details",
+  "errormessage",
+  "errors",
+  "error",
+  "title", // RFC 9457 3.1.3
+  "msg",
+  "reason",
+  "description",
+  "faultstring",
+  "fault",
+];
+
+/** Objects inside objects are read to this depth. */
+const maxDepth = 5;
+/** Items of a list that are told. */
+const maxItems = 3;
+/** Characters of a page that may hold its title. */
+const headLength = 64 * 1024;
+
+/** The server's reason in an answer's body, as it stands there: neither clean nor bounded; "" where it has none. */
+export function reasonIn(body: string): string {
+  const text = body.trim();
+  if (text.startsWith("<")) return reasonInMarkup(text.slice(0, headLength));
+  if (!/^["[{]/.test(text)) return text;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return text;
+  }
+  return reasonOf(value, 0) || reasonOfForm(value);
+}
+
+function reasonOf(value: unknown, depth: number): string {
+  if (typeof value === "string") return value.trim();
+  if (typeof value !== "object" || value === null || depth === maxDepth) return "";
+  if (Array.isArray(value)) {
+    const reasons = value.slice(0, maxItems).map((item) => reasonOf(item, depth + 1));
+    return reasons.filter((reason) => reason !== "").join("; ");
+  }
+  const byName = new Map<string, unknown>();
+  for (const [name, member] of Object.entries(value)) byName.set(plainName(name), member);
+  for (const name of members) {
+    const member = byName.get(name);
+    const reason = reasonOf(member, depth + 1);
+    if (reason !== "") return reason;
+    if (name === "errors" && isObject(member)) return reasonOfFields(member, depth + 1);
+  }
+  return "";
+}
+
+const plainName = (name: string) => name.toLowerCase().replace(/[_-]/g, "");
+
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The names of fields with what is wrong with each (`errors` of Rails, Laravel, ASP.NET). */
+function reasonOfFields(fields: object, depth: number): string {
+  const reasons = Object.entries(fields)
+    .map(([field, reason]) => [field, reasonOf(reason, depth)] as const)
+    .filter(([, reason]) => reason !== "");
+  const told = reasons.slice(0, maxItems);
+  return told.map(([field, reason]) => `${field}: ${reason}`).join("; ");
+}
+
+/** A body of nothing but fields, each with a list of what is wrong (Django REST framework). */
+function reasonOfForm(body: unknown): string {
+  if (!isObject(body) || !Object.values(body).every(Array.isArray)) return "";
+  return reasonOfFields(body, maxDepth - 2);
+}
+
+/** The title of an HTML page, or the message of an XML document. */
+function reasonInMarkup(text: string): string {
+  const [, found = ""] = /<(?:title|message|faultstring)\b[^<>]*>([^<]*)</i.exec(text) ?? [];
+  return found.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]+));/gi, entity).trim();
+}
+
+const named: Readonly<Record<string, string>> = {
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  apos: "'",
+  nbsp: " ",
+};
+
+function entity(written: string, decimal?: string, hex?: string, name = ""): string {
+  if (decimal === undefined && hex === undefined) return named[name.toLowerCase()] ?? written;
+  const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+  return code <= 0x10ffff ? String.fromCodePoint(code) : written;
+}
