@@ -16,7 +16,7 @@ export const socketsAtMost = 64;
 const remote = "mcp-remote";
 const hyper = "hyper-mcp-remote";
 const wires = ["http", "https"] as const;
-const methods = { json: "JSON", sse: "event stream", tls: "TLS" } as const;
+const endpoints = { json: "JSON", sse: "event stream", tls: "TLS" } as const;
 
 export function isMet({ value, limit, isFloor }: Goal): boolean | undefined {
   if (value === undefined) return undefined;
@@ -64,14 +64,14 @@ export function judge(rows: readonly Row[], subject = ours): Goal[] {
       ),
     );
   const latency = (
-    way: keyof typeof methods,
+    endpoint: keyof typeof endpoints,
     quantile: string,
     other: string,
     limit: number,
   ): Goal =>
     most(
-      `added ${quantile}, ${methods[way]}, against ${other}`,
-      added(`added-${way}-${quantile}`, other),
+      `added ${quantile}, ${endpoints[endpoint]}, against ${other}`,
+      added(`added-${endpoint}-${quantile}`, other),
       limit,
     );
   const rate = (inFlight: number, other: string, limit: number): Goal =>
@@ -92,8 +92,8 @@ export function judge(rows: readonly Row[], subject = ours): Goal[] {
     latency("json", "p99", remote, 1 / 15),
     latency("sse", "p99", remote, 1 / 15),
     latency("tls", "p99", remote, 1 / 15),
-    ...Object.entries(methods).map(([way, name]) =>
-      most(`whole call, ${name}, against direct`, at(`ratio-${way}`, subject), 3.5),
+    ...Object.entries(endpoints).map(([endpoint, name]) =>
+      most(`whole call, ${name}, against direct`, at(`ratio-${endpoint}`, subject), 3.5),
     ),
     rate(16, remote, 12),
     rate(64, remote, 12),

@@ -2,15 +2,15 @@
 // `sh scripts/bench.sh growth`. Writes docs/growth.svg and bench/out/growth.json. A curve that rises to the right would
 // tell of something quadratic.
 import { join } from "node:path";
+import { call, callMany, withClient } from "./calls.ts";
 import type { Client } from "./client.ts";
-import { call, callMany, withClient } from "./context.ts";
+import type { Endpoint } from "./endpoints.ts";
 import { prepareRequest } from "./measures/large.ts";
 import { machineName, makeHome, out, places, root, startServer } from "./parts.ts";
 import { cpuSeconds } from "./process-facts.ts";
 import { median } from "./statistics.ts";
 import { findSystems, ours, type System } from "./systems.ts";
 import { takeTurns } from "./turns.ts";
-import type { Way } from "./ways.ts";
 
 type Point = readonly [x: number, y: number];
 
@@ -63,9 +63,12 @@ const loadSample: Sample = (system, inFlight) =>
   });
 
 /** Microseconds for each kilobyte that passes; the middle of several calls in one process. */
-function sizeSample(way: Way, prepare: (client: Client, bytes: number) => () => Promise<unknown>) {
+function sizeSample(
+  endpoint: Endpoint,
+  prepare: (client: Client, bytes: number) => () => Promise<unknown>,
+) {
   const sample: Sample = (system, bytes) =>
-    withClient(system, way, async (client) => {
+    withClient(system, endpoint, async (client) => {
       await callMany(client, warmUpCalls, 16);
       const times: number[] = [];
       for (let i = 0; i < (bytes > 1e7 ? 3 : 5); i++) {

@@ -19,7 +19,7 @@ const measures: Record<string, (context: Context) => Promise<Row[]>> = {
   start: measureStart,
   latency: measureLatency,
   throughput: measureThroughput,
-  cache: measureMemory,
+  memory: measureMemory,
   notifications: measureNotifications,
   large: measureLarge,
   conduct: measureConduct,

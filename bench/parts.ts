@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import type { Tally } from "./tally.ts";
+import type { Tally } from "./context.ts";
 
 export const root = join(import.meta.dir, "..");
 export const out = join(import.meta.dir, "out");

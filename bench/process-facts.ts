@@ -25,7 +25,7 @@ function kilobytes(text: string, name: string): number {
 }
 
 /** Megabytes (10^6) resident, and of them those that only this process holds. */
-export async function cache(pid: number): Promise<{ rssMB: number; privateMB: number }> {
+export async function residentMemory(pid: number): Promise<{ rssMB: number; privateMB: number }> {
   // Pages of a file that are not yet on disk count as private dirty memory.
   await Bun.spawn(["sync"]).exited;
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");

@@ -2,9 +2,9 @@
 // Prints one JSON line with its ports, then serves until stdin ends.
 //   /WAY/SYSTEM answers with JSON, /sse/SYSTEM with an event stream; /tally tells what came to each path.
 // It speaks Streamable HTTP of MCP 2025-06-18, with a session id so that a polite client has something to DELETE.
-import type { Tally } from "./tally.ts";
+import type { Tally } from "./context.ts";
+import { type Endpoint, endpoints } from "./endpoints.ts";
 import { repeatedText } from "./text.ts";
-import { methods, type Way } from "./ways.ts";
 
 /** Bodies over this are not parsed: their first bytes tell id and tool, or their last ones, as the writer pleased. */
 const parsedBytes = 64 * 1024;
@@ -140,7 +140,7 @@ function progressStream(asked: Asked): ReadableStream<Uint8Array> {
 
 const streamHeaders = { "content-type": "text/event-stream", "cache-control": "no-cache" };
 
-async function answer(request: Request, way: string, own: Seen): Promise<Response> {
+async function answer(request: Request, endpoint: string, own: Seen): Promise<Response> {
   if (request.method === "DELETE") {
     own.close(request.headers.get("mcp-session-id"));
     return new Response(null, { status: 204 });
@@ -152,7 +152,7 @@ async function answer(request: Request, way: string, own: Seen): Promise<Respons
   if (asked.tool === "wait") await Bun.sleep(slowMs);
   if (asked.tool === "progress")
     return new Response(progressStream(asked), { headers: streamHeaders });
-  if (way === "sse")
+  if (endpoint === "sse")
     return new Response(answerBytes(asked, "event: message\ndata: ", "\n\n"), {
       headers: { ...streamHeaders, ...session },
     });
@@ -174,13 +174,14 @@ const options = {
   async fetch(request: Request, server: Bun.Server<undefined>): Promise<Response> {
     const path = request.url.slice(request.url.indexOf("/", 9));
     if (path === "/tally") return tallies();
-    const way = path.slice(1, path.indexOf("/", 1));
-    if (!methods.includes(way as Way)) return new Response("not found", { status: 404 });
+    const endpoint = path.slice(1, path.indexOf("/", 1));
+    if (!endpoints.includes(endpoint as Endpoint))
+      return new Response("not found", { status: 404 });
     const own = seenAt(path);
     own.requests++;
-    const port = way === "crowd" ? server.requestIP(request)?.port : undefined;
+    const port = endpoint === "sockets" ? server.requestIP(request)?.port : undefined;
     if (port !== undefined) own.ports.add(port);
-    return answer(request, way, own);
+    return answer(request, endpoint, own);
   },
 };
 

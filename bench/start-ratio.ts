@@ -1,8 +1,8 @@
 // Start of the bridge against the floor, taking turns, and what both hold when idle: `sh scripts/bench.sh start-ratio [count]`.
-import { withClient } from "./context.ts";
+import { withClient } from "./calls.ts";
 import { startOnce } from "./measures/start.ts";
 import { makeHome, places, startServer } from "./parts.ts";
-import { cache, loadAverage } from "./process-facts.ts";
+import { loadAverage, residentMemory } from "./process-facts.ts";
 import { median } from "./statistics.ts";
 import { findSystems, forgetful, ours } from "./systems.ts";
 import { takeTurns } from "./turns.ts";
@@ -19,7 +19,7 @@ const { samples, notes } = await takeTurns(
 const idle = (name: string) =>
   withClient(compared.find((system) => system.name === name)!, "json", async ({ pid }) => {
     await Bun.sleep(1000);
-    return cache(pid!);
+    return residentMemory(pid!);
   });
 const [idleBridge, idleFloor] = [await idle(ours), await idle("floor")];
 await server.stop();

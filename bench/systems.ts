@@ -2,14 +2,14 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Client, DirectClient, StdioClient } from "./client.ts";
-import { methods, pathOf, type Way } from "./ways.ts";
+import { type Endpoint, endpoints, pathOf } from "./endpoints.ts";
 
 export interface System {
   readonly name: string;
   readonly version: string;
   /** Compared at its start only. */
   readonly isStartOnly: boolean;
-  open(way: Way): Client;
+  open(endpoint: Endpoint): Client;
 }
 
 export interface Places {
@@ -30,12 +30,12 @@ export const ours = "bridge";
 /** The same without what earlier starts learned: catalog, era, checked configuration. */
 export const forgetful = "bridge --no-cache";
 
-function urlOf({ port, tlsPort }: Places, name: string, way: Way): string {
+function urlOf({ port, tlsPort }: Places, name: string, endpoint: Endpoint): string {
   const origin =
-    way === "tls" || way === "stranger"
+    endpoint === "tls" || endpoint === "untrusted"
       ? `https://127.0.0.1:${tlsPort}`
       : `http://127.0.0.1:${port}`;
-  return origin + pathOf(name, way);
+  return origin + pathOf(name, endpoint);
 }
 
 function versionOf(file: string): string {
@@ -54,14 +54,14 @@ function versionOfOurs(bridge: string, env: Record<string, string>): string {
 }
 
 /**
- * A configuration with one server for each way, in a folder of the system's own.
+ * A configuration with one server for each endpoint, in a folder of the system's own.
  * `messageMB` lets the 100 MB rows through, which Codex would refuse.
  */
 function writeConfig(places: Places, name: string): string {
   const servers = Object.fromEntries(
-    methods.map((way) => [
-      way,
-      { url: urlOf(places, name, way), auth: { type: "none" }, limits: { messageMB: 256 } },
+    endpoints.map((endpoint) => [
+      endpoint,
+      { url: urlOf(places, name, endpoint), auth: { type: "none" }, limits: { messageMB: 256 } },
     ]),
   );
   const folder = join(places.home, name);
@@ -74,9 +74,9 @@ function writeConfig(places: Places, name: string): string {
 interface Child {
   readonly name: string;
   readonly version: string;
-  /** Its program, before the words of a way. */
+  /** Its program, before the words of a endpoint. */
   readonly program: readonly string[];
-  readonly words: (way: Way, url: string) => readonly string[];
+  readonly words: (endpoint: Endpoint, url: string) => readonly string[];
   /** The variables by which it is told whom to trust, and whatever else it needs. */
   readonly trust: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
@@ -97,7 +97,7 @@ export function findSystems(places: Places): System[] {
       name,
       version: name === ours ? versionOfOurs(bridge, env) : "",
       program: [bridge],
-      words: (way) => ["run", "--server", way, "--config-path", config, ...more],
+      words: (endpoint) => ["run", "--server", endpoint, "--config-path", config, ...more],
       trust,
       env,
     };
@@ -140,7 +140,8 @@ export function findSystems(places: Places): System[] {
     name: "direct",
     version: Bun.version,
     isStartOnly: false,
-    open: (way) => new DirectClient(urlOf(places, "direct", way), way === "tls" ? ca : undefined),
+    open: (endpoint) =>
+      new DirectClient(urlOf(places, "direct", endpoint), endpoint === "tls" ? ca : undefined),
   };
   return [
     direct,
@@ -150,10 +151,10 @@ export function findSystems(places: Places): System[] {
         name,
         version,
         isStartOnly: name === forgetful,
-        open: (way: Way) =>
-          new StdioClient([...program, ...words(way, urlOf(places, name, way))], {
+        open: (endpoint: Endpoint) =>
+          new StdioClient([...program, ...words(endpoint, urlOf(places, name, endpoint))], {
             ...env,
-            ...(way !== "stranger" && trust),
+            ...(endpoint !== "untrusted" && trust),
           }),
       })),
   ];

@@ -1,21 +1,22 @@
-import { answerEarly, type Context, callMany, type Row, withClient, within } from "../context.ts";
+import { callMany, shakeHands, withClient, within } from "../calls.ts";
+import type { Context, Row } from "../context.ts";
+import { endedRow } from "../ended-sessions.ts";
+import { type Endpoint, pathOf } from "../endpoints.ts";
 import { socketsAtMost } from "../goals.ts";
-import { endedRow } from "../tally.ts";
 import { rowOf, takeTurns } from "../turns.ts";
-import { pathOf, type Way } from "../ways.ts";
 
 /** What holds whatever the speed: few sockets, no word to a stranger, no session left open. Last, to see all sessions. */
 export async function measureConduct(context: Context): Promise<Row[]> {
   const { systems, amounts, tallies, say } = context;
   const children = systems.slice(1);
   const inFlight = await takeTurns(systems, { rounds: 1 }, (system) =>
-    withClient(system, "crowd", (client) =>
+    withClient(system, "sockets", (client) =>
       within(120_000, "calls", callMany(client, amounts.throughputCalls, 256)),
     ),
   );
   const strangers = await takeTurns(children, { rounds: 1 }, async (system) => {
-    const client = system.open("stranger");
-    const hello = within(10_000, "initialize", answerEarly(client));
+    const client = system.open("untrusted");
+    const hello = within(10_000, "initialize", shakeHands(client));
     const isAnswered = await hello.then(
       () => true,
       () => false,
@@ -24,12 +25,12 @@ export async function measureConduct(context: Context): Promise<Row[]> {
     if (isAnswered) throw new Error("it trusted a certificate that nobody signed");
   });
   const seen = await tallies();
-  const at = (name: string, way: Way) => seen[pathOf(name, way)];
+  const at = (name: string, endpoint: Endpoint) => seen[pathOf(name, endpoint)];
   for (const { name } of children) {
-    const sockets = at(name, "crowd")?.sockets ?? 0;
+    const sockets = at(name, "sockets")?.sockets ?? 0;
     if (sockets > socketsAtMost)
       inFlight.notes[name] ??= `${sockets} sockets for 256 calls in flight`;
-    const told = at(name, "stranger")?.requests ?? 0;
+    const told = at(name, "untrusted")?.requests ?? 0;
     if (told > 0) strangers.notes[name] ??= `${told} requests went to an untrusted server`;
   }
   say("conduct: done");
@@ -38,19 +39,19 @@ export async function measureConduct(context: Context): Promise<Row[]> {
       "sockets",
       "sockets opened, 256 in flight",
       "",
-      systems.map(({ name }) => [name, at(name, "crowd")?.sockets]),
+      systems.map(({ name }) => [name, at(name, "sockets")?.sockets]),
       inFlight.notes,
     ),
     rowOf(
-      "stranger",
+      "untrusted",
       "requests sent to a server with an untrusted certificate",
       "",
-      children.map(({ name }) => [name, at(name, "stranger")?.requests ?? 0]),
+      children.map(({ name }) => [name, at(name, "untrusted")?.requests ?? 0]),
       strangers.notes,
     ),
     await endedRow(
       context,
-      ["json", "sse", "tls", "crowd"],
+      ["json", "sse", "tls", "sockets"],
       "ended",
       "sessions of the whole run that a DELETE ended",
     ),

@@ -1,9 +1,10 @@
+import { call, requestText, withClient, within } from "../calls.ts";
 import type { Arrived, Client } from "../client.ts";
-import { type Context, call, type Row, requestText, withClient, within } from "../context.ts";
-import { cache, peakMB, resetPeak } from "../process-facts.ts";
+import type { Context, Row } from "../context.ts";
+import type { Endpoint } from "../endpoints.ts";
+import { peakMB, resetPeak, residentMemory } from "../process-facts.ts";
 import { repeatedText } from "../text.ts";
 import { rowOfTurns, takeTurns } from "../turns.ts";
-import type { Way } from "../ways.ts";
 
 const million = 1_000_000;
 /** A hundred megabytes through a slow peer take a minute: once is enough then. */
@@ -13,7 +14,7 @@ const patienceMs = 15_000;
 interface Body {
   readonly id: string;
   readonly title: string;
-  readonly way: Way;
+  readonly endpoint: Endpoint;
   readonly megabytes: number;
   /** Makes a call with so many bytes of text, to be begun as often as wished. */
   readonly prepare: (client: Client, bytes: number) => () => Promise<Arrived>;
@@ -32,10 +33,10 @@ export async function measureLarge(context: Context): Promise<Row[]> {
   const { resultMB, requestMB } = context.amounts;
   const bodies: Body[] = [
     ...resultMB.flatMap((megabytes) =>
-      (["json", "sse"] as const).map((way) => ({
-        id: `result-${way}-${megabytes}`,
-        title: `${megabytes} MB result, ${way === "json" ? "JSON" : "one event"}`,
-        way,
+      (["json", "sse"] as const).map((endpoint) => ({
+        id: `result-${endpoint}-${megabytes}`,
+        title: `${megabytes} MB result, ${endpoint === "json" ? "JSON" : "one event"}`,
+        endpoint,
         megabytes,
         prepare: (client: Client, bytes: number) => () => call(client, "text", bytes),
         bytesOf: (answer: Arrived) => answer.bytes,
@@ -44,7 +45,7 @@ export async function measureLarge(context: Context): Promise<Row[]> {
     ...requestMB.map((megabytes) => ({
       id: `request-${megabytes}`,
       title: `${megabytes} MB request`,
-      way: "json" as const,
+      endpoint: "json" as const,
       megabytes,
       prepare: prepareRequest,
       bytesOf: ({ head }: Arrived) => Number(/"(\d+) bytes"/.exec(head)?.[1]),
@@ -70,9 +71,9 @@ export function prepareRequest(client: Client, bytes: number): () => Promise<Arr
 }
 
 async function measureBody({ systems, amounts }: Context, body: Body): Promise<Row[]> {
-  const { id, title, way } = body;
+  const { id, title, endpoint } = body;
   const turns = await takeTurns(systems, { rounds: amounts.largeRounds, patienceMs }, (system) =>
-    withClient(system, way, (client) => passOnce(client, body)),
+    withClient(system, endpoint, (client) => passOnce(client, body)),
   );
   return [
     rowOfTurns(id, title, "ms", turns, ({ ms }) => ms),
@@ -87,7 +88,7 @@ async function passOnce(client: Client, body: Body): Promise<Passage> {
   const empty = bytesOf(await within(30_000, "a call", prepare(client, 0)()));
   const begin = prepare(client, bytes);
   const { pid } = client;
-  const before = pid === undefined ? 0 : (await cache(pid)).rssMB;
+  const before = pid === undefined ? 0 : (await residentMemory(pid)).rssMB;
   if (pid !== undefined) resetPeak(pid);
   const from = performance.now();
   const answer = await within(120_000, "a call", begin());

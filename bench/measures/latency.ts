@@ -1,21 +1,22 @@
+import { callMany, openClient, ping, within } from "../calls.ts";
 import type { Client } from "../client.ts";
-import { type Context, callMany, openClient, ping, type Row, within } from "../context.ts";
+import type { Context, Row } from "../context.ts";
+import type { Endpoint } from "../endpoints.ts";
 import { median, noise, quantile } from "../statistics.ts";
 import { rowOf, takeTurns } from "../turns.ts";
-import type { Way } from "../ways.ts";
 
 interface Kind {
   readonly id: string;
   readonly title: string;
-  readonly way: Way;
+  readonly endpoint: Endpoint;
   readonly tool: "echo" | "wait";
 }
 
 const kinds: readonly Kind[] = [
-  { id: "json", title: "JSON", way: "json", tool: "echo" },
-  { id: "sse", title: "event stream", way: "sse", tool: "echo" },
-  { id: "tls", title: "TLS", way: "tls", tool: "echo" },
-  { id: "slow", title: "server that takes 20 ms", way: "json", tool: "wait" },
+  { id: "json", title: "JSON", endpoint: "json", tool: "echo" },
+  { id: "sse", title: "event stream", endpoint: "sse", tool: "echo" },
+  { id: "tls", title: "TLS", endpoint: "tls", tool: "echo" },
+  { id: "slow", title: "server that takes 20 ms", endpoint: "json", tool: "wait" },
 ];
 
 /** One call after the other, the systems taking turns; what a bridge adds is its quantile less that of the direct client. */
@@ -29,7 +30,7 @@ export async function measureLatency(context: Context): Promise<Row[]> {
 }
 
 async function measureKind({ systems, amounts }: Context, kind: Kind): Promise<Row[]> {
-  const { id, title, way, tool } = kind;
+  const { id, title, endpoint, tool } = kind;
   const clients = new Map<string, Client>();
   const calls = tool === "wait" ? amounts.slowCalls : amounts.callsPerRound;
   const { samples, notes } = await takeTurns(
@@ -38,7 +39,7 @@ async function measureKind({ systems, amounts }: Context, kind: Kind): Promise<R
     async (system, isWarmUp) => {
       if (!isWarmUp)
         return within(60_000, "calls", timeCalls(clients.get(system.name)!, tool, calls));
-      const client = await openClient(system, way);
+      const client = await openClient(system, endpoint);
       clients.set(system.name, client);
       await within(120_000, "calls", callMany(client, amounts.warmUpCalls, 1));
       return [];

@@ -1,5 +1,6 @@
-import { type Context, callMany, type Row, withClient, within } from "../context.ts";
-import { cache } from "../process-facts.ts";
+import { callMany, withClient, within } from "../calls.ts";
+import type { Context, Row } from "../context.ts";
+import { residentMemory } from "../process-facts.ts";
 import { rowOfTurns, takeTurns } from "../turns.ts";
 
 /** Resident and private memory, idle and after many calls (16 in flight). */
@@ -8,14 +9,14 @@ export async function measureMemory({ systems, amounts, say }: Context): Promise
   const turns = await takeTurns(systems.slice(1), { rounds: memoryRounds }, (system) =>
     withClient(system, "json", async (client) => {
       await Bun.sleep(1000);
-      const idle = await cache(client.pid!);
+      const idle = await residentMemory(client.pid!);
       const grown: number[] = [];
       let done = 0;
       for (const calls of memoryAfter) {
         await within(240_000, "calls", callMany(client, calls - done, 16));
         done = calls;
         await Bun.sleep(1000);
-        grown.push((await cache(client.pid!)).rssMB);
+        grown.push((await residentMemory(client.pid!)).rssMB);
       }
       say(`memory of ${system.name}: done`);
       return { idle, grown };

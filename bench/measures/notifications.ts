@@ -1,6 +1,7 @@
+import { call, ping, withClient, within } from "../calls.ts";
 import type { Client } from "../client.ts";
-import { type Context, call, ping, type Row, withClient, within } from "../context.ts";
-import { cache, peakMB, resetPeak } from "../process-facts.ts";
+import type { Context, Row } from "../context.ts";
+import { peakMB, resetPeak, residentMemory } from "../process-facts.ts";
 import { addFaults, rowOfTurns, takeTurns } from "../turns.ts";
 
 interface Flood {
@@ -69,7 +70,7 @@ async function floodOnce(client: Client, count: number): Promise<Flood> {
     previous = progress;
   };
   const { pid } = client;
-  const before = pid === undefined ? undefined : (await cache(pid)).rssMB;
+  const before = pid === undefined ? undefined : (await residentMemory(pid)).rssMB;
   if (pid !== undefined) resetPeak(pid);
   const from = performance.now();
   const answer = await call(client, "progress", count, ',"_meta":{"progressToken":"flood"}');

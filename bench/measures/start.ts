@@ -1,9 +1,10 @@
+import { requestText, shakeHands, within } from "../calls.ts";
 import { killedAfterMs } from "../client.ts";
-import { answerEarly, type Context, type Row, requestText, within } from "../context.ts";
+import type { Context, Row } from "../context.ts";
+import { endedRow } from "../ended-sessions.ts";
+import type { Endpoint } from "../endpoints.ts";
 import type { System } from "../systems.ts";
-import { endedRow } from "../tally.ts";
 import { rowOfTurns, takeTurns } from "../turns.ts";
-import type { Way } from "../ways.ts";
 
 interface Start {
   readonly initializeMs: number;
@@ -12,10 +13,10 @@ interface Start {
 }
 
 /** One life of a bridge: spawn, initialize, tools/list, end. */
-export async function startOnce(system: System, way: Way): Promise<Start> {
+export async function startOnce(system: System, endpoint: Endpoint): Promise<Start> {
   const from = performance.now();
-  const client = system.open(way);
-  const initialized = await within(30_000, "initialize", answerEarly(client));
+  const client = system.open(endpoint);
+  const initialized = await within(30_000, "initialize", shakeHands(client));
   const { id, text } = requestText("tools/list", "{}");
   const listed = await within(30_000, "tools/list", client.ask(id, text));
   // Let what a start leaves to be done settle: the end of an idle bridge is measured.
@@ -29,14 +30,14 @@ export async function startOnce(system: System, way: Way): Promise<Start> {
 export async function measureStart(context: Context): Promise<Row[]> {
   const { systems, amounts, say } = context;
   const rows: Row[] = [];
-  for (const way of ["json", "tls"] as const) {
+  for (const endpoint of ["json", "tls"] as const) {
     // The first round fills the catalog, and the machine's memory with the executables.
     const turns = await takeTurns(
       systems.slice(1),
       { rounds: amounts.starts, warmsUp: true },
-      (system) => startOnce(system, way),
+      (system) => startOnce(system, endpoint),
     );
-    const wire = way === "tls" ? "https" : "http";
+    const wire = endpoint === "tls" ? "https" : "http";
     const row = (id: string, title: string, pick: (start: Start) => number) =>
       rowOfTurns(`${id}-${wire}`, `${title}, ${wire}`, "ms", turns, pick);
     const catalog = "(bridge: with a catalog)";
@@ -44,7 +45,12 @@ export async function measureStart(context: Context): Promise<Row[]> {
       row("start", `spawn to the answer of initialize ${catalog}`, (start) => start.initializeMs),
       row("tools", `spawn to the answer of tools/list ${catalog}`, (start) => start.toolsMs),
       row("end", "end of input to end of process, idle", (start) => start.endMs),
-      await endedRow(context, [way], `ended-${wire}`, `idle sessions that a DELETE ended, ${wire}`),
+      await endedRow(
+        context,
+        [endpoint],
+        `ended-${wire}`,
+        `idle sessions that a DELETE ended, ${wire}`,
+      ),
     );
     say(`start over ${wire}: done`);
   }

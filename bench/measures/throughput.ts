@@ -1,4 +1,5 @@
-import { type Context, callMany, type Row, withClient, within } from "../context.ts";
+import { callMany, withClient, within } from "../calls.ts";
+import type { Context, Row } from "../context.ts";
 import { cpuSeconds } from "../process-facts.ts";
 import { rowOfTurns, takeTurns } from "../turns.ts";
 

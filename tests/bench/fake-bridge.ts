@@ -8,7 +8,7 @@ const has = (fault: string) => faults.includes(fault);
 const config = await Bun.file(wordAfter("--config-path")).json();
 const url: string = config.servers[wordAfter("--server")].url;
 const largeBytes = 500_000;
-const atOnce = has("crowds") ? 1000 : 60;
+const atOnce = has("sockets") ? 1000 : 60;
 const headers: Record<string, string> = {
   "content-type": "application/json",
   accept: "application/json, text/event-stream",

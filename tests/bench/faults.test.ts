@@ -91,8 +91,8 @@ describe("the benchmark", () => {
     ["cuts large requests", "cuts-requests", measureLarge, ["request-1", "request-1-growth"]],
     ["leaves its sessions open when idle", "leaves", measureStart, ["ended-http", "ended-https"]],
     ["leaves its sessions open after work", "leaves", measureConduct, ["ended"]],
-    ["trusts any certificate", "trusts", measureConduct, ["stranger"]],
-    ["opens a socket for each call", "crowds", measureConduct, ["sockets"]],
+    ["trusts any certificate", "trusts", measureConduct, ["untrusted"]],
+    ["opens a socket for each call", "sockets", measureConduct, ["sockets"]],
   ] as const)("sees that a bridge %s", async (_, faults, measure, wrong) => {
     expect(await wrongRows(faults, measure)).toEqual([...wrong]);
   });

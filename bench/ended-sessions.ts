@@ -1,41 +1,31 @@
-// What the server saw of the systems: how they behave, whatever their speed.
+// Whether the bridges end their sessions.
 import type { Context, Row } from "./context.ts";
+import { type Endpoint, pathOf } from "./endpoints.ts";
 import { rowOf } from "./turns.ts";
-import { pathOf, type Way } from "./ways.ts";
 
-/** Of one system on one way. */
-export interface Tally {
-  readonly requests: number;
-  /** Different sockets that brought requests; counted where the way is `crowd`. */
-  readonly sockets: number;
-  /** Sessions handed out, and how many of them a DELETE ended. */
-  readonly sessions: number;
-  readonly ended: number;
-}
+const deleteArrivalMs = 1000;
 
-const patienceMs = 1000;
-
-/** Share of their sessions that the bridges ended, over the given ways, in percent; whoever leaves one open is noted. */
+/** Percentage of its sessions that each bridge ended, at the given endpoints. A bridge that leaves one open gets a note. */
 export async function endedRow(
   { systems, tallies }: Context,
-  methods: readonly Way[],
+  endpoints: readonly Endpoint[],
   id: string,
   title: string,
 ): Promise<Row> {
   const sums = async () => {
     const seen = await tallies();
     return systems.slice(1).map(({ name }) => {
-      const own = methods.flatMap((way) => seen[pathOf(name, way)] ?? []);
+      const own = endpoints.flatMap((endpoint) => seen[pathOf(name, endpoint)] ?? []);
       const sum = (key: "sessions" | "ended") => own.reduce((total, one) => total + one[key], 0);
       return { name, sessions: sum("sessions"), ended: sum("ended") };
     });
   };
-  // A DELETE that left before its process ended may still be on its way.
+  // A DELETE sent by a process that has ended may not have arrived yet.
   const from = performance.now();
   let found = await sums();
   while (
     found.some(({ sessions, ended }) => ended < sessions) &&
-    performance.now() - from < patienceMs
+    performance.now() - from < deleteArrivalMs
   ) {
     await Bun.sleep(20);
     found = await sums();
