@@ -128,6 +128,28 @@ describe("the rules of the house", () => {
     expect(places).toEqual(["src/http/client.ts"]);
   });
 
+  test("a command of ours in a hint is written by commandLine(), which knows --config-path", () => {
+    // The name with a word behind it; help and version need no configuration.
+    const byHand =
+      /(?:codex-mcp-http-bridge|program\.name\}) (?!setup`\)|\$\{program\.version)[^\n]*/g;
+    const places = houseFiles.flatMap((file) =>
+      [...withoutComments(sources.get(file)!).matchAll(byHand)]
+        .map(([text]) => `${file}: ${text}`)
+        .filter((place) => !place.includes("--help")),
+    );
+    expect(places).toEqual([
+      // The demo tells what it does and names its server: neither is a command to copy.
+      "src/commands/demo/demo.ts: program.name} run --server demo\\n\\n` +",
+      "src/commands/demo/server.ts: program.name} demo`, version: program.version },",
+      "src/wire/program.ts: program.name} ${words}${option}`;",
+    ]);
+  });
+
+  test("no text is made of a hint that may still need commandLine()", () => {
+    const places = houseFiles.filter((file) => /\$\{[^}]*\.hint\b/.test(sources.get(file)!));
+    expect(places).toEqual([]);
+  });
+
   test("only the commands, cli and the log print", () => {
     const printing = houseFiles.filter(
       (file) =>

@@ -1,7 +1,7 @@
 import type { Log } from "../platform/log.ts";
 import type { Environment, Paths } from "../platform/paths.ts";
 import type { Redactor } from "../platform/redact.ts";
-import type { BridgeError } from "../wire/errors.ts";
+import type { BridgeError, CommandLine } from "../wire/errors.ts";
 
 /** One row of a command's table of arguments: what the strict reader accepts and `--help` shows. */
 export interface Argument {
@@ -43,6 +43,8 @@ export interface Context {
   readonly paths: () => Paths;
   /** `--config-path` as given. */
   readonly configPath: string | undefined;
+  /** Writes a command of this program for the user to copy; it carries `--config-path` where that was given. */
+  readonly commandLine: CommandLine;
   /** The words that start this program again: the executable, and bridge.ts where run from source. */
   readonly self: readonly string[];
   /**
@@ -61,8 +63,11 @@ export interface Command<T extends Arguments = Arguments> {
   readonly args: T;
   /** Resolves to the exit code, 0 where it resolves to nothing. */
   run(values: Values<T>, context: Context): Promise<number | undefined>;
-  /** Tells of wrong words or a broken start in place of the message on stderr; resolves to the exit code. */
-  refuse?(error: BridgeError): Promise<number>;
+  /**
+   * Reports wrong words or a broken start in place of the message on stderr; resolves to the exit code, or to
+   * undefined where the message is to be printed after all.
+   */
+  refuse?(error: BridgeError, commandLine: CommandLine): Promise<number | undefined>;
 }
 
 /** Gives a command the types of its own table. */

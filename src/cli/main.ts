@@ -2,9 +2,9 @@ import { createLog, parseLevel } from "../platform/log.ts";
 import { resolve } from "../platform/path.ts";
 import { type Environment, homeOf } from "../platform/paths.ts";
 import { Redactor } from "../platform/redact.ts";
-import { asBridgeError, BridgeError } from "../wire/errors.ts";
+import { asBridgeError, BridgeError, type CommandLine } from "../wire/errors.ts";
 import { nearest } from "../wire/nearest.ts";
-import { program, protocolRevisions } from "../wire/program.ts";
+import { commandLineFor, program, protocolRevisions } from "../wire/program.ts";
 import { cleanText } from "../wire/text.ts";
 import { commandAt, readArguments } from "./arguments.ts";
 import {
@@ -65,14 +65,17 @@ async function runCommand(
     await print(await helpOf(name, entry, table));
     return 0;
   }
+  let commandLine = commandLineFor(undefined);
   try {
     const values = readArguments(name, table, words);
+    commandLine = commandLineFor(values["config-path"]);
     const terminalOutput =
       command.refuse === undefined ? await commandTerminalOutput(outside.env) : plainTerminalOutput;
-    return (await command.run(values, contextOf(values, outside, terminalOutput))) ?? 0;
+    const context = contextOf(values, outside, terminalOutput, commandLine);
+    return (await command.run(values, context)) ?? 0;
   } catch (error) {
-    if (command.refuse === undefined) throw error;
-    return command.refuse(asBridgeError(error));
+    const failure = asBridgeError(error);
+    return (await command.refuse?.(failure, commandLine)) ?? tell(failure, outside, commandLine);
   }
 }
 
@@ -97,6 +100,7 @@ function contextOf(
   values: Values<typeof globalArguments>,
   { env, redactor }: Outside,
   terminalOutput: TerminalOutput,
+  commandLine: CommandLine,
 ): Context {
   const file = values["log-file"];
   return {
@@ -110,6 +114,7 @@ function contextOf(
     }),
     paths: () => homeOf(env, values["config-path"]),
     configPath: values["config-path"],
+    commandLine,
     self: program.target === undefined ? [process.execPath, Bun.main] : [process.execPath],
     print,
     ...terminalOutput,
@@ -171,7 +176,7 @@ function versionFacts() {
 
 function unknownCommand(commands: Commands, name: string): BridgeError {
   const near = nearest(name, Object.keys(commands));
-  const help = "codex-mcp-http-bridge --help";
+  const help = `${program.name} --help`;
   const hint = near.length === 0 ? `see ${help}` : `did you mean ${near.join(" or ")}? See ${help}`;
   const word = name.length > 30 ? "" : ` "${cleanText(name)}"`;
   return new BridgeError("usage", `unknown command${word}`, { hint });
@@ -222,10 +227,15 @@ async function print(text: string): Promise<boolean> {
 }
 
 /** The two lines of an error, on stderr; resolves to its exit code. */
-function tell(error: BridgeError, { env, redactor }: Outside): number {
+function tell(
+  error: BridgeError,
+  { env, redactor }: Outside,
+  commandLine = commandLineFor(undefined),
+): number {
   // Bun paints console.error red on every terminal, also on one that knows no colours.
   const say = env.TERM === "dumb" ? console.warn : console.error;
   say(redactor.shown(`error: ${error.message}`));
-  if (error.hint !== undefined) console.warn(redactor.shown(`hint: ${error.hint}`));
+  const hint = error.hintText(commandLine);
+  if (hint !== undefined) console.warn(redactor.shown(`hint: ${hint}`));
   return error.exitCode;
 }

@@ -1,11 +1,11 @@
 import { type Context, defineCommand, serverArgument } from "../cli/command.ts";
-import { commandLine } from "../cli/command-line.ts";
 import { askPassphrase, passphraseFrom } from "../cli/passphrase-prompt.ts";
 import { type Config, loadConfig, pickServer, readConfig } from "../config/load.ts";
 import { changeConfig } from "../config/save.ts";
 import type { ServerSettings } from "../config/settings.ts";
 import type { StoredGrant } from "../oauth/core/grant.ts";
 import { BridgeError } from "../wire/errors.ts";
+import { program } from "../wire/program.ts";
 import { openServerOAuth, requireOAuth } from "./auth/open-oauth.ts";
 
 /** What an exported text holds. */
@@ -32,7 +32,7 @@ export const command = defineCommand({
     if (action === "export") return exportSignIn(server, fd, context);
     if (action === "import") return importSignIn(server, fd, context);
     throw new BridgeError("usage", "credentials takes export or import", {
-      hint: "see codex-mcp-http-bridge credentials --help",
+      hint: `see ${program.name} credentials --help`,
     });
   },
 });
@@ -68,7 +68,7 @@ async function exportSignIn(name: string | undefined, fd: number | undefined, co
     const why =
       stored.movedAt === undefined ? "nobody is signed in" : "the sign-in was exported already";
     throw new BridgeError("sign-in-required", `${why} to server "${server.name}"`, {
-      hint: `run ${commandLine(`login --server ${server.name}`, context)}`,
+      hint: (command) => `run ${command(`login --server ${server.name}`)}`,
     });
   };
   requirement(await oauth.store.read());

@@ -63,7 +63,7 @@ function needsProofs({ name }: ServerSettings): BridgeError {
   return new BridgeError(
     "configuration",
     `server "${name}" uses DPoP, which needs the bridge for every request`,
-    { hint: "let Codex start the bridge: codex-mcp-http-bridge codex-config --write" },
+    { hint: (command) => `let Codex start the bridge: ${command("codex-config --write")}` },
   );
 }
 

@@ -1,6 +1,5 @@
 import { isatty } from "node:tty";
 import { type Context, defineCommand, serverArgument } from "../cli/command.ts";
-import { commandLine } from "../cli/command-line.ts";
 import { loadConfig, pickServer } from "../config/load.ts";
 import type { ServerSettings } from "../config/settings.ts";
 import type { OAuth } from "../oauth/authorizer/open.ts";
@@ -29,7 +28,7 @@ export const command = defineCommand({
     requireOAuth(server);
     const seconds = secondsOf(timeout);
     const late = new BridgeError("sign-in-required", `nobody signed in within ${seconds} s`, {
-      hint: `run ${commandLine(`login --server ${server.name}`, context)} again`,
+      hint: (command) => `run ${command(`login --server ${server.name}`)} again`,
     });
     const clock = new AbortController();
     const timer = setTimeout(() => clock.abort(late), seconds * 1000);

@@ -1,5 +1,4 @@
 import { defineCommand, serverArgument } from "../cli/command.ts";
-import { commandLine } from "../cli/command-line.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { removeServer } from "./auth/forget.ts";
 
@@ -15,11 +14,11 @@ export const command = defineCommand({
     const name = word ?? server;
     if (name === undefined) {
       throw new BridgeError("usage", "remove needs the name of a server", {
-        hint: "codex-mcp-http-bridge status lists them",
+        hint: (command) => `${command("status")} lists them`,
       });
     }
     const removed = await removeServer(name, context);
-    const step = commandLine(`codex-config --server ${removed} --remove`, context);
+    const step = context.commandLine(`codex-config --server ${removed} --remove`);
     await context.print(
       `Removed server "${removed}", its credentials and its cache\n\nNext step:\n  ${step}\n`,
     );

@@ -6,7 +6,8 @@ export function requireVariable(env: Environment, variable: string, what: string
   const value = env[variable];
   if (value !== undefined && value !== "") return value;
   throw new BridgeError("configuration", `${what}: the variable ${variable} is not set`, {
-    hint: `set ${variable} where Codex starts, then run codex-mcp-http-bridge codex-config --write (it passes the variable on)`,
+    hint: (command) =>
+      `set ${variable} where Codex starts, then run ${command("codex-config --write")} (it passes the variable on)`,
     safeToRetry: true,
   });
 }

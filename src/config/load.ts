@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { readJudged } from "../platform/files.ts";
 import type { Paths } from "../platform/paths.ts";
-import { BridgeError } from "../wire/errors.ts";
+import { BridgeError, type Hint } from "../wire/errors.ts";
 import { isFastValidEntry, isFastValidTop } from "./fast-validate.ts";
 import {
   type ServerEntry,
@@ -101,7 +101,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
  */
 export function parseConfig(text: string, paths: Paths): Config {
   const file = paths.configFile;
-  const mend = { hint: `correct the file, or see: codex-mcp-http-bridge setup --schema` };
+  const hint: Hint = (command) => `correct the file, or see: ${command("setup --schema")}`;
+  const mend = { hint };
   try {
     const raw = parseConfigJson(text);
     if (!isObject(raw)) throw new ConfigProblem([], "expected an object");
@@ -149,7 +150,7 @@ export async function loadConfig(paths: Paths): Promise<Config> {
   const config = readConfig(paths);
   if (config !== undefined) return config;
   throw new BridgeError("configuration", `there is no configuration at ${paths.configFile}`, {
-    hint: "run codex-mcp-http-bridge setup",
+    hint: (command) => `run ${command("setup")}`,
   });
 }
 
@@ -159,7 +160,7 @@ export function pickServer(config: Config, name?: string): ServerSettings {
   const quoted = names.map((each) => `"${each}"`).join(", ");
   if (names.length === 0) {
     throw new BridgeError("configuration", `${config.paths.configFile} holds no server`, {
-      hint: "run codex-mcp-http-bridge setup",
+      hint: (command) => `run ${command("setup")}`,
     });
   }
   if (name === undefined) {
@@ -173,6 +174,6 @@ export function pickServer(config: Config, name?: string): ServerSettings {
   const server = found === undefined ? undefined : config.servers.get(found);
   if (server !== undefined) return server;
   throw new BridgeError("configuration", `server ${JSON.stringify(name)} is not configured`, {
-    hint: `the configuration holds ${quoted}; run codex-mcp-http-bridge setup to add one`,
+    hint: (command) => `the configuration holds ${quoted}; run ${command("setup")} to add one`,
   });
 }

@@ -1,5 +1,5 @@
 // What Codex cannot take (measured with 0.169.0): a line over 16 MiB hangs its call, an unknown kind of content fails it.
-import { BridgeError } from "../wire/errors.ts";
+import { BridgeError, type CommandLine } from "../wire/errors.ts";
 import { errorTo, type Message } from "../wire/message.ts";
 import { children, find } from "../wire/spans.ts";
 
@@ -23,11 +23,15 @@ export function isReadable({ bytes }: Message): boolean {
 }
 
 /** The answer to a request of this method as Codex can take it: unchanged wherever it can. */
-export function forCodex(answer: Message, method: string | undefined): Message {
+export function forCodex(
+  answer: Message,
+  method: string | undefined,
+  commandLine: CommandLine,
+): Message {
   const taken = method === "tools/call" ? withKnownContent(answer) : answer;
   if (isReadable(taken)) return taken;
   const error = tooLongError("answer", taken, "ask the tool for less at a time");
-  return errorTo(taken.head.id!, error.toJsonRpc());
+  return errorTo(taken.head.id!, error.toJsonRpc(commandLine));
 }
 
 /** Content of another kind becomes a text block that holds its JSON. */

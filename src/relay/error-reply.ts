@@ -1,11 +1,15 @@
 import type { Redactor } from "../platform/redact.ts";
-import type { BridgeError } from "../wire/errors.ts";
+import type { BridgeError, CommandLine } from "../wire/errors.ts";
 import { errorTo, type Message } from "../wire/message.ts";
 
 /** An error in place of an answer: the server's own as it is, else ours, without a secret. */
-export function errorReply(id: string, error: BridgeError, redactor: Redactor): Message {
+export function errorReply(
+  id: string,
+  error: BridgeError,
+  { redactor, commandLine }: { redactor: Redactor; commandLine: CommandLine },
+): Message {
   if (error.serverError !== undefined) return errorTo(id, error.serverError);
-  const { code, message, data } = error.toJsonRpc();
+  const { code, message, data } = error.toJsonRpc(commandLine);
   const hint = data.hint === undefined ? {} : { hint: redactor.redact(data.hint) };
   return errorTo(id, { code, message: redactor.redact(message), data: { ...data, ...hint } });
 }

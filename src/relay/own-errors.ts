@@ -1,5 +1,5 @@
 // The bridge's own answers to the client.
-import { BridgeError } from "../wire/errors.ts";
+import { BridgeError, type CommandLine } from "../wire/errors.ts";
 import type { Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, type Message } from "../wire/message.ts";
 
@@ -10,7 +10,11 @@ export function flawReply({ flaw, reason, id }: Flaw): Message {
 }
 
 /** A line over the limit. */
-export function oversizeReply({ bytes, id }: Oversize, limit: number): Message {
+export function oversizeReply(
+  { bytes, id }: Oversize,
+  limit: number,
+  commandLine: CommandLine,
+): Message {
   const error = new BridgeError(
     "too-large",
     `the message has ${bytes} bytes, the limit is ${limit}`,
@@ -18,7 +22,7 @@ export function oversizeReply({ bytes, id }: Oversize, limit: number): Message {
       hint: 'raise "limits.messageMB" of this server',
     },
   );
-  return errorTo(id ?? "null", error.toJsonRpc());
+  return errorTo(id ?? "null", error.toJsonRpc(commandLine));
 }
 
 /** The deadline of a call passed. */

@@ -1,7 +1,7 @@
 import type { Log } from "../platform/log.ts";
 import type { Redactor } from "../platform/redact.ts";
 import type { ClientFacts, Outgoing, Stop, Upstream } from "../upstream/core/types.ts";
-import { asBridgeError, type BridgeError } from "../wire/errors.ts";
+import { asBridgeError, type BridgeError, type CommandLine } from "../wire/errors.ts";
 import { LineSplitter, type Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, idKey, isSameId, Message, readMessage } from "../wire/message.ts";
 import { batchRevision } from "../wire/program.ts";
@@ -31,6 +31,8 @@ export interface RelayOptions {
   readonly log: Log;
   /** Keeps secrets out of the bridge's own errors: a server's words may echo one. */
   readonly redactor: Redactor;
+  /** Writes the commands in the hints of errors. */
+  readonly commandLine: CommandLine;
   /** The id of the client's first request, where that has its answer already. */
   readonly answered?: string | undefined;
   /** Most bytes of one line of the client. */
@@ -117,8 +119,9 @@ export class Relay {
   }
 
   #tooLarge(line: Oversize): void {
-    this.#options.log.warn("line too long", { bytes: line.bytes });
-    void this.#options.output.write(oversizeReply(line, this.#options.limit));
+    const { log, output, limit, commandLine } = this.#options;
+    log.warn("line too long", { bytes: line.bytes });
+    void output.write(oversizeReply(line, limit, commandLine));
   }
 
   #batch(message: Message): void {
@@ -203,8 +206,7 @@ export class Relay {
 
   /** Answers what is open of a call with an error of ours. */
   #settle(call: Call, error: BridgeError): void {
-    for (const id of call.open)
-      void this.#answer(call, id, errorReply(id, error, this.#options.redactor));
+    for (const id of call.open) void this.#answer(call, id, errorReply(id, error, this.#options));
   }
 
   /** One message from the server for one call: only answers to its own ids get through, each once. */
@@ -241,8 +243,10 @@ export class Relay {
         error: answer.head.isError === true,
       });
     if (call.isAnswered) return done;
-    const { client, output } = this.#options;
-    const shown = isCodex(client) ? forCodex(answer, call.message.head.method) : answer;
+    const { client, output, commandLine } = this.#options;
+    const shown = isCodex(client)
+      ? forCodex(answer, call.message.head.method, commandLine)
+      : answer;
     // Who waits for one answer alone gets it sooner; of many, several leave in one system call.
     return output.write(shown, areListening(this.#calls));
   }
@@ -253,12 +257,15 @@ export class Relay {
     if (isCodex(this.#options.client) && !isReadable(message)) {
       this.#options.log.warn("too long for Codex, dropped", { bytes: message.bytes.length });
       const error = tooLongError("question", message, "make it shorter");
-      if (kind === "request") this.#notifications.send(errorTo(id!, error.toJsonRpc()));
+      if (kind === "request")
+        this.#notifications.send(errorTo(id!, error.toJsonRpc(this.#options.commandLine)));
       return done;
     }
     if (kind === "request" && this.#deadlines.clientRequests >= mostQuestions) {
       this.#options.log.warn("too many questions of the server", { open: mostQuestions });
-      this.#notifications.send(errorTo(id!, tooManyRequestsError().toJsonRpc()));
+      this.#notifications.send(
+        errorTo(id!, tooManyRequestsError().toJsonRpc(this.#options.commandLine)),
+      );
       return done;
     }
     if (kind === "request") this.#deadlines.pause(idKey(id!));

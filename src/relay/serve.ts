@@ -3,7 +3,7 @@ import type { Redactor } from "../platform/redact.ts";
 import type { Stdio } from "../platform/stdio.ts";
 import type { CachedPage } from "../upstream/catalog/entry.ts";
 import type { Ask, ClientFacts, Upstream } from "../upstream/core/types.ts";
-import { asBridgeError, type BridgeError } from "../wire/errors.ts";
+import { asBridgeError, type BridgeError, type CommandLine } from "../wire/errors.ts";
 import { Output } from "./output.ts";
 import { Relay } from "./relay.ts";
 
@@ -22,6 +22,8 @@ export interface ServeOptions {
   readonly stdio: Stdio;
   readonly log: Log;
   readonly redactor: Redactor;
+  /** Writes the commands in the hints of errors. */
+  readonly commandLine: CommandLine;
   /** The answer to the client's first message, where it has one by now. */
   readonly answered?: Answered | undefined;
   /** Most bytes of one line of the client. */

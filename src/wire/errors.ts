@@ -29,9 +29,17 @@ export function isErrorKind(word: unknown): word is ErrorKind {
   return typeof word === "string" && Object.hasOwn(table, word);
 }
 
+/** Writes a command of this program as the user types it, with `--config-path` where that is in use. */
+export type CommandLine = (words: string) => string;
+
+/**
+ * One command or one fact that mends an error. A hint with a command of this program is a function: the code that
+ * fails does not know which configuration file is in use, the code that shows the error does.
+ */
+export type Hint = string | ((command: CommandLine) => string);
+
 export interface ErrorDetails {
-  /** One command or one fact that mends it. */
-  readonly hint?: string;
+  readonly hint?: Hint;
   readonly cause?: unknown;
   /** True where nothing of the request can have reached the server, so that repeating it is safe. */
   readonly safeToRetry?: boolean;
@@ -49,7 +57,7 @@ export interface ErrorDetails {
  */
 export class BridgeError extends Error {
   readonly kind: ErrorKind;
-  readonly hint: string | undefined;
+  readonly hint: Hint | undefined;
   readonly safeToRetry: boolean;
   readonly retryAfterMs: number | undefined;
   readonly status: number | undefined;
@@ -71,13 +79,23 @@ export class BridgeError extends Error {
     return table[this.kind][1];
   }
 
+  /** The hint as a person reads it. */
+  hintText(commandLine: CommandLine): string | undefined {
+    return typeof this.hint === "function" ? this.hint(commandLine) : this.hint;
+  }
+
   /** The JSON-RPC error object of this kind; the message carries the hint because some clients show nothing else. */
-  toJsonRpc(): { code: number; message: string; data: { kind: string; hint?: string } } {
+  toJsonRpc(commandLine: CommandLine): {
+    code: number;
+    message: string;
+    data: { kind: string; hint?: string };
+  } {
+    const hint = this.hintText(commandLine);
     const kind = this.kind === "usage" ? "configuration" : this.kind;
     return {
       code: table[this.kind][0],
-      message: this.hint === undefined ? this.message : `${this.message}: ${this.hint}`,
-      data: this.hint === undefined ? { kind } : { kind, hint: this.hint },
+      message: hint === undefined ? this.message : `${this.message}: ${hint}`,
+      data: hint === undefined ? { kind } : { kind, hint },
     };
   }
 }

@@ -1,4 +1,6 @@
 import { version } from "../../package.json";
+import type { CommandLine } from "./errors.ts";
+import { shellWord } from "./text.ts";
 
 // build.sh puts these in; from source they do not exist.
 declare const BUILD_COMMIT: string | undefined;
@@ -11,6 +13,12 @@ export const program = {
   commit: typeof BUILD_COMMIT === "undefined" ? "unknown" : BUILD_COMMIT,
   target: typeof BUILD_TARGET === "undefined" ? undefined : BUILD_TARGET,
 } as const;
+
+/** Commands to copy for whoever gave `--config-path` as this, or did not: a command without it would use another home. */
+export function commandLineFor(configPath: string | undefined): CommandLine {
+  const option = configPath === undefined ? "" : ` --config-path ${shellWord(configPath)}`;
+  return (words) => `${program.name} ${words}${option}`;
+}
 
 /** The MCP revisions that pass the bridge, oldest first. */
 export const protocolRevisions: readonly string[] = [

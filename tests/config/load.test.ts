@@ -5,6 +5,8 @@ import { jsonSchemaText } from "../../scripts/make-schema.ts";
 import schema from "../../src/config/config.schema.json";
 import { loadConfig, parseConfig, pickServer } from "../../src/config/load.ts";
 import { homeOf } from "../../src/platform/paths.ts";
+import type { BridgeError } from "../../src/wire/errors.ts";
+import { commandLineFor } from "../../src/wire/program.ts";
 import { failure } from "../support/failure.ts";
 import { ownFolder } from "../support/folder.ts";
 
@@ -143,6 +145,8 @@ describe("a right configuration", () => {
   });
 });
 
+const hintOf = (error: BridgeError) => error.hintText(commandLineFor(undefined));
+
 describe("picking a server", () => {
   const two = parseConfig(`{"servers":{"kb":{"url":"${url}"},"crm":{"url":"${url}"}}}`, paths);
 
@@ -161,11 +165,11 @@ describe("picking a server", () => {
   test("names the servers where the name is unknown", () => {
     const error = failure(() => pickServer(two, "toString"));
     expect(error.exitCode).toBe(3);
-    expect(error.hint).toContain('"kb", "crm"');
+    expect(hintOf(error)).toContain('"kb", "crm"');
   });
 
   test("points to setup where there is none", () => {
-    expect(failure(() => pickServer(parseConfig("{}", paths))).hint).toContain("setup");
+    expect(hintOf(failure(() => pickServer(parseConfig("{}", paths))))).toContain("setup");
   });
 });
 
@@ -173,7 +177,7 @@ describe("the file", () => {
   test("that is missing is an error with the way to make it", async () => {
     using folder = ownFolder();
     const error = await loadConfig(homeOf({ HOME: folder.path })).catch((reason) => reason);
-    expect([error.exitCode, error.hint]).toEqual([3, "run codex-mcp-http-bridge setup"]);
+    expect([error.exitCode, hintOf(error)]).toEqual([3, "run codex-mcp-http-bridge setup"]);
   });
 
   test("of the Python package works in a folder of mode 0755", async () => {

@@ -94,11 +94,16 @@ function configure(entry: object): Record<string, string> {
   return { HOME: folder.path, CODEX_MCP_BRIDGE_HOME: folder.path };
 }
 
+/** The commands of ours in a text. */
+const ownCommands = (text: string) => text.match(/codex-mcp-http-bridge [^\n"]*/g) ?? [];
+
 test.each(kinds)(
   "%s reaches the client as %d, and test ends with %d",
   async (kind, code, exit, entry) => {
-    const env = configure(entry());
-    const words = ["run", "--no-cache", "--sign-in", "never"];
+    configure(entry());
+    const env = { HOME: folder.path };
+    const path = ["--config-path", join(folder.path, "config.json")];
+    const words = ["run", "--no-cache", "--sign-in", "never", ...path];
     const ran = await runProgram(words, { env, stdin });
     const answers = ran.stdout
       .trimEnd()
@@ -110,7 +115,9 @@ test.each(kinds)(
     expect(error.message).toEndWith(`: ${error.data.hint}`);
     // A wrong start ends with its code; a start that went well answered every request.
     expect(ran.code).toBe(kind === "configuration" ? exit : 0);
-    const tested = await runProgram(["test", "--json"], { env });
+    // A command that is followed reaches the configuration in use, and makes no second one.
+    for (const command of ownCommands(error.message)) expect(command).toContain(path.join(" "));
+    const tested = await runProgram(["test", "--json", ...path], { env });
     const [step] = JSON.parse(tested.stdout).steps;
     expect(step).toMatchObject({ name: "initialize", ok: false, error: { kind } });
     expect(tested.code).toBe(exit);

@@ -4,6 +4,7 @@ import type { Stdio } from "../../src/platform/stdio.ts";
 import { Output } from "../../src/relay/output.ts";
 import { serve } from "../../src/relay/serve.ts";
 import { responseTo } from "../../src/wire/message.ts";
+import { commandLineFor } from "../../src/wire/program.ts";
 import { memoryLog } from "../support/client.ts";
 import { handUpstream } from "../support/hand-upstream.ts";
 
@@ -41,6 +42,7 @@ test("what was said before the bridge was there leaves first, however slowly it 
     } as Stdio,
     log: memoryLog(),
     redactor: new Redactor(),
+    commandLine: commandLineFor(undefined),
     answered: { id: "0", said: { result: '"said"', savedAt: 0 }, output },
     limit: 1000,
     timeoutMs: 60_000,

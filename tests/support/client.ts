@@ -6,6 +6,7 @@ import { ServerCache } from "../../src/platform/server-cache.ts";
 import { Output } from "../../src/relay/output.ts";
 import { Relay } from "../../src/relay/relay.ts";
 import type { ClientFacts, Upstream } from "../../src/upstream/core/types.ts";
+import { commandLineFor } from "../../src/wire/program.ts";
 
 /** A log that keeps its events for a test to look at. */
 export function memoryLog(): Log & { readonly events: string[] } {
@@ -81,6 +82,7 @@ export function relayClient(
     client: facts,
     log,
     redactor,
+    commandLine: commandLineFor(undefined),
     answered,
     limit,
     timeoutMs,

@@ -1,6 +1,7 @@
 import type { Context } from "../../src/cli/command.ts";
 import { type Environment, homeOf } from "../../src/platform/paths.ts";
 import { Redactor } from "../../src/platform/redact.ts";
+import { commandLineFor } from "../../src/wire/program.ts";
 import { memoryLog } from "./client.ts";
 import { programWords } from "./program.ts";
 
@@ -26,6 +27,7 @@ export function testContext({
     redactor: new Redactor(),
     paths: () => homeOf(env),
     configPath: undefined,
+    commandLine: commandLineFor(undefined),
     print: async (text) => {
       printed += text;
       return true;

@@ -23,8 +23,9 @@ export async function runInProcess(
     const code = (await command.run(readArguments(name, table, words), context)) ?? 0;
     return { code, stdout: context.printed, stderr: context.notes.join("\n") };
   } catch (thrown) {
-    const { message, hint, exitCode } = asBridgeError(thrown);
-    const lines = [...context.notes, message, `hint: ${hint}`];
-    return { code: exitCode, stdout: context.printed, stderr: lines.join("\n") };
+    const error = asBridgeError(thrown);
+    const hint = error.hintText(context.commandLine);
+    const lines = [...context.notes, error.message, `hint: ${hint}`];
+    return { code: error.exitCode, stdout: context.printed, stderr: lines.join("\n") };
   }
 }

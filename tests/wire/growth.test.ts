@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { forCodex } from "../../src/relay/codex-limits.ts";
 import { LineSplitter } from "../../src/wire/lines.ts";
 import { parseMessage } from "../../src/wire/message.ts";
+import { commandLineFor } from "../../src/wire/program.ts";
 import { EventParser } from "../../src/wire/sse.ts";
 
 const encoder = new TextEncoder();
@@ -21,7 +22,11 @@ test("a member is found among a million keys, with and without escapes in them",
 
 test("a hundred thousand blocks of a kind that Codex does not know become text", () => {
   const blocks = Array.from({ length: 100_000 }, (_, n) => `{"type":"chart","n":${n}}`).join(",");
-  const taken = forCodex(answer(`{"content":[${blocks}]}`), "tools/call");
+  const taken = forCodex(
+    answer(`{"content":[${blocks}]}`),
+    "tools/call",
+    commandLineFor(undefined),
+  );
   const content = taken.value(["result", "content"]) as { type: string; text: string }[];
   expect(content).toHaveLength(100_000);
   expect(content[99_999]).toEqual({ type: "text", text: '{"type":"chart","n":99999}' });

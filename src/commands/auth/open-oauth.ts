@@ -1,5 +1,4 @@
 import type { Context } from "../../cli/command.ts";
-import { commandLine } from "../../cli/command-line.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { Certificates } from "../../http/certificates.ts";
 import { createHttp, type Http } from "../../http/client.ts";
@@ -15,7 +14,7 @@ export async function openServerOAuth(
   context: Context,
 ): Promise<{ readonly oauth: OAuth; readonly http: Http }> {
   const { env, log, redactor } = context;
-  const login = commandLine(`login --server ${server.name}`, context);
+  const login = context.commandLine(`login --server ${server.name}`);
   const cache = new ServerCache(cacheFile(server.state), server.url, log);
   const certificates = new Certificates(server.network, env, cache, log);
   const { network, connectTimeoutMs } = server;
@@ -31,6 +30,6 @@ export function requireOAuth({ name, credential }: ServerSettings): void {
   const why =
     credential.type === "none" ? "is configured to need no sign-in" : "has a token of its own";
   throw new BridgeError("configuration", `server "${name}" ${why}`, {
-    hint: `run codex-mcp-http-bridge setup --server ${name} to change that`,
+    hint: (command) => `run ${command(`setup --server ${name}`)} to change that`,
   });
 }

@@ -1,5 +1,4 @@
 import type { Context } from "../../cli/command.ts";
-import { commandLine } from "../../cli/command-line.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { credentialsFile } from "../../platform/paths.ts";
 import { asBridgeError } from "../../wire/errors.ts";
@@ -60,7 +59,7 @@ function needsNobody({ credential }: ServerSettings): boolean {
 
 /** The sign-in in one line. */
 export function signInLine(server: ServerSettings, signIn: SignIn, context: Context): string {
-  const login = commandLine(`login --server ${server.name}`, context);
+  const login = context.commandLine(`login --server ${server.name}`);
   switch (signIn.state) {
     case "unknown":
       return signIn.problem ?? "unknown";

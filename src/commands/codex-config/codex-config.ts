@@ -3,7 +3,7 @@ import { bridgeExecutable } from "../../cli/own-path.ts";
 import { type Config, loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { readDocument, serverValue } from "../../config/toml-document.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, type Hint } from "../../wire/errors.ts";
 import { program } from "../../wire/program.ts";
 import { codexConfigFile } from "./codex.ts";
 import { unifiedDiff } from "./diff.ts";
@@ -116,7 +116,7 @@ async function print(
 
 /** `>> config.toml`: a second table of the same name would make Codex refuse everything. */
 async function requireAppendable(text: string, entries: ReadonlyMap<string, Wanted>, path: string) {
-  const hint = `run ${program.name} codex-config --write`;
+  const hint: Hint = (command) => `run ${command("codex-config --write")}`;
   const before = readUserFile(path)?.text ?? "";
   const { servers } = await readDocument(before);
   const there = [...entries.keys()].find((name) => servers.has(name));

@@ -73,7 +73,7 @@ export function nativeEntry(server: ServerSettings, launch: Launch): Wanted {
   const why = nativeProblem(server);
   if (why !== undefined) {
     throw new BridgeError("refused", `--native does not fit server "${server.name}": ${why}`, {
-      hint: `run ${program.name} codex-config --server ${server.name}`,
+      hint: (command) => `run ${command(`codex-config --server ${server.name}`)}`,
     });
   }
   const words = [launch.command, "headers", "--server", server.name];

@@ -34,8 +34,8 @@ async function drive(server: DemoServer, home: string, context: Context): Promis
   const trip = new Trip(server, context, configFile);
   const held = await trip.travel();
   const verdict = held
-    ? `All ${trip.steps} steps held: this executable works on this machine.\nNext: ${program.name} setup\n`
-    : `Not every step held: ${program.name} demo --log-level debug tells more.\n`;
+    ? `All ${trip.steps} steps held: this executable works on this machine.\nNext: ${context.commandLine("setup")}\n`
+    : `Not every step held: ${context.commandLine("demo --log-level debug")} tells more.\n`;
   await context.print(`\n${verdict}`);
   return held ? 0 : 1;
 }

@@ -1,5 +1,4 @@
 import type { Context } from "../../cli/command.ts";
-import { commandLine } from "../../cli/command-line.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { Certificates } from "../../http/certificates.ts";
 import { createHttp } from "../../http/client.ts";
@@ -40,7 +39,7 @@ export function openServer(options: ServerOptions): Server {
     env,
     log,
     redactor,
-    login: commandLine(`login --server ${settings.name}`, context),
+    login: context.commandLine(`login --server ${settings.name}`),
     async reload() {
       const { readConfig } = await import("../../config/load.ts");
       const fresh = readConfig(context.paths())?.servers.get(settings.name);

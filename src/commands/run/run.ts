@@ -1,5 +1,4 @@
 import { type Context, defineCommand, serverArgument } from "../../cli/command.ts";
-import { commandLine } from "../../cli/command-line.ts";
 import { requireNamedVariables } from "../../config/requirements.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import {
@@ -20,7 +19,7 @@ import { catalogIdentity } from "../../upstream/catalog/identity.ts";
 import { CatalogStore } from "../../upstream/catalog/store.ts";
 import { LazyUpstream } from "../../upstream/lazy.ts";
 import { type SignInMode, SignInUpstream } from "../../upstream/sign-in/sign-in.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, type CommandLine } from "../../wire/errors.ts";
 import { earlyAnswerOf } from "./early/early-answer.ts";
 import type { Server } from "./open-server.ts";
 
@@ -126,13 +125,14 @@ async function bridge(
       });
       if (!mayNeedSignIn) return next;
       const oauth = async () => (await open()).authorizer.oauth();
-      const login = commandLine(`login --server ${name}`, context);
+      const login = context.commandLine(`login --server ${name}`);
       const signIns = new RunSignIn(oauth, { opensBrowser: mode === "browser" });
       return new SignInUpstream({ next, ask, client, name, host: url.host, login, signIns, mode });
     },
     stdio: openStdio(),
     log,
     redactor,
+    commandLine: context.commandLine,
     answered,
     limit: settings.limits.messageBytes,
     timeoutMs: settings.timeoutMs,
@@ -146,20 +146,22 @@ async function bridge(
 
 /**
  * Tells the client of a start that went wrong: Codex shows the answer to initialize, while an early exit
- * shows only "connection closed". Before a terminal the error is thrown, and printed as by any command.
+ * shows only "connection closed". On a terminal it resolves to undefined, and
+ * the error is printed as for any other command.
  */
-async function refuse(error: BridgeError): Promise<number> {
+async function refuse(error: BridgeError, commandLine: CommandLine): Promise<number | undefined> {
   const { isatty } = await import("node:tty");
-  if (isatty(0)) throw error;
+  if (isatty(0)) return undefined;
   const redactor = new Redactor();
   // Errors only: each call that fails by this one would repeat it.
   const log = createLog({ level: "error", format: "text", redactor });
-  log.error("start refused", { error: error.message, hint: error.hint });
+  log.error("start refused", { error: error.message, hint: error.hintText(commandLine) });
   const code = await serve({
     connect: () => failedUpstream(error),
     stdio: openStdio(),
     log,
     redactor,
+    commandLine,
     answered: earlyAnswerOf()?.answered,
     ...defaults,
   });

@@ -53,14 +53,16 @@ async function writeCodex(name: string, context: Context): Promise<number | unde
 /** Whether the work was done; what failed is told, and the wizard goes on. */
 async function succeeds(
   ask: AsksUser,
-  { redactor }: Context,
+  { redactor, commandLine }: Context,
   work: () => Promise<number | undefined>,
 ): Promise<boolean> {
   ask.release();
   try {
     return ((await work()) ?? 0) === 0;
   } catch (error) {
-    const { message, hint } = asBridgeError(error);
+    const failure = asBridgeError(error);
+    const { message } = failure;
+    const hint = failure.hintText(commandLine);
     const lines = hint === undefined ? message : `${message}\nhint: ${hint}`;
     ask.failure(
       lines

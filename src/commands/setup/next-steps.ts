@@ -1,5 +1,4 @@
 import type { Context } from "../../cli/command.ts";
-import { commandLine } from "../../cli/command-line.ts";
 import type { ServerEntry } from "../../config/schema.ts";
 import { hasCredential } from "./edit.ts";
 
@@ -14,8 +13,8 @@ export interface Steps {
 export function stepsFor(name: string, entry: ServerEntry, context: Context): Steps {
   const signsIn = entry.auth?.type === "oauth" || !hasCredential(entry);
   return {
-    ...(signsIn && { login: commandLine(`login --server ${name}`, context) }),
-    test: commandLine(`test --server ${name}`, context),
-    codex: commandLine(`codex-config --server ${name} --write`, context),
+    ...(signsIn && { login: context.commandLine(`login --server ${name}`) }),
+    test: context.commandLine(`test --server ${name}`),
+    codex: context.commandLine(`codex-config --server ${name} --write`),
   };
 }

@@ -28,7 +28,7 @@ async function requireTerminal(form: FlagForm, config: Config | undefined): Prom
   const isNew = form.change.name === "" || !config?.servers.has(form.change.name);
   const what = isNew ? "setup without a terminal needs" : "setup of this server needs";
   throw new BridgeError("usage", `${what} ${form.missing.join(" and ")}`, {
-    hint: "for example: codex-mcp-http-bridge setup --server NAME --url URL --token-env VAR",
+    hint: (command) => `for example: ${command("setup --server NAME --url URL --token-env VAR")}`,
   });
 }
 
@@ -45,7 +45,7 @@ async function saveForm({ change, credential }: FlagForm, context: Context): Pro
         "usage",
         "--token-stdin reads a pipe: a terminal would show the token",
         {
-          hint: "pipe the token in, or run codex-mcp-http-bridge setup without options",
+          hint: (command) => `pipe the token in, or run ${command("setup")} without options`,
         },
       );
     }

@@ -1,5 +1,4 @@
 import type { Context } from "../../cli/command.ts";
-import { commandLine } from "../../cli/command-line.ts";
 import { type Config, configuredName, type RawConfig, readConfig } from "../../config/load.ts";
 import type { ServerEntry } from "../../config/schema.ts";
 import {
@@ -10,6 +9,7 @@ import {
   urlProblem,
 } from "../../config/validators.ts";
 import { shownUrl } from "../../platform/redact.ts";
+import { program } from "../../wire/program.ts";
 import { cleanText } from "../../wire/text.ts";
 import { removeServer } from "../auth/forget.ts";
 import { type Approval, type Change, movesOrigin, saveChange } from "./edit.ts";
@@ -26,7 +26,7 @@ export async function wizard(
   context: Context,
   given?: AsksUser,
 ): Promise<number> {
-  const ask = given ?? (await Prompts.open("codex-mcp-http-bridge setup"));
+  const ask = given ?? (await Prompts.open(`${program.name} setup`));
   try {
     await converse(ask, form, config, context);
   } finally {
@@ -61,7 +61,7 @@ async function converse(
         continue;
       }
       await removeServer(name, context);
-      steps.set(name, [commandLine(`codex-config --server ${name} --remove`, context)]);
+      steps.set(name, [context.commandLine(`codex-config --server ${name} --remove`)]);
       ask.success(`Removed "${name}"`);
       continue;
     }

@@ -1,5 +1,5 @@
 import { standInKey } from "../../upstream/sign-in/messages.ts";
-import { BridgeError, isErrorKind } from "../../wire/errors.ts";
+import { BridgeError, type Hint, isErrorKind } from "../../wire/errors.ts";
 import { program } from "../../wire/program.ts";
 import { cleanText } from "../../wire/text.ts";
 import { type Answer, initializeParams, type Result, type RunChild } from "./mcp-child.ts";
@@ -82,7 +82,7 @@ export async function testServer(
     const meta = (result._meta ?? {}) as Record<string, unknown>;
     if (meta[standInKey] === true) {
       throw new BridgeError("sign-in-required", `server "${server}" needs a sign-in`, {
-        hint: `run codex-mcp-http-bridge login --server ${server}`,
+        hint: (command) => `run ${command(`login --server ${server}`)}`,
       });
     }
     capabilities = (result.capabilities ?? {}) as Record<string, unknown>;
@@ -110,7 +110,8 @@ export async function testServer(
 /** Every failure names what helps, be it only a closer look. */
 function withHint(error: BridgeError, server: string): BridgeError {
   if (error.hint !== undefined) return error;
-  const hint = `for more: ${program.name} test --server ${server} --log-level debug`;
+  const words = `test --server ${server} --log-level debug`;
+  const hint: Hint = (command) => `for more: ${command(words)}`;
   return new BridgeError(error.kind, error.message, { hint, cause: error });
 }
 

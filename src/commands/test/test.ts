@@ -34,7 +34,7 @@ export const command = defineCommand({
       outcomes.push([settings, outcome]);
     }
     if (json) {
-      const reports = outcomes.map(([settings, outcome]) => jsonOf(settings, outcome));
+      const reports = outcomes.map(([settings, outcome]) => jsonOf(settings, outcome, context));
       const whole = all || names.length > 1 ? reports : reports[0];
       // Before it is quoted, so that what is printed stays JSON.
       const safe = (_: string, value: unknown) =>
@@ -69,7 +69,7 @@ function chosen(config: Config, names: readonly string[], all: boolean): ServerS
     : names.map((name) => pickServer(config, name));
   if (servers.length === 0)
     throw new BridgeError("configuration", "no server is configured", {
-      hint: "run: codex-mcp-http-bridge setup",
+      hint: (command) => `run: ${command("setup")}`,
     });
   return servers;
 }
@@ -115,7 +115,8 @@ export const silent: Observer = { started() {}, passed() {}, failed() {} };
 
 /** The report as people read it, line by line as the steps happen. */
 function reportOf(settings: ServerSettings, context: Context, isLater: boolean): Observer {
-  const print = (text: string) => context.print(context.redactor.redact(text));
+  const { commandLine, redactor } = context;
+  const print = (text: string) => context.print(redactor.redact(text));
   const waiting = new Spinner();
   let steps = 0;
   return {
@@ -134,10 +135,11 @@ function reportOf(settings: ServerSettings, context: Context, isLater: boolean):
       const colon = lines.length > 0 ? ":" : "";
       await print(`✓ ${detail}${colon}\n${lines.map((line) => `  ${line}\n`).join("")}`);
     },
-    async failed({ message, hint }) {
+    async failed(error) {
       waiting.stop();
+      const hint = error.hintText(commandLine);
       const mends = hint === undefined ? "" : `hint: ${cleanText(hint)}\n`;
-      await print(`✗ ${cleanText(message)}\n${mends}`);
+      await print(`✗ ${cleanText(error.message)}\n${mends}`);
     },
   };
 }
@@ -162,7 +164,11 @@ class Spinner {
   }
 }
 
-function jsonOf({ name, url }: ServerSettings, { steps, tools }: Outcome) {
+function jsonOf(
+  { name, url }: ServerSettings,
+  { steps, tools }: Outcome,
+  { commandLine }: Context,
+) {
   return {
     server: name,
     url: shownUrl(url),
@@ -170,7 +176,10 @@ function jsonOf({ name, url }: ServerSettings, { steps, tools }: Outcome) {
     steps: steps.map(({ error, ...step }) =>
       error === undefined
         ? step
-        : { ...step, error: { kind: error.kind, message: error.message, hint: error.hint } },
+        : {
+            ...step,
+            error: { kind: error.kind, message: error.message, hint: error.hintText(commandLine) },
+          },
     ),
     tools,
   };

@@ -1,5 +1,5 @@
 import type { Redactor } from "../../platform/redact.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, type Hint } from "../../wire/errors.ts";
 import { reasonIn } from "../../wire/server-reason.ts";
 import type { Refusal } from "./types.ts";
 
@@ -15,7 +15,7 @@ function wordsOf({ body, wwwAuthenticate }: Refusal, redactor: Redactor): string
 export function refusalError(
   refusal: Refusal,
   server: string,
-  hint: string,
+  hint: Hint,
   redactor: Redactor,
 ): BridgeError {
   const { status } = refusal;

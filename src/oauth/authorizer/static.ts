@@ -5,7 +5,7 @@ import { abortable } from "../../platform/async.ts";
 import { readSecretFile } from "../../platform/files.ts";
 import type { Environment } from "../../platform/paths.ts";
 import type { Redactor } from "../../platform/redact.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, type Hint } from "../../wire/errors.ts";
 import { ConfiguredHeaders, Once, runShared } from "./configured-headers.ts";
 import { refusalError } from "./refusal-error.ts";
 import type { Authorizer, Refusal } from "./types.ts";
@@ -18,11 +18,11 @@ export interface StaticDeps {
 }
 
 /** What the user does about a refused credential. */
-function hintFor({ credential, name, headers, headersCommand }: ServerSettings): string {
-  const setup = `codex-mcp-http-bridge setup --server ${name}`;
+function hintFor({ credential, name, headers, headersCommand }: ServerSettings): Hint {
+  const setup = `setup --server ${name}`;
   switch (credential.type) {
     case "token":
-      return `the token may have expired: run ${setup} to put in a new one`;
+      return (command) => `the token may have expired: run ${command(setup)} to put in a new one`;
     case "tokenEnv":
       return `check the token in the variable ${credential.variable}`;
     case "tokenFile":
@@ -31,9 +31,10 @@ function hintFor({ credential, name, headers, headersCommand }: ServerSettings):
       return `check what the command ${credential.argv[0]} prints`;
     default:
       if (Object.keys(headers).length === 0 && headersCommand === undefined) {
-        return `the server wants a credential: run ${setup}`;
+        return (command) => `the server wants a credential: run ${command(setup)}`;
       }
-      return `check the headers of the server in the configuration, or run ${setup}`;
+      return (command) =>
+        `check the headers of the server in the configuration, or run ${command(setup)}`;
   }
 }
 

@@ -1,4 +1,4 @@
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, type Hint } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { jsonObject } from "../core/document.ts";
 import type { ClientAuthMethod, OAuthClient } from "../core/grant.ts";
@@ -37,7 +37,7 @@ function methodToRegister(issuer: Issuer): ClientAuthMethod {
   return offered.includes("client_secret_basic") ? "client_secret_basic" : "client_secret_post";
 }
 
-function refused(server: string, why: string, hint: string): BridgeError {
+function refused(server: string, why: string, hint: Hint): BridgeError {
   return new BridgeError("registration-refused", `no client id for server "${server}": ${why}`, {
     hint,
   });
@@ -91,8 +91,11 @@ export async function register(
     const why = `the authorization server refused to register one (${response.status})${words}`;
     // Nothing there at all: most likely the server takes a token of its own kind.
     const isNone = response.status === 404 && auth.issuer === undefined;
-    const setup = `; if the server takes a token, run codex-mcp-http-bridge setup --server ${server.name}`;
-    throw refused(server.name, why, `${askProvider(redirectUri)}${isNone ? setup : ""}`);
+    const ask = askProvider(redirectUri);
+    const setup = `setup --server ${server.name}`;
+    throw refused(server.name, why, (command) =>
+      isNone ? `${ask}; if the server takes a token, run ${command(setup)}` : ask,
+    );
   }
   const secret = answer?.client_secret;
   const hasSecret = typeof secret === "string" && secret !== "";

@@ -81,7 +81,7 @@ export class CredentialStore {
       "timeout",
       `another process has held the sign-in of server "${name}" for ${waitMs / 1000} s`,
       {
-        hint: "end the codex-mcp-http-bridge process that hangs, then try again",
+        hint: "end the process of this bridge that hangs, then try again",
         safeToRetry: true,
       },
     );
@@ -166,7 +166,8 @@ export class CredentialStore {
         "configuration",
         `the keyring is locked, or has lost the sign-in of server "${this.#server.name}"`,
         {
-          hint: `unlock the keyring; or run codex-mcp-http-bridge logout --server ${this.#server.name}`,
+          hint: (command) =>
+            `unlock the keyring; or run ${command(`logout --server ${this.#server.name}`)}`,
         },
       );
     }
@@ -261,6 +262,7 @@ function readKept(path: string, server: string): StoredGrantFile | undefined {
     (json.grant === undefined || isGrant(json.grant));
   if (isOurs) return json as unknown as StoredGrantFile;
   throw new BridgeError("configuration", `${path} is not a sign-in of this version`, {
-    hint: `run codex-mcp-http-bridge logout --server ${server}, then login`,
+    hint: (command) =>
+      `run ${command(`logout --server ${server}`)}, then ${command(`login --server ${server}`)}`,
   });
 }

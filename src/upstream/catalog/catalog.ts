@@ -196,7 +196,7 @@ export class CatalogUpstream implements Upstream {
     });
     if (answer?.head.isError === true)
       throw new BridgeError("server-error", `"${name}" refused to initialize`, {
-        hint: `see codex-mcp-http-bridge test --server ${name}`,
+        hint: (command) => `see ${command(`test --server ${name}`)}`,
       });
   }
 

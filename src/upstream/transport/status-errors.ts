@@ -35,7 +35,7 @@ export function statusError(
     return new BridgeError(
       "unauthorized",
       `Authentication failed: server "${name}" answered 401${said}`,
-      { status, hint: `check its credential: codex-mcp-http-bridge test --server ${name}` },
+      { status, hint: (command) => `check its credential: ${command(`test --server ${name}`)}` },
     );
   const details = {
     status,
@@ -48,7 +48,7 @@ export function statusError(
       `Server not found: "${name}" answered ${status}${said}`,
       {
         ...details,
-        hint: `check the URL's path: codex-mcp-http-bridge setup --server ${name} --url URL`,
+        hint: (command) => `check the URL's path: ${command(`setup --server ${name} --url URL`)}`,
       },
     );
   if (status === 429)
@@ -63,7 +63,8 @@ export function statusError(
     });
   return new BridgeError("server-error", `Server error: "${name}" answered ${status}${said}`, {
     ...details,
-    hint: `check that the URL is that of an MCP server: codex-mcp-http-bridge test --server ${name}`,
+    hint: (command) =>
+      `check that the URL is that of an MCP server: ${command(`test --server ${name}`)}`,
   });
 }
 
@@ -79,7 +80,8 @@ export function redirectError(name: string, status: number, location: URL | null
     {
       status,
       hint: isUsable
-        ? `if you trust that address: codex-mcp-http-bridge setup --server ${name} --url ${shellWord(target)}`
+        ? (command) =>
+            `if you trust that address: ${command(`setup --server ${name} --url ${shellWord(target)}`)}`
         : "ask its operator for the URL of the MCP endpoint",
     },
   );

@@ -5,6 +5,7 @@ import { command } from "../../../src/commands/codex-config/codex-config.ts";
 import { homeOf } from "../../../src/platform/paths.ts";
 import { Redactor } from "../../../src/platform/redact.ts";
 import { BridgeError } from "../../../src/wire/errors.ts";
+import { commandLineFor } from "../../../src/wire/program.ts";
 import { memoryLog } from "../../support/client.ts";
 import { ownFolder } from "../../support/folder.ts";
 
@@ -45,7 +46,14 @@ export function user(config?: string) {
     let out = "";
     const notes: string[] = [];
     const context: Context = {
-      ...{ env, log: memoryLog(), redactor: new Redactor(), configPath, self: [] },
+      ...{
+        env,
+        log: memoryLog(),
+        redactor: new Redactor(),
+        configPath,
+        commandLine: commandLineFor(configPath),
+        self: [],
+      },
       paths: () => homeOf(env, configPath),
       print: async (text) => {
         out += text;

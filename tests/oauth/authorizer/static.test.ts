@@ -7,6 +7,7 @@ import { StaticAuthorizer } from "../../../src/oauth/authorizer/static.ts";
 import { homeOf } from "../../../src/platform/paths.ts";
 import { Redactor } from "../../../src/platform/redact.ts";
 import type { BridgeError } from "../../../src/wire/errors.ts";
+import { commandLineFor } from "../../../src/wire/program.ts";
 import { ownFolder } from "../../support/folder.ts";
 
 const signal = new AbortController().signal;
@@ -266,7 +267,7 @@ describe("after a 401", () => {
       const error = await fails(refused(await headers()));
       expect([error.kind, error.exitCode, error.status]).toEqual(["unauthorized", 4, 401]);
       expect(error.message).toBe('Authentication failed: server "kb" answered 401');
-      expect(error.hint).toBe(hint);
+      expect(error.hintText(commandLineFor(undefined))).toBe(hint);
     }
   });
 });

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { Redactor } from "../../../src/platform/redact.ts";
 import { redirectError, statusError } from "../../../src/upstream/transport/status-errors.ts";
+import { commandLineFor } from "../../../src/wire/program.ts";
 
 const base = "https://kb.example/mcp";
 
@@ -13,8 +14,8 @@ test.each([
   ["https://other.example/it's", "'https://other.example/it'\\''s'"],
   ["https://user:pw@other.example/mcp", "https://other.example/mcp"],
 ])("a redirect to %s makes a command with the one word %s", (location, word) => {
-  const { hint } = redirectError("kb", 302, URL.parse(location, base));
-  expect(hint).toBe(
+  const error = redirectError("kb", 302, URL.parse(location, base));
+  expect(error.hintText(commandLineFor(undefined))).toBe(
     `if you trust that address: codex-mcp-http-bridge setup --server kb --url ${word}`,
   );
 });
