@@ -4,7 +4,6 @@ import { type Config, loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { readDocument, serverValue } from "../../config/toml-document.ts";
 import { BridgeError, type Hint } from "../../wire/errors.ts";
-import { program } from "../../wire/program.ts";
 import { codexConfigFile } from "./codex.ts";
 import { unifiedDiff } from "./diff.ts";
 import {
