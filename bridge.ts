@@ -5,7 +5,7 @@
 process.env.BUN_CONFIG_VERBOSE_FETCH = "false";
 delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 
-import type { Commands } from "./src/cli/main.ts";
+import type { Commands } from "./src/cli/command.ts";
 import { answerEarly } from "./src/commands/run/early/early-answer.ts";
 
 const commands: Commands = {
@@ -49,6 +49,10 @@ const commands: Commands = {
   headers: {
     does: "prints the headers of a request, for Codex's http_headers_helper",
     load: () => import("./src/commands/headers.ts"),
+  },
+  completions: {
+    does: "prints the completion script of a shell: bash, zsh, fish or powershell",
+    load: () => import("./src/commands/completions/completions.ts"),
   },
   demo: {
     does: "starts a built-in server and shows the way of each message: no network needed",

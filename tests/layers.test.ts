@@ -22,7 +22,7 @@ const roomsOfFloor: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["session", "protocol", "catalog"],
     ["sign-in", "."],
   ],
-  commands: [["auth", "codex-config", "test"], [".", "demo"], ["run"], ["setup"]],
+  commands: [["auth", "codex-config", "test"], [".", "completions", "demo"], ["run"], ["setup"]],
 };
 const houseFiles = ["bridge.ts", ...[...new Bun.Glob("src/**/*.ts").scanSync(root)].sort()];
 const sources = new Map<string, string>();

@@ -34,8 +34,19 @@ type ValueOf<A extends Argument> = A extends { type: "boolean" }
 /** What was read for a table: flags are false, lists empty and the rest undefined where not given. */
 export type Values<T extends Arguments> = { readonly [K in keyof T]: ValueOf<T[K]> };
 
+/** A row of the program's table of contents: its line in the help, and the module that does it. */
+export interface Entry {
+  readonly does: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the table holds commands of every table of arguments
+  readonly load: () => Promise<{ readonly command: Command<any> }>;
+}
+
+export type Commands = Readonly<Record<string, Entry>>;
+
 /** What a command gets from the outside; nothing else of it reads the process. */
 export interface Context {
+  /** The program's table of contents. */
+  readonly commands: Commands;
   readonly env: Environment;
   readonly log: Log;
   readonly redactor: Redactor;

@@ -10,20 +10,13 @@ import { commandAt, readArguments } from "./arguments.ts";
 import {
   type Arguments,
   type Command,
+  type Commands,
   type Context,
+  type Entry,
   globalArguments,
   type Values,
 } from "./command.ts";
 import type { TerminalOutput } from "./terminal-output.ts";
-
-/** A row of the program's table of contents: its line in the help, and the module that does it. */
-export interface Entry {
-  readonly does: string;
-  // biome-ignore lint/suspicious/noExplicitAny: the table holds commands of every table of arguments
-  readonly load: () => Promise<{ readonly command: Command<any> }>;
-}
-
-export type Commands = Readonly<Record<string, Entry>>;
 
 /** Does what the words of the command line say; resolves to the exit code and never rejects. */
 export async function main(
@@ -31,7 +24,7 @@ export async function main(
   words: readonly string[],
   env: Environment,
 ): Promise<number> {
-  const outside = { env, redactor: new Redactor() };
+  const outside = { env, redactor: new Redactor(), commands };
   // The run time would print source lines and whatever hangs on the error.
   for (const event of ["uncaughtException", "unhandledRejection"])
     process.on(event, (error) => process.exit(tell(asBridgeError(error), outside)));
@@ -49,6 +42,7 @@ export async function main(
 }
 
 interface Outside {
+  readonly commands: Commands;
   readonly env: Environment;
   readonly redactor: Redactor;
 }
@@ -98,12 +92,13 @@ async function commandTerminalOutput(env: Environment): Promise<TerminalOutput> 
 
 function contextOf(
   values: Values<typeof globalArguments>,
-  { env, redactor }: Outside,
+  { commands, env, redactor }: Outside,
   terminalOutput: TerminalOutput,
   commandLine: CommandLine,
 ): Context {
   const file = values["log-file"];
   return {
+    commands,
     env,
     redactor,
     log: createLog({

@@ -3,7 +3,7 @@ import { isWord } from "../wire/text.ts";
 import { fs } from "./fs.ts";
 import type { Redactor } from "./redact.ts";
 
-const levels = ["error", "warn", "info", "debug", "trace"] as const;
+export const levels = ["error", "warn", "info", "debug", "trace"] as const;
 export type LogLevel = (typeof levels)[number];
 export type LogFormat = "text" | "json";
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;

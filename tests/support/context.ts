@@ -21,6 +21,7 @@ export function testContext({
   const notes: string[] = [];
   let printed = "";
   return {
+    commands: {},
     env,
     self,
     log: { ...memoryLog(), writes: () => false },

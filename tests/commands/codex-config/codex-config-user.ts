@@ -47,6 +47,7 @@ export function user(config?: string) {
     const notes: string[] = [];
     const context: Context = {
       ...{
+        commands: {},
         env,
         log: memoryLog(),
         redactor: new Redactor(),

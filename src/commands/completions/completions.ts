@@ -1,0 +1,49 @@
+import { defineCommand } from "../../cli/command.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { candidatesFor } from "./candidates.ts";
+import { manPage } from "./man-page.ts";
+import { scripts } from "./scripts.ts";
+
+export const command = defineCommand({
+  args: {
+    shell: {
+      type: "positional",
+      required: true,
+      options: [...Object.keys(scripts), "man", "candidates"],
+      description:
+        "bash, zsh, fish or powershell; man: the manual page; candidates: for the scripts",
+    },
+    words: {
+      type: "positional",
+      required: false,
+      repeat: true,
+      description: "after candidates --: the words of the command line so far",
+    },
+  },
+  async run({ shell, words }, context) {
+    if (shell !== "candidates") {
+      if (words.length > 0) throw new BridgeError("usage", "completions takes one word");
+      const text =
+        shell === "man" ? manPage(context.commands) : scripts[shell as keyof typeof scripts];
+      await context.print(await text);
+      return 0;
+    }
+    // A configuration that is missing or wrong offers no names; its error belongs to the command that needs it.
+    const { readConfig } = await import("../../config/load.ts");
+    const serverNames = () => {
+      try {
+        return [...(readConfig(context.paths())?.servers.keys() ?? [])];
+      } catch {
+        return [];
+      }
+    };
+    const { words: found, isFile } = await candidatesFor(context.commands, words, serverNames);
+    const lines = found.map(({ word, description }) =>
+      description === "" ? word : `${word}\t${description}`,
+    );
+    await context.print(
+      [...lines, ...(isFile ? [":file"] : [])].map((line) => `${line}\n`).join(""),
+    );
+    return 0;
+  },
+});
