@@ -54,6 +54,10 @@ const commands: Commands = {
     does: "prints the completion script of a shell: bash, zsh, fish or powershell",
     load: () => import("./src/commands/completions/completions.ts"),
   },
+  licenses: {
+    does: "prints the licence of this program and of everything in it",
+    load: () => import("./src/commands/licenses.ts"),
+  },
   demo: {
     does: "starts a built-in server and shows the way of each message: no network needed",
     load: () => import("./src/commands/demo/demo.ts"),

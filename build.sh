@@ -92,6 +92,16 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# Collects the licences of the packages that the program imports; the executable embeds the file.
+licenses() {
+  mkdir -p dist
+  : >>dist/THIRD-PARTY-LICENSES
+  "$bun" build --splitting --format=esm --target=bun --outdir="$work/bundle" \
+    --metafile="$work/imports.json" bridge.ts >"$work/log" 2>&1 || failed "$native"
+  "$bun" scripts/licenses.ts "$work/imports.json" dist/THIRD-PARTY-LICENSES
+  cp LICENSE dist/LICENSE
+}
+
 # Every flag has its reason in CONTRIBUTING.md, Build.
 build() { # platform, file
   mkdir -p "$(dirname "$2")" "$work/$1"
@@ -143,6 +153,7 @@ sums() {
   if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi
 }
 
+licenses
 if [ -z "$targets" ]; then
   build "$native" "dist/$name"
   smoke "./dist/$name"

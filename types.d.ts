@@ -10,6 +10,16 @@ declare module "eslint" {
 // @modelcontextprotocol/sdk: the browser's name for what Bun has under its own.
 type HeadersInit = Bun.HeadersInit;
 
+// Text files that the executable embeds.
+declare module "*LICENSE" {
+  const text: string;
+  export default text;
+}
+declare module "*THIRD-PARTY-LICENSES" {
+  const text: string;
+  export default text;
+}
+
 // What is read from process.env by name; the program itself reads the rest through `Environment` (src/platform/paths.ts).
 declare module "bun" {
   type OwnVariable =

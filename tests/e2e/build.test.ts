@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { ownFolder } from "../support/folder.ts";
 
@@ -15,7 +23,7 @@ afterAll(() => folder[Symbol.dispose]());
 function copyOfSource(name: string): string {
   const copy = join(folder.path, name);
   mkdirSync(join(copy, "dist"), { recursive: true });
-  for (const part of ["bridge.ts", "src", "scripts", "build.sh", "package.json"])
+  for (const part of ["bridge.ts", "src", "scripts", "build.sh", "package.json", "LICENSE"])
     cpSync(join(root, part), join(copy, part), { recursive: true });
   // Its time, too: a lock that looks newer than node_modules is installed anew, through the link.
   cpSync(join(root, "package-lock.json"), join(copy, "package-lock.json"), {
@@ -56,6 +64,12 @@ describe("build.sh", () => {
     expect(JSON.parse(version.stdout.toString()).commit).toBe("abc123");
     const installer = readFileSync(join(one, "dist/install.sh"), "utf8");
     expect(installer).toContain(`\nreleases=\${CODEX_MCP_BRIDGE_RELEASES:-${releases}}\n`);
+    const licenses = readFileSync(join(one, "dist/THIRD-PARTY-LICENSES"), "utf8");
+    expect(readFileSync(join(two, "dist/THIRD-PARTY-LICENSES"), "utf8")).toBe(licenses);
+    const own = readFileSync(join(one, "dist/LICENSE"), "utf8");
+    expect(own).toBe(readFileSync(join(root, "LICENSE"), "utf8"));
+    const printed = Bun.spawnSync([join(one, "dist/codex-mcp-http-bridge"), "licenses"]);
+    expect(printed.stdout.toString()).toBe(`${own}\n${licenses}`);
     const unknown = await build(two, []);
     expect(unknown.stdout).toContain("(commit unknown)");
   }, 60_000);
@@ -78,6 +92,38 @@ describe("build.sh", () => {
     },
     60_000,
   );
+
+  test("collects the licences of Bun and of the packages in the executable, and of no other", async () => {
+    const copy = copyOfSource("licences");
+    expect((await build(copy, [])).code).toBe(0);
+    const text = readFileSync(join(copy, "dist/THIRD-PARTY-LICENSES"), "utf8");
+    const named = [...text.matchAll(/^={80}\n(\S+) \S+ ?[(,]/gm)].map(([, name]) => name!);
+    const { dependencies, devDependencies } = await Bun.file(join(root, "package.json")).json();
+    const imported = (name: string) =>
+      [...new Bun.Glob("src/**/*.ts").scanSync(root)].some((file) =>
+        readFileSync(join(root, file), "utf8").includes(`"${name}`),
+      );
+    expect(named).toEqual(
+      expect.arrayContaining(["Bun", ...Object.keys(dependencies).filter(imported)]),
+    );
+    expect(named.filter((name) => name in devDependencies)).toEqual([]);
+    for (const word of ["JavaScriptCore", "LGPL", "relink", "boringssl", "sqlite"])
+      expect(text).toContain(word);
+  }, 60_000);
+
+  test("fails where a package in the executable ships no licence text", async () => {
+    const copy = copyOfSource("unlicensed");
+    rmSync(join(copy, "node_modules"));
+    mkdirSync(join(copy, "node_modules"));
+    for (const name of readdirSync(join(root, "node_modules")).filter((name) => name !== "citty"))
+      symlinkSync(join(root, "node_modules", name), join(copy, "node_modules", name));
+    cpSync(join(root, "node_modules/citty"), join(copy, "node_modules/citty"), { recursive: true });
+    rmSync(join(copy, "node_modules/citty/LICENSE"));
+    cpSync(join(root, "package-lock.json"), join(copy, "node_modules/.bridge-lock"));
+    const { code, stderr } = await build(copy, []);
+    expect(stderr).toContain("ships no licence text");
+    expect(code).toBe(1);
+  }, 60_000);
 
   test.each([
     ["http://get.example/", "is not an https address"],
