@@ -8,7 +8,14 @@ interface Graph {
   >;
 }
 
-const forbidden = ["@clack", "consola", "oauth4webapi", "toml-eslint-parser", "citty"];
+const forbidden = [
+  "@clack",
+  "consola",
+  "oauth4webapi",
+  "toml-eslint-parser",
+  "jsonc-parser",
+  "citty",
+];
 // They cost 1 to 2 ms: src/platform/fs.ts and path.ts take them when they are needed, as a stored sign-in needs them.
 const builtIn = ["node:"];
 const path = process.argv[2];

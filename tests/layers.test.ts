@@ -61,7 +61,7 @@ const withoutComments = (text: string) => text.replace(/\/\*.*?\*\/|^\s*\/\/[^\n
 const packagesOfFloor: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   platform: [],
-  config: ["valibot", "toml-eslint-parser"],
+  config: ["valibot", "toml-eslint-parser", "jsonc-parser"],
   http: [],
   oauth: ["oauth4webapi", "valibot"],
   upstream: [],

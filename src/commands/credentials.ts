@@ -163,7 +163,7 @@ async function entryFor(name: string, parcel: Parcel, context: Context): Promise
     const found = [...(config?.servers.values() ?? [])];
     return found.find((each) => each.name.toLowerCase() === name.toLowerCase());
   };
-  const there = find(readConfig(paths));
+  const there = find(await readConfig(paths));
   if (there === undefined) {
     const changed = await changeConfig(paths, (raw) => {
       const entry = { url: parcel.url, ...(parcel.auth !== undefined && { auth: parcel.auth }) };

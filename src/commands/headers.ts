@@ -40,7 +40,7 @@ export const command = defineCommand({
         ? oauthHeaders(oauth, clock.signal)
         : new StaticAuthorizer(server, {
             ...context,
-            reload: () => readConfig(config.paths)?.servers.get(server.name),
+            reload: async () => (await readConfig(config.paths))?.servers.get(server.name),
           }).headers({}, clock.signal);
       const lateness = new Promise<never>((_, reject) => {
         clock.signal.addEventListener("abort", () => reject(late), { once: true });

@@ -1,7 +1,9 @@
 import * as v from "valibot";
 import { readJudged } from "../platform/files.ts";
 import type { Paths } from "../platform/paths.ts";
-import { BridgeError, type Hint } from "../wire/errors.ts";
+import { BridgeError } from "../wire/errors.ts";
+import { nearest } from "../wire/nearest.ts";
+import { cleanText } from "../wire/text.ts";
 import { isFastValidEntry, isFastValidTop } from "./fast-validate.ts";
 import {
   type ServerEntry,
@@ -14,7 +16,7 @@ import {
 } from "./schema.ts";
 import type { ServerSettings } from "./settings.ts";
 import { ConfigProblem, serverSettings } from "./settings-builder.ts";
-import { JsonProblem, keyPath, parseConfigJson } from "./strict-json.ts";
+import { type KeyPath, parseStrict } from "./strict-json.ts";
 import { mayBeSecret } from "./validators.ts";
 
 /** The configuration: every server checked, in the order of the file. */
@@ -41,17 +43,54 @@ const maxConfigBytes = 4 * 1024 * 1024;
 /** Keys that are planned and whose function does not exist yet: refused by name. */
 const notBuilt = new Set(["tools"]);
 
+/** What is read of a valibot schema: the shapes of the values below it. */
+interface Shape {
+  readonly type: string;
+  /** Of an object, by key. */
+  readonly entries?: Readonly<Record<string, Shape>>;
+  /** Of an optional value. */
+  readonly wrapped?: Shape;
+  /** Of a variant. */
+  readonly options?: readonly Shape[];
+}
+
+/** The keys that an object of this shape may have; undefined where the shape is no object. */
+function keysOf(shape: Shape | undefined): Readonly<Record<string, Shape>> | undefined {
+  if (shape?.wrapped !== undefined) return keysOf(shape.wrapped);
+  if (shape?.options === undefined) return shape?.type === "record" ? {} : shape?.entries;
+  const all = shape.options.map(keysOf);
+  return all.includes(undefined) ? undefined : Object.assign({}, ...all);
+}
+
+/** Where a list stands in place of an object: valibot takes a list for an object without keys. */
+function findList(value: unknown, shape: Shape | undefined): string[] | undefined {
+  const keys = keysOf(shape);
+  if (keys === undefined) return undefined;
+  if (Array.isArray(value)) return [];
+  for (const [key, inner] of isObject(value) ? Object.entries(value) : []) {
+    const found = Object.hasOwn(keys, key) ? findList(inner, keys[key]) : undefined;
+    if (found !== undefined) return [key, ...found];
+  }
+  return undefined;
+}
+
 /** What the first issue of valibot means in our words. */
 function problemOf(
   issue: v.BaseIssue<unknown>,
-  known: readonly string[],
+  table: Table,
   base: readonly string[],
 ): ConfigProblem {
-  const path = [...base, ...(issue.path?.map((item) => item.key as string | number) ?? [])];
+  const within = issue.path?.map((item) => item.key as string | number) ?? [];
+  const path = [...base, ...within];
   const key = String(path.at(-1));
   if (issue.expected === "never") {
     if (notBuilt.has(key)) return new ConfigProblem(path, "this key is not built yet");
-    const near = known.find((word) => word.toLowerCase() === key.toLowerCase());
+    const parents = within.slice(0, -1);
+    const parent = parents.reduce<Shape | undefined>(
+      (shape, step) => keysOf(shape)?.[String(step)],
+      schemaOf(table),
+    );
+    const [near] = nearest(key, Object.keys(keysOf(parent) ?? {}));
     return new ConfigProblem(path, `unknown key${near === undefined ? "" : ` (is it ${near}?)`}`);
   }
   if (issue.received === "undefined") return new ConfigProblem(path, "missing");
@@ -63,21 +102,23 @@ function check<T extends Table>(
   table: T,
   value: unknown,
   base: readonly string[],
-  isPlain: (value: unknown) => boolean,
+  isFastValid: (value: unknown) => boolean,
 ): v.InferOutput<Whole<T>> {
-  if (isPlain(value)) return value as v.InferOutput<Whole<T>>;
+  if (isFastValid(value)) return value as v.InferOutput<Whole<T>>;
   const keys = isObject(value) ? [...Object.keys(value), "url"] : [];
-  const result = v.safeParse(schemaOf(table, keys), value, { abortEarly: true });
+  const schema = schemaOf(table, keys);
+  const list = findList(value, schema);
+  if (list !== undefined)
+    throw new ConfigProblem([...base, ...list], "expected an object, not a list");
+  const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;
-  throw problemOf(result.issues[0], Object.keys(table), base);
+  throw problemOf(result.issues[0], table, base);
 }
 
 /** Checks a whole configuration. Throws ConfigProblem. */
 function judge(value: unknown, paths: Paths): Map<string, ServerSettings> {
   const top = check(topLevel, value, [], isFastValidTop);
   const entries = (value as RawConfig).servers ?? {};
-  // valibot takes a list for a record.
-  if (!isObject(entries)) throw new ConfigProblem(["servers"], "expected an object");
   const servers = new Map<string, ServerSettings>();
   const lower = new Map<string, string>();
   for (const [name, entry] of Object.entries(entries)) {
@@ -96,27 +137,42 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The dotted name of a key, as errors show it. */
+function keyPath(keys: KeyPath): string {
+  const [first = "", ...rest] = keys.map((key) =>
+    typeof key === "number" ? `[${key}]` : cleanText(key, 100),
+  );
+  return rest.reduce((path, key) => `${path}${key.startsWith("[") ? "" : "."}${key}`, first);
+}
+
 /**
- * Checks the text of a configuration file. Throws `configuration` naming file and key path, never a value.
+ * Checks the text of a configuration file. Throws `configuration` naming file, line and key path, never a value.
+ * `isSaved` false: the text stands in no file yet, so its lines are left out.
  */
-export function parseConfig(text: string, paths: Paths): Config {
-  const file = paths.configFile;
-  const hint: Hint = (command) => `correct the file, or see: ${command("setup --schema")}`;
-  const mend = { hint };
+export async function parseConfig(text: string, paths: Paths, isSaved = true): Promise<Config> {
+  const refusal = (place: { line: number; column: number }, message: string, path?: KeyPath) => {
+    // A syntax error has no key to look for.
+    const column = path === undefined ? `, column ${place.column}` : "";
+    const line = isSaved ? `, line ${place.line}${column}` : "";
+    const key = path === undefined || path.length === 0 ? "" : `${keyPath(path)}: `;
+    return new BridgeError("configuration", `${paths.configFile}${line}: ${key}${message}`, {
+      hint: (command) => `correct the file, or see: ${command("setup --schema")}`,
+    });
+  };
+  const raw = parseStrict(text);
+  if (raw === undefined) {
+    const { findJsonProblem } = await import("./json-document.ts");
+    const { place, message, path } = await findJsonProblem(text);
+    throw refusal(place, message, path);
+  }
   try {
-    const raw = parseConfigJson(text);
     if (!isObject(raw)) throw new ConfigProblem([], "expected an object");
     return { paths, raw, text, servers: judge(raw, paths) };
   } catch (error) {
-    if (error instanceof JsonProblem) {
-      throw new BridgeError("configuration", `${file}: ${error.place}: ${error.message}`, mend);
-    }
-    if (error instanceof ConfigProblem) {
-      const place = keyPath(error.path);
-      const where = place === "" ? file : `${file}: ${place}`;
-      throw new BridgeError("configuration", `${where}: ${error.message}`, mend);
-    }
-    throw error;
+    if (!(error instanceof ConfigProblem)) throw error;
+    const { readJsonDocument } = await import("./json-document.ts");
+    const { placeOf } = await readJsonDocument(text);
+    throw refusal(placeOf(error.path), error.message, error.path);
   }
 }
 
@@ -137,17 +193,17 @@ export function holdsSecret(raw: RawConfig): boolean {
 }
 
 /** The configuration, or undefined where the file does not exist. Throws `configuration`. */
-export function readConfig(paths: Paths): Config | undefined {
+export async function readConfig(paths: Paths): Promise<Config | undefined> {
   const file = readJudged(paths.configFile, maxConfigBytes);
   if (file === undefined) return undefined;
-  const config = parseConfig(file.text, paths);
+  const config = await parseConfig(file.text, paths);
   if (holdsSecret(config.raw)) file.requirePrivate();
   return config;
 }
 
 /** The configuration. Throws `configuration` where it is missing, unsafe or wrong. */
 export async function loadConfig(paths: Paths): Promise<Config> {
-  const config = readConfig(paths);
+  const config = await readConfig(paths);
   if (config !== undefined) return config;
   throw new BridgeError("configuration", `there is no configuration at ${paths.configFile}`, {
     hint: (command) => `run ${command("setup")}`,

@@ -12,12 +12,12 @@ const maxSchemaBytes = 1024 * 1024;
  */
 export async function changeConfig(paths: Paths, edit: (raw: RawConfig) => void): Promise<Config> {
   return withLock(paths.home, "config", async () => {
-    const before = readConfig(paths)?.raw ?? {};
+    const before = (await readConfig(paths))?.raw ?? {};
     const after = structuredClone(before);
     edit(after);
     const whole = { $schema: "./config.schema.json", version: 1, ...after };
     const text = `${JSON.stringify(whole, null, 2)}\n`;
-    const config = parseConfig(text, paths);
+    const config = await parseConfig(text, paths, false);
     await keepSchema(paths);
     writeAtomically(paths.configFile, text);
     return config;

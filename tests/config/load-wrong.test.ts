@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { parseConfig } from "../../src/config/load.ts";
 import { homeOf } from "../../src/platform/paths.ts";
 import { Redactor } from "../../src/platform/redact.ts";
-import { failure } from "../support/failure.ts";
+import { commandLineFor } from "../../src/wire/program.ts";
+import { asyncFailure } from "../support/failure.ts";
 
 const paths = homeOf({ HOME: "/home/user" });
 const secret = "canary-Zq7-secret";
@@ -207,13 +208,71 @@ const wrong: [what: string, text: string, place: string, expected: string][] = [
     "servers.crm.headers.constructor",
     "unknown key",
   ],
-  ["servers as a list", '{"servers":[]}', "servers", "expected an object"],
+  ["servers as a list", '{"servers":[]}', "line 1: servers:", "an object, not a list"],
+  ["a server as a list", '{"servers":{"a":[]}}', "servers.a:", "an object, not a list"],
+  ...["network", "limits", "retry", "headers", "auth", "codex"].map(
+    (key): [string, string, string, string] => [
+      `${key} as a list`,
+      one({ url, [key]: [secret] }),
+      `servers.crm.${key}:`,
+      "an object, not a list",
+    ],
+  ),
+  [
+    "an identity provider as a list",
+    one({ url, auth: { type: "oauth", idp: [] } }),
+    "servers.crm.auth.idp:",
+    "an object, not a list",
+  ],
+  ["the top level's limits as a list", '{"limits":[]}', "limits:", "an object, not a list"],
+  ["a list of lists", one({ url, env: [[secret]] }), "servers.crm.env", "expected"],
+  ["a mistyped key", one({ url, tokenenv: secret }), "servers.crm.tokenenv", "is it tokenEnv?"],
+  [
+    "a mistyped key of auth",
+    one({ url, auth: { type: "oauth", clientid: 1 } }),
+    "auth",
+    "clientId",
+  ],
+  [
+    "a mistyped key of idp",
+    one({ url, auth: { type: "oauth", idp: { isuer: 1 } } }),
+    "idp",
+    "issuer",
+  ],
+  ["a mistyped key of limits", one({ url, limits: { mesageMB: 1 } }), "limits", "is it messageMB?"],
+  ["a mistyped key on top", '{"server":{}}', "server:", "is it servers?"],
+  ["a key of another level", one({ url, messageMB: 1 }), "servers.crm.messageMB", "unknown key"],
+  [
+    "a wrong value far down",
+    `{\n  "servers": {\n    "a": {\n      "url": "${url}",\n      "timeoutSec": 0\n    }\n  }\n}`,
+    "config.json, line 5: servers.a.timeoutSec",
+    "1 to 86400",
+  ],
+  [
+    "a missing key far down",
+    `{\n  "servers": {\n    "a": {\n      "timeoutSec": 1\n    }\n  }\n}`,
+    "config.json, line 3: servers.a.url",
+    "missing",
+  ],
+  [
+    "a key twice, far apart",
+    `{"servers":{"a":{"url":"${url}",\n"token":"${secret}",\n"url":"${secret}"}}}`,
+    "config.json, line 3: servers.a.url",
+    "twice",
+  ],
+  ["a key that holds a terminal sequence", '{"\\u001b[2J\\u202ex":1}', "[2J x", "unknown key"],
+  [
+    "a list with a wrong element",
+    one({ url, tokenCommand: ["a", 1] }),
+    "tokenCommand[1]",
+    "string",
+  ],
   ["a server that is null", '{"servers":{"a":null}}', "servers.a", "expected an object"],
   ["another version", '{"version":2}', "version", "expected 1"],
   ["an empty file", "", "line 1, column 1", "ends early"],
   ["a cut file", `{"servers":\n {"a":`, "line 2, column 7", "ends early"],
   ["a trailing comma", `{"servers":{},}`, "line 1, column 15", "key in double quotes"],
-  ["a comment", `// ${secret}\n{}`, "line 1, column 1", "expected a value"],
+  ["a comment", `// ${secret}\n{}`, "line 1, column 1", "JSON without comments"],
   ["a bare word", `{"servers":${secret}}`, "line 1, column 12", "expected a value"],
   ["two documents", `{}{}`, "line 1, column 3", "after the end"],
   [
@@ -227,14 +286,14 @@ const wrong: [what: string, text: string, place: string, expected: string][] = [
 ];
 
 describe("a wrong configuration is refused by file and key path, without the value", () => {
-  test.each(wrong)("%s", (_, text, place, expected) => {
-    const error = failure(() => parseConfig(text, paths));
+  test.each(wrong)("%s", async (_, text, place, expected) => {
+    const error = await asyncFailure(() => parseConfig(text, paths));
     expect(error.kind).toBe("configuration");
     expect(error.exitCode).toBe(3);
     expect(error.message).toStartWith(paths.configFile);
     expect(error.message).toContain(place);
     expect(error.message).toContain(expected);
-    expect(`${error.message} ${error.hint}`).not.toContain(secret);
+    expect(`${error.message} ${error.hintText(commandLineFor(undefined))}`).not.toContain(secret);
     // What keeps secrets out of messages leaves the words that help.
     expect(new Redactor().redact(error.message)).toContain(expected);
   });

@@ -7,7 +7,7 @@ import { loadConfig, parseConfig, pickServer } from "../../src/config/load.ts";
 import { homeOf } from "../../src/platform/paths.ts";
 import type { BridgeError } from "../../src/wire/errors.ts";
 import { commandLineFor } from "../../src/wire/program.ts";
-import { failure } from "../support/failure.ts";
+import { asyncFailure, failure } from "../support/failure.ts";
 import { ownFolder } from "../support/folder.ts";
 
 const paths = homeOf({ HOME: "/home/user" });
@@ -17,13 +17,13 @@ const one = (entry: object) => JSON.stringify({ servers: { crm: entry } });
 const url = "https://crm.example.com/mcp";
 
 describe("a right configuration", () => {
-  const server = (entry: object, top: object = {}) => {
+  const server = async (entry: object, top: object = {}) => {
     const text = JSON.stringify({ ...top, servers: { crm: { url, ...entry } } });
-    return pickServer(parseConfig(text, paths));
+    return pickServer(await parseConfig(text, paths));
   };
 
-  test("gets its defaults", () => {
-    expect(server({})).toMatchObject({
+  test("gets its defaults", async () => {
+    expect(await server({})).toMatchObject({
       name: "crm",
       transport: "auto",
       credential: { type: "unset" },
@@ -36,54 +36,59 @@ describe("a right configuration", () => {
     });
   });
 
-  test("takes a server's own setting before the one for all", () => {
+  test("takes a server's own setting before the one for all", async () => {
     const top = { timeoutSec: 5, network: { proxy: "http://p:1", caFile: "ca.pem" } };
-    const found = server({ timeoutSec: 7, network: { proxy: "http://q:2" } }, top);
+    const found = await server({ timeoutSec: 7, network: { proxy: "http://q:2" } }, top);
     expect(found.timeoutMs).toBe(7000);
     expect(found.network).toEqual({
       proxy: "http://q:2",
       caFile: "/home/user/.codex-mcp-bridge/ca.pem",
     });
-    expect(server({}, top).timeoutMs).toBe(5000);
+    expect((await server({}, top)).timeoutMs).toBe(5000);
   });
 
-  test("may begin with a byte order mark", () => {
-    expect(parseConfig(`\ufeff${one({ url })}`, paths).servers.size).toBe(1);
+  test("may begin with a byte order mark", async () => {
+    expect((await parseConfig(`\ufeff${one({ url })}`, paths)).servers.size).toBe(1);
   });
 
-  test("strips white space around a token", () => {
-    expect(server({ token: " abc\n" }).credential).toEqual({ type: "token", token: "abc" });
+  test("strips white space around a token", async () => {
+    expect((await server({ token: " abc\n" })).credential).toEqual({ type: "token", token: "abc" });
   });
 
-  test("resolves files against the folder of the configuration", () => {
+  test("resolves files against the folder of the configuration", async () => {
     const path = "/home/user/.codex-mcp-bridge/t";
-    expect(server({ tokenFile: "t" }).credential).toEqual({ type: "tokenFile", path });
-    expect(server({ tokenFile: "/t" }).credential).toEqual({ type: "tokenFile", path: "/t" });
+    expect((await server({ tokenFile: "t" })).credential).toEqual({ type: "tokenFile", path });
+    expect((await server({ tokenFile: "/t" })).credential).toEqual({
+      type: "tokenFile",
+      path: "/t",
+    });
     const auth = { type: "oauth", privateKeyFile: "key.pem", assertionFile: "/a" };
-    expect(server({ auth }).credential).toMatchObject({
+    expect((await server({ auth })).credential).toMatchObject({
       auth: { privateKeyFile: "/home/user/.codex-mcp-bridge/key.pem", assertionFile: "/a" },
     });
   });
 
-  test("resolves the id token's file of enterprise-managed authorization", () => {
+  test("resolves the id token's file of enterprise-managed authorization", async () => {
     const idp = { issuer: "https://idp.example.com", tokenEndpoint: "https://idp.example.com/t" };
     const auth = { type: "oauth", grant: "id_jag", idp: { ...idp, clientId: "c" } };
     const withFile = { ...auth, idp: { ...auth.idp, idTokenFile: "t" } };
-    expect(server({ auth: withFile }).credential).toMatchObject({
+    expect((await server({ auth: withFile })).credential).toMatchObject({
       auth: { idp: { idTokenFile: "/home/user/.codex-mcp-bridge/t" } },
     });
     const withVariable = { ...auth, idp: { ...auth.idp, idTokenEnv: "T" } };
-    expect(server({ auth: withVariable }).credential).toMatchObject({
+    expect((await server({ auth: withVariable })).credential).toMatchObject({
       auth: { idp: { idTokenEnv: "T" } },
     });
-    expect(failure(() => server({ auth })).message).toContain("servers.crm.auth.idp");
+    expect((await asyncFailure(() => server({ auth }))).message).toContain("servers.crm.auth.idp");
   });
 
-  test("takes an Authorization header for a static credential, which never turns into a sign-in", () => {
-    expect(server({ headers: { Authorization: `Basic \${A}` } }).credential.type).toBe("none");
+  test("takes an Authorization header for a static credential, which never turns into a sign-in", async () => {
+    expect((await server({ headers: { Authorization: `Basic \${A}` } })).credential.type).toBe(
+      "none",
+    );
   });
 
-  test("knows every key of the contract's example", () => {
+  test("knows every key of the contract's example", async () => {
     const text = JSON.stringify({
       $schema: "./config.schema.json",
       version: 1,
@@ -110,25 +115,25 @@ describe("a right configuration", () => {
         },
       },
     });
-    expect(pickServer(parseConfig(text, paths)).codex.approval).toBe("approve");
+    expect(pickServer(await parseConfig(text, paths)).codex.approval).toBe("approve");
   });
 
   test.each(["constructor", "toString", "hasOwnProperty", "prototype", "123"])(
     "may name a server %s",
-    (name) => {
+    async (name) => {
       const text = JSON.stringify({ servers: { [name]: { url } } });
-      expect(pickServer(parseConfig(text, paths), name).name).toBe(name);
+      expect(pickServer(await parseConfig(text, paths), name).name).toBe(name);
     },
   );
 
   test.each(["http://localhost:1/", "http://127.0.0.1/x", "http://[::1]:2/", "https://x/?k=v"])(
     "may use %s",
-    (text) => {
-      expect(pickServer(parseConfig(one({ url: text }), paths)).url.href).toBe(text);
+    async (text) => {
+      expect(pickServer(await parseConfig(one({ url: text }), paths)).url.href).toBe(text);
     },
   );
 
-  test("may be the Python package's file", () => {
+  test("may be the Python package's file", async () => {
     const text = `{
   "servers": {
     "my-knowledge-base": {
@@ -138,7 +143,7 @@ describe("a right configuration", () => {
     }
   }
 }`;
-    expect(pickServer(parseConfig(text, paths))).toMatchObject({
+    expect(pickServer(await parseConfig(text, paths))).toMatchObject({
       credential: { type: "token", token: "pat-123" },
       description: "My GuruCloudAI Knowledge Base",
     });
@@ -147,8 +152,11 @@ describe("a right configuration", () => {
 
 const hintOf = (error: BridgeError) => error.hintText(commandLineFor(undefined));
 
-describe("picking a server", () => {
-  const two = parseConfig(`{"servers":{"kb":{"url":"${url}"},"crm":{"url":"${url}"}}}`, paths);
+describe("picking a server", async () => {
+  const two = await parseConfig(
+    `{"servers":{"kb":{"url":"${url}"},"crm":{"url":"${url}"}}}`,
+    paths,
+  );
 
   test("finds a name in any case", () => {
     expect(pickServer(two, "KB").name).toBe("kb");
@@ -168,8 +176,9 @@ describe("picking a server", () => {
     expect(hintOf(error)).toContain('"kb", "crm"');
   });
 
-  test("points to setup where there is none", () => {
-    expect(hintOf(failure(() => pickServer(parseConfig("{}", paths))))).toContain("setup");
+  test("points to setup where there is none", async () => {
+    const none = await parseConfig("{}", paths);
+    expect(hintOf(failure(() => pickServer(none)))).toContain("setup");
   });
 });
 

@@ -23,7 +23,7 @@ test("a server's sign-in, cache and locks are kept in the state's root, files th
   const paths = { ...homeOf({ CODEX_MCP_BRIDGE_HOME: home }), stateRoot };
   const auth = { type: "oauth", clientSecretFile: "secret" };
   const servers = { kb: { url: "https://kb.example/mcp", auth } };
-  const server = pickServer(parseConfig(JSON.stringify({ version: 1, servers }), paths));
+  const server = pickServer(await parseConfig(JSON.stringify({ version: 1, servers }), paths));
   const log = memoryLog();
 
   const cache = new ServerCache(cacheFile(server.state), server.url, log);

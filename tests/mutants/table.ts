@@ -314,6 +314,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "executes the call and resets",
   },
+  "no-list-check-in-configuration": {
+    promise: "a list in the configuration is not taken for an object without keys",
+    file: "src/config/load.ts",
+    find: "if (Array.isArray(value)) return [];",
+    replace: "if (Array.isArray(value)) return undefined;",
+    test: "tests/config/load-wrong.test.ts",
+    pattern: "as a list",
+  },
   "no-line-break-check-in-catalog": {
     promise: "a damaged cache file puts nothing on stdout",
     file: "src/upstream/catalog/entry.ts",

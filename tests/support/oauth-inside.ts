@@ -1,19 +1,11 @@
-import { parseConfig } from "../../src/config/load.ts";
-import type { ServerSettings } from "../../src/config/settings.ts";
 import { Certificates } from "../../src/http/certificates.ts";
 import { createHttp } from "../../src/http/client.ts";
 import { type OAuth, openOAuth } from "../../src/oauth/authorizer/open.ts";
 import type { GuardedHttp, GuardedRequest } from "../../src/oauth/core/ssrf-guard.ts";
-import { homeOf } from "../../src/platform/paths.ts";
 import { Redactor } from "../../src/platform/redact.ts";
 import { ServerCache } from "../../src/platform/server-cache.ts";
 import { memoryLog } from "./client.ts";
-
-/** One server's settings, as the configuration would give them. */
-function settingsOf(folder: string, entry: object): ServerSettings {
-  const text = JSON.stringify({ version: 1, servers: { kb: entry } });
-  return parseConfig(text, homeOf({ HOME: folder })).servers.get("kb")!;
-}
+import { settingsOf } from "./settings.ts";
 
 /** The OAuth side of a server inside the test's own process, over the real network. */
 export function oauthInside(
@@ -23,7 +15,7 @@ export function oauthInside(
 ): OAuth & {
   readonly log: ReturnType<typeof memoryLog>;
 } {
-  const server = settingsOf(folder, entry);
+  const server = settingsOf(entry, `${folder}/.codex-mcp-bridge`);
   const log = memoryLog();
   const cache = new ServerCache(undefined, server.url, log);
   const certificates = new Certificates(server.network, env, cache, log);

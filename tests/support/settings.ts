@@ -1,4 +1,5 @@
 import type { ServerSettings } from "../../src/config/settings.ts";
+import { serverSettings } from "../../src/config/settings-builder.ts";
 import { stateOf } from "../../src/platform/paths.ts";
 
 /** Settings of a server that needs no credential; nothing is tried twice. */
@@ -21,4 +22,10 @@ export function plainSettings(url: URL, changes: Partial<ServerSettings> = {}): 
     state: stateOf("/nonexistent", "kb"),
     ...changes,
   };
+}
+
+/** The settings of server "kb" with an entry that is right; nothing checks it. */
+export function settingsOf(entry: object, home: string): ServerSettings {
+  const whole = { url: "https://kb.example/mcp", ...entry };
+  return serverSettings("kb", whole, {}, { home, stateRoot: home });
 }

@@ -30,14 +30,9 @@ export const command = defineCommand({
     }
     // A configuration that is missing or wrong offers no names; its error belongs to the command that needs it.
     const { readConfig } = await import("../../config/load.ts");
-    const serverNames = () => {
-      try {
-        return [...(readConfig(context.paths())?.servers.keys() ?? [])];
-      } catch {
-        return [];
-      }
-    };
-    const { words: found, isFile } = await candidatesFor(context.commands, words, serverNames);
+    const readNames = async () => [...((await readConfig(context.paths()))?.servers.keys() ?? [])];
+    const names = await readNames().catch(() => []);
+    const { words: found, isFile } = await candidatesFor(context.commands, words, () => names);
     const lines = found.map(({ word, description }) =>
       description === "" ? word : `${word}\t${description}`,
     );

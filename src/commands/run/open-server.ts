@@ -42,7 +42,7 @@ export function openServer(options: ServerOptions): Server {
     login: context.commandLine(`login --server ${settings.name}`),
     async reload() {
       const { readConfig } = await import("../../config/load.ts");
-      const fresh = readConfig(context.paths())?.servers.get(settings.name);
+      const fresh = (await readConfig(context.paths()))?.servers.get(settings.name);
       // A credential that is meant for another origin is never taken over.
       if (fresh?.url.origin === settings.url.origin) reloaded(fresh);
       return fresh;

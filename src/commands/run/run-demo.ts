@@ -13,10 +13,10 @@ type Bridge = (server: KnownServer, context: Context) => Promise<number>;
 export async function serveDemo(bridge: Bridge, context: Context): Promise<number> {
   const server = startDemoServer();
   try {
-    return await withTempFolder((folder) => {
+    return await withTempFolder(async (folder) => {
       const servers = { demo: { url: server.url.href, token: server.token } };
       const paths = homeOf(context.env, join(folder, "config.json"));
-      const config = parseConfig(JSON.stringify({ version: 1, servers }), paths);
+      const config = await parseConfig(JSON.stringify({ version: 1, servers }), paths);
       const settings = pickServer(config, "demo");
       return bridge(
         { settings, cache: new ServerCache(undefined, settings.url, context.log) },

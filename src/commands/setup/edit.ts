@@ -121,7 +121,7 @@ export async function saveChange(change: Change, context: Context): Promise<stri
   if (change.credential?.type === "token") redactor.add(change.credential.token);
   for (const [name, value] of Object.entries(change.headers ?? {})) redactor.addHeader(name, value);
   const paths = context.paths();
-  const old = readConfig(paths);
+  const old = await readConfig(paths);
   let name = change.name;
   let isForgotten = false;
   await changeConfig(paths, (raw) => {

@@ -12,7 +12,7 @@ export const command = defineCommand({
       await context.print(await schemaText());
       return 0;
     }
-    const config = readConfig(context.paths());
+    const config = await readConfig(context.paths());
     const form = readFlags(values, config);
     if (form.missing.length === 0) return saveForm(form, context);
     await requireTerminal(form, config);
@@ -55,7 +55,7 @@ async function saveForm({ change, credential }: FlagForm, context: Context): Pro
     await warnOfEmpty(credential, context);
   }
   const name = await saveChange(full, context);
-  const saved = readConfig(paths);
+  const saved = await readConfig(paths);
   const entry = saved?.raw.servers?.[name];
   const steps: Partial<Steps> = entry === undefined ? {} : stepsFor(name, entry, context);
   const lines = Object.values(steps)

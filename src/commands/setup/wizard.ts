@@ -50,7 +50,7 @@ async function converse(
   const steps = new Map<string, readonly string[]>();
   let isFirst = true;
   for (;;) {
-    const raw = readConfig(paths)?.raw ?? {};
+    const raw = (await readConfig(paths))?.raw ?? {};
     const action = isFirst ? await firstAction(ask, raw, form) : await nextAction(ask, raw);
     const given = isFirst ? form : { change: { name: "" }, credential: undefined };
     isFirst = false;
@@ -73,7 +73,7 @@ async function converse(
       { ...given, change: { ...given.change, name } },
       context,
     );
-    const entry = readConfig(paths)?.raw.servers?.[saved];
+    const entry = (await readConfig(paths))?.raw.servers?.[saved];
     if (entry !== undefined) steps.set(saved, await offer(ask, saved, entry, context));
   }
   ask.end([...steps.values()].flat(), "Restart Codex to see the tools.");

@@ -7,18 +7,11 @@ import {
   stdioEntry,
 } from "../../../src/commands/codex-config/entry.ts";
 import { renderTable, renderValue } from "../../../src/commands/codex-config/toml-render.ts";
-import { parseConfig } from "../../../src/config/load.ts";
-import type { ServerSettings } from "../../../src/config/settings.ts";
-import { homeOf } from "../../../src/platform/paths.ts";
 import { program } from "../../../src/wire/program.ts";
 import { failure } from "../../support/failure.ts";
+import { settingsOf } from "../../support/settings.ts";
 
-const paths = homeOf({}, "/h/config.json");
-
-function server(entry: object): ServerSettings {
-  const servers = { kb: { url: "https://kb.example/mcp", ...entry } };
-  return parseConfig(JSON.stringify({ version: 1, servers }), paths).servers.get("kb")!;
-}
+const server = (entry: object) => settingsOf(entry, "/h");
 
 const launch = { command: "/usr/local/bin/codex-mcp-http-bridge", required: false };
 

@@ -165,7 +165,7 @@ async function converse(answers: [question: string, answer: string | boolean][])
   });
   const script = new Script(answers);
   const form = { change: { name: "" }, credential: undefined };
-  await wizard(form, readConfig(context.paths()), context, script);
+  await wizard(form, await readConfig(context.paths()), context, script);
   expect(script.left).toBe(0);
   return script.told;
 }

@@ -1,13 +1,12 @@
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseConfig, pickServer } from "../../../src/config/load.ts";
 import { StaticAuthorizer } from "../../../src/oauth/authorizer/static.ts";
-import { homeOf } from "../../../src/platform/paths.ts";
 import { Redactor } from "../../../src/platform/redact.ts";
 import { authorize } from "../../../src/upstream/transport/authorize.ts";
 import { plainHttp } from "../../support/client.ts";
 import { ownFolder } from "../../support/folder.ts";
+import { settingsOf } from "../../support/settings.ts";
 
 /** A server that takes the token `new` alone, and a call to it with the token of a file. */
 async function call(tokens: readonly string[]) {
@@ -24,8 +23,7 @@ async function call(tokens: readonly string[]) {
     },
   });
   const url = new URL(`http://127.0.0.1:${server.port}/mcp`);
-  const text = JSON.stringify({ servers: { kb: { url: url.href, tokenFile: "t" } } });
-  const kb = pickServer(parseConfig(text, homeOf({ CODEX_MCP_BRIDGE_HOME: folder.path })));
+  const kb = settingsOf({ url: url.href, tokenFile: "t" }, folder.path);
   const deps = { env: {}, redactor: new Redactor(), reload: () => kb };
   const authorizer = new StaticAuthorizer(kb, deps);
   const signal = new AbortController().signal;

@@ -1,14 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseConfig, pickServer } from "../../../src/config/load.ts";
 import type { ServerSettings } from "../../../src/config/settings.ts";
 import { StaticAuthorizer } from "../../../src/oauth/authorizer/static.ts";
-import { homeOf } from "../../../src/platform/paths.ts";
 import { Redactor } from "../../../src/platform/redact.ts";
 import type { BridgeError } from "../../../src/wire/errors.ts";
 import { commandLineFor } from "../../../src/wire/program.ts";
 import { ownFolder } from "../../support/folder.ts";
+import { settingsOf } from "../../support/settings.ts";
 
 const signal = new AbortController().signal;
 let folder: ReturnType<typeof ownFolder>;
@@ -22,8 +21,7 @@ beforeEach(() => {
 afterEach(() => folder[Symbol.dispose]());
 
 function settings(entry: object, url = "https://kb.example.com/mcp"): ServerSettings {
-  const paths = homeOf({ CODEX_MCP_BRIDGE_HOME: folder.path });
-  return pickServer(parseConfig(JSON.stringify({ servers: { kb: { url, ...entry } } }), paths));
+  return settingsOf({ url, ...entry }, folder.path);
 }
 
 /** An authorizer and one request's worth of it. */

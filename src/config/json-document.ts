@@ -1,0 +1,137 @@
+import type { JSONVisitor, Node, ParseErrorCode } from "jsonc-parser";
+import { isReserved, type KeyPath, maxDepth } from "./strict-json.ts";
+
+/** A place in a text; line and column begin at 1. */
+export interface Place {
+  readonly offset: number;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Why a text is not JSON, and where; the message never holds a value of the text. */
+export class JsonProblem extends Error {
+  readonly place: Place;
+  /** The key that may not stand there; undefined where the syntax is wrong. */
+  readonly path: KeyPath | undefined;
+
+  constructor(message: string, place: Place, path?: KeyPath) {
+    super(message);
+    this.place = place;
+    this.path = path;
+  }
+}
+
+/** A JSON text, parsed, with the places of its values. */
+export interface JsonDocument {
+  /** Objects have no prototype; of a key that stands twice, the last value. */
+  readonly value: unknown;
+  /** Where the key or list element at `path` begins; where it is missing, the place of its nearest parent. */
+  placeOf(path: KeyPath): Place;
+}
+
+/** Words for the syntax errors of jsonc-parser; every other one is "expected a value". */
+const words: Readonly<Record<string, string>> = {
+  InvalidSymbol: "expected a value or a key in double quotes",
+  PropertyNameExpected: "expected a key in double quotes",
+  ColonExpected: 'expected ":" after a key',
+  CommaExpected: 'expected ","',
+  CloseBraceExpected: 'expected "," or "}"',
+  CloseBracketExpected: 'expected "," or "]"',
+  EndOfFileExpected: "text after the end",
+  InvalidCommentToken: "expected JSON without comments",
+  UnexpectedEndOfComment: "a comment without its end",
+  UnexpectedEndOfString: "a string without its end",
+  UnexpectedEndOfNumber: "a number without its end",
+  InvalidUnicode: "a bad \\u escape in a string",
+  InvalidEscapeCharacter: "a bad escape in a string",
+  InvalidCharacter: "a control character in a string",
+};
+
+/** A byte order mark becomes a space, so that every place stays. */
+const withoutMark = (text: string) => text.replace(/^\ufeff/, " ");
+
+function placeAt(text: string, offset: number): Place {
+  const lines = text.slice(0, offset).split("\n");
+  return { offset, line: lines.length, column: lines.at(-1)!.length + 1 };
+}
+
+/** A visitor that throws JsonProblem at the first syntax error, and at a depth that would exhaust the stack of the parser. */
+function checkSyntax(text: string, nameOf: (code: ParseErrorCode) => string): JSONVisitor {
+  let depth = 0;
+  const fail = (message: string, offset: number): never => {
+    throw new JsonProblem(message, placeAt(text, offset));
+  };
+  const open = (offset: number) => {
+    depth++;
+    if (depth > maxDepth) fail("nested too deeply", offset);
+  };
+  const close = () => {
+    depth--;
+  };
+  return {
+    onObjectBegin: open,
+    onArrayBegin: open,
+    onObjectEnd: close,
+    onArrayEnd: close,
+    onError(code, offset) {
+      const isEnd = text.slice(offset).trim() === "";
+      fail(isEnd ? "ends early" : (words[nameOf(code)] ?? "expected a value"), offset);
+    },
+  };
+}
+
+/** Reads JSON with comments and trailing commas (JSONC), as editors and MCP clients write it. Throws JsonProblem. */
+export async function readJsonDocument(text: string): Promise<JsonDocument> {
+  const { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode, visit } = await import(
+    "jsonc-parser"
+  );
+  const options = { allowTrailingComma: true };
+  const plain = withoutMark(text);
+  visit(plain, checkSyntax(plain, printParseErrorCode), options);
+  const root = parseTree(plain, [], options)!;
+  const nodeAt = (path: KeyPath): Node =>
+    path.length === 0 ? root : (findNodeAtLocation(root, [...path]) ?? nodeAt(path.slice(0, -1)));
+  return {
+    value: getNodeValue(root),
+    placeOf(path) {
+      const node = nodeAt(path);
+      const { parent } = node;
+      return placeAt(plain, parent?.type === "property" ? parent.offset : node.offset);
+    },
+  };
+}
+
+/** Tells why `parseStrict` refuses a text. */
+export async function findJsonProblem(text: string): Promise<JsonProblem> {
+  const { printParseErrorCode, visit } = await import("jsonc-parser");
+  const plain = withoutMark(text);
+  const syntax = checkSyntax(plain, printParseErrorCode);
+  /** The keys of each open object. */
+  const open: Set<string>[] = [];
+  const visitor: JSONVisitor = {
+    ...syntax,
+    onObjectBegin(offset, ...rest) {
+      syntax.onObjectBegin!(offset, ...rest);
+      open.push(new Set());
+    },
+    onObjectEnd(...place) {
+      syntax.onObjectEnd!(...place);
+      open.pop();
+    },
+    onObjectProperty(key, offset, _length, _line, _column, parents) {
+      const path = [...parents(), key];
+      const seen = open.at(-1)!;
+      if (seen.has(key))
+        throw new JsonProblem("the key stands twice", placeAt(plain, offset), path);
+      seen.add(key);
+      if (isReserved(path)) throw new JsonProblem("unknown key", placeAt(plain, offset), path);
+    },
+  };
+  try {
+    visit(plain, visitor, { disallowComments: true });
+  } catch (error) {
+    if (error instanceof JsonProblem) return error;
+    throw error;
+  }
+  return new JsonProblem("expected JSON", placeAt(plain, 0));
+}
