@@ -15,8 +15,9 @@ export interface Member extends Span {
 /** A longer scalar has no text of its own. */
 export const maxCapturedBytes = 1024;
 
-const names = ["jsonrpc", "id", "method", "params", "result", "error"] as const;
-export type EnvelopeName = (typeof names)[number];
+/** The members that are noted. */
+export const envelopeNames = ["jsonrpc", "id", "method", "params", "result", "error"] as const;
+export type EnvelopeName = (typeof envelopeNames)[number];
 
 /** The outermost object of a message; of a repeated member, the last. */
 export class Envelope {
@@ -43,7 +44,7 @@ export class Envelope {
 
 /** `key` where it is the name of a member that is noted. */
 export function envelopeName(key: string): EnvelopeName | undefined {
-  return names.find((name) => name === key);
+  return envelopeNames.find((name) => name === key);
 }
 
 const decoder = new TextDecoder();
@@ -52,27 +53,6 @@ const decoder = new TextDecoder();
 function stands(text: string, b: Uint8Array, from: number): boolean {
   for (let i = 0; i < text.length; i++) if (b[from + i] !== text.charCodeAt(i)) return false;
   return true;
-}
-
-/** `text` where it stands at `from`: what is compared byte by byte need not be decoded. */
-const only = <T extends string>(text: T, b: Uint8Array, from: number): T | undefined =>
-  stands(text, b, from) ? text : undefined;
-
-/** The name that the bytes of a key without escapes say. */
-export function nameAt(b: Uint8Array, from: number, end: number): EnvelopeName | undefined {
-  switch (end - from) {
-    case 2:
-      return only("id", b, from);
-    case 5:
-      return only("error", b, from);
-    case 6:
-      if (b[from] === 0x6d) return only("method", b, from);
-      return b[from] === 0x70 ? only("params", b, from) : only("result", b, from);
-    case 7:
-      return only("jsonrpc", b, from);
-    default:
-      return undefined;
-  }
 }
 
 /** Digits that a number holds exactly. */

@@ -1,6 +1,14 @@
-// One pass over JSON text (RFC 8259) that validates grammar and UTF-8, whatever the chunks, in constant
-// memory, and notes where the members of the outermost object stand. JSON.parse would round numbers above
-// 2^53 and hide duplicate keys; rescanning would be quadratic.
+// One pass over JSON text (RFC 8259) that validates grammar and UTF-8, whatever the chunks, in constant memory, and
+// notes where the members of the outermost object stand. JSON.parse would round numbers above 2^53 and hide duplicate
+// keys; rescanning would be quadratic.
+//
+// spans.ts fills the same envelope from a whole text that JSON.parse found valid. Each does what the other cannot:
+// - Only this one judges a text while its chunks arrive, tells the id of a line that is too long to be held, and says
+//   what is wrong with a text.
+// - Only the other one is fast where no code has run yet. The first message of a process (239 bytes, compiled with
+//   bytecode, three runs): JSON.parse and envelopeOf take 0.16 to 0.20 ms, this scanner 0.40 to 0.47 ms; for a list of
+//   15 KB 0.7 to 0.9 ms against 2.1 to 6.2 ms. That is the client's `initialize`, on the way of every start. After
+//   thousands of messages this one is faster, from 2 KB on (12.7 against 18.3 us; a list of 750 KB: 1.8 against 5.2 ms).
 
 import { Envelope, envelopeName, maxCapturedBytes, textAt } from "./envelope.ts";
 import { isDigit, numberState, S, ScanError } from "./scan-states.ts";

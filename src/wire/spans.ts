@@ -1,10 +1,8 @@
 import {
   Envelope,
-  type EnvelopeName,
-  envelopeName,
+  envelopeNames,
   type Member,
   maxCapturedBytes,
-  nameAt,
   type Span,
   textAt,
 } from "./envelope.ts";
@@ -75,38 +73,50 @@ function skipValue(b: Uint8Array, i: number): number {
 const isDelimiter = (c: number) =>
   c === 0x2c || c === 0x7d || c === 0x5d || c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09;
 
-/** The members of a message, as Scanner notes them; undefined where it is no object. `b` holds valid JSON. */
-export function envelopeOf(b: Uint8Array): Envelope {
-  const envelope = new Envelope();
-  let at = skipSpace(b, 0);
-  envelope.first = b[at]!;
-  if (envelope.first !== 0x7b) return envelope;
-  at = skipSpace(b, at + 1);
+/** Calls `visit` with the places of each member of the object at `start`: its key with quotes, its value. */
+function eachMember(
+  b: Uint8Array,
+  start: number,
+  visit: (from: number, keyEnd: number, start: number, end: number) => void,
+): void {
+  let at = skipSpace(b, start + 1);
   while (b[at] === 0x22) {
-    const from = at;
     const keyEnd = skipString(b, at);
-    const start = skipSpace(b, skipSpace(b, keyEnd) + 1);
-    const end = skipValue(b, start);
-    const name = nameOf(b, from, keyEnd);
-    if (name !== undefined) envelope.note(name, memberAt(b, start, end));
+    const valueStart = skipSpace(b, skipSpace(b, keyEnd) + 1);
+    const end = skipValue(b, valueStart);
+    visit(at, keyEnd, valueStart, end);
     at = skipSpace(b, end);
     if (b[at] === 0x2c) at = skipSpace(b, at + 1);
   }
+}
+
+/** Whether the key at `from`, quotes included, says `key`; it is decoded only where it holds an escape or is not ASCII. */
+function isKey(b: Uint8Array, from: number, end: number, key: string): boolean {
+  const length = end - from - 2;
+  for (let i = 0; i < length; i++) {
+    const c = b[from + 1 + i]!;
+    if (c === 0x5c || c >= 0x80) return JSON.parse(decoder.decode(b.subarray(from, end))) === key;
+    if (c !== key.charCodeAt(i)) return false;
+  }
+  return length === key.length;
+}
+
+/** The members of a message, as Scanner notes them; none where it is no object. `b` holds valid JSON. */
+export function envelopeOf(b: Uint8Array): Envelope {
+  const envelope = new Envelope();
+  const start = skipSpace(b, 0);
+  envelope.first = b[start]!;
+  if (envelope.first !== 0x7b) return envelope;
+  eachMember(b, start, (from, keyEnd, valueStart, end) => {
+    for (const name of envelopeNames)
+      if (isKey(b, from, keyEnd, name)) envelope.note(name, memberAt(b, valueStart, end));
+  });
   return envelope;
 }
 
 function memberAt(b: Uint8Array, start: number, end: number): Member {
   const isScalar = b[start] !== 0x7b && b[start] !== 0x5b && end - start <= maxCapturedBytes;
   return { start, end, text: isScalar ? textAt(b, start, end) : undefined };
-}
-
-/** The member's name that the key at `from`, quotes included, says. */
-function nameOf(b: Uint8Array, from: number, end: number): EnvelopeName | undefined {
-  // No name of ours is longer, were each of its characters an escape.
-  if (end - from > 6 * 7 + 2) return undefined;
-  for (let at = from; at < end; at++)
-    if (b[at] === 0x5c) return envelopeName(JSON.parse(decoder.decode(b.subarray(from, end))));
-  return nameAt(b, from + 1, end - 1);
 }
 
 /** One member of an object or element of an array, in the order of the text. */
@@ -139,48 +149,17 @@ export function* children(b: Uint8Array, span: Span): Generator<Child> {
 
 /** The last child under `step`, as JSON.parse would choose it. */
 function child(b: Uint8Array, span: Span, step: string | number): Child | undefined {
-  if (typeof step === "string" && b[span.start] === 0x7b) return member(b, span, step);
+  let found: Child | undefined;
+  if (typeof step === "string") {
+    if (b[span.start] !== 0x7b) return undefined;
+    eachMember(b, span.start, (from, keyEnd, start, end) => {
+      if (isKey(b, from, keyEnd, step)) found = { key: step, from, start, end };
+    });
+    return found;
+  }
   let index = 0;
   for (const one of children(b, span)) if (one.key === undefined && index++ === step) return one;
   return undefined;
-}
-
-/** Keys that were looked for, quotes included; a server's tools may name any number of them. */
-const written = new Map<string, Uint8Array>();
-const mostWritten = 256;
-
-function keyBytes(key: string): Uint8Array {
-  const known = written.get(key);
-  if (known !== undefined) return known;
-  const bytes = encoder.encode(JSON.stringify(key));
-  if (written.size < mostWritten) written.set(key, bytes);
-  return bytes;
-}
-
-/** `child` of an object: keys are compared byte by byte, and decoded only where they hold an escape. */
-function member(b: Uint8Array, span: Span, key: string): Child | undefined {
-  const wanted = keyBytes(key);
-  let found: Child | undefined;
-  let at = skipSpace(b, span.start + 1);
-  while (at < span.end - 1) {
-    const from = at;
-    const keyEnd = skipString(b, at);
-    const start = skipSpace(b, skipSpace(b, keyEnd) + 1);
-    const end = skipValue(b, start);
-    if (isKey(b, from, keyEnd, wanted, key)) found = { key, from, start, end };
-    at = skipSpace(b, end);
-    if (b[at] === 0x2c) at = skipSpace(b, at + 1);
-  }
-  return found;
-}
-
-function isKey(b: Uint8Array, from: number, end: number, wanted: Uint8Array, key: string): boolean {
-  let at = from;
-  while (at < end && b[at] !== 0x5c && b[at] === wanted[at - from]) at++;
-  if (at === end) return wanted.length === end - from;
-  // Within the key alone: a search to the end of the message for each key would be quadratic.
-  if (!b.subarray(at, end).includes(0x5c)) return false;
-  return JSON.parse(decoder.decode(b.subarray(from, end))) === key;
 }
 
 /** Where the outermost value stands. */
