@@ -7,6 +7,12 @@ delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 
 import type { Commands } from "./src/cli/command.ts";
 import { answerEarly } from "./src/commands/run/early/early-answer.ts";
+import type { EarlyAnswer } from "./src/commands/run/run.ts";
+
+const words = process.argv.slice(2);
+/** What `run` finds done, where the client has its first answer before the bridge is loaded. */
+let early: Promise<EarlyAnswer | undefined> | undefined;
+early = answerEarly(words);
 
 const commands: Commands = {
   setup: {
@@ -23,7 +29,9 @@ const commands: Commands = {
   },
   run: {
     does: "the bridge: reads the client's messages on stdin and answers on stdout",
-    load: () => import("./src/commands/run/run.ts"),
+    load: async () => ({
+      command: (await import("./src/commands/run/run.ts")).commandAfter(await early),
+    }),
   },
   login: {
     does: "signs in to a server (OAuth): browser, another device, or pasted address",
@@ -64,9 +72,7 @@ const commands: Commands = {
   },
 };
 
-const words = process.argv.slice(2);
-// Nothing of the bridge itself is loaded before the client has its first answer, where that can be given without it.
-void answerEarly(words, process.env)
+void Promise.resolve(early)
   .then(() => import("./src/cli/main.ts"))
   .then(({ main }) => main(commands, words, process.env))
   .then((code) => process.exit(code));

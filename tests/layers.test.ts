@@ -20,7 +20,8 @@ const roomsOfFloor: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["core"],
     ["transport", "retry"],
     ["session", "protocol", "catalog"],
-    ["sign-in", "."],
+    ["sign-in"],
+    ["."],
   ],
   commands: [["auth", "codex-config", "test"], [".", "completions", "demo"], ["run"], ["setup"]],
 };

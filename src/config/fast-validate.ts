@@ -1,5 +1,5 @@
-// What nearly every configuration consists of, judged by the rules alone. A schema says the same (tests), but making
-// and running it costs a start a quarter of a millisecond a server.
+// Stand-in for the schema of valibot, which costs a start a quarter of a millisecond a server: it accepts the entries that
+// nearly every configuration consists of, and leaves all others to the schema. Tests prove that both agree.
 import { headerValueProblem, tokenProblem, urlProblem, variableProblem } from "./validators.ts";
 
 type Judge = (value: unknown) => boolean;

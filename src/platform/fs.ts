@@ -1,2 +1,2 @@
-/** `node:fs`, from its first use on: it costs a start a millisecond and 2 MB, and most starts need nothing of it. */
+/** Stand-in for the import of `node:fs`, which costs a start a millisecond and 2 MB: loaded at its first use, which most starts do not come to. */
 export const fs = () => process.getBuiltinModule("node:fs");

@@ -93,14 +93,14 @@ test("the answer leaves before the rest of the program is loaded", async () => {
   const { url } = serve();
   const home = homeFor(url);
   const [go, preload] = [join(home, "go"), join(home, "preload.ts")];
-  // Nothing is wrong with the folders above, wherever this stands, and cli.ts is not there before `go` is.
+  // Nothing is wrong with the folders above, wherever this stands, and cli/main.ts is not there before `go` is.
   writeFileSync(
     preload,
     `import { trustingFile } from ${JSON.stringify(join(root, "tests/support/trusting-file.ts"))};
 const file = Bun.file;
 Bun.file = trustingFile(${JSON.stringify(home)});
 Bun.plugin({ name: "late", setup(build) {
-  build.onLoad({ filter: /src\\/cli\\.ts$/ }, async ({ path }) => {
+  build.onLoad({ filter: /src\\/cli\\/main\\.ts$/ }, async ({ path }) => {
     while (!(await file(${JSON.stringify(go)}).exists())) await Bun.sleep(5);
     return { contents: await file(path).text(), loader: "ts" };
   });

@@ -199,8 +199,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-early-answer": {
     promise: "the first answer leaves before the bridge is loaded",
     file: "bridge.ts",
-    find: "void answerEarly(words, process.env)",
-    replace: "void Promise.resolve()",
+    find: "early = answerEarly(words);",
+    replace: "early = undefined;",
     test: "tests/e2e/early-answer.test.ts",
     pattern: "before the rest of the program",
   },

@@ -1,8 +1,7 @@
 import type { Context } from "../../cli/command.ts";
 import type { ServerSettings } from "../../config/settings.ts";
-import { Certificates } from "../../http/certificates.ts";
-import { createHttp, type Http } from "../../http/client.ts";
-import { loggedHttp } from "../../http/request-log.ts";
+import type { Http } from "../../http/client.ts";
+import { openHttp } from "../../http/open-http.ts";
 import type { OAuth } from "../../oauth/authorizer/open.ts";
 import { cacheFile } from "../../platform/paths.ts";
 import { ServerCache } from "../../platform/server-cache.ts";
@@ -16,10 +15,7 @@ export async function openServerOAuth(
   const { env, log, redactor } = context;
   const login = context.commandLine(`login --server ${server.name}`);
   const cache = new ServerCache(cacheFile(server.state), server.url, log);
-  const certificates = new Certificates(server.network, env, cache, log);
-  const { network, connectTimeoutMs } = server;
-  const bare = createHttp({ network, env, certificates, connectTimeoutMs });
-  const http = loggedHttp(bare, log, server.name);
+  const { http } = openHttp(server, { env, log, cache });
   const { openOAuth } = await import("../../oauth/authorizer/open.ts");
   return { oauth: openOAuth(server, { http, env, log, redactor, login }), http };
 }

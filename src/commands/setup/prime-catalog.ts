@@ -5,13 +5,10 @@ import type { ServerSettings } from "../../config/settings.ts";
 import { createLog } from "../../platform/log.ts";
 import { cacheFile } from "../../platform/paths.ts";
 import { ServerCache } from "../../platform/server-cache.ts";
-import { CatalogUpstream } from "../../upstream/catalog/catalog.ts";
-import { catalogIdentity } from "../../upstream/catalog/identity.ts";
-import { CatalogStore } from "../../upstream/catalog/store.ts";
 import type { Upstream } from "../../upstream/core/types.ts";
+import { openServer } from "../../upstream/open-server.ts";
 import { asBridgeError } from "../../wire/errors.ts";
 import { isAnswerTo, type Message, notificationOf, requestOf } from "../../wire/message.ts";
-import { openServer } from "../run/open-server.ts";
 import type { Answer } from "../test/mcp-child.ts";
 import { type Client, testServer } from "../test/steps.ts";
 import { silent } from "../test/test.ts";
@@ -22,33 +19,28 @@ const deleteGraceMs = 100;
 
 /** Leaves the server's lists for the next start, as far as it gives them at once; tells nothing, and never fails. */
 export async function fillCatalog(settings: ServerSettings, context: Context): Promise<void> {
-  const { env, redactor } = context;
+  const { redactor } = context;
   const isWatched = context.log.writes("debug");
   const log = isWatched ? context.log : createLog({ level: "error", format: "text", redactor });
-  const { name, timeoutMs } = settings;
-  const cache = new ServerCache(cacheFile(settings.state), settings.url, log);
-  const { upstream } = openServer({
-    // A server that is away is not waited for.
-    settings: { ...settings, retry: { attempts: 1 } },
-    cache,
-    context: { ...context, log },
-    client: { name: "", capabilities: "{}", protocolVersion: "" },
-    ask: () => new Promise(() => undefined),
-    reloaded: () => undefined,
-  });
-  const store = new CatalogStore(cache, () => catalogIdentity(settings, env), Date.now);
-  const catalog = new CatalogUpstream({
-    next: upstream,
-    store,
-    log,
-    name,
-    timeoutMs,
-    mayAnswer: false,
-  });
-  const client = clientOf(catalog, AbortSignal.timeout(fillMs));
+  const { name, state, url } = settings;
+  const cache = new ServerCache(cacheFile(state), url, log);
+  // A server that is away is not waited for: one attempt.
+  const { upstream } = openServer(
+    { ...settings, retry: { attempts: 1 } },
+    {
+      ...context,
+      log,
+      cache,
+      client: { name: "", capabilities: "{}", protocolVersion: "" },
+      ask: () => new Promise(() => undefined),
+      mayAnswer: false,
+      signIn: undefined,
+    },
+  );
+  const client = clientOf(upstream, AbortSignal.timeout(fillMs));
   try {
     await testServer(name, client, silent, undefined);
-    await catalog.close(deleteGraceMs);
+    await upstream.close(deleteGraceMs);
   } catch (error) {
     log.debug("not asked for its tools", { server: name, error: asBridgeError(error).message });
   }

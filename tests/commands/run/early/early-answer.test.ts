@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, setSystemTime, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { answerEarly, earlyAnswerOf } from "../../../../src/commands/run/early/early-answer.ts";
+import { answerEarly } from "../../../../src/commands/run/early/early-answer.ts";
+import type { EarlyAnswer } from "../../../../src/commands/run/run.ts";
 import { holdsSecret, loadConfig, pickServer } from "../../../../src/config/load.ts";
 import { rememberValidated } from "../../../../src/config/validated-cache.ts";
 import { cacheFile, type Environment, homeOf } from "../../../../src/platform/paths.ts";
@@ -56,6 +57,9 @@ async function startBefore(entry: object = { auth: { type: "none" } }): Promise<
   cache.flush();
 }
 
+/** What the last start found and did. */
+let early: EarlyAnswer | undefined;
+
 /** What a start writes for these first bytes of its input, or for what is read in their place. */
 async function said(
   first: string | (() => Stdio["first"]),
@@ -65,7 +69,7 @@ async function said(
   const whole = async () => ({ done: false, value: bytesOf(first as string) });
   const read = typeof first === "string" ? whole() : first();
   read.catch(() => undefined);
-  await answerEarly(by, environment, () => ({
+  early = await answerEarly(by, environment, () => ({
     first: read,
     input: { [Symbol.asyncIterator]: () => ({ next: () => never }) },
     output: {
@@ -90,10 +94,9 @@ describe("with what an earlier start learned", () => {
     ["before others", `${initialize}\n{"jsonrpc":"2.0","method":"notifications/initialized"}\n`],
   ])("initialize %s is answered, once, under its id as it was written", async (_, first) => {
     expect(await said(first)).toBe(answer);
-    const earlyAnswer = earlyAnswerOf();
-    expect(earlyAnswer?.answered?.id).toBe('"\\u0061"');
-    expect(earlyAnswer?.answered?.said.result).toBe(result);
-    expect(earlyAnswer?.known?.settings.name).toBe("kb");
+    expect(early?.answered?.id).toBe('"\\u0061"');
+    expect(early?.answered?.said.result).toBe(result);
+    expect(early?.known?.settings.name).toBe("kb");
   });
 
   test("a named configuration, and a level of the log at which nothing would be said", async () => {
@@ -125,8 +128,8 @@ describe("with what an earlier start learned", () => {
     ["a broken input", () => Promise.reject(new Error("broken"))],
   ])("%s is left to the bridge", async (_, first) => {
     expect(await said(first)).toBe("");
-    expect(earlyAnswerOf()?.known?.settings.name).toBe("kb");
-    expect(earlyAnswerOf()?.answered).toBeUndefined();
+    expect(early?.known?.settings.name).toBe("kb");
+    expect(early?.answered).toBeUndefined();
   });
 
   const named = () => ["--config-path", configFile()];
@@ -151,7 +154,7 @@ describe("with what an earlier start learned", () => {
     [[]],
   ])("the words %j are left to the command", async (by, more = () => []) => {
     expect(await said(`${initialize}\n`, { by: [...by, ...more()] })).toBe("");
-    expect(earlyAnswerOf()?.known).toBeUndefined();
+    expect(early?.known).toBeUndefined();
   });
 
   test.each([
@@ -161,7 +164,7 @@ describe("with what an earlier start learned", () => {
     { CODEX_MCP_BRIDGE_HOME: "here" },
   ])("the variable %j is left to the command", async (variable) => {
     expect(await said(`${initialize}\n`, { environment: { ...env, ...variable } })).toBe("");
-    expect(earlyAnswerOf()?.known).toBeUndefined();
+    expect(early?.known).toBeUndefined();
   });
 
   test("what is older than a week is left to the bridge", async () => {
@@ -176,7 +179,7 @@ describe("with what an earlier start learned", () => {
     writeFileSync(configFile(), before);
     chmodSync(configFile(), 0o622);
     expect(await said(`${initialize}\n`)).toBe("");
-    expect(earlyAnswerOf()?.known).toBeUndefined();
+    expect(early?.known).toBeUndefined();
     chmodSync(configFile(), 0o600);
     expect(await said(`${initialize}\n`)).toBe(answer);
   });
@@ -187,7 +190,7 @@ test("a secret that others may read is left to the judgement", async () => {
   expect(await said(`${initialize}\n`)).toBe(answer);
   chmodSync(configFile(), 0o644);
   expect(await said(`${initialize}\n`)).toBe("");
-  expect(earlyAnswerOf()).toBeUndefined();
+  expect(early).toBeUndefined();
 });
 
 test("a variable that is missing, and another value of it, are left to the bridge", async () => {
@@ -209,5 +212,5 @@ test("a first start is left to the bridge", async () => {
   expect(await said(`${initialize}\n`)).toBe("");
   writeFileSync(join(folder.path, "config.json"), "");
   expect(await said(`${initialize}\n`)).toBe("");
-  expect(earlyAnswerOf()?.known).toBeUndefined();
+  expect(early?.known).toBeUndefined();
 });

@@ -1,0 +1,26 @@
+import type { ServerSettings } from "../config/settings.ts";
+import type { Log } from "../platform/log.ts";
+import type { Environment } from "../platform/paths.ts";
+import type { ServerCache } from "../platform/server-cache.ts";
+import { Certificates } from "./certificates.ts";
+import { createHttp, type Http } from "./client.ts";
+import { InFlightRequests } from "./in-flight.ts";
+import { loggedHttp } from "./request-log.ts";
+
+export interface OpenHttpOptions {
+  readonly env: Environment;
+  readonly log: Log;
+  /** Remembers whether the server needs the certificates of the system. */
+  readonly cache: ServerCache;
+}
+
+/** The way to the network that one server's configuration asks for, and the count of its requests under way. */
+export function openHttp(
+  { name, network, connectTimeoutMs }: ServerSettings,
+  { env, log, cache }: OpenHttpOptions,
+): { readonly http: Http; readonly inFlight: InFlightRequests } {
+  const certificates = new Certificates(network, env, cache, log);
+  const inFlight = new InFlightRequests();
+  const http = createHttp({ network, env, certificates, connectTimeoutMs, inFlight });
+  return { http: loggedHttp(http, log, name), inFlight };
+}

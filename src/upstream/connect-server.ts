@@ -1,0 +1,34 @@
+import type { ServerSettings } from "../config/settings.ts";
+import { openHttp } from "../http/open-http.ts";
+import { ChosenAuthorizer } from "../oauth/authorizer/select.ts";
+import type { Log } from "../platform/log.ts";
+import type { Environment } from "../platform/paths.ts";
+import type { Redactor } from "../platform/redact.ts";
+import type { ServerCache } from "../platform/server-cache.ts";
+import { connect } from "./connect.ts";
+import type { Ask, ClientFacts, Upstream } from "./core/types.ts";
+
+export interface ConnectServerOptions {
+  readonly env: Environment;
+  readonly log: Log;
+  readonly redactor: Redactor;
+  readonly cache: ServerCache;
+  readonly client: ClientFacts;
+  readonly ask: Ask;
+  /** The command that signs in. */
+  readonly login: string;
+  /** Reads the server's entry again; undefined where it is gone. */
+  readonly reload: () => Promise<ServerSettings | undefined>;
+}
+
+/** What openServer() loads late: the way to the network, the authorizer, and the chain from the protocol to HTTP. */
+export function connectServer(
+  settings: ServerSettings,
+  { env, log, redactor, cache, client, ask, login, reload }: ConnectServerOptions,
+): { readonly upstream: Upstream; readonly authorizer: ChosenAuthorizer } {
+  const reach = openHttp(settings, { env, log, cache });
+  const deps = { http: reach.http, env, log, redactor, login, reload };
+  const authorizer = new ChosenAuthorizer(settings, deps);
+  const upstream = connect({ settings, ...reach, authorizer, cache, log, redactor, client, ask });
+  return { upstream, authorizer };
+}
