@@ -1,3 +1,4 @@
+// Trying a connection: who answers there, how fast, and with which certificate.
 import { BridgeError } from "../wire/errors.ts";
 import { unbracketed } from "./ip-address.ts";
 
@@ -9,6 +10,30 @@ interface Place {
   readonly serverName?: string;
 }
 
+/** What an attempt to connect found out. */
+interface ConnectionFacts {
+  /** `refused`: something answered, but no connection came about. */
+  readonly outcome: "connected" | "refused" | "silent";
+  /** Time to the outcome. */
+  readonly ms: number;
+  /** The address that was connected to. */
+  readonly address?: string | undefined;
+  /** Code of a refusal (ECONNREFUSED, ENOTFOUND, ...). */
+  readonly code?: string | undefined;
+  readonly tls?: TlsFacts;
+}
+
+/** What a server shows in its TLS handshake, whether it is trusted or not. */
+interface TlsFacts {
+  readonly version: string;
+  /** Common name, or else organization, of whoever signed the certificate. */
+  readonly issuer: string;
+  /** Names and addresses that the certificate is for, as `DNS:host` and `IP Address:1.2.3.4`. */
+  readonly names: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly validUntil: number;
+}
+
 /** The place of a URL. A proxy is spoken to in plain, unless its own URL says https. */
 export function placeOf(url: URL, address = url.hostname): Place {
   const isTls = url.protocol === "https:";
@@ -16,6 +41,54 @@ export function placeOf(url: URL, address = url.hostname): Place {
     hostname: unbracketed(address),
     port: Number(url.port) || (isTls ? 443 : 80),
     ...(isTls && { serverName: unbracketed(url.hostname) }),
+  };
+}
+
+/** Connects to a place and shakes hands where it speaks TLS; sends nothing, and hangs up. Never rejects. */
+export async function tryConnection(
+  { hostname, port, serverName }: Place,
+  timeoutMs: number,
+): Promise<ConnectionFacts> {
+  const startedAt = performance.now();
+  const { promise, resolve } = Promise.withResolvers<Omit<ConnectionFacts, "ms">>();
+  const timer = setTimeout(resolve, timeoutMs, { outcome: "silent" });
+  const refused = (error?: Error) => resolve({ outcome: "refused", code: codeOf(error) });
+  const socket = Bun.connect({
+    hostname,
+    port,
+    // Nothing is sent on it, so it need not be trusted.
+    tls: serverName === undefined ? false : { rejectUnauthorized: false, serverName },
+    socket: {
+      open: ({ remoteAddress }) => {
+        if (serverName === undefined) resolve({ outcome: "connected", address: remoteAddress });
+      },
+      handshake: (open, hasSucceeded) => {
+        const address = open.remoteAddress;
+        const tls = hasSucceeded ? { tls: tlsFacts(open) } : {};
+        resolve({ outcome: hasSucceeded ? "connected" : "refused", address, ...tls });
+      },
+      data: () => undefined,
+      error: (_, error) => refused(error),
+      close: () => refused(),
+      connectError: (_, error) => refused(error),
+    },
+  }).catch(() => undefined);
+  const found = await promise;
+  clearTimeout(timer);
+  void socket.then((open) => open?.terminate());
+  return { ...found, ms: performance.now() - startedAt };
+}
+
+const codeOf = (error: Error | undefined) =>
+  error !== undefined && "code" in error ? String(error.code) : undefined;
+
+function tlsFacts(socket: Bun.Socket<unknown>): TlsFacts {
+  const { issuer, subjectaltname = "", valid_to } = socket.getPeerCertificate();
+  return {
+    version: socket.getTLSVersion(),
+    issuer: [issuer?.CN ?? issuer?.O ?? ""].flat().join(", "),
+    names: subjectaltname.split(", "),
+    validUntil: Date.parse(valid_to),
   };
 }
 
@@ -37,8 +110,8 @@ export function watchConnecting(place: Place, ms: number, hasAnswered: boolean):
   let isDone = false;
   const { serverName, ...plain } = place;
   const timer = setTimeout(async () => {
-    const isReachable = await shakesHands(hasAnswered ? plain : place, ms / 2);
-    if (!isDone && !isReachable) stop.abort(unreachable(place, ms, hasAnswered));
+    const { outcome } = await tryConnection(hasAnswered ? plain : place, ms / 2);
+    if (!isDone && outcome === "silent") stop.abort(unreachable(place, ms, hasAnswered));
   }, ms / 2);
   return {
     signal: stop.signal,
@@ -55,7 +128,8 @@ const silentMs = 1000;
 /** Waits for a connection to a place that was silent before anything is sent there. Throws `unreachable`. */
 export async function requireReachable(place: Place, connectTimeoutMs: number): Promise<void> {
   const ms = Math.min(silentMs, connectTimeoutMs / 2);
-  if (!(await shakesHands(place, ms))) throw unreachable(place, ms, false);
+  const { outcome } = await tryConnection(place, ms);
+  if (outcome === "silent") throw unreachable(place, ms, false);
 }
 
 function unreachable(place: Place, ms: number, maySent: boolean): BridgeError {
@@ -65,30 +139,4 @@ function unreachable(place: Place, ms: number, maySent: boolean): BridgeError {
       ? "check the network and the proxy; the server may or may not have done it"
       : 'check the network and the proxy, or raise "connectTimeoutSec"',
   });
-}
-
-/** Whether anything answers there in time, be it a refusal: only silence is none. */
-async function shakesHands({ hostname, port, serverName }: Place, ms: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(resolve, ms, false);
-  const socket = Bun.connect({
-    hostname,
-    port,
-    // Nothing is sent on it, so it need not be trusted.
-    tls: serverName === undefined ? false : { rejectUnauthorized: false, serverName },
-    socket: {
-      open: () => {
-        if (serverName === undefined) resolve(true);
-      },
-      handshake: () => resolve(true),
-      data: () => undefined,
-      error: () => resolve(true),
-      close: () => resolve(true),
-      connectError: () => resolve(true),
-    },
-  }).catch(() => undefined);
-  const answered = await promise;
-  clearTimeout(timer);
-  void socket.then((open) => open?.terminate());
-  return answered;
 }
