@@ -77,7 +77,7 @@ export function createHttp(options: HttpOptions): Http {
     targets.set(url, target);
     return target;
   };
-  // Most requests carry the very headers of the one before.
+  // Most requests carry the same object as the one before: nearly all of the 3 microseconds that streamable-http.ts tells of.
   const fieldsOf = (headers: HttpRequest["headers"]): Headers => {
     const known = fields.get(headers);
     if (known !== undefined) return known;
@@ -157,7 +157,9 @@ export function createHttp(options: HttpOptions): Http {
     return answer.then(
       (response) => {
         connectionPool.note((target ?? targetOf(url)).origin, response);
-        return response;
+        return response.headers.has("content-encoding")
+          ? import("./content-coding.ts").then(({ decoded }) => decoded(response, url))
+          : response;
       },
       (error) => recover(request, error),
     );

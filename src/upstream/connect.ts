@@ -20,6 +20,7 @@ import { authorize } from "./transport/authorize.ts";
 import { Endpoint } from "./transport/endpoint.ts";
 import { ToolTable } from "./transport/header-params.ts";
 import { LegacySse } from "./transport/legacy-sse.ts";
+import { ReadBudget } from "./transport/read-budget.ts";
 import type { Session } from "./transport/session-lost.ts";
 import { StatelessHttp } from "./transport/stateless-http.ts";
 import { StreamableHttp } from "./transport/streamable-http.ts";
@@ -29,6 +30,8 @@ export interface ConnectOptions {
   readonly http: Http;
   /** Counts the requests under way for `http`. */
   readonly inFlight?: InFlightRequests;
+  /** What the answers of several servers in one process share; without it this server has one of its own. */
+  readonly budget?: ReadBudget;
   readonly authorizer: Authorizer;
   readonly cache: ServerCache;
   readonly log: Log;
@@ -53,6 +56,7 @@ export function connect(options: ConnectOptions): Upstream {
     redactor,
     ask,
     inFlight = new InFlightRequests(),
+    budget = new ReadBudget(),
   } = options;
   const { name, transport, timeoutMs } = settings;
   const limit = settings.limits.messageBytes;
@@ -69,7 +73,7 @@ export function connect(options: ConnectOptions): Upstream {
     moved: (url) => cache.set(movedKey, pathToKeep(url, settings.url)),
   });
   const isRepeatable = (message: Message) => idempotentTools.isRepeatable(message);
-  const common = { name, endpoint, log, redactor, limit, isRepeatable };
+  const common = { name, endpoint, log, redactor, limit, budget, isRepeatable };
   const streamable = () => {
     const session: Session = { id: undefined, version: undefined };
     const next = new StreamableHttp({ ...common, session });

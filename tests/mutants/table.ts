@@ -146,14 +146,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "once the circuit is open",
   },
-  "no-compression-refusal": {
-    promise: "nothing is decompressed",
-    file: "src/http/client.ts",
-    find: "decompress: false,",
-    replace: "",
-    test: "tests/fault/fault.test.ts",
-    pattern: "sends a gzip bomb|sends a zstd bomb|content coding",
-  },
   "no-concurrency-limit": {
     promise: "at most 60 requests are under way",
     file: "src/relay/concurrency-limiter.ts",
@@ -166,10 +158,19 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-connect-timeout": {
     promise: "a connection comes about in time, or the call ends",
     file: "src/http/connect-probe.ts",
-    find: "if (!isDone && !isReachable) stop.abort(unreachable(place, ms, hasAnswered));",
-    replace: "if (isDone && !isReachable) stop.abort(unreachable(place, ms, hasAnswered));",
+    find: 'if (!isDone && outcome === "silent")',
+    replace: 'if (isDone && outcome === "silent")',
     test: "tests/fault/fault.test.ts",
     pattern: "told after connectTimeoutSec",
+  },
+  "no-decompression-limit": {
+    promise:
+      "a body that is decompressed grows to no more than 8 MB or 200 times its bytes on the wire",
+    file: "src/http/content-coding.ts",
+    find: "if (decodedBytes > freeBytes && decodedBytes > encodedBytes * maxRatio) {",
+    replace: "if (decodedBytes < 0) {",
+    test: "tests/http/content-coding.test.ts",
+    pattern: "bomb",
   },
   "no-dotenv-protection": {
     promise: "no .env of the current directory is read",
@@ -596,6 +597,16 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/upstream/retry/repeat.test.ts",
     pattern: "one request asks for it",
   },
+  "no-skipping-of-odd-events": {
+    promise: "events that are no messages cost no answer",
+    file: "src/upstream/transport/sse-events.ts",
+    find: "  const isMessage = read instanceof Message;",
+    replace: [
+      "  const isMessage = read instanceof Message;",
+      '  if (!isMessage) throw badAnswer("an event that is no message");',
+    ],
+    test: "tests/upstream/transport/odd-answers.test.ts",
+  },
   "no-socks-refusal": {
     promise: "a SOCKS proxy is refused, not ignored",
     file: "src/http/proxy.ts",
@@ -701,17 +712,18 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-truncation-error": {
     promise: "a body cut short is an error",
     file: "src/upstream/transport/response-body.ts",
-    find: "throw brokenOff(error);",
-    replace: "throw error;",
-    also: [
-      {
-        file: "src/upstream/transport/response-body.ts",
-        find: "throw error instanceof BridgeError ? error : brokenOff(error);",
-        replace: "throw error;",
-      },
-    ],
+    find: "if (cause instanceof BridgeError) return cause;",
+    replace: "if (cause !== undefined) return cause as BridgeError;",
     test: "tests/fault/fault.test.ts",
     pattern: "inside a JSON body",
+  },
+  "no-unpacking-of-arrays": {
+    promise: "an answer in an array of one is taken",
+    file: "src/upstream/transport/pending-responses.ts",
+    find: "if (!this.#isBatch) return this.#takeEach(parts);",
+    replace: "",
+    test: "tests/upstream/transport/odd-answers.test.ts",
+    pattern: "initialize",
   },
   "no-userinfo-check-in-redirect": {
     promise: "a redirect with a user in it is refused",

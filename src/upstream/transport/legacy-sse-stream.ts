@@ -6,8 +6,9 @@ import type { Message } from "../../wire/message.ts";
 import type { SseEvent } from "../../wire/sse.ts";
 import type { Stop } from "../core/types.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { ReadBudget } from "./read-budget.ts";
 import { badAnswer, discard, mediaType, readErrorText } from "./response-body.ts";
-import { listenIdleMs, messageOfEvent, readEvents } from "./sse-events.ts";
+import { listenIdleMs, messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 import { statusError } from "./status-errors.ts";
 
 export interface SseOptions {
@@ -20,6 +21,7 @@ export interface SseOptions {
   readonly redactor: Redactor;
   /** Most bytes of one message. */
   readonly limit: number;
+  readonly budget: ReadBudget;
   /** Longest silence while nobody waits for an answer; 5 minutes without it. */
   readonly idleMs?: number;
 }
@@ -104,15 +106,23 @@ export class SseStream {
 
   /** Hands on what comes until the stream ends. */
   async #read(response: Response): Promise<void> {
-    const { name, limit, log, idleMs = listenIdleMs, hear, isAwaited } = this.#options;
+    const { name, limit, budget, log, idleMs = listenIdleMs, hear, isAwaited } = this.#options;
+    const odd = new OddEvents(log, name);
     const onResponseHeaders = () => {
       this.#heardAt = performance.now();
     };
-    const options = { limit, log, idleMs, onResponseHeaders, mayEnd: () => !isAwaited(this) };
+    const options = {
+      limit,
+      budget,
+      log,
+      idleMs,
+      onResponseHeaders,
+      mayEnd: () => !isAwaited(this),
+    };
     try {
       for await (const events of readEvents(response, options, this.#controller.signal))
         for (const event of events) {
-          const message = this.#isPlace(event) ? undefined : messageOfEvent(event, name);
+          const message = this.#isPlace(event) ? undefined : messageOfEvent(event, odd);
           if (message !== undefined) await hear(message, this);
         }
       this.#named.reject(badAnswer(`"${name}" ended its stream at once`));

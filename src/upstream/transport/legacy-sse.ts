@@ -4,10 +4,10 @@ import { Message } from "../../wire/message.ts";
 import type { Deliver, Stop, Upstream } from "../core/types.ts";
 import { noticesOf } from "./cancellation.ts";
 import { type SseOptions, SseStream } from "./legacy-sse-stream.ts";
+import { PendingResponses } from "./pending-responses.ts";
 import { discard, mediaType, messageIn, readErrorText, readJson } from "./response-body.ts";
 import { isSessionLost, type Session, SessionLost } from "./session-lost.ts";
 import { isPutOff, statusError } from "./status-errors.ts";
-import { PendingResponses } from "./streamable-http.ts";
 
 interface LegacyOptions extends SseOptions {
   readonly session: Session;
@@ -158,7 +158,7 @@ export class LegacySse implements Upstream {
   }
 
   async #post(stream: SseStream, message: Message, signal: AbortSignal, waiting?: Waiting) {
-    const { name, limit, redactor } = this.#options;
+    const { name, limit, budget, redactor } = this.#options;
     const { method } = message.head;
     const response = await stream.post.request({
       method: "POST",
@@ -175,7 +175,7 @@ export class LegacySse implements Upstream {
         if (said !== undefined) await this.#settle(waiting, said);
       };
       // Whatever else stands there, the answer comes over the stream.
-      return readJson(response, { limit, signal, take }).catch((error) => {
+      return readJson(response, { limit, budget, signal, take }).catch((error) => {
         if (error instanceof BridgeError && error.serverError !== undefined) throw error;
       });
     }

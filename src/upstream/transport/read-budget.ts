@@ -6,49 +6,66 @@ const mostBytes = 128 * 1024 * 1024;
 /** Answers below this are too small to be counted. */
 const countedBytes = 1024 * 1024;
 
-/** Those that hold something, the first of them the longest. */
-const readers = new Set<ReadBudget>();
-let heldBytes = 0;
+/** What one answer that is being read holds. */
+interface Share {
+  bytes: number;
+  /** Ends its wait for room. */
+  resume: (() => void) | undefined;
+}
 
-/** One answer that is being read. */
+/** The memory that all answers of one process share. */
 export class ReadBudget {
-  #bytes = 0;
-  #resume: (() => void) | undefined;
+  /** Answers that hold something, the oldest first. */
+  readonly #shares = new Set<Share>();
+  #heldBytes = 0;
 
-  /** Notes what is held of it now. Undefined where reading may go on, else a promise that resolves when, or rejects with the signal's reason. */
-  hold(bytes: number, signal: AbortSignal): Promise<void> | undefined {
-    if (bytes < countedBytes && this.#bytes === 0) return undefined;
-    const isLess = bytes < this.#bytes;
-    heldBytes += bytes - this.#bytes;
-    this.#bytes = bytes;
-    if (bytes === 0) readers.delete(this);
-    else readers.add(this);
-    if (isLess) resumeSome();
-    if (this.#mayGoOn()) return undefined;
+  /** The part of one answer, from its first byte to its last. */
+  begin(): BudgetedRead {
+    const share: Share = { bytes: 0, resume: undefined };
+    return {
+      hold: (bytes, signal) => this.#hold(share, bytes, signal),
+      end: () => this.#end(share),
+    };
+  }
+
+  #hold(share: Share, bytes: number, signal: AbortSignal): Promise<void> | undefined {
+    if (bytes < countedBytes && share.bytes === 0) return undefined;
+    const isLess = bytes < share.bytes;
+    this.#heldBytes += bytes - share.bytes;
+    share.bytes = bytes;
+    if (bytes === 0) this.#shares.delete(share);
+    else this.#shares.add(share);
+    if (isLess) this.#resumeSome();
+    if (this.#mayGoOn(share)) return undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#resume = resolve;
+    share.resume = resolve;
     return abortable(promise, signal);
   }
 
-  /** Nothing of it is held any more. */
-  end(): void {
-    heldBytes -= this.#bytes;
-    this.#bytes = 0;
-    if (readers.delete(this)) resumeSome();
+  #end(share: Share): void {
+    this.#heldBytes -= share.bytes;
+    share.bytes = 0;
+    if (this.#shares.delete(share)) this.#resumeSome();
   }
 
-  #mayGoOn(): boolean {
-    return this.#bytes === 0 || heldBytes <= mostBytes || readers.values().next().value === this;
+  #mayGoOn(share: Share): boolean {
+    const [oldest] = this.#shares;
+    return share.bytes === 0 || this.#heldBytes <= mostBytes || share === oldest;
   }
 
-  /** Goes on where it waits and may. */
-  static resume(readBudget: ReadBudget): void {
-    if (!readBudget.#mayGoOn()) return;
-    readBudget.#resume?.();
-    readBudget.#resume = undefined;
+  #resumeSome(): void {
+    for (const share of this.#shares)
+      if (this.#mayGoOn(share)) {
+        share.resume?.();
+        share.resume = undefined;
+      }
   }
 }
 
-function resumeSome(): void {
-  for (const readBudget of readers) ReadBudget.resume(readBudget);
+/** One answer that is being read. */
+export interface BudgetedRead {
+  /** Notes how many bytes of it are in memory. Undefined where reading may go on, else a promise that resolves when, or rejects with the signal's reason. */
+  hold(bytes: number, signal: AbortSignal): Promise<void> | undefined;
+  /** Nothing of it is in memory any more. */
+  end(): void;
 }

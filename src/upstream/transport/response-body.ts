@@ -1,12 +1,14 @@
 // What an HTTP answer says: pure judgement of statuses, bounded reading of bodies.
 import { BridgeError } from "../../wire/errors.ts";
-import { type Flaw, Message, messageOf, readMessage } from "../../wire/message.ts";
+import { Message, messageOf, readMessage } from "../../wire/message.ts";
 import { Pieces } from "../../wire/pieces.ts";
 import { Scanner } from "../../wire/scan.ts";
 import { ScanError } from "../../wire/scan-states.ts";
+import { reasonIn } from "../../wire/server-reason.ts";
+import { EventParser } from "../../wire/sse.ts";
 import { cleanText } from "../../wire/text.ts";
 import { errorCodeOf } from "../core/stateless-protocol.ts";
-import { ReadBudget } from "./read-budget.ts";
+import type { BudgetedRead, ReadBudget } from "./read-budget.ts";
 
 /** Most bytes of an error's body that are read. */
 const errorBodyBytes = 1024 * 1024;
@@ -35,6 +37,7 @@ export function mediaType(response: Response): string {
 interface Wanted {
   /** Most bytes of it. */
   readonly limit: number;
+  readonly budget: ReadBudget;
   /** Ends the wait for room in memory. */
   readonly signal: AbortSignal;
   /** Takes the message; undefined for an empty body. Large bodies count as held until it is done. */
@@ -55,7 +58,7 @@ export function isBrief(response: Response, limit: number): boolean {
 /** The message of such a body; undefined for an empty one. Throws `bad-answer`. */
 export function readBrief(response: Response): Promise<Message | undefined> {
   return response.bytes().then(readSmall, (error) => {
-    throw brokenOff(error);
+    throw readError(error);
   });
 }
 
@@ -66,11 +69,11 @@ function announcedBytes({ headers }: Response): number {
 
 /** Reads a large body, or one of unknown size. */
 async function readLarge(response: Response, wanted: Wanted): Promise<void> {
-  const readBudget = new ReadBudget();
+  const held = wanted.budget.begin();
   try {
-    await wanted.take(await scanBody(response, wanted, readBudget));
+    await wanted.take(await scanBody(response, wanted, held));
   } finally {
-    readBudget.end();
+    held.end();
   }
 }
 
@@ -78,14 +81,14 @@ async function readLarge(response: Response, wanted: Wanted): Promise<void> {
 async function scanBody(
   response: Response,
   { limit, signal }: Wanted,
-  readBudget: ReadBudget,
+  held: BudgetedRead,
 ): Promise<Message | undefined> {
   const scanner = new Scanner();
   const body = new BodyBuffer(announcedBytes(response), limit);
   try {
     for await (const chunk of chunksOf(response)) {
       scanner.feed(body.add(chunk));
-      const room = readBudget.hold(body.length, signal);
+      const room = held.hold(body.length, signal);
       if (room !== undefined) await room;
     }
     if (body.length === 0) return undefined;
@@ -93,10 +96,10 @@ async function scanBody(
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (error instanceof ScanError) throw badAnswer(`the answer is not JSON (${error.message})`);
-    throw error instanceof BridgeError ? error : brokenOff(error);
+    throw readError(error);
   }
   const read = messageOf(body.bytes(), scanner.envelope);
-  if (!(read instanceof Message)) throw flawError(read);
+  if (!(read instanceof Message)) throw notMessageError(read.reason, "");
   return read;
 }
 
@@ -106,12 +109,28 @@ function readSmall(marked: Uint8Array): Message | undefined {
   const read = readMessage(bytes);
   if (read instanceof Message) return read;
   if (read.flaw === "parse") throw badAnswer(`the answer is not JSON (${read.reason})`);
-  throw flawError(read);
+  throw notMessageError(read.reason, new TextDecoder().decode(bytes));
 }
 
-/** The error for text of the server that is no message. */
-function flawError({ reason }: Flaw): BridgeError {
-  return badAnswer(`the answer is not JSON-RPC (${reason})`);
+/** The error for JSON that is no message, with the server's words in it. */
+function notMessageError(reason: string, text: string): BridgeError {
+  return badAnswer(`the answer is not JSON-RPC (${reason})${wordsIn(text)}`);
+}
+
+/** The error for a body of another type than an answer may have, with the server's words in it. */
+export function wrongTypeError(name: string, response: Response, text: string): BridgeError {
+  const type = mediaType(response);
+  return badAnswer(
+    text === "" && type === ""
+      ? `"${name}" answered ${response.status} without a body`
+      : `"${name}" answered with ${type || "no content type"}, not JSON or an event stream${wordsIn(text)}`,
+  );
+}
+
+/** What the server said in a body, as the end of an error's message. */
+function wordsIn(text: string): string {
+  const words = cleanText(reasonIn(text), 300);
+  return words === "" ? "" : `, and said: ${words}`;
 }
 
 /** The server broke the protocol: told with what was wrong, or with the JSON-RPC error that it `said`. */
@@ -128,8 +147,9 @@ export function refuseNameless(said: Message): void {
     throw badAnswer("the server's error names no request", said);
 }
 
-/** The connection died in the middle of an answer. Bun tells a reset and a lie about the length by codes, and quotes the URL in the text. */
-function brokenOff(cause: unknown): BridgeError {
+/** Why reading a body failed; anything but an error of ours means that the connection died. Bun tells a reset and a wrong length by codes, and quotes the URL in the text. */
+function readError(cause: unknown): BridgeError {
+  if (cause instanceof BridgeError) return cause;
   return new BridgeError("outcome-unknown", "the connection broke in the middle of the answer", {
     hint: "the server may or may not have done it: check before you repeat the call",
     cause,
@@ -211,18 +231,22 @@ export async function readErrorText(response: Response): Promise<string> {
   return new TextDecoder().decode(Buffer.concat(pieces).subarray(0, errorBodyBytes));
 }
 
-/** The JSON-RPC message that an error's body holds, if it holds one. */
+/** The JSON-RPC message that a text holds: alone, as the one element of an array, or as the first message of an event stream. */
 export function messageIn(text: string): Message | undefined {
-  const bytes = new TextEncoder().encode(text);
-  const scanner = new Scanner();
-  try {
-    scanner.feed(bytes);
-    scanner.finish();
-  } catch {
-    return undefined;
+  const read = readMessage(new TextEncoder().encode(text));
+  if (read instanceof Message) return read.head.kind === "batch" ? onlyElement(read) : read;
+  if (!/^(?:data|event|id|retry)?:/.test(text)) return undefined;
+  const parser = new EventParser(Number.POSITIVE_INFINITY);
+  for (const { data } of parser.feed(new TextEncoder().encode(`${text}\n\n`))) {
+    const message = data && readMessage(data);
+    if (message instanceof Message) return message;
   }
-  const read = messageOf(bytes, scanner.envelope);
-  return read instanceof Message ? read : undefined;
+  return undefined;
+}
+
+function onlyElement(batch: Message): Message {
+  const [only, ...others] = batch.elements();
+  return only instanceof Message && others.length === 0 ? only : batch;
 }
 
 /** The JSON-RPC error of a message, as JSON text; undefined where it is none of JSON-RPC's form. */

@@ -1,12 +1,13 @@
-import { sleep } from "../../platform/async.ts";
 // Event streams of Streamable HTTP: reading, polling and resuming (MCP 2025-11-25 basic/transports, SEP-1699).
+import { sleep } from "../../platform/async.ts";
 import type { Log } from "../../platform/log.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
 import type { Deliver } from "../core/types.ts";
+import type { ReadBudget } from "./read-budget.ts";
 import { discard, mediaType, readErrorText } from "./response-body.ts";
 import { SessionLost } from "./session-lost.ts";
-import { listenIdleMs, messageOfEvent, readEvents } from "./sse-events.ts";
+import { listenIdleMs, messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 
 /** What a stream waits for; it is over once `isDone`. */
 interface Sink {
@@ -17,6 +18,7 @@ interface Sink {
 interface StreamOptions {
   readonly name: string;
   readonly limit: number;
+  readonly budget: ReadBudget;
   readonly log: Log;
   /** Opens a stream anew, after `lastEventId` where there is one. */
   readonly get: (lastEventId: string | undefined, signal: AbortSignal) => Promise<Response>;
@@ -40,9 +42,11 @@ export class EventStream {
   readonly #options: StreamOptions;
   #lastEventId: string | undefined;
   #retryMs = defaultRetryMs;
+  readonly #odd: OddEvents;
 
   constructor(options: StreamOptions) {
     this.#options = options;
+    this.#odd = new OddEvents(options.log, options.name);
   }
 
   /** Reads the stream of a POST to its last answer; a stream that drops is resumed where it had an id. */
@@ -51,10 +55,7 @@ export class EventStream {
     for (let drops = 0, empty = 0; ; drops++) {
       empty = (await this.#events(response, sink, signal)) ? 0 : empty + 1;
       if (sink.isDone) return;
-      if (this.#lastEventId === undefined)
-        throw new BridgeError("outcome-unknown", `"${this.#options.name}" ended its answer early`, {
-          hint: "the server may or may not have done it: check before you repeat the call",
-        });
+      if (this.#lastEventId === undefined) throw this.#odd.endError();
       response = await this.#resume(drops, empty, signal);
     }
   }
@@ -121,9 +122,8 @@ export class EventStream {
     signal: AbortSignal,
     idleMs?: number,
   ): Promise<boolean> {
-    const { limit, log } = this.#options;
     let came = false;
-    for await (const events of readEvents(response, { limit, log, idleMs }, signal))
+    for await (const events of readEvents(response, { ...this.#options, idleMs }, signal))
       for (const event of events) {
         // An empty id takes the last one back (WHATWG HTML 9.2.6).
         if (event.id !== undefined) this.#lastEventId = event.id || undefined;
@@ -131,7 +131,7 @@ export class EventStream {
           this.#retryMs = Math.min(maxRetryMs, Math.max(minRetryMs, event.retryMs));
           came = true;
         }
-        const message = messageOfEvent(event, this.#options.name);
+        const message = messageOfEvent(event, this.#odd);
         if (message === undefined) continue;
         came = true;
         const taken = sink.take(message);

@@ -1,13 +1,14 @@
 // Streamable HTTP of the modern era: every request stands alone (MCP 2026-07-28 basic/transports/streamable-http).
 import type { Log } from "../../platform/log.ts";
 import type { Redactor } from "../../platform/redact.ts";
-import { BridgeError } from "../../wire/errors.ts";
 import { headerValue } from "../../wire/header-value.ts";
-import { isSameId, type Message, requestOf } from "../../wire/message.ts";
+import { isAnswerTo, type Message, requestOf } from "../../wire/message.ts";
 import { errorCodeOf, revisionOf, statelessErrors } from "../core/stateless-protocol.ts";
 import type { Deliver, Upstream } from "../core/types.ts";
 import { type Endpoint, locationOf } from "./endpoint.ts";
 import type { ToolTable } from "./header-params.ts";
+import { PendingResponses } from "./pending-responses.ts";
+import type { ReadBudget } from "./read-budget.ts";
 import {
   badAnswer,
   discard,
@@ -15,9 +16,9 @@ import {
   messageIn,
   readErrorText,
   readJson,
-  refuseNameless,
+  wrongTypeError,
 } from "./response-body.ts";
-import { type Idle, listenIdleMs, messageOfEvent, readEvents } from "./sse-events.ts";
+import { type Idle, listenIdleMs, messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 import { isPutOff, redirectError, statusError } from "./status-errors.ts";
 
 interface StatelessOptions {
@@ -28,6 +29,7 @@ interface StatelessOptions {
   readonly redactor: Redactor;
   /** Most bytes of one message. */
   readonly limit: number;
+  readonly budget: ReadBudget;
   /** Longest silence of a subscription before it is asked for anew; 5 minutes without it. */
   readonly idleMs?: number;
   /** Whether executing the message twice does no harm. */
@@ -129,46 +131,41 @@ export class StatelessHttp implements Upstream {
       await discard(response);
       return;
     }
+    const pendingResponses = new PendingResponses(message, deliver);
     if (mediaType(response) === "text/event-stream")
-      return this.#stream(response, message, deliver, signal, idle);
-    const { name, limit } = this.#options;
-    if (mediaType(response) !== "application/json") {
-      await discard(response);
-      throw badAnswer(
-        `"${name}" answered with ${mediaType(response) || "no content type"}, not JSON or an event stream`,
-      );
-    }
+      return this.#stream(response, pendingResponses, signal, idle);
+    const { name, limit, budget } = this.#options;
     const take = async (answer: Message | undefined) => {
       if (answer === undefined)
         throw badAnswer(`"${name}" answered ${response.status} without a body`);
-      refuseNameless(answer);
-      if (!isAnswer(answer, message))
+      await pendingResponses.take(answer);
+      if (!pendingResponses.isDone)
         throw badAnswer(`"${name}" answered another request than the one it was asked`);
-      await deliver(answer);
     };
-    return readJson(response, { limit, signal, take });
+    if (mediaType(response) === "application/json")
+      return readJson(response, { limit, budget, signal, take });
+    const text = await readErrorText(response);
+    const found = messageIn(text);
+    if (found === undefined) throw wrongTypeError(name, response, text);
+    return take(found);
   }
 
-  /** Reads to the response; a stream that drops before has lost it (no resuming in this era). */
+  /** Reads to the response; a stream that drops before has lost it (no resuming in this protocol). */
   async #stream(
     response: Response,
-    message: Message,
-    deliver: Deliver,
+    pendingResponses: PendingResponses,
     signal: AbortSignal,
     idle: Idle,
   ): Promise<void> {
-    const { name, limit, log } = this.#options;
-    for await (const events of readEvents(response, { limit, log, ...idle }, signal))
+    const { name, log } = this.#options;
+    const odd = new OddEvents(log, name);
+    for await (const events of readEvents(response, { ...this.#options, ...idle }, signal))
       for (const event of events) {
-        const said = messageOfEvent(event, name);
-        if (said === undefined) continue;
-        refuseNameless(said);
-        await deliver(said);
-        if (isAnswer(said, message)) return;
+        const message = messageOfEvent(event, odd);
+        if (message !== undefined) await pendingResponses.take(message);
+        if (pendingResponses.isDone) return;
       }
-    throw new BridgeError("outcome-unknown", `"${name}" ended its answer early`, {
-      hint: "the server may or may not have done it: check before you repeat the call",
-    });
+    throw odd.endError();
   }
 
   /** An error status: the server's JSON-RPC error is the answer, also where it names no request. */
@@ -176,12 +173,12 @@ export class StatelessHttp implements Upstream {
     const { name, endpoint, redactor } = this.#options;
     const { status } = response;
     const text = await readErrorText(response);
-    const said = messageIn(text);
+    const answer = messageIn(text);
     const { id } = message.head;
-    if (id !== undefined && said?.head.isError === true && !isPutOff(response)) {
-      if (isAnswer(said, message)) return deliver(said);
-      // What another attempt may mend is thrown, and the error goes with it.
-      if (status < 500) return deliver(said.with([{ path: ["id"], raw: id }]));
+    if (id !== undefined && answer?.head.isError === true && !isPutOff(response)) {
+      if (isAnswerTo([id], answer)) return deliver(answer);
+      // A 5xx is retryable: throw it with the server's error attached.
+      if (status < 500) return deliver(answer.with([{ path: ["id"], raw: id }]));
     }
     if (status >= 300 && status < 400)
       throw redirectError(name, status, locationOf(response, endpoint.url));
@@ -238,8 +235,4 @@ export class StatelessHttp implements Upstream {
     }
     return true;
   }
-}
-
-function isAnswer({ head }: Message, asked: Message): boolean {
-  return head.kind === "response" && isSameId(asked.head.id!, head.id!);
 }

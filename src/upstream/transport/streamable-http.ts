@@ -1,11 +1,13 @@
 // Streamable HTTP of the legacy era (MCP 2025-03-26, 2025-06-18, 2025-11-25: basic/transports).
 import type { Log } from "../../platform/log.ts";
 import type { Redactor } from "../../platform/redact.ts";
-import { isSameId, Message } from "../../wire/message.ts";
+import type { Message } from "../../wire/message.ts";
 import type { Deliver, Stop, Upstream } from "../core/types.ts";
 import { DoubtfulRefusal } from "./authorize.ts";
 import { noticesOf } from "./cancellation.ts";
 import { type Endpoint, locationOf } from "./endpoint.ts";
+import { PendingResponses } from "./pending-responses.ts";
+import type { ReadBudget } from "./read-budget.ts";
 import {
   badAnswer,
   discard,
@@ -15,10 +17,10 @@ import {
   readBrief,
   readErrorText,
   readJson,
-  refuseNameless,
+  wrongTypeError,
 } from "./response-body.ts";
 import { isSessionLost, type Session, SessionLost } from "./session-lost.ts";
-import { messageOfEvent, readEvents } from "./sse-events.ts";
+import { messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 import { EventStream } from "./sse-resume.ts";
 import { isPutOff, redirectError, statusError } from "./status-errors.ts";
 
@@ -30,6 +32,7 @@ export interface TransportOptions {
   readonly redactor: Redactor;
   /** Most bytes of one message. */
   readonly limit: number;
+  readonly budget: ReadBudget;
   /** Whether executing the message twice does no harm. */
   readonly isRepeatable: (message: Message) => boolean;
 }
@@ -39,7 +42,7 @@ const deleteTimeoutMs = 5000;
 
 export class StreamableHttp implements Upstream {
   readonly #options: TransportOptions;
-  /** What #fields made last. */
+  /** What #fields made last. Most requests carry the header fields of the one before: that the same objects go down to fetch saves 3 of 53 microseconds of a call (measured in process). */
   #made:
     | (Session & { readonly method: string; readonly fields: Record<string, string> })
     | undefined;
@@ -65,12 +68,13 @@ export class StreamableHttp implements Upstream {
   }
 
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { limit, log, name, redactor, session } = this.#options;
+    const { limit, budget, log, name, redactor, session } = this.#options;
     const { id } = session;
     let asked = id;
     const stream = new EventStream({
       name,
       limit,
+      budget,
       log,
       // The ids of events end with their session.
       get: (lastEventId, ended) => {
@@ -103,11 +107,12 @@ export class StreamableHttp implements Upstream {
   }
 
   #eventStream(): EventStream {
-    const { limit, log, name, session } = this.#options;
+    const { limit, budget, log, name, session } = this.#options;
     const { id } = session;
     return new EventStream({
       name,
       limit,
+      budget,
       log,
       // Another session knows nothing of this answer.
       get: async (lastEventId, signal) =>
@@ -123,7 +128,7 @@ export class StreamableHttp implements Upstream {
     pendingResponses: PendingResponses,
     signal: AbortSignal,
   ) {
-    const { name, session, limit } = this.#options;
+    const { name, session, limit, budget } = this.#options;
     if (message.head.method === "initialize")
       session.id = response.headers.get("mcp-session-id") ?? undefined;
     const isStream = mediaType(response) === "text/event-stream";
@@ -136,15 +141,13 @@ export class StreamableHttp implements Upstream {
     if (isStream) return this.#eventStream().read(response, pendingResponses, signal);
     if (mediaType(response) !== "application/json") {
       const text = await readErrorText(response);
-      throw badAnswer(
-        text === "" && mediaType(response) === ""
-          ? `"${name}" answered ${response.status} without a body`
-          : `"${name}" answered with ${mediaType(response) || "no content type"}, not JSON or an event stream`,
-      );
+      const found = messageIn(text);
+      if (found === undefined) throw wrongTypeError(name, response, text);
+      return this.#takeJson(found, response, pendingResponses);
     }
     const take = (answer: Message | undefined) =>
       this.#takeJson(answer, response, pendingResponses);
-    return readJson(response, { limit, signal, take });
+    return readJson(response, { limit, budget, signal, take });
   }
 
   /** Whether an answer is as nearly every one is. */
@@ -173,11 +176,12 @@ export class StreamableHttp implements Upstream {
     signal: AbortSignal,
   ): Promise<void> {
     const { log, name } = this.#options;
+    const odd = new OddEvents(log, name);
     try {
       for await (const events of readEvents(response, this.#options, signal))
         for (const event of events) {
-          const said = messageOfEvent(event, name);
-          if (said !== undefined) await pendingResponses.take(said);
+          const message = messageOfEvent(event, odd);
+          if (message !== undefined) await pendingResponses.take(message);
         }
     } catch (error) {
       log.debug("stream broke", { server: name, error: String((error as Error)?.message) });
@@ -252,45 +256,5 @@ export class StreamableHttp implements Upstream {
         .catch((error) =>
           this.#options.log.debug("cancellation not delivered", { error: String(error?.message) }),
         );
-  }
-}
-
-/** The requests that one POST waits for, and where their answers go. */
-export class PendingResponses {
-  /** Ids as written. */
-  readonly #waiting: string[];
-  readonly #deliver: Deliver;
-
-  constructor(asked: Message, deliver: Deliver) {
-    this.#waiting = asked.requestIds();
-    this.#deliver = deliver;
-  }
-
-  get isDone(): boolean {
-    return this.#waiting.length === 0;
-  }
-
-  /** Whether `message` answers one of the requests. */
-  isAnswer({ head }: Message): boolean {
-    return head.kind === "response" && this.#match(head.id!) >= 0;
-  }
-
-  /** Hands a message on and notes which request it answers; a batch counts for each of its answers. */
-  take(message: Message): Promise<void> {
-    if (message.head.kind === "response") this.#note(message);
-    else if (message.head.kind === "batch")
-      for (const part of message.elements())
-        if (part instanceof Message && part.head.kind === "response") this.#note(part);
-    return this.#deliver(message);
-  }
-
-  #note(said: Message): void {
-    const at = this.#match(said.head.id!);
-    if (at >= 0) this.#waiting.splice(at, 1);
-    else if (!this.isDone) refuseNameless(said);
-  }
-
-  #match(id: string): number {
-    return this.#waiting.findIndex((asked) => isSameId(asked, id));
   }
 }

@@ -90,10 +90,40 @@ export const contents: Scenario[] = [
     answer: ["bad-answer", "result"],
   },
   {
-    name: "announces a content coding that nobody asked for",
+    name: "answers in a content coding that nobody asked for",
     fault: (x) => {
       const packed = Bun.gzipSync(new TextEncoder().encode(x.execute()));
       return x.answer(200, packed, { "Content-Encoding": "gzip" });
+    },
+  },
+  {
+    name: "answers in a content coding that nobody knows",
+    fault: (x) => x.answer(200, x.execute(), { "Content-Encoding": "rot13" }),
+    answer: "bad-answer",
+  },
+  {
+    name: "answers in an array of one",
+    fault: (x) => x.answer(200, `[${x.execute()}]`),
+  },
+  {
+    name: "sends events that are no messages before the answer",
+    fault: async (x) => {
+      const text = x.execute();
+      await x.events();
+      for (const event of ["data: ping", 'data: {"beat":1}', "event: ping\ndata: {}", "data: ["])
+        await x.connection.write(`${event}\n\n`);
+      await x.event(text);
+      x.connection.end();
+    },
+  },
+  {
+    name: "sends nothing but events that are no messages",
+    fault: async (x) => {
+      x.execute();
+      await x.events();
+      for (let n = 0; n < 100_000; n += 1000)
+        await x.connection.write("data: ping\n\n".repeat(1000));
+      x.connection.end();
     },
     answer: "bad-answer",
   },

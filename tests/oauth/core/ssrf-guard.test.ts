@@ -147,7 +147,12 @@ beforeAll(() => {
       if (pathname === "/target") followed++;
       if (pathname === "/huge") return new Response(new Uint8Array(2 * 1024 * 1024));
       if (pathname === "/packed") {
-        return new Response(Bun.gzipSync(new Uint8Array(1000)), {
+        return new Response(Bun.gzipSync(Buffer.from('{"issuer":"x"}')), {
+          headers: { "content-encoding": "gzip" },
+        });
+      }
+      if (pathname === "/packed-huge") {
+        return new Response(Bun.gzipSync(new Uint8Array(2 * 1024 * 1024)), {
           headers: { "content-encoding": "gzip" },
         });
       }
@@ -169,7 +174,7 @@ afterAll(() => hostile.stop(true));
 test.each([
   ["a redirect", "/redirect", "refused"],
   ["more than 1 MiB", "/huge", "too-large"],
-  ["a compressed document", "/packed", "bad-answer"],
+  ["more than 1 MiB that was packed into less", "/packed-huge", "too-large"],
 ])("%s is refused", async (_, path, kind) => {
   using folder = ownFolder();
   const { context } = oauthInside(folder.path, { url: `${hostile.url}mcp` });
@@ -179,6 +184,14 @@ test.each([
     await context.http({ method: "POST", url, body, signal }).catch((error) => error.kind),
   ).toBe(kind);
   expect(followed).toBe(0);
+});
+
+test("a document in a coding that nobody asked for is read", async () => {
+  using folder = ownFolder();
+  const { context } = oauthInside(folder.path, { url: `${hostile.url}mcp` });
+  const url = new URL("/packed", hostile.url);
+  const response = await context.http({ method: "GET", url, signal });
+  expect(await response.json()).toEqual({ issuer: "x" });
 });
 
 test("a document that drips is given up at the deadline", async () => {

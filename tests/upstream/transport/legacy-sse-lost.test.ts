@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { Redactor } from "../../../src/platform/redact.ts";
 import type { Endpoint } from "../../../src/upstream/transport/endpoint.ts";
 import { LegacySse } from "../../../src/upstream/transport/legacy-sse.ts";
+import { ReadBudget } from "../../../src/upstream/transport/read-budget.ts";
 import { SessionLost } from "../../../src/upstream/transport/session-lost.ts";
 import { type Message, requestOf } from "../../../src/wire/message.ts";
 import { memoryLog } from "../../support/client.ts";
@@ -78,6 +79,7 @@ async function openTransport() {
     log: memoryLog(),
     redactor: new Redactor(),
     limit: 1000,
+    budget: new ReadBudget(),
     isRepeatable: () => false,
     idleMs: 20,
   });

@@ -5,7 +5,8 @@ const megabyte = 1024 * 1024;
 const never = new AbortController().signal;
 
 test("the answer that was read first is read on, the others wait until there is room", async () => {
-  const [first, second, third] = [new ReadBudget(), new ReadBudget(), new ReadBudget()];
+  const budget = new ReadBudget();
+  const [first, second, third] = [budget.begin(), budget.begin(), budget.begin()];
   expect(first.hold(60 * megabyte, never)).toBeUndefined();
   expect(second.hold(60 * megabyte, never)).toBeUndefined();
   const waits = third.hold(30 * megabyte, never);
@@ -24,13 +25,14 @@ test("the answer that was read first is read on, the others wait until there is 
 });
 
 test("an answer that waits leaves with its call, and small ones wait for nobody", async () => {
-  const [first, second] = [new ReadBudget(), new ReadBudget()];
+  const budget = new ReadBudget();
+  const [first, second] = [budget.begin(), budget.begin()];
   expect(first.hold(200 * megabyte, never)).toBeUndefined();
   const stop = new AbortController();
   const waits = second.hold(2 * megabyte, stop.signal);
   stop.abort(new Error("over"));
   expect(waits).rejects.toThrow("over");
   second.end();
-  expect(new ReadBudget().hold(megabyte / 2, never)).toBeUndefined();
+  expect(budget.begin().hold(megabyte / 2, never)).toBeUndefined();
   first.end();
 });

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { ReadBudget } from "../../../src/upstream/transport/read-budget.ts";
 import { EventStream } from "../../../src/upstream/transport/sse-resume.ts";
 import { memoryLog } from "../../support/client.ts";
 
@@ -19,6 +20,7 @@ test("a listening stream that falls silent is opened anew, after the last event 
   const stream = new EventStream({
     name: "s",
     limit: 1000,
+    budget: new ReadBudget(),
     log: memoryLog(),
     idleMs: 30,
     get: async (lastEventId) => {

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { Redactor } from "../../../src/platform/redact.ts";
 import type { Endpoint } from "../../../src/upstream/transport/endpoint.ts";
 import { ToolTable } from "../../../src/upstream/transport/header-params.ts";
+import { ReadBudget } from "../../../src/upstream/transport/read-budget.ts";
 import { StatelessHttp } from "../../../src/upstream/transport/stateless-http.ts";
 import { requestOf } from "../../../src/wire/message.ts";
 import { FaultServer } from "../../fault/support/server.ts";
@@ -193,6 +194,7 @@ test("a subscription that falls silent is asked for again, and the client hears 
     log: memoryLog(),
     redactor: new Redactor(),
     limit: 1000,
+    budget: new ReadBudget(),
     idleMs: 20,
     isRepeatable: () => false,
   });

@@ -1,5 +1,6 @@
 import { afterEach, expect, jest, test } from "bun:test";
 import { Redactor } from "../../../src/platform/redact.ts";
+import { ReadBudget } from "../../../src/upstream/transport/read-budget.ts";
 import { SessionLost } from "../../../src/upstream/transport/session-lost.ts";
 import { EventStream } from "../../../src/upstream/transport/sse-resume.ts";
 import { StreamableHttp } from "../../../src/upstream/transport/streamable-http.ts";
@@ -57,6 +58,7 @@ test("a listening stream that is refused late names the session it asked for, no
     log: memoryLog(),
     redactor: new Redactor(),
     limit: 1000,
+    budget: new ReadBudget(),
     isRepeatable: () => false,
   });
   const lost = await transport
@@ -126,6 +128,7 @@ function scriptedStream(text: (connection: number) => string, count: number) {
   const stream = new EventStream({
     name: "s",
     limit: 1000,
+    budget: new ReadBudget(),
     log: memoryLog(),
     get: async () => {
       at.push(performance.now());

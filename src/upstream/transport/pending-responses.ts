@@ -1,0 +1,51 @@
+import { isSameId, Message } from "../../wire/message.ts";
+import type { Deliver } from "../core/types.ts";
+import { refuseNameless } from "./response-body.ts";
+
+/** The requests that one POST waits for, and where their answers go. */
+export class PendingResponses {
+  /** Ids as written. */
+  readonly #waiting: string[];
+  readonly #isBatch: boolean;
+  readonly #deliver: Deliver;
+
+  constructor(asked: Message, deliver: Deliver) {
+    this.#waiting = asked.requestIds();
+    this.#isBatch = asked.head.kind === "batch";
+    this.#deliver = deliver;
+  }
+
+  get isDone(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  /** Whether `message` answers one of the requests. */
+  isAnswer({ head }: Message): boolean {
+    return head.kind === "response" && this.#match(head.id!) >= 0;
+  }
+
+  /** Hands a message on and notes which request it answers. An array in answer to a request that stood alone is taken apart: some servers put every answer into one. */
+  take(message: Message): Promise<void> {
+    const { kind } = message.head;
+    if (kind === "response") this.#note(message);
+    if (kind !== "batch") return this.#deliver(message);
+    const parts = message.elements().filter((part) => part instanceof Message);
+    if (!this.#isBatch) return this.#takeEach(parts);
+    for (const part of parts) if (part.head.kind === "response") this.#note(part);
+    return this.#deliver(message);
+  }
+
+  async #takeEach(parts: readonly Message[]): Promise<void> {
+    for (const part of parts) await this.take(part);
+  }
+
+  #note(response: Message): void {
+    const at = this.#match(response.head.id!);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    else if (!this.isDone) refuseNameless(response);
+  }
+
+  #match(id: string): number {
+    return this.#waiting.findIndex((asked) => isSameId(asked, id));
+  }
+}

@@ -1,0 +1,138 @@
+// Answers that mean what they should and look otherwise.
+import { describe, expect, test } from "bun:test";
+import { jsonRpc, serveHttp } from "../../support/serve-http.ts";
+import {
+  handshake,
+  initializeResult,
+  streamableClient,
+  withHandshake,
+} from "../../support/streamable.ts";
+import { chainClient } from "../../support/whole-chain.ts";
+
+const result = { content: [{ type: "text", text: "hello" }] };
+const message = (id: unknown, rest: object) => JSON.stringify({ jsonrpc: "2.0", id, ...rest });
+const stream = (text: string, status = 200) =>
+  new Response(text, { status, headers: { "content-type": "text/event-stream" } });
+
+/** What a client gets for a call that the server answers with `response`. */
+async function callAnsweredBy(response: (id: number) => Response) {
+  const url = serveHttp(
+    withHandshake((request, { id }) =>
+      request.method === "POST" ? response(id) : new Response(null, { status: 405 }),
+    ),
+  );
+  const client = streamableClient(url);
+  await handshake(client);
+  client.send({ id: 7, method: "tools/call", params: { name: "t", arguments: {} } });
+  for (let message = await client.next(); ; message = await client.next())
+    if (message.id === 7) return message;
+}
+
+const asJson = (text: string) =>
+  new Response(text, { headers: { "content-type": "application/json" } });
+const bare = (text: string, status = 200) => {
+  const response = new Response(text, { status });
+  response.headers.delete("content-type");
+  return response;
+};
+
+test.each<[string, (id: number) => Response]>([
+  ["in an array of one", (id) => asJson(`[${message(id, { result })}]`)],
+  [
+    "in an array behind a notification",
+    (id) => asJson(`[{"jsonrpc":"2.0","method":"notifications/n"},${message(id, { result })}]`),
+  ],
+  ["in an array in an event", (id) => stream(`data: [${message(id, { result })}]\n\n`)],
+  ["without a content type", (id) => bare(message(id, { result }))],
+  ["as plain text", (id) => new Response(message(id, { result }))],
+  [
+    "behind text, JSON that is no JSON-RPC and named events",
+    (id) =>
+      stream(
+        `data: ping\n\ndata: {"beat":1}\n\ndata: 17\n\nevent: ping\ndata: now\n\nevent: beat\ndata: ${message(id, { result: { wrong: 1 } })}\n\ndata: ${message(id, { result })}\n\n`,
+      ),
+  ],
+])("an answer %s is taken", async (_, response) => {
+  expect(await callAnsweredBy(response)).toMatchObject({ id: 7, result });
+});
+
+const error = { code: -32001, message: "the quota is used up" };
+
+test.each<[string, (id: number) => Response]>([
+  ["in an event named error", (id) => stream(`event: error\ndata: ${message(id, { error })}\n\n`)],
+  [
+    "in an event named error, of no request",
+    () => stream(`event: error\ndata: ${message(null, { error })}\n\n`),
+  ],
+  ["without a content type", (id) => bare(message(id, { error }))],
+  ["as a 400", (id) => jsonRpc({ id, error }, 400)],
+  ["as a 400 of no request", () => jsonRpc({ id: null, error }, 400)],
+  ["as a 422 in an array", (id) => new Response(`[${message(id, { error })}]`, { status: 422 })],
+  ["as a 400 without a content type", (id) => bare(message(id, { error }), 400)],
+  [
+    "as a 400 in an event stream",
+    (id) => stream(`event: message\ndata: ${message(id, { error })}\n\n`, 400),
+  ],
+  [
+    "as a 500 in an event named error",
+    (id) => stream(`: hello\n\nevent: error\ndata: ${message(id, { error })}\n\n`, 500),
+  ],
+])("a JSON-RPC error %s reaches the client with the server's words", async (_, response) => {
+  expect(await callAnsweredBy(response)).toMatchObject({ id: 7, error });
+});
+
+test.each<[string, (id: number) => Response, string]>([
+  [
+    "an event named error in words",
+    () => stream("event: error\ndata: out of credit\n\n"),
+    "out of credit",
+  ],
+  [
+    "an event named error in JSON",
+    () => stream('event: error\ndata: {"detail":"out of credit"}\n\n'),
+    "out of credit",
+  ],
+  ["JSON that is no JSON-RPC", () => asJson('{"detail":"out of credit"}'), "out of credit"],
+  [
+    "a page",
+    () =>
+      new Response("<title>Out of credit</title>", { headers: { "content-type": "text/html" } }),
+    "Out of credit",
+  ],
+  [
+    "nothing but heartbeats",
+    () => stream("data: ping\n\ndata: ping\n\n"),
+    "2 events that are no messages",
+  ],
+])("the error for %s tells the reason", async (_, response, words) => {
+  const answer = await callAnsweredBy(response);
+  expect(answer.error).toMatchObject({ data: { kind: "bad-answer" } });
+  expect(answer.error.message).toContain(words);
+});
+
+describe("initialize", () => {
+  const initialize = {
+    id: 0,
+    method: "initialize",
+    params: { protocolVersion: "2025-06-18", capabilities: {} },
+  };
+
+  test.each<[string, (text: string) => Response]>([
+    ["JSON", (text) => asJson(`[${text}]`)],
+    ["an event", (text) => stream(`data: [${text}]\n\n`)],
+  ])("answered by an array of one in %s opens the session", async (_, response) => {
+    const url = serveHttp(async (request) => {
+      if (request.method !== "POST") return new Response(null, { status: 405 });
+      const { id, method } = (await request.json()) as { id?: number; method: string };
+      if (method === "initialize") return response(message(id, { result: initializeResult }));
+      if (id === undefined) return new Response(null, { status: 202 });
+      return asJson(`[${message(id, { result })}]`);
+    });
+    const client = chainClient(url);
+    client.send(initialize);
+    expect(await client.next()).toMatchObject({ id: 0, result: initializeResult });
+    client.send({ method: "notifications/initialized" });
+    client.send({ id: 1, method: "tools/call", params: { name: "t", arguments: {} } });
+    expect(await client.next()).toMatchObject({ id: 1, result });
+  });
+});
