@@ -129,6 +129,14 @@ describe("the rules of the house", () => {
     expect(places).toEqual(["src/http/client.ts"]);
   });
 
+  test("processes are started in src/platform/exec.ts alone", () => {
+    const starts = /\bspawn(Sync)?\(|\bexec(File)?(Sync)?\(|\bfork\(|child_process|Bun\.\$/;
+    const places = houseFiles.filter((file) =>
+      starts.test(withoutComments(sources.get(file)!).replaceAll(".exec(", "")),
+    );
+    expect(places).toEqual(["src/platform/exec.ts"]);
+  });
+
   test("a command of ours in a hint is written by commandLine(), which knows --config-path", () => {
     // The name with a word behind it; help and version need no configuration.
     const byHand =

@@ -1,5 +1,6 @@
 import { accessSync, constants, realpathSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
+import { programOnPath } from "../platform/exec.ts";
 import type { Environment } from "../platform/paths.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { program } from "../wire/program.ts";
@@ -15,8 +16,8 @@ function real(path: string): string | undefined {
 
 /** The path that a program's name means here: a path as it stands, a bare name through PATH. Absolute, symlinks kept. */
 export function programPath(name: string, env: Environment): string | undefined {
-  const found = /[/\\]/.test(name) ? name : Bun.which(name, { PATH: env.PATH ?? "" });
-  return found === null ? undefined : resolve(found);
+  const found = /[/\\]/.test(name) ? name : programOnPath(name, env.PATH);
+  return found && resolve(found);
 }
 
 /**

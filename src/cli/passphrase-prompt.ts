@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { programOnPath, runToEnd } from "../platform/exec.ts";
 import { BridgeError } from "../wire/errors.ts";
 
 const maxLength = 1024;
@@ -22,6 +23,12 @@ export function passphraseFrom(fd: number): string {
 
 /** Asks on the terminal itself, whatever stdin and stdout are, without showing what is typed. Throws `usage` without a terminal. */
 export async function askPassphrase(question: string): Promise<string> {
+  const stty = programOnPath("stty", process.env.PATH);
+  if (stty === undefined) {
+    throw new BridgeError("usage", "there is no program stty, which keeps a passphrase unseen", {
+      hint: "use --passphrase-fd N",
+    });
+  }
   let fd: number;
   let input: number;
   try {
@@ -34,8 +41,7 @@ export async function askPassphrase(question: string): Promise<string> {
       hint: "use --passphrase-fd N",
     });
   }
-  const echo = (word: string) =>
-    Bun.spawnSync(["stty", word], { stdin: fd, stdout: "ignore", stderr: "ignore" });
+  const echo = (word: string) => runToEnd({ words: [stty, word], env: process.env }, fd);
   const restore = () => {
     echo("echo");
     writeSync(fd, "\n");

@@ -1,4 +1,4 @@
-import { programOnPath } from "./on-path.ts";
+import { programOnPath, startChild } from "./exec.ts";
 import type { Environment } from "./paths.ts";
 
 /** The programs that open a URL here, in the order to try them; no shell ever sees the URL. */
@@ -31,17 +31,16 @@ export async function openBrowser(url: URL, env: Environment): Promise<boolean> 
     const program = programOnPath(name, env.PATH);
     if (program === undefined) continue;
     try {
-      const child = Bun.spawn([program, ...words, url.href], {
-        env: env as Record<string, string>,
-        stdio: ["ignore", "ignore", "ignore"],
-        detached: true,
-      });
+      const child = startChild(
+        { words: [program, ...words, url.href], env },
+        { stdin: "ignore", stdout: "ignore", stderr: "ignore", detached: true },
+      );
       child.unref();
       // xdg-open says within moments that there is no browser; a browser itself stays.
       const code = await Promise.race([child.exited, Bun.sleep(1500).then(() => 0)]);
       if (code === 0) return true;
     } catch {
-      // The next one.
+      // The next program may start.
     }
   }
   return false;

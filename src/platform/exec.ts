@@ -1,9 +1,61 @@
 import { BridgeError } from "../wire/errors.ts";
 import { cleanText } from "../wire/text.ts";
-import { programOnPath } from "./on-path.ts";
 import { isAbsolute } from "./path.ts";
 import type { Environment } from "./paths.ts";
 import type { Redactor } from "./redact.ts";
+
+const separator = process.platform === "win32" ? ";" : ":";
+/** No other user can put a program there. */
+const rootFolder = process.platform === "win32" ? "C:\\" : "/";
+/** An empty PATH means the current directory to a shell. */
+const leastPath = "/usr/bin:/bin";
+
+/** The absolute entries of PATH: what any other entry means depends on the current directory. */
+function absoluteEntries(path: string | undefined): string {
+  const folders = (path ?? "").split(separator).filter((folder) => isAbsolute(folder));
+  return folders.join(separator);
+}
+
+/** The program of that name: an absolute path, or a bare name in an absolute entry of `path`; undefined where there is none. */
+export function programOnPath(name: string, path: string | undefined): string | undefined {
+  if (isAbsolute(name)) return Bun.which(name) ?? undefined;
+  if (/[/\\]/.test(name)) return undefined;
+  return Bun.which(name, { PATH: absoluteEntries(path) }) ?? undefined;
+}
+
+/** What a child process is: its words begin with the absolute path of a program. */
+interface ChildPlace {
+  readonly words: readonly [program: string, ...words: string[]];
+  /** Its whole environment, but for the entries of PATH that are not absolute. */
+  readonly env: Environment;
+  /** A folder that nobody else may write: the root of the file system where absent. */
+  readonly cwd?: string;
+}
+
+/** The options that keep the current directory out of a child process, whatever the child itself looks up. */
+function placeOptions({ words, env, cwd = rootFolder }: ChildPlace) {
+  if (!isAbsolute(words[0])) throw new TypeError(`${words[0]} is not an absolute path`);
+  const PATH = absoluteEntries(env.PATH) || leastPath;
+  return { cmd: [...words], cwd, env: { ...env, PATH } as Record<string, string> };
+}
+
+/** Starts a child process; the one place that does, beside `runToEnd`. */
+export function startChild<
+  const In extends Bun.Spawn.Writable,
+  const Out extends Bun.Spawn.Readable,
+  const Err extends Bun.Spawn.Readable,
+>(
+  place: ChildPlace,
+  options: Omit<Bun.Spawn.SpawnOptions<In, Out, Err>, "cwd" | "env">,
+): Bun.Subprocess<In, Out, Err> {
+  const all = { ...options, ...placeOptions(place) };
+  return Bun.spawn<In, Out, Err>(all as Bun.Spawn.SpawnOptions<In, Out, Err> & typeof all);
+}
+
+/** Runs a child process to its end, on the file descriptor `stdin`; nothing else of this process goes on meanwhile. */
+export function runToEnd(place: ChildPlace, stdin: number): void {
+  Bun.spawnSync({ ...placeOptions(place), stdin, stdout: "ignore", stderr: "ignore" });
+}
 
 /** One run of a configured command (tokenCommand and its like). */
 export interface CommandRun {
@@ -68,15 +120,10 @@ export async function runCommand(run: CommandRun): Promise<string> {
     });
   let child: Bun.Subprocess<"ignore", "pipe", "pipe">;
   try {
-    child = Bun.spawn([program, ...run.argv.slice(1)], {
-      cwd: run.home,
-      env: run.env as Record<string, string>,
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-      // A process group of its own, so that its children end with it.
-      detached: true,
-    });
+    const place = { words: [program, ...run.argv.slice(1)], env: run.env, cwd: run.home } as const;
+    // A process group of its own, so that its children end with it.
+    const options = { stdin: "ignore", stdout: "pipe", stderr: "pipe", detached: true } as const;
+    child = startChild(place, options);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
     throw fail(`could not be started (${code})`, error);

@@ -1,5 +1,6 @@
 import { BridgeError } from "../wire/errors.ts";
-import { programOnPath } from "./on-path.ts";
+import { programOnPath, runCommand } from "./exec.ts";
+import { Redactor } from "./redact.ts";
 
 /** The desktop's keyring. Every call ends within 2 s: a broken service answers after 25 s only. */
 export interface Keyring {
@@ -78,15 +79,16 @@ async function lasts(): Promise<boolean | undefined> {
   for (const [name, ...words] of askers) {
     const program = programOnPath(name, process.env.PATH);
     if (program === undefined) continue;
-    const child = Bun.spawn([program, ...words], {
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "ignore",
-      timeout: limitMs,
-    });
-    const answer = await new Response(child.stdout).text();
-    const isAnswered = (await child.exited) === 0;
-    return isAnswered ? !/collection\/session["']/.test(answer) : undefined;
+    const answer = await runCommand({
+      what: name,
+      argv: [program, ...words],
+      home: "/",
+      env: process.env,
+      redactor: new Redactor(),
+      signal: new AbortController().signal,
+      timeoutMs: limitMs,
+    }).catch(() => undefined);
+    return answer === undefined ? undefined : !/collection\/session["']/.test(answer);
   }
   return undefined;
 }

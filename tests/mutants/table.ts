@@ -25,6 +25,14 @@ export interface Mutant extends Edit {
 }
 
 export const mutants: Readonly<Record<string, Mutant>> = {
+  "no-absolute-path-for-children": {
+    promise: "a child process looks nothing up in the current directory",
+    file: "src/platform/exec.ts",
+    find: "const PATH = absoluteEntries(env.PATH) || leastPath;",
+    replace: 'const PATH = env.PATH ?? "";',
+    test: "tests/platform/exec.test.ts",
+    pattern: "looks nothing up there",
+  },
   "no-atomic-write": {
     promise: "a file is saved whole or not at all",
     file: "src/platform/files.ts",
@@ -455,6 +463,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: '  "detail", // RFC 9457 3.1.4, Django, FastAPI',
     replace: "",
     test: "tests/wire/server-reason.test.ts",
+  },
+  "no-own-folder-for-children": {
+    promise: "a child process runs in a folder of ours",
+    file: "src/platform/exec.ts",
+    find: "cwd = rootFolder }",
+    replace: "cwd = process.cwd() }",
+    test: "tests/platform/exec.test.ts",
+    pattern: "opens the browser",
   },
   "no-redaction": {
     promise: "a secret is shown in no message",

@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { type CommandRun, runCommand } from "../../src/platform/exec.ts";
+import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { openBrowser } from "../../src/platform/browser.ts";
+import {
+  type CommandRun,
+  programOnPath,
+  runCommand,
+  runToEnd,
+  startChild,
+} from "../../src/platform/exec.ts";
 import { Redactor } from "../../src/platform/redact.ts";
 import { ownFolder } from "../support/folder.ts";
 
@@ -48,6 +55,77 @@ async function gone(pid: number): Promise<void> {
     await Bun.sleep(5);
   }
 }
+
+test("a program is taken from absolute folders of PATH only", () => {
+  const program = script(join(folder.path, "tool"), "");
+  const nearby = relative(process.cwd(), folder.path);
+  expect(programOnPath("tool", `/nowhere:${folder.path}`)).toBe(program);
+  expect(programOnPath(program, undefined)).toBe(program);
+  expect(programOnPath("tool", nearby)).toBeUndefined();
+  expect(programOnPath(join(nearby, "tool"), folder.path)).toBeUndefined();
+  expect(programOnPath("tool", "")).toBeUndefined();
+});
+
+describe("a child process of a hostile current directory", () => {
+  const hostilePaths = [".", "", "bin", "./bin", "..", "~/bin"];
+  let before: string;
+  let own: string;
+  beforeEach(() => {
+    before = process.cwd();
+    own = join(folder.path, "own");
+    for (const each of ["own", "hostile", "hostile/bin"]) mkdirSync(join(folder.path, each));
+    for (const each of ["hostile", "hostile/bin"])
+      script(join(folder.path, each, "helper"), `echo hostile >${folder.path}/hostile-ran`);
+    process.chdir(join(folder.path, "hostile"));
+  });
+  afterEach(() => {
+    process.chdir(before);
+    expect(existsSync(join(folder.path, "hostile-ran"))).toBe(false);
+  });
+  /** Looks its helper up as a shell does, and tells where it runs. */
+  const asks = `helper; [ -x helper ] && ./helper; pwd >${"$"}OUT; echo "$PATH" >>${"$"}OUT`;
+
+  test.each(hostilePaths)("looks nothing up there where PATH holds %j", async (entry) => {
+    const words = [script(join(own, "program"), asks)] as const;
+    const OUT = join(folder.path, "out");
+    const env = { PATH: [entry, own, "/usr/bin", "/bin", entry].join(":"), OUT };
+    const ignored = { stdin: "ignore", stdout: "ignore", stderr: "ignore" } as const;
+    await startChild({ words, env }, ignored).exited;
+    const expected = `/\n${own}:/usr/bin:/bin\n`;
+    expect(readFileSync(OUT, "utf8")).toBe(expected);
+    runToEnd({ words, env }, openSync("/dev/null", "r"));
+    expect(readFileSync(OUT, "utf8")).toBe(expected);
+    await run(words, { env });
+    expect(readFileSync(OUT, "utf8")).toBe(`${folder.path}\n${own}:/usr/bin:/bin\n`);
+  });
+
+  test("has a PATH where none of ours is absolute", async () => {
+    for (const PATH of ["", ".", undefined]) {
+      const child = startChild(
+        { words: ["/bin/sh", "-c", "helper; echo $PATH"], env: { PATH } },
+        { stdin: "ignore", stdout: "pipe", stderr: "ignore" },
+      );
+      expect(await new Response(child.stdout).text()).toBe("/usr/bin:/bin\n");
+    }
+  });
+
+  test("opens the browser without a program of that directory", async () => {
+    script(join(own, "xdg-open"), asks);
+    const OUT = join(folder.path, "out");
+    const env = { PATH: `.:${own}:/usr/bin:/bin`, OUT, BROWSER: "./helper:helper:bin/helper" };
+    expect(await openBrowser(new URL("http://127.0.0.1:9/"), env)).toBe(true);
+    expect(readFileSync(OUT, "utf8")).toStartWith("/\n");
+  });
+
+  test("is never started by a relative path", () => {
+    const start = () =>
+      startChild(
+        { words: ["./helper"], env: {} },
+        { stdin: "ignore", stdout: "ignore", stderr: "ignore" },
+      );
+    expect(start).toThrow("not an absolute path");
+  });
+});
 
 describe("a configured command", () => {
   test("is found by bare name in PATH, and its output is returned", async () => {

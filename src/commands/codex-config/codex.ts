@@ -1,7 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { runCommand } from "../../platform/exec.ts";
-import { programOnPath } from "../../platform/on-path.ts";
+import { programOnPath, runCommand } from "../../platform/exec.ts";
 import { type Environment, userHome } from "../../platform/paths.ts";
 import type { Redactor } from "../../platform/redact.ts";
 import { withTempFolder } from "../../platform/temp-folder.ts";

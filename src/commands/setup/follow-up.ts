@@ -1,5 +1,6 @@
 import type { Context } from "../../cli/command.ts";
 import type { ServerEntry } from "../../config/schema.ts";
+import { startChild } from "../../platform/exec.ts";
 import { asBridgeError } from "../../wire/errors.ts";
 import { stepsFor } from "./next-steps.ts";
 import type { AsksUser } from "./prompts.ts";
@@ -31,11 +32,12 @@ export async function offer(
 }
 
 /** A process of its own: it reads what is pasted from the terminal, which the questions hold here. */
-async function signIn(name: string, { self, configPath, env }: Context): Promise<number> {
-  const option = configPath === undefined ? [] : ["--config-path", configPath];
-  const words = [...self, "login", "--server", name, ...option];
-  const child = Bun.spawn(words, { env, stdio: ["inherit", "inherit", "inherit"] });
-  return child.exited;
+async function signIn(name: string, { self, configPath, paths, env }: Context): Promise<number> {
+  // The other process has another current directory.
+  const option = configPath === undefined ? [] : ["--config-path", paths().configFile];
+  const words = [self[0]!, ...self.slice(1), "login", "--server", name, ...option] as const;
+  const stdio = { stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const;
+  return startChild({ words, env }, stdio).exited;
 }
 
 async function testServer(name: string, context: Context): Promise<number | undefined> {

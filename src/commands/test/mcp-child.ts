@@ -1,4 +1,5 @@
 import type { Context } from "../../cli/command.ts";
+import { startChild } from "../../platform/exec.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { LineSplitter } from "../../wire/lines.ts";
 
@@ -60,12 +61,10 @@ export class RunChild {
 
   constructor({ self }: Pick<Context, "self">, { words, env, notified }: ChildOptions) {
     this.#notified = notified;
-    this.#child = Bun.spawn([...self, ...words], {
-      env,
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "inherit",
-    });
+    this.#child = startChild(
+      { words: [self[0]!, ...self.slice(1), ...words], env },
+      { stdin: "pipe", stdout: "pipe", stderr: "inherit" },
+    );
     this.#reading = this.#read();
   }
 

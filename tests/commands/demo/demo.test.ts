@@ -38,7 +38,7 @@ describe("demo", () => {
   });
 
   test("fails where the bridge does not start", async () => {
-    const context = testContext({ self: ["false"] });
+    const context = testContext({ self: ["/bin/false"] });
     expect(await command.run({}, context)).toBe(1);
     expect(context.printed).toContain("✗ initialize: the bridge ended before it answered");
     expect(context.printed).toContain("Not every step held");
