@@ -63,6 +63,22 @@ export async function askPassphrase(question: string): Promise<string> {
   }
 }
 
+/** Asks for a yes on the terminal itself, whatever stdin and stdout are; undefined without a terminal. */
+export async function confirmOnTerminal(question: string): Promise<boolean | undefined> {
+  let input: number;
+  try {
+    input = openSync("/dev/tty", constants.O_RDWR | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+  try {
+    writeSync(input, `${question} [y/N] `);
+    return /^y(?:es)?$/i.test((await readLine(input)).trim());
+  } finally {
+    closeSync(input);
+  }
+}
+
 async function readLine(fd: number): Promise<string> {
   const bytes = new Uint8Array(maxLength);
   let length = 0;

@@ -1,8 +1,10 @@
 import { isatty } from "node:tty";
 import { type Context, defineCommand, serverArgument } from "../cli/command.ts";
+import { confirmOnTerminal } from "../cli/passphrase-prompt.ts";
 import { loadConfig, pickServer } from "../config/load.ts";
 import type { ServerSettings } from "../config/settings.ts";
 import type { OAuth } from "../oauth/authorizer/open.ts";
+import type { IssuerChange } from "../oauth/client/token-plan.ts";
 import type { Grant } from "../oauth/core/grant.ts";
 import { inLoginTurn } from "../oauth/sign-in/sign-in-locks.ts";
 import { hasDesktop } from "../platform/browser.ts";
@@ -90,6 +92,21 @@ async function signInAlone(
   }
 }
 
+/** Lets a person decide about another authorization server than the one that was used before. */
+async function issuerQuestion({ context: { auth, server } }: OAuth, context: Context) {
+  const { usesOwnRegistration } = await import("../oauth/client/token-plan.ts");
+  return async ({ from, to }: IssuerChange): Promise<boolean> => {
+    const [before, now] = [from, to].map((issuer) => context.redactor.shown(issuer, 200));
+    const change = `Server "${server.name}" names another authorization server now: ${now} in place of ${before}.`;
+    const answer = isatty(0) ? await confirmOnTerminal(`${change}\nSign in there?`) : undefined;
+    if (answer !== undefined) return answer;
+    // Without a terminal nothing of the configuration goes there; a client of our own learns nothing of the old one.
+    if (!usesOwnRegistration(auth)) return false;
+    context.note(change);
+    return true;
+  };
+}
+
 async function signInNow(
   oauth: OAuth,
   http: Parameters<typeof import("../oauth/discovery/probe.ts").probe>[1],
@@ -102,13 +119,15 @@ async function signInNow(
   const { ConfiguredHeaders } = await import("../oauth/authorizer/configured-headers.ts");
   const { prepare } = await import("../oauth/sign-in/prepare.ts");
   const { isMachineGrant, obtainByMachine } = await import("../oauth/client/machine-grants.ts");
+  const acceptIssuer = await issuerQuestion(oauth, context);
   const headers = await new ConfiguredHeaders(context).get(server);
   const { challenge, status } = await probe(server, http, headers, signal);
   if (isMachineGrant(oauth.context)) {
     const { store } = oauth;
     return store.locked(async () => {
       const stored = await store.read();
-      const grant = await obtainByMachine(oauth.context, challenge, stored, signal);
+      const request = { stored, challenge, acceptIssuer, signal };
+      const grant = await obtainByMachine(oauth.context, request);
       await store.writeNew({ ...stored, grant });
       return grant;
     });
@@ -118,7 +137,7 @@ async function signInNow(
       hint: 'if it needs one all the same, set "auth": {"type": "oauth"} in its entry',
     });
   }
-  const prepared = await prepare(oauth, challenge, signal);
+  const prepared = await prepare(oauth, { challenge, acceptIssuer, signal });
   const { signIn } = await import("../oauth/sign-in/sign-in.ts");
   const { PageOpener } = await import("../oauth/sign-in/page-opener.ts");
   const usesBrowser = !noBrowser && hasDesktop(context.env);

@@ -13,6 +13,7 @@ export const command = defineCommand({
     const server = pickServer(config, name);
     const { oauth } = await openServerOAuth(server, context);
     const { revoke } = await import("../oauth/client/revoke.ts");
+    const { sendsConfiguredSecret } = await import("../oauth/client/token-plan.ts");
     const { usable } = await import("../oauth/authorizer/refresh.ts");
     const outcome = await oauth.store.locked(async () => {
       // A store that cannot be read is forgotten all the same.
@@ -23,7 +24,8 @@ export const command = defineCommand({
       const grant = stored === undefined ? undefined : usable(stored);
       const signal = AbortSignal.timeout(revocationMs);
       const isRevoked = grant !== undefined && (await revoke(oauth.context, grant, signal));
-      await oauth.store.forget();
+      if (sendsConfiguredSecret(oauth.context.auth)) await oauth.store.forgetAllButPin();
+      else await oauth.store.forget();
       return { hadGrant: stored === undefined || stored.grant !== undefined, isRevoked };
     });
     if (!outcome.hadGrant) {

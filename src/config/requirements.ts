@@ -24,6 +24,10 @@ export function requirementsOf({ credential, headers, network }: ServerSettings)
     { what: "private key", file: auth?.privateKeyFile },
     { what: "assertion", variable: auth?.assertionEnv, file: auth?.assertionFile },
     { what: "ID token", variable: idp?.idTokenEnv, file: idp?.idTokenFile },
+    ...variablesIn(auth?.initialAccessToken ?? "").map((variable) => ({
+      what: "auth.initialAccessToken",
+      variable,
+    })),
     ...Object.entries(headers).flatMap(([name, value]) =>
       variablesIn(value).map((variable) => ({ what: `header ${name}`, variable })),
     ),

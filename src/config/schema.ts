@@ -142,6 +142,9 @@ const oauth = () =>
       scopes: opt(list(text("a scope"), "scopes to ask for")),
       clientMetadataUrl: opt(url("URL of the client's metadata document")),
       clientName: opt(text("name shown when signing in")),
+      initialAccessToken: opt(
+        text('token for registering a client; "${VAR}" comes from the environment'),
+      ),
       issuer: opt(url("the one authorization server to accept")),
       trustedHosts: opt(list(text("a host name"), "further hosts that metadata may name")),
       resource: opt(

@@ -31,6 +31,8 @@ export interface OAuthSettings {
   readonly scopes?: readonly string[];
   readonly clientMetadataUrl?: string;
   readonly clientName?: string;
+  /** For registration; `${VAR}` is not expanded yet. */
+  readonly initialAccessToken?: string;
   readonly issuer?: string;
   readonly trustedHosts?: readonly string[];
   /** `false` omits the parameter. */

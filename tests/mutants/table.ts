@@ -33,6 +33,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/platform/exec.test.ts",
     pattern: "looks nothing up there",
   },
+  "no-address-bound": {
+    promise: "an address to sign in at is short whatever a server puts into it",
+    file: "src/oauth/sign-in/authorization-code.ts",
+    find: "  requireShort(url, page);",
+    replace: "",
+    test: "tests/e2e/oauth/issuer.test.ts",
+    pattern: "more than 2 KB",
+  },
   "no-atomic-write": {
     promise: "a file is saved whole or not at all",
     file: "src/platform/files.ts",
@@ -323,6 +331,22 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "executes the call and resets",
   },
+  "no-issuer-pin": {
+    promise: "a configured secret goes to the pinned authorization server alone",
+    file: "src/oauth/client/token-plan.ts",
+    find: "const isNew = auth.issuer === undefined && pinned !== undefined && !isSameIssuer(issuer, pinned);",
+    replace: 'const isNew = auth.issuer !== auth.issuer && !isSameIssuer(issuer, pinned ?? "");',
+    test: "tests/e2e/oauth/issuer.test.ts",
+    pattern: "secret goes to the authorization server of the first",
+  },
+  "no-judgement-of-failed-metadata": {
+    promise: "a broken answer is no proof that there are no metadata",
+    file: "src/oauth/discovery/discovery.ts",
+    find: "  if (isNamed && !isForeign && !failures.some(({ error }) => mayPass(error))) return undefined;",
+    replace: "  if (isNamed || !isForeign) return undefined;",
+    test: "tests/e2e/oauth/issuer.test.ts",
+    pattern: "do not make the MCP server",
+  },
   "no-list-check-in-configuration": {
     promise: "a list in the configuration is not taken for an object without keys",
     file: "src/config/load.ts",
@@ -417,6 +441,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "if (isOwn === null)",
     test: "tests/oauth/sign-in/page-opener.test.ts",
     pattern: "another user of the machine",
+  },
+  "no-pin-after-logout": {
+    promise: "the pin outlives the sign-in",
+    file: "src/oauth/store/store.ts",
+    find: "    if (pinned === undefined) return;",
+    replace: "    if (pinned !== null) return;",
+    test: "tests/e2e/oauth/issuer.test.ts",
+    pattern: "logout forgets",
   },
   "no-probe-of-silent-host": {
     promise: "a host that was silent is told at once, until it shakes hands",
@@ -667,6 +699,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "console.log(line);",
     test: "tests/fault/fault.test.ts",
     pattern: "resets before it executes",
+  },
+  "no-stop-at-broken-issuer": {
+    promise: "a secret does not go to the next authorization server because one is out of order",
+    file: "src/oauth/discovery/discovery.ts",
+    find: "if (signal.aborted || (sendsSecret && mayPass(error))) throw error;",
+    replace: "if (signal.aborted || (sendsSecret && signal.aborted)) throw error;",
+    test: "tests/e2e/oauth/issuer.test.ts",
+    pattern: "second of two",
   },
   "no-stream-idle-limit": {
     promise: "a listening stream that fell silent is opened anew",

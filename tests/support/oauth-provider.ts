@@ -40,6 +40,7 @@ export interface Changing {
   device_authorization_endpoint?: unknown;
   interval?: unknown;
   issuer?: unknown;
+  token_endpoint_auth_methods_supported?: unknown;
 }
 
 export interface ProviderOptions {

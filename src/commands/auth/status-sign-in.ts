@@ -10,6 +10,7 @@ export interface SignIn {
   /** Where it is kept. */
   readonly store?: "file" | "keyring";
   readonly account?: string;
+  /** The pinned authorization server: a secret of the configuration goes to no other. */
   readonly issuer?: string;
   /** When the access token ends. */
   readonly expiresAt?: string;
@@ -31,17 +32,18 @@ export async function signInOf(server: ServerSettings, context: Context): Promis
   const { openKeyring } = await import("../../platform/keyring.ts");
   const store = new CredentialStore(server, { keyring: openKeyring, log, redactor });
   try {
-    const { grant, movedAt } = await store.read();
+    const { grant, pinned, movedAt } = await store.read();
     const place = store.place();
     const where = place === undefined ? {} : { store: place };
-    if (movedAt !== undefined) return { state: "moved", ...where };
-    if (grant === undefined) return { state: "signed-out" };
+    const issuer = pinned === undefined ? {} : { issuer: cleanText(pinned.issuer, 200) };
+    if (movedAt !== undefined) return { state: "moved", ...where, ...issuer };
+    if (grant === undefined) return { state: "signed-out", ...issuer };
     const renews = grant.refreshToken !== undefined;
     const isOver = grant.expiresAt !== undefined && grant.expiresAt <= Date.now() && !renews;
     return {
       state: isOver ? "expired" : "signed-in",
       ...where,
-      issuer: cleanText(grant.issuer),
+      ...issuer,
       ...(grant.account !== undefined && { account: cleanText(grant.account, 200) }),
       ...(grant.expiresAt !== undefined && { expiresAt: instant(grant.expiresAt) }),
       renews,
@@ -57,6 +59,8 @@ function needsNobody({ credential }: ServerSettings): boolean {
   return credential.auth.grant !== "authorization_code" && credential.auth.grant !== "device_code";
 }
 
+const at = ({ issuer }: SignIn) => (issuer === undefined ? "" : ` at ${issuer}`);
+
 /** The sign-in in one line. */
 export function signInLine(server: ServerSettings, signIn: SignIn, context: Context): string {
   const login = context.commandLine(`login --server ${server.name}`);
@@ -66,8 +70,8 @@ export function signInLine(server: ServerSettings, signIn: SignIn, context: Cont
     case "moved":
       return `moved to another machine; run ${login}`;
     case "signed-out":
-      if (needsNobody(server)) return "signs in by itself when a token is needed";
-      return `not signed in; run ${login}`;
+      if (needsNobody(server)) return `signs in by itself when a token is needed${at(signIn)}`;
+      return `not signed in${at(signIn)}; run ${login}`;
     case "expired":
       return `the sign-in ended ${signIn.expiresAt}; run ${login}`;
   }
@@ -76,5 +80,5 @@ export function signInLine(server: ServerSettings, signIn: SignIn, context: Cont
   const renewal = signIn.renews ? " (renewed without you)" : "";
   const file = credentialsFile(server.state);
   const kept = signIn.store === "keyring" ? "the keyring" : file;
-  return `signed in${who}${end}${renewal}, last renewed ${signIn.renewedAt}, kept in ${kept}`;
+  return `signed in${who}${at(signIn)}${end}${renewal}, last renewed ${signIn.renewedAt}, kept in ${kept}`;
 }

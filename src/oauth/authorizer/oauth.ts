@@ -3,10 +3,11 @@ import { BridgeError } from "../../wire/errors.ts";
 import { isMachineGrant } from "../client/machine-grants.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { type Grant, isExpired, joinScopes } from "../core/grant.ts";
+import { mayPass } from "../core/transient.ts";
 import { type BearerChallenge, bearerChallenge } from "../discovery/challenge.ts";
 import type { CredentialStore } from "../store/store.ts";
 import type { ConfiguredHeaders } from "./configured-headers.ts";
-import { mayPass, type TokenRefresher, usable } from "./refresh.ts";
+import { type TokenRefresher, usable } from "./refresh.ts";
 import { refusalError } from "./refusal-error.ts";
 import type { Authorizer, Refusal } from "./types.ts";
 

@@ -59,6 +59,7 @@ export function openOAuth(server: ServerSettings, deps: OAuthDeps): OAuth {
     redactor,
     log,
     login,
+    withoutClientId: new Set(),
     now: Date.now,
     sleep,
   };

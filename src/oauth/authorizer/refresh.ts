@@ -1,4 +1,4 @@
-import { asBridgeError, BridgeError } from "../../wire/errors.ts";
+import { asBridgeError } from "../../wire/errors.ts";
 import { currentClient } from "../client/client-secret.ts";
 import { DpopKey } from "../client/dpop.ts";
 import { isMachineGrant, obtainByMachine } from "../client/machine-grants.ts";
@@ -11,6 +11,7 @@ import {
 } from "../client/token-endpoint.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { type Grant, isExpired, type StoredGrant } from "../core/grant.ts";
+import { mayPass } from "../core/transient.ts";
 import type { BearerChallenge } from "../discovery/challenge.ts";
 import type { CredentialStore } from "../store/store.ts";
 
@@ -20,20 +21,12 @@ const pausesMs = [250, 1000];
 const refreshMs = 30_000;
 /** Three attempts of 12 s each, and their pauses. */
 const maxRefreshMs = 40_000;
-/** Kinds of failures that say nothing about the grant. */
-const passing: readonly string[] = ["server-error", "rate-limited", "timeout", "outcome-unknown"];
-
 /** Why a renewal is asked for. */
 export interface RefreshCause {
   /** The access token that is used up or was refused; undefined where none was sent. */
   readonly sent: string | undefined;
   /** Where the server refused it: the challenge it came with. */
   readonly refused?: { readonly challenge: BearerChallenge | undefined };
-}
-
-/** Whether the failure may pass by itself; then nothing that is stored is given up. */
-export function mayPass(error: unknown): boolean {
-  return error instanceof BridgeError && (error.safeToRetry || passing.includes(error.kind));
 }
 
 /** Keeps one server's grant alive: one renewal at a time over calls and processes. */
@@ -167,7 +160,8 @@ export class TokenRefresher {
 
   async #obtain(stored: StoredGrant, { refused }: RefreshCause): Promise<Grant> {
     const signal = AbortSignal.timeout(refreshMs);
-    const grant = await obtainByMachine(this.#context, refused?.challenge, stored, signal);
+    const challenge = refused?.challenge;
+    const grant = await obtainByMachine(this.#context, { stored, challenge, signal });
     await this.#store.write({ ...stored, grant });
     return grant;
   }

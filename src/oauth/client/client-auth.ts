@@ -62,8 +62,15 @@ async function privateKey({ auth, server }: OAuthContext): Promise<PrivateKey & 
   }
 }
 
-/** How a client proves at the token endpoint who it is (RFC 6749 2.3, RFC 7523 2.2). Throws `configuration`. */
-export async function clientAuth(context: OAuthContext, client: OAuthClient): Promise<ClientAuth> {
+/**
+ * How a client proves at the token endpoint who it is (RFC 6749 2.3, RFC 7523 2.2); `repeatsClientId`: beside
+ * Basic the client id stands in the body, too, where the Python SDK's servers look for it. Throws `configuration`.
+ */
+export async function clientAuth(
+  context: OAuthContext,
+  client: OAuthClient,
+  repeatsClientId: boolean,
+): Promise<ClientAuth> {
   const oauth = await import("oauth4webapi");
   if (client.method === "none") return oauth.None();
   if (client.method === "private_key_jwt") {
@@ -81,14 +88,18 @@ export async function clientAuth(context: OAuthContext, client: OAuthClient): Pr
   }
   return client.method === "client_secret_post"
     ? oauth.ClientSecretPost(client.secret)
-    : clientSecretBasic(client.secret);
+    : clientSecretBasic(client.secret, repeatsClientId);
 }
 
-/** Basic with form encoding as browsers do it: it leaves `-`, `.`, `_` and `*` alone, which servers that never decode need. */
-function clientSecretBasic(secret: string): ClientAuth {
+/**
+ * Basic with form encoding as browsers do it: it leaves `-`, `.`, `_` and `*` alone, which servers that never decode
+ * need. oauth4webapi encodes these as well, and never puts the client id into the body.
+ */
+function clientSecretBasic(secret: string, repeatsClientId: boolean): ClientAuth {
   const encode = (text: string) => new URLSearchParams({ "": text }).toString().slice(1);
-  return (_, client, __, headers) => {
+  return (_, client, body, headers) => {
     const pair = `${encode(client.client_id)}:${encode(secret)}`;
     headers.set("authorization", `Basic ${btoa(pair)}`);
+    if (repeatsClientId) body.set("client_id", client.client_id);
   };
 }

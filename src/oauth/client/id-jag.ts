@@ -1,7 +1,7 @@
 import { BridgeError } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { jsonObject } from "../core/document.ts";
-import type { Discovery } from "../discovery/discovery.ts";
+import type { SignInTarget } from "../discovery/discovery.ts";
 import { readSource } from "./secret-source.ts";
 import { refusalOf, refusalText } from "./token-endpoint.ts";
 
@@ -13,7 +13,7 @@ const idJagType = "urn:ietf:params:oauth:token-type:id-jag";
  */
 export async function exchangeForIdJag(
   context: OAuthContext,
-  { issuer, resource }: Discovery,
+  { issuer, resource }: SignInTarget,
   scope: string | undefined,
   signal: AbortSignal,
 ): Promise<string> {

@@ -1,14 +1,12 @@
 import { BridgeError } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
-import { type Grant, joinScopes, type OAuthClient, type StoredGrant } from "../core/grant.ts";
-import type { BearerChallenge } from "../discovery/challenge.ts";
-import { type Discovery, discover } from "../discovery/discovery.ts";
-import { scopeToAsk } from "../discovery/scope.ts";
-import { DpopKey } from "./dpop.ts";
+import type { Grant, OAuthClient } from "../core/grant.ts";
+import type { SignInTarget } from "../discovery/discovery.ts";
 import { exchangeForIdJag } from "./id-jag.ts";
 import { configuredClient } from "./registration.ts";
 import { readSource } from "./secret-source.ts";
 import { grantBase, grantFrom, refusalText, requestTokens } from "./token-endpoint.ts";
+import { planTokens, type TokenPlanRequest } from "./token-plan.ts";
 
 const jwtBearerGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
@@ -20,7 +18,7 @@ export function isMachineGrant({ auth }: Pick<OAuthContext, "auth">): boolean {
 /** What the grant type sends beside scope and resource. */
 async function parametersFor(
   context: OAuthContext,
-  found: Discovery,
+  found: SignInTarget,
   scope: string | undefined,
   signal: AbortSignal,
 ): Promise<{ grantType: string; assertion?: string }> {
@@ -41,7 +39,7 @@ async function parametersFor(
   };
 }
 
-function clientFor(context: OAuthContext, found: Discovery): OAuthClient {
+function clientFor(context: OAuthContext, found: SignInTarget): OAuthClient {
   const client = configuredClient(context, found.issuer);
   if (client !== undefined) return client;
   throw new BridgeError(
@@ -59,28 +57,14 @@ function clientFor(context: OAuthContext, found: Discovery): OAuthClient {
  */
 export async function obtainByMachine(
   context: OAuthContext,
-  challenge: BearerChallenge | undefined,
-  stored: StoredGrant,
-  signal: AbortSignal,
+  { stored, challenge, acceptIssuer, signal }: TokenPlanRequest,
 ): Promise<Grant> {
-  const { auth, http, redactor, server, now } = context;
-  const found = await discover({
-    http,
-    server: server.url,
-    auth,
-    redactor,
-    signal,
-    ...(challenge?.resourceMetadata !== undefined && {
-      resourceMetadata: challenge.resourceMetadata,
-    }),
-  });
+  const { auth, server, now } = context;
+  const plan = await planTokens(context, { stored, challenge, acceptIssuer, signal });
+  const { found, scope, dpop } = plan;
   const { issuer, resource } = found;
   const client = clientFor(context, found);
-  const asked = scopeToAsk(context, found, challenge);
-  const scope = joinScopes(asked, stored.wantedScope);
   const { grantType, assertion } = await parametersFor(context, found, scope, signal);
-  const usesDpop = auth.dpop ?? (found.wantsDpop || challenge?.scheme === "dpop");
-  const dpop = usesDpop ? await DpopKey.make(now) : undefined;
   const tokens = await requestTokens({
     context,
     issuer,

@@ -1,9 +1,13 @@
+import { requireVariable } from "../../config/environment.ts";
+import type { OAuthSettings } from "../../config/settings.ts";
+import { expand, tokenProblem } from "../../config/validators.ts";
 import { BridgeError, type Hint } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
-import { jsonObject } from "../core/document.ts";
+import { type Json, jsonObject } from "../core/document.ts";
 import type { ClientAuthMethod, OAuthClient } from "../core/grant.ts";
 import type { Issuer } from "../discovery/issuer.ts";
 import { clientSecret, methodFor } from "./client-secret.ts";
+import { libraryOptions } from "./library.ts";
 
 const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
 const methods: readonly string[] = ["none", "client_secret_basic", "client_secret_post"];
@@ -24,17 +28,35 @@ export function configuredClient(context: OAuthContext, issuer: Issuer): OAuthCl
   return { id: auth.clientMetadataUrl, method: methodFor(auth, false, issuer), source: "metadata" };
 }
 
-/** Whether an earlier registration can be used again for this redirect URI. */
-export function isUsable(client: OAuthClient, redirectUri: string, now: number): boolean {
-  const isAlive = client.expiresAt === undefined || client.expiresAt > now;
-  return isAlive && client.source === "registered" && client.redirectUri === redirectUri;
+/** What a sign-in needs of its client. */
+export interface ClientNeeds {
+  readonly redirectUri: string;
+  readonly scope: string | undefined;
 }
 
-/** How a registered client is to prove who it is: not at all where that is allowed (RFC 8252 8.5). */
-function methodToRegister(issuer: Issuer): ClientAuthMethod {
-  const offered = issuer.clientAuthMethods ?? ["none"];
-  if (offered.includes("none")) return "none";
-  return offered.includes("client_secret_basic") ? "client_secret_basic" : "client_secret_post";
+/** Whether an earlier registration can be used again: its secret lives, and it covers redirect URI and scope. */
+export function isUsable(client: OAuthClient, { redirectUri, scope }: ClientNeeds, now: number) {
+  const isAlive = client.expiresAt === undefined || client.expiresAt > now;
+  const registered = client.scope?.split(" ");
+  const isCovered = (word: string) => registered === undefined || registered.includes(word);
+  return (
+    isAlive &&
+    client.source === "registered" &&
+    client.redirectUri === redirectUri &&
+    (scope ?? "").split(" ").every((word) => word === "" || isCovered(word))
+  );
+}
+
+/** The ways to prove who it is that a client is registered with, in order: public first (RFC 8252 8.5), also where the metadata do not list it, for many servers take it all the same. */
+function methodsToRegister({ clientAuth }: OAuthSettings, issuer: Issuer): ClientAuthMethod[] {
+  if (clientAuth !== undefined) return [clientAuth];
+  const offered = issuer.clientAuthMethods ?? ["client_secret_basic"];
+  return [
+    "none",
+    ...(["client_secret_basic", "client_secret_post"] as const).filter((method) =>
+      offered.includes(method),
+    ),
+  ];
 }
 
 function refused(server: string, why: string, hint: Hint): BridgeError {
@@ -46,69 +68,135 @@ function refused(server: string, why: string, hint: Hint): BridgeError {
 const askProvider = (redirectUri: string) =>
   `ask the provider for a client id of a native app (redirect URI ${redirectUri}) and set it as "auth.clientId"`;
 
+/** Statuses of a registration endpoint that say no to this client's metadata, not to every client. */
+const isAboutMetadata = (status: number) =>
+  status >= 400 && status < 500 && ![401, 403, 404, 405, 410, 429].includes(status);
+/** Statuses after which the same metadata without `scope` are worth a try: Keycloak refuses scopes by 403. */
+const isAboutScope = (status: number) => isAboutMetadata(status) || status === 403;
+
 /**
- * Registers a client (RFC 7591); no scope is sent, for a strict server would pin the client to it.
- * Throws `registration-refused`.
+ * Registers a client (RFC 7591): with the scope of the sign-in, for some servers grant a client only the scope that
+ * it was registered with, and without it where the server refuses that. Throws `registration-refused`.
  */
 export async function register(
   context: OAuthContext,
   issuer: Issuer,
-  redirectUri: string,
+  needs: ClientNeeds,
   signal: AbortSignal,
 ): Promise<OAuthClient> {
-  const { auth, http, server, redactor } = context;
+  const { auth, server } = context;
   if (issuer.registrationEndpoint === undefined) {
     const why = "the authorization server registers none by itself";
-    throw refused(server.name, why, askProvider(redirectUri));
+    throw refused(server.name, why, askProvider(needs.redirectUri));
   }
-  const method = methodToRegister(issuer);
+  if (auth.clientAuth === "private_key_jwt") {
+    throw new BridgeError(
+      "configuration",
+      `"auth.clientAuth" of server "${server.name}" is private_key_jwt, which no client has that registers itself`,
+      { hint: 'set "auth.clientId" to the client that the provider knows by its key' },
+    );
+  }
+  let last: { readonly status: number; readonly answer: Json | undefined } | undefined;
+  for (const method of methodsToRegister(auth, issuer)) {
+    for (const scope of needs.scope === undefined ? [undefined] : [needs.scope, undefined]) {
+      last = await requestClient(context, issuer, { ...needs, scope }, method, signal);
+      const { status, answer } = last;
+      if (status < 300 && typeof answer?.client_id === "string" && answer.client_id !== "")
+        return clientFrom(context, issuer, { ...needs, scope }, method, answer);
+      if (!isAboutScope(status)) break;
+    }
+    if (!isAboutMetadata(last?.status ?? 0)) break;
+  }
+  throw registrationRefused(context, last!, needs.redirectUri);
+}
+
+/** Sends one registration request. Throws `server-error` or `rate-limited` where no decision came. */
+async function requestClient(
+  context: OAuthContext,
+  issuer: Issuer,
+  { redirectUri, scope }: ClientNeeds,
+  method: ClientAuthMethod,
+  signal: AbortSignal,
+) {
+  const { auth } = context;
   const grants = ["authorization_code", "refresh_token"];
   if (issuer.deviceEndpoint !== undefined) grants.push(deviceGrant);
-  const response = await http({
-    method: "POST",
-    url: new URL(issuer.registrationEndpoint),
-    headers: { "content-type": "application/json", accept: "application/json" },
-    body: JSON.stringify({
+  const token = initialAccessToken(context);
+  const oauth = await import("oauth4webapi");
+  const response = await oauth.dynamicClientRegistrationRequest(
+    { issuer: issuer.issuer, registration_endpoint: issuer.registrationEndpoint! },
+    {
       client_name: auth.clientName ?? "codex-mcp-http-bridge",
       application_type: "native",
       redirect_uris: [redirectUri],
       grant_types: grants,
       response_types: ["code"],
       token_endpoint_auth_method: method,
-    }),
-    signal,
-  });
-  const answer = jsonObject(await response.text());
-  const id = answer?.client_id;
-  if (response.status >= 500) {
-    throw new BridgeError("server-error", `the registration endpoint answered ${response.status}`, {
-      status: response.status,
-    });
+      ...(scope !== undefined && { scope }),
+    },
+    {
+      ...(await libraryOptions(context, issuer.issuer, signal)),
+      ...(token !== undefined && { initialAccessToken: token }),
+    },
+  );
+  const { status } = response;
+  if (status >= 500 || status === 429) {
+    const kind = status === 429 ? "rate-limited" : "server-error";
+    throw new BridgeError(kind, `the registration endpoint answered ${status}`, { status });
   }
-  if (response.status >= 300 || typeof id !== "string" || id === "") {
-    const said = answer?.error_description ?? answer?.error;
-    const words = typeof said === "string" ? `: ${redactor.shown(said, 300)}` : "";
-    const why = `the authorization server refused to register one (${response.status})${words}`;
-    // Nothing there at all: most likely the server takes a token of its own kind.
-    const isNone = response.status === 404 && auth.issuer === undefined;
-    const ask = askProvider(redirectUri);
-    const setup = `setup --server ${server.name}`;
-    throw refused(server.name, why, (command) =>
-      isNone ? `${ask}; if the server takes a token, run ${command(setup)}` : ask,
-    );
-  }
-  const secret = answer?.client_secret;
+  // The library takes 201 alone, as RFC 7591 3.2.1 has it; servers that answer 200 mean the same.
+  return { status, answer: jsonObject(await response.text()) };
+}
+
+/** The token that the registration endpoint wants (RFC 7591 3), with its variables filled in. Throws `configuration`. */
+function initialAccessToken({ auth, env, server, redactor }: OAuthContext): string | undefined {
+  if (auth.initialAccessToken === undefined) return undefined;
+  const what = `auth.initialAccessToken of server "${server.name}"`;
+  const token = expand(auth.initialAccessToken, (name) => requireVariable(env, name, what)).trim();
+  redactor.add(token);
+  const problem = tokenProblem(token);
+  if (problem === undefined) return token;
+  throw new BridgeError("configuration", `${what}: ${problem}`);
+}
+
+function registrationRefused(
+  { auth, server, redactor }: OAuthContext,
+  { status, answer }: { readonly status: number; readonly answer: Json | undefined },
+  redirectUri: string,
+): BridgeError {
+  const reason = answer?.error_description ?? answer?.error;
+  const words = typeof reason === "string" ? `: ${redactor.shown(reason, 300)}` : "";
+  const why = `the authorization server refused to register one (${status})${words}`;
+  // Nothing there at all: most likely the server takes a token of its own kind.
+  const isNone = status === 404 && auth.issuer === undefined;
+  const ask = askProvider(redirectUri);
+  const setup = `setup --server ${server.name}`;
+  return refused(server.name, why, (command) =>
+    isNone ? `${ask}; if the server takes a token, run ${command(setup)}` : ask,
+  );
+}
+
+/** The client that a registration answer describes: the server may have changed how it proves itself. */
+function clientFrom(
+  { redactor }: OAuthContext,
+  issuer: Issuer,
+  { redirectUri, scope }: ClientNeeds,
+  asked: ClientAuthMethod,
+  answer: Json,
+): OAuthClient {
+  const secret = answer.client_secret;
   const hasSecret = typeof secret === "string" && secret !== "";
-  const until = Number(answer?.client_secret_expires_at ?? 0);
-  const named = answer?.token_endpoint_auth_method;
+  const until = Number(answer.client_secret_expires_at ?? 0);
+  const named = answer.token_endpoint_auth_method ?? asked;
   const isKnown =
     typeof named === "string" && methods.includes(named) && (hasSecret || named === "none");
   if (hasSecret) redactor.add(secret);
   return {
-    id,
+    id: String(answer.client_id),
     method: isKnown ? (named as ClientAuthMethod) : methodFor({}, hasSecret, issuer),
     source: "registered",
     redirectUri,
+    ...(scope !== undefined && { scope }),
     ...(hasSecret && { secret }),
     ...(hasSecret && until > 0 && { expiresAt: until * 1000 }),
   };

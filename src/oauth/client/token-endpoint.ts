@@ -6,6 +6,7 @@ import type { Grant, OAuthClient } from "../core/grant.ts";
 import type { Issuer } from "../discovery/issuer.ts";
 import { clientAuth } from "./client-auth.ts";
 import type { DpopKey } from "./dpop.ts";
+import { libraryOptions } from "./library.ts";
 
 /** What a token endpoint gave. */
 export interface Tokens {
@@ -54,10 +55,26 @@ function accountOf(idToken: unknown): string | undefined {
 /** Longer than any token lives; beyond it instants are none any more. */
 const longestLifeSec = 100 * 366 * 86_400;
 
+/** A life in ms; undefined where the server does not tell: 0 means that, for no token is used up when it comes. */
 function lifeOf(value: unknown): number | undefined {
   const seconds = typeof value === "string" ? Number.parseFloat(value) : value;
-  if (typeof seconds !== "number" || !Number.isFinite(seconds) || seconds < 0) return undefined;
+  if (typeof seconds !== "number" || !Number.isFinite(seconds) || seconds <= 0) return undefined;
   return Math.min(seconds, longestLifeSec) * 1000;
+}
+
+/** The object of a token answer: JSON, else a form, as old servers write it (GitHub without `Accept`); undefined where it is neither. */
+function answerIn(text: string): Json | undefined {
+  const json = jsonObject(text);
+  if (json !== undefined) return json;
+  const form = new URLSearchParams(text.trim());
+  return form.has("access_token") || form.has("error") ? Object.fromEntries(form) : undefined;
+}
+
+/** The object that holds the token: Slack nests a person's token under `authed_user`. */
+function tokenHolder(json: Json): Json {
+  const nested = json.authed_user;
+  const isNested = json.access_token === undefined && typeof nested === "object" && nested !== null;
+  return isNested ? { ...json, ...nested } : json;
 }
 
 /** The error parameters of an answer as they may be shown. */
@@ -77,11 +94,14 @@ function readTokens(json: Json, { context }: TokenCall): Tokens {
   const { redactor, server } = context;
   const bad = (why: string) =>
     new BridgeError("bad-answer", `the token endpoint of server "${server.name}" ${why}`);
-  const { access_token, token_type, refresh_token, expires_in, scope, id_token } = json;
+  const { access_token, token_type, refresh_token, expires_in, scope, id_token } =
+    tokenHolder(json);
   if (typeof access_token !== "string" || !secretForm.test(access_token))
     throw bad("gave no usable access token");
   redactor.add(access_token);
-  const type = typeof token_type === "string" ? token_type.toLowerCase() : "";
+  // Required by RFC 6749 5.1, but some servers leave it out, and Slack names the kind of account there.
+  const named = typeof token_type === "string" ? token_type.toLowerCase() : "";
+  const type = named === "" || named === "user" ? "bearer" : named;
   if (type !== "bearer" && type !== "dpop")
     throw bad(`gave a token of type "${redactor.shown(type, 30)}"`);
   const hasRefresh = typeof refresh_token === "string" && refresh_token !== "";
@@ -99,29 +119,28 @@ function readTokens(json: Json, { context }: TokenCall): Tokens {
   };
 }
 
-async function post(call: TokenCall): Promise<Response> {
+async function post(call: TokenCall, repeatsClientId: boolean): Promise<Response> {
   const { context, issuer, client, grantType, parameters, dpop, signal } = call;
   const oauth = await import("oauth4webapi");
-  const authenticate = await clientAuth(context, client);
   const given = Object.entries({ ...parameters, ...context.auth.tokenParams });
   const form = given.filter((pair): pair is [string, string] => pair[1] !== undefined);
   const url = new URL(issuer.tokenEndpoint);
+  const options = await libraryOptions(context, issuer.issuer, signal);
+  const proof = dpop && { dpop: await dpop.proof({ method: "POST", url }) };
   return oauth.genericTokenEndpointRequest(
     { issuer: issuer.issuer, token_endpoint: issuer.tokenEndpoint },
     { client_id: client.id },
-    authenticate,
+    await clientAuth(context, client, repeatsClientId),
     grantType,
     new URLSearchParams(form),
-    {
-      // The guard judges it: plain http reaches loopback only.
-      [oauth.allowInsecureRequests]: true,
-      [oauth.customFetch]: async (_, { headers, body }) => {
-        const proof = dpop === undefined ? {} : { dpop: await dpop.proof({ method: "POST", url }) };
-        const all = { ...headers, ...proof };
-        return context.http({ method: "POST", url, headers: all, body: String(body), signal });
-      },
-    },
+    { ...options, ...(proof && { headers: proof }) },
   );
+}
+
+/** Whether the server refuses a client id in the body beside the one in Basic, which RFC 6749 2.3 lets it call two methods. */
+async function refusesClientId(call: TokenCall, response: Response): Promise<boolean> {
+  if (call.client.method !== "client_secret_basic" || response.status !== 400) return false;
+  return jsonObject(await response.clone().text())?.error === "invalid_request";
 }
 
 /**
@@ -130,10 +149,17 @@ async function post(call: TokenCall): Promise<Response> {
  */
 export async function requestTokens(call: TokenCall): Promise<Tokens | TokenRefusal> {
   const url = new URL(call.issuer.tokenEndpoint);
-  let response = await post(call);
+  const { withoutClientId } = call.context;
+  const send = () => post(call, !withoutClientId.has(url.href));
+  let response = await send();
   const isNew = () => call.dpop?.learn(url, response.headers.get("dpop-nonce")) ?? false;
   if (isNew() && !response.ok) {
-    response = await post(call);
+    response = await send();
+    isNew();
+  }
+  if (!withoutClientId.has(url.href) && (await refusesClientId(call, response))) {
+    withoutClientId.add(url.href);
+    response = await send();
     isNew();
   }
   const { status } = response;
@@ -141,7 +167,7 @@ export async function requestTokens(call: TokenCall): Promise<Tokens | TokenRefu
     const kind = status === 429 ? "rate-limited" : "server-error";
     throw new BridgeError(kind, `the token endpoint "${url.host}" answered ${status}`, { status });
   }
-  const json = jsonObject(await response.text());
+  const json = answerIn(await response.text());
   if (json === undefined) {
     throw new BridgeError(
       "bad-answer",

@@ -15,6 +15,8 @@ export interface OAuthContext {
   readonly log: Log;
   /** The command that signs in, ready to copy. */
   readonly login: string;
+  /** Token endpoints that refused a client id in the body beside Basic. */
+  readonly withoutClientId: Set<string>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Waits; rejects with the signal's reason. */

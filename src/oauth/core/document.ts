@@ -1,5 +1,7 @@
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, type ErrorKind } from "../../wire/errors.ts";
+import type { OAuthContext } from "./context.ts";
 import type { GuardedHttp } from "./ssrf-guard.ts";
+import { mayPass } from "./transient.ts";
 
 /** A JSON object as a server sent it: nothing in it is known to be what it should be. */
 export type Json = { readonly [name in Member]?: unknown } & { readonly [name: string]: unknown };
@@ -9,6 +11,7 @@ type Member =
   | "access_token"
   | "authorization_endpoint"
   | "authorization_response_iss_parameter_supported"
+  | "authed_user"
   | "authorization_servers"
   | "client_id"
   | "client_id_metadata_document_supported"
@@ -48,19 +51,83 @@ export function stringsOf(value: unknown): string[] | undefined {
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : undefined;
 }
 
-/** Fetches a metadata document; undefined where the server has none there (any status but 200, or no JSON object). */
+/** Statuses by which a server says that no document stands at a place. Servers that guard every path say it by 401 or 403. */
+const noneStatuses: readonly number[] = [401, 403, 404, 405, 410];
+/** Pauses before the second and third attempt at a place that gave no usable answer. */
+const pausesMs = [250, 1000];
+/** A place that took this long is not asked again: the other places are worth more of the caller's time. */
+const longestAttemptsMs = 10_000;
+
+/** The document of a place, "none" where the server says that it has none, or why the answer cannot be used. */
+export type DocumentAnswer = Json | "none" | BridgeError;
+
+/**
+ * Asks one place for a metadata document. An answer that may be another one next time (5xx, 429, none at all,
+ * no JSON object) is asked for up to three times. Rejects with the signal's reason.
+ */
 export async function fetchDocument(
+  { http, sleep }: Pick<OAuthContext, "http" | "sleep">,
+  url: URL,
+  issuer: string | undefined,
+  signal: AbortSignal,
+): Promise<DocumentAnswer> {
+  const startedAt = performance.now();
+  for (let attempt = 0; ; attempt++) {
+    const answer = await askOnce(http, url, issuer, signal);
+    const isFinal = !(answer instanceof BridgeError) || !mayChange(answer);
+    const pauseMs = pausesMs[attempt];
+    const isLate = performance.now() - startedAt > longestAttemptsMs;
+    if (isFinal || pauseMs === undefined || isLate) return answer;
+    await sleep(pauseMs, signal);
+  }
+}
+
+const mayChange = (error: BridgeError) => mayPass(error) || error.kind === "bad-answer";
+
+async function askOnce(
   http: GuardedHttp,
   url: URL,
+  issuer: string | undefined,
   signal: AbortSignal,
-): Promise<Json | undefined> {
-  const response = await http({
-    method: "GET",
-    url,
-    headers: { accept: "application/json" },
-    signal,
-  });
-  return response.status === 200 ? jsonObject(await response.text()) : undefined;
+): Promise<DocumentAnswer> {
+  const headers = { accept: "application/json" };
+  try {
+    const response = await http({ method: "GET", url, headers, signal, ...(issuer && { issuer }) });
+    const { status } = response;
+    if (noneStatuses.includes(status)) return "none";
+    const fail = (kind: ErrorKind, why: string) =>
+      new BridgeError(kind, `"${url.host}" answered ${why}`, { status });
+    if (status >= 500) return fail("server-error", `${status}`);
+    if (status === 429) return fail("rate-limited", "429");
+    if (status !== 200) return fail("refused", `${status}`);
+    return jsonObject(await response.text()) ?? fail("bad-answer", "with no JSON object");
+  } catch (error) {
+    if (signal.aborted || !(error instanceof BridgeError)) throw error;
+    return error;
+  }
+}
+
+/** A document, or a whole server's metadata, that cannot be used, and why. */
+export interface DocumentFailure {
+  readonly place: URL;
+  readonly error: BridgeError;
+}
+
+/** One error for all the places that failed: its kind and hint are those of the first one, or `hint` where that has none. */
+export function joinFailures(
+  failures: readonly [DocumentFailure, ...DocumentFailure[]],
+  what: string,
+  hint?: string,
+): BridgeError {
+  const [{ error: first }] = failures;
+  if (failures.length === 1 && (first.hint ?? hint) === first.hint) return first;
+  const reasons = failures.map(
+    ({ place, error }) => `${place.host}${place.pathname}: ${error.message}`,
+  );
+  const shown = first.hint ?? hint;
+  const message = failures.length === 1 ? first.message : `${what}: ${reasons.join("; ")}`;
+  const details = { ...(shown !== undefined && { hint: shown }), cause: first };
+  return new BridgeError(first.kind, message, { ...details, safeToRetry: first.safeToRetry });
 }
 
 /**

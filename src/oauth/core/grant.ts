@@ -16,6 +16,8 @@ export interface OAuthClient {
   readonly source: "configured" | "metadata" | "registered";
   /** The redirect URI a registration is bound to. */
   readonly redirectUri?: string;
+  /** The scope that it was registered with; undefined: any may be asked for. */
+  readonly scope?: string;
   /** When its secret ends, in ms since 1970; undefined: never. */
   readonly expiresAt?: number;
 }
@@ -50,12 +52,21 @@ export interface Grant {
   readonly dpopKey?: webcrypto.JsonWebKey;
 }
 
-/** What is kept of one server's sign-in (credentials/NAME.json). */
+/** The authorization server that the last successful sign-in used, and who signed in there: it outlives the grant. */
+export interface PinnedIssuer {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly account?: string;
+}
+
+/** The stored sign-in of one server (credentials/NAME.json). */
 export interface StoredGrant {
   readonly version: 1;
   readonly server: string;
   readonly origin: string;
   readonly grant?: Grant;
+  /** Secrets of the configuration go to this issuer alone, unless `auth.issuer` names another one. */
+  readonly pinned?: PinnedIssuer;
   /** Clients by issuer; never sent to another one. */
   readonly clients?: Readonly<Record<string, OAuthClient>>;
   /** A scope that a request needed and the grant lacked: the next sign-in asks for it, too. */
@@ -68,6 +79,11 @@ export interface StoredGrant {
   readonly declinedAt?: number;
   /** To whom `headers` last gave which token. */
   readonly handed?: { readonly parent: number; readonly digest: string; readonly at: number };
+}
+
+/** The pin that a grant makes. */
+export function pinOf({ issuer, client, account }: Grant): PinnedIssuer {
+  return { issuer, clientId: client.id, ...(account !== undefined && { account }) };
 }
 
 /** Never sent later than this before its end. */

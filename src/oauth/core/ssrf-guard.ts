@@ -9,6 +9,8 @@ export interface GuardedRequest {
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** The authorization server that the request belongs to; undefined for the documents of the MCP server. */
+  readonly issuer?: string;
   readonly signal: AbortSignal;
 }
 

@@ -1,6 +1,13 @@
-import { BridgeError } from "../../wire/errors.ts";
+import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
-import { endpointUrl, fetchDocument, type Json, stringsOf } from "../core/document.ts";
+import {
+  type DocumentFailure,
+  endpointUrl,
+  fetchDocument,
+  type Json,
+  joinFailures,
+  stringsOf,
+} from "../core/document.ts";
 import { isSameIssuer } from "../core/grant.ts";
 
 /** What is known of an authorization server; every endpoint passed endpointUrl (RFC 8414 2, RFC 9207 3). */
@@ -85,29 +92,61 @@ export function legacyIssuer(origin: string): Issuer {
   };
 }
 
+/** Where the metadata of an issuer with a path stand on hosts that know of one issuer only: no place of the specification. */
+function rootUrls(issuer: URL): URL[] {
+  return issuer.pathname.replace(/\/+$/, "") === "" ? [] : metadataUrls(new URL(issuer.origin));
+}
+
 /**
- * The metadata of an issuer, or undefined where it publishes none. Throws `refused` where what it publishes
- * belongs to another issuer (mix-up, RFC 8414 3.3), and what the guard throws.
+ * The metadata of an issuer; undefined where every place says that there is none. `isExact`: the user named the
+ * issuer, so a document at the root of its host may not name that root instead. Throws `refused` where what it
+ * publishes belongs to another issuer (mix-up, RFC 8414 3.3), else what failed at all of the places.
  */
 export async function fetchIssuer(
   issuer: string,
-  { http, redactor, signal }: Pick<OAuthContext, "http" | "redactor"> & { signal: AbortSignal },
+  context: Pick<OAuthContext, "http" | "redactor" | "sleep">,
+  isExact: boolean,
+  signal: AbortSignal,
 ): Promise<Issuer | undefined> {
   const url = endpointUrl(issuer, "the issuer");
-  let foreign: string | undefined;
-  for (const place of metadataUrls(url)) {
-    const document = await fetchDocument(http, place, signal);
-    if (document === undefined) continue;
-    const named = document.issuer;
-    if (typeof named === "string" && isSameIssuer(named, issuer)) return issuerFrom(document);
-    foreign ??= typeof named === "string" ? named : "no issuer";
+  const failures: DocumentFailure[] = [];
+  const roots = rootUrls(url);
+  for (const place of [...metadataUrls(url), ...roots]) {
+    const answer = await fetchDocument(context, place, issuer, signal);
+    if (answer === "none") continue;
+    const mayNameRoot = !isExact && roots.includes(place);
+    const found =
+      answer instanceof BridgeError
+        ? answer
+        : readIssuer(answer, mayNameRoot ? [issuer, url.origin] : [issuer], context);
+    if (!(found instanceof BridgeError)) return found;
+    failures.push({ place, error: found });
   }
-  if (foreign === undefined) return undefined;
-  throw new BridgeError(
-    "refused",
-    `the metadata of the authorization server "${url.host}" belong to another issuer: ${redactor.shown(foreign, 200)}`,
-    {
-      hint: 'the server\'s operator must mend them; "auth.issuer" names the right issuer, where there is one',
-    },
-  );
+  const [first, ...others] = failures;
+  if (first === undefined) return undefined;
+  throw joinFailures([first, ...others], `no metadata of "${url.host}" can be used`);
+}
+
+/** The issuer that a document describes, or why it cannot be one of those `accepted`. */
+function readIssuer(
+  document: Json,
+  accepted: readonly [string, ...string[]],
+  { redactor }: Pick<OAuthContext, "redactor">,
+): Issuer | BridgeError {
+  const named = document.issuer;
+  if (typeof named !== "string" || !accepted.some((issuer) => isSameIssuer(named, issuer))) {
+    const shown = typeof named === "string" ? redactor.shown(named, 200) : "no issuer";
+    return new BridgeError(
+      "refused",
+      `the metadata of the authorization server "${new URL(accepted[0]).host}" belong to another issuer: ${shown}`,
+      {
+        hint: 'the server\'s operator must mend them; "auth.issuer" names the right issuer, where there is one',
+      },
+    );
+  }
+  try {
+    return issuerFrom(document);
+  } catch (error) {
+    return asBridgeError(error);
+  }
 }

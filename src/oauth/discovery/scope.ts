@@ -1,6 +1,6 @@
 import type { OAuthContext } from "../core/context.ts";
 import type { BearerChallenge } from "./challenge.ts";
-import type { Discovery } from "./discovery.ts";
+import type { SignInTarget } from "./discovery.ts";
 
 /**
  * The scope to ask for (MCP 2026-07-28, scope selection): configured, else the challenge's, else what the
@@ -8,7 +8,7 @@ import type { Discovery } from "./discovery.ts";
  */
 export function scopeToAsk(
   { auth }: Pick<OAuthContext, "auth">,
-  { resourceScopes }: Pick<Discovery, "resourceScopes">,
+  { resourceScopes }: Pick<SignInTarget, "resourceScopes">,
   challenge: Pick<BearerChallenge, "scope"> | undefined,
 ): string | undefined {
   if (auth.scopes !== undefined) return auth.scopes.length > 0 ? auth.scopes.join(" ") : undefined;

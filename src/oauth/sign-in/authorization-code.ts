@@ -3,7 +3,7 @@ import { digestOf } from "../client/dpop.ts";
 import { refusalOf, refusalText, requestTokens } from "../client/token-endpoint.ts";
 import type { OAuthContext } from "../core/context.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
-import { clientFor, forgetClient, grantOf, type Prepared, requireShowable } from "./prepare.ts";
+import { grantOf, type Prepared, requireShort, requireShowable } from "./prepare.ts";
 
 /** One request for authorization (RFC 6749 4.1.1, PKCE, RFC 9207), waiting for its answer. */
 export interface CodeRequest {
@@ -47,8 +47,9 @@ export async function startCode(
       },
     );
   }
-  const url = requireShowable(prepared, issuer.authorizationEndpoint, "page to sign in at");
-  const client = await clientFor(prepared, redirectUri, signal);
+  const page = "page to sign in at";
+  const url = requireShowable(prepared, issuer.authorizationEndpoint, page);
+  const client = await prepared.client.get(redirectUri, signal);
   const state = randomText();
   const verifier = randomText();
   for (const secret of [state, verifier]) context.redactor.add(secret);
@@ -68,6 +69,7 @@ export async function startCode(
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== undefined) url.searchParams.set(name, value);
   }
+  requireShort(url, page);
   return { url, state, verifier, redirectUri, client };
 }
 
@@ -134,7 +136,6 @@ export async function redeemCode(
     signal,
   });
   if (!("error" in tokens)) return grantOf(prepared, client, tokens);
-  if (tokens.error === "invalid_client") await forgetClient(prepared, client);
   throw fail(context, refusalText(tokens));
 }
 

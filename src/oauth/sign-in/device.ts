@@ -1,17 +1,10 @@
 import { BridgeError } from "../../wire/errors.ts";
-import { mayPass } from "../authorizer/refresh.ts";
 import { clientAuth } from "../client/client-auth.ts";
 import { refusalOf, refusalText, requestTokens } from "../client/token-endpoint.ts";
 import { endpointUrl, type Json, jsonObject } from "../core/document.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
-import {
-  clientFor,
-  forgetClient,
-  grantOf,
-  noteRefusedScope,
-  type Prepared,
-  requireShowable,
-} from "./prepare.ts";
+import { mayPass } from "../core/transient.ts";
+import { grantOf, noteRefusedScope, type Prepared, requireShowable } from "./prepare.ts";
 
 /** A server that names a longer pause would only let its own code expire. */
 const longestPauseMs = 60_000;
@@ -45,6 +38,13 @@ function numberOf(value: unknown, fallback: number): number {
   return typeof number === "number" && Number.isFinite(number) && number > 0 ? number : fallback;
 }
 
+/** Whether another registration helps: the server has lost the client, or wants the scope to be registered with it. */
+function mayRegisterAnew(error: unknown, client: OAuthClient, scope: string | undefined): boolean {
+  if (client.source !== "registered") return false;
+  const wantsScope = error === "invalid_scope" && scope !== undefined && client.scope === undefined;
+  return error === "invalid_client" || wantsScope;
+}
+
 /** Asks the device endpoint (RFC 8628 3.1); a registered client that it no longer knows is registered anew, once. */
 async function requestDevice(
   prepared: Prepared,
@@ -54,7 +54,7 @@ async function requestDevice(
   isAgain = false,
 ): Promise<{ readonly client: OAuthClient; readonly json: Json }> {
   const { context, found, scope } = prepared;
-  const client = await clientFor(prepared, redirectUri, signal);
+  const client = await prepared.client.get(redirectUri, signal);
   const headers = new Headers({
     accept: "application/json",
     "content-type": "application/x-www-form-urlencoded",
@@ -64,7 +64,7 @@ async function requestDevice(
   if (found.resource !== undefined) form.set("resource", found.resource);
   for (const [name, value] of Object.entries(context.auth.authorizeParams ?? {}))
     form.set(name, value);
-  const authenticate = await clientAuth(context, client);
+  const authenticate = await clientAuth(context, client, true);
   await authenticate({ issuer: found.issuer.issuer }, { client_id: client.id }, form, headers);
   const response = await context.http({
     method: "POST",
@@ -75,12 +75,11 @@ async function requestDevice(
   });
   const json = jsonObject(await response.text()) ?? {};
   if (response.ok) return { client, json };
-  if (json.error === "invalid_scope") await noteRefusedScope(prepared);
-  if (json.error === "invalid_client") {
-    await forgetClient(prepared, client);
-    if (client.source === "registered" && !isAgain)
-      return requestDevice(prepared, deviceEndpoint, redirectUri, signal, true);
+  if (!isAgain && mayRegisterAnew(json.error, client, scope)) {
+    prepared.client.drop();
+    return requestDevice(prepared, deviceEndpoint, redirectUri, signal, true);
   }
+  if (json.error === "invalid_scope") await noteRefusedScope(prepared);
   const kind = response.status >= 500 ? "server-error" : "sign-in-required";
   throw new BridgeError(
     kind,

@@ -6,7 +6,7 @@ import { usable } from "../authorizer/refresh.ts";
 import type { StoredGrant } from "../core/grant.ts";
 import { offersDevice } from "./device.ts";
 import { PageOpener } from "./page-opener.ts";
-import { prepare } from "./prepare.ts";
+import { type Prepared, prepare } from "./prepare.ts";
 import { type SignInMethodOptions, signIn, superseded } from "./sign-in.ts";
 import { afterLogin, inRunTurn, isLoginWanted } from "./sign-in-locks.ts";
 
@@ -18,6 +18,8 @@ export interface PendingSignIn {
   readonly code: string | undefined;
   /** Of the MCP server and of the page. */
   readonly hosts: { readonly server: string; readonly page: string };
+  /** Hosts of the authorization servers, where the server names another one than before. */
+  readonly movedIssuer?: { readonly from: string; readonly to: string };
   /** Aborted once the page leads nowhere any more. */
   readonly gone: AbortSignal;
   /** Settles when it is over: whether the person signed in, here or elsewhere. Never rejects. */
@@ -55,6 +57,7 @@ export class InteractiveSignIn {
   #isKept = false;
   #isSettled = false;
   #id: string | undefined;
+  #prepared: Prepared | undefined;
 
   constructor(oauth: OAuth, opensBrowser: boolean) {
     this.#oauth = oauth;
@@ -178,7 +181,15 @@ export class InteractiveSignIn {
     const { context, authorizer } = this.#oauth;
     const signal = AbortSignal.any([this.#stop.signal, elsewhere]);
     const preparing = AbortSignal.any([signal, AbortSignal.timeout(prepareMs)]);
-    const prepared = await prepare(this.#oauth, authorizer.challenge, preparing);
+    const prepared = await prepare(this.#oauth, {
+      challenge: authorizer.challenge,
+      signal: preparing,
+    });
+    if (prepared.issuerChange !== undefined)
+      context.log.warn("another authorization server", {
+        server: context.server.name,
+        ...prepared.issuerChange,
+      });
     const isHere = hasDesktop(context.env);
     const byDevice = offersDevice(prepared) && !(isHere && context.auth.grant !== "device_code");
     const timer = setTimeout(() => this.end("nobody signed in"), signInWaitMs);
@@ -187,6 +198,7 @@ export class InteractiveSignIn {
       onExposed: (error) => this.#stop.abort(error),
     });
     try {
+      this.#prepared = prepared;
       await signIn(prepared, this.#methods(byDevice, opener), signal);
       context.log.info("signed in", { server: context.server.name });
       return true;
@@ -221,7 +233,17 @@ export class InteractiveSignIn {
     this.#id = crypto.randomUUID();
     const hosts = { server: this.#oauth.context.server.url.host, page: url.host };
     const { promise: done } = this.#done;
-    this.#begun.resolve({ id: this.#id, url, code, hosts, done, gone: this.#gone.signal });
+    const change = this.#prepared?.issuerChange;
+    const movedIssuer = change && { from: new URL(change.from).host, to: new URL(change.to).host };
+    this.#begun.resolve({
+      id: this.#id,
+      url,
+      code,
+      hosts,
+      done,
+      gone: this.#gone.signal,
+      ...(movedIssuer && { movedIssuer }),
+    });
   }
 
   /** Resolves once somebody signed in elsewhere, or `login` wants to; rejects with the signal's reason. */

@@ -1,22 +1,18 @@
 import { isLoopback } from "../../config/validators.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import type { OAuth } from "../authorizer/open.ts";
-import { DpopKey } from "../client/dpop.ts";
-import { configuredClient, isUsable, register } from "../client/registration.ts";
+import { SignInClient } from "../client/sign-in-client.ts";
 import { grantBase, grantFrom, type Tokens } from "../client/token-endpoint.ts";
+import { planTokens, type TokenPlan, type TokenPlanRequest } from "../client/token-plan.ts";
 import type { OAuthContext } from "../core/context.ts";
-import { type Grant, joinScopes, type OAuthClient } from "../core/grant.ts";
-import type { BearerChallenge } from "../discovery/challenge.ts";
-import { type Discovery, discover } from "../discovery/discovery.ts";
-import { scopeForUser, scopeToAsk } from "../discovery/scope.ts";
+import type { Grant, OAuthClient } from "../core/grant.ts";
+import { scopeForUser } from "../discovery/scope.ts";
 
 /** All that is known before a person is asked to sign in. */
-export interface Prepared {
+export interface Prepared extends TokenPlan {
   readonly oauth: OAuth;
   readonly context: OAuthContext;
-  readonly found: Discovery;
-  readonly scope: string | undefined;
-  readonly dpop: DpopKey | undefined;
+  readonly client: SignInClient;
   /** The redirect URI of an earlier registration at this issuer. */
   readonly knownRedirect: string | undefined;
 }
@@ -24,65 +20,21 @@ export interface Prepared {
 /** Finds out where and for what to sign in. Throws a BridgeError. */
 export async function prepare(
   oauth: OAuth,
-  challenge: BearerChallenge | undefined,
-  signal: AbortSignal,
+  { challenge, acceptIssuer, signal }: Omit<TokenPlanRequest, "stored">,
 ): Promise<Prepared> {
   const { context, store } = oauth;
-  const { auth, http, redactor, server, now } = context;
   const stored = await store.read();
-  const found = await discover({
-    http,
-    server: server.url,
-    auth,
-    redactor,
-    signal,
-    ...(challenge?.resourceMetadata !== undefined && {
-      resourceMetadata: challenge.resourceMetadata,
-    }),
-    ...(stored.grant !== undefined && { known: stored.grant.issuer }),
-  });
-  const wanted = joinScopes(scopeToAsk(context, found, challenge), stored.wantedScope);
-  const usesDpop = auth.dpop ?? (found.wantsDpop || challenge?.scheme === "dpop");
+  const plan = await planTokens(context, { stored, challenge, acceptIssuer, signal });
+  const { issuer } = plan.found;
+  const scope = scopeForUser(plan.scope, issuer.scopes);
   return {
+    ...plan,
     oauth,
     context,
-    found,
-    scope: scopeForUser(wanted, found.issuer.scopes),
-    dpop: usesDpop ? await DpopKey.make(now) : undefined,
-    knownRedirect: stored.clients?.[found.issuer.issuer]?.redirectUri,
+    scope,
+    client: new SignInClient(context, store, issuer, scope),
+    knownRedirect: stored.clients?.[issuer.issuer]?.redirectUri,
   };
-}
-
-/** The client to sign in with: configured, registered before for this redirect URI, or registered now. */
-export async function clientFor(
-  { oauth, context, found }: Prepared,
-  redirectUri: string,
-  signal: AbortSignal,
-): Promise<OAuthClient> {
-  const { issuer } = found;
-  const configured = configuredClient(context, issuer);
-  if (configured !== undefined) return configured;
-  const known = (await oauth.store.read()).clients?.[issuer.issuer];
-  if (known !== undefined && isUsable(known, redirectUri, context.now())) return known;
-  const client = await register(context, issuer, redirectUri, signal);
-  await oauth.store.update((stored) => ({
-    ...stored,
-    clients: { ...stored.clients, [issuer.issuer]: client },
-  }));
-  return client;
-}
-
-/** Forgets a registered client that its server no longer knows, so that the next sign-in registers anew. */
-export async function forgetClient({ oauth, found }: Prepared, client: OAuthClient): Promise<void> {
-  if (client.source !== "registered") return;
-  await oauth.store.update(({ clients = {}, ...stored }) => ({
-    ...stored,
-    clients: Object.fromEntries(
-      Object.entries(clients).filter(
-        ([issuer, { id }]) => issuer !== found.issuer.issuer || id !== client.id,
-      ),
-    ),
-  }));
 }
 
 /** Notes that the scope was refused as a whole: asking for it again would only fail again. */
@@ -108,11 +60,13 @@ export async function keep({ oauth, scope }: Prepared, grant: Grant): Promise<vo
   const { store } = oauth;
   await store.locked(async () => {
     const { server, origin, clients } = await store.read();
+    const { client, issuer } = grant;
+    const isOwn = client.source === "registered";
     await store.writeNew({
       version: 1,
       server,
       origin,
-      ...(clients !== undefined && { clients }),
+      clients: { ...clients, ...(isOwn && { [issuer]: client }) },
       ...(scope !== undefined && { askedScope: scope }),
       grant,
     });
@@ -127,12 +81,19 @@ const longestUrl = 2048;
 export function requireShowable({ context }: Prepared, text: string, what: string): URL {
   const url = new URL(text);
   const { server, auth } = context;
-  if (url.href.length > longestUrl)
-    throw new BridgeError("refused", `the ${what} "${url.host}" has an address of more than 2 KB`);
+  requireShort(url, what);
   const isVouched =
     isLoopback(server.url) ||
     auth.trustedHosts?.some((host) => host === url.host || host === url.hostname) ||
     URL.parse(auth.issuer ?? "")?.host === url.host;
   if (url.protocol === "https:" || (isLoopback(url) && isVouched)) return url;
   throw new BridgeError("refused", `the ${what} "${url.host}" is not reached by https`);
+}
+
+/** Throws `refused` where an address is too long to be shown: judged again once a server's scopes and client id stand in it. */
+export function requireShort({ href, host }: URL, what: string): void {
+  if (href.length <= longestUrl) return;
+  throw new BridgeError("refused", `the ${what} "${host}" has an address of more than 2 KB`, {
+    hint: '"auth.scopes" names the scopes to ask for in place of those that the server lists',
+  });
 }

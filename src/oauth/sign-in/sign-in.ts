@@ -9,7 +9,7 @@ import {
 } from "./authorization-code.ts";
 import { type Callback, openCallback } from "./callback.ts";
 import { awaitDevice, type DeviceRequest, offersDevice, startDevice } from "./device.ts";
-import { forgetClient, keep, noteRefusedScope, type Prepared } from "./prepare.ts";
+import { keep, noteRefusedScope, type Prepared } from "./prepare.ts";
 
 /** What a sign-in shows, and what it is told, by whoever runs it. */
 export interface SignInMethodOptions {
@@ -163,9 +163,7 @@ export async function signIn(
       ok: false,
       reason: `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`,
     });
-    // Nobody came back: perhaps the page said that it does not know this client. The next sign-in registers anew.
-    const isWaitedOut = signal.aborted && signal.reason !== superseded;
-    if (isWaitedOut && request !== undefined) await forgetClient(prepared, request.client);
+    if (signal.reason === superseded) await prepared.client.putBack();
     throw error;
   } finally {
     stop.abort();

@@ -9,7 +9,7 @@ import type { Redactor } from "../../platform/redact.ts";
 import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import { oauthSettings } from "../core/context.ts";
 import { jsonObject } from "../core/document.ts";
-import { belongsTo, type Grant, type StoredGrant } from "../core/grant.ts";
+import { belongsTo, type Grant, pinOf, type StoredGrant } from "../core/grant.ts";
 import { type GrantOwner, grantOwnerOf } from "./grant-owner.ts";
 
 export interface StoreDeps {
@@ -117,6 +117,14 @@ export class CredentialStore {
     removeFile(this.#file);
   }
 
+  /** Forgets everything but the pinned issuer: the next sign-in may not send a secret elsewhere; only under the lock. */
+  async forgetAllButPin(): Promise<void> {
+    const { pinned } = this.#seen(await this.#readAll().catch(() => undefined));
+    await this.forget();
+    if (pinned === undefined) return;
+    writeAtomically(this.#file, JSON.stringify({ ...this.#empty(), pinned }, null, 2));
+  }
+
   /** Where the sign-in stands: what `status` shows. */
   place(): Place | undefined {
     const kept = readKept(this.#file, this.#server.name);
@@ -145,7 +153,7 @@ export class CredentialStore {
     const kept = readKept(this.#file, this.#server.name);
     if (kept === undefined) return undefined;
     const { keyring, owner: _, ...rest } = kept;
-    const stored = keyring ? { ...rest, ...(await this.#readKeyring()) } : rest;
+    const stored = withPin(keyring ? { ...rest, ...(await this.#readKeyring()) } : rest);
     for (const secret of secretsOf(stored)) this.#deps.redactor.add(secret);
     return stored;
   }
@@ -154,8 +162,10 @@ export class CredentialStore {
     if (stored === undefined) return this.#empty();
     if (belongsTo(stored, this.#server)) return stored;
     this.#deps.log.debug("stored sign-in belongs to another entry", { server: this.#server.name });
-    const { grant: _, movedAt: __, handed: ___, ...rest } = stored;
-    return { ...rest, ...this.#empty() };
+    const { grant: _, movedAt: __, handed: ___, pinned, ...rest } = stored;
+    const empty = this.#empty();
+    const isSameServer = stored.server === empty.server && stored.origin === empty.origin;
+    return { ...rest, ...empty, ...(isSameServer && pinned !== undefined && { pinned }) };
   }
 
   async #readKeyring(): Promise<Pick<StoredGrant, "grant" | "clients">> {
@@ -185,7 +195,8 @@ export class CredentialStore {
     return there ?? ((await isKeyringUsable(this.#deps.keyring())) ? "keyring" : "file");
   }
 
-  async #put(stored: StoredGrant, place: Place): Promise<void> {
+  async #put(given: StoredGrant, place: Place): Promise<void> {
+    const stored = withPin(given);
     for (const secret of secretsOf(stored)) this.#deps.redactor.add(secret);
     if (place === "file") {
       writeAtomically(this.#file, JSON.stringify(stored, null, 2));
@@ -222,6 +233,11 @@ export class CredentialStore {
   }
 }
 
+/** A sign-in pins its issuer; without one, the pin of the last one stands. */
+function withPin(stored: StoredGrant): StoredGrant {
+  return stored.grant === undefined ? stored : { ...stored, pinned: pinOf(stored.grant) };
+}
+
 function secretsOf({ grant, clients }: StoredGrant): (string | undefined)[] {
   const secrets = Object.values(clients ?? {}).map(({ secret }) => secret);
   return [
@@ -239,10 +255,18 @@ export function storedTokenType({ name, state }: ServerSettings): Grant["tokenTy
 }
 
 /** What of a store belongs to its entry alone. */
-function ownPart({ server, origin, grant, movedAt, handed }: StoredGrant): Partial<StoredGrant> {
+function ownPart({
+  server,
+  origin,
+  grant,
+  pinned,
+  movedAt,
+  handed,
+}: StoredGrant): Partial<StoredGrant> {
   return {
     server,
     origin,
+    ...(pinned !== undefined && { pinned }),
     ...(grant !== undefined && { grant }),
     ...(movedAt !== undefined && { movedAt }),
     ...(handed !== undefined && { handed }),

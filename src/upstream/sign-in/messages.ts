@@ -10,9 +10,13 @@ export function signInRequired(name: string, login: string): BridgeError {
 }
 
 /** The one line that a person reads in the client's prompt. */
-export function promptText(name: string, { hosts, code }: PendingSignIn): string {
+export function promptText(name: string, { hosts, code, movedIssuer }: PendingSignIn): string {
   const enter = code === undefined ? "" : ` and make sure that it shows the code ${code}`;
-  return `Server "${name}" (${hosts.server}) needs a sign-in: open the page at ${hosts.page}${enter}.`;
+  const moved =
+    movedIssuer === undefined
+      ? ""
+      : ` Its authorization server is ${movedIssuer.to} now, not ${movedIssuer.from} as before.`;
+  return `Server "${name}" (${hosts.server}) needs a sign-in: open the page at ${hosts.page}${enter}.${moved}`;
 }
 
 /** Parameters of an elicitation in URL mode (MCP 2025-11-25 client/elicitation), as JSON text. */

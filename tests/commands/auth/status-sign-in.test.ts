@@ -50,7 +50,7 @@ test.each<[what: string, entry: object, stored: object | undefined, lines: strin
     "a sign-in",
     { auth },
     { grant },
-    "  OAuth (authorization_code)\n  signed in as ada@example.com until 2026-01-03T00:00:00.000Z (renewed without you), last renewed 2026-01-02T00:00:00.000Z, kept in HOME/credentials/crm.json\n",
+    "  OAuth (authorization_code)\n  signed in as ada@example.com at https://as.example.com until 2026-01-03T00:00:00.000Z (renewed without you), last renewed 2026-01-02T00:00:00.000Z, kept in HOME/credentials/crm.json\n",
   ],
   [
     "nobody signed in",

@@ -74,6 +74,7 @@ test.each([
   ["a string", "120", 120_000],
   ["nonsense", "soon", undefined],
   ["negative", -5, undefined],
+  ["zero", 0, undefined],
   ["beyond all time", 1e13, 3_162_240_000_000],
 ])("requirement 20: expires_in that is %s is understood", async (_, expires_in, life) => {
   using folder = ownFolder();
@@ -92,7 +93,6 @@ test.each([
   ["with a line end", { access_token: "a-token\r\nX-Evil: 1", token_type: "Bearer" }],
   ["with a space", { access_token: "a token 12345", token_type: "Bearer" }],
   ["that is no text", { access_token: 42, token_type: "Bearer" }],
-  ["without a type", { access_token: "a-token-12345" }],
   [
     "whose refresh token has an escape",
     { access_token: "a-token-12345", token_type: "Bearer", refresh_token: "\u001b[2J" },
@@ -103,6 +103,31 @@ test.each([
   answers = [json(body)];
   expect(await renew().catch((error) => error.kind)).toBe("bad-answer");
   expect((await home.stored()).grant.refreshToken).toBe(grant.refreshToken);
+});
+
+test.each<[string, () => Response]>([
+  ["without a type", () => json({ access_token: "odd-token-12345" })],
+  ["of Slack's type user", () => json({ access_token: "odd-token-12345", token_type: "user" })],
+  [
+    "nested under authed_user",
+    () => json({ ok: true, authed_user: { access_token: "odd-token-12345", token_type: "user" } }),
+  ],
+  [
+    "in a form",
+    () => new Response("access_token=odd-token-12345&token_type=bearer&scope=mcp&expires_in=60"),
+  ],
+])("a token %s is a bearer token", async (_, answer) => {
+  using folder = ownFolder();
+  const { renew } = await expired(folder.path);
+  answers = [answer()];
+  expect(await renew()).toMatchObject({ accessToken: "odd-token-12345", tokenType: "Bearer" });
+});
+
+test("a refusal in a form is a refusal", async () => {
+  using folder = ownFolder();
+  const { renew } = await expired(folder.path);
+  answers = [new Response("error=invalid_grant&error_description=over", { status: 400 })];
+  expect(await renew()).toBeUndefined();
 });
 
 test.each([

@@ -38,7 +38,7 @@ const redirect = "http://127.0.0.1:45454/callback";
 
 async function codeUrl(folder: string, auth: object, server = resource) {
   const oauth = oauthInside(folder, { url: server.url, auth: { type: "oauth", ...auth } });
-  return startCode(await prepare(oauth, undefined, signal), redirect, signal);
+  return startCode(await prepare(oauth, { challenge: undefined, signal }), redirect, signal);
 }
 
 const registrations = () => provider.requests.filter(({ path }) => path === "/reg");
@@ -69,7 +69,7 @@ test("requirement 9: a client metadata document is used where the server takes o
   await taking.close();
 });
 
-test("requirement 10: a registration names a native public client with our redirect URI, and no scope", async () => {
+test("requirement 10: a registration names a native public client with our redirect URI and the scope of the sign-in", async () => {
   using folder = ownFolder();
   await codeUrl(folder.path, {});
   const body = JSON.parse(registrations().at(-1)!.body);
@@ -84,6 +84,7 @@ test("requirement 10: a registration names a native public client with our redir
     ],
     response_types: ["code"],
     token_endpoint_auth_method: "none",
+    scope: "mcp offline_access",
   });
 });
 
@@ -114,7 +115,11 @@ test("requirement 11: clients and tokens belong to their issuer: another issuer 
     auth: { type: "oauth", issuer: other.issuer },
   });
   expect((await oauth.store.read()).grant).toBeUndefined();
-  const { client } = await startCode(await prepare(oauth, undefined, signal), redirect, signal);
+  const { client } = await startCode(
+    await prepare(oauth, { challenge: undefined, signal }),
+    redirect,
+    signal,
+  );
   expect(client.id).not.toBe(grant.client.id);
   for (const request of other.requests) {
     expect(`${request.body}${JSON.stringify(request.headers)}`).not.toContain(grant.refreshToken);

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { isSameIssuer } from "../../../src/oauth/core/grant.ts";
+import type { GuardedHttp } from "../../../src/oauth/core/ssrf-guard.ts";
 import {
   type DiscoveryRequest,
   discover,
@@ -27,10 +28,16 @@ const resource = {
 };
 const issuerAt = { [`${issuer}/.well-known/oauth-authorization-server`]: metadata(issuer) };
 
+const sleep = () => Promise.resolve();
+
 function find(known: Record<string, unknown>, more: Partial<DiscoveryRequest> = {}) {
   const http = documents(known);
-  return { http, found: discover({ http, server, auth: {}, redactor, signal, ...more }) };
+  const request = { http, sleep, server, auth: {}, redactor, sendsSecret: false, signal };
+  return { http, found: discover({ ...request, ...more }) };
 }
+
+const fetchFrom = (http: GuardedHttp, isExact = false) =>
+  fetchIssuer(issuer, { http, redactor, sleep }, isExact, signal);
 
 test("the challenge's resource_metadata comes first", async () => {
   const place = "https://mcp.example.com/elsewhere";
@@ -104,11 +111,11 @@ test.each([
 test("metadata of another issuer are refused (mix-up), and its own string is kept where only the slash differs", async () => {
   const place = `${issuer}/.well-known/oauth-authorization-server`;
   const foreign = documents({ [place]: metadata("https://evil.example.com") });
-  expect(fetchIssuer(issuer, { http: foreign, redactor, signal })).rejects.toMatchObject({
+  expect(fetchFrom(foreign)).rejects.toMatchObject({
     kind: "refused",
   });
   const slash = documents({ [place]: metadata(`${issuer}/`) });
-  expect((await fetchIssuer(issuer, { http: slash, redactor, signal }))?.issuer).toBe(`${issuer}/`);
+  expect((await fetchFrom(slash))?.issuer).toBe(`${issuer}/`);
 });
 
 test("a server of 2025-03-26 is its own issuer, with metadata or with the default endpoints", async () => {
@@ -143,7 +150,7 @@ test.each([
 ])("the endpoint %p is refused", async (endpoint) => {
   const place = `${issuer}/.well-known/oauth-authorization-server`;
   const http = documents({ [place]: metadata(issuer, { authorization_endpoint: endpoint }) });
-  expect(fetchIssuer(issuer, { http, redactor, signal })).rejects.toMatchObject({
+  expect(fetchFrom(http)).rejects.toMatchObject({
     kind: "refused",
   });
 });
@@ -170,6 +177,6 @@ test("of several issuers the configured one is used, else the one used before, e
     [`${other}/.well-known/oauth-authorization-server`]: metadata(other),
   };
   expect((await find(known).found).issuer.issuer).toBe(issuer);
-  expect((await find(known, { known: other }).found).issuer.issuer).toBe(other);
+  expect((await find(known, { pinned: other }).found).issuer.issuer).toBe(other);
   expect((await find(known, { auth: { issuer: other } }).found).issuer.issuer).toBe(other);
 });

@@ -26,7 +26,7 @@ const signal = new AbortController().signal;
 /** A sign-in whose browser is the test. */
 async function begin(folder: string, entry: object = {}, pasted?: AsyncIterable<string>) {
   const oauth = oauthInside(folder, { url: resource.url, ...entry });
-  const prepared = await prepare(oauth, undefined, signal);
+  const prepared = await prepare(oauth, { challenge: undefined, signal });
   const shown = Promise.withResolvers<{ url: URL; port: number | undefined }>();
   const bad: string[] = [];
   const done = signIn(

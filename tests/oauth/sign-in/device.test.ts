@@ -81,7 +81,10 @@ async function begin(
       await during(pauses.length);
     },
   };
-  const prepared: Prepared = { ...(await prepare(oauth, undefined, signal)), context };
+  const prepared: Prepared = {
+    ...(await prepare(oauth, { challenge: undefined, signal })),
+    context,
+  };
   const request = await startDevice(prepared, redirect, signal);
   return { pauses, request, done: () => awaitDevice(prepared, request, signal) };
 }

@@ -1,0 +1,207 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { revoke } from "../../../src/oauth/client/revoke.ts";
+import { startCode } from "../../../src/oauth/sign-in/authorization-code.ts";
+import { prepare } from "../../../src/oauth/sign-in/prepare.ts";
+import { ownFolder } from "../../support/folder.ts";
+import { bridgeHome, signIn } from "../../support/oauth-bridge.ts";
+import { oauthInside } from "../../support/oauth-inside.ts";
+import {
+  type AuthorizationServer,
+  type Changing,
+  type Recorded,
+  startProvider,
+} from "../../support/oauth-provider.ts";
+import { type ProtectedServer, startProtectedServer } from "../../support/oauth-resource.ts";
+
+/** How the authorization server answers a request in place of the provider: status and JSON; undefined: the provider does. */
+let judge: (request: Recorded) => readonly [status: number, body: object] | undefined;
+let metadata: (document: Changing) => void;
+let provider: AuthorizationServer;
+let resource: ProtectedServer;
+let folder: ReturnType<typeof ownFolder>;
+const secret = "a-configured-secret";
+const redirect = "http://127.0.0.1:45454/callback";
+const signal = new AbortController().signal;
+
+beforeEach(async () => {
+  judge = () => undefined;
+  metadata = () => {};
+  folder = ownFolder();
+  provider = await startProvider({
+    clients: [
+      {
+        client_id: "machine",
+        client_secret: secret,
+        token_endpoint_auth_method: "client_secret_basic",
+        grant_types: ["client_credentials"],
+        redirect_uris: [],
+        response_types: [],
+        scope: "mcp",
+      },
+    ],
+    metadata: (document) => metadata(document),
+    intercept(request, response) {
+      const answer = judge(request);
+      if (answer === undefined) return false;
+      response.writeHead(answer[0], { "content-type": "application/json" });
+      response.end(JSON.stringify(answer[1]));
+      return true;
+    },
+  });
+  resource = startProtectedServer(provider);
+});
+
+afterEach(async () => {
+  folder[Symbol.dispose]();
+  await resource.close();
+  await provider.close();
+});
+
+/** The client of a sign-in that begins now. */
+async function clientOf(auth: object = {}, env: Record<string, string> = {}) {
+  const entry = { url: resource.url, auth: { type: "oauth", ...auth } };
+  const oauth = oauthInside(folder.path, entry, env);
+  const prepared = await prepare(oauth, { challenge: undefined, signal });
+  return (await startCode(prepared, redirect, signal)).client;
+}
+
+/** Method and scope of each registration so far. */
+const registrations = () =>
+  provider.requests
+    .filter(({ path }) => path === "/reg")
+    .map(({ body }) => JSON.parse(body))
+    .map((body) => [body.token_endpoint_auth_method, body.scope]);
+
+const scope = "mcp offline_access";
+const refusesMethod = (...methods: string[]) => {
+  judge = ({ path, body }) =>
+    path === "/reg" && methods.includes(JSON.parse(body).token_endpoint_auth_method)
+      ? [400, { error: "invalid_client_metadata" }]
+      : undefined;
+};
+const advertises = (...methods: string[]) => {
+  metadata = (document) => {
+    document.token_endpoint_auth_methods_supported = methods;
+  };
+};
+
+test("a public client is registered although the metadata do not list none", async () => {
+  advertises("client_secret_post", "client_secret_basic");
+  expect(await clientOf()).toMatchObject({ method: "none", source: "registered" });
+  expect(registrations()).toEqual([["none", scope]]);
+});
+
+test("where a public client is refused, each method that the metadata list is tried once, with the scope and without", async () => {
+  advertises("client_secret_post", "client_secret_basic");
+  refusesMethod("none", "client_secret_basic");
+  expect(await clientOf()).toMatchObject({ method: "client_secret_post" });
+  expect(registrations()).toEqual([
+    ["none", scope],
+    ["none", undefined],
+    ["client_secret_basic", scope],
+    ["client_secret_basic", undefined],
+    ["client_secret_post", scope],
+  ]);
+});
+
+test("a server that registers nobody is asked no more than that, and its words are told", async () => {
+  judge = ({ path }) =>
+    path === "/reg" ? [401, { error: "invalid_token", error_description: "no token" }] : undefined;
+  const error = await clientOf().catch((reason) => reason);
+  expect(error).toMatchObject({ kind: "registration-refused" });
+  expect(error.message).toContain("no token");
+  expect(registrations()).toEqual([["none", scope]]);
+});
+
+test("auth.clientAuth says how a registered client proves itself", async () => {
+  expect(await clientOf({ clientAuth: "client_secret_post" })).toMatchObject({
+    method: "client_secret_post",
+    secret: expect.any(String),
+  });
+  expect(registrations()).toEqual([["client_secret_post", scope]]);
+});
+
+test("auth.clientAuth private_key_jwt without a client id is a configuration error", async () => {
+  const error = await clientOf({ clientAuth: "private_key_jwt" }).catch((reason) => reason);
+  expect(error).toMatchObject({ kind: "configuration" });
+  expect(error.hint).toContain("auth.clientId");
+  expect(registrations()).toEqual([]);
+});
+
+test.each([400, 403])("a scope that registration refuses by %p is left out", async (status) => {
+  judge = ({ path, body }) =>
+    path === "/reg" && JSON.parse(body).scope !== undefined
+      ? [status, { error: "invalid_client_metadata" }]
+      : undefined;
+  expect(await clientOf()).toMatchObject({ method: "none" });
+  expect(registrations()).toEqual([
+    ["none", scope],
+    ["none", undefined],
+  ]);
+});
+
+test("a step-up to more than was registered registers anew, with all of it", async () => {
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  await signIn(home);
+  await home.store({ ...(await home.stored()), wantedScope: "mcp mcp:write" });
+  await signIn(home);
+  expect(registrations()).toEqual([
+    ["none", scope],
+    ["none", "mcp mcp:write offline_access"],
+  ]);
+  expect((await home.stored()).grant.scope.split(" ")).toContain("mcp:write");
+});
+
+test("the initial access token goes into the registration, and a variable that is not set is named", async () => {
+  const auth = { initialAccessToken: "${REGISTRATION}" };
+  const error = await clientOf(auth).catch((reason) => reason);
+  expect(error).toMatchObject({ kind: "configuration" });
+  expect(error.message).toContain("REGISTRATION");
+  expect(registrations()).toEqual([]);
+  await clientOf(auth, { REGISTRATION: "the-initial-token" });
+  const { headers } = provider.requests.find(({ path }) => path === "/reg")!;
+  expect(headers).toMatchObject({ authorization: "Bearer the-initial-token" });
+});
+
+test("beside Basic the client id stands in the body, but not where the server refuses that", async () => {
+  const auth = {
+    type: "oauth",
+    grant: "client_credentials",
+    clientId: "machine",
+    clientSecret: secret,
+  };
+  const oauth = oauthInside(folder.path, { url: resource.url, auth });
+  const challenge = undefined;
+  const renew = () => oauth.refresher.refresh({ sent: undefined, refused: { challenge } });
+  const ids = () =>
+    provider.tokenRequests().map(({ form, headers: { authorization } }) => {
+      expect(authorization).toStartWith("Basic ");
+      return form.get("client_id");
+    });
+  const { accessToken } = (await renew())!;
+  expect(ids()).toEqual(["machine"]);
+  judge = ({ form }) =>
+    form.get("grant_type") !== null && form.has("client_id")
+      ? [400, { error: "invalid_request" }]
+      : undefined;
+  const next = await oauth.refresher.refresh({ sent: accessToken, refused: { challenge } });
+  expect(ids()).toEqual(["machine", "machine", null]);
+  await oauth.refresher.refresh({ sent: next!.accessToken, refused: { challenge } });
+  expect(ids()).toEqual(["machine", "machine", null, null]);
+});
+
+test("revocation that wants a client secret of a public client gets an empty one at the second try", async () => {
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  await signIn(home);
+  judge = ({ path, form }) =>
+    path === "/token/revocation"
+      ? form.get("client_secret") === ""
+        ? [200, {}]
+        : [401, { error: "invalid_client" }]
+      : undefined;
+  const oauth = oauthInside(folder.path, { url: resource.url });
+  const { grant } = await oauth.store.read();
+  expect(await revoke(oauth.context, grant!, signal)).toBe(true);
+  const revocations = provider.requests.filter(({ path }) => path === "/token/revocation");
+  expect(revocations.map(({ form }) => form.get("client_secret"))).toEqual([null, ""]);
+});
