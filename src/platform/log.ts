@@ -1,4 +1,3 @@
-import type { Stats } from "node:fs";
 import { isWord } from "../wire/text.ts";
 import { fs } from "./fs.ts";
 import type { Redactor } from "./redact.ts";
@@ -59,9 +58,32 @@ function formatLine(
   return line;
 }
 
-/** Closes a file that was there before us to others; a device such as /dev/null stays what it is. */
-function makePrivate(fd: number, stats: Stats): void {
-  if (!stats.isFile() || stats.uid !== process.getuid?.() || (stats.mode & 0o077) === 0) return;
+/**
+ * Opens a file to append to. In a folder that others may write, another user may have put anything in its place:
+ * links are not followed, a pipe is not waited for, and a file of another user is refused. A device such as /dev/null
+ * stays what it is; a file that was there before us is closed to others. Throws Error with the reason.
+ */
+function openToAppend(path: string): { readonly fd: number; readonly sizeBytes: number } {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = fs().constants;
+  const flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  const fd = fs().openSync(path, flags, 0o600);
+  try {
+    const stats = fs().fstatSync(fd);
+    const own = process.getuid?.();
+    if (!stats.isFile() && !stats.isCharacterDevice()) throw new Error("it is no regular file");
+    if (own !== undefined && stats.uid !== own && stats.uid !== 0)
+      throw new Error("it belongs to another user");
+    // A second name of another file of ours, where others may link.
+    if (stats.isFile() && stats.nlink > 1) throw new Error("it is linked under another name");
+    if (stats.isFile() && stats.uid === own && (stats.mode & 0o077) !== 0) makePrivate(fd);
+    return { fd, sizeBytes: stats.size };
+  } catch (error) {
+    fs().closeSync(fd);
+    throw error;
+  }
+}
+
+function makePrivate(fd: number): void {
   try {
     fs().fchmodSync(fd, 0o600);
   } catch {
@@ -70,12 +92,26 @@ function makePrivate(fd: number, stats: Stats): void {
 }
 
 function appendTo(path: string, line: string): void {
-  const fd = fs().openSync(path, "a", 0o600);
-  const stats = fs().fstatSync(fd);
-  makePrivate(fd, stats);
-  fs().closeSync(fd);
-  if (stats.size > rotateAtBytes) fs().renameSync(path, `${path}.1`);
-  fs().appendFileSync(path, line, { mode: 0o600 });
+  let { fd, sizeBytes } = openToAppend(path);
+  try {
+    if (sizeBytes > rotateAtBytes) {
+      fs().renameSync(path, `${path}.1`);
+      fs().closeSync(fd);
+      fd = openToAppend(path).fd;
+    }
+    fs().appendFileSync(fd, line);
+  } finally {
+    fs().closeSync(fd);
+  }
+}
+
+/** Why the log file cannot be written. */
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  // POSIX open: a link with O_NOFOLLOW; a pipe or socket that nobody reads with O_NONBLOCK.
+  if (code === "ELOOP") return "it is a symlink";
+  if (code === "ENXIO") return "it is no regular file";
+  return code ?? message;
 }
 
 /** A log that writes to stderr (and a file), every line through the redaction. */
@@ -91,9 +127,9 @@ export function createLog(options: LogOptions): Log {
     try {
       appendTo(options.file, `${line}\n`);
     } catch (error) {
-      // A full disk must not end the bridge: said once, then stderr alone goes on.
+      // A full disk must not end the bridge: one warning, then lines go to stderr alone.
       fileBroken = true;
-      console.warn(`cannot write the log file: ${error instanceof Error ? error.message : error}`);
+      console.warn(`cannot write the log file ${options.file}: ${reasonOf(error)}`);
     }
   };
   return {

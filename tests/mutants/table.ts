@@ -388,6 +388,22 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     pattern: "to loopback never",
     needsBuild: true,
   },
+  "no-log-file-symlink-check": {
+    promise: "a log file that another user put in place is not written",
+    file: "src/platform/log.ts",
+    find: "O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;",
+    replace: "O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY; void O_NOFOLLOW;",
+    test: "tests/platform/log.test.ts",
+    pattern: "through a symlink",
+  },
+  "no-log-file-owner-check": {
+    promise: "a log file that another user made is not written",
+    file: "src/platform/log.ts",
+    find: "if (own !== undefined && stats.uid !== own && stats.uid !== 0)",
+    replace: "if (own !== undefined && stats.uid === -1)",
+    test: "tests/platform/log.test.ts",
+    pattern: "belongs to another user",
+  },
   "no-memory-of-early-answer": {
     promise: "what the client was told before the bridge was there stays so",
     file: "src/upstream/catalog/catalog.ts",

@@ -1,5 +1,18 @@
-import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  existsSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { createLog, type LogFormat } from "../../src/platform/log.ts";
@@ -72,6 +85,75 @@ test("a file of ours that others may read is closed to them, and a device stays 
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(readFileSync(file, "utf8")).toMatch(/^before\n.* INFO {2}one\n$/);
   expect(statSync("/dev/null").mode).toBe(device);
+});
+
+describe("a log file in a folder of others", () => {
+  const warnings = (file: string) => {
+    warned.mockClear();
+    const log = createLog({ level: "info", format: "text", file, redactor: new Redactor() });
+    log.info("one");
+    log.info("two");
+    const lines = warned.mock.calls.map(([line]) => String(line));
+    return lines.filter((line) => line.startsWith("cannot write"));
+  };
+  const log = () => join(folder.path, "log");
+
+  test("is not written through a symlink, be its target there or not", () => {
+    const target = join(folder.path, "target");
+    symlinkSync(target, log());
+    expect(warnings(log())).toEqual([`cannot write the log file ${log()}: it is a symlink`]);
+    expect(existsSync(target)).toBe(false);
+    writeFileSync(target, "kept");
+    expect(warnings(log())).toHaveLength(1);
+    expect(readFileSync(target, "utf8")).toBe("kept");
+  });
+
+  test("is not waited for where it is a pipe, be there a reader or not", () => {
+    expect(Bun.spawnSync(["mkfifo", log()]).exitCode).toBe(0);
+    const expected = [`cannot write the log file ${log()}: it is no regular file`];
+    expect(warnings(log())).toEqual(expected);
+    const reader = openSync(log(), constants.O_RDONLY | constants.O_NONBLOCK);
+    expect(warnings(log())).toEqual(expected);
+    expect(readSync(reader, new Uint8Array(8))).toBe(0);
+    closeSync(reader);
+  });
+
+  test("is refused where it belongs to another user", () => {
+    writeFileSync(log(), "kept");
+    if (process.getuid!() === 0) chownSync(log(), 65_534, 65_534);
+    const other = process.getuid!() === 0 ? undefined : spyOn(process, "getuid");
+    other?.mockReturnValue(statSync(log()).uid + 1);
+    try {
+      expect(warnings(log())).toEqual([
+        `cannot write the log file ${log()}: it belongs to another user`,
+      ]);
+    } finally {
+      other?.mockRestore();
+    }
+    expect(readFileSync(log(), "utf8")).toBe("kept");
+  });
+
+  test("is refused where it is a second name of another file", () => {
+    const other = join(folder.path, "other");
+    writeFileSync(other, "kept");
+    linkSync(other, log());
+    expect(warnings(log())).toEqual([
+      `cannot write the log file ${log()}: it is linked under another name`,
+    ]);
+    expect(readFileSync(other, "utf8")).toBe("kept");
+  });
+
+  test("is refused where it is a folder", () => {
+    expect(warnings(folder.path)).toEqual([`cannot write the log file ${folder.path}: EISDIR`]);
+  });
+
+  test("is judged again after a rotation", () => {
+    writeFileSync(log(), "x".repeat(11 * 1024 * 1024));
+    expect(warnings(log())).toEqual([]);
+    expect(readFileSync(log(), "utf8")).toMatch(/ one\n.* two\n$/);
+    expect(statSync(`${log()}.1`).size).toBe(11 * 1024 * 1024);
+    expect(statSync(log()).mode & 0o777).toBe(0o600);
+  });
 });
 
 test("a file that cannot be written is told once, and stderr goes on", () => {
