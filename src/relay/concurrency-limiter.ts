@@ -1,5 +1,4 @@
 import { BridgeError } from "../wire/errors.ts";
-import type { Message } from "../wire/message.ts";
 
 interface Bounds {
   /** Let through at a time. */
@@ -7,16 +6,6 @@ interface Bounds {
   /** Most that wait, and the most bytes they hold together. */
   readonly waiting: number;
   readonly waitingBytes: number;
-}
-
-/** More requests under way would only open sockets that the pool does not keep; stdin is read all the same. */
-export const requestBounds = { places: 60, waiting: 10_000, waitingBytes: 256 * 1024 * 1024 };
-/** Notifications of the client pass a gate of their own: requests may be waiting for what they tell. */
-export const notificationBounds = { places: 30, waiting: 100_000, waitingBytes: 256 * 1024 * 1024 };
-
-/** Whether what the client says besides requests may be held back: answers and cancellations free what is under way. */
-export function mayQueue({ head }: Message): boolean {
-  return head.kind === "notification" && head.method !== "notifications/cancelled";
 }
 
 /** The run time sees the objects of a queue, not the bytes behind them: what large messages left is collected by us. */

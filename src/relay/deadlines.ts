@@ -1,5 +1,5 @@
-/** Longest the clock stands still for one call, whatever the server asks the client meanwhile. */
-const maxPauseMs = 600_000;
+/** Longest that a call's clock stands still, however often the client's user is asked. */
+export const maxPauseMs = 600_000;
 /** Longest that progress keeps a call alive, counted from its start. */
 const maxExtendedMs = 600_000;
 
@@ -7,93 +7,85 @@ const maxExtendedMs = 600_000;
 export interface Deadline {
   /** Begins the call's time anew, up to a cap. */
   extend(): void;
+  /** Stops its clock until the returned function is called; several pauses may overlap. */
+  pause(): () => void;
   callOff(): void;
 }
 
 interface Running {
   readonly startedAt: number;
-  /** How long the clock had stood still in all when it began. */
-  readonly pausedBefore: number;
   budgetMs: number;
   readonly expire: () => void;
+  /** Pauses that are open. */
+  pauses: number;
+  /** When the first of them began. */
+  pausedAt: number;
+  /** Length of those that are over. */
+  pausedMs: number;
 }
 
-/** Deadlines of calls on a clock that stands still while the server waits for the client. */
+/** Deadlines of calls; each has a clock of its own, which stands still while the server waits for the client's user. */
 export class Deadlines {
   readonly #now: () => number;
-  /** Questions of the server that the client has not answered, by id. */
-  readonly #clientRequests = new Map<string, Timer>();
   readonly #running = new Set<Running>();
-  /** One timer for all: a call costs none of its own. Rings at `#ringsAt`, or earlier. */
+  /** One timer for all calls: one for each would cost every call a timer. Rings at `#nextCheckAt`. */
   #timer: Timer | undefined;
   #nextCheckAt = Number.POSITIVE_INFINITY;
-  #pausedAt = 0;
-  #pausedMs = 0;
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Questions that wait for an answer. */
-  get clientRequests(): number {
-    return this.#clientRequests.size;
-  }
-
-  /** Calls `expire` once, after `ms` of this clock. */
+  /** Calls `expire` once, after `ms` of the call's clock. */
   start(ms: number, expire: () => void): Deadline {
+    const startedAt = this.#now();
     const running: Running = {
-      startedAt: this.#now(),
-      pausedBefore: this.#paused(),
+      startedAt,
       budgetMs: ms,
       expire,
+      pauses: 0,
+      pausedAt: 0,
+      pausedMs: 0,
     };
     this.#running.add(running);
     this.#scheduleCheck(this.#dueAt(running));
     return {
       extend: () => {
-        const elapsed = this.#now() - running.startedAt - this.#pauseOf(running);
+        const elapsed = this.#now() - startedAt - this.#pauseOf(running);
         const budgetMs = Math.min(elapsed + ms, maxExtendedMs);
         running.budgetMs = Math.max(running.budgetMs, budgetMs);
       },
+      pause: () => this.#pause(running),
       callOff: () => {
         this.#running.delete(running);
       },
     };
   }
 
-  /** The server asked the client something. */
-  pause(clientRequest: string): void {
-    if (this.#clientRequests.has(clientRequest)) return;
-    if (this.#clientRequests.size === 0) this.#pausedAt = this.#now();
-    const timer = setTimeout(() => this.resume(clientRequest), maxPauseMs);
-    this.#clientRequests.set(clientRequest, timer);
+  #pause(running: Running): () => void {
+    if (running.pauses++ === 0) running.pausedAt = this.#now();
+    let isOpen = true;
+    return () => {
+      if (!isOpen) return;
+      isOpen = false;
+      if (--running.pauses > 0) return;
+      running.pausedMs += this.#now() - running.pausedAt;
+      if (this.#running.has(running)) this.#scheduleCheck(this.#dueAt(running));
+    };
   }
 
-  /** The client answered, or the server no longer waits. */
-  resume(clientRequest: string): void {
-    clearTimeout(this.#clientRequests.get(clientRequest));
-    if (!this.#clientRequests.delete(clientRequest) || this.#clientRequests.size > 0) return;
-    this.#pausedMs += this.#now() - this.#pausedAt;
-    for (const running of this.#running) this.#scheduleCheck(this.#dueAt(running));
-  }
-
-  /** How long the clock has stood still in all. */
-  #paused(): number {
-    return this.#pausedMs + (this.#clientRequests.size > 0 ? this.#now() - this.#pausedAt : 0);
-  }
-
-  /** How long it did for one call; a server that asks and asks does not stop it for ever. */
-  #pauseOf({ pausedBefore }: Running): number {
-    return Math.min(maxPauseMs, this.#paused() - pausedBefore);
+  /** How long the call's clock has stood still; a server that asks without end does not stop it for ever. */
+  #pauseOf({ pauses, pausedAt, pausedMs }: Running): number {
+    return Math.min(maxPauseMs, pausedMs + (pauses > 0 ? this.#now() - pausedAt : 0));
   }
 
   /** When a call is over, unless something changes. */
   #dueAt(running: Running): number {
-    const pauseMs = this.#clientRequests.size > 0 ? maxPauseMs : this.#pauseOf(running);
+    const pauseMs = running.pauses > 0 ? maxPauseMs : this.#pauseOf(running);
     return running.startedAt + running.budgetMs + pauseMs;
   }
 
-  /** Rings early rather than often: what is not over then is looked at again. */
+  /** Rings early rather than often: a call that is not over by then is looked at again. */
   #scheduleCheck(at: number): void {
     if (at >= this.#nextCheckAt) return;
     clearTimeout(this.#timer);

@@ -2,7 +2,6 @@ import type { Log } from "../platform/log.ts";
 import type { Deliver, Stop, Upstream } from "../upstream/core/types.ts";
 import { asBridgeError } from "../wire/errors.ts";
 import { Message } from "../wire/message.ts";
-import { ConcurrencyLimiter, mayQueue, notificationBounds } from "./concurrency-limiter.ts";
 import { within } from "./timeout.ts";
 
 interface NotificationsOptions {
@@ -10,8 +9,8 @@ interface NotificationsOptions {
   readonly log: Log;
   /** Longest that one message may take. */
   readonly timeoutMs: number;
-  /** Takes what the server says outside of any call: notifications and requests. */
-  readonly serverSaid: Deliver;
+  /** Takes notifications and requests of the server that belong to no call. */
+  readonly fromServer: Deliver;
 }
 
 /** How long messages may take to arrive once the client has closed its end. */
@@ -20,7 +19,6 @@ const graceMs = 1000;
 /** What passes beside the calls: messages of the client that have no answer, and what the server says by itself. */
 export class Notifications {
   readonly #options: NotificationsOptions;
-  readonly #limiter = new ConcurrencyLimiter(notificationBounds);
   readonly #underWay = new Set<Promise<void>>();
   readonly #ended = new AbortController();
   /** Ends what is heard in the present handshake; undefined before it was begun. */
@@ -30,10 +28,11 @@ export class Notifications {
     this.#options = options;
   }
 
-  /** Sends what has no answer; a failure is only logged. */
-  send(message: Message): void {
+  /** Sends a message that has no answer; resolves when the server has it, or it failed, which is only logged. */
+  send(message: Message): Promise<void> {
     const sent = this.#send(message).finally(() => this.#underWay.delete(sent));
     this.#underWay.add(sent);
+    return sent;
   }
 
   /** Another handshake: what was heard in the one before ends. */
@@ -52,23 +51,14 @@ export class Notifications {
   async #send(message: Message): Promise<void> {
     const { upstream, timeoutMs, log } = this.#options;
     const closing = this.#ended.signal;
-    let entered = false;
     try {
-      const turn = mayQueue(message)
-        ? this.#limiter.enter(message.bytes.length, closing)
-        : undefined;
-      // Where a place is free nothing is waited for: the request behind `initialized` must not overtake it.
-      if (turn !== undefined) await turn;
-      entered = mayQueue(message);
       const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), closing]);
-      await upstream.send(message, (said) => this.#take(said), signal);
+      await upstream.send(message, (incoming) => this.#take(incoming), signal);
     } catch (error) {
       log.warn("not delivered", {
         method: message.head.method,
         error: asBridgeError(error).message,
       });
-    } finally {
-      if (entered) this.#limiter.leave();
     }
     if (message.head.method === "notifications/initialized") void this.#listen();
   }
@@ -80,7 +70,7 @@ export class Notifications {
     const { upstream, log } = this.#options;
     const signal = AbortSignal.any([this.#hearing.signal, this.#ended.signal]);
     try {
-      await upstream.listen((said) => this.#take(said), signal);
+      await upstream.listen((incoming) => this.#take(incoming), signal);
     } catch (error) {
       if (!signal.aborted) log.warn("not listening", { error: asBridgeError(error).message });
     }
@@ -88,11 +78,11 @@ export class Notifications {
 
   /** An answer outside of any call belongs to nobody. */
   async #take(message: Message): Promise<void> {
-    const { log, serverSaid } = this.#options;
+    const { log, fromServer } = this.#options;
     if (message.head.kind === "batch") {
       for (const part of message.elements()) if (part instanceof Message) await this.#take(part);
     } else if (message.head.kind === "response")
       log.warn("answer to nothing dropped", { id: message.head.id!.slice(0, 64) });
-    else await serverSaid(message);
+    else await fromServer(message);
   }
 }

@@ -48,5 +48,16 @@ export function silentError(): BridgeError {
 
 /** The server asks more than a client can be made to answer; told to the server. */
 export function tooManyRequestsError(): BridgeError {
-  return new BridgeError("rate-limited", "too many questions wait for the client already");
+  return new BridgeError("rate-limited", "too many requests wait for the client already");
+}
+
+/** The server goes on asking although it takes no answers: its stream is closed. */
+export function floodError(): BridgeError {
+  return new BridgeError(
+    "bad-answer",
+    "the server sends requests without end and takes no answers",
+    {
+      hint: "its operator can tell more",
+    },
+  );
 }

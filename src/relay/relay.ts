@@ -5,11 +5,10 @@ import { asBridgeError, type BridgeError, type CommandLine } from "../wire/error
 import { LineSplitter, type Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, idKey, isSameId, Message, readMessage } from "../wire/message.ts";
 import { batchRevision } from "../wire/program.ts";
-import { areListening, type Call, isListening, prolong, requestIdOf } from "./call.ts";
+import { areListening, Call, prolong, requestIdOf } from "./call.ts";
 import { agree, isCodex, meet } from "./client-facts.ts";
 import { ClientRequests } from "./client-requests.ts";
 import { forCodex, isReadable, tooLongError } from "./codex-limits.ts";
-import { ConcurrencyLimiter, requestBounds } from "./concurrency-limiter.ts";
 import { Deadlines } from "./deadlines.ts";
 import { errorReply } from "./error-reply.ts";
 import { Notifications } from "./notifications.ts";
@@ -17,6 +16,7 @@ import type { Output } from "./output.ts";
 import {
   endedError,
   flawReply,
+  floodError,
   oversizeReply,
   silentError,
   timeoutError,
@@ -25,6 +25,8 @@ import {
 import { within } from "./timeout.ts";
 
 export interface RelayOptions {
+  /** Of the server's entry; empty where a start went wrong. */
+  readonly name: string;
   readonly upstream: Upstream;
   readonly output: Output;
   readonly client: ClientFacts;
@@ -41,22 +43,24 @@ export interface RelayOptions {
   readonly timeoutMs: number;
 }
 
-/** Questions of the server that may wait for the client at a time. */
-const mostQuestions = 1000;
+/** Refusals of a server's requests that may be on their way to it at a time; beyond, the stream that brings more is closed. */
+const maxRefusals = 1000;
 
 /** So far the run time interprets: compiling at a start would only delay it (build.sh). */
 const fewAnswers = 64;
 const done = Promise.resolve();
+const now = () => performance.now();
 
 /** Between the client and one upstream: every id that comes in is answered exactly once. */
 export class Relay {
   readonly #options: RelayOptions;
   readonly #calls = new Map<string, Call>();
-  readonly #limiter = new ConcurrencyLimiter(requestBounds);
-  readonly #deadlines = new Deadlines(() => performance.now());
+  readonly #deadlines = new Deadlines(now);
   readonly #clientRequests: ClientRequests;
   readonly #notifications: Notifications;
   #answered = 0;
+  /** Refusals on their way to the server. */
+  #refusals = 0;
   /** The id of the first request, where that has its answer. */
   #answeredEarly: string | undefined;
   #isIdle = Promise.withResolvers<void>();
@@ -64,9 +68,13 @@ export class Relay {
   constructor(options: RelayOptions) {
     this.#options = options;
     this.#answeredEarly = options.answered;
-    this.#clientRequests = new ClientRequests(options.client, options.output, this.#deadlines);
-    const serverSaid = (said: Message) => this.#serverSaid(said);
-    this.#notifications = new Notifications({ ...options, serverSaid });
+    const fromServer = (message: Message) => this.#fromServer(message);
+    this.#notifications = new Notifications({ ...options, fromServer });
+    this.#clientRequests = new ClientRequests({
+      ...options,
+      now,
+      reply: (answer) => this.#notifications.send(answer),
+    });
   }
 
   /** Reads the client's lines to their end. */
@@ -83,12 +91,12 @@ export class Relay {
 
   /** Waits for the calls under way, `graceMs` at most; what is open then gets `outcome-unknown`. True when none was. */
   async finish(graceMs: number): Promise<boolean> {
-    const endAt = performance.now() + graceMs;
+    const endAt = now() + graceMs;
     for (const call of this.#calls.values())
-      if (isListening(call)) this.#drop(call, { by: "closing" });
+      if (call.isListening) this.#drop(call, { by: "closing" });
     if (this.#calls.size > 0 && graceMs > 0) await within(graceMs, this.#isIdle.promise);
     // What the client said last arrives, too, though nobody waits for an answer.
-    await this.#notifications.finish(endAt - performance.now());
+    await this.#notifications.finish(endAt - now());
     const open = [...new Set(this.#calls.values())];
     for (const call of open) {
       this.#settle(call, endedError());
@@ -110,7 +118,7 @@ export class Relay {
     else if (message.head.kind === "batch") this.#batch(message);
     else if (message.head.kind === "response") this.#clientAnswered(message);
     else if (message.head.method === "notifications/cancelled") this.#cancel(message);
-    else this.#notifications.send(message);
+    else void this.#notifications.send(message);
   }
 
   #flawed(flaw: Flaw): void {
@@ -132,11 +140,16 @@ export class Relay {
       this.#refuse(parts.flatMap(requestIdOf), "no batch is allowed here");
       return;
     }
-    for (const part of sound as Message[])
-      if (part.head.kind === "response") this.#noteAnswer(part);
-    const ids = message.requestIds();
-    if (ids.length === 0) this.#notifications.send(message);
-    else this.#begin(message, ids);
+    // Answers go one by one: each is known to the server by another id.
+    const answers = (sound as Message[]).flatMap((part, index) =>
+      part.head.kind === "response" ? [[index, part] as const] : [],
+    );
+    for (const [, answer] of answers) this.#clientAnswered(answer);
+    if (answers.length === parts.length) return;
+    const rest = message.withElements([], new Map(answers.map(([index]) => [index, null])));
+    const ids = rest.requestIds();
+    if (ids.length === 0) void this.#notifications.send(rest);
+    else this.#begin(rest, ids);
   }
 
   /** Each request of what is refused gets an answer. */
@@ -152,14 +165,8 @@ export class Relay {
       this.#refuse(ids, "the id is already in use");
       return;
     }
-    const call: Call = {
-      open: new Set(ids),
-      controller: new AbortController(),
-      startedAt: performance.now(),
-      isInitialize: message.head.method === "initialize",
-      isAnswered: ids[0] === this.#answeredEarly,
-      message,
-    };
+    const isAnswered = ids[0] === this.#answeredEarly;
+    const call = new Call(this.#options.name, message, ids, now(), isAnswered);
     this.#answeredEarly = undefined;
     if (this.#calls.size === 0) this.#isIdle = Promise.withResolvers<void>();
     for (const key of keys) this.#calls.set(key, call);
@@ -170,22 +177,17 @@ export class Relay {
     const { upstream, timeoutMs, client } = this.#options;
     const { message } = call;
     const { signal } = call.controller;
-    const isBrief = !isListening(call);
-    if (isBrief) call.deadline = this.#deadlines.start(timeoutMs, () => this.#expire(call));
-    let entered = false;
+    if (!call.isListening)
+      call.deadline = this.#deadlines.start(timeoutMs, () => this.#expire(call));
     try {
       if (call.isInitialize) this.#notifications.renew();
       if (call.isInitialize || client.name === "") meet(client, message);
-      const turn = isBrief ? this.#limiter.enter(message.bytes.length, signal) : undefined;
-      if (turn !== undefined) await turn;
-      entered = isBrief;
-      await upstream.send(message, (answer) => this.#deliver(call, answer), signal);
+      await upstream.send(message, (incoming) => this.#deliver(call, incoming), signal, call);
       if (call.open.size > 0) this.#settle(call, silentError());
     } catch (error) {
       this.#fail(call, error);
     } finally {
       call.deadline?.callOff();
-      if (entered) this.#limiter.leave();
     }
   }
 
@@ -213,7 +215,7 @@ export class Relay {
   #deliver(call: Call, message: Message): Promise<void> {
     const { kind, id } = message.head;
     if (kind === "batch") return this.#deliverEach(call, message);
-    if (kind !== "response") return this.#serverSaid(message);
+    if (kind !== "response") return this.#fromServer(message, call);
     if (call.open.has(id!)) return this.#answer(call, id!, message);
     const own = [...call.open].find((open) => isSameId(open, id!));
     if (own !== undefined)
@@ -238,7 +240,7 @@ export class Relay {
       this.#options.log.debug("answered", {
         id: id.slice(0, 64),
         method: call.message.head.method?.slice(0, 64),
-        ms: Math.round(performance.now() - call.startedAt),
+        ms: Math.round(now() - call.startedAt),
         bytes: answer.bytes.length,
         error: answer.head.isError === true,
       });
@@ -251,48 +253,49 @@ export class Relay {
     return output.write(shown, areListening(this.#calls));
   }
 
-  /** A notification or a request of the server. */
-  #serverSaid(message: Message): Promise<void> {
-    const { kind, id } = message.head;
-    if (isCodex(this.#options.client) && !isReadable(message)) {
-      this.#options.log.warn("too long for Codex, dropped", { bytes: message.bytes.length });
+  /** A notification or a request of the server; `call`: on whose stream it came. Rejects where the stream is to be closed. */
+  #fromServer(message: Message, call?: Call): Promise<void> {
+    const { client, log, output } = this.#options;
+    const { kind, method } = message.head;
+    if (isCodex(client) && !isReadable(message)) {
+      log.warn("too long for Codex, dropped", { bytes: message.bytes.length });
       const error = tooLongError("question", message, "make it shorter");
-      if (kind === "request")
-        this.#notifications.send(errorTo(id!, error.toJsonRpc(this.#options.commandLine)));
-      return done;
+      return kind === "request" ? this.#refuseServer(message, error) : done;
     }
-    if (kind === "request" && this.#deadlines.clientRequests >= mostQuestions) {
-      this.#options.log.warn("too many questions of the server", { open: mostQuestions });
-      this.#notifications.send(
-        errorTo(id!, tooManyRequestsError().toJsonRpc(this.#options.commandLine)),
-      );
-      return done;
+    if (kind === "request") {
+      if (this.#clientRequests.isFull) return this.#refuseServer(message, tooManyRequestsError());
+      return this.#clientRequests.forward(message, call);
     }
-    if (kind === "request") this.#deadlines.pause(idKey(id!));
-    else if (message.head.method === "notifications/cancelled") {
-      const asked = message.text(["params", "requestId"]);
-      if (asked !== undefined) this.#deadlines.resume(idKey(asked));
-    } else if (message.head.method === "notifications/progress") {
-      // The limit of Codex's own does not move.
-      if (!isCodex(this.#options.client)) prolong(this.#calls.values(), message);
+    if (method === "notifications/cancelled") {
+      const cancelled = this.#clientRequests.cancelled(message);
+      return cancelled === undefined ? done : output.write(cancelled);
     }
-    return this.#options.output.write(message);
+    // The limit of Codex's own does not move.
+    if (method === "notifications/progress" && !isCodex(client))
+      prolong(this.#calls.values(), message);
+    return output.write(message);
+  }
+
+  /** Refuses a request of the server. A server that takes no refusals either is not read any further: each would wait in memory. */
+  #refuseServer(request: Message, error: BridgeError): Promise<void> {
+    const { log, commandLine } = this.#options;
+    log.warn("request of the server refused", { reason: error.message });
+    if (this.#refusals === maxRefusals) return Promise.reject(floodError());
+    this.#refusals++;
+    const refusal = errorTo(request.head.id!, error.toJsonRpc(commandLine));
+    void this.#notifications.send(refusal).finally(() => this.#refusals--);
+    return done;
   }
 
   #clientAnswered(message: Message): void {
-    if (!this.#noteAnswer(message)) this.#notifications.send(message);
-  }
-
-  /** Notes an answer of the client; true where the question was ours. */
-  #noteAnswer(message: Message): boolean {
-    this.#deadlines.resume(idKey(message.head.id!));
-    return this.#clientRequests.take(message);
+    if (this.#clientRequests.take(message)) return;
+    this.#options.log.warn("answer to nothing dropped", { id: message.head.id!.slice(0, 64) });
   }
 
   #cancel(message: Message): void {
     const id = message.text(["params", "requestId"]);
     const call = id === undefined ? undefined : this.#calls.get(idKey(id));
-    if (call === undefined || call.open.size > 1) this.#notifications.send(message);
+    if (call === undefined || call.open.size > 1) void this.#notifications.send(message);
     else this.#drop(call, { by: "client", message });
   }
 

@@ -6,6 +6,7 @@ import type { Ask, ClientFacts, Upstream } from "../upstream/core/types.ts";
 import { asBridgeError, type BridgeError, type CommandLine } from "../wire/errors.ts";
 import { Output } from "./output.ts";
 import { Relay } from "./relay.ts";
+import { ServerLimits } from "./server-limits.ts";
 
 /** The answer to initialize, given before anything else was there. */
 export interface Answered {
@@ -17,6 +18,8 @@ export interface Answered {
 }
 
 export interface ServeOptions {
+  /** Of the server's entry; empty where a start went wrong. */
+  readonly name: string;
   /** Builds the upstream; `ask` reaches the client. */
   readonly connect: (client: ClientFacts, ask: Ask) => Upstream;
   readonly stdio: Stdio;
@@ -51,7 +54,9 @@ export async function serve(options: ServeOptions): Promise<number> {
   const { connect, stdio, answered: before, ...rest } = options;
   const output = before?.output ?? new Output(stdio.output);
   const client: ClientFacts = { name: "", capabilities: "{}", protocolVersion: "" };
-  const upstream = connect(client, (request, signal) => relay.ask(request, signal));
+  const upstream = new ServerLimits(
+    connect(client, (request, signal) => relay.ask(request, signal)),
+  );
   const relay = new Relay({ upstream, output, client, answered: before?.id, ...rest });
   const signalled = new Promise<End>((resolve) => {
     stdio.onSignal((signal) => resolve({ by: "signal", signal }));

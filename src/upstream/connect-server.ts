@@ -6,6 +6,7 @@ import type { Environment } from "../platform/paths.ts";
 import type { Redactor } from "../platform/redact.ts";
 import type { ServerCache } from "../platform/server-cache.ts";
 import { connect } from "./connect.ts";
+import type { RequestIds } from "./core/request-ids.ts";
 import type { Ask, ClientFacts, Upstream } from "./core/types.ts";
 
 export interface ConnectServerOptions {
@@ -15,6 +16,7 @@ export interface ConnectServerOptions {
   readonly cache: ServerCache;
   readonly client: ClientFacts;
   readonly ask: Ask;
+  readonly ids: RequestIds;
   /** The command that signs in. */
   readonly login: string;
   /** Reads the server's entry again; undefined where it is gone. */
@@ -24,11 +26,12 @@ export interface ConnectServerOptions {
 /** What openServer() loads late: the way to the network, the authorizer, and the chain from the protocol to HTTP. */
 export function connectServer(
   settings: ServerSettings,
-  { env, log, redactor, cache, client, ask, login, reload }: ConnectServerOptions,
+  { env, log, redactor, cache, client, ask, ids, login, reload }: ConnectServerOptions,
 ): { readonly upstream: Upstream; readonly authorizer: ChosenAuthorizer } {
   const reach = openHttp(settings, { env, log, cache });
   const deps = { http: reach.http, env, log, redactor, login, reload };
   const authorizer = new ChosenAuthorizer(settings, deps);
-  const upstream = connect({ settings, ...reach, authorizer, cache, log, redactor, client, ask });
+  const shared = { cache, log, redactor, client, ask, ids };
+  const upstream = connect({ settings, ...reach, authorizer, ...shared });
   return { upstream, authorizer };
 }

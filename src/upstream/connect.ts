@@ -6,24 +6,26 @@ import type { Log } from "../platform/log.ts";
 import type { Redactor } from "../platform/redact.ts";
 import type { ServerCache } from "../platform/server-cache.ts";
 import type { Message } from "../wire/message.ts";
-import type { Ask, ClientFacts, Upstream } from "./core/types.ts";
+import type { RequestIds } from "./core/request-ids.ts";
+import { ToolTable } from "./core/tool-table.ts";
+import type { Ask, ClientFacts, ServerScope, Upstream } from "./core/types.ts";
 import { NegotiatingUpstream } from "./protocol/negotiate.ts";
 import { SessionClientAdapter } from "./protocol/session-client.ts";
 import { StatelessClientAdapter } from "./protocol/stateless-client.ts";
 import { AttemptTimeouts } from "./retry/attempt-timeout.ts";
 import { IdempotentTools } from "./retry/idempotent-tools.ts";
-import { type RetryOptions, RetryUpstream } from "./retry/retry.ts";
+import { RetryUpstream } from "./retry/retry.ts";
 import { AbandonedSessions } from "./session/abandoned-sessions.ts";
 import { KeepAlive } from "./session/keep-alive.ts";
 import { SessionUpstream } from "./session/session.ts";
 import { authorize } from "./transport/authorize.ts";
 import { Endpoint } from "./transport/endpoint.ts";
-import { ToolTable } from "./transport/header-params.ts";
 import { LegacySse } from "./transport/legacy-sse.ts";
 import { ReadBudget } from "./transport/read-budget.ts";
 import type { Session } from "./transport/session-lost.ts";
 import { StatelessHttp } from "./transport/stateless-http.ts";
 import { StreamableHttp } from "./transport/streamable-http.ts";
+import { ToolFeed } from "./transport/tool-feed.ts";
 
 export interface ConnectOptions {
   readonly settings: ServerSettings;
@@ -38,6 +40,8 @@ export interface ConnectOptions {
   readonly redactor: Redactor;
   readonly client: ClientFacts;
   readonly ask: Ask;
+  /** Ids of the requests that the bridge itself sends to the server. */
+  readonly ids: RequestIds;
 }
 
 /** Under this name the memory keeps the path that a 307 or 308 led to. */
@@ -54,16 +58,42 @@ export function connect(options: ConnectOptions): Upstream {
     cache,
     log,
     redactor,
+    client,
     ask,
+    ids,
     inFlight = new InFlightRequests(),
     budget = new ReadBudget(),
   } = options;
   const { name, transport, timeoutMs } = settings;
   const limit = settings.limits.messageBytes;
   const authorized = authorize(http, authorizer);
-  const idempotentTools = new IdempotentTools();
-  const attemptTimeouts = new AttemptTimeouts(idempotentTools, inFlight);
-  const repeating = { idempotentTools, attemptTimeouts, inFlight };
+  const scope: ServerScope = { name, log, ids, now: () => performance.now() };
+  const tools = new ToolTable();
+  const idempotentTools = new IdempotentTools(tools);
+  const attemptTimeouts = new AttemptTimeouts(idempotentTools, inFlight, scope.now);
+  const { attempts } = settings.retry;
+  const { random } = Math;
+  const repeating = {
+    ...scope,
+    idempotentTools,
+    attemptTimeouts,
+    inFlight,
+    attempts,
+    timeoutMs,
+    random,
+  };
+  /** The one judge of repetition above a transport, and the server's tool table below it. */
+  const retrying = (transport: Upstream, leavesOutInvalid: boolean) =>
+    new RetryUpstream({
+      ...repeating,
+      next: new ToolFeed({ ...scope, next: transport, tools, leavesOutInvalid }),
+    });
+  const inSession = (transport: Upstream, session: Session, abandoned?: AbandonedSessions) => {
+    const next = retrying(transport, false);
+    const { keepAliveMs } = settings;
+    const kept = new SessionUpstream({ ...scope, next, session, client, timeoutMs, abandoned });
+    return keepAliveMs > 0 ? new KeepAlive({ ...scope, next: kept, everyMs: keepAliveMs }) : kept;
+  };
   const onResponseHeaders = (signal: AbortSignal) => attemptTimeouts.onResponseHeaders(signal);
   const endpoint = new Endpoint({
     url: settings.url,
@@ -82,74 +112,40 @@ export function connect(options: ConnectOptions): Upstream {
       if (id !== session.id) await next.end(id, deadlineMs);
     };
     const abandoned = new AbandonedSessions({ end, callMs: settings.timeoutMs });
-    return inSession(next, session, repeating, options, abandoned);
+    return inSession(next, session, abandoned);
   };
   const sse = () => {
     const session: Session = { id: undefined, version: undefined };
     const postTo = (url: URL) => new Endpoint({ url, http: authorized, onResponseHeaders });
     const next = new LegacySse({ ...common, postTo, session });
-    return inSession(next, session, repeating, options);
+    return inSession(next, session);
   };
   const remembered = () => cache.get(transportKey);
   const remember = (foundTransport: string) => {
     if (cache.get(transportKey) !== foundTransport) cache.set(transportKey, foundTransport);
   };
   const statelessClient = {
+    ...scope,
     remembered,
     rememberStateless: () => remember("stateless-http"),
-    log,
-    name,
     timeoutMs,
   };
   if (transport === "sse")
     return new StatelessClientAdapter({ next: sse(), probe: undefined, ...statelessClient });
   // The probe is never repeated: the handshake that follows has all the patience there is.
-  const probe = new StatelessHttp({ ...common, tools: new ToolTable() });
-  const stateless = retrying(probe, repeating, options);
+  const probe = new StatelessHttp({ ...common, tools, ids });
+  const stateless = retrying(probe, true);
   const mode = new NegotiatingUpstream({
-    name,
-    log,
+    ...scope,
     remembered,
     remember,
     stateless,
     probe,
-    sessionClient: () => new SessionClientAdapter({ next: stateless, ask, log, name }),
+    sessionClient: () => new SessionClientAdapter({ ...scope, next: stateless, ask }),
     streamable,
     sse: transport === "auto" ? sse : undefined,
   });
   return new StatelessClientAdapter({ next: mode, probe, ...statelessClient });
-}
-
-/** What the judges of repetition share: one server, whatever it is spoken to by. */
-type Repeating = Pick<RetryOptions, "idempotentTools" | "attemptTimeouts" | "inFlight">;
-
-function inSession(
-  next: Upstream,
-  session: Session,
-  repeating: Repeating,
-  options: ConnectOptions,
-  abandoned?: AbandonedSessions,
-) {
-  const { client, log, settings } = options;
-  const retry = retrying(next, repeating, options);
-  const { name, keepAliveMs, timeoutMs } = settings;
-  const kept = new SessionUpstream({
-    next: retry,
-    session,
-    client,
-    log,
-    name,
-    timeoutMs,
-    abandoned,
-  });
-  return keepAliveMs > 0 ? new KeepAlive({ next: kept, everyMs: keepAliveMs, log, name }) : kept;
-}
-
-function retrying(next: Upstream, repeating: Repeating, { settings, log }: ConnectOptions) {
-  const { name, retry, timeoutMs } = settings;
-  const { attempts } = retry;
-  const { random } = Math;
-  return new RetryUpstream({ next, ...repeating, attempts, timeoutMs, log, name, random });
 }
 
 /** The path to remember: without its query, which may hold a secret and has to be the configured one. */

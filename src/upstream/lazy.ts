@@ -1,5 +1,5 @@
 import type { Message } from "../wire/message.ts";
-import type { Deliver, Upstream } from "./core/types.ts";
+import type { CallContext, Deliver, Upstream } from "./core/types.ts";
 
 /** An upstream that is made when the first message wants to pass: nothing of it runs before. */
 export class LazyUpstream implements Upstream {
@@ -12,9 +12,9 @@ export class LazyUpstream implements Upstream {
   }
 
   /** Messages that come while it is made pass in their order. */
-  send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    if (this.#made !== undefined) return this.#made.send(message, deliver, signal);
-    return this.#get().then((made) => made.send(message, deliver, signal));
+  send(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext): Promise<void> {
+    if (this.#made !== undefined) return this.#made.send(message, deliver, signal, call);
+    return this.#get().then((made) => made.send(message, deliver, signal, call));
   }
 
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {

@@ -8,11 +8,12 @@ import type { CachedPage } from "./catalog/entry.ts";
 import { catalogIdentity } from "./catalog/identity.ts";
 import { CatalogStore } from "./catalog/store.ts";
 import type { ConnectServerOptions } from "./connect-server.ts";
+import { RequestIds } from "./core/request-ids.ts";
 import type { Upstream } from "./core/types.ts";
 import { LazyUpstream } from "./lazy.ts";
 import { type SignInMode, SignInUpstream } from "./sign-in/sign-in.ts";
 
-export interface OpenServerOptions extends Omit<ConnectServerOptions, "login" | "reload"> {
+export interface OpenServerOptions extends Omit<ConnectServerOptions, "login" | "reload" | "ids"> {
   readonly commandLine: CommandLine;
   /** Where the configuration is read again after a 401. */
   readonly paths: () => Paths;
@@ -39,6 +40,7 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
   const { env, log, commandLine, paths, cache, client, ask, mayAnswer, said, signIn } = options;
   const { name, url, credential, timeoutMs } = settings;
   const login = commandLine(`login --server ${name}`);
+  const ids = new RequestIds();
   let current = settings;
   let connected: Promise<{ upstream: Upstream; authorizer: ChosenAuthorizer }> | undefined;
   const reload = async () => {
@@ -53,7 +55,7 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
   };
   const connect = () => {
     connected ??= import("./connect-server.ts").then(({ connectServer }) =>
-      connectServer(settings, { ...options, login, reload }),
+      connectServer(settings, { ...options, ids, login, reload }),
     );
     return connected;
   };
@@ -62,6 +64,7 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
     store: new CatalogStore(cache, () => catalogIdentity(current, env), Date.now),
     log,
     name,
+    ids,
     timeoutMs,
     mayAnswer,
     said,

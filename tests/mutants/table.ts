@@ -164,7 +164,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-concurrency-limit": {
     promise: "at most 60 requests are under way",
-    file: "src/relay/concurrency-limiter.ts",
+    file: "src/relay/server-limits.ts",
     find: "export const requestBounds = { places: 60, waiting: 10_000, waitingBytes: 256 * 1024 * 1024 };",
     replace:
       "export const requestBounds = { places: 10_000, waiting: 10_000, waitingBytes: 256 * 1024 * 1024 };",
@@ -271,10 +271,10 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-fast-lane-for-responses": {
     promise: "answers of the client do not wait behind notifications",
-    file: "src/relay/concurrency-limiter.ts",
-    find: 'return head.kind === "notification" && head.method !== "notifications/cancelled";',
-    replace: 'return head.method !== "notifications/cancelled";',
-    test: "tests/relay/concurrency-limiter.test.ts",
+    file: "src/relay/server-limits.ts",
+    find: 'if (kind === "response") return this.#responses;',
+    replace: 'if (kind === "response") return this.#notifications;',
+    test: "tests/relay/server-limits.test.ts",
   },
   "no-fast-list-from-catalog": {
     promise: "a kept list is there within 0.3 s",
@@ -286,10 +286,10 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-forgetting-of-idempotent-tools": {
     promise: "a tools/list that has changed promises nothing",
-    file: "src/upstream/retry/idempotent-tools.ts",
-    find: 'if (said.head.method === "notifications/tools/list_changed") this.#forget();',
+    file: "src/upstream/core/tool-table.ts",
+    find: "this.#isOutdated = true;",
     replace: "",
-    test: "tests/upstream/retry/retry.test.ts",
+    test: "tests/upstream/core/tool-table.test.ts",
   },
   "no-grace-at-end-of-input": {
     promise: "calls in flight are waited for when stdin ends",
@@ -315,6 +315,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/wire/text.property.test.ts",
     pattern: "lets a renderer leave out",
   },
+  "no-ids-for-server-requests": {
+    promise: "two requests of servers never reach the client under one id",
+    file: "src/relay/client-requests.ts",
+    find: 'return output.write(request.with([{ path: ["id"], raw: id }]));',
+    replace: "return output.write(request);",
+    test: "tests/relay/relay.test.ts",
+    pattern: "under ids of the relay's own",
+  },
   "no-idempotency-check": {
     promise: "a call that is not marked as repeatable is not repeated after a 5xx",
     file: "src/upstream/retry/retry.ts",
@@ -325,9 +333,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-idempotent-tool-check": {
     promise: "a call that is not marked as repeatable is executed at most once",
-    file: "src/upstream/retry/idempotent-tools.ts",
-    find: "return name !== undefined && this.#repeatable.has(name);",
-    replace: "return name !== undefined;",
+    file: "src/upstream/core/tool-table.ts",
+    find: "if (!this.#hasRepeatable || this.#isOutdated) return false;",
+    replace: "if (this.#unreadBytes === 0) return true;",
     test: "tests/fault/fault.test.ts",
     pattern: "executes the call and resets",
   },
@@ -435,17 +443,27 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/upstream/catalog/lists.test.ts",
     pattern: "for every page",
   },
+  "no-pause-of-one-call-only": {
+    promise: "a question stops the clock of its own call alone",
+    file: "src/relay/relay.ts",
+    find: "return this.#clientRequests.forward(message, call);",
+    replace: [
+      "for (const other of this.#calls.values()) other.pause();",
+      "      return this.#clientRequests.forward(message, call);",
+    ],
+    test: "tests/relay/relay.test.ts",
+    pattern: "does not stop a call's deadline",
+  },
   "no-pause-limit": {
     promise: "a server that asks without end does not keep a call for ever",
     file: "src/relay/deadlines.ts",
-    find: "return Math.min(maxPauseMs, this.#paused() - pausedBefore);",
-    replace: "return this.#paused() - pausedBefore;",
+    find: "return Math.min(maxPauseMs, pausedMs + (pauses > 0 ? this.#now() - pausedAt : 0));",
+    replace: "return pausedMs + (pauses > 0 ? this.#now() - pausedAt : 0);",
     also: [
       {
         file: "src/relay/deadlines.ts",
-        find: "const pauseMs = this.#clientRequests.size > 0 ? maxPauseMs : this.#pauseOf(running);",
-        replace:
-          "const pauseMs = this.#clientRequests.size > 0 ? Infinity : this.#pauseOf(running);",
+        find: "const pauseMs = running.pauses > 0 ? maxPauseMs : this.#pauseOf(running);",
+        replace: "const pauseMs = running.pauses > 0 ? Infinity : this.#pauseOf(running);",
       },
     ],
     test: "tests/relay/deadlines.test.ts",
@@ -547,6 +565,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       "return await (state.root === name ? withLock(state.root, `${state.key}.credentials`, begin, clock.signal) : begin());",
     test: "tests/e2e/oauth/refresh.test.ts",
   },
+  "no-refusal-limit": {
+    promise: "a server that asks without end and takes no answers is not read any further",
+    file: "src/relay/relay.ts",
+    find: "if (this.#refusals === maxRefusals) return Promise.reject(floodError());",
+    replace: "",
+    test: "tests/relay/relay.test.ts",
+    pattern: "has its stream closed",
+  },
   "no-replay-of-initialized": {
     promise: "the replayed handshake is complete",
     file: "src/upstream/session/session.ts",
@@ -633,7 +659,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-session-setup-replay": {
     promise: "a new session gets what was set up in the lost one",
     file: "src/upstream/session/session.ts",
-    find: "await this.#setup.renew(next, log, signal);",
+    find: "await this.#setup.renew(next, this.#options, signal);",
     replace: "",
     test: "tests/upstream/session/session-setup.test.ts",
   },
@@ -775,9 +801,16 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-tool-marks-per-session": {
     promise: "a mark ends with the session whose list gave it",
-    file: "src/upstream/retry/idempotent-tools.ts",
-    find: 'return head.method === "tools/list" || head.method === "initialize";',
-    replace: 'return head.method === "tools/list";',
+    file: "src/upstream/core/tool-table.ts",
+    find: 'const isStart = request.head.method === "initialize";',
+    replace: "const isStart = false;",
+    also: [
+      {
+        file: "src/upstream/transport/tool-feed.ts",
+        find: 'if (method !== "tools/list" && method !== "initialize")',
+        replace: 'if (method !== "tools/list")',
+      },
+    ],
     test: "tests/fault/fault.test.ts",
     pattern: "a mark of a lost session",
   },
@@ -818,9 +851,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-wait-for-initialized": {
     promise: "no request overtakes `initialized`",
-    file: "src/relay/notifications.ts",
-    find: "if (turn !== undefined) await turn;",
-    replace: "await turn;",
+    file: "src/relay/server-limits.ts",
+    find: "return turn === undefined ? pass() : turn.then(pass);",
+    replace: "return limiter === this.#notifications ? Promise.resolve(turn).then(pass) : pass();",
     test: "tests/relay/relay.test.ts",
     pattern: "in one breath",
   },

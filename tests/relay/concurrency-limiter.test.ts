@@ -1,7 +1,5 @@
 import { expect, test } from "bun:test";
 import { ConcurrencyLimiter } from "../../src/relay/concurrency-limiter.ts";
-import type { Upstream } from "../../src/upstream/core/types.ts";
-import { relayClient } from "../support/client.ts";
 
 const never = new AbortController().signal;
 
@@ -57,26 +55,4 @@ test("a waiter that leaves takes no one else's turn", async () => {
   await first;
   limiter.leave();
   await second;
-});
-
-test("answers and cancellations of the client wait for nothing, other notifications may", async () => {
-  const posted: string[] = [];
-  const upstream: Upstream = {
-    send: async ({ head }) => {
-      posted.push(head.method ?? head.kind);
-      // A server that takes no notification: all places are soon taken.
-      if (head.method === "notifications/progress") await new Promise(() => undefined);
-    },
-    listen: async () => undefined,
-    close: async () => undefined,
-  };
-  const client = relayClient(upstream);
-  for (let n = 0; n < 100; n += 1) client.send({ method: "notifications/progress" });
-  client.send({ id: "asked-by-the-server", result: {} });
-  client.send({ method: "notifications/cancelled", params: { requestId: "unknown" } });
-  client.send({ id: 1, method: "tools/list" });
-  while (!posted.includes("tools/list")) await Bun.sleep(0);
-  expect(posted.filter((method) => method === "notifications/progress")).toHaveLength(30);
-  expect(posted).toContain("response");
-  expect(posted).toContain("notifications/cancelled");
 });

@@ -37,12 +37,13 @@ test("expires once, when its time is over", () => {
 });
 
 test("stands still while a question is open", () => {
-  const { deadlines, expired } = startOne(minuteMs);
+  const { deadline, expired } = startOne(minuteMs);
   pass(30_000);
-  deadlines.pause("q");
+  const resume = deadline.pause();
   pass(5 * minuteMs);
   expect(expired).toEqual([]);
-  deadlines.resume("q");
+  resume();
+  resume();
   pass(29_000);
   expect(expired).toEqual([]);
   pass(2000);
@@ -50,12 +51,13 @@ test("stands still while a question is open", () => {
 });
 
 test("a server that asks without end does not keep a call for ever", () => {
-  const { deadlines, expired } = startOne(minuteMs);
+  const { deadline, expired } = startOne(minuteMs);
+  let resume = deadline.pause();
   for (let n = 0; n < 60; n += 1) {
-    deadlines.pause(`q-${n}`);
     pass(minuteMs);
-    deadlines.pause(`q-${n + 1}`);
-    deadlines.resume(`q-${n}`);
+    const next = deadline.pause();
+    resume();
+    resume = next;
   }
   expect(expired).toHaveLength(1);
 });
@@ -87,26 +89,21 @@ test("called off, it never expires", () => {
 });
 
 test("questions stop the clock of a call for ten minutes in all", () => {
-  const { deadlines, expired } = startOne(2 * minuteMs);
+  const { deadline, expired } = startOne(2 * minuteMs);
   pass(minuteMs);
-  deadlines.pause("first");
+  const resume = deadline.pause();
   pass(6 * minuteMs);
-  deadlines.resume("first");
-  deadlines.pause("second");
-  // The question is given up after ten minutes; of the sixteen, ten count.
+  resume();
+  deadline.pause();
   pass(20 * minuteMs);
   expect(expired).toEqual([12 * minuteMs]);
 });
 
-test("a call that begins while a question is open has all of its time", () => {
+test("a question of one call does not stop the clock of another", () => {
   const deadlines = new Deadlines(() => elapsed);
-  deadlines.pause("q");
-  pass(5 * minuteMs);
-  const expired: number[] = [];
-  deadlines.start(minuteMs, () => expired.push(elapsed));
-  deadlines.resume("q");
-  pass(30_000);
-  expect(expired).toEqual([]);
-  pass(31_000);
-  expect(expired).toHaveLength(1);
+  const expired: string[] = [];
+  deadlines.start(minuteMs, () => expired.push("asked")).pause();
+  deadlines.start(minuteMs, () => expired.push("other"));
+  pass(2 * minuteMs);
+  expect(expired).toEqual(["other"]);
 });

@@ -186,12 +186,87 @@ test("the deadline does not run while the server waits for the client", async ()
   client.send({ id: 1, method: "a" });
   const call = await next();
   await call.deliver(requestOf("5", "sampling/createMessage", "{}"));
-  expect((await client.next()).method).toBe("sampling/createMessage");
+  const { id, method } = await client.next();
+  expect(method).toBe("sampling/createMessage");
   jest.advanceTimersByTime(120);
-  client.send({ id: 5, result: {} });
-  expect((await next()).message.head.kind).toBe("response");
+  client.send({ id, result: {} });
+  const response = await next();
+  expect(response.message.head).toMatchObject({ kind: "response", id: "5" });
+  response.done.resolve();
   await answer(call);
   expect((await client.next()).result).toEqual({});
+});
+
+test.each(["another call's stream", "the listening stream"])(
+  "a question on %s does not stop a call's deadline",
+  async (place) => {
+    const { upstream, next, listening } = handUpstream();
+    const client = relayClient(upstream, { timeoutMs: 60 });
+    client.send({ method: "notifications/initialized" });
+    (await next()).done.resolve();
+    client.send({ id: 1, method: "tools/call" });
+    client.send({ id: 2, method: "tools/call" });
+    const [, other] = [await next(), await next()];
+    const deliver = place === "the listening stream" ? await listening() : other.deliver;
+    await deliver(requestOf('"q"', "elicitation/create", "{}"));
+    expect((await client.next()).method).toBe("elicitation/create");
+    expect(await client.next()).toMatchObject({ id: 1, error: { data: { kind: "timeout" } } });
+  },
+);
+
+test("requests of the server reach the client under ids of the relay's own, and the answers the server under its own", async () => {
+  const { upstream, next, listening } = handUpstream();
+  const client = relayClient(upstream);
+  client.send({ method: "notifications/initialized" });
+  (await next()).done.resolve();
+  client.send({ id: 1, method: "tools/call" });
+  const call = await next();
+  // A call and the listening stream, as two servers behind one relay would, use one id at a time.
+  await call.deliver(requestOf("1", "roots/list"));
+  await (await listening())(requestOf("1", "sampling/createMessage", "{}"));
+  const [one, two] = [await client.next(), await client.next()];
+  expect(new Set([one.id, two.id, 1]).size).toBe(3);
+  client.send({ id: two.id, result: { for: "two" } });
+  client.send({ id: one.id, result: { for: "one" } });
+  client.send({ id: one.id, result: { for: "nobody" } });
+  for (const expected of ["two", "one"]) {
+    const { message, done } = await next();
+    expect(message.head).toMatchObject({ kind: "response", id: "1" });
+    expect(message.value(["result", "for"])).toBe(expected);
+    done.resolve();
+  }
+  client.send({ id: 2, method: "b" });
+  expect((await next()).message.head.method).toBe("b");
+});
+
+test("a request that the server takes back is taken back from the client under the id it knows", async () => {
+  const { upstream, next } = handUpstream();
+  const client = relayClient(upstream);
+  client.send({ id: 1, method: "tools/call" });
+  const call = await next();
+  const cancel = notificationOf("notifications/cancelled", '{"requestId":7}');
+  await call.deliver(requestOf("7", "elicitation/create", "{}"));
+  await call.deliver(cancel);
+  await call.deliver(cancel);
+  const { id } = await client.next();
+  expect((await client.next()).params.requestId).toBe(id);
+  client.send({ id, result: {} });
+  client.send({ id: 2, method: "b" });
+  expect((await next()).message.head.method).toBe("b");
+  expect(client.rest).toEqual([]);
+});
+
+test("a server that asks without end and takes no answers has its stream closed", async () => {
+  const { upstream, next, sent } = handUpstream();
+  const client = relayClient(upstream);
+  client.send({ id: 1, method: "tools/call" });
+  const call = await next();
+  const ask = (n: number) => call.deliver(requestOf(`"q${n}"`, "elicitation/create", "{}"));
+  for (let n = 0; n < 2000; n++) await ask(n);
+  await expect(ask(2000)).rejects.toMatchObject({ kind: "bad-answer" });
+  // Of the refusals, thirty are under way; no one of them is settled by the server.
+  expect(sent).toHaveLength(30);
+  expect(client.rest.length).toBeLessThanOrEqual(1000);
 });
 
 test("requests, notifications and progress of the server pass as they are", async () => {
@@ -258,8 +333,9 @@ test("more calls than places wait in order, answers of the client do not", async
   const { upstream, next, answer, sent } = handUpstream();
   const client = relayClient(upstream);
   for (let id = 0; id < 62; id++) client.send({ id, method: "a" });
-  client.send({ id: "s", result: {} });
   const calls = await Promise.all(Array.from({ length: 60 }, next));
+  await calls[0]!.deliver(requestOf('"q"', "roots/list"));
+  client.send({ id: (await client.next()).id, result: {} });
   expect((await next()).message.head.kind).toBe("response");
   expect(sent).toEqual([]);
   await answer(calls[7]!);

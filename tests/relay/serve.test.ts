@@ -32,6 +32,7 @@ test("what was said before the bridge was there leaves first, however slowly it 
   })();
   const first = Promise.resolve({ done: false, value: line(0, "initialize") });
   const served = serve({
+    name: "kb",
     connect: () => upstream,
     stdio: {
       first,

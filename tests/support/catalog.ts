@@ -2,6 +2,7 @@ import { ServerCache } from "../../src/platform/server-cache.ts";
 import { CatalogUpstream, usualTimes } from "../../src/upstream/catalog/catalog.ts";
 import type { CachedPage } from "../../src/upstream/catalog/entry.ts";
 import { CatalogStore } from "../../src/upstream/catalog/store.ts";
+import { RequestIds } from "../../src/upstream/core/request-ids.ts";
 import type { Deliver, Upstream } from "../../src/upstream/core/types.ts";
 import type { BridgeError } from "../../src/wire/errors.ts";
 import { errorTo, type Message, responseTo } from "../../src/wire/message.ts";
@@ -112,6 +113,7 @@ export function start(server: Upstream, setting: Setting): CatalogClient {
     store,
     log: memoryLog(),
     name: "kb",
+    ids: new RequestIds(),
     timeoutMs,
     mayAnswer,
     said,

@@ -5,6 +5,7 @@ import { Redactor } from "../../src/platform/redact.ts";
 import { ServerCache } from "../../src/platform/server-cache.ts";
 import { Output } from "../../src/relay/output.ts";
 import { Relay } from "../../src/relay/relay.ts";
+import { ServerLimits } from "../../src/relay/server-limits.ts";
 import type { ClientFacts, Upstream } from "../../src/upstream/core/types.ts";
 import { commandLineFor } from "../../src/wire/program.ts";
 
@@ -77,7 +78,8 @@ export function relayClient(
   const made = typeof upstream === "function" ? upstream(facts) : upstream;
   const redactor = new Redactor();
   const relay = new Relay({
-    upstream: made,
+    name: "kb",
+    upstream: new ServerLimits(made),
     output,
     client: facts,
     log,

@@ -13,6 +13,7 @@ export function handUpstream() {
   const sent: Sent[] = [];
   const waiting: ((one: Sent) => void)[] = [];
   const listens: AbortSignal[] = [];
+  const heard = Promise.withResolvers<Deliver>();
   const upstream: Upstream = {
     send(message, deliver, signal) {
       const one = { message, deliver, signal, done: Promise.withResolvers<void>() };
@@ -22,8 +23,9 @@ export function handUpstream() {
       else sent.push(one);
       return one.done.promise;
     },
-    listen: (_, signal) => {
+    listen: (deliver, signal) => {
       listens.push(signal);
+      heard.resolve(deliver);
       return Promise.resolve();
     },
     close: () => Promise.resolve(),
@@ -37,5 +39,7 @@ export function handUpstream() {
     await one.deliver(responseTo(one.message.head.id!, result));
     one.done.resolve();
   };
-  return { upstream, next, answer, sent, listens };
+  /** What the first listening stream delivers to. */
+  const listening = () => heard.promise;
+  return { upstream, next, answer, sent, listens, listening };
 }

@@ -2,6 +2,7 @@ import { expect } from "bun:test";
 import { Redactor } from "../../src/platform/redact.ts";
 import { ServerCache } from "../../src/platform/server-cache.ts";
 import { connect } from "../../src/upstream/connect.ts";
+import { RequestIds } from "../../src/upstream/core/request-ids.ts";
 import { memoryLog, plainHttp, type RelayClient, relayClient } from "./client.ts";
 import { jsonRpc } from "./serve-http.ts";
 import { plainSettings } from "./settings.ts";
@@ -35,6 +36,7 @@ export function streamableClient(
         log: memoryLog(),
         redactor: new Redactor(),
         client,
+        ids: new RequestIds(),
         ask: () => Promise.reject(new Error("nobody asks here")),
       }),
     { timeoutMs },

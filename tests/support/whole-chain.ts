@@ -2,6 +2,7 @@ import type { ServerSettings } from "../../src/config/settings.ts";
 import { Redactor } from "../../src/platform/redact.ts";
 import { ServerCache } from "../../src/platform/server-cache.ts";
 import { connect } from "../../src/upstream/connect.ts";
+import { RequestIds } from "../../src/upstream/core/request-ids.ts";
 import type { Upstream } from "../../src/upstream/core/types.ts";
 import { memoryLog, plainHttp, type RelayClient, relayClient } from "./client.ts";
 import { plainSettings } from "./settings.ts";
@@ -41,6 +42,7 @@ export function chainClient(
         redactor: new Redactor(),
         client: facts,
         ask: (request, signal) => client.relay.ask(request, signal),
+        ids: new RequestIds(),
       });
       return upstream;
     },

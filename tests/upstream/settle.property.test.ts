@@ -4,6 +4,7 @@ import type { Http, HttpRequest } from "../../src/http/client.ts";
 import { Redactor } from "../../src/platform/redact.ts";
 import { ServerCache } from "../../src/platform/server-cache.ts";
 import { connect } from "../../src/upstream/connect.ts";
+import { RequestIds } from "../../src/upstream/core/request-ids.ts";
 import { BridgeError } from "../../src/wire/errors.ts";
 import { memoryLog, type RelayClient, relayClient } from "../support/client.ts";
 import { runsOf } from "../support/property.ts";
@@ -26,6 +27,7 @@ function clientOver(http: Http): RelayClient {
       log: memoryLog(),
       redactor: new Redactor(),
       client,
+      ids: new RequestIds(),
       ask: () => Promise.reject(new Error("nobody asks here")),
     }),
   );

@@ -103,6 +103,7 @@ async function bridge(
   const { log, redactor, commandLine } = context;
   let server: Server | undefined;
   const code = await serve({
+    name: settings.name,
     connect(client, ask) {
       const said = answered?.said;
       server = openServer(settings, { ...context, cache, client, ask, mayAnswer, said, signIn });
@@ -139,6 +140,7 @@ async function refuse(
   const log = createLog({ level: "error", format: "text", redactor });
   log.error("start refused", { error: error.message, hint: error.hintText(commandLine) });
   const code = await serve({
+    name: "",
     connect: () => failedUpstream(error),
     stdio: openStdio(),
     log,

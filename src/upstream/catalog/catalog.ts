@@ -1,20 +1,17 @@
 // The last good initialize and lists of a server answer while the server itself is still being reached.
 
 import { abortable } from "../../platform/async.ts";
-import type { Log } from "../../platform/log.ts";
 import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import { type Message, responseTo } from "../../wire/message.ts";
-import type { Deliver, Stop, Upstream } from "../core/types.ts";
+import type { CallContext, Deliver, ServerScope, Stop, Upstream } from "../core/types.ts";
 import { handshakeMs, sendWithin, startLimitMs, startMs } from "../retry/deadline.ts";
 import { type CachedPage, lists } from "./entry.ts";
 import { CatalogLists, isOutOfReach, pauses } from "./lists.ts";
 import { type CacheKey, type CatalogStore, pageKey } from "./store.ts";
 
-interface CatalogOptions {
+interface CatalogOptions extends Omit<ServerScope, "now"> {
   readonly next: Upstream;
   readonly store: CatalogStore;
-  readonly log: Log;
-  readonly name: string;
   /** Deadline of a call: no part of a start may take longer. */
   readonly timeoutMs: number;
   /** False: the server itself is asked in any case; what it says is kept all the same. */
@@ -61,21 +58,22 @@ export class CatalogUpstream implements Upstream {
     this.#times = options.times ?? usualTimes;
   }
 
-  send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  send(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext): Promise<void> {
     const { kind, method } = message.head;
-    if (kind === "request" && method === "initialize") return this.#start(message, deliver, signal);
+    if (kind === "request" && method === "initialize")
+      return this.#start(message, deliver, signal, call);
     if (kind === "request" && method !== undefined && Object.hasOwn(lists, method))
-      return this.#list(message, deliver, signal);
+      return this.#list(message, deliver, signal, call);
     if (method === "notifications/initialized") this.#initialized = message;
     const isThrough = this.#lists === undefined || this.#handshakeDone;
-    if (isThrough) return this.#options.next.send(message, deliver, signal);
-    return this.#sendLate(message, deliver, signal);
+    if (isThrough) return this.#options.next.send(message, deliver, signal, call);
+    return this.#sendLate(message, deliver, signal, call);
   }
 
-  async #sendLate(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  async #sendLate(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
     const { next } = this.#options;
     await abortable(this.#connect(), signal);
-    if (message !== this.#initialized) await next.send(message, deliver, signal);
+    if (message !== this.#initialized) await next.send(message, deliver, signal, call);
   }
 
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -112,8 +110,13 @@ export class CatalogUpstream implements Upstream {
     return now;
   }
 
-  async #start(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { store, log, name, mayAnswer } = this.#options;
+  async #start(
+    message: Message,
+    deliver: Deliver,
+    signal: AbortSignal,
+    call: CallContext | undefined,
+  ): Promise<void> {
+    const { store, log, name, ids, mayAnswer } = this.#options;
     this.#ended.abort(closing);
     this.#ended = new AbortController();
     this.#initialize = message;
@@ -129,7 +132,7 @@ export class CatalogUpstream implements Upstream {
     const kept = said ?? (mayAnswer ? store.start(this.#cacheKey) : undefined);
     const isFresh = kept !== undefined && (kept === said || store.isFresh(kept));
     if (!isFresh) {
-      const isAway = await this.#startLive(message, deliver, signal, kept === undefined);
+      const isAway = await this.#startLive(message, deliver, signal, kept === undefined, call);
       if (!isAway || kept === undefined) return;
     }
     log.debug("answering from the catalog", { server: name });
@@ -137,6 +140,7 @@ export class CatalogUpstream implements Upstream {
       ...this.#times,
       store,
       log,
+      ids,
       isOffline: !isFresh,
       cacheKey: () => this.#cacheKeyNow(),
       ask: (...asked) => this.#ask(...asked),
@@ -160,6 +164,7 @@ export class CatalogUpstream implements Upstream {
     deliver: Deliver,
     signal: AbortSignal,
     isAlone: boolean,
+    call: CallContext | undefined,
   ): Promise<boolean> {
     const { startMs: mostMs, staleMs } = this.#times;
     const ms = isAlone ? startLimitMs(this.#options.timeoutMs, mostMs) : staleMs;
@@ -168,7 +173,7 @@ export class CatalogUpstream implements Upstream {
       return deliver(said);
     };
     try {
-      await sendWithin(ms, this.#options, message, take, signal);
+      await sendWithin(ms, this.#options, message, take, signal, call);
       return false;
     } catch (error) {
       if (isAlone || signal.aborted || !isOutOfReach(error)) throw error;
@@ -221,9 +226,9 @@ export class CatalogUpstream implements Upstream {
     return sendWithin(ms, this.#options, message, take, this.#ended.signal);
   }
 
-  #list(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    if (this.#lists !== undefined) return this.#lists.send(message, deliver, signal);
-    return this.#ask(message, deliver, signal, message.head.method === "tools/list");
+  #list(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
+    if (this.#lists !== undefined) return this.#lists.send(message, deliver, signal, call);
+    return this.#ask(message, deliver, signal, message.head.method === "tools/list", call);
   }
 
   /** Asks the server for a page of a list, once it is reached, and keeps it. */
@@ -232,6 +237,7 @@ export class CatalogUpstream implements Upstream {
     deliver: Deliver,
     signal: AbortSignal,
     isBound: boolean,
+    call?: CallContext,
   ): Promise<void> {
     const { next, name, timeoutMs } = this.#options;
     const take: Deliver = async (said) => {
@@ -243,8 +249,8 @@ export class CatalogUpstream implements Upstream {
       await next.send(...sent);
     };
     const ms = startLimitMs(timeoutMs, this.#times.startMs);
-    if (isBound) await sendWithin(ms, { next: { send }, name }, message, take, signal);
-    else await send(message, take, signal);
+    if (isBound) await sendWithin(ms, { next: { send }, name }, message, take, signal, call);
+    else await send(message, take, signal, call);
   }
 
   #learnStart(said: Message): void {

@@ -4,13 +4,15 @@ import { abortable } from "../../platform/async.ts";
 import type { Log } from "../../platform/log.ts";
 import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import { type Message, notificationOf, requestOf, responseTo } from "../../wire/message.ts";
-import type { Deliver, Stop } from "../core/types.ts";
+import type { RequestIds } from "../core/request-ids.ts";
+import type { CallContext, Deliver, Stop } from "../core/types.ts";
 import { lists, methodOf } from "./entry.ts";
 import { type CacheKey, type CatalogStore, pageKey } from "./store.ts";
 
 interface ListsOptions {
   readonly store: CatalogStore;
   readonly log: Log;
+  readonly ids: RequestIds;
   /** How long what is kept waits for the server: fresh beats instant while both fit into the second that Codex grants. */
   readonly freshMs: number;
   /** The same for what is too old to be served unless the server is out of reach. */
@@ -27,6 +29,7 @@ interface ListsOptions {
     deliver: Deliver,
     signal: AbortSignal,
     isBound: boolean,
+    call?: CallContext,
   ) => Promise<void>;
   /** Takes what belongs to no call. */
   readonly tell: Deliver;
@@ -44,7 +47,6 @@ const maxPages = 1000;
 const longestPauseMs = 300_000;
 
 const superseded: Stop = { by: "closing" };
-let requests = 0;
 
 /** Whether an error tells that the server is out of reach, not that it has changed. */
 export function isOutOfReach(error: unknown): boolean {
@@ -79,19 +81,30 @@ export class CatalogLists {
   }
 
   /** Answers with what the server says, or with the kept page where that takes its time or fails. */
-  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  async send(
+    message: Message,
+    deliver: Deliver,
+    signal: AbortSignal,
+    call: CallContext | undefined,
+  ): Promise<void> {
     const { store, cacheKey, ask } = this.#options;
     const page = pageKey(message);
     const method = methodOf(page);
     const kept = store.page(cacheKey(), page);
     const shown = isFirst(page) ? undefined : this.#shown.get(method)?.[page];
     if (shown !== undefined) return deliver(responseTo(message.head.id!, shown));
-    if (kept === undefined) return ask(message, deliver, signal, method === "tools/list");
+    if (kept === undefined) return ask(message, deliver, signal, method === "tools/list", call);
     const isGood = this.#options.isOffline || store.isFresh(kept);
-    await this.#race(message, isGood, deliver, signal);
+    await this.#race(message, isGood, deliver, signal, call);
   }
 
-  async #race(message: Message, isGood: boolean, deliver: Deliver, signal: AbortSignal) {
+  async #race(
+    message: Message,
+    isGood: boolean,
+    deliver: Deliver,
+    signal: AbortSignal,
+    call: CallContext | undefined,
+  ) {
     const { store, cacheKey, ask, tell, freshMs, staleMs } = this.#options;
     let said: Message | undefined;
     let isLate = false;
@@ -102,7 +115,7 @@ export class CatalogLists {
       else if (!isAnswer) await tell(one);
     };
     const either = AbortSignal.any([signal, this.#options.signal]);
-    const live = ask(message, take, either, true);
+    const live = ask(message, take, either, true, call);
     const failed = live.then(
       () => undefined,
       (error) => ({ error }),
@@ -154,7 +167,7 @@ export class CatalogLists {
 
   /** A page, asked for until the server answers. */
   async #ask(page: string, signal: AbortSignal): Promise<Message> {
-    const { ask, tell, opened, log, againMs } = this.#options;
+    const { ask, tell, opened, log, ids, againMs } = this.#options;
     const method = methodOf(page);
     const params = isFirst(page) ? undefined : `{"cursor":${page.slice(method.length + 1)}}`;
     const pause = pauses(againMs);
@@ -165,7 +178,7 @@ export class CatalogLists {
         if (said.head.kind === "response") answer = said;
         else await tell(said);
       };
-      const request = requestOf(`"bridge-list-${requests++}"`, method, params);
+      const request = requestOf(ids.next("list"), method, params);
       await ask(request, take, signal, true).catch((error) =>
         log.debug("list not renewed yet", { method, error: asBridgeError(error).message }),
       );

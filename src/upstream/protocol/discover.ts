@@ -1,6 +1,7 @@
 // Which era a server is of, asked with server/discover (MCP 2026-07-28 server/discover, basic/versioning).
 import { BridgeError, type ErrorKind } from "../../wire/errors.ts";
 import { type Message, requestOf, responseTo } from "../../wire/message.ts";
+import type { RequestIds } from "../core/request-ids.ts";
 import {
   errorCodeOf,
   metaKeys,
@@ -28,16 +29,16 @@ const signInKinds: readonly ErrorKind[] = [
 ];
 
 const sessionRevisions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
-let probes = 0;
 
 /** Asks the server once (twice where it rejects the revision by name). Rejects where a credential is missing, or with the signal's reason. */
 export async function discover(
   next: Upstream,
+  ids: RequestIds,
   identity: Identity,
   signal: AbortSignal,
 ): Promise<Discovery> {
   for (let tries = 0; ; tries++) {
-    const answer = await ask(next, identity, signal);
+    const answer = await ask(next, ids, identity, signal);
     if (answer === undefined) return { mode: "session", isSilent: true };
     const code = errorCodeOf(answer);
     if (answer.head.isError !== true)
@@ -57,9 +58,9 @@ export async function discover(
 }
 
 /** The answer to one server/discover; undefined where there was none that says anything. */
-async function ask(next: Upstream, identity: Identity, signal: AbortSignal) {
-  const id = JSON.stringify(`bridge-discover-${probes++}`);
-  const request = requestOf(id, "server/discover", `{"_meta":{${metaMembers(identity)}}}`);
+async function ask(next: Upstream, ids: RequestIds, identity: Identity, signal: AbortSignal) {
+  const params = `{"_meta":{${metaMembers(identity)}}}`;
+  const request = requestOf(ids.next("discover"), "server/discover", params);
   let answer: Message | undefined;
   const take: Deliver = async (said) => {
     if (said.head.kind === "response") answer = said;

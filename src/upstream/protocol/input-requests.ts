@@ -4,12 +4,12 @@ import { sleep } from "../../platform/async.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
 import type { Edit } from "../../wire/spans.ts";
-import type { Ask, Deliver, Upstream } from "../core/types.ts";
+import type { Ask, CallContext, Deliver, ServerScope, Upstream } from "../core/types.ts";
 
-interface InputRequestOptions {
+interface InputRequestOptions extends Pick<ServerScope, "name" | "ids"> {
   readonly next: Upstream;
   readonly ask: Ask;
-  readonly name: string;
+  readonly call: CallContext | undefined;
   /** The client's capabilities as it told them, as JSON text. */
   readonly capabilities: string;
 }
@@ -18,7 +18,6 @@ interface InputRequestOptions {
 const maxInputRequests = 64;
 /** Wait before a round in which the server asked for nothing but to be asked again. */
 const pauseMs = 500;
-let retries = 0;
 
 /** What the client may be asked, by the capability it needs. */
 const questions: Readonly<Record<string, string>> = {
@@ -46,6 +45,7 @@ export async function sendWithInputRequests(
         else await deliver(round === 0 ? said : said.with([{ path: ["id"], raw: id }]));
       },
       signal,
+      options.call,
     );
     if (wanted === undefined) return;
     sent = await nextRequest(request, wanted, options, signal);
@@ -66,19 +66,23 @@ async function nextRequest(
   options: InputRequestOptions,
   signal: AbortSignal,
 ): Promise<Message> {
-  const edits: Edit[] = [{ path: ["id"], raw: JSON.stringify(`bridge-round-${retries++}`) }];
+  const edits: Edit[] = [{ path: ["id"], raw: options.ids.next("round") }];
   const asked = wanted.value(["result", "inputRequests"]);
   const state = wanted.text(["result", "requestState"]);
   if (typeof asked === "object" && asked !== null && Object.keys(asked).length > 0) {
     // Where one question cannot be answered, the client is not left with the others.
     const over = new AbortController();
     const until = AbortSignal.any([signal, over.signal]);
+    const resume = options.call?.pause();
     const answers = await Promise.all(
       Object.keys(asked).map(async (key) => {
         const answer = await askClient(wanted, key, options, until);
         return `${JSON.stringify(key)}:${answer}`;
       }),
-    ).finally(() => over.abort());
+    ).finally(() => {
+      over.abort();
+      resume?.();
+    });
     edits.push({ path: ["params", "inputResponses"], raw: `{${answers.join(",")}}` });
   } else if (state === undefined)
     throw new BridgeError("bad-answer", `"${options.name}" wants input without saying which`, {

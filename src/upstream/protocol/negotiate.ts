@@ -1,11 +1,10 @@
 // Which era and transport a server speaks: found at the first message, remembered, found again when it stops being true.
 
 import { abortable } from "../../platform/async.ts";
-import type { Log } from "../../platform/log.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
 import { errorCodeOf, revisionOf, statelessErrors } from "../core/stateless-protocol.ts";
-import type { Deliver, Upstream } from "../core/types.ts";
+import type { CallContext, Deliver, ServerScope, Upstream } from "../core/types.ts";
 import { type Discovery, discover } from "./discover.ts";
 import { identityOf } from "./request-meta.ts";
 import type { SessionClientAdapter } from "./session-client.ts";
@@ -19,9 +18,7 @@ type Belief = "remembered" | "told" | "guessed";
 /** JSON-RPC's word for a method that is not there; only a modern server has no initialize. */
 const unknownMethod = -32601;
 
-interface NegotiatingOptions {
-  readonly name: string;
-  readonly log: Log;
+interface NegotiatingOptions extends ServerScope {
   /** What was found in an earlier run; any text. */
   readonly remembered: () => unknown;
   readonly remember: (transport: Transport) => void;
@@ -33,6 +30,14 @@ interface NegotiatingOptions {
   readonly streamable: () => Upstream;
   /** Undefined where the configuration excludes it. */
   readonly sse: (() => Upstream) | undefined;
+}
+
+/** The client's initialize on its way. */
+interface Start {
+  readonly message: Message;
+  readonly deliver: Deliver;
+  readonly signal: AbortSignal;
+  readonly call: CallContext | undefined;
 }
 
 /** Chooses, for the client that speaks, how its server is spoken to. */
@@ -47,19 +52,20 @@ export class NegotiatingUpstream implements Upstream {
     this.#options = options;
   }
 
-  send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  send(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext): Promise<void> {
     const { kind, method } = message.head;
-    if (method === "initialize" && kind === "request") return this.#start(message, deliver, signal);
-    if (this.#current !== undefined) return this.#current.send(message, deliver, signal);
-    return this.#sendLate(message, deliver, signal);
+    if (method === "initialize" && kind === "request")
+      return this.#start({ message, deliver, signal, call });
+    if (this.#current !== undefined) return this.#current.send(message, deliver, signal, call);
+    return this.#sendLate(message, deliver, signal, call);
   }
 
-  async #sendLate(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  async #sendLate(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
     const { kind } = message.head;
     if (kind === "request" && revisionOf(message) !== undefined)
       this.#choose(this.#options.stateless);
     if (this.#current === undefined) await this.#ready(signal);
-    return this.#current!.send(message, deliver, signal);
+    return this.#current!.send(message, deliver, signal, call);
   }
 
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -81,59 +87,54 @@ export class NegotiatingUpstream implements Upstream {
   }
 
   /** A client of the legacy era: its server may be of either. */
-  async #start(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  async #start(start: Start): Promise<void> {
     if (this.#hasFailed) this.#chosen = choice();
     this.#hasFailed = false;
     try {
-      await this.#serve(message, deliver, signal);
+      await this.#serve(start);
     } catch (error) {
       if (this.#current === undefined) {
-        this.#chosen.reject(signal.aborted ? notReached(this.#options.name) : error);
+        this.#chosen.reject(start.signal.aborted ? notReached(this.#options.name) : error);
         this.#hasFailed = true;
       }
       throw error;
     }
   }
 
-  async #serve(initialize: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { remembered, sse } = this.#options;
+  async #serve(start: Start): Promise<void> {
+    const { remembered, sse, probe, ids } = this.#options;
     const transport = remembered();
     if (transport === "sse" && sse !== undefined) {
-      if (await this.#trySse(sse, initialize, deliver, signal)) return;
+      if (await this.#trySse(sse, start)) return;
     }
     let belief: Belief = "remembered";
     if (transport !== "streamable-http") {
-      const discovery = await discover(this.#options.probe, identityOf(initialize), signal);
-      if (discovery.mode === "stateless") return this.#translate(initialize, discovery, deliver);
+      const discovery = await discover(probe, ids, identityOf(start.message), start.signal);
+      if (discovery.mode === "stateless") return this.#translate(start, discovery);
       belief = discovery.isSilent === true ? "guessed" : "told";
     }
-    await this.#initialize(initialize, deliver, signal, belief);
+    await this.#initialize(start, belief);
   }
 
   /** Probes once more, a server that was silent before with all the patience there is. */
-  #discoverAgain(initialize: Message, signal: AbortSignal, belief: Belief): Promise<Discovery> {
-    const { stateless, probe } = this.#options;
-    return discover(belief === "guessed" ? stateless : probe, identityOf(initialize), signal);
+  #discoverAgain({ message, signal }: Start, belief: Belief): Promise<Discovery> {
+    const { stateless, probe, ids } = this.#options;
+    return discover(belief === "guessed" ? stateless : probe, ids, identityOf(message), signal);
   }
 
   async #translate(
-    initialize: Message,
+    { message, deliver }: Start,
     discovery: Discovery & { mode: "stateless" },
-    deliver: Deliver,
   ): Promise<void> {
     const upstream = this.#options.sessionClient();
     if (discovery.answer.head.isError !== true) this.#options.remember("stateless-http");
     this.#choose(upstream);
-    await upstream.start(initialize, discovery, deliver);
+    await upstream.start(message, discovery, deliver);
   }
 
   /** The handshake itself; a server that refuses it as only a modern one does is asked again, and so is one only believed to take it. */
-  async #initialize(
-    initialize: Message,
-    deliver: Deliver,
-    signal: AbortSignal,
-    belief: Belief,
-  ): Promise<void> {
+  async #initialize(start: Start, belief: Belief): Promise<void> {
+    const { message, deliver, signal, call } = start;
     const upstream = this.#options.streamable();
     let refusal: Message | undefined;
     const take: Deliver = async (said) => {
@@ -150,32 +151,28 @@ export class NegotiatingUpstream implements Upstream {
     };
     // What the client pipelined waits inside the session for the handshake, in its order.
     try {
-      await upstream.send(initialize, take, signal);
+      await upstream.send(message, take, signal, call);
     } catch (error) {
       const { sse } = this.#options;
       if (!isOtherTransport(error)) throw error;
       const code = codeIn(error);
       if (belief === "remembered" || (code !== undefined && maySpeakStateless(code, belief))) {
-        const discovery = await this.#discoverAgain(initialize, signal, belief);
-        if (discovery.mode === "stateless") return this.#translate(initialize, discovery, deliver);
+        const discovery = await this.#discoverAgain(start, belief);
+        if (discovery.mode === "stateless") return this.#translate(start, discovery);
       }
-      if (sse !== undefined && (await this.#trySse(sse, initialize, deliver, signal))) return;
+      if (sse !== undefined && (await this.#trySse(sse, start))) return;
       throw error;
     }
     if (refusal === undefined) return;
-    const discovery = await this.#discoverAgain(initialize, signal, belief);
-    if (discovery.mode === "stateless") return this.#translate(initialize, discovery, deliver);
+    const discovery = await this.#discoverAgain(start, belief);
+    if (discovery.mode === "stateless") return this.#translate(start, discovery);
     this.#choose(upstream);
     await deliver(refusal);
   }
 
   /** The 2024-11-05 transport; false where the server does not speak it (MCP 2025-03-26 basic/transports, backwards compatibility). */
-  async #trySse(
-    sse: () => Upstream,
-    initialize: Message,
-    deliver: Deliver,
-    signal: AbortSignal,
-  ): Promise<boolean> {
+  async #trySse(sse: () => Upstream, start: Start): Promise<boolean> {
+    const { message, deliver, signal, call } = start;
     const { log, name, remember } = this.#options;
     const upstream = sse();
     const take: Deliver = async (said) => {
@@ -187,7 +184,7 @@ export class NegotiatingUpstream implements Upstream {
       await deliver(said);
     };
     try {
-      await upstream.send(initialize, take, signal);
+      await upstream.send(message, take, signal, call);
       return true;
     } catch (error) {
       if (isOtherTransport(error)) return false;

@@ -1,19 +1,16 @@
 // A client of the legacy era in front of a server of the modern one (MCP 2026-07-28 basic/versioning).
-import type { Log } from "../../platform/log.ts";
 import { errorTo, type Message, responseTo } from "../../wire/message.ts";
-import type { Ask, Deliver, Upstream } from "../core/types.ts";
+import type { Ask, CallContext, Deliver, ServerScope, Upstream } from "../core/types.ts";
 import { sendParts } from "../transport/split-batch.ts";
 import { type Discovery, initializeAnswer } from "./discover.ts";
 import { sendWithInputRequests } from "./input-requests.ts";
 import { type Identity, identityOf, mayCarryMeta, metaMembers, withMeta } from "./request-meta.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
-interface SessionClientOptions {
-  /** Speaks the modern era. */
+interface SessionClientOptions extends ServerScope {
+  /** Speaks the stateless protocol. */
   readonly next: Upstream;
   readonly ask: Ask;
-  readonly log: Log;
-  readonly name: string;
 }
 
 /** Notifications of the legacy era that a modern server has no use for. */
@@ -35,9 +32,8 @@ export class SessionClientAdapter implements Upstream {
   #logLevel: string | undefined;
 
   constructor(options: SessionClientOptions) {
-    const { next, log, name } = options;
     this.#options = options;
-    this.#subscriptions = new Subscriptions({ next, log, name, meta: () => this.#meta() });
+    this.#subscriptions = new Subscriptions({ ...options, meta: () => this.#meta() });
   }
 
   /** Answers initialize from what the server said of itself. */
@@ -50,17 +46,22 @@ export class SessionClientAdapter implements Upstream {
       log.info("connected", { server: name, protocol: "stateless" });
   }
 
-  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  async send(
+    message: Message,
+    deliver: Deliver,
+    signal: AbortSignal,
+    call?: CallContext,
+  ): Promise<void> {
     const { kind, method } = message.head;
     if (kind === "batch") {
-      await sendParts(message, (part) => this.send(part, deliver, signal));
+      await sendParts(message, (part) => this.send(part, deliver, signal, call));
     } else if (kind === "notification") {
       if (dropped.includes(method!) || !mayCarryMeta(message)) return;
-      await this.#options.next.send(withMeta(message, this.#meta()), deliver, signal);
+      await this.#options.next.send(withMeta(message, this.#meta()), deliver, signal, call);
     } else if (kind === "request") {
       const own = await this.#answerOf(message);
       if (own !== undefined) await deliver(own);
-      else await this.#forward(message, deliver, signal);
+      else await this.#forward(message, deliver, signal, call);
     }
   }
 
@@ -100,10 +101,10 @@ export class SessionClientAdapter implements Upstream {
     }
   }
 
-  #forward(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { next, ask, name } = this.#options;
+  #forward(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
     const { capabilities } = this.#identity;
     const request = withMeta(message, this.#meta());
-    return sendWithInputRequests(request, { next, ask, name, capabilities }, deliver, signal);
+    const options = { ...this.#options, capabilities, call };
+    return sendWithInputRequests(request, options, deliver, signal);
   }
 }

@@ -1,7 +1,7 @@
 // Calls of a modern client at a legacy server: what that asks in the middle becomes a round of its own.
 import { BridgeError } from "../../wire/errors.ts";
 import { errorTo, type Message, notificationOf, responseTo } from "../../wire/message.ts";
-import type { Deliver, Stop, Upstream } from "../core/types.ts";
+import type { CallContext, Deliver, Stop, Upstream } from "../core/types.ts";
 
 /** Where the client waits at the moment: in its first request, or in the one that brings answers. */
 interface Seat {
@@ -51,14 +51,14 @@ export class StatelessClientCalls {
   }
 
   /** Sends a request, or brings the answer that an earlier one waits for. */
-  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  async send(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
     const settle = Promise.withResolvers<void>();
     // A round that failed before may end once more.
     settle.promise.catch(() => undefined);
     const seat: Seat = { id: message.head.id!, deliver, settle };
     const state = message.value(["params", "requestState"]);
     const question = typeof state === "string" ? this.#pending.get(state) : undefined;
-    const exchange = question?.exchange ?? this.#open(message, seat);
+    const exchange = question?.exchange ?? this.#open(message, seat, call);
     const held = exchange.held.shift();
     exchange.seat = seat;
     // What was held comes first.
@@ -98,7 +98,7 @@ export class StatelessClientCalls {
     this.#next.send(answer, async () => undefined, this.#closing).catch(() => undefined);
   }
 
-  #open(request: Message, seat: Seat): Exchange {
+  #open(request: Message, seat: Seat, call?: CallContext): Exchange {
     const controller = new AbortController();
     const exchange: Exchange = { seat, isSeated: true, held: [], controller, request };
     this.#exchanges.add(exchange);
@@ -116,7 +116,7 @@ export class StatelessClientCalls {
       return take(said);
     };
     this.#next
-      .send(request, watch, controller.signal)
+      .send(request, watch, controller.signal, call)
       .then(
         () => (hasAnswered ? undefined : this.#end(exchange, async () => undefined)),
         (error) => (hasAnswered ? undefined : this.#end(exchange, () => Promise.reject(error))),

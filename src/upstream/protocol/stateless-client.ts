@@ -1,15 +1,14 @@
 // A client of the modern era that does not fall back, in front of a server of the legacy one.
 
 import { abortable } from "../../platform/async.ts";
-import type { Log } from "../../platform/log.ts";
 import { type Message, notificationOf, requestOf, responseTo } from "../../wire/message.ts";
 import { metaKeys, revisionOf, statelessRevision } from "../core/stateless-protocol.ts";
-import type { Deliver, Stop, Upstream } from "../core/types.ts";
+import type { CallContext, Deliver, ServerScope, Stop, Upstream } from "../core/types.ts";
 import { handshakeMs, sendWithin } from "../retry/deadline.ts";
 import { discover, isStateless, isStatelessOnly } from "./discover.ts";
 import { StatelessClientCalls, unansweredError } from "./stateless-client-calls.ts";
 
-interface StatelessClientOptions {
+interface StatelessClientOptions extends ServerScope {
   /** Finds the server's era for a client that initializes, and passes a modern one on. */
   readonly next: Upstream;
   /** Speaks the modern era with the server, trying once; undefined where the configuration excludes it. */
@@ -18,8 +17,6 @@ interface StatelessClientOptions {
   readonly remembered: () => unknown;
   /** Notes that the server speaks the modern era only. */
   readonly rememberStateless: () => void;
-  readonly log: Log;
-  readonly name: string;
   /** Deadline of a call, where what is sent for none may not take longer either. */
   readonly timeoutMs: number;
 }
@@ -53,29 +50,33 @@ export class StatelessClientAdapter implements Upstream {
   /** Whether the client is fronted; undefined until a modern request needs to know. */
   #isStatelessClient: Promise<boolean> | undefined;
   #session: Promise<Message> | undefined;
-  #requests = 0;
 
   constructor(options: StatelessClientOptions) {
     this.#options = options;
     this.#calls = new StatelessClientCalls(options.next, this.#closing.signal);
   }
 
-  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  async send(
+    message: Message,
+    deliver: Deliver,
+    signal: AbortSignal,
+    call?: CallContext,
+  ): Promise<void> {
     const { next, probe } = this.#options;
     const { kind, method } = message.head;
     if (kind === "request" && method === "initialize") this.#isSessionClient = true;
-    if (this.#isSessionClient) return next.send(message, deliver, signal);
+    if (this.#isSessionClient) return next.send(message, deliver, signal, call);
     const isUndecided = this.#isStatelessClient === undefined && kind === "request";
     if (isUndecided && revisionOf(message) !== undefined) {
       // A client that asks which revisions there are can fall back by itself, where the answer may pass.
       if (method === "server/discover" && probe !== undefined)
-        return next.send(message, (said) => this.#overhear(said, deliver), signal);
+        return next.send(message, (said) => this.#overhear(said, deliver), signal, call);
       this.#isStatelessClient = this.#decide(message);
     }
     const isStatelessClient =
       this.#isStatelessClient !== undefined && (await abortable(this.#isStatelessClient, signal));
-    if (!isStatelessClient) return next.send(message, deliver, signal);
-    if (kind === "request") await this.#serve(message, deliver, signal);
+    if (!isStatelessClient) return next.send(message, deliver, signal, call);
+    if (kind === "request") await this.#serve(message, deliver, signal, call);
   }
 
   listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -96,12 +97,12 @@ export class StatelessClientAdapter implements Upstream {
   }
 
   async #decide(message: Message): Promise<boolean> {
-    const { probe, remembered } = this.#options;
+    const { probe, ids, remembered } = this.#options;
     const transport = remembered();
     // What serves a legacy client by Streamable HTTP may serve a modern one itself.
     if (probe === undefined || transport === "sse") return true;
     if (transport === "stateless-http") return false;
-    const found = discover(probe, identityIn(message), this.#closing.signal);
+    const found = discover(probe, ids, identityIn(message), this.#closing.signal);
     found.catch(() => {
       this.#isStatelessClient = undefined;
     });
@@ -111,14 +112,14 @@ export class StatelessClientAdapter implements Upstream {
     return discovery.mode === "session" && discovery.isDual !== true;
   }
 
-  async #serve(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  async #serve(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
     this.#session ??= this.#initialize(message);
     const initialized = await abortable(this.#session, signal);
     if (message.head.method === "server/discover")
       return deliver(responseTo(message.head.id!, discovered(initialized)));
     if (message.head.method === "subscriptions/listen")
       return this.#listen(message, deliver, signal);
-    await this.#calls.send(message, deliver, signal);
+    await this.#calls.send(message, deliver, signal, call);
   }
 
   /** Makes the handshake the client knows nothing of; one that fails is made anew by the next request. */
@@ -139,13 +140,12 @@ export class StatelessClientAdapter implements Upstream {
   }
 
   async #request(method: string, params: string): Promise<Message> {
-    const { name } = this.#options;
-    const id = JSON.stringify(`bridge-front-${this.#requests++}`);
+    const { name, ids } = this.#options;
     let answer: Message | undefined;
     const take: Deliver = async (said) => {
       if (said.head.kind === "response") answer = said;
     };
-    await this.#send(requestOf(id, method, params), take);
+    await this.#send(requestOf(ids.next("front"), method, params), take);
     if (answer === undefined || answer.head.isError === true) throw unansweredError(name);
     return answer;
   }

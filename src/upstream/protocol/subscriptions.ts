@@ -1,16 +1,13 @@
 // subscriptions/listen on behalf of a client that has resources/subscribe and expects list changes unasked.
 
 import { sleep } from "../../platform/async.ts";
-import type { Log } from "../../platform/log.ts";
 import { asBridgeError } from "../../wire/errors.ts";
 import { type Message, requestOf } from "../../wire/message.ts";
 import { errorCodeOf } from "../core/stateless-protocol.ts";
-import type { Deliver, Upstream } from "../core/types.ts";
+import type { Deliver, ServerScope, Upstream } from "../core/types.ts";
 
-interface ListenOptions {
+interface ListenOptions extends ServerScope {
   readonly next: Upstream;
-  readonly log: Log;
-  readonly name: string;
   /** Members of `_meta`, as JSON text. */
   readonly meta: () => string;
 }
@@ -31,7 +28,6 @@ const unknownMethod = -32601;
 const internalError = -32603;
 /** How long a subscribe waits for the server's acknowledgement before it is answered anyway. */
 const acknowledgeMs = 5000;
-let listens = 0;
 
 /** The one stream on which a modern server tells what changed. */
 export class Subscriptions {
@@ -98,10 +94,10 @@ export class Subscriptions {
       }
       this.#stream = new AbortController();
       const stream = this.#stream.signal;
-      const startedAt = performance.now();
+      const startedAt = this.#options.now();
       const hasServed = await this.#listen(filter, deliver, AbortSignal.any([signal, stream]));
       if (this.#none !== undefined) return;
-      const isWell = hasServed || performance.now() - startedAt > lastingMs;
+      const isWell = hasServed || this.#options.now() - startedAt > lastingMs;
       failures = isWell ? 0 : failures + 1;
       if (stream.aborted) continue;
       const backoff = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(failures, 8));
@@ -111,8 +107,7 @@ export class Subscriptions {
 
   /** One stream, to its end; true where something came that had changed. */
   async #listen(filter: string, deliver: Deliver, signal: AbortSignal): Promise<boolean> {
-    const { next, log, name, meta } = this.#options;
-    const id = JSON.stringify(`bridge-listen-${listens++}`);
+    const { next, log, name, ids, meta } = this.#options;
     const params = `{"_meta":{${meta()}},"notifications":${filter}}`;
     let hasServed = false;
     const take = async (said: Message) => {
@@ -136,7 +131,7 @@ export class Subscriptions {
       await deliver(said);
     };
     try {
-      await next.send(requestOf(id, "subscriptions/listen", params), take, signal);
+      await next.send(requestOf(ids.next("listen"), "subscriptions/listen", params), take, signal);
     } catch (error) {
       if (!signal.aborted)
         log.debug("listening stream broke", { server: name, error: asBridgeError(error).message });

@@ -53,6 +53,7 @@ export class AttemptAbort {
 export class AttemptTimeouts {
   readonly #idempotentTools: IdempotentTools;
   readonly #inFlight: InFlightRequests;
+  readonly #now: () => number;
   readonly #awaiting = new Map<AbortSignal, AttemptAbort>();
   /** Nearly every attempt ends by itself, and leaves its leash to another. */
   readonly #free: AttemptAbort[] = [];
@@ -61,9 +62,10 @@ export class AttemptTimeouts {
   #timer: Timer | undefined;
   #nextCheckAt = Number.POSITIVE_INFINITY;
 
-  constructor(idempotentTools: IdempotentTools, inFlight: InFlightRequests) {
+  constructor(idempotentTools: IdempotentTools, inFlight: InFlightRequests, now: () => number) {
     this.#idempotentTools = idempotentTools;
     this.#inFlight = inFlight;
+    this.#now = now;
   }
 
   /** An attempt begins; `timeoutMs` is the deadline of its call. */
@@ -72,7 +74,7 @@ export class AttemptTimeouts {
     const wholeMs = message.head.method === "initialize" ? Math.min(timeoutMs, startMs) : timeoutMs;
     attemptAbort.message = message;
     attemptAbort.isFirst = isFirst;
-    attemptAbort.dueAt = performance.now() + Math.max(leastMs, wholeMs * share);
+    attemptAbort.dueAt = this.#now() + Math.max(leastMs, wholeMs * share);
     attemptAbort.follow(call);
     this.#awaiting.set(attemptAbort.signal, attemptAbort);
     this.#scheduleCheck(attemptAbort.dueAt);
@@ -96,13 +98,13 @@ export class AttemptTimeouts {
     if (at >= this.#nextCheckAt) return;
     clearTimeout(this.#timer);
     this.#nextCheckAt = at;
-    this.#timer = setTimeout(() => this.#check(), Math.max(0, at - performance.now()));
+    this.#timer = setTimeout(() => this.#check(), Math.max(0, at - this.#now()));
     this.#timer.unref();
   }
 
   #check(): void {
     this.#nextCheckAt = Number.POSITIVE_INFINITY;
-    const now = performance.now();
+    const now = this.#now();
     for (const attemptAbort of [...this.#awaiting.values()]) {
       if (attemptAbort.dueAt > now) this.#scheduleCheck(attemptAbort.dueAt);
       else this.#lose(attemptAbort);

@@ -1,6 +1,6 @@
 import { BridgeError } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
-import type { Deliver, Stop, Upstream } from "../core/types.ts";
+import type { CallContext, Deliver, Stop, Upstream } from "../core/types.ts";
 
 /** How long the server may take over a message of the start: our words come before the 30 s after which Codex gives up. */
 export const startMs = 25_000;
@@ -27,6 +27,7 @@ export async function sendWithin(
   message: Message,
   take: Deliver,
   signal: AbortSignal,
+  call?: CallContext,
 ): Promise<void> {
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(deadline), ms);
@@ -34,7 +35,7 @@ export async function sendWithin(
   if (signal.aborted) stop();
   signal.addEventListener("abort", stop, { once: true });
   try {
-    await next.send(message, take, limit.signal);
+    await next.send(message, take, limit.signal, call);
   } catch (error) {
     if (limit.signal.reason !== deadline || signal.aborted) throw error;
     const what = `"${name}" did not answer ${message.head.method} within ${ms / 1000} s`;

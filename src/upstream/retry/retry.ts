@@ -1,14 +1,13 @@
 // The one judge of what is sent twice. Nothing that may have been executed is, unless it says that it may be.
 import type { InFlightRequests } from "../../http/in-flight.ts";
 import { abortable, sleep } from "../../platform/async.ts";
-import type { Log } from "../../platform/log.ts";
 import { BridgeError, type ErrorKind } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
-import type { Deliver, Stop, Upstream } from "../core/types.ts";
+import type { CallContext, Deliver, ServerScope, Stop, Upstream } from "../core/types.ts";
 import type { AttemptAbort, AttemptTimeouts } from "./attempt-timeout.ts";
 import type { IdempotentTools } from "./idempotent-tools.ts";
 
-export interface RetryOptions {
+interface RetryOptions extends ServerScope {
   readonly next: Upstream;
   readonly idempotentTools: IdempotentTools;
   readonly attemptTimeouts: AttemptTimeouts;
@@ -18,8 +17,6 @@ export interface RetryOptions {
   readonly attempts: number;
   /** Deadline of a call: no wait goes beyond it. */
   readonly timeoutMs: number;
-  readonly log: Log;
-  readonly name: string;
   /** 0 to 1, for the jitter. */
   readonly random: () => number;
 }
@@ -96,6 +93,7 @@ interface Sending {
   readonly message: Message;
   readonly deliver: Deliver;
   readonly signal: AbortSignal;
+  readonly call: CallContext | undefined;
   readonly startedAt: number;
   /** Attempts made, this one included. */
   readonly attempt: number;
@@ -117,28 +115,24 @@ export class RetryUpstream implements Upstream {
     this.#options = options;
   }
 
-  send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const startedAt = performance.now();
-    return this.#attempt({ message, deliver, signal, startedAt, attempt: 1 });
+  send(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext): Promise<void> {
+    const startedAt = this.#options.now();
+    return this.#attempt({ message, deliver, signal, call, startedAt, attempt: 1 });
   }
 
   #attempt(sending: Sending): Promise<void> {
-    const { next, idempotentTools, inFlight } = this.#options;
-    const { message, deliver, signal, reconnectWait } = sending;
+    const { next, inFlight } = this.#options;
+    const { message, deliver, signal, call, reconnectWait } = sending;
     let delivered = false;
-    const take: Deliver = (said) => {
+    const take: Deliver = (incoming) => {
       delivered = true;
-      idempotentTools.hear(said);
-      const done = deliver(said);
-      return idempotentTools.isNoted(message)
-        ? done.then(() => idempotentTools.learn(message, said))
-        : done;
+      return deliver(incoming);
     };
     const attemptAbort = this.#attemptAbortFor(sending);
     // What is not refused by then is being served.
     const timer = reconnectWait && setTimeout(() => this.#end(reconnectWait), maxReconnectWaitMs);
     inFlight.enter();
-    return next.send(message, take, attemptAbort?.signal ?? signal).then(
+    return next.send(message, take, attemptAbort?.signal ?? signal, call).then(
       () => {
         this.#settled(attemptAbort, timer);
         this.#circuitOpen = false;
@@ -212,14 +206,11 @@ export class RetryUpstream implements Upstream {
     if (this.#reconnectWait === reconnectWait) this.#reconnectWait = undefined;
     reconnectWait.resolve();
   }
+
   listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { next, idempotentTools, inFlight } = this.#options;
-    const hear: Deliver = (said) => {
-      idempotentTools.hear(said);
-      return deliver(said);
-    };
+    const { next, inFlight } = this.#options;
     inFlight.enter();
-    return next.listen(hear, signal).finally(() => inFlight.leave());
+    return next.listen(deliver, signal).finally(() => inFlight.leave());
   }
 
   close(deadlineMs: number): Promise<void> {
@@ -227,13 +218,13 @@ export class RetryUpstream implements Upstream {
   }
 
   #judge(error: BridgeError, { message, attempt, startedAt }: Sending): number | undefined {
-    const { attempts, timeoutMs, random, idempotentTools } = this.#options;
+    const { attempts, timeoutMs, random, now, idempotentTools } = this.#options;
     const waitMs = waitBefore({
       error,
       isRepeatable: idempotentTools.isRepeatable(message),
       attempt,
       attempts,
-      elapsedMs: performance.now() - startedAt,
+      elapsedMs: now() - startedAt,
       timeoutMs,
       circuitOpen: this.#circuitOpen,
       random,
@@ -244,10 +235,11 @@ export class RetryUpstream implements Upstream {
     return waitMs;
   }
 
-  #note({ message, attempt }: Sending, { kind }: BridgeError, waitMs: number): void {
+  #note({ message, call, attempt }: Sending, { kind }: BridgeError, waitMs: number): void {
     const { log, name } = this.#options;
     log.info("retrying", {
       server: name,
+      id: call?.id.slice(0, 64),
       method: message.head.method,
       kind,
       attempt,

@@ -1,21 +1,16 @@
-import type { Log } from "../../platform/log.ts";
 import { asBridgeError } from "../../wire/errors.ts";
 import { type Message, requestOf } from "../../wire/message.ts";
-import type { Deliver, Upstream } from "../core/types.ts";
+import type { CallContext, Deliver, ServerScope, Upstream } from "../core/types.ts";
 
-interface KeepAliveOptions {
+interface KeepAliveOptions extends ServerScope {
   readonly next: Upstream;
   /** A ping goes out after so long without a request. */
   readonly everyMs: number;
-  readonly log: Log;
-  readonly name: string;
 }
 
 /** Pings an idle server of the legacy era, whose sessions (and the devices on the way) may forget the silent (MCP basic/utilities/ping). */
 export class KeepAlive implements Upstream {
   readonly #options: KeepAliveOptions;
-  readonly #prefix = `bridge-ping-${crypto.randomUUID()}-`;
-  #count = 0;
   #timer: Timer | undefined;
   #isClosed = false;
 
@@ -23,10 +18,10 @@ export class KeepAlive implements Upstream {
     this.#options = options;
   }
 
-  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  async send(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
     clearTimeout(this.#timer);
     try {
-      await this.#options.next.send(message, deliver, signal);
+      await this.#options.next.send(message, deliver, signal, call);
     } finally {
       // Nothing may be asked before `initialized` was said.
       if (this.#timer !== undefined || message.head.method === "notifications/initialized")
@@ -53,8 +48,8 @@ export class KeepAlive implements Upstream {
   }
 
   async #ping(): Promise<void> {
-    const { next, everyMs, log, name } = this.#options;
-    const ping = requestOf(JSON.stringify(`${this.#prefix}${this.#count++}`), "ping");
+    const { next, everyMs, log, name, ids } = this.#options;
+    const ping = requestOf(ids.next("ping"), "ping");
     try {
       await next.send(ping, async () => undefined, AbortSignal.timeout(everyMs));
     } catch (error) {

@@ -1,8 +1,7 @@
 // What a client set up in its session, to be set up again in the one that takes its place.
-import type { Log } from "../../platform/log.ts";
 import { asBridgeError } from "../../wire/errors.ts";
 import { type Message, requestOf } from "../../wire/message.ts";
-import type { Deliver, Upstream } from "../core/types.ts";
+import type { Deliver, ServerScope, Upstream } from "../core/types.ts";
 
 const setLevel = "logging/setLevel";
 const subscribe = "resources/subscribe";
@@ -13,7 +12,6 @@ const methods = new Set<string | undefined>([setLevel, subscribe, unsubscribe]);
 const maxSubscriptions = 1000;
 /** Renewed at a time: all at once would take the places of everything else. */
 const atOnce = 10;
-let renewals = 0;
 
 /** The log level and the subscriptions of one client. */
 export class SessionSetup {
@@ -38,14 +36,14 @@ export class SessionSetup {
   }
 
   /** Sets everything up in a new session; what the server refuses there is left out. */
-  async renew(next: Upstream, log: Log, signal: AbortSignal): Promise<void> {
+  async renew(next: Upstream, { log, ids }: ServerScope, signal: AbortSignal): Promise<void> {
     const level = this.#level === undefined ? [] : [[setLevel, this.#level] as const];
     const uris = [...this.#subscriptions.values()].map((params) => [subscribe, params] as const);
     const all = [...level, ...uris];
     for (let at = 0; at < all.length && !signal.aborted; at += atOnce)
       await Promise.all(
         all.slice(at, at + atOnce).map(([method, params]) => {
-          const request = requestOf(`"bridge-renewal-${renewals++}"`, method, params);
+          const request = requestOf(ids.next("renewal"), method, params);
           return next
             .send(request, async () => undefined, signal)
             .catch((error) =>

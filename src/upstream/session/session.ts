@@ -1,23 +1,20 @@
 // The session of the legacy era: one initialize, what was agreed, recovery when the server forgets it.
 
 import { abortable, sleep } from "../../platform/async.ts";
-import type { Log } from "../../platform/log.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { idKey, type Message } from "../../wire/message.ts";
 import { batchRevision } from "../../wire/program.ts";
-import type { ClientFacts, Deliver, Upstream } from "../core/types.ts";
+import type { CallContext, ClientFacts, Deliver, ServerScope, Upstream } from "../core/types.ts";
 import { sendWithin, startMs } from "../retry/deadline.ts";
 import { type Session, SessionLost } from "../transport/session-lost.ts";
 import { sendParts } from "../transport/split-batch.ts";
 import type { AbandonedSessions } from "./abandoned-sessions.ts";
 import { SessionSetup } from "./session-setup.ts";
 
-interface SessionOptions {
+interface SessionOptions extends ServerScope {
   readonly next: Upstream;
   readonly session: Session;
   readonly client: ClientFacts;
-  readonly log: Log;
-  readonly name: string;
   /** Deadline of a call. */
   readonly timeoutMs: number;
   /** Where sessions go that were replaced in vain; undefined for a transport that ends them itself. */
@@ -59,18 +56,18 @@ export class SessionUpstream implements Upstream {
     this.#agreed.promise.catch(() => undefined);
   }
 
-  send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  send(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext): Promise<void> {
     const { method, kind } = message.head;
     const isStart = method === "initialize" && kind === "request";
     if (this.#handshakeDone && kind === "request" && !isStart)
-      return this.#forward(message, deliver, signal);
+      return this.#forward(message, deliver, signal, call);
     return isStart
-      ? this.#start(message, deliver, signal)
-      : this.#sendInTurn(message, deliver, signal);
+      ? this.#start(message, deliver, signal, call)
+      : this.#sendInTurn(message, deliver, signal, call);
   }
 
   /** Sends what has to wait for the handshake, or belongs to it. */
-  async #sendInTurn(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  async #sendInTurn(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
     const { method, kind } = message.head;
     await abortable(this.#agreed.promise, signal);
     if (method === "notifications/initialized") {
@@ -86,24 +83,24 @@ export class SessionUpstream implements Upstream {
     }
     // The client may have been told an earlier revision: each side is spoken to in its own.
     if (kind === "batch" && this.#options.session.version !== batchRevision)
-      return sendParts(message, (part) => this.send(part, deliver, signal));
+      return sendParts(message, (part) => this.send(part, deliver, signal, call));
     if (kind !== "response") await abortable(this.#announced, signal);
     else if (this.#isStale(message)) return;
-    await this.#forward(message, deliver, signal);
+    await this.#forward(message, deliver, signal, call);
   }
 
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
     await abortable(this.#announced, signal);
     const take = this.#noting(deliver);
     for (let failures = 0; !signal.aborted; failures++) {
-      const startedAt = performance.now();
+      const startedAt = this.#options.now();
       try {
         await this.#options.next.listen(take, signal);
         return;
       } catch (error) {
         if (!(error instanceof SessionLost)) throw error;
         // A server that drops every new session at once must not be asked for one after the other.
-        if (performance.now() - startedAt > lastingMs) failures = 0;
+        if (this.#options.now() - startedAt > lastingMs) failures = 0;
         const backoff = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(failures, 10));
         await sleep(backoff, signal);
         await this.#recover(error.id).catch(() => undefined);
@@ -116,14 +113,14 @@ export class SessionUpstream implements Upstream {
     await Promise.all([next.close(deadlineMs), abandoned?.close(deadlineMs)]);
   }
 
-  async #start(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  async #start(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
     const { next } = this.#options;
     if (this.#initialize !== undefined) this.#await();
     this.#initialize = message;
     // This attempt's own: one that fails late must not spoil the agreement of the next.
     const agreed = this.#agreed;
     try {
-      await next.send(message, (answer) => this.#agree(answer, deliver, agreed), signal);
+      await next.send(message, (answer) => this.#agree(answer, deliver, agreed), signal, call);
     } catch (error) {
       agreed.reject(signal.aborted ? notInitialized() : error);
       throw error;
@@ -159,27 +156,34 @@ export class SessionUpstream implements Upstream {
       log.info("connected", { server: name, protocol: "session", revision: session.version });
   }
 
-  #forward(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  #forward(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
     // A request without a session, sent in the middle of a replay or after one that failed, would be refused.
     if (this.#isLost)
       return abortable(this.#recover(undefined), signal).then(() =>
-        this.#sendOnce(message, deliver, signal),
+        this.#sendOnce(message, deliver, signal, call),
       );
-    return this.#sendOnce(message, deliver, signal);
+    return this.#sendOnce(message, deliver, signal, call);
   }
 
-  #sendOnce(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  #sendOnce(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
     const take = this.#noting(this.#setup.noting(message, deliver));
     return this.#options.next
-      .send(message, take, signal)
-      .catch((error) => this.#sendAgain(error, message, take, signal));
+      .send(message, take, signal, call)
+      .catch((error) => this.#sendAgain(error, message, take, signal, call));
   }
 
-  async #sendAgain(error: unknown, message: Message, take: Deliver, signal: AbortSignal) {
+  async #sendAgain(
+    error: unknown,
+    message: Message,
+    take: Deliver,
+    signal: AbortSignal,
+    call: CallContext | undefined,
+  ): Promise<void> {
     if (!(error instanceof SessionLost)) throw error;
     try {
       await abortable(this.#recover(error.id), signal);
-      if (message.head.kind !== "response") await this.#options.next.send(message, take, signal);
+      if (message.head.kind !== "response")
+        await this.#options.next.send(message, take, signal, call);
     } catch (again) {
       if (!(again instanceof SessionLost)) throw again;
       // A new session changed nothing: it was not lost, and the server still keeps it.
@@ -217,7 +221,7 @@ export class SessionUpstream implements Upstream {
     session.version = typeof version === "string" ? version : undefined;
     if (this.#initialized !== undefined)
       await sendWithin(startMs, this.#options, this.#initialized, deliverNothing, signal);
-    await this.#setup.renew(next, log, signal);
+    await this.#setup.renew(next, this.#options, signal);
     this.#isLost = false;
   }
 

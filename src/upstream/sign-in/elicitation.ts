@@ -3,7 +3,7 @@ import type { PausableTimeout } from "../../oauth/sign-in/pausable-timeout.ts";
 import type { RunSignIn } from "../../oauth/sign-in/run-sign-in.ts";
 import { abortable } from "../../platform/async.ts";
 import { notificationOf } from "../../wire/message.ts";
-import type { Ask, Deliver } from "../core/types.ts";
+import type { Ask, CallContext, Deliver } from "../core/types.ts";
 import * as words from "./messages.ts";
 
 /** What came of the question: "none" where whoever asked it has left, or the page is gone. */
@@ -27,17 +27,19 @@ export class SignInQuestion {
   }
 
   /**
-   * Shows the page, unless it is being shown, and waits; resolves to whether the user signed in. `patience`
-   * stands still while the client asks. Rejects with the signal's reason.
+   * Shows the page, unless it is being shown, and waits; resolves to whether the user signed in. `signInTimeout`
+   * and the deadline of `call` stand still while the client asks. Rejects with the signal's reason.
    */
   async settle(
     pending: PendingSignIn,
     deliver: Deliver,
     signal: AbortSignal,
     signInTimeout: PausableTimeout,
+    call?: CallContext,
   ): Promise<boolean> {
     let answer: Answer = "none";
     signInTimeout.pause();
+    const resume = call?.pause();
     while (answer === "none" && !pending.gone.aborted) {
       this.#open ??= this.#ask(pending, signal).finally(() => {
         this.#open = undefined;
@@ -45,6 +47,7 @@ export class SignInQuestion {
       answer = await abortable(this.#open, signal);
     }
     signInTimeout.resume();
+    resume?.();
     if (!(await abortable(pending.done, signal))) return false;
     if (this.#told !== pending.id) {
       this.#told = pending.id;

@@ -6,7 +6,7 @@ import { BridgeError } from "../../wire/errors.ts";
 import { type Message, notificationOf, responseTo } from "../../wire/message.ts";
 import { protocolRevisions } from "../../wire/program.ts";
 import { metaKeys, revisionOf, statelessRevision } from "../core/stateless-protocol.ts";
-import type { Ask, ClientFacts, Deliver, Upstream } from "../core/types.ts";
+import type { Ask, CallContext, ClientFacts, Deliver, Upstream } from "../core/types.ts";
 import type { SignInQuestion } from "./elicitation.ts";
 import * as words from "./messages.ts";
 import { SignInTool } from "./tool.ts";
@@ -32,6 +32,7 @@ interface Call {
   readonly message: Message;
   readonly deliver: Deliver;
   readonly signal: AbortSignal;
+  readonly context: CallContext | undefined;
   /** When it came, by `performance.now()`. */
   readonly enteredAt: number;
 }
@@ -59,15 +60,20 @@ export class SignInUpstream implements Upstream {
     this.#tool = new SignInTool(options);
   }
 
-  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  async send(
+    message: Message,
+    deliver: Deliver,
+    signal: AbortSignal,
+    context?: CallContext,
+  ): Promise<void> {
     const { next } = this.#options;
     const { kind, method } = message.head;
     if (kind === "notification" && method === "notifications/initialized")
       this.#initialized = message;
     if (kind !== "request")
-      return this.#isStandIn ? undefined : next.send(message, deliver, signal);
-    if (method === "initialize") return this.#start(message, deliver, signal);
-    const call = { message, deliver, signal, enteredAt: performance.now() };
+      return this.#isStandIn ? undefined : next.send(message, deliver, signal, context);
+    if (method === "initialize") return this.#start(message, deliver, signal, context);
+    const call = { message, deliver, signal, context, enteredAt: performance.now() };
     const isCall = method === "tools/call";
     if (isCall && this.#tool.isCalledBy(message)) return this.#callSignIn(call);
     if (this.#isStandIn && method === "ping") return deliver(responseTo(message.head.id!, "{}"));
@@ -83,7 +89,7 @@ export class SignInUpstream implements Upstream {
       return deliver(said);
     };
     try {
-      await this.#forward(message, watched, signal);
+      await this.#forward({ ...call, deliver: watched });
     } catch (error) {
       if (!isSignInRequired(error) || hasDelivered) throw error;
       await this.#withoutSignIn(call, error);
@@ -99,10 +105,10 @@ export class SignInUpstream implements Upstream {
     return this.#options.next.close(deadlineMs);
   }
 
-  async #start(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  async #start(message: Message, deliver: Deliver, signal: AbortSignal, context?: CallContext) {
     this.#initialize = message;
     try {
-      await this.#options.next.send(message, deliver, signal);
+      await this.#options.next.send(message, deliver, signal, context);
       this.#isStandIn = false;
     } catch (error) {
       if (!isSignInRequired(error)) throw error;
@@ -119,11 +125,11 @@ export class SignInUpstream implements Upstream {
     }
   }
 
-  #forward(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  #forward({ message, deliver, signal, context }: Call): Promise<void> {
     const { next } = this.#options;
-    if (!this.#isStandIn) return next.send(message, deliver, signal);
+    if (!this.#isStandIn) return next.send(message, deliver, signal, context);
     const connected = abortable(this.#connect(), signal);
-    return connected.then(() => next.send(message, deliver, signal));
+    return connected.then(() => next.send(message, deliver, signal, context));
   }
 
   /** Does the client's initialize over again with the server itself; one at a time. */
@@ -152,7 +158,7 @@ export class SignInUpstream implements Upstream {
 
   /** Answers a request that the server refused for want of a sign-in, or lets the user sign in and sends it again. */
   async #withoutSignIn(call: Call, error: unknown): Promise<void> {
-    const { message, deliver, signal } = call;
+    const { message, deliver } = call;
     const { name, mode } = this.#options;
     const id = message.head.id!;
     const isStateless = revisionOf(message) !== undefined;
@@ -179,7 +185,7 @@ export class SignInUpstream implements Upstream {
       case "tools/call":
         if (isStateless && mode === "elicit") return this.#askStateless(call, error);
         await this.#signIn(call, error);
-        return this.#forward(message, deliver, signal);
+        return this.#forward(call);
       default:
         throw error;
     }
@@ -198,7 +204,7 @@ export class SignInUpstream implements Upstream {
     const isDone = await signIns.during(signal, async (begun) => {
       if (typeof begun === "string") return begun === "signed-in";
       if (mode === "browser") return abortable(begun.done, signal);
-      return question.settle(begun, call.deliver, signal, signInTimeout);
+      return question.settle(begun, call.deliver, signal, signInTimeout, call.context);
     });
     if (!isDone) throw error;
   }
@@ -219,7 +225,7 @@ export class SignInUpstream implements Upstream {
     using signInTimeout = await this.#signInTimeout(call, error);
     const begun = await signIns.begin(AbortSignal.any([signal, signInTimeout.signal]));
     if (begun === "impossible") throw error;
-    if (begun === "signed-in") return this.#forward(message, deliver, signal);
+    if (begun === "signed-in") return this.#forward(call);
     const params = { mode: "url", message: words.promptText(name, begun), url: begun.url.href };
     const result = {
       resultType: "input_required",
@@ -231,7 +237,7 @@ export class SignInUpstream implements Upstream {
 
   /** The call again, with what the user said to our question; the server sees neither. */
   async #resume(call: Call, id: string): Promise<void> {
-    const { message, deliver, signal } = call;
+    const { message, signal } = call;
     const { signIns, name, login } = this.#options;
     const error = words.signInRequired(name, login);
     const action = message.value(["params", "inputResponses", inputKey, "action"]);
@@ -247,7 +253,7 @@ export class SignInUpstream implements Upstream {
     await signIns.resume(id, AbortSignal.any([signal, signInTimeout.signal]));
     try {
       // However that sign-in ended: what is stored now counts.
-      await this.#forward(plain, deliver, signal);
+      await this.#forward({ ...call, message: plain });
     } catch (failure) {
       throw isSignInRequired(failure) ? error : failure;
     }

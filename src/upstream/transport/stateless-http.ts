@@ -3,10 +3,12 @@ import type { Log } from "../../platform/log.ts";
 import type { Redactor } from "../../platform/redact.ts";
 import { headerValue } from "../../wire/header-value.ts";
 import { isAnswerTo, type Message, requestOf } from "../../wire/message.ts";
+import type { RequestIds } from "../core/request-ids.ts";
 import { errorCodeOf, revisionOf, statelessErrors } from "../core/stateless-protocol.ts";
+import type { ToolTable } from "../core/tool-table.ts";
 import type { Deliver, Upstream } from "../core/types.ts";
 import { type Endpoint, locationOf } from "./endpoint.ts";
-import type { ToolTable } from "./header-params.ts";
+import { paramHeaders } from "./header-params.ts";
 import { PendingResponses } from "./pending-responses.ts";
 import type { ReadBudget } from "./read-budget.ts";
 import {
@@ -25,6 +27,7 @@ interface StatelessOptions {
   readonly name: string;
   readonly endpoint: Endpoint;
   readonly tools: ToolTable;
+  readonly ids: RequestIds;
   readonly log: Log;
   readonly redactor: Redactor;
   /** Most bytes of one message. */
@@ -53,7 +56,6 @@ const maxPages = 50;
 
 export class StatelessHttp implements Upstream {
   readonly #options: StatelessOptions;
-  #relistings = 0;
 
   constructor(options: StatelessOptions) {
     this.#options = options;
@@ -63,10 +65,6 @@ export class StatelessHttp implements Upstream {
     const { kind, method } = message.head;
     // Nothing answers a modern server's requests (it has none), and closing the stream is the cancellation.
     if (kind === "response" || method === "notifications/cancelled") return;
-    if (method === "tools/list") {
-      await this.#post(message, (said) => deliver(this.#withoutInvalidTools(said)), signal);
-      return;
-    }
     if (method === "subscriptions/listen") return this.#subscribe(message, deliver, signal);
     if (method !== "tools/call") return this.#post(message, deliver, signal);
     let mismatch: Message | undefined;
@@ -197,31 +195,18 @@ export class StatelessHttp implements Upstream {
     const subject = message.value(["params", subjects[method!] ?? ""]);
     if (typeof subject === "string") headers["mcp-name"] = headerValue(subject);
     if (method !== "tools/call") return headers;
-    return { ...headers, ...this.#options.tools.headersOf(message) };
-  }
-
-  /** Tools with invalid header annotations may not be offered (custom headers, constraints). */
-  #withoutInvalidTools(said: Message): Message {
-    if (said.head.kind !== "response" || said.head.isError === true) return said;
-    const { log, tools, name } = this.#options;
-    const invalid = tools.learn(said);
-    for (const { name: tool, reason } of invalid)
-      log.warn("invalid tool left out", { server: name, tool, reason });
-    if (invalid.length === 0) return said;
-    const out = new Map(invalid.map(({ index }) => [index, null]));
-    return said.withElements(["result", "tools"], out);
+    return { ...headers, ...paramHeaders(message, this.#options.tools) };
   }
 
   /** Reads the server's tools anew, with the call's own `_meta`. True where that worked. */
   async #relist(call: Message, signal: AbortSignal): Promise<boolean> {
-    const { tools, log, name } = this.#options;
+    const { tools, ids, log, name } = this.#options;
     log.info("listing the tools again", { server: name, tool: call.name });
     const meta = call.text(["params", "_meta"]) ?? "{}";
     let cursor: string | undefined;
     for (let page = 0; page < maxPages; page++) {
-      const id = JSON.stringify(`bridge-relist-${this.#relistings++}`);
       const params = `{"_meta":${meta}${cursor === undefined ? "" : `,"cursor":${cursor}`}}`;
-      const asked = requestOf(id, "tools/list", params);
+      const asked = requestOf(ids.next("relist"), "tools/list", params);
       let answer: Message | undefined;
       const quiet = asked.with([{ path: ["params", "_meta", "progressToken"], raw: null }]);
       const take: Deliver = async (said) => {
@@ -229,7 +214,7 @@ export class StatelessHttp implements Upstream {
       };
       await this.#post(quiet, take, signal);
       if (answer === undefined || answer.head.isError === true) return false;
-      tools.learn(answer);
+      tools.learn(quiet, answer);
       cursor = answer.text(["result", "nextCursor"]);
       if (cursor === undefined || cursor === "null") return true;
     }

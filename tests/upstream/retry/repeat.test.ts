@@ -1,5 +1,7 @@
 import { afterEach, expect, jest, test } from "bun:test";
 import { InFlightRequests } from "../../../src/http/in-flight.ts";
+import { RequestIds } from "../../../src/upstream/core/request-ids.ts";
+import { ToolTable } from "../../../src/upstream/core/tool-table.ts";
 import type { Deliver, Upstream } from "../../../src/upstream/core/types.ts";
 import { AttemptTimeouts } from "../../../src/upstream/retry/attempt-timeout.ts";
 import { IdempotentTools } from "../../../src/upstream/retry/idempotent-tools.ts";
@@ -43,9 +45,11 @@ function untilAborted({ signal }: InteractiveSignIn): Promise<void> {
 
 function repeating(given: { timeoutMs?: number; attempts?: number } = {}) {
   const transport = new Transport();
-  const idempotentTools = new IdempotentTools();
+  const tools = new ToolTable();
+  const idempotentTools = new IdempotentTools(tools);
+  const now = () => performance.now();
   const inFlight = new InFlightRequests();
-  const attemptTimeouts = new AttemptTimeouts(idempotentTools, inFlight);
+  const attemptTimeouts = new AttemptTimeouts(idempotentTools, inFlight, now);
   const retry = new RetryUpstream({
     next: transport,
     idempotentTools,
@@ -55,6 +59,8 @@ function repeating(given: { timeoutMs?: number; attempts?: number } = {}) {
     timeoutMs: 60_000,
     log: memoryLog(),
     name: "kb",
+    ids: new RequestIds(),
+    now,
     random: () => 0.5,
     ...given,
   });
@@ -70,8 +76,10 @@ function repeating(given: { timeoutMs?: number; attempts?: number } = {}) {
     );
   };
   const learn = () => {
-    const tools = [{ name: "read", annotations: { readOnlyHint: true } }];
-    idempotentTools.learn(requestOf("0", "tools/list"), responseTo("0", JSON.stringify({ tools })));
+    const listed = JSON.stringify({
+      tools: [{ name: "read", annotations: { readOnlyHint: true } }],
+    });
+    tools.learn(requestOf("0", "tools/list"), responseTo("0", listed));
   };
   return { transport, idempotentTools, inFlight, attemptTimeouts, send, learn };
 }

@@ -1,12 +1,14 @@
 import { expect, test } from "bun:test";
-import { ToolTable } from "../../../src/upstream/transport/header-params.ts";
-import { parseMessage } from "../../../src/wire/message.ts";
+import { invalidTools, ToolTable } from "../../../src/upstream/core/tool-table.ts";
+import { paramHeaders } from "../../../src/upstream/transport/header-params.ts";
+import { parseMessage, requestOf } from "../../../src/wire/message.ts";
 
 const message = (value: object) =>
   parseMessage(new TextEncoder().encode(JSON.stringify({ jsonrpc: "2.0", id: 1, ...value })));
 
 const listOf = (inputSchema: object) =>
   message({ result: { tools: [{ name: "t", inputSchema }] } });
+const list = requestOf("1", "tools/list");
 const marked = (header: unknown, type: unknown = "string") => ({ type, "x-mcp-header": header });
 
 test.each<[string, object]>([
@@ -28,7 +30,7 @@ test.each<[string, object]>([
   ["further properties", { additionalProperties: marked("A") }],
   ["a condition", { if: { properties: { a: marked("A") } } }],
 ])("a tool with a header annotation on %s is invalid", (_, inputSchema) => {
-  const [invalid] = new ToolTable().learn(listOf(inputSchema));
+  const [invalid] = invalidTools(listOf(inputSchema));
   expect(invalid).toMatchObject({ index: 0, name: "t" });
 });
 
@@ -36,7 +38,7 @@ test("an argument that is called like the annotation, and data that look like on
   const schema = {
     properties: { "x-mcp-header": { type: "string" }, a: { enum: [marked("A")], default: {} } },
   };
-  expect(new ToolTable().learn(listOf(schema))).toEqual([]);
+  expect(invalidTools(listOf(schema))).toEqual([]);
 });
 
 test("annotated arguments go into headers at any depth, null and absent ones do not", () => {
@@ -51,31 +53,31 @@ test("annotated arguments go into headers at any depth, null and absent ones do 
     list: marked("List"),
     inner,
   };
-  tools.learn(listOf({ properties }));
+  tools.learn(list, listOf({ properties }));
   const args = { region: " é", dry: false, none: null, list: [1], inner: { zone: 42 } };
   const call = message({ method: "tools/call", params: { name: "t", arguments: args } });
   const big = call.with([{ path: ["params", "arguments", "big"], raw: "9007199254740993" }]);
-  expect(tools.headersOf(big)).toEqual({
+  expect(paramHeaders(big, tools)).toEqual({
     "Mcp-Param-Region": "=?base64?IMOp?=",
     "Mcp-Param-Dry-Run": "false",
     "Mcp-Param-Zone": "42",
   });
   const other = message({ method: "tools/call", params: { name: "unknown", arguments: args } });
-  expect(tools.headersOf(other)).toEqual({});
+  expect(paramHeaders(other, tools)).toEqual({});
 });
 
 test.each([
   [{ error: { code: 1, message: "" } }],
   [{ result: {} }],
   [{ result: { tools: [1, { inputSchema: {} }] } }],
-])("an answer without tools teaches nothing: %j", (value) => {
-  expect(new ToolTable().learn(message(value))).toEqual([]);
+])("no tool of an answer without tools is invalid: %j", (value) => {
+  expect(invalidTools(message(value))).toEqual([]);
 });
 
 test("a tool that has become invalid loses the headers it had", () => {
   const tools = new ToolTable();
-  tools.learn(listOf({ properties: { a: marked("A") } }));
-  tools.learn(listOf({ properties: { a: marked("A", "number") } }));
+  tools.learn(list, listOf({ properties: { a: marked("A") } }));
+  tools.learn(list, listOf({ properties: { a: marked("A", "number") } }));
   const call = message({ method: "tools/call", params: { name: "t", arguments: { a: "x" } } });
-  expect(tools.headersOf(call)).toEqual({});
+  expect(paramHeaders(call, tools)).toEqual({});
 });

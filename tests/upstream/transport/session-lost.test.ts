@@ -4,6 +4,7 @@ import type { Authorizer } from "../../../src/oauth/authorizer/types.ts";
 import { Redactor } from "../../../src/platform/redact.ts";
 import { ServerCache } from "../../../src/platform/server-cache.ts";
 import { connect } from "../../../src/upstream/connect.ts";
+import { RequestIds } from "../../../src/upstream/core/request-ids.ts";
 import { BridgeError } from "../../../src/wire/errors.ts";
 import { memoryLog, plainHttp, relayClient } from "../../support/client.ts";
 import { jsonRpc, serveHttp } from "../../support/serve-http.ts";
@@ -53,6 +54,7 @@ function callOver(url: URL, authorizer = noRenewal) {
       log: memoryLog(),
       redactor: new Redactor(),
       client: facts,
+      ids: new RequestIds(),
       ask: () => Promise.reject(new Error("nobody asks here")),
     }),
   );
@@ -233,6 +235,7 @@ test.each<[string, () => Response]>([
         log: memoryLog(),
         redactor: new Redactor(),
         client: facts,
+        ids: new RequestIds(),
         ask: () => Promise.reject(new Error("nobody asks here")),
       }),
     );

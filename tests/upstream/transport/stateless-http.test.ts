@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { Redactor } from "../../../src/platform/redact.ts";
+import { RequestIds } from "../../../src/upstream/core/request-ids.ts";
+import { ToolTable } from "../../../src/upstream/core/tool-table.ts";
 import type { Endpoint } from "../../../src/upstream/transport/endpoint.ts";
-import { ToolTable } from "../../../src/upstream/transport/header-params.ts";
 import { ReadBudget } from "../../../src/upstream/transport/read-budget.ts";
 import { StatelessHttp } from "../../../src/upstream/transport/stateless-http.ts";
 import { requestOf } from "../../../src/wire/message.ts";
@@ -191,6 +192,7 @@ test("a subscription that falls silent is asked for again, and the client hears 
     name: "s",
     endpoint: { request, url: new URL("http://x/") } as unknown as Endpoint,
     tools: new ToolTable(),
+    ids: new RequestIds(),
     log: memoryLog(),
     redactor: new Redactor(),
     limit: 1000,
