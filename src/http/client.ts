@@ -24,6 +24,8 @@ export interface HttpRequest {
   readonly nonIdempotent?: (() => boolean) | undefined;
   /** The address to connect to in place of looking the host up again, so that what was judged is what is used. */
   readonly address?: string;
+  /** `false`: the client certificate of the configuration is not shown to this host. */
+  readonly showsCertificate?: boolean;
 }
 
 /**
@@ -87,7 +89,8 @@ export function createHttp(options: HttpOptions): Http {
   };
   const exchange = (request: HttpRequest, target: Target, plan: RequestPlan): Promise<Response> => {
     const { method, url, headers, body, keepalive } = request;
-    const { address, tls, signal } = plan;
+    const { address, signal } = plan;
+    const tls = request.showsCertificate === false ? withoutCertificate(plan.tls) : plan.tls;
     const init: BunFetchRequestInit = {
       method,
       headers:
@@ -165,6 +168,12 @@ export function createHttp(options: HttpOptions): Http {
     );
   };
   return send;
+}
+
+function withoutCertificate(tls: TlsOptions | undefined): TlsOptions | undefined {
+  if (tls === undefined) return undefined;
+  const { cert: _, key: __, ...others } = tls;
+  return others;
 }
 
 /** The URL with its host replaced by an address; Host and the certificate stay those of the name. */

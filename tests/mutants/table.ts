@@ -363,6 +363,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/config/load-wrong.test.ts",
     pattern: "as a list",
   },
+  "no-limit-for-client-certificate": {
+    promise: "a client certificate is shown to no host that only a server names",
+    file: "src/oauth/core/ssrf-guard.ts",
+    find: "          showsCertificate: await options.showsCertificate(url, issuer),",
+    replace: "",
+    test: "tests/oauth/core/client-certificate.test.ts",
+    pattern: "shown to the configured origin",
+  },
   "no-line-break-check-in-catalog": {
     promise: "a damaged cache file puts nothing on stdout",
     file: "src/upstream/catalog/entry.ts",

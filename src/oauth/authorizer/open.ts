@@ -8,6 +8,7 @@ import type { Log } from "../../platform/log.ts";
 import type { Environment } from "../../platform/paths.ts";
 import type { Redactor } from "../../platform/redact.ts";
 import { type OAuthContext, oauthSettings } from "../core/context.ts";
+import { isSameIssuer } from "../core/grant.ts";
 import { createSsrfGuard } from "../core/ssrf-guard.ts";
 import { CredentialStore } from "../store/store.ts";
 import { ConfiguredHeaders } from "./configured-headers.ts";
@@ -36,10 +37,25 @@ function hostOf(url: string | undefined): string[] {
   return parsed === null ? [] : [parsed.host];
 }
 
+/** The client certificate is for the MCP server, for hosts that the user vouches for, and for the issuer that the user named or signed in at. */
+async function showsCertificate(
+  { server, auth, store }: Pick<OAuthContext, "server" | "auth"> & { store: CredentialStore },
+  url: URL,
+  issuer: string | undefined,
+): Promise<boolean> {
+  if (server.network.clientCertFile === undefined) return false;
+  const isVouched = auth.trustedHosts?.some((host) => host === url.host || host === url.hostname);
+  if (url.origin === server.url.origin || isVouched === true) return true;
+  if (issuer === undefined) return false;
+  const own = auth.issuer ?? (await store.read()).pinned?.issuer;
+  return own !== undefined && isSameIssuer(issuer, own);
+}
+
 /** Puts together what signs in to one server and keeps it signed in. */
 export function openOAuth(server: ServerSettings, deps: OAuthDeps): OAuth {
   const { env, log, redactor, login } = deps;
   const auth = oauthSettings(server);
+  const store = new CredentialStore(server, { keyring: openKeyring, log, redactor });
   const http = createSsrfGuard({
     http: deps.http,
     lookup: (host) => lookupAddresses(host, server.network),
@@ -50,6 +66,7 @@ export function openOAuth(server: ServerSettings, deps: OAuthDeps): OAuth {
       ...hostOf(auth.idp?.tokenEndpoint),
     ],
     proxied: (url) => routeTo(url, { network: server.network, env }).proxy !== undefined,
+    showsCertificate: (url, issuer) => showsCertificate({ server, auth, store }, url, issuer),
   });
   const context: OAuthContext = {
     server,
@@ -63,7 +80,6 @@ export function openOAuth(server: ServerSettings, deps: OAuthDeps): OAuth {
     now: Date.now,
     sleep,
   };
-  const store = new CredentialStore(server, { keyring: openKeyring, log, redactor });
   const refresher = new TokenRefresher(context, store);
   const headers = new ConfiguredHeaders({ env, redactor });
   const authorizer = new OAuthAuthorizer({ context, store, refresher, headers });

@@ -30,6 +30,8 @@ export interface SsrfGuardOptions {
   readonly trustedHosts: readonly string[];
   /** Whether a proxy makes the connection: then names are resolved there, and only literal addresses can be judged. */
   readonly proxied: (url: URL) => boolean;
+  /** Whether the client certificate of the configuration may be shown to a URL's host; `issuer` as in the request. */
+  readonly showsCertificate: (url: URL, issuer: string | undefined) => Promise<boolean>;
   /** From the first byte sent to the last one read; 12,000 unless a test says otherwise. */
   readonly timeoutMs?: number;
 }
@@ -135,7 +137,7 @@ export function createSsrfGuard(options: SsrfGuardOptions): GuardedHttp {
     throw failure;
   }
 
-  return async ({ method, url, headers = {}, body, signal }) => {
+  return async ({ method, url, headers = {}, body, issuer, signal }) => {
     const timeoutMs = options.timeoutMs ?? 12_000;
     const late = new BridgeError(
       "timeout",
@@ -155,6 +157,7 @@ export function createSsrfGuard(options: SsrfGuardOptions): GuardedHttp {
           ...(body !== undefined && { body }),
           signal: both,
           keepalive: false,
+          showsCertificate: await options.showsCertificate(url, issuer),
         },
         addresses,
       );

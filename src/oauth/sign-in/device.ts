@@ -71,6 +71,7 @@ async function requestDevice(
     url: new URL(deviceEndpoint),
     headers: Object.fromEntries(headers.entries()),
     body: form.toString(),
+    issuer: found.issuer.issuer,
     signal,
   });
   const json = jsonObject(await response.text()) ?? {};

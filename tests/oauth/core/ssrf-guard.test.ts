@@ -27,6 +27,7 @@ function guard({ names = {}, ...options }: Fake) {
     server: new URL("https://mcp.example.com/mcp"),
     trustedHosts: [],
     proxied: () => false,
+    showsCertificate: async () => false,
     ...options,
   });
   return { sent, get: (url: string) => http({ method: "GET", url: new URL(url), signal }) };
@@ -201,6 +202,7 @@ test("a document that drips is given up at the deadline", async () => {
     server: new URL(hostile.url),
     trustedHosts: [],
     proxied: () => false,
+    showsCertificate: async () => false,
     timeoutMs: 150,
   });
   const request = guarded({ method: "GET", url: new URL("/drip", hostile.url), signal });
@@ -238,6 +240,7 @@ test.each([
       server: new URL("http://localhost/"),
       trustedHosts: [],
       proxied: () => false,
+      showsCertificate: async () => false,
     });
     const answer = guarded({ method: "GET", url: new URL(`https://${host}/`), signal });
     const got = await answer.then(
