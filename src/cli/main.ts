@@ -16,6 +16,7 @@ import {
   globalArguments,
   type Values,
 } from "./command.ts";
+import { helpText } from "./help.ts";
 import type { TerminalOutput } from "./terminal-output.ts";
 
 /** Does what the words of the command line say; resolves to the exit code and never rejects. */
@@ -27,7 +28,7 @@ export async function main(
   const outside = { env, redactor: new Redactor(), commands };
   // The run time would print source lines and whatever hangs on the error.
   for (const event of ["uncaughtException", "unhandledRejection"])
-    process.on(event, (error) => process.exit(tell(asBridgeError(error), outside)));
+    process.on(event, (error) => process.exit(report(asBridgeError(error), outside)));
   try {
     const at = commandAt(words);
     if (at < 0) return await withoutCommand(commands, words);
@@ -37,7 +38,7 @@ export async function main(
     const { command } = await entry.load();
     return await runCommand(name, entry, command, words.toSpliced(at, 1), outside);
   } catch (error) {
-    return tell(asBridgeError(error), outside);
+    return report(asBridgeError(error), outside, await commandTerminalOutput(env));
   }
 }
 
@@ -59,17 +60,18 @@ async function runCommand(
     await print(await helpOf(name, entry, table));
     return 0;
   }
+  const terminalOutput =
+    command.refuse === undefined ? await commandTerminalOutput(outside.env) : plainTerminalOutput;
   let commandLine = commandLineFor(undefined);
   try {
     const values = readArguments(name, table, words);
     commandLine = commandLineFor(values["config-path"]);
-    const terminalOutput =
-      command.refuse === undefined ? await commandTerminalOutput(outside.env) : plainTerminalOutput;
     const context = contextOf(values, outside, terminalOutput, commandLine);
     return (await command.run(values, context)) ?? 0;
   } catch (error) {
     const failure = asBridgeError(error);
-    return (await command.refuse?.(failure, commandLine)) ?? tell(failure, outside, commandLine);
+    const code = await command.refuse?.(failure, commandLine);
+    return code ?? report(failure, outside, terminalOutput, commandLine);
   }
 }
 
@@ -79,10 +81,14 @@ function asksForHelp(words: readonly string[]): boolean {
   return words.slice(0, end < 0 ? words.length : end).some((w) => w === "--help" || w === "-h");
 }
 
-/** What `run` says before a client is served; it loads nothing for that. */
+/** The output of `run` before a client is served, and of a defect: it loads nothing. */
 const plainTerminalOutput: TerminalOutput = {
   note: (line) => console.warn(line),
   warn: (line) => console.warn(`warning: ${line}`),
+  failure(message, hint) {
+    console.warn(`error: ${message}`);
+    if (hint !== undefined) console.warn(`hint: ${hint}`);
+  },
 };
 
 async function commandTerminalOutput(env: Environment): Promise<TerminalOutput> {
@@ -112,7 +118,8 @@ function contextOf(
     commandLine,
     self: program.target === undefined ? [process.execPath, Bun.main] : [process.execPath],
     print,
-    ...terminalOutput,
+    note: terminalOutput.note,
+    warn: terminalOutput.warn,
   };
 }
 
@@ -178,7 +185,7 @@ function unknownCommand(commands: Commands, name: string): BridgeError {
 }
 
 async function helpOf(name: string, { does }: Entry, args: Arguments): Promise<string> {
-  return render({ meta: { name, description: does }, args }, { meta: { name: program.name } });
+  return helpText({ meta: { name, description: does }, args }, { meta: { name: program.name } });
 }
 
 async function rootHelp(commands: Commands, args: Arguments): Promise<string> {
@@ -188,20 +195,11 @@ async function rootHelp(commands: Commands, args: Arguments): Promise<string> {
   ]);
   const { name, version } = program;
   const description = "Lets Codex, or any MCP client that speaks stdio, use remote MCP servers";
-  return render({
+  return helpText({
     meta: { name, version, description },
     args,
     subCommands: Object.fromEntries(rows),
   });
-}
-
-async function render(command: object, parent?: object): Promise<string> {
-  const { renderUsage } = await import("citty");
-  // citty colours its text even where nobody sees colours.
-  const lines = Bun.stripANSI(await renderUsage(command, parent))
-    .trimEnd()
-    .split("\n");
-  return lines.map((line) => `${line.trimEnd()}\n`).join("");
 }
 
 async function print(text: string): Promise<boolean> {
@@ -221,16 +219,14 @@ async function print(text: string): Promise<boolean> {
   }
 }
 
-/** The two lines of an error, on stderr; resolves to its exit code. */
-function tell(
+/** Shows an error on stderr; resolves to its exit code. */
+function report(
   error: BridgeError,
-  { env, redactor }: Outside,
+  { redactor }: Outside,
+  { failure }: TerminalOutput = plainTerminalOutput,
   commandLine = commandLineFor(undefined),
 ): number {
-  // Bun paints console.error red on every terminal, also on one that knows no colours.
-  const say = env.TERM === "dumb" ? console.warn : console.error;
-  say(redactor.shown(`error: ${error.message}`));
   const hint = error.hintText(commandLine);
-  if (hint !== undefined) console.warn(redactor.shown(`hint: ${hint}`));
+  failure(redactor.shown(error.message), hint && redactor.shown(hint));
   return error.exitCode;
 }

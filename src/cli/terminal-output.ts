@@ -7,28 +7,51 @@ export interface TerminalOutput {
   note(line: string): void;
   /** The line begins with `warning: `. */
   warn(line: string): void;
+  /** A line that begins with `error: `, and one that begins with `hint: `. */
+  failure(message: string, hint: string | undefined): void;
 }
 
-const yellow = "\u001b[33m";
-const reset = "\u001b[39m";
-/** Everything that is not an error; consola would else take its level from CONSOLA_LEVEL or DEBUG. */
-const level = 3;
+const colour = (code: number) => `\u001b[${code}m`;
+const defaultColour = colour(39);
+/** The label of a line, and the colour of that on a terminal: by the type that consola gives the line, or by its tag. */
+const labels: Readonly<Record<string, readonly [label: string, colour: string]>> = {
+  error: ["error:", colour(31)],
+  warn: ["warning:", colour(33)],
+  hint: ["hint:", colour(36)],
+};
+/** Consola's level for everything; it would else take one from CONSOLA_LEVEL or DEBUG. */
+const everything = 3;
 
-/** Speech through consola; never loaded by `run`. A warning is yellow on a terminal, unless NO_COLOR is set. */
+/** Whether text on stderr may carry colours and cursor movements (no-color.org; terminfo's `dumb`). */
+export function isRichTerminal({ NO_COLOR, TERM }: Environment): boolean {
+  return (NO_COLOR ?? "") === "" && TERM !== "dumb" && isatty(2);
+}
+
+/** The output of every command but `run`, through consola. */
 export function createTerminalOutput(env: Environment): TerminalOutput {
-  const hasColour = (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb" && isatty(2);
-  const said = hasColour ? `${yellow}warning:${reset}` : "warning:";
+  const isRich = isRichTerminal(env);
   const consola = createConsola({
-    level,
+    level: everything,
     // Consola would hold back lines that resemble each other.
     throttle: 0,
     reporters: [
       {
-        // Bun paints console.error red on a terminal.
-        log: ({ type, args }) =>
-          console.warn(type === "warn" ? `${said} ${args.join(" ")}` : args.join(" ")),
+        log({ type, tag, args }) {
+          const [label, itsColour] = labels[tag || type] ?? [];
+          const shown = isRich && label !== undefined ? itsColour + label + defaultColour : label;
+          // Not console.error, which Bun paints red on every terminal.
+          console.warn([shown, ...args].filter((part) => part !== undefined).join(" "));
+        },
       },
     ],
   });
-  return { note: (line) => consola.log(line), warn: (line) => consola.warn(line) };
+  const hints = consola.withTag("hint");
+  return {
+    note: (line) => consola.log(line),
+    warn: (line) => consola.warn(line),
+    failure(message, hint) {
+      consola.error(message);
+      if (hint !== undefined) hints.log(hint);
+    },
+  };
 }

@@ -34,7 +34,7 @@ describe("the program", () => {
     const { code, stdout, stderr } = await run("--help");
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).not.toContain("\u001b");
-    const listed = stdout.slice(stdout.indexOf("COMMANDS")).matchAll(/^ {2,}([a-z][a-z-]*) {2,}/gm);
+    const listed = stdout.slice(stdout.indexOf("COMMANDS")).matchAll(/^ {2}([a-z][a-z-]*) {2,}/gm);
     const names = [...listed].map(([, name]) => name!);
     expect(names).toContain("run");
     for (const name of names) {
@@ -42,6 +42,7 @@ describe("the program", () => {
       expect([name, help.code, help.stderr]).toEqual([name, 0, ""]);
       expect(help.stdout).toContain(`USAGE codex-mcp-http-bridge ${name}`);
       expect(help.stdout).toContain("--log-level");
+      expect(stdout.concat(help.stdout).split("\n").filter((line) => line.length > 80)).toEqual([]);
     }
   });
 

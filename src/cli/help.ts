@@ -1,0 +1,53 @@
+/** The usual width of a terminal, which is also what a pager or a page of documentation holds. */
+const width = 80;
+/** Longer options have their description on the next line. */
+const widestOption = 28;
+
+/** The words of a text as lines of at most `room` characters; a longer word has a line of its own. */
+function wrapped(text: string, room: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > room) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
+
+/** A row of citty's tables: right-aligned words, four spaces, the description. */
+const row = /^ {2,}(\S.*?) {4}(\S.*)$/;
+
+/** A table's rows with their words on the left, and their descriptions in one column. */
+function table(lines: readonly string[]): string[] {
+  const rows = lines.map((line) => row.exec(line)?.slice(1) ?? []);
+  const widths = rows.map(([words = ""]) => words.length).filter((each) => each <= widestOption);
+  const column = Math.max(0, ...widths) + 4;
+  const indent = " ".repeat(column);
+  return rows.flatMap(([words = "", description = ""]) => {
+    const [first = "", ...more] = wrapped(description, width - column);
+    const isLong = words.length > widestOption;
+    const start = isLong ? [`  ${words}`, indent + first] : [`  ${words}`.padEnd(column) + first];
+    return [...start, ...more.map((line) => indent + line)];
+  });
+}
+
+/** The text of a command's `--help` from citty's table of its arguments: plain, left-aligned, within 80 columns. */
+export async function helpText(command: object, parent?: object): Promise<string> {
+  const { renderUsage } = await import("citty");
+  // Citty colours its text also where it is piped, and writes every command's name into the usage of the program.
+  const usage = Bun.stripANSI(await renderUsage(command, parent)).trimEnd();
+  const lines = usage.replace(/(?<=^USAGE .*)\S+\|\S+\|\S+$/m, "COMMAND").split("\n");
+  const out: string[] = [];
+  let rows: string[] = [];
+  for (const line of [...lines.map((each) => each.trimEnd()), ""]) {
+    if (row.test(line)) {
+      rows.push(line);
+      continue;
+    }
+    out.push(...table(rows), ...wrapped(line, width));
+    rows = [];
+  }
+  return `${out.join("\n").trimEnd()}\n`;
+}
