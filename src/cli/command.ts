@@ -3,6 +3,8 @@ import type { Environment, Paths } from "../platform/paths.ts";
 import type { Redactor } from "../platform/redact.ts";
 import type { BridgeError, CommandLine } from "../wire/errors.ts";
 
+import type { Marks } from "./terminal.ts";
+
 /** One row of a command's table of arguments: what the strict reader accepts and `--help` shows. */
 export interface Argument {
   readonly type: "string" | "boolean" | "enum" | "positional";
@@ -63,6 +65,8 @@ export interface Context {
    * own line ends. Throws `configuration`.
    */
   readonly print: (text: string) => Promise<boolean>;
+  /** The signs of the report, in the characters that the terminal shows. */
+  readonly marks: Marks;
   /** Writes one line of explanation to stderr. */
   readonly note: (line: string) => void;
   /** Writes one line on stderr that begins with `warning: `. */

@@ -17,6 +17,7 @@ import {
   type Values,
 } from "./command.ts";
 import { helpText } from "./help.ts";
+import { marksOf } from "./terminal.ts";
 import type { TerminalOutput } from "./terminal-output.ts";
 
 /** Does what the words of the command line say; resolves to the exit code and never rejects. */
@@ -118,6 +119,7 @@ function contextOf(
     commandLine,
     self: program.target === undefined ? [process.execPath, Bun.main] : [process.execPath],
     print,
+    marks: marksOf(env),
     note: terminalOutput.note,
     warn: terminalOutput.warn,
   };

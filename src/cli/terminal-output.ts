@@ -1,6 +1,6 @@
-import { isatty } from "node:tty";
 import { createConsola } from "consola/core";
 import type { Environment } from "../platform/paths.ts";
+import { isRich } from "./terminal.ts";
 
 /** What a command says to people beside its result: on stderr, a sentence a line. */
 export interface TerminalOutput {
@@ -22,14 +22,9 @@ const labels: Readonly<Record<string, readonly [label: string, colour: string]>>
 /** Consola's level for everything; it would else take one from CONSOLA_LEVEL or DEBUG. */
 const everything = 3;
 
-/** Whether text on stderr may carry colours and cursor movements (no-color.org; terminfo's `dumb`). */
-export function isRichTerminal({ NO_COLOR, TERM }: Environment): boolean {
-  return (NO_COLOR ?? "") === "" && TERM !== "dumb" && isatty(2);
-}
-
 /** The output of every command but `run`, through consola. */
 export function createTerminalOutput(env: Environment): TerminalOutput {
-  const isRich = isRichTerminal(env);
+  const isPainted = isRich(env);
   const consola = createConsola({
     level: everything,
     // Consola would hold back lines that resemble each other.
@@ -38,7 +33,8 @@ export function createTerminalOutput(env: Environment): TerminalOutput {
       {
         log({ type, tag, args }) {
           const [label, itsColour] = labels[tag || type] ?? [];
-          const shown = isRich && label !== undefined ? itsColour + label + defaultColour : label;
+          const shown =
+            isPainted && label !== undefined ? itsColour + label + defaultColour : label;
           // Not console.error, which Bun paints red on every terminal.
           console.warn([shown, ...args].filter((part) => part !== undefined).join(" "));
         },

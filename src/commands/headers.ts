@@ -1,15 +1,18 @@
 import { isatty } from "node:tty";
 import { defineCommand, serverArgument } from "../cli/command.ts";
-import { askingProcess } from "../cli/parent-process.ts";
 import { loadConfig, pickServer, readConfig } from "../config/load.ts";
 import type { ServerSettings } from "../config/settings.ts";
+import type { Http } from "../http/client.ts";
 import type { OAuth } from "../oauth/authorizer/open.ts";
 import { StaticAuthorizer } from "../oauth/authorizer/static.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { openServerOAuth } from "./auth/open-oauth.ts";
 
-/** Codex asks again this soon only after a 401 (facts: its second run has the same arguments). */
-const askedAgainMs = 60_000;
+/**
+ * Codex asks again after a 401, in a run that differs in nothing from the first. A token that was printed within this time
+ * may have been refused: the server is asked.
+ */
+const mayBeRefusedMs = 60_000;
 /** Codex gives the helper 10 s. */
 const limitMs = 8000;
 
@@ -28,7 +31,8 @@ export const command = defineCommand({
     }
     const { type } = server.credential;
     const isOAuth = type === "oauth" || type === "unset";
-    const oauth = isOAuth ? (await openServerOAuth(server, context)).oauth : undefined;
+    const opened = isOAuth ? await openServerOAuth(server, context) : undefined;
+    const oauth = opened?.oauth;
     const late = new BridgeError(
       "timeout",
       `no token for server "${server.name}" within ${limitMs / 1000} s`,
@@ -36,8 +40,8 @@ export const command = defineCommand({
     const clock = new AbortController();
     const timer = setTimeout(() => clock.abort(late), limitMs);
     try {
-      const work = oauth
-        ? oauthHeaders(oauth, clock.signal)
+      const work = opened
+        ? oauthHeaders(opened, clock.signal)
         : new StaticAuthorizer(server, {
             ...context,
             reload: async () => (await readConfig(config.paths))?.servers.get(server.name),
@@ -67,22 +71,29 @@ function needsProofs({ name }: ServerSettings): BridgeError {
   );
 }
 
-async function oauthHeaders(oauth: OAuth, signal: AbortSignal): Promise<Record<string, string>> {
+async function oauthHeaders(
+  { oauth, http }: { readonly oauth: OAuth; readonly http: Http },
+  signal: AbortSignal,
+): Promise<Record<string, string>> {
   const { store, refresher, authorizer } = oauth;
   const { server, auth } = oauth.context;
   const { signInRequired } = await import("../oauth/authorizer/oauth.ts");
   const { isMachineGrant } = await import("../oauth/client/machine-grants.ts");
   const { digestOf } = await import("../oauth/client/dpop.ts");
   if (auth.dpop === true) throw needsProofs(server);
-  const parent = askingProcess();
   const request = { method: "POST", url: server.url };
-  const ask = async () => {
+  const authorize = async () => {
     const made = await authorizer.headers(request, signal);
     const { Authorization = "" } = made;
     if (Authorization.startsWith("DPoP ")) throw needsProofs(server);
     return made;
   };
-  let headers = await ask();
+  const handOut = async (headers: Record<string, string>, token: string) => {
+    const digest = await digestOf(token);
+    await store.update((stored) => ({ ...stored, handed: { digest, at: Date.now() } }));
+    return headers;
+  };
+  let headers = await authorize();
   const tokenIn = ({ Authorization }: Record<string, string>) =>
     /^Bearer (.*)$/.exec(Authorization ?? "")?.[1];
   let token = tokenIn(headers);
@@ -92,19 +103,21 @@ async function oauthHeaders(oauth: OAuth, signal: AbortSignal): Promise<Record<s
     await refresher.refresh({ sent: undefined });
   } else {
     const { handed } = await store.read();
-    const isAgain =
-      handed?.parent === parent &&
-      handed.digest === (await digestOf(token)) &&
-      Date.now() - handed.at < askedAgainMs;
-    if (isAgain) {
-      const refreshed = await refresher.refresh({ sent: token, refused: { challenge: undefined } });
-      if (refreshed === undefined) throw signInRequired(oauth.context);
-    }
+    const mayBeRefused =
+      handed?.digest === (await digestOf(token)) && Date.now() - handed.at < mayBeRefusedMs;
+    if (!mayBeRefused) return handOut(headers, token);
+    const { probeHeaders } = await import("../oauth/discovery/probe.ts");
+    // A server that cannot be reached refuses nothing.
+    const { status, challenge } = await probeHeaders(server, http, headers, signal).catch(() => ({
+      status: 0,
+      challenge: undefined,
+    }));
+    if (status !== 401) return handOut(headers, token);
+    const refreshed = await refresher.refresh({ sent: token, refused: { challenge } });
+    if (refreshed === undefined) throw signInRequired(oauth.context);
   }
-  headers = await ask();
+  headers = await authorize();
   token = tokenIn(headers);
   if (token === undefined) throw signInRequired(oauth.context);
-  const digest = await digestOf(token);
-  await store.update((stored) => ({ ...stored, handed: { parent, digest, at: Date.now() } }));
-  return headers;
+  return handOut(headers, token);
 }

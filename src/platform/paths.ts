@@ -10,6 +10,8 @@ type VariableName =
   | "DISPLAY"
   | "HOME"
   | "LANG"
+  | "LC_ALL"
+  | "LC_CTYPE"
   | "LOGNAME"
   | "LOG_LEVEL"
   | "NO_COLOR"

@@ -42,7 +42,12 @@ describe("the program", () => {
       expect([name, help.code, help.stderr]).toEqual([name, 0, ""]);
       expect(help.stdout).toContain(`USAGE codex-mcp-http-bridge ${name}`);
       expect(help.stdout).toContain("--log-level");
-      expect(stdout.concat(help.stdout).split("\n").filter((line) => line.length > 80)).toEqual([]);
+      expect(
+        stdout
+          .concat(help.stdout)
+          .split("\n")
+          .filter((line) => line.length > 80),
+      ).toEqual([]);
     }
   });
 
@@ -81,6 +86,17 @@ describe("the program", () => {
     expect(session.painted.includes("\u001b[31m")).toBe(isPainted);
     expect(session.painted.includes("\u001b")).toBe(isPainted);
   });
+
+  test.each([{ LANG: "C" }, { LC_ALL: "POSIX" }, { NO_COLOR: "1" }, { TERM: "dumb" }])(
+    "reports in ASCII, without cursor movements, under %j",
+    async (env) => {
+      await using session = new Session(["demo"], { HOME: folder.path, ...env });
+      await session.sees("steps held");
+      expect(await session.ended).toBe(0);
+      expect(session.painted.replaceAll(/[\r\n]/g, "")).toMatch(/^[ -~]*$/);
+      expect(session.painted).toContain("[ok] initialize");
+    },
+  );
 
   test("warns of a bad LOG_LEVEL and goes on", async () => {
     const env = { HOME: folder.path, LOG_LEVEL: "loud" };

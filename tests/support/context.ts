@@ -1,4 +1,5 @@
 import type { Context } from "../../src/cli/command.ts";
+import { marksOf } from "../../src/cli/terminal.ts";
 import { type Environment, homeOf } from "../../src/platform/paths.ts";
 import { Redactor } from "../../src/platform/redact.ts";
 import { commandLineFor } from "../../src/wire/program.ts";
@@ -27,6 +28,7 @@ export function testContext({
     log: { ...memoryLog(), writes: () => false },
     redactor: new Redactor(),
     paths: () => homeOf(env),
+    marks: marksOf(env),
     configPath: undefined,
     commandLine: commandLineFor(undefined),
     print: async (text) => {

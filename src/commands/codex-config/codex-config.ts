@@ -59,8 +59,9 @@ export const command = defineCommand({
     if (values["dry-run"]) return showDiff(change, context);
     const isChanged = await makeChange(change, context);
     const names = [...entries.keys()].map((name) => `[mcp_servers.${name}]`).join(", ");
+    const { ok } = context.marks;
     await context.print(
-      isChanged ? `✓ Wrote ${names} to ${path}\n` : `✓ ${names}: up to date in ${path}\n`,
+      isChanged ? `${ok} Wrote ${names} to ${path}\n` : `${ok} ${names}: up to date in ${path}\n`,
     );
     if (isChanged) await next(context, path);
     return 0;
@@ -153,11 +154,11 @@ async function remove(
   const change = { path, edit, meant: new Map() };
   if (values["dry-run"]) return showDiff(change, context);
   if (!(await makeChange(change, context))) {
-    await context.print(`✓ nothing to remove from ${path}\n`);
+    await context.print(`${context.marks.ok} nothing to remove from ${path}\n`);
     return 0;
   }
   const names = removed.map((name) => `[mcp_servers.${name}]`).join(", ");
-  await context.print(`✓ Removed ${names} from ${path}\n`);
+  await context.print(`${context.marks.ok} Removed ${names} from ${path}\n`);
   await next(context, path);
   return 0;
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type Context, defineCommand } from "../../cli/command.ts";
+import type { Marks } from "../../cli/terminal.ts";
 import { writeAtomically } from "../../platform/files.ts";
 import { withTempFolder } from "../../platform/temp-folder.ts";
 import { program } from "../../wire/program.ts";
@@ -29,7 +30,7 @@ async function drive(server: DemoServer, home: string, context: Context): Promis
   await context.print(
     `A built-in MCP server waits at ${server.url.href}, behind a token.\n` +
       `The bridge is started as Codex starts it: ${program.name} run --server demo\n\n` +
-      `${row(" ", "client asks (stdio)", "bridge adds", "server answers (HTTP)", "client gets")}\n`,
+      `${row(context.marks, false, ["client asks (stdio)", "bridge adds", "server answers (HTTP)", "client gets"])}\n`,
   );
   const trip = new Trip(server, context, configFile);
   const held = await trip.travel();
@@ -40,8 +41,17 @@ async function drive(server: DemoServer, home: string, context: Context): Promis
   return held ? 0 : 1;
 }
 
-const row = (mark: string, asks: string, adds: string, answers: string, gets: string) =>
-  `${mark} ${asks.padEnd(26)} → ${adds.padEnd(15)} → ${answers.padEnd(23)} → ${gets}`.trimEnd();
+/** The cells of a line, the last one without its padding. */
+const row = (
+  { ok, arrow }: Marks,
+  isDone: boolean,
+  cells: readonly [string, string, string, string],
+) => {
+  const [asks, adds, answers, gets] = cells;
+  const between = ` ${arrow} `;
+  const parts = [asks.padEnd(26), adds.padEnd(15), answers.padEnd(23), gets];
+  return `${isDone ? ok : " ".repeat(ok.length)} ${parts.join(between)}`;
+};
 
 /** The way of each message, told from what the server saw and what the client got. */
 class Trip {
@@ -100,7 +110,7 @@ class Trip {
       const text = textOf(await call(JSON.stringify(params)));
       requirement(this.#progress.join() === "1,2,3", "progress was lost or out of order");
       requirement(text === `counted to ${countTo}`, "the result was changed on its way");
-      return `${countTo} × progress, then the result`;
+      return `${countTo} times progress, then the result`;
     });
     await this.#step("tools/call nothing", async () => {
       const { error } = await call('{"name":"nothing"}');
@@ -132,6 +142,7 @@ class Trip {
   async #step(asks: string, work: () => Promise<string>): Promise<void> {
     if (!this.#held) return;
     this.steps++;
+    const { marks, print, redactor } = this.#context;
     const startedAt = performance.now();
     try {
       const gets = await work();
@@ -141,11 +152,11 @@ class Trip {
       requirement(hadSession || asks === "initialize", "the session was missing");
       const adds = hadSession ? "token, session" : "token";
       const answers = `${http} ${status}${answered === "nothing" ? "" : `, ${answered}`}`;
-      await this.#context.print(`${row("✓", asks, adds, answers, gets)}  (${ms} ms)\n`);
+      await print(`${row(marks, true, [asks, adds, answers, gets])}  (${ms} ms)\n`);
     } catch (error) {
       this.#held = false;
       const why = error instanceof Error ? error.message : String(error);
-      await this.#context.print(`✗ ${asks}: ${this.#context.redactor.redact(why)}\n`);
+      await print(`${marks.failed} ${asks}: ${redactor.redact(why)}\n`);
       await this.#child.end();
     }
   }

@@ -1,10 +1,12 @@
 import { isatty } from "node:tty";
 import { type Context, defineCommand, serversArgument } from "../../cli/command.ts";
+import { isRich } from "../../cli/terminal.ts";
 import { codexEnvironment } from "../../config/codex-environment.ts";
 import { type Config, loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { knowSecrets } from "../../oauth/store/known-secrets.ts";
 import { openKeyring } from "../../platform/keyring.ts";
+import type { Environment } from "../../platform/paths.ts";
 import { shownUrl } from "../../platform/redact.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
@@ -30,7 +32,7 @@ export const command = defineCommand({
       const observer = json ? silent : reportOf(settings, context, outcomes.length > 0);
       const outcome = await testOne(settings, call, observer, context);
       if (!json && outcome.steps.every(({ ok }) => ok))
-        await context.print("\n✓ All tests passed!\n");
+        await context.print(`\n${context.marks.ok} All tests passed!\n`);
       outcomes.push([settings, outcome]);
     }
     if (json) {
@@ -115,9 +117,9 @@ export const silent: Observer = { started() {}, passed() {}, failed() {} };
 
 /** The report as people read it, line by line as the steps happen. */
 function reportOf(settings: ServerSettings, context: Context, isLater: boolean): Observer {
-  const { commandLine, redactor } = context;
+  const { commandLine, marks, redactor } = context;
   const print = (text: string) => context.print(redactor.redact(text));
-  const waiting = new Spinner();
+  const waiting = new Spinner(context.env);
   let steps = 0;
   return {
     async started(name) {
@@ -133,23 +135,28 @@ function reportOf(settings: ServerSettings, context: Context, isLater: boolean):
     async passed({ detail, lines }) {
       waiting.stop();
       const colon = lines.length > 0 ? ":" : "";
-      await print(`✓ ${detail}${colon}\n${lines.map((line) => `  ${line}\n`).join("")}`);
+      await print(`${marks.ok} ${detail}${colon}\n${lines.map((line) => `  ${line}\n`).join("")}`);
     },
     async failed(error) {
       waiting.stop();
       const hint = error.hintText(commandLine);
       const mends = hint === undefined ? "" : `hint: ${cleanText(hint)}\n`;
-      await print(`✗ ${cleanText(error.message)}\n${mends}`);
+      await print(`${marks.failed} ${cleanText(error.message)}\n${mends}`);
     },
   };
 }
 
 /** Shows on a terminal, and nowhere else, that something is awaited. */
 class Spinner {
+  readonly #isDrawn: boolean;
   #timer: Timer | undefined;
 
+  constructor(env: Environment) {
+    this.#isDrawn = isatty(1) && isRich(env);
+  }
+
   start(): void {
-    if (!isatty(1) || !isatty(2)) return;
+    if (!this.#isDrawn) return;
     const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
     const draw = (text: string) => Bun.write(Bun.stderr, text);
     let at = 0;

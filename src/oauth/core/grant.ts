@@ -77,8 +77,8 @@ export interface StoredGrant {
   readonly movedAt?: number;
   /** When somebody last declined to sign in, in ms since 1970. */
   readonly declinedAt?: number;
-  /** To whom `headers` last gave which token. */
-  readonly handed?: { readonly parent: number; readonly digest: string; readonly at: number };
+  /** The digest of the token that `headers` last printed, and when, in ms since 1970. */
+  readonly handed?: { readonly digest: string; readonly at: number };
 }
 
 /** The pin that a grant makes. */

@@ -23,6 +23,19 @@ export interface ProbeAnswer {
 /** For servers that look at the token only behind initialize, or have none (modern era). */
 const toolsList = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", params: {} });
 
+/** A request that any server may answer and that begins no session (MCP basic utilities, ping). */
+const ping = JSON.stringify({ jsonrpc: "2.0", id: 2, method: "ping" });
+
+/** Asks the server whether it still takes these headers: 401 says no; an error of its own about the session says yes. */
+export function probeHeaders(
+  server: ServerSettings,
+  http: Http,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<ProbeAnswer> {
+  return ask(server, http, headers, ping, signal);
+}
+
 /** Asks the server for its challenge by requests without a token; `headers` are the configured ones. */
 export async function probe(
   server: ServerSettings,

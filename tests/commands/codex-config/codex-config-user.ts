@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Context } from "../../../src/cli/command.ts";
+import { marksOf } from "../../../src/cli/terminal.ts";
 import { command } from "../../../src/commands/codex-config/codex-config.ts";
 import { homeOf } from "../../../src/platform/paths.ts";
 import { Redactor } from "../../../src/platform/redact.ts";
@@ -55,6 +56,7 @@ export function user(config?: string) {
         commandLine: commandLineFor(configPath),
         self: [],
       },
+      marks: marksOf(env),
       paths: () => homeOf(env, configPath),
       print: async (text) => {
         out += text;

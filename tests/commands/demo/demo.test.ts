@@ -21,7 +21,7 @@ describe("demo", () => {
       ✓ tools/list                 → token, session  → POST 200, JSON          → echo, clock, count
       ✓ tools/call echo            → token, session  → POST 200, JSON          → its text back, byte for byte
       ✓ tools/call clock           → token, session  → POST 200, JSON          → TIME
-      ✓ tools/call count           → token, session  → POST 200, event stream  → 3 × progress, then the result
+      ✓ tools/call count           → token, session  → POST 200, event stream  → 3 times progress, then the result
       ✓ tools/call nothing         → token, session  → POST 200, JSON          → error -32602: unknown tool "nothing"
       ✓ (end of input)             → token, session  → DELETE 200              → exit 0
 

@@ -1,0 +1,24 @@
+import { isatty } from "node:tty";
+import type { Environment } from "../platform/paths.ts";
+
+/** The signs in what the commands print. */
+export interface Marks {
+  readonly ok: string;
+  readonly failed: string;
+  readonly arrow: string;
+}
+
+const unicode: Marks = { ok: "✓", failed: "✗", arrow: "→" };
+const ascii: Marks = { ok: "[ok]", failed: "[failed]", arrow: "->" };
+
+/** Whether the user wants ASCII without colours and cursor movements: NO_COLOR, TERM=dumb, or the locale C. */
+function isPlain({ NO_COLOR, TERM, LC_ALL, LC_CTYPE, LANG }: Environment): boolean {
+  // The first that is set decides (POSIX 8.2); none set says nothing: containers have none, and show UTF-8.
+  const locale = LC_ALL || LC_CTYPE || LANG;
+  return Boolean(NO_COLOR) || TERM === "dumb" || locale === "C" || locale === "POSIX";
+}
+
+export const marksOf = (env: Environment): Marks => (isPlain(env) ? ascii : unicode);
+
+/** Whether stderr shows colours and cursor movements. */
+export const isRich = (env: Environment): boolean => !isPlain(env) && isatty(2);
