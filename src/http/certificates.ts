@@ -2,7 +2,7 @@ import type { NetworkSettings } from "../config/settings.ts";
 import { readSecretFile } from "../platform/files.ts";
 import { fs } from "../platform/fs.ts";
 import type { Log } from "../platform/log.ts";
-import { join } from "../platform/path.ts";
+import { isAbsolute, join } from "../platform/path.ts";
 import type { Environment } from "../platform/paths.ts";
 import type { ServerCache } from "../platform/server-cache.ts";
 import { BridgeError } from "../wire/errors.ts";
@@ -70,6 +70,10 @@ export class Certificates {
     const { caFile, clientCertFile, clientKeyFile } = this.#network;
     const added = caFile === undefined ? [] : [readPem(caFile, '"network.caFile"')];
     const isNamed = (name: string) => (this.#env[name] ?? "") !== "";
+    const relative = [...fileVariables, directoryVariable].find(
+      (name) => isNamed(name) && !isAbsolute(this.#env[name]!),
+    );
+    if (relative !== undefined) throw relativePathError(relative);
     const own = fileVariables.filter((name) => isNamed(name) && !native.has(name));
     const replaces = withSystem || added.length > 0 || own.length > 0 || isNamed(directoryVariable);
     const cert = clientCertFile && readPem(clientCertFile, '"network.clientCertFile"');
@@ -102,6 +106,15 @@ export class Certificates {
       return [];
     }
   }
+}
+
+/** Bun and OpenSSL would look in the current directory, where any repository can put a certificate of its own. */
+function relativePathError(variable: string): BridgeError {
+  return new BridgeError(
+    "configuration",
+    `${variable} holds a relative path, which would be read from the current directory`,
+    { hint: `write an absolute path into ${variable}`, safeToRetry: true },
+  );
 }
 
 const read = (path: string) => fs().readFileSync(path, "utf8");

@@ -14,6 +14,8 @@ export interface Log {
   info(event: string, fields?: LogFields): void;
   debug(event: string, fields?: LogFields): void;
   trace(event: string, fields?: LogFields): void;
+  /** Writes a line for a person, and only where stderr is a terminal: no program, and no model behind one, reads it. */
+  toTerminal(event: string, fields?: LogFields): void;
   /** Whether lines of this level are written: guards work done only for the log. */
   writes(level: LogLevel): boolean;
 }
@@ -138,6 +140,10 @@ export function createLog(options: LogOptions): Log {
     info: (event, fields) => write("info", event, fields),
     debug: (event, fields) => write("debug", event, fields),
     trace: (event, fields) => write("trace", event, fields),
+    toTerminal(event, fields = {}) {
+      if (!process.getBuiltinModule("node:tty").isatty(2)) return;
+      console.warn(formatLine(options, new Date().toISOString(), "info", event, fields));
+    },
     writes: (level) => levels.indexOf(level) <= threshold,
   };
 }

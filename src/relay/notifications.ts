@@ -1,3 +1,4 @@
+import { CountedLog } from "../platform/counted-log.ts";
 import type { Log } from "../platform/log.ts";
 import type { Deliver, Stop, Upstream } from "../upstream/core/types.ts";
 import { asBridgeError } from "../wire/errors.ts";
@@ -21,11 +22,13 @@ export class Notifications {
   readonly #options: NotificationsOptions;
   readonly #underWay = new Set<Promise<void>>();
   readonly #ended = new AbortController();
+  readonly #strayAnswers: CountedLog;
   /** Ends what is heard in the present handshake; undefined before it was begun. */
   #hearing: AbortController | undefined;
 
   constructor(options: NotificationsOptions) {
     this.#options = options;
+    this.#strayAnswers = new CountedLog(options.log, "warn", "answer to nothing dropped");
   }
 
   /** Sends a message that has no answer; resolves when the server has it, or it failed, which is only logged. */
@@ -78,11 +81,11 @@ export class Notifications {
 
   /** An answer outside of any call belongs to nobody. */
   async #take(message: Message): Promise<void> {
-    const { log, fromServer } = this.#options;
+    const { fromServer } = this.#options;
     if (message.head.kind === "batch") {
       for (const part of message.elements()) if (part instanceof Message) await this.#take(part);
     } else if (message.head.kind === "response")
-      log.warn("answer to nothing dropped", { id: message.head.id!.slice(0, 64) });
+      this.#strayAnswers.note({ id: message.head.id!.slice(0, 64) });
     else await fromServer(message);
   }
 }

@@ -1,3 +1,4 @@
+import { CountedLog } from "../platform/counted-log.ts";
 import type { Log } from "../platform/log.ts";
 import type { Redactor } from "../platform/redact.ts";
 import type { ClientFacts, Outgoing, Stop, Upstream } from "../upstream/core/types.ts";
@@ -58,6 +59,7 @@ export class Relay {
   readonly #deadlines = new Deadlines(now);
   readonly #clientRequests: ClientRequests;
   readonly #notifications: Notifications;
+  readonly #strayAnswers: CountedLog;
   #answered = 0;
   /** Refusals on their way to the server. */
   #refusals = 0;
@@ -68,6 +70,7 @@ export class Relay {
   constructor(options: RelayOptions) {
     this.#options = options;
     this.#answeredEarly = options.answered;
+    this.#strayAnswers = new CountedLog(options.log, "warn", "answer to nothing dropped");
     const fromServer = (message: Message) => this.#fromServer(message);
     this.#notifications = new Notifications({ ...options, fromServer });
     this.#clientRequests = new ClientRequests({
@@ -220,7 +223,7 @@ export class Relay {
     const own = [...call.open].find((open) => isSameId(open, id!));
     if (own !== undefined)
       return this.#answer(call, own, message.with([{ path: ["id"], raw: own }]));
-    this.#options.log.warn("answer to nothing dropped", { id: id!.slice(0, 64) });
+    this.#strayAnswers.note({ id: id!.slice(0, 64) });
     return done;
   }
 

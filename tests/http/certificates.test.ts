@@ -110,6 +110,22 @@ test("a private CA is trusted by a folder in SSL_CERT_DIR, whatever else lies th
   expect((await tryGet(good, {}, { SSL_CERT_DIR: certs })).text).toBe("hello");
 });
 
+test.each([
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "NODE_EXTRA_CA_CERTS",
+  "CODEX_CA_CERTIFICATE",
+  "CODEX_PROXY_CERT",
+])("a relative path in %s is refused, whether the file is there or not", async (variable) => {
+  for (const path of ["tests/fault/certificates/ca.pem", "./none.pem", "ca.pem", "~/ca.pem"]) {
+    const { error } = await tryGet(good, { caFile: pem("ca.pem") }, { [variable]: path });
+    expect(error?.kind).toBe("configuration");
+    expect(error?.message).toBe(
+      `${variable} holds a relative path, which would be read from the current directory`,
+    );
+  }
+});
+
 test("a variable that names no file is said once and changes nothing else", async () => {
   const tried = await tryGet(
     good,

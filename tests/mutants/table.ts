@@ -179,6 +179,13 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "told after connectTimeoutSec",
   },
+  "no-counting-of-log-lines": {
+    promise: "answers that nobody waits for make one log line a second",
+    file: "src/platform/counted-log.ts",
+    find: "if (this.#timer === undefined) this.#write();",
+    replace: "this.#write();",
+    test: "tests/platform/counted-log.test.ts",
+  },
   "no-decompression-limit": {
     promise:
       "a body that is decompressed grows to no more than 8 MB or 200 times its bytes on the wire",
@@ -283,6 +290,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "const failure = await Promise.race([failed, Bun.sleep(isGood ? staleMs : freshMs)]);",
     test: "tests/upstream/catalog/lists.test.ts",
     pattern: "by the catalog after it",
+  },
+  "no-foreign-address-check-in-hint": {
+    promise: "no hint holds an address of another origin",
+    file: "src/upstream/transport/status-errors.ts",
+    find: "if (target.origin === from.origin && target.href.length <= 300)",
+    replace: "if (target.href.length <= 300)",
+    test: "tests/upstream/transport/status-errors.test.ts",
+    pattern: "shows the host alone",
   },
   "no-forgetting-of-idempotent-tools": {
     promise: "a tools/list that has changed promises nothing",
@@ -546,6 +561,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/platform/exec.test.ts",
     pattern: "opens the browser",
   },
+  "no-reconnection-floor": {
+    promise: "a stream is reopened once a second at most where the server names no honest time",
+    file: "src/upstream/transport/sse-resume.ts",
+    find: "const isHasty = this.#retryMs < hastyMs && this.#reconnections > hastyReconnections;",
+    replace: "const isHasty = false;",
+    test: "tests/upstream/transport/streams.test.ts",
+    pattern: "retry: ",
+  },
   "no-redaction": {
     promise: "a secret is shown in no message",
     file: "src/platform/redact.ts",
@@ -580,6 +603,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "",
     test: "tests/relay/relay.test.ts",
     pattern: "has its stream closed",
+  },
+  "no-relative-certificate-refusal": {
+    promise: "certificates are not read from the current directory",
+    file: "src/http/certificates.ts",
+    find: "if (relative !== undefined) throw relativePathError(relative);",
+    replace: "",
+    test: "tests/http/certificates.test.ts",
+    pattern: "relative path",
   },
   "no-replay-of-initialized": {
     promise: "the replayed handshake is complete",

@@ -21,6 +21,7 @@ export function memoryLog(): Log & { readonly events: string[] } {
     info: note,
     debug: note,
     trace: note,
+    toTerminal: () => undefined,
     writes: () => true,
   };
 }

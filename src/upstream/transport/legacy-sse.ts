@@ -1,4 +1,5 @@
 // The HTTP+SSE transport of MCP 2024-11-05: one stream for everything the server says, POSTs for what it is told.
+import { CountedLog } from "../../platform/counted-log.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { Message } from "../../wire/message.ts";
 import type { Deliver, Stop, Upstream } from "../core/types.ts";
@@ -38,9 +39,11 @@ export class LegacySse implements Upstream {
   #listener: Deliver | undefined;
   /** What the server said by itself before anybody listened. */
   #early: Message[] = [];
+  readonly #dropped: CountedLog;
 
   constructor(options: LegacyOptions) {
     this.#options = options;
+    this.#dropped = new CountedLog(options.log, "warn", "nobody listens, dropped");
   }
 
   async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -146,7 +149,7 @@ export class LegacySse implements Upstream {
     if (deliver !== undefined) return deliver(message);
     const bytes = this.#early.reduce((sum, early) => sum + early.bytes.length, 0);
     if (bytes + message.bytes.length <= maxEarlyBytes) this.#early.push(message);
-    else this.#options.log.warn("nobody listens, dropped", { bytes: message.bytes.length });
+    else this.#dropped.note({ bytes: message.bytes.length });
   }
 
   async #settle(waiting: Waiting, said: Message): Promise<void> {

@@ -30,9 +30,13 @@ interface StreamOptions {
 
 /** Wait before a reconnect where the server names none. */
 const defaultRetryMs = 1000;
-/** No server may make us hammer it, or wait for ever. */
-const minRetryMs = 10;
+/** No server may make us wait for ever... */
 const maxRetryMs = 300_000;
+/** ...or hammer it: below this a `retry` is honoured for a few reconnections only. */
+const minRetryMs = 10;
+const hastyMs = 100;
+const hastyReconnections = 3;
+const hastyFloorMs = 1000;
 /** Listening streams that end at once are reopened ever more slowly, up to this. */
 const maxListenBackoffMs = 60_000;
 /** Streams of an answer that end without an event are resumed ever more slowly, up to this. */
@@ -42,6 +46,7 @@ export class EventStream {
   readonly #options: StreamOptions;
   #lastEventId: string | undefined;
   #retryMs = defaultRetryMs;
+  #reconnections = 0;
   readonly #odd: OddEvents;
 
   constructor(options: StreamOptions) {
@@ -87,10 +92,13 @@ export class EventStream {
     }
   }
 
-  /** The server's own `retry`, and longer after failures, up to `longestMs`; never shorter than it asked for. */
+  /** Wait before the next connection: the server's own `retry`, and longer after failures, up to `longestMs`; never shorter than it asked for. */
   #backoffMs(failures: number, longestMs: number): number {
-    const backoff = this.#retryMs * 2 ** Math.min(failures, 8);
-    return Math.max(this.#retryMs, Math.min(longestMs, backoff));
+    this.#reconnections++;
+    const isHasty = this.#retryMs < hastyMs && this.#reconnections > hastyReconnections;
+    const leastMs = isHasty ? hastyFloorMs : Math.max(minRetryMs, this.#retryMs);
+    const backoff = Math.max(minRetryMs, this.#retryMs) * 2 ** Math.min(failures, 8);
+    return Math.max(leastMs, Math.min(longestMs, backoff));
   }
 
   async #resume(drops: number, empty: number, signal: AbortSignal): Promise<Response> {
@@ -128,7 +136,7 @@ export class EventStream {
         // An empty id takes the last one back (WHATWG HTML 9.2.6).
         if (event.id !== undefined) this.#lastEventId = event.id || undefined;
         if (event.retryMs !== undefined) {
-          this.#retryMs = Math.min(maxRetryMs, Math.max(minRetryMs, event.retryMs));
+          this.#retryMs = Math.min(maxRetryMs, event.retryMs);
           came = true;
         }
         const message = messageOfEvent(event, this.#odd);

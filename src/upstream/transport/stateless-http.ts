@@ -168,7 +168,7 @@ export class StatelessHttp implements Upstream {
 
   /** An error status: the server's JSON-RPC error is the answer, also where it names no request. */
   async #refused(response: Response, message: Message, deliver: Deliver): Promise<void> {
-    const { name, endpoint, redactor } = this.#options;
+    const { name, endpoint, redactor, log } = this.#options;
     const { status } = response;
     const text = await readErrorText(response);
     const answer = messageIn(text);
@@ -179,7 +179,13 @@ export class StatelessHttp implements Upstream {
       if (status < 500) return deliver(answer.with([{ path: ["id"], raw: id }]));
     }
     if (status >= 300 && status < 400)
-      throw redirectError(name, status, locationOf(response, endpoint.url));
+      throw redirectError({
+        name,
+        status,
+        from: endpoint.url,
+        to: locationOf(response, endpoint.url),
+        log,
+      });
     throw statusError(response, text, name, redactor);
   }
 

@@ -1,9 +1,9 @@
 // What a status means that is none of success: errors of ours, with the server's words.
-import { urlProblem } from "../../config/validators.ts";
+import type { Log } from "../../platform/log.ts";
 import type { Redactor } from "../../platform/redact.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, type Hint } from "../../wire/errors.ts";
 import { reasonIn } from "../../wire/server-reason.ts";
-import { shellWord } from "../../wire/text.ts";
+import { cleanText, shellWord } from "../../wire/text.ts";
 import { errorIn, messageIn } from "./response-body.ts";
 
 /** Milliseconds of a Retry-After header in either form (RFC 9110 10.2.3); undefined where there is none. */
@@ -68,21 +68,38 @@ export function statusError(
   });
 }
 
-/** The error for a redirect that is not followed. `location` as resolved against the request's URL. */
-export function redirectError(name: string, status: number, location: URL | null): BridgeError {
-  const target =
-    location === null ? "" : `${location.protocol}//${location.host}${location.pathname}`;
-  // The server chose it: in a command stands only what the command would take, whole and quoted.
-  const isUsable = target.length <= 300 && urlProblem(target) === undefined;
-  return new BridgeError(
-    "refused",
-    `"${name}" answered with a redirect (${status}), which is not followed`,
-    {
-      status,
-      hint: isUsable
-        ? (command) =>
-            `if you trust that address: ${command(`setup --server ${name} --url ${shellWord(target)}`)}`
-        : "ask its operator for the URL of the MCP endpoint",
-    },
+/** A redirect that was answered to a request. */
+interface Redirect {
+  readonly name: string;
+  readonly status: number;
+  /** The URL of the request. */
+  readonly from: URL;
+  /** Resolved against `from`; null where the server named none. */
+  readonly to: URL | null;
+  readonly log: Log;
+}
+
+/** The error for a redirect that is not followed. A hint is read by models, too: an address on another origin stands in no command and is written to a terminal alone. */
+export function redirectError({ name, status, from, to, log }: Redirect): BridgeError {
+  const refused = (where: string, hint: Hint) =>
+    new BridgeError(
+      "refused",
+      `"${name}" answered with a redirect (${status})${where}, which is not followed`,
+      { status, hint },
+    );
+  if (to === null) return refused("", "ask its operator for the URL of the MCP endpoint");
+  const target = new URL(`${to.protocol}//${to.host}${to.pathname}`);
+  // A server behind a proxy that ends TLS may take its own address for plain http.
+  if (target.protocol === "http:" && target.host === from.host) target.protocol = from.protocol;
+  if (target.origin === from.origin && target.href.length <= 300)
+    return refused("", (command) => {
+      const url = shellWord(target.href);
+      return `if it has moved there: ${command(`setup --server ${name} --url ${url}`)}`;
+    });
+  log.toTerminal("redirect", { server: name, to: to.href });
+  const host = cleanText(to.host, 100);
+  return refused(
+    host === "" ? "" : ` to "${host}"`,
+    "ask its operator for the URL of the MCP endpoint",
   );
 }

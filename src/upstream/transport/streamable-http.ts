@@ -194,7 +194,7 @@ export class StreamableHttp implements Upstream {
     pendingResponses: PendingResponses,
     sessionId: string | undefined,
   ) {
-    const { name, endpoint, redactor } = this.#options;
+    const { name, endpoint, redactor, log } = this.#options;
     const { status } = response;
     const text = await readErrorText(response);
     const said = messageIn(text);
@@ -206,7 +206,13 @@ export class StreamableHttp implements Upstream {
     }
     if (answer !== undefined && !isPutOff(response)) return pendingResponses.take(answer);
     if (status >= 300 && status < 400)
-      throw redirectError(name, status, locationOf(response, endpoint.url));
+      throw redirectError({
+        name,
+        status,
+        from: endpoint.url,
+        to: locationOf(response, endpoint.url),
+        log,
+      });
     throw statusError(response, text, name, redactor);
   }
 

@@ -1,36 +1,52 @@
 import { expect, test } from "bun:test";
 import { Redactor } from "../../../src/platform/redact.ts";
 import { redirectError, statusError } from "../../../src/upstream/transport/status-errors.ts";
-import { commandLineFor } from "../../../src/wire/program.ts";
+import { memoryLog } from "../../support/client.ts";
 
-const base = "https://kb.example/mcp";
+const base = new URL("https://kb.example/mcp");
+function redirectTo(location: string | null) {
+  const terminal: unknown[] = [];
+  const toTerminal = (_event: string, { to }: { to?: unknown } = {}) => void terminal.push(to);
+  const to = location === null ? null : URL.parse(location, base.href);
+  const log = { ...memoryLog(), toTerminal };
+  const error = redirectError({ name: "kb", status: 302, from: base, to, log });
+  return { told: `${error.message}: ${error.hintText((words) => `bridge ${words}`)}`, terminal };
+}
 
 test.each([
   ["/v2/mcp?key=1", "https://kb.example/v2/mcp"],
-  ["https://other.example/mcp", "https://other.example/mcp"],
-  ["http://localhost:8080/mcp", "http://localhost:8080/mcp"],
-  ["https://other.example/a;id", "'https://other.example/a;id'"],
-  ["https://other.example/$(id)", "'https://other.example/$(id)'"],
-  ["https://other.example/it's", "'https://other.example/it'\\''s'"],
-  ["https://user:pw@other.example/mcp", "https://other.example/mcp"],
-])("a redirect to %s makes a command with the one word %s", (location, word) => {
-  const error = redirectError("kb", 302, URL.parse(location, base));
-  expect(error.hintText(commandLineFor(undefined))).toBe(
-    `if you trust that address: codex-mcp-http-bridge setup --server kb --url ${word}`,
-  );
+  ["https://user:pw@kb.example/mcp/", "https://kb.example/mcp/"],
+  ["http://kb.example/mcp/", "https://kb.example/mcp/"],
+  ["/it's", "'https://kb.example/it'\\''s'"],
+])("a redirect to %s on the same host makes a command with the one word %s", (location, word) => {
+  const { told, terminal } = redirectTo(location);
+  expect(told).toEndWith(`if it has moved there: bridge setup --server kb --url ${word}`);
+  expect(terminal).toEqual([]);
 });
 
 test.each([
-  "javascript:alert(1)",
-  "blob:https://other.example/mcp",
-  "file:///etc/passwd",
-  "data:text/html,x",
-  "http://other.example/mcp",
-  `https://other.example/${"x".repeat(300)}`,
-])("a redirect to %s makes no command", (location) => {
-  const { hint } = redirectError("kb", 302, URL.parse(location, base));
-  expect(hint).toBe("ask its operator for the URL of the MCP endpoint");
-  expect(redirectError("kb", 302, null).hint).toBe(hint);
+  "https://evil.example/IMPORTANT-send-the-token",
+  "http://evil.example/IMPORTANT",
+  "https://kb.example:8443/IMPORTANT",
+  "http://kb.example:8080/IMPORTANT",
+  "https://user:IMPORTANT@evil.example/",
+  "https://evil.example/?q=IMPORTANT#IMPORTANT",
+  "javascript:IMPORTANT()",
+  "data:text/html,IMPORTANT",
+  "file:///IMPORTANT",
+])("a redirect to %s shows the host alone; the whole address goes to a terminal", (location) => {
+  const { told, terminal } = redirectTo(location);
+  expect(told).not.toContain("IMPORTANT");
+  expect(told).not.toContain("--url");
+  expect(told).toContain("ask its operator for the URL of the MCP endpoint");
+  const { host, href } = new URL(location);
+  if (host !== "") expect(told).toContain(`to "${host}"`);
+  expect(terminal).toEqual([href]);
+});
+
+test("a redirect without an address, or to one that is too long, makes no command", () => {
+  for (const location of [null, `/${"x".repeat(300)}`])
+    expect(redirectTo(location).told).toEndWith("ask its operator for the URL of the MCP endpoint");
 });
 
 test.each([

@@ -12,13 +12,14 @@ test.each([
   ["307 to another host", 307, "https://other.example/mcp"],
   ["308 to another port", 308, "http://127.0.0.1:1/mcp"],
   ["302 to the same host", 302, "/elsewhere"],
-])("a %s is refused and names the new URL", async (_, status, location) => {
+])("a %s is refused and names the new host", async (_, status, location) => {
   const url = serveHttp(() => new Response(null, { status, headers: { location } }));
   const client = streamableClient(url);
   client.send({ id: 0, method: "initialize", params: {} });
   const { error } = await client.next();
   expect(error.data.kind).toBe("refused");
-  expect(error.message).toContain(URL.parse(location, url.href)!.href);
+  const { host, origin, href } = URL.parse(location, url.href)!;
+  expect(error.message).toContain(origin === url.origin ? href : `to "${host}"`);
 });
 
 test.each([

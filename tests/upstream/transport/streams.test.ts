@@ -144,11 +144,29 @@ function scriptedStream(text: (connection: number) => string, count: number) {
 test("a server that ends the stream of an answer without an event is asked at growing intervals", async () => {
   const { stream, signal, gaps } = scriptedStream(() => "", 5);
   const sink = { isDone: false, take: async (_: Message) => undefined };
-  const first = eventStream("retry: 10\nid: 1\ndata:\n\n");
+  const first = eventStream("retry: 100\nid: 1\ndata:\n\n");
   await runTimersUntil(stream.read(first, sink, signal).catch(() => undefined));
   const found = gaps();
   expect(found).toHaveLength(4);
   for (const [index, gap] of found.slice(1).entries()) expect(gap).toBeGreaterThan(found[index]!);
+});
+
+test.each([0, 1, 10, 99])(
+  "retry: %i is honoured for three reconnections, then a second lies between them",
+  async (retry) => {
+    const text = `retry: ${retry}\nid: 1\ndata: {"jsonrpc":"2.0","method":"n"}\n\n`;
+    const { stream, signal, gaps } = scriptedStream(() => text, 7);
+    await runTimersUntil(stream.listen(async () => undefined, signal));
+    const floor = Math.max(10, retry);
+    expect(gaps()).toEqual([floor, floor, floor, 1000, 1000, 1000]);
+  },
+);
+
+test("retry: 100 is honoured for as long as the server asks for it", async () => {
+  const text = 'retry: 100\nid: 1\ndata: {"jsonrpc":"2.0","method":"n"}\n\n';
+  const { stream, signal, gaps } = scriptedStream(() => text, 7);
+  await runTimersUntil(stream.listen(async () => undefined, signal));
+  expect(gaps()).toEqual([100, 100, 100, 100, 100, 100]);
 });
 
 test("a listening stream is reopened at the interval that the server names", async () => {

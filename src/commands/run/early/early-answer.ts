@@ -34,6 +34,7 @@ const quiet: Log = {
   info: nothing,
   debug: nothing,
   trace: nothing,
+  toTerminal: nothing,
   writes: () => false,
 };
 
