@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
 const root = join(import.meta.dir, "..");
@@ -116,6 +117,17 @@ describe("the floors", () => {
     };
     for (const file of houseFiles) walk(file, []);
     expect(circles).toEqual([]);
+  });
+});
+
+describe("CONTRIBUTING.md", () => {
+  test("names files and folders that exist", async () => {
+    const text = await Bun.file(join(root, "CONTRIBUTING.md")).text();
+    const named = [...text.matchAll(/`((?:src|tests|scripts)\/[\w./-]+)`/g)].map(
+      ([, path]) => path!,
+    );
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
 });
 
