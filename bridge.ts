@@ -27,6 +27,18 @@ const commands: Commands = {
     does: "prints the entry for Codex's config.toml, or writes it there",
     load: () => import("./src/commands/codex-config/codex-config.ts"),
   },
+  "client-config": {
+    does: "prints or writes the entry for another client: Cursor, VS Code, Gemini CLI, ...",
+    load: () => import("./src/commands/client-config/client-config.ts"),
+  },
+  import: {
+    does: "takes over servers from other clients, from mcp-remote or a team file",
+    load: () => import("./src/commands/import/import.ts"),
+  },
+  export: {
+    does: "prints servers as a team file: everything but secrets",
+    load: () => import("./src/commands/export.ts"),
+  },
   run: {
     does: "the bridge: reads the client's messages on stdin and answers on stdout",
     load: async () => ({

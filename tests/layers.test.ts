@@ -24,7 +24,14 @@ const roomsOfFloor: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["sign-in"],
     ["."],
   ],
-  commands: [["auth", "codex-config", "test"], [".", "completions", "demo"], ["run"], ["setup"]],
+  commands: [
+    ["auth", "codex-config", "test"],
+    ["client-config"],
+    ["import"],
+    [".", "completions", "demo"],
+    ["run"],
+    ["setup"],
+  ],
 };
 const houseFiles = ["bridge.ts", ...[...new Bun.Glob("src/**/*.ts").scanSync(root)].sort()];
 const sources = new Map<string, string>();
@@ -63,7 +70,7 @@ const withoutComments = (text: string) => text.replace(/\/\*.*?\*\/|^\s*\/\/[^\n
 const packagesOfFloor: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   platform: [],
-  config: ["valibot", "toml-eslint-parser", "jsonc-parser"],
+  config: ["valibot", "toml-eslint-parser", "jsonc-parser", "yaml"],
   http: [],
   oauth: ["oauth4webapi", "valibot"],
   upstream: [],

@@ -3,7 +3,10 @@ import { dirname, isAbsolute, join, resolve } from "./path.ts";
 
 /** The variables that are read by a name that stands in the program; a server's entry may name any other. */
 type VariableName =
+  | "API_ACCESS_TOKEN"
+  | "APPDATA"
   | "BROWSER"
+  | "CLAUDE_CONFIG_DIR"
   | "CODEX_HOME"
   | "CODEX_MCP_BRIDGE_HOME"
   | "CODEX_MCP_BRIDGE_TEST"
@@ -14,16 +17,20 @@ type VariableName =
   | "LC_CTYPE"
   | "LOGNAME"
   | "LOG_LEVEL"
+  | "NODE_EXTRA_CA_CERTS"
+  | "NODE_TLS_REJECT_UNAUTHORIZED"
   | "NO_COLOR"
   | "NO_PROXY"
   | "PATH"
   | "SSH_CONNECTION"
   | "SSH_TTY"
+  | "SSL_CERT_FILE"
   | "TERM"
   | "TMPDIR"
   | "USER"
   | "USERPROFILE"
   | "WAYLAND_DISPLAY"
+  | "XDG_CONFIG_HOME"
   | "no_proxy";
 
 export type Environment = {

@@ -1,0 +1,27 @@
+import { defineCommand, serversArgument } from "../cli/command.ts";
+import { loadConfig, pickServer } from "../config/load.ts";
+import { exportEntry, teamText } from "./import/team-file.ts";
+
+export const command = defineCommand({
+  args: { server: serversArgument },
+  async run({ server }, context) {
+    const config = await loadConfig(context.paths());
+    // pickServer says what is wrong where there is none.
+    if (config.servers.size === 0) pickServer(config);
+    const names =
+      server.length === 0
+        ? [...config.servers.keys()]
+        : server.map((name) => pickServer(config, name).name);
+    const servers: Record<string, object> = {};
+    for (const name of new Set(names)) {
+      const entry = config.raw.servers?.[name];
+      if (entry === undefined) continue;
+      const { entry: exported, variables, notes } = exportEntry(name, entry);
+      servers[name] = exported;
+      for (const note of notes) context.warn(`server "${name}": ${note}`);
+      if (variables.length > 0) context.note(`"${name}" needs ${variables.join(", ")}`);
+    }
+    await context.print(teamText(servers));
+    return 0;
+  },
+});

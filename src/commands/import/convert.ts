@@ -1,0 +1,104 @@
+import type { ClientEntry } from "../../config/clients/entries.ts";
+import { program } from "../../wire/program.ts";
+import { Draft } from "./draft.ts";
+import { findBridge, type OtherBridge } from "./launcher.ts";
+import { type ReadFile, takeMcpRemote } from "./mcp-remote.ts";
+import { takeMcpProxy, takeRemote, takeSupergateway } from "./other-bridges.ts";
+
+/** What becomes of an entry. */
+export type Outcome =
+  /** It has a URL, by itself or through another bridge. */
+  | { readonly kind: "server"; readonly draft: Draft; readonly through?: string }
+  /** It starts this bridge already. */
+  | { readonly kind: "ours" }
+  /** It starts a local server. */
+  | { readonly kind: "local" };
+
+/** Variables that mean something to a launcher or to the machine alone. */
+const harmless =
+  /^(PATH|HOME|NODE_OPTIONS|NODE_ENV|NO_PROXY|no_proxy|LANG|LC_.*|DEBUG|TERM|MCP_REMOTE_CONFIG_DIR)$/;
+const understood = /^(HTTPS?_PROXY|ALL_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|NODE_TLS_.*)$/i;
+
+/** Reads an entry as a server of config.json. Nothing is executed, and no URL contacted. */
+export function convertEntry(entry: ClientEntry, readFile: ReadFile): Outcome {
+  const bridge = findBridge(entry.words);
+  if (bridge !== undefined) {
+    const draft = new Draft({ ...entry.env, ...bridge.env });
+    takeBridge(bridge, entry, draft, readFile);
+    finish(entry, draft);
+    return { kind: "server", draft, through: bridge.name };
+  }
+  if (entry.words.length > 0) {
+    return { kind: startsUs(entry.words) ? "ours" : "local" };
+  }
+  const draft = new Draft(entry.env);
+  if (entry.url !== undefined) draft.url(entry.url);
+  for (const [name, value] of Object.entries(entry.headers)) draft.header(name, value);
+  takeClient(entry, draft);
+  finish(entry, draft);
+  return { kind: "server", draft };
+}
+
+function startsUs(words: readonly string[]): boolean {
+  return words.some(
+    (word) =>
+      word
+        .split(/[/\\]/)
+        .at(-1)!
+        .replace(/\.exe$/i, "") === program.name,
+  );
+}
+
+function takeBridge(
+  { name, args, wrapper }: OtherBridge,
+  entry: ClientEntry,
+  draft: Draft,
+  readFile: ReadFile,
+): void {
+  if (name === "mcp-remote") takeMcpRemote(args, draft, readFile);
+  else if (name === "supergateway") takeSupergateway(args, draft);
+  else if (name === "mcp-proxy") takeMcpProxy(args, entry.env, draft);
+  else takeRemote(args, draft);
+  if (wrapper !== undefined) {
+    draft.note(`${wrapper} is left out: what it sets must be set where the client starts`);
+  }
+}
+
+/** The OAuth client of an entry with a URL, by the keys of any client. */
+function takeClient({ oauth }: ClientEntry, draft: Draft): void {
+  const text = (keys: readonly string[]) =>
+    keys.map((key) => oauth[key]).find((value) => typeof value === "string" && value !== "") as
+      | string
+      | undefined;
+  const id = text(["clientId", "client_id", "CLIENT_ID", "ClientId"]);
+  const secret = text(["clientSecret", "client_secret", "CLIENT_SECRET", "ClientSecret"]);
+  if (id !== undefined) draft.client(id, secret);
+  const redirect = text(["redirectUri", "redirect_uri", "callback_url", "RedirectUrl"]);
+  const port = oauth.callbackPort ?? oauth.callback_port;
+  if (id !== undefined && redirect !== undefined) draft.oauth({ redirectUri: redirect });
+  else if (id !== undefined && typeof port === "number") draft.oauth({ callbackPort: port });
+  const scopes = [oauth.scopes, oauth.scope].find((value) => value !== undefined);
+  const list =
+    typeof scopes === "string"
+      ? scopes.split(/[\s,]+/).filter((word) => word !== "")
+      : Array.isArray(scopes)
+        ? scopes.filter((word) => typeof word === "string")
+        : [];
+  if (list.length > 0) draft.oauth({ scopes: list });
+}
+
+function finish({ lost, isOff, env }: ClientEntry, draft: Draft): void {
+  draft.environment();
+  for (const key of lost) {
+    draft.note(
+      key === "envFile"
+        ? "envFile will not carry over: set its variables where the client starts"
+        : `${key} will not carry over: it is a command; headersCommand of config.json does that`,
+    );
+  }
+  if (isOff) draft.note("it is switched off there");
+  const idle = draft.unused().filter((name) => !harmless.test(name) && !understood.test(name));
+  if (idle.length > 0 && Object.keys(env).length > 0) {
+    draft.note(`nothing of it uses ${idle.join(", ")}: left out`);
+  }
+}

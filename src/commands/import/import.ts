@@ -1,0 +1,302 @@
+import { type Context, defineCommand, type Values } from "../../cli/command.ts";
+import { findEntries } from "../../config/clients/entries.ts";
+import { readConfig } from "../../config/load.ts";
+import { changeConfig } from "../../config/save.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { unifiedDiff } from "../codex-config/diff.ts";
+import { convertEntry } from "./convert.ts";
+import { keepJournal, undoImport } from "./journal.ts";
+import { type Found, planOf, type Row } from "./plan.ts";
+import { askValue, canAsk, chooseRows } from "./questions.ts";
+import { previewEntries, replaceable, replaceEntries, undoLine } from "./replace.ts";
+import { planText, rowJson } from "./report.ts";
+import { fileReader, findSources, type Source } from "./sources.ts";
+import { isTeamFile, teamEntries } from "./team-file.ts";
+
+const table = {
+  file: {
+    type: "positional",
+    required: false,
+    repeat: true,
+    description: "a client's configuration, or a team file",
+  },
+  from: {
+    type: "string",
+    valueHint: "CLIENT",
+    description: "look at this client alone; with FILE: whose it is",
+  },
+  select: {
+    type: "string",
+    valueHint: "NAME",
+    repeat: true,
+    description: "import this server, by its name there or here",
+  },
+  all: { type: "boolean", description: "import every server that can be" },
+  replace: {
+    type: "boolean",
+    description: "let the entries there start this bridge",
+  },
+  "dry-run": { type: "boolean", description: "show the plan and change nothing" },
+  json: { type: "boolean", description: "print the plan and its result as JSON" },
+  test: { type: "boolean", description: "test the servers; nothing else contacts them" },
+  undo: { type: "boolean", description: "take the last import back" },
+  command: {
+    type: "string",
+    valueHint: "PATH",
+    description: "with --replace: the bridge's executable",
+  },
+} as const;
+type ImportValues = Values<typeof table>;
+
+export const command = defineCommand({
+  args: table,
+  async run(values, context) {
+    if (values.undo) {
+      requireAlone(values);
+      return undoImport(context);
+    }
+    const sources = await findSources(values.file, values.from, context);
+    const rows = await planRows(sources, new Map(), context);
+    const local = countLocal(sources);
+    if (rows.length === 0) return nothingFound(sources, local, values, context);
+    if (!values.json) await context.print(planText(rows, local, context));
+    const chosen = await chooseFrom(rows, values, context);
+    requireClients(chosen ?? rows, values);
+    if (values["dry-run"] || chosen === undefined) return preview(rows, chosen, values, context);
+    const answered = await answer(sources, chosen, values, context);
+    return save(rows, answered, values, context);
+  },
+});
+
+function requireAlone({ file, select, all, replace, from, test, json }: ImportValues): void {
+  const isMore = file.length > 0 || select.length > 0 || from !== undefined;
+  if (isMore || all || replace || test || json) {
+    throw new BridgeError("usage", "--undo goes with no other option");
+  }
+}
+
+/** Every entry of the sources, read; `answers` stand for what no file holds. */
+function readAll(sources: readonly Source[], answers: ReadonlyMap<string, string>): Found[] {
+  return sources.flatMap((source) => {
+    if (isTeamFile(source.value)) return teamEntries(source, answers);
+    const given = Object.fromEntries(answers);
+    return findEntries(source.value).map((entry) => ({
+      source,
+      entry,
+      outcome: convertEntry({ ...entry, env: { ...given, ...entry.env } }, fileReader(source)),
+    }));
+  });
+}
+
+async function planRows(
+  sources: readonly Source[],
+  answers: ReadonlyMap<string, string>,
+  { paths, redactor, env }: Context,
+): Promise<Row[]> {
+  const place = paths();
+  const before = (await readConfig(place))?.raw ?? {};
+  const rows = await planOf(readAll(sources, answers), before, place, env);
+  for (const { draft } of rows) {
+    for (const secret of draft.secrets) redactor.add(secret);
+  }
+  return rows;
+}
+
+function countLocal(sources: readonly Source[]): number {
+  return readAll(sources, new Map()).filter(({ outcome }) => outcome.kind === "local").length;
+}
+
+async function nothingFound(
+  sources: readonly Source[],
+  local: number,
+  { json }: ImportValues,
+  context: Context,
+): Promise<number> {
+  if (json) {
+    await context.print(`${JSON.stringify({ found: [], saved: [], replaced: [] }, null, 2)}\n`);
+    return 0;
+  }
+  const where =
+    sources.length === 0
+      ? "no configuration of a client was found"
+      : `no remote server stands in ${sources.map(({ path }) => path).join(", ")}`;
+  const rest = local === 0 ? "" : ` (${local} local ${local === 1 ? "one" : "ones"})`;
+  await context.print(`${where}${rest}\n`);
+  return 0;
+}
+
+const isNamed = ({ entry, name }: Row, wanted: string) =>
+  [entry.name, name].some((each) => each.toLowerCase() === wanted.toLowerCase());
+
+/** The rows to import; undefined where nobody chose. Throws `usage` or `refused`. */
+async function chooseFrom(
+  rows: readonly Row[],
+  { select, all, replace, json, "dry-run": isDry }: ImportValues,
+  context: Context,
+): Promise<Row[] | undefined> {
+  const useful = rows.filter(({ status }) => status === "new" || (replace && status === "present"));
+  if (select.length > 0) {
+    if (all) throw new BridgeError("usage", "--select does not go with --all");
+    return selected(rows, select);
+  }
+  if (all) return useful;
+  if (json || isDry || !canAsk()) {
+    if (useful.length > 0 && !isDry) {
+      context.note("nothing was saved: add --all, or --select NAME for each server");
+    }
+    return undefined;
+  }
+  return useful.length === 0 ? [] : chooseRows(useful);
+}
+
+function selected(rows: readonly Row[], names: readonly string[]): Row[] {
+  const chosen = names.flatMap((name) => {
+    const found = rows.filter((row) => isNamed(row, name));
+    if (found.length > 0) return found;
+    throw new BridgeError("usage", `--select: there is no server ${JSON.stringify(name)}`, {
+      hint: `found: ${rows.map(({ entry }) => entry.name).join(", ")}`,
+    });
+  });
+  const refused = chosen.find(({ status }) => status === "refused");
+  if (refused !== undefined) {
+    throw new BridgeError(
+      "refused",
+      `${JSON.stringify(refused.entry.name)} cannot be imported: ${refused.draft.refused}`,
+    );
+  }
+  return [...new Set(chosen)];
+}
+
+/** Shows what would be changed, and changes nothing. */
+async function preview(
+  rows: readonly Row[],
+  chosen: readonly Row[] | undefined,
+  { replace, json, command: named }: ImportValues,
+  context: Context,
+): Promise<number> {
+  if (json) {
+    await context.print(
+      `${JSON.stringify({ found: rows.map(rowJson), saved: [], replaced: [] }, null, 2)}\n`,
+    );
+    return 0;
+  }
+  if (!replace) return 0;
+  const files = replaceable(chosen ?? rows);
+  for (const { path, before, after } of await previewEntries(files, named, context)) {
+    await context.print(`\n${context.redactor.redact(unifiedDiff(path, before, after))}`);
+  }
+  return 0;
+}
+
+/** Asks for what no file holds, where somebody can be asked; the rows with the answers in place. */
+async function answer(
+  sources: readonly Source[],
+  chosen: readonly Row[],
+  { json }: ImportValues,
+  context: Context,
+): Promise<readonly Row[]> {
+  if (json || !canAsk()) return chosen;
+  const answers = new Map<string, string>();
+  const asked = new Set<string>();
+  for (const { draft, name } of chosen) {
+    for (const missing of draft.missing) {
+      if (asked.has(missing.variable)) continue;
+      asked.add(missing.variable);
+      const value = await askValue(name, missing);
+      if (value === undefined) continue;
+      context.redactor.add(value);
+      answers.set(missing.variable, value);
+    }
+  }
+  if (answers.size === 0) return chosen;
+  const again = await planRows(sources, answers, context);
+  return again.filter((row) =>
+    chosen.some(({ source, entry }) => source === row.source && sameEntry(entry.path, row)),
+  );
+}
+
+const sameEntry = (path: Row["entry"]["path"], { entry }: Row) => Bun.deepEquals(path, entry.path);
+
+/** A file that nobody is known by cannot be rewritten: its entries might belong to any client. Throws `usage`. */
+function requireClients(rows: readonly Row[], { replace }: ImportValues): void {
+  const unknown = replace ? rows.find(({ source }) => source.client === undefined) : undefined;
+  if (unknown === undefined) return;
+  throw new BridgeError("usage", `--replace: whose file is ${unknown.source.path}?`, {
+    hint: "add --from CLIENT",
+  });
+}
+
+async function save(
+  rows: readonly Row[],
+  chosen: readonly Row[],
+  values: ImportValues,
+  context: Context,
+): Promise<number> {
+  const refused = chosen.find(({ status }) => status === "refused");
+  if (refused !== undefined) {
+    throw new BridgeError(
+      "refused",
+      `${JSON.stringify(refused.entry.name)} cannot be imported: ${refused.draft.refused}`,
+    );
+  }
+  const added = chosen.filter(({ status }) => status === "new");
+  const paths = context.paths();
+  if (added.length > 0) {
+    await changeConfig(paths, (raw) => {
+      raw.servers ??= {};
+      for (const { name, draft } of added) raw.servers[name] = draft.entry;
+    });
+  }
+  const names = added.map(({ name }) => name);
+  if (!values.json && names.length > 0) {
+    await context.print(
+      `\n${context.marks.ok} Saved ${names.map((name) => `"${name}"`).join(", ")} in ${paths.configFile}\n`,
+    );
+  }
+  // Before the clients' files are touched: what happens to them can be undone with it.
+  if (names.length > 0) await keepJournal(names, [], context);
+  const said = { ...context, print: values.json ? async () => true : context.print };
+  const files = values.replace
+    ? await replaceEntries(replaceable(chosen), values.command, said)
+    : [];
+  if (files.length > 0) await keepJournal(names, files, context);
+  const isChanged = names.length > 0 || files.length > 0;
+  if (values.json) {
+    const result = {
+      found: rows.map(rowJson),
+      saved: names,
+      replaced: files.map(({ path }) => path),
+      ...(isChanged && { undo: undoLine(context) }),
+    };
+    await context.print(`${JSON.stringify(result, null, 2)}\n`);
+  } else if (isChanged) await tellNext(added, files.length > 0, context);
+  else await context.print("\nnothing to save\n");
+  return values.test ? test(chosen, context) : 0;
+}
+
+async function tellNext(
+  added: readonly Row[],
+  isReplaced: boolean,
+  context: Context,
+): Promise<void> {
+  const lines = added.flatMap(({ name, draft: { entry } }) =>
+    entry.auth?.type === "oauth" || isOpen(entry) ? [`login --server ${name}`] : [],
+  );
+  if (!isReplaced && added.length > 0) lines.push("codex-config --write");
+  const commands = lines.map((line) => `  ${context.commandLine(line)}\n`).join("");
+  const next = commands === "" ? "" : `\nNext steps:\n${commands}`;
+  await context.print(`${next}\nUndo:\n  ${undoLine(context)}\n`);
+}
+
+/** Whether nothing is configured: the server may ask for a sign-in. */
+function isOpen({ token, tokenEnv, auth }: Row["draft"]["entry"]): boolean {
+  return token === undefined && tokenEnv === undefined && auth === undefined;
+}
+
+async function test(rows: readonly Row[], context: Context): Promise<number> {
+  const { command: testCommand } = await import("../test/test.ts");
+  const { readArguments } = await import("../../cli/arguments.ts");
+  const words = rows.flatMap(({ name }) => ["--server", name]);
+  if (words.length === 0) return 0;
+  return (await testCommand.run(readArguments("test", testCommand.args, words), context)) ?? 0;
+}

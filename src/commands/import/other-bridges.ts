@@ -1,0 +1,94 @@
+import type { Environment } from "../../platform/paths.ts";
+import type { Draft } from "./draft.ts";
+
+// supergateway 4, mcp-proxy (Python 0.10, npm 6), fastmcp-remote and hyper-mcp-remote, each as a stdio client's end of
+// a remote server. Their other direction, a local server served by HTTP, is nothing to import.
+
+const isUrl = (word: string | undefined) => word !== undefined && /^https?:|^\$|^\{/i.test(word);
+
+function takeHeader(line: string, draft: Draft): void {
+  const at = line.indexOf(":");
+  if (at < 1) draft.note("a header that is not Name: value is left out");
+  else draft.header(line.slice(0, at).trim(), line.slice(at + 1).trim());
+}
+
+/** Options as `--name value` and `--name=value`, each with its values. */
+function optionsOf(args: readonly string[]): { option: string; value: string | undefined }[] {
+  return args.flatMap((word, at) => {
+    if (!word.startsWith("-")) return [];
+    const equals = word.indexOf("=");
+    return equals < 0
+      ? [{ option: word, value: args[at + 1] }]
+      : [{ option: word.slice(0, equals), value: word.slice(equals + 1) }];
+  });
+}
+
+/** Takes supergateway's command line. */
+export function takeSupergateway(args: readonly string[], draft: Draft): void {
+  const options = optionsOf(args);
+  const target = options.find(({ option }) => ["--streamableHttp", "--sse"].includes(option));
+  if (target?.value === undefined) {
+    draft.refuse("it serves a local server by HTTP, which stays where it is");
+    return;
+  }
+  draft.url(target.value);
+  for (const { option, value = "" } of options) {
+    if (option === "--header") takeHeader(value, draft);
+    else if (option === "--oauth2Bearer") draft.token(draft.resolve(value));
+    else if (option === "--outputTransport" && value !== "stdio") {
+      draft.refuse("it serves the server anew by HTTP, which the bridge does not");
+    }
+  }
+}
+
+/** Takes mcp-proxy's command line, the Python package's or npm's. */
+export function takeMcpProxy(args: readonly string[], env: Environment, draft: Draft): void {
+  const values = new Set<string>();
+  const headers: [string, string][] = [];
+  let client: { id?: string; secret?: string } = {};
+  args.forEach((word, at) => {
+    const next = args[at + 1];
+    if (["-H", "--headers"].includes(word) && next !== undefined) {
+      headers.push([next, args[at + 2] ?? ""]);
+      values.add(next);
+    }
+    if (word === "--client-id" && next !== undefined) client = { ...client, id: next };
+    if (word === "--client-secret" && next !== undefined) client = { ...client, secret: next };
+  });
+  const tokenUrl = args.indexOf("--token-url");
+  const url = args.find((word, at) => isUrl(word) && !values.has(word) && at !== tokenUrl + 1);
+  if (url === undefined) {
+    draft.refuse("it serves a local server by HTTP, which stays where it is");
+    return;
+  }
+  draft.url(url);
+  if (env.API_ACCESS_TOKEN !== undefined) {
+    draft.token(draft.resolve("${API_ACCESS_TOKEN}"));
+  }
+  for (const [name, value] of headers) draft.header(name, value);
+  if (client.id !== undefined) {
+    draft.client(client.id, client.secret);
+    draft.oauth({ grant: "client_credentials" });
+  }
+  if (args.includes("--no-verify-ssl")) {
+    draft.note("certificates are checked here: name the server's authority by network.caFile");
+  }
+}
+
+/** Takes the command line of fastmcp-remote or hyper-mcp-remote: a URL and `--header`. */
+export function takeRemote(args: readonly string[], draft: Draft): void {
+  const url = args.find((word) => isUrl(word));
+  if (url === undefined) {
+    draft.refuse("it is started without a URL");
+    return;
+  }
+  draft.url(url);
+  for (const { option, value = "" } of optionsOf(args)) {
+    if (["--header", "-H", "--headers"].includes(option)) takeHeader(value, draft);
+    else if (["--bearer", "--token", "--auth-token"].includes(option)) {
+      draft.token(draft.resolve(value));
+    } else if (option === "--ignore-tool") {
+      draft.refuse("--ignore-tool hides tools, which config.json cannot do");
+    } else if (/^--oauth-client-id$|^--client-id$/.test(option)) draft.client(value, undefined);
+  }
+}

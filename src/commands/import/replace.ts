@@ -1,0 +1,116 @@
+import type { Context } from "../../cli/command.ts";
+import { bridgeExecutable } from "../../cli/own-path.ts";
+import { parseConfig, readConfig } from "../../config/load.ts";
+import type { ServerSettings } from "../../config/settings.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { startOf } from "../client-config/client-config.ts";
+import { writeEntry } from "../client-config/entry.ts";
+import { changeClientFile, clientText } from "../client-config/write.ts";
+import { stdioEntry } from "../codex-config/entry.ts";
+import { mergeEntry } from "../codex-config/merge.ts";
+import type { Wanted } from "../codex-config/toml-render.ts";
+import { backupOf } from "../codex-config/write.ts";
+import { digest, type FileChange } from "./journal.ts";
+import type { Row } from "./plan.ts";
+import type { Source } from "./sources.ts";
+
+/** The rows of each file that its client's entries can be rewritten in. */
+export function replaceable(rows: readonly Row[]): Map<Source, Row[]> {
+  return Map.groupBy(
+    rows.filter(({ source, status }) => source.client !== undefined && status !== "refused"),
+    ({ source }) => source,
+  );
+}
+
+/** The text of a client's file with its entries rewritten to start this bridge. Throws `configuration`. */
+async function rewritten(
+  text: string,
+  rows: readonly Row[],
+  servers: ReadonlyMap<string, ServerSettings>,
+  named: string | undefined,
+  context: Context,
+): Promise<string> {
+  let after = text;
+  for (const row of rows) {
+    const { source, entry, draft, name } = row;
+    const server = servers.get(name);
+    const { client } = source;
+    if (server === undefined || client === undefined) continue;
+    if (client.format === "toml") {
+      if (entry.path.length !== 2) throw inProfile(entry.name, source.path);
+      const { custom, configFile } = context.paths();
+      const launch = {
+        command: bridgeExecutable(named, context),
+        ...(custom && { configFile }),
+        required: false,
+      };
+      after = await mergeEntry(after, entry.name, codexEntry(stdioEntry(server, launch), row));
+      continue;
+    }
+    const start = startOf(server, client, named, context);
+    const change = { client, path: entry.path, name: entry.name, start, drop: draft.used };
+    after = await writeEntry(after, change);
+  }
+  return after;
+}
+
+/** Codex's entry, without an \`env\` whose secrets the bridge has taken over. */
+function codexEntry(wanted: Wanted, { entry, draft }: Row): Wanted {
+  const names = Object.keys(entry.env);
+  if (names.length === 0 || names.some((name) => !draft.used.has(name))) return wanted;
+  const { env: _, ...fields } = wanted.fields;
+  return { ...wanted, fields, unwanted: [...wanted.unwanted, "env"] };
+}
+
+function inProfile(name: string, path: string): BridgeError {
+  return new BridgeError("configuration", `the server "${name}" of a profile in ${path} stays`, {
+    hint: "rewrite it by hand, or select the others",
+  });
+}
+
+/** Each file as it is and as it would become; a server that is not saved yet stands for itself. */
+export async function previewEntries(
+  files: ReadonlyMap<Source, readonly Row[]>,
+  named: string | undefined,
+  context: Context,
+): Promise<{ path: string; before: string; after: string }[]> {
+  const paths = context.paths();
+  const raw = structuredClone((await readConfig(paths))?.raw ?? {});
+  raw.servers ??= {};
+  for (const { status, name, draft } of [...files.values()].flat()) {
+    if (status === "new") raw.servers[name] = draft.entry;
+  }
+  const { servers } = await parseConfig(JSON.stringify(raw), paths);
+  const shown: { path: string; before: string; after: string }[] = [];
+  for (const [{ path, text }, rows] of files) {
+    shown.push({ path, before: text, after: await rewritten(text, rows, servers, named, context) });
+  }
+  return shown;
+}
+
+/** Rewrites the clients' entries; resolves to what was changed. Throws `configuration`. */
+export async function replaceEntries(
+  files: ReadonlyMap<Source, readonly Row[]>,
+  named: string | undefined,
+  context: Context,
+): Promise<FileChange[]> {
+  const changes: FileChange[] = [];
+  const servers = (await readConfig(context.paths()))?.servers ?? new Map();
+  for (const [{ path, client }, rows] of files) {
+    const edit = (text: string) => rewritten(text, rows, servers, named, context);
+    if (!(await changeClientFile(path, edit, context))) continue;
+    changes.push({
+      path,
+      before: digest(clientText(backupOf(path))),
+      after: digest(clientText(path)),
+    });
+    const names = rows.map(({ entry }) => `"${entry.name}"`).join(", ");
+    await context.print(`${context.marks.ok} Rewrote ${names} in ${path}\n`);
+    context.note(`what it was before, its secrets included: ${backupOf(path)}`);
+    if (client !== undefined) context.note(`to see the change: ${client.reload}`);
+  }
+  return changes;
+}
+
+/** The command that takes the import back. */
+export const undoLine = (context: Context) => context.commandLine("import --undo");

@@ -1,0 +1,190 @@
+import { isObject, type JsonObject } from "../../config/clients/document.ts";
+import { configText, templateOf } from "../../config/clients/variables.ts";
+import type { ServerEntry } from "../../config/schema.ts";
+import { mayBeSecret } from "../../config/validators.ts";
+import { Draft } from "./draft.ts";
+import type { Found } from "./plan.ts";
+import type { Source } from "./sources.ts";
+
+// A team file is what `export` prints: config.json's servers without a secret; each secret is the name of a variable.
+
+/** The mark of a team file: VS Code's files have `servers`, too. */
+const format = "codex-mcp-http-bridge/team";
+
+interface TeamFile extends JsonObject {
+  readonly format?: unknown;
+  readonly version?: unknown;
+  readonly servers?: unknown;
+}
+
+const isFile = (value: unknown): value is TeamFile => isObject(value);
+
+/** Whether a value is a team file. */
+export function isTeamFile(value: unknown): boolean {
+  return isFile(value) && value.format === format;
+}
+
+/** Commands would run on the machine of whoever imports the file; certificates would decide whom it trusts. */
+const machineKeys = ["tokenCommand", "headersCommand", "tokenFile", "access_token", "token"];
+const machineAuthKeys = [
+  ...["clientSecret", "clientSecretFile", "privateKeyFile", "assertionFile", "assertionCommand"],
+];
+
+/** The servers of a team file, with the answers in place of their variables. */
+export function teamEntries(source: Source, answers: ReadonlyMap<string, string>): Found[] {
+  const { servers, version } = source.value as TeamFile;
+  const pairs = isObject(servers) ? Object.entries(servers) : [];
+  return pairs.map(([name, value]) => {
+    const draft = new Draft(Object.fromEntries(answers));
+    if (version !== 1) draft.refuse("the team file is of another version");
+    else if (isObject(value)) takeTeamEntry(value, draft);
+    else draft.refuse("it is no object");
+    const entry = { name, path: ["servers", name], words: [], env: {}, headers: {}, oauth: {} };
+    return {
+      source,
+      entry: { ...entry, lost: [], isOff: false },
+      outcome: { kind: "server", draft },
+    };
+  });
+}
+
+interface TeamEntry extends JsonObject {
+  readonly url?: unknown;
+  readonly tokenEnv?: unknown;
+  readonly headers?: unknown;
+  readonly auth?: unknown;
+  readonly network?: unknown;
+}
+type TeamEntryDraft = { -readonly [K in keyof TeamEntry]: TeamEntry[K] };
+
+function takeTeamEntry(value: TeamEntry, draft: Draft): void {
+  const { url, tokenEnv, headers, auth, ...rest } = value;
+  const foreign = machineKeys.find((key) => Object.hasOwn(value, key));
+  const foreignAuth = isObject(auth)
+    ? machineAuthKeys.find((key) => Object.hasOwn(auth, key))
+    : undefined;
+  if (foreign !== undefined || foreignAuth !== undefined) {
+    draft.refuse(`a team file may not hold ${foreign ?? `auth.${foreignAuth}`}`);
+    return;
+  }
+  const secret = isObject(auth) ? (auth as TeamAuth).clientSecretEnv : undefined;
+  const named = [tokenEnv, secret].filter((variable) => typeof variable === "string");
+  draft.ask(url, headers, ...named.map((variable) => `\${${variable}}`));
+  if (typeof url === "string") draft.url(url);
+  else draft.refuse("it has no url");
+  if (typeof tokenEnv === "string") draft.token(draft.resolve(`\${${tokenEnv}}`));
+  for (const [name, text] of Object.entries(isObject(headers) ? headers : {})) {
+    if (typeof text === "string") draft.header(name, text);
+  }
+  if (isObject(auth)) takeAuth(auth, draft);
+  // The schema judges the rest, as it judges config.json.
+  Object.assign(draft.entry, rest);
+}
+
+interface TeamAuth extends JsonObject {
+  readonly clientSecretEnv?: unknown;
+}
+
+function takeAuth(value: TeamAuth, draft: Draft): void {
+  const { clientSecretEnv, ...auth } = value;
+  draft.entry.auth = auth as NonNullable<ServerEntry["auth"]>;
+  if (typeof clientSecretEnv !== "string") return;
+  const secret = configText(draft.resolve(`\${${clientSecretEnv}}`));
+  const isOpen = templateOf(secret).some((part) => typeof part === "object");
+  draft.oauth(isOpen ? { clientSecretEnv } : { clientSecret: secret });
+}
+
+/** A server as a team file holds it, and the sentences that say what stays behind. */
+export interface Exported {
+  readonly entry: object;
+  readonly variables: readonly string[];
+  readonly notes: readonly string[];
+}
+
+const variableName = (server: string, what: string) =>
+  `${server}_${what}`.toUpperCase().replace(/[^A-Z0-9]+/g, "_");
+
+/** Whether a value of a query is more than a choice: long and of mixed characters. */
+const looksSecret = (value: string) =>
+  value.length >= 16 && /[0-9]/.test(value) && /[A-Za-z]/.test(value);
+
+/** Takes every secret out of a server's entry. */
+export function exportEntry(name: string, entry: ServerEntry): Exported {
+  const { token, access_token, tokenFile, tokenCommand, headers, auth, network, ...rest } = entry;
+  const { headersCommand, ...plain } = rest;
+  const variables: string[] = [];
+  const notes: string[] = [];
+  const prefix = /^[0-9]/.test(name) ? `MCP_${name}` : name;
+  const variable = (what: string) => {
+    const made = variableName(prefix, what);
+    variables.push(made);
+    return made;
+  };
+  const exported: TeamEntryDraft = { ...plain, url: exportedUrl(entry.url, variable) };
+  const isToken = [token, access_token, tokenFile, tokenCommand].some((each) => each !== undefined);
+  if (isToken) exported.tokenEnv = variable("TOKEN");
+  if (tokenFile !== undefined || tokenCommand !== undefined) {
+    notes.push("its tokenFile or tokenCommand belongs to this machine: a variable stands for it");
+  }
+  if (headersCommand !== undefined) notes.push("its headersCommand is left out: it is a command");
+  const pairs = Object.entries(headers ?? {}).map(([header, value]) => [
+    header,
+    exportedHeader(header, value, variable),
+  ]);
+  if (pairs.length > 0) exported.headers = Object.fromEntries(pairs);
+  if (auth?.type === "oauth") exported.auth = exportedAuth(auth, variable, notes);
+  else if (auth !== undefined) exported.auth = auth;
+  if (network !== undefined) exportNetwork(network, exported, notes);
+  return { entry: exported, variables, notes };
+}
+
+function exportedHeader(name: string, value: string, variable: (what: string) => string): string {
+  const hasLiteral = templateOf(value).some(
+    (part) => typeof part === "string" && !/^(bearer|basic)\s+$/i.test(part),
+  );
+  if (!hasLiteral) return value;
+  return mayBeSecret(name, value) || looksSecret(value) ? `\${${variable(name)}}` : value;
+}
+
+function exportedUrl(text: string, variable: (what: string) => string): string {
+  const [address, query] = text.split("?", 2);
+  if (query === undefined) return text;
+  const pairs = query.split("&").map((pair) => {
+    const at = pair.indexOf("=");
+    const [name, value] = at < 0 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
+    const isSecret = value !== "" && (mayBeSecret(name, value) || looksSecret(value));
+    return isSecret ? `${name}=\${${variable(name)}}` : pair;
+  });
+  return `${address}?${pairs.join("&")}`;
+}
+
+function exportedAuth(
+  auth: Extract<NonNullable<ServerEntry["auth"]>, { type: "oauth" }>,
+  variable: (what: string) => string,
+  notes: string[],
+): object {
+  const { clientSecret, clientSecretFile, privateKeyFile, assertionFile, ...more } = auth;
+  const { assertionCommand, store: _, tokenParams, idp, ...kept } = more;
+  const left = { privateKeyFile, assertionFile, assertionCommand, tokenParams, idp };
+  const names = Object.entries(left).filter(([, value]) => value !== undefined);
+  for (const [key] of names) notes.push(`auth.${key} is left out: it belongs to this machine`);
+  const isSecret = clientSecret !== undefined || clientSecretFile !== undefined;
+  return { ...kept, ...(isSecret && { clientSecretEnv: variable("CLIENT_SECRET") }) };
+}
+
+function exportNetwork(
+  network: NonNullable<ServerEntry["network"]>,
+  exported: TeamEntryDraft,
+  notes: string[],
+): void {
+  const { ipFamily, ...files } = network;
+  if (ipFamily !== undefined) exported.network = { ipFamily };
+  for (const key of Object.keys(files)) {
+    notes.push(`network.${key} is left out: it belongs to this machine`);
+  }
+}
+
+/** The text of a team file. */
+export function teamText(servers: Readonly<Record<string, object>>): string {
+  return `${JSON.stringify({ format, version: 1, servers }, null, 2)}\n`;
+}

@@ -1,0 +1,96 @@
+import type { Node } from "jsonc-parser";
+import { BridgeError } from "../../wire/errors.ts";
+import { JsonProblem, readJsonDocument } from "../json-document.ts";
+import { readDocument } from "../toml-document.ts";
+
+/** How a client writes its configuration; `json` takes comments and trailing commas. */
+export type Format = "json" | "yaml" | "toml";
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Whether a value is an object, and no list. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The format that a file's name tells. */
+export function formatOf(path: string): Format {
+  if (/\.ya?ml$/i.test(path)) return "yaml";
+  return /\.toml$/i.test(path) ? "toml" : "json";
+}
+
+function broken(where: string, problem: string): BridgeError {
+  return new BridgeError("configuration", `${where}: ${problem}`, {
+    hint: "correct the file there; nothing was changed",
+  });
+}
+
+/** Line and column of a place in a text, for errors. */
+function position(text: string, at: number): string {
+  const before = text.slice(0, at).split("\n");
+  return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
+}
+
+/** The syntax tree of JSON with comments; undefined for a text without a value. Throws `configuration`, never quoting the text. */
+export async function parseJsonTree(text: string, where: string): Promise<Node | undefined> {
+  const plain = text.replace(/^\ufeff/, " ");
+  if (plain.trim() === "") return undefined;
+  try {
+    await readJsonDocument(plain);
+  } catch (error) {
+    if (!(error instanceof JsonProblem)) throw error;
+    const { line, column } = error.place;
+    throw broken(where, `line ${line}, column ${column}: ${error.message}`);
+  }
+  const { parseTree } = await import("jsonc-parser");
+  return parseTree(plain, [], { allowTrailingComma: true });
+}
+
+/** The value of a syntax tree. Throws `configuration` where a key stands twice: clients differ in which one they take. */
+function plainValue(node: Node, text: string, where: string): unknown {
+  if (node.type === "array") {
+    return (node.children ?? []).map((item) => plainValue(item, text, where));
+  }
+  if (node.type !== "object") return node.value;
+  const value: Record<string, unknown> = {};
+  for (const { children = [] } of node.children ?? []) {
+    const [key, item] = children;
+    if (key === undefined || item === undefined) continue;
+    if (Object.hasOwn(value, key.value)) {
+      throw broken(where, `${position(text, key.offset)}: the key stands twice`);
+    }
+    // Not by assignment: `__proto__` would be the prototype's.
+    Object.defineProperty(value, key.value, {
+      value: plainValue(item, text, where),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  }
+  return value;
+}
+
+/** The value of a YAML text. Throws `configuration`, never quoting the text. */
+async function readYaml(text: string, where: string): Promise<unknown> {
+  const { parseDocument } = await import("yaml");
+  // prettyErrors quote lines of the file.
+  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: true });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const problem = error.code === "DUPLICATE_KEY" ? "the key stands twice" : "not YAML";
+    throw broken(where, `${position(text, error.pos[0])}: ${problem}`);
+  }
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch {
+    throw broken(where, "its aliases cannot be followed");
+  }
+}
+
+/** The value of a client's file; undefined where the text is empty. `where` is the file as errors name it. Throws `configuration`. */
+export async function readValue(text: string, format: Format, where: string): Promise<unknown> {
+  if (format === "toml") return (await readDocument(text)).value;
+  if (format === "yaml") return (await readYaml(text, where)) ?? undefined;
+  const tree = await parseJsonTree(text, where);
+  return tree === undefined ? undefined : plainValue(tree, text, where);
+}

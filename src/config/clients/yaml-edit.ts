@@ -1,0 +1,139 @@
+import type { Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from "yaml";
+import { BridgeError } from "../../wire/errors.ts";
+
+// Edits of YAML that leave every line outside of the edited entry as it is. The library finds the places; writing the
+// document anew by it would move comments and blanks.
+
+interface Section {
+  readonly pair: Pair<Scalar, Node | null>;
+  readonly value: YAMLMap<Scalar, Node> | YAMLSeq<Node> | undefined;
+}
+
+function refuse(problem: string): BridgeError {
+  return new BridgeError("configuration", `the YAML file ${problem}`, {
+    hint: "write the entry by hand; nothing was changed",
+  });
+}
+
+const lineEndOf = (text: string) => (text.includes("\r\n") ? "\r\n" : "\n");
+const lineStart = (text: string, at: number) => text.lastIndexOf("\n", at - 1) + 1;
+
+/** The end of a line, its line end included. */
+function nextLine(text: string, at: number): number {
+  const found = text.indexOf("\n", at);
+  return found < 0 ? text.length : found + 1;
+}
+
+async function parsed(text: string): Promise<Document> {
+  const { parseDocument } = await import("yaml");
+  return parseDocument(text, { prettyErrors: false });
+}
+
+async function sectionOf(text: string, key: string): Promise<Section | undefined> {
+  const { isMap, isSeq } = await import("yaml");
+  const { contents } = await parsed(text);
+  if (contents === null) return undefined;
+  if (!isMap(contents)) throw refuse("is no map");
+  const pair = contents.items.find((item) => String((item.key as Scalar).value) === key) as
+    | Section["pair"]
+    | undefined;
+  if (pair === undefined) return undefined;
+  const { value } = pair;
+  if (value !== null && (isMap(value) || isSeq(value))) {
+    return { pair, value: value as NonNullable<Section["value"]> };
+  }
+  if (value === null || (value as Scalar).value === null) return { pair, value: undefined };
+  throw refuse(`has something else than servers in ${key}`);
+}
+
+/** Lines of YAML, each indented, with the text's line ends. */
+async function linesOf(value: unknown, indent: string, lineEnd: string): Promise<string> {
+  const { stringify } = await import("yaml");
+  const lines = stringify(value, { lineWidth: 0, indentSeq: true }).trimEnd().split("\n");
+  return lines.map((line) => indent + line + lineEnd).join("");
+}
+
+/** An item of a section and its place in the text, whole lines. */
+interface Place {
+  readonly start: number;
+  readonly end: number;
+  readonly indent: string;
+}
+
+/** The last character of a node that is no blank, comment or line end. */
+function contentEnd(text: string, node: Node): number {
+  const [start, end] = node.range ?? [0, 0];
+  return start + text.slice(start, end).trimEnd().length;
+}
+
+function placeOf(text: string, { value }: Section, at: number): Place {
+  const item = value?.items[at] as Node | Pair<Scalar, Node> | undefined;
+  const isPair = item !== undefined && "key" in item;
+  const first = isPair ? item.key.range?.[0] : (item as Node | undefined)?.range?.[0];
+  if (item === undefined || first === undefined) throw refuse("is not understood");
+  // An item of a list begins with its dash, which may stand in a line before it.
+  const start = lineStart(text, isPair ? first : text.lastIndexOf("-", first - 1));
+  const indent = /^[ \t]*/.exec(text.slice(start))![0];
+  const last = isPair ? (item.value ?? item.key) : (item as Node);
+  return { start, end: nextLine(text, Math.max(contentEnd(text, last) - 1, first)), indent };
+}
+
+/** Where the item of that name stands in its section; -1 where it does not. */
+function indexOf({ value }: Section, name: string): number {
+  return (value?.items ?? []).findIndex((item) => {
+    if ("key" in item) return String((item.key as Scalar).value) === name;
+    const fields = "items" in item ? (item as YAMLMap<Scalar, Scalar>).items : [];
+    return fields.some(({ key, value: text }) => key.value === "name" && text?.value === name);
+  });
+}
+
+/** Sets the server of that name in a section: an item of a list, or a key of a map. Throws `configuration`. */
+export async function setYaml(
+  text: string,
+  section: { readonly key: string; readonly isList: boolean },
+  name: string,
+  value: unknown,
+): Promise<string> {
+  const { key, isList } = section;
+  const lineEnd = lineEndOf(text);
+  const whole = isList ? [value] : { [name]: value };
+  const found = await sectionOf(text, key);
+  if (found === undefined) {
+    const before = text === "" || text.endsWith("\n") ? text : text + lineEnd;
+    return before + (await linesOf({ [key]: whole }, "", lineEnd));
+  }
+  const { value: items, pair } = found;
+  if (items === undefined || items.items.length === 0) {
+    const start = lineStart(text, pair.key.range?.[0] ?? 0);
+    const end = pair.value?.range?.[1] ?? pair.key.range?.[1] ?? start;
+    const head = text.slice(start, text.indexOf(":", pair.key.range?.[1] ?? start) + 1);
+    const rest = text.slice(Math.max(end, start + head.length));
+    const lines = (await linesOf(whole, "  ", lineEnd)).slice(0, -lineEnd.length);
+    const tail = rest.startsWith("\n") || rest.startsWith("\r") ? rest : lineEnd + rest.trimStart();
+    return text.slice(0, start) + head + lineEnd + lines + tail;
+  }
+  if (items.flow) throw refuse(`has ${key} in one line`);
+  const at = indexOf(found, name);
+  if (at >= 0) {
+    const { start, end, indent } = placeOf(text, found, at);
+    return text.slice(0, start) + (await linesOf(whole, indent, lineEnd)) + text.slice(end);
+  }
+  const { end, indent } = placeOf(text, found, items.items.length - 1);
+  const before = text.slice(0, end);
+  const head = before.endsWith("\n") ? before : before + lineEnd;
+  return head + (await linesOf(whole, indent, lineEnd)) + text.slice(end);
+}
+
+/** Takes the server of that name out of a section. Throws `configuration`. */
+export async function removeYaml(text: string, key: string, name: string): Promise<string> {
+  const found = await sectionOf(text, key);
+  const at = found === undefined ? -1 : indexOf(found, name);
+  if (found?.value === undefined || at < 0) return text;
+  if (found.value.flow) throw refuse(`has ${key} in one line`);
+  const { start, end } = placeOf(text, found, at);
+  if (found.value.items.length > 1) return text.slice(0, start) + text.slice(end);
+  // A key without a value would be null, which clients refuse.
+  const isList = !("key" in found.value.items[0]!);
+  const head = text.slice(0, start).replace(/(\r?\n)$/, ` ${isList ? "[]" : "{}"}$1`);
+  return head + text.slice(end);
+}

@@ -1,0 +1,250 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { command } from "../../../src/commands/client-config/client-config.ts";
+import { bridge, removeUsers, user } from "../import/import-user.ts";
+
+afterEach(removeUsers);
+
+const url = "https://kb.example/mcp";
+const servers = { kb: { url, tokenEnv: "KB_TOKEN" }, crm: { url: "https://crm.example/mcp" } };
+const args = ["run", "--server", "kb"];
+
+/** What each client's file holds after the entry was written, by its documentation or its own command (docs/clients.md). */
+const entries: Readonly<Record<string, [file: string, section: string, entry: object]>> = {
+  "claude-code": [".claude.json", "mcpServers", { type: "stdio", command: bridge, args }],
+  "claude-desktop": [
+    ".config/Claude/claude_desktop_config.json",
+    "mcpServers",
+    { command: bridge, args },
+  ],
+  cursor: [
+    ".cursor/mcp.json",
+    "mcpServers",
+    { command: bridge, args, env: { KB_TOKEN: "${env:KB_TOKEN}" } },
+  ],
+  vscode: [
+    ".config/Code/User/mcp.json",
+    "servers",
+    { type: "stdio", command: bridge, args, env: { KB_TOKEN: "${env:KB_TOKEN}" } },
+  ],
+  windsurf: [
+    ".codeium/windsurf/mcp_config.json",
+    "mcpServers",
+    { command: bridge, args, env: { KB_TOKEN: "${env:KB_TOKEN}" } },
+  ],
+  zed: [".config/zed/settings.json", "context_servers", { command: bridge, args }],
+  gemini: [
+    ".gemini/settings.json",
+    "mcpServers",
+    { command: bridge, args, env: { KB_TOKEN: "$KB_TOKEN" } },
+  ],
+  qwen: [
+    ".qwen/settings.json",
+    "mcpServers",
+    { command: bridge, args, env: { KB_TOKEN: "$KB_TOKEN" } },
+  ],
+  opencode: [
+    ".config/opencode/opencode.json",
+    "mcp",
+    { type: "local", command: [bridge, ...args], enabled: true },
+  ],
+  copilot: [
+    ".copilot/mcp-config.json",
+    "mcpServers",
+    { type: "local", command: bridge, args, tools: ["*"] },
+  ],
+  cline: [
+    ".cline/data/settings/cline_mcp_settings.json",
+    "mcpServers",
+    { transport: { type: "stdio", command: bridge, args } },
+  ],
+};
+const write = (client: string) => ["--for", client, "--command", bridge, "--write"];
+
+describe("client-config", () => {
+  test.each(Object.entries(entries))(
+    "--for %s writes the client's own shape, once, and takes it out again",
+    async (client, [file, section, entry]) => {
+      const { run, text, put } = user(servers);
+      const before = `{\n  "theme": "dark", // mine\n  "${section}": {\n    "own": {"command": "x"}\n  }\n}\n`;
+      const path = put(file, before);
+      const first = await run(command, ...write(client), "--server", "kb");
+      expect(first.out).toBe(`✓ Wrote "kb" to ${path}\n`);
+      const after = text(file);
+      const uncommented = after.replace("// mine", "");
+      expect(JSON.parse(uncommented)).toEqual({
+        theme: "dark",
+        [section]: { own: { command: "x" }, kb: entry },
+      });
+      const second = await run(command, ...write(client), "--server", "kb");
+      expect(second.out).toBe(`✓ "kb": up to date in ${path}\n`);
+      expect(text(file)).toBe(after);
+      expect(text(`${file}.codex-mcp-http-bridge.bak`)).toBe(before);
+      const gone = await run(command, "--for", client, "--remove");
+      expect(gone.out).toBe(`✓ Removed "kb" from ${path}\n`);
+      expect(text(file)).toBe(before);
+    },
+  );
+
+  test("--for continue and --for goose write YAML", async () => {
+    const { run, text, put } = user(servers);
+    put(".continue/config.yaml", "name: x # mine\nmcpServers:\n  - name: own\n    command: y\n");
+    put(".config/goose/config.yaml", "GOOSE_MODEL: m\nextensions:\n  own: {type: builtin}\n");
+    for (const client of ["continue", "goose"]) {
+      await run(command, ...write(client), "--server", "kb");
+      expect((await run(command, ...write(client), "--server", "kb")).out).toContain("up to date");
+    }
+    const lines = `args:\n      - run\n      - --server\n      - kb\n`;
+    expect(text(".continue/config.yaml")).toBe(
+      `name: x # mine\nmcpServers:\n  - name: own\n    command: y\n  - name: kb\n    command: ${bridge}\n    ${lines}`,
+    );
+    expect(text(".config/goose/config.yaml")).toBe(
+      `GOOSE_MODEL: m\nextensions:\n  own: {type: builtin}\n  kb:\n    type: stdio\n    name: kb\n    cmd: ${bridge}\n    ${lines}    enabled: true\n    timeout: 300\n`,
+    );
+  });
+
+  test("prints the entry, and says into which file it goes", async () => {
+    const { run, home } = user(servers);
+    const { out, notes } = await run(command, "--for", "cursor", "--command", bridge);
+    expect(JSON.parse(out)).toEqual({
+      mcpServers: {
+        kb: { command: bridge, args, env: { KB_TOKEN: "${env:KB_TOKEN}" } },
+        crm: { command: bridge, args: ["run", "--server", "crm"] },
+      },
+    });
+    expect(notes).toEqual([
+      `for Cursor: it goes into ${join(home, ".cursor/mcp.json")}; --write merges it there`,
+    ]);
+    expect(existsSync(join(home, ".cursor"))).toBe(false);
+  });
+
+  test("--for codex is codex-config", async () => {
+    const { run, text } = user(servers);
+    const { out } = await run(command, "--for", "codex", "--command", bridge, "--server", "kb");
+    expect(out).toStartWith("\n[mcp_servers.kb]\n");
+    await run(command, ...write("codex"), "--server", "crm");
+    expect(text(".codex/config.toml")).toContain('args = ["run", "--server", "crm"]');
+  });
+
+  test("makes the file (0600) where there is none, and says how the client sees it", async () => {
+    const { run, home } = user(servers);
+    const { notes } = await run(command, ...write("cursor"), "--server", "crm");
+    expect(statSync(join(home, ".cursor/mcp.json")).mode & 0o777).toBe(0o600);
+    expect(notes).toEqual([
+      "to see the change: switch the server on in Cursor's settings, or restart Cursor",
+    ]);
+  });
+
+  test("keeps what the user added to the entry, and mends the rest", async () => {
+    const { run, text, put } = user(servers);
+    const entry = {
+      command: "/old/codex-mcp-http-bridge",
+      args: ["run", "--server", "kb"],
+      env: { KB_TOKEN: "mine", LOG_LEVEL: "debug" },
+      alwaysAllow: ["x"],
+    };
+    put(".cursor/mcp.json", JSON.stringify({ mcpServers: { kb: entry } }, null, 4));
+    await run(command, ...write("cursor"), "--server", "kb");
+    expect(JSON.parse(text(".cursor/mcp.json")).mcpServers.kb).toEqual({
+      ...entry,
+      command: bridge,
+    });
+    expect(text(".cursor/mcp.json")).toContain('\n            "command": "/bin/sh",\n');
+  });
+
+  test("leaves another program's entry alone unless --replace is given; --remove never takes it", async () => {
+    const { run, refused, text, put } = user(servers);
+    const own = '{"mcpServers": {"kb": {"url": "https://canary.example/", "disabled": true}}}';
+    put(".cursor/mcp.json", own);
+    const error = await refused(command, ...write("cursor"), "--server", "kb");
+    expect([error.kind, error.hint]).toEqual([
+      "configuration",
+      "add --replace, or give the server another name",
+    ]);
+    expect((await refused(command, "--for", "cursor", "--remove", "--server", "kb")).message).toBe(
+      `Cursor's server "kb" does not start the bridge`,
+    );
+    expect((await run(command, "--for", "cursor", "--remove")).out).toContain("nothing to remove");
+    expect(text(".cursor/mcp.json")).toBe(own);
+    await run(command, ...write("cursor"), "--replace", "--server", "kb");
+    expect(JSON.parse(text(".cursor/mcp.json")).mcpServers.kb).toEqual({
+      disabled: true,
+      command: bridge,
+      args,
+      env: { KB_TOKEN: "${env:KB_TOKEN}" },
+    });
+  });
+
+  test("the exact name wins over another program's entry that differs in case", async () => {
+    const { run, text, put } = user(servers);
+    put(".cursor/mcp.json", '{"mcpServers": {"CRM": {"url": "https://x.example/"}}}');
+    await run(command, ...write("cursor"), "--server", "crm");
+    expect(Object.keys(JSON.parse(text(".cursor/mcp.json")).mcpServers)).toEqual(["CRM", "crm"]);
+  });
+
+  test("warns where the client neither passes variables on nor expands them", async () => {
+    const { run } = user(servers);
+    const { notes } = await run(command, ...write("claude-desktop"), "--server", "kb");
+    expect(notes[0]).toBe(
+      "warning: Claude Desktop neither passes KB_TOKEN on nor expands variables: store the secret itself (codex-mcp-http-bridge setup --server kb)",
+    );
+  });
+
+  test("--dry-run shows the change and makes none", async () => {
+    const { run, text, put } = user(servers);
+    put(".cursor/mcp.json", '{"mcpServers": {}}\n');
+    const { out } = await run(
+      ...([command, "--for", "cursor", "--command", bridge, "--server", "crm"] as const),
+      "--dry-run",
+    );
+    expect(out).toContain('+{"mcpServers": {"crm"');
+    expect(text(".cursor/mcp.json")).toBe('{"mcpServers": {}}\n');
+  });
+
+  test("--project names the file of the current directory; a client without one refuses", async () => {
+    const { refused } = user(servers);
+    const error = await refused(command, ...write("windsurf"), "--project");
+    expect([error.kind, error.message]).toEqual([
+      "usage",
+      "Windsurf has no file of servers in a project",
+    ]);
+  });
+
+  test.each([
+    ["{", "ends early"],
+    ['{"mcpServers": {"a": 1, "a": 2}}', "the key stands twice"],
+    ['{"mcpServers": []}', "no JSON object"],
+    ["[]", "no JSON object"],
+  ])("a file like %p is refused, and neither it nor a backup is written", async (text, said) => {
+    const person = user(servers);
+    const path = person.put(".cursor/mcp.json", text);
+    const error = await person.refused(command, ...write("cursor"));
+    expect([error.kind, error.message.includes(said)]).toEqual(["configuration", true]);
+    expect(person.text(".cursor/mcp.json")).toBe(text);
+    expect(readdirSync(join(path, ".."))).toEqual(["mcp.json"]);
+  });
+
+  test("a symlink is written through, a read-only file and a pipe are refused", async () => {
+    const { run, refused, text, put, home } = user(servers);
+    const real = put("dotfiles/mcp.json", "{}");
+    mkdirSync(join(home, ".cursor"));
+    symlinkSync(real, join(home, ".cursor/mcp.json"));
+    await run(command, ...write("cursor"), "--server", "crm");
+    expect(text("dotfiles/mcp.json")).toContain("crm");
+    chmodSync(put(".gemini/settings.json", "{}"), 0o400);
+    const error = await refused(command, ...write("gemini"));
+    expect(error.message).toBe(`${join(home, ".gemini/settings.json")} is read-only`);
+    expect(readdirSync(join(home, ".gemini"))).toEqual(["settings.json"]);
+    mkdirSync(join(home, ".qwen"));
+    Bun.spawnSync(["mkfifo", join(home, ".qwen/settings.json")]);
+    expect((await refused(command, ...write("qwen"))).message).toContain("not a regular file");
+  });
+
+  test("words that do not go together are wrong usage", async () => {
+    const { refused } = user(servers);
+    expect((await refused(command)).hint).toContain("claude-code, claude-desktop, cursor");
+    expect((await refused(command, "--for", "cursor", "--write", "--remove")).kind).toBe("usage");
+    expect((await refused(command, "--for", "emacs")).kind).toBe("usage");
+  });
+});

@@ -1,0 +1,130 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { command as exportCommand } from "../../src/commands/export.ts";
+import { command as importCommand } from "../../src/commands/import/import.ts";
+import { removeUsers, user } from "./import/import-user.ts";
+
+afterEach(removeUsers);
+
+const servers = {
+  kb: { url: "https://kb.example/mcp", token: "canary-token", description: "Knowledge" },
+  crm: {
+    url: "https://crm.example/mcp?team=blue&api_key=canarykey1",
+    transport: "http",
+    headers: { "X-Team": "blue", "X-Api-Key": "canary-key-1", "X-Ref": "${REF}" },
+    timeoutSec: 30,
+  },
+  app: {
+    url: "https://app.example/mcp",
+    auth: { type: "oauth", clientId: "id", clientSecret: "canary-secret", scopes: ["a"] },
+  },
+  file: { url: "https://file.example/mcp", tokenFile: "/run/token" },
+  open: { url: "https://open.example/mcp" },
+};
+
+describe("export", () => {
+  test("prints everything but secrets, each the name of a variable", async () => {
+    const { run } = user(servers);
+    const { out, notes } = await run(exportCommand);
+    expect(out).not.toContain("canary");
+    expect(JSON.parse(out)).toEqual({
+      format: "codex-mcp-http-bridge/team",
+      version: 1,
+      servers: {
+        kb: { url: "https://kb.example/mcp", description: "Knowledge", tokenEnv: "KB_TOKEN" },
+        crm: {
+          url: "https://crm.example/mcp?team=blue&api_key=${CRM_API_KEY}",
+          transport: "http",
+          headers: { "X-Team": "blue", "X-Api-Key": "${CRM_X_API_KEY}", "X-Ref": "${REF}" },
+          timeoutSec: 30,
+        },
+        app: {
+          url: "https://app.example/mcp",
+          auth: {
+            type: "oauth",
+            clientId: "id",
+            scopes: ["a"],
+            clientSecretEnv: "APP_CLIENT_SECRET",
+          },
+        },
+        file: { url: "https://file.example/mcp", tokenEnv: "FILE_TOKEN" },
+        open: { url: "https://open.example/mcp" },
+      },
+    });
+    expect(notes).toContain('"crm" needs CRM_API_KEY, CRM_X_API_KEY');
+    expect(notes.some((note) => note.startsWith('warning: server "file": its tokenFile'))).toBe(
+      true,
+    );
+  });
+
+  test("what it prints, import takes: the same servers, and what is missing is named", async () => {
+    const sender = user(servers);
+    const { out } = await sender.run(
+      exportCommand,
+      "--server",
+      "KB",
+      "--server",
+      "app",
+      "--server",
+      "open",
+    );
+    const { put, run, servers: saved } = user();
+    const result = JSON.parse(
+      (await run(importCommand, put("team.json", out), "--all", "--json")).out,
+    );
+    expect(result.found.map(({ missing }: { missing: object[] }) => missing)).toEqual([
+      [{ variable: "KB_TOKEN", label: "KB_TOKEN" }],
+      [{ variable: "APP_CLIENT_SECRET", label: "APP_CLIENT_SECRET" }],
+      [],
+    ]);
+    expect(saved()).toEqual({
+      kb: { url: servers.kb.url, description: "Knowledge", tokenEnv: "KB_TOKEN" },
+      app: {
+        url: servers.app.url,
+        auth: {
+          type: "oauth",
+          clientId: "id",
+          scopes: ["a"],
+          clientSecretEnv: "APP_CLIENT_SECRET",
+        },
+      },
+      open: { url: servers.open.url },
+    });
+    const receiver = user(saved());
+    expect(JSON.parse((await receiver.run(exportCommand)).out)).toEqual(JSON.parse(out));
+  });
+
+  test.each([
+    [{ url: "https://x.example/", tokenCommand: ["sh", "-c", "x"] }, "may not hold tokenCommand"],
+    [{ url: "https://x.example/", headersCommand: ["x"] }, "may not hold headersCommand"],
+    [{ url: "https://x.example/", tokenFile: "/etc/passwd" }, "may not hold tokenFile"],
+    [
+      { url: "https://x.example/", auth: { type: "oauth", assertionCommand: ["x"] } },
+      "may not hold auth.assertionCommand",
+    ],
+    [{ url: "http://x.example/" }, "plain http"],
+    [{ url: "https://x.example/", surprise: 1 }, "unknown key"],
+    [{}, "it has no url"],
+    [1, "it is no object"],
+  ])("a team file with %p has no effect", async (entry, said) => {
+    const { put, run } = user();
+    const text = JSON.stringify({
+      format: "codex-mcp-http-bridge/team",
+      version: 1,
+      servers: { x: entry },
+    });
+    const { out } = await run(importCommand, put("team.json", text), "--all", "--json");
+    const [row] = JSON.parse(out).found;
+    expect([row.status, row.reason.includes(said)]).toEqual(["refused", true]);
+    expect(JSON.parse(out).saved).toEqual([]);
+  });
+
+  test("a file of another version is refused", async () => {
+    const { put, run } = user();
+    const text = JSON.stringify({
+      ...{ format: "codex-mcp-http-bridge/team", version: 2 },
+      servers: { x: { url: "https://x.example/" } },
+    });
+    const { out } = await run(importCommand, put("team.json", text), "--all", "--json");
+    expect(JSON.parse(out).found[0].reason).toContain("another version");
+  });
+});

@@ -1,0 +1,373 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { command as importCommand } from "../../../src/commands/import/import.ts";
+import { bridge, removeUsers, user } from "./import-user.ts";
+
+afterEach(removeUsers);
+
+const desktop = ".config/Claude/claude_desktop_config.json";
+const claude = `{
+  // mine
+  "mcpServers": {
+    "crm": {"command": "npx", "args": ["-y", "mcp-remote", "https://crm.example/mcp", "--header", "Authorization:\${AUTH}"], "env": {"AUTH": "Bearer canary-token"}, "disabled": false},
+    "fs": {"command": "npx", "args": ["-y", "server-filesystem"]}, // stays
+  },
+}
+`;
+const backup = `${desktop}.codex-mcp-http-bridge.bak`;
+
+describe("import", () => {
+  test("without a file looks where the clients keep theirs, shows the plan and saves nothing", async () => {
+    const { put, run, home } = user();
+    put(desktop, claude);
+    put(".cursor/mcp.json", '{"mcpServers": {"kb": {"url": "https://kb.example/mcp"}}}');
+    const { out, notes, code } = await run(importCommand);
+    expect(code).toBe(0);
+    expect(out).toBe(`To import:
+  crm  https://crm.example/mcp
+    token; from Claude Desktop, through mcp-remote
+  kb  https://kb.example/mcp
+    OAuth, if the server asks for it; from Cursor
+
+1 entry starts a local server and stays where it is.
+`);
+    expect(notes).toEqual(["nothing was saved: add --all, or --select NAME for each server"]);
+    expect(existsSync(join(home, ".codex-mcp-bridge"))).toBe(false);
+  });
+
+  test("finds the file of every client", async () => {
+    const { put, run } = user();
+    const json = (key: string, name: string) =>
+      JSON.stringify({ [key]: { [name]: { url: `https://${name}.example/mcp` } } });
+    const files = {
+      ".claude.json": json("mcpServers", "claude-code"),
+      [desktop]: json("mcpServers", "claude-desktop"),
+      ".cursor/mcp.json": json("mcpServers", "cursor"),
+      ".config/Code/User/mcp.json": json("servers", "vscode"),
+      ".codeium/windsurf/mcp_config.json": json("mcpServers", "windsurf"),
+      ".config/zed/settings.json": json("context_servers", "zed"),
+      ".gemini/settings.json": json("mcpServers", "gemini"),
+      ".qwen/settings.json": json("mcpServers", "qwen"),
+      ".config/opencode/opencode.jsonc": json("mcp", "opencode"),
+      ".copilot/mcp-config.json": json("mcpServers", "copilot"),
+      ".continue/config.yaml":
+        "mcpServers:\n  - name: continue\n    url: https://continue.example/\n",
+      ".cline/data/settings/cline_mcp_settings.json": json("mcpServers", "cline"),
+      ".config/goose/config.yaml":
+        "extensions:\n  goose:\n    type: sse\n    uri: https://goose.example/\n",
+      ".codex/config.toml": '[mcp_servers.codex]\nurl = "https://codex.example/mcp"\n',
+      ".mcporter/mcporter.json": json("mcpServers", "mcporter"),
+    };
+    for (const [name, text] of Object.entries(files)) put(name, text);
+    const { out } = await run(importCommand, "--json");
+    const found: { name: string; client: string }[] = JSON.parse(out).found;
+    expect(found.map(({ client }) => client)).toEqual(found.map(({ name }) => name));
+    expect(found).toHaveLength(Object.keys(files).length);
+  });
+
+  test("stores the secret as setup does, shows none, and says how to go on and back", async () => {
+    const { put, run, servers, home } = user();
+    const { out, notes } = await run(importCommand, put("x.json", claude), "--all");
+    expect(servers()).toEqual({ crm: { url: "https://crm.example/mcp", token: "canary-token" } });
+    expect(out + notes.join()).not.toContain("canary");
+    expect(out).toContain(`
+✓ Saved "crm" in ${home}/.codex-mcp-bridge/config.json
+
+Next steps:
+  codex-mcp-http-bridge codex-config --write
+
+Undo:
+  codex-mcp-http-bridge import --undo
+`);
+    expect(statSync(join(home, ".codex-mcp-bridge/config.json")).mode & 0o777).toBe(0o600);
+  });
+
+  test("leaves what is here already, numbers a name that is taken, and mends one that does not fit", async () => {
+    const same = { url: "https://kb.example/mcp", token: "tok" };
+    const { put, run, servers } = user({ kb: same, crm: { url: "https://old.example/mcp" } });
+    const entry = (url: string, more = {}) => ({ url, ...more });
+    const mcpServers = {
+      mine: entry("https://kb.example/mcp", { headers: { Authorization: "Bearer tok" } }),
+      crm: entry("https://crm.example/mcp"),
+      "CRM-2": entry("https://third.example/mcp"),
+      "@team/Wiki Page": entry("https://wiki.example/mcp"),
+      日本: entry("https://jp.example/mcp"),
+    };
+    const file = put("x.json", JSON.stringify({ mcpServers }));
+    const { out } = await run(importCommand, file, "--all");
+    expect(Object.keys(servers())).toEqual([
+      "kb",
+      "crm",
+      "crm-2",
+      "CRM-2-2",
+      "team-Wiki-Page",
+      "jp-example",
+    ]);
+    expect(out).toContain("Already here, left as it is:\n  mine → kb  https://kb.example/mcp");
+    expect(out).toContain("@team/Wiki Page → team-Wiki-Page");
+    expect((await run(importCommand, file, "--all")).out).toContain("nothing to save");
+  });
+
+  test("takes the selected servers alone, by either name", async () => {
+    const { put, run, refused, servers } = user();
+    const mcpServers = { "a b": { url: "https://a.example/" }, c: { url: "https://c.example/" } };
+    const file = put("x.json", JSON.stringify({ mcpServers }));
+    await run(importCommand, file, "--select", "A-B");
+    expect(Object.keys(servers())).toEqual(["a-b"]);
+    const error = await refused(importCommand, file, "--select", "zz");
+    expect([error.kind, error.hint]).toEqual(["usage", "found: a b, c"]);
+  });
+
+  test("refuses a selected server that cannot be imported, with the reason", async () => {
+    const { put, refused, home } = user();
+    const mcpServers = { lan: { url: "http://10.0.0.2/mcp" } };
+    const file = put("x.json", JSON.stringify({ mcpServers }));
+    const error = await refused(importCommand, file, "--select", "lan");
+    expect([error.kind, error.exitCode]).toEqual(["refused", 1]);
+    expect(error.message).toContain("plain http");
+    expect(existsSync(join(home, ".codex-mcp-bridge"))).toBe(false);
+  });
+
+  test("names what only a person or another environment knows", async () => {
+    const { put, run, servers } = user();
+    const headers = { Authorization: "Bearer ${input:crm-token}", "X-Key": "${KEY}" };
+    const mcpServers = { crm: { url: "https://crm.example/mcp", headers } };
+    const { out } = await run(
+      importCommand,
+      put("x.json", JSON.stringify({ mcpServers })),
+      "--all",
+      "--json",
+    );
+    expect(JSON.parse(out).found[0].missing).toEqual([
+      { variable: "CRM_TOKEN", label: "input:crm-token" },
+      { variable: "KEY", label: "KEY" },
+    ]);
+    expect(servers().crm).toEqual({
+      url: "https://crm.example/mcp",
+      tokenEnv: "CRM_TOKEN",
+      headers: { "X-Key": "${KEY}" },
+    });
+  });
+
+  test("says which headers are dropped, and keeps other schemes as headers", async () => {
+    const { put, run, servers } = user();
+    const headers = {
+      Authorization: "Basic Y2FuYXJ5LWNhbmFyeQ==",
+      Accept: "x",
+      "Mcp-Session-Id": "y",
+    };
+    const mcpServers = { crm: { url: "https://crm.example/mcp", headers } };
+    const { out } = await run(
+      importCommand,
+      put("x.json", JSON.stringify({ mcpServers })),
+      "--all",
+    );
+    expect(out).toContain("the header Accept is dropped");
+    expect(out).toContain("the header Mcp-Session-Id is dropped");
+    expect(out).not.toContain("Y2FuYXJ5");
+    const { crm } = servers();
+    expect(crm.headers).toEqual({ Authorization: headers.Authorization });
+  });
+
+  test.each([
+    [{ url: "https://x.example/${KEY}" }, "names the variable KEY"],
+    [{ url: "ftp://x.example/" }, "does not fit"],
+    [{ url: "https://u:canary@x.example/" }, "without user name"],
+    [
+      { url: "https://x.example/", headers: { Authorization: "Bearer a canary" } },
+      "token does not fit",
+    ],
+    [{ url: "https://x.example/", headers: { "X-A": "a\ncanary" } }, "config.json cannot hold it"],
+    [{ command: "npx", args: ["mcp-remote"] }, "without a URL"],
+    [
+      { command: "npx", args: ["mcp-remote", "https://x.example/", "--ignore-tool", "*"] },
+      "--ignore-tool",
+    ],
+    [{ command: "npx", args: ["supergateway", "--stdio", "x"] }, "serves a local server"],
+    [
+      {
+        command: "npx",
+        args: ["mcp-remote", "https://x.example/", "--static-oauth-client-info", "@gone"],
+      },
+      "cannot be read: gone",
+    ],
+  ])("%p cannot be imported, and the reason holds no secret", async (entry, said) => {
+    const { put, run, home } = user();
+    const file = put("x.json", JSON.stringify({ mcpServers: { x: entry } }));
+    const { out, code } = await run(importCommand, file, "--all");
+    expect(code).toBe(0);
+    expect(out).toContain("Cannot be imported:");
+    expect(out).toContain(said);
+    expect(out).not.toContain("canary");
+    expect(existsSync(join(home, ".codex-mcp-bridge/config.json"))).toBe(false);
+  });
+
+  test("a file that is broken, missing, a folder or huge is an error that names it", async () => {
+    const { put, refused, home } = user();
+    for (const file of [put("broken.json", '{"a": '), join(home, "gone.json"), home]) {
+      const error = await refused(importCommand, file);
+      expect([error.kind, error.message.includes(file)]).toEqual(["configuration", true]);
+    }
+    const huge = put("huge.json", "");
+    Bun.spawnSync(["truncate", "-s", "65M", huge]);
+    expect((await refused(importCommand, huge)).message).toContain("larger than 64 MiB");
+  });
+
+  test("another client's broken file is warned of, and the rest is found", async () => {
+    const { put, run } = user();
+    put(".cursor/mcp.json", "{");
+    put(desktop, claude);
+    const { out, notes } = await run(importCommand);
+    expect(notes[0]).toStartWith("warning: Cursor: ");
+    expect(out).toContain("crm");
+  });
+
+  test("finds nothing, and says where it looked", async () => {
+    const { put, run } = user();
+    expect((await run(importCommand)).out).toBe("no configuration of a client was found\n");
+    const file = put("x.json", '{"mcpServers": {"l": {"command": "ls"}}}');
+    expect((await run(importCommand, file)).out).toBe(
+      `no remote server stands in ${file} (1 local one)\n`,
+    );
+    expect(JSON.parse((await run(importCommand, file, "--json")).out).found).toEqual([]);
+  });
+});
+
+describe("import --replace", () => {
+  const replace = ["--all", "--replace", "--command", bridge];
+
+  test("rewrites the client's entry and no other byte; --undo restores both sides", async () => {
+    const { put, run, text, servers, home } = user({ old: { url: "https://old.example/mcp" } });
+    put(desktop, claude);
+    const { out, notes } = await run(importCommand, ...replace);
+    expect(out).not.toContain("canary");
+    expect(text(desktop)).toBe(`{
+  // mine
+  "mcpServers": {
+    "crm": {"command": "/bin/sh", "args": ["run","--server","crm"], "disabled": false},
+    "fs": {"command": "npx", "args": ["-y", "server-filesystem"]}, // stays
+  },
+}
+`);
+    expect(text(backup)).toBe(claude);
+    expect(statSync(join(home, backup)).mode & 0o777).toBe(0o600);
+    expect(notes).toContain(`what it was before, its secrets included: ${join(home, backup)}`);
+    const undone = await run(importCommand, "--undo");
+    expect(undone.out).toBe(`✓ Restored ${join(home, desktop)}\n✓ Removed server "crm"\n`);
+    expect(text(desktop)).toBe(claude);
+    expect(Object.keys(servers())).toEqual(["old"]);
+    expect(readdirSync(join(home, ".config/Claude"))).toEqual(["claude_desktop_config.json"]);
+  });
+
+  test("keeps what belongs to the client, and the variables that nobody took over", async () => {
+    const { put, run, text } = user();
+    const entry = {
+      httpUrl: "https://crm.example/mcp",
+      headers: { Authorization: "Bearer $CRM" },
+      timeout: 5000,
+      trust: true,
+      includeTools: ["a"],
+      env: { KEEP: "1" },
+    };
+    put(".gemini/settings.json", JSON.stringify({ theme: "x", mcpServers: { crm: entry } }));
+    await run(importCommand, "--from", "gemini", ...replace);
+    expect(JSON.parse(text(".gemini/settings.json"))).toEqual({
+      theme: "x",
+      mcpServers: {
+        crm: {
+          timeout: 5000,
+          trust: true,
+          includeTools: ["a"],
+          env: { CRM: "$CRM", KEEP: "1" },
+          command: bridge,
+          args: ["run", "--server", "crm"],
+        },
+      },
+    });
+  });
+
+  test("rewrites TOML, YAML and a project of Claude Code alike", async () => {
+    const { put, run, text } = user();
+    put(
+      ".codex/config.toml",
+      '# mine\n[mcp_servers.a]\nurl = "https://a.example/mcp"\nenabled_tools = ["x"]\n\n[features]\nb = true\n',
+    );
+    put(
+      ".continue/config.yaml",
+      "name: x # mine\nmcpServers:\n  - name: c\n    url: https://c.example/\n",
+    );
+    const projects = {
+      "/p": { mcpServers: { d: { type: "http", url: "https://d.example/mcp" } } },
+    };
+    put(".claude.json", JSON.stringify({ projects, numStartups: 5 }));
+    await run(importCommand, ...replace);
+    const toml = text(".codex/config.toml");
+    expect(toml).toStartWith("# mine\n[mcp_servers.a]\n");
+    expect(toml).toEndWith("\n[features]\nb = true\n");
+    expect(Bun.TOML.parse(toml)).toMatchObject({
+      mcp_servers: { a: { command: bridge, args: ["run", "--server", "a"], enabled_tools: ["x"] } },
+    });
+    expect(toml).not.toContain("url");
+    expect(text(".continue/config.yaml")).toBe(
+      `name: x # mine\nmcpServers:\n  - name: c\n    command: ${bridge}\n    args:\n      - run\n      - --server\n      - c\n`,
+    );
+    expect(JSON.parse(text(".claude.json"))).toEqual({
+      projects: {
+        "/p": {
+          mcpServers: { d: { type: "stdio", command: bridge, args: ["run", "--server", "d"] } },
+        },
+      },
+      numStartups: 5,
+    });
+    const again = await run(importCommand, ...replace);
+    expect(again.out).toContain("no remote server stands in");
+  });
+
+  test("--dry-run shows the change without its secrets, and makes none", async () => {
+    const { put, run, text, home } = user();
+    put(desktop, claude);
+    const { out } = await run(importCommand, ...replace, "--dry-run");
+    expect(out).toContain(`+    "crm": {"command": "/bin/sh"`);
+    expect(out).not.toContain("canary");
+    expect(text(desktop)).toBe(claude);
+    expect(existsSync(join(home, ".codex-mcp-bridge/config.json"))).toBe(false);
+  });
+
+  test("writes through a symlink, and refuses a read-only file with nothing left behind", async () => {
+    const { put, run, refused, text, home } = user();
+    const real = put(
+      "dotfiles/mcp.json",
+      '{"mcpServers": {"kb": {"url": "https://kb.example/mcp"}}}',
+    );
+    mkdirSync(join(home, ".cursor"));
+    symlinkSync(real, join(home, ".cursor/mcp.json"));
+    await run(importCommand, "--from", "cursor", ...replace);
+    expect(text("dotfiles/mcp.json")).toContain(bridge);
+    const path = put(desktop, claude);
+    chmodSync(path, 0o444);
+    const error = await refused(importCommand, "--from", "claude-desktop", ...replace);
+    expect([error.kind, error.message]).toEqual(["configuration", `${path} is read-only`]);
+    expect(text(desktop)).toBe(claude);
+    expect(existsSync(join(home, backup))).toBe(false);
+  });
+
+  test("asks whose file it is where the name does not tell", async () => {
+    const { put, refused, servers, home } = user();
+    const file = put("x.json", claude);
+    const error = await refused(importCommand, file, ...replace);
+    expect([error.kind, error.hint]).toEqual(["usage", "add --from CLIENT"]);
+    expect(existsSync(join(home, ".codex-mcp-bridge/config.json")) && servers()).toBe(false);
+  });
+
+  test("--undo stops where the file was changed since, and where there is nothing to undo", async () => {
+    const { put, run, refused, servers } = user();
+    expect((await refused(importCommand, "--undo")).message).toBe("there is no import to undo");
+    put(desktop, claude);
+    await run(importCommand, ...replace);
+    put(desktop, "{}");
+    expect((await refused(importCommand, "--undo")).message).toContain("was changed since");
+    expect(Object.keys(servers())).toEqual(["crm"]);
+    expect((await refused(importCommand, "--undo", "--all")).kind).toBe("usage");
+  });
+});

@@ -1,0 +1,195 @@
+import { describe, expect, test } from "bun:test";
+import { type Format, readValue } from "../../../src/config/clients/document.ts";
+import { type ClientEntry, findEntries } from "../../../src/config/clients/entries.ts";
+import type { BridgeError } from "../../../src/wire/errors.ts";
+
+/** The error of a promise that must reject. */
+const failureOf = (work: Promise<unknown>): Promise<BridgeError> =>
+  work.then(
+    () => Promise.reject(new Error("nothing was refused")),
+    (error) => error,
+  );
+
+/** The parts of an entry that are there. */
+function brief({ name, url, words, env, headers, isOff, lost }: ClientEntry): object {
+  return {
+    name,
+    ...(url !== undefined && { url }),
+    ...(words.length > 0 && { words: words.join(" ") }),
+    ...(Object.keys(env).length > 0 && { env }),
+    ...(Object.keys(headers).length > 0 && { headers }),
+    ...(isOff && { isOff }),
+    ...(lost.length > 0 && { lost }),
+  };
+}
+
+const read = async (text: string, format: Format = "json") =>
+  findEntries(await readValue(text, format, "the file")).map(brief);
+
+const remote = { name: "kb", url: "https://kb.example/mcp" };
+
+describe("the servers of a client's file", () => {
+  test("Claude Desktop: commands alone", async () => {
+    const text = `{"globalShortcut": "", "mcpServers": {"kb": {"command": "npx",
+      "args": ["mcp-remote", "https://kb.example/mcp"], "env": {"A": "b"}}}}`;
+    expect(await read(text)).toEqual([
+      { name: "kb", words: "npx mcp-remote https://kb.example/mcp", env: { A: "b" } },
+    ]);
+  });
+
+  test("Claude Code: the user's servers and those of each project", async () => {
+    const text = `{"mcpServers": {"kb": {"type": "http", "url": "https://kb.example/mcp",
+      "headers": {"X-Key": "\${KEY:-none}"}, "headersHelper": "print-it"}},
+      "projects": {"/home/someone/app": {"mcpServers": {"crm": {"type": "sse", "url": "https://crm.example/sse"}}}}}`;
+    expect(await read(text)).toEqual([
+      { ...remote, headers: { "X-Key": "${KEY:-none}" }, lost: ["headersHelper"] },
+      { name: "crm", url: "https://crm.example/sse" },
+    ]);
+  });
+
+  test(".mcp.json without mcpServers", async () => {
+    expect(await read('{"kb": {"url": "https://kb.example/mcp"}, "note": 1}')).toEqual([remote]);
+  });
+
+  test("VS Code: servers, inputs, comments and trailing commas", async () => {
+    const text = `// mine
+    {"inputs": [{"id": "k", "type": "promptString"}],
+     "servers": {"kb": {"type": "http", "url": "https://kb.example/mcp",
+       "headers": {"Authorization": "Bearer \${input:k}",}, "envFile": ".env"},},}`;
+    expect(await read(text)).toEqual([
+      { ...remote, headers: { Authorization: "Bearer ${input:k}" }, lost: ["envFile"] },
+    ]);
+  });
+
+  test("VS Code's settings: mcp.servers", async () => {
+    expect(await read('{"mcp": {"servers": {"kb": {"url": "https://kb.example/mcp"}}}}')).toEqual([
+      remote,
+    ]);
+  });
+
+  test("Windsurf's serverUrl, Gemini's httpUrl before url, mcporter's baseUrl and token", async () => {
+    const text = `\ufeff{"mcpServers": {
+      "a": {"serverUrl": "https://a.example/mcp", "disabled": true},
+      "b": {"url": "https://b.example/sse", "httpUrl": "https://b.example/mcp", "timeout": 5000},
+      "c": {"baseUrl": "https://c.example/mcp", "bearerTokenEnv": "C_TOKEN"},
+      "d": {"url": "https://d.example/mcp", "bearerToken": "tok"}}}`;
+    expect(await read(text)).toEqual([
+      { name: "a", url: "https://a.example/mcp", isOff: true },
+      { name: "b", url: "https://b.example/mcp" },
+      {
+        name: "c",
+        url: "https://c.example/mcp",
+        headers: { Authorization: "Bearer ${C_TOKEN}" },
+      },
+      { name: "d", url: "https://d.example/mcp", headers: { Authorization: "Bearer tok" } },
+    ]);
+  });
+
+  test("opencode: command as a list, remote servers, and the second form", async () => {
+    const text = `{"mcp": {"kb": {"type": "remote", "url": "https://kb.example/mcp", "enabled": false},
+      "l": {"type": "local", "command": ["npx", "mcp-remote"], "environment": {"A": "b"}}}}`;
+    expect(await read(text)).toEqual([
+      { ...remote, isOff: true },
+      { name: "l", words: "npx mcp-remote", env: { A: "b" } },
+    ]);
+    expect(await read('{"mcp": {"servers": {"kb": {"url": "https://kb.example/mcp"}}}}')).toEqual([
+      remote,
+    ]);
+  });
+
+  test("Cline: the transport as an object, and its older flat form", async () => {
+    const text = `{"mcpServers": {
+      "kb": {"transport": {"type": "streamableHttp", "url": "https://kb.example/mcp", "headers": {"A": "b"}}},
+      "l": {"command": "bunx", "args": ["mcp-remote"], "autoApprove": []}}}`;
+    expect(await read(text)).toEqual([
+      { ...remote, headers: { A: "b" } },
+      { name: "l", words: "bunx mcp-remote" },
+    ]);
+  });
+
+  test("Zed: context_servers, with the program as an object too", async () => {
+    const text = `{"context_servers": {
+      "kb": {"source": "custom", "url": "https://kb.example/mcp"},
+      "l": {"command": {"path": "npx", "args": ["mcp-remote"], "env": {"A": "b"}}}}}`;
+    expect(await read(text)).toEqual([
+      remote,
+      { name: "l", words: "npx mcp-remote", env: { A: "b" } },
+    ]);
+  });
+
+  test("Continue: a list in YAML", async () => {
+    const text = `name: mine
+mcpServers:
+  - name: kb # mine
+    type: streamable-http
+    url: https://kb.example/mcp
+    requestOptions:
+      headers:
+        Authorization: Bearer \${{ secrets.KB }}
+  - name: l
+    command: npx
+    args: [mcp-remote]
+`;
+    expect(await read(text, "yaml")).toEqual([
+      { ...remote, headers: { Authorization: "Bearer ${{ secrets.KB }}" } },
+      { name: "l", words: "npx mcp-remote" },
+    ]);
+  });
+
+  test("goose: extensions in YAML", async () => {
+    const text = `extensions:
+  developer: {enabled: true, type: builtin, name: developer}
+  kb: {enabled: true, type: streamable_http, name: kb, uri: "https://kb.example/mcp"}
+  l: {enabled: true, type: stdio, name: l, cmd: npx, args: [mcp-remote], envs: {A: b}}
+`;
+    expect(await read(text, "yaml")).toEqual([
+      remote,
+      { name: "l", words: "npx mcp-remote", env: { A: "b" } },
+    ]);
+  });
+
+  test("Codex: url entries and their headers, and a profile's servers", async () => {
+    const text = `[mcp_servers.kb]
+url = "https://kb.example/mcp"
+bearer_token_env_var = "KB"
+http_headers = { X-Team = "blue" }
+env_http_headers = { "X-Key" = "KEY" }
+[profiles.work.mcp_servers.crm]
+url = "https://crm.example/mcp"
+`;
+    const headers = { "X-Team": "blue", "X-Key": "${KEY}", Authorization: "Bearer ${KB}" };
+    expect(await read(text, "toml")).toEqual([
+      { ...remote, headers },
+      { name: "crm", url: "https://crm.example/mcp" },
+    ]);
+  });
+
+  test.each<[string, Format, string]>([
+    ['{"mcpServers": {', "json", "line 1"],
+    ['{"mcpServers": {"a": 1, "a": 2}}', "json", "the key stands twice"],
+    ['{"a": "canary', "json", "line 1"],
+    [`${"[".repeat(5000)}`, "json", "nested too deeply"],
+    ["a: [", "yaml", "not YAML"],
+    ["a: 1\na: 2\n", "yaml", "the key stands twice"],
+    ["a: canary: b", "yaml", "not YAML"],
+    ["[a", "toml", "line 1"],
+  ])("%p is refused with its place, and never quoted", async (text, format, said) => {
+    const error = await failureOf(readValue(text, format, "the file"));
+    expect(error.kind).toBe("configuration");
+    expect(error.message).toContain(said);
+    expect(error.message).not.toContain("canary");
+  });
+
+  test.each(["", " \n", "[]", "1", "null", '{"mcpServers": null}', '{"mcpServers": [1, "a"]}'])(
+    "%p holds no server",
+    async (text) => expect(await read(text)).toEqual([]),
+  );
+
+  test("a key that would reach the prototype is a name like any other", async () => {
+    const [entry] = findEntries(
+      await readValue('{"mcpServers": {"__proto__": {"url": "https://x.example/"}}}', "json", "f"),
+    );
+    expect(entry?.name).toBe("__proto__");
+    expect(({} as { url?: string }).url).toBeUndefined();
+  });
+});

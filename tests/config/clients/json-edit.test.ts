@@ -1,0 +1,97 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { readValue } from "../../../src/config/clients/document.ts";
+import { removeJson, setJson } from "../../../src/config/clients/json-edit.ts";
+import { runsOf } from "../../support/property.ts";
+
+const entry = { command: "/b", args: ["run"] };
+const path = ["mcpServers", "kb"];
+const set = (text: string) => setJson(text, path, entry, "the file");
+const remove = (text: string) => removeJson(text, path, "the file");
+
+describe("an entry in JSON with comments", () => {
+  test("goes behind the last one, in the file's own style", async () => {
+    const text = `{
+\t// mine
+\t"mcpServers": {
+\t\t"a": {"url": "x"}, // about a
+\t\t/* the end */
+\t},
+}
+`;
+    expect(await set(text)).toBe(`{
+\t// mine
+\t"mcpServers": {
+\t\t"a": {"url": "x"}, // about a
+\t\t"kb": {
+\t\t\t"command": "/b",
+\t\t\t"args": [
+\t\t\t\t"run"
+\t\t\t]
+\t\t},
+\t\t/* the end */
+\t},
+}
+`);
+  });
+
+  test("makes the section, or the file, where there is none", async () => {
+    expect(await readValue(await set(""), "json", "f")).toEqual({ mcpServers: { kb: entry } });
+    expect(await set('{\r\n  "a": 1\r\n}')).toBe(
+      '{\r\n  "a": 1,\r\n  "mcpServers": {\r\n    "kb": {\r\n      "command": "/b",\r\n      "args": [\r\n        "run"\r\n      ]\r\n    }\r\n  }\r\n}',
+    );
+    expect(await set('{"a":1}')).toBe(
+      '{"a":1, "mcpServers": {"kb":{"command":"/b","args":["run"]}}}',
+    );
+  });
+
+  test("is refused where the section is something else", async () => {
+    const error = await set('{"mcpServers": []}').catch((thrown) => thrown);
+    expect(error.message).toContain("mcpServers is no JSON object");
+  });
+
+  test.each([
+    '{"mcpServers": {"a": 1}}',
+    '{"mcpServers": {"a": 1,}}',
+    '\ufeff{\n  "mcpServers": {\n    "a": 1 // c\n  }\n}\n',
+    '{\r\n  "mcpServers": {\r\n    "a": 1, /* c */\r\n  },\r\n}',
+    '{"mcpServers": {}, "z": [1, 2]}',
+    '{\n  "mcpServers": {\n    // only a comment\n  }\n}',
+    '{\n "x": "}", "mcpServers": { "a": {} }\n}',
+  ])("%p is byte for byte what it was after set and remove", async (text) => {
+    const once = await set(text);
+    expect(await set(once)).toBe(once);
+    expect(await remove(once)).toBe(text);
+  });
+
+  test("leaves a file without the entry alone when it is removed", async () => {
+    for (const text of ["", "{}", '{"mcpServers": {}}', '{"mcpServers": 1}']) {
+      expect(await remove(text)).toBe(text);
+    }
+  });
+
+  test("any object: everything else keeps its value, and set and remove are inverse", async () => {
+    const gap = fc.constantFrom("", " ", "\n", "\r\n\t", " // c\n", "/* , } */");
+    const servers = fc.dictionary(fc.stringMatching(/^[a-j"\\]{1,4}$/), fc.jsonValue(), {
+      minKeys: 1,
+      maxKeys: 3,
+    });
+    const property = fc.asyncProperty(
+      servers,
+      gap,
+      gap,
+      fc.boolean(),
+      async (map, one, other, comma) => {
+        const pairs = Object.entries(map).map(
+          ([key, value]) =>
+            `${one}${JSON.stringify(key)}${other}:${other}${JSON.stringify(value)}${one}`,
+        );
+        const text = `{"mcpServers":${one}{${pairs.join(",")}${comma ? "," : ""}${other}}${one}}`;
+        const once = await set(text);
+        expect(await readValue(once, "json", "f")).toEqual({ mcpServers: { ...map, kb: entry } });
+        expect(await remove(once)).toBe(text);
+      },
+    );
+    await fc.assert(property, runsOf(import.meta.path));
+  });
+});

@@ -1,0 +1,69 @@
+import { describe, expect, test } from "bun:test";
+import { readValue } from "../../../src/config/clients/document.ts";
+import { removeYaml, setYaml } from "../../../src/config/clients/yaml-edit.ts";
+
+const fields = { command: "/b", args: ["run"] };
+const list = { key: "mcpServers", isList: true };
+const map = { key: "extensions", isList: false };
+const inList = (text: string) => setYaml(text, list, "kb", { name: "kb", ...fields });
+const inMap = (text: string) => setYaml(text, map, "kb", fields);
+
+describe("an entry in YAML", () => {
+  test("goes behind the last one of a list, between the comments that stand there", async () => {
+    const text = `name: mine # x
+mcpServers:
+  - name: a
+    command: b # c
+  # the end
+models: []
+`;
+    expect(await inList(text)).toBe(`name: mine # x
+mcpServers:
+  - name: a
+    command: b # c
+  - name: kb
+    command: /b
+    args:
+      - run
+  # the end
+models: []
+`);
+  });
+
+  test.each([
+    "mcpServers:\n  - name: a\n    command: b\n",
+    "mcpServers:\n- name: a\n  command: b",
+    "mcpServers:\r\n  - name: a\r\n    args:\r\n      - x\r\n\r\nmodels: []\r\n",
+    "mcpServers: []\nz: 1\n",
+    "# c\nmcpServers:\n  -\n    name: a\n    text: |\n      two\n      lines\n# end\n",
+  ])("list %p: set twice is once, and remove restores it", async (text) => {
+    const once = await inList(text);
+    expect(await inList(once)).toBe(once);
+    const restored = await removeYaml(once, "mcpServers", "kb");
+    expect(restored.trimEnd()).toBe(text.trimEnd());
+  });
+
+  test.each([
+    "extensions:\n  a:\n    enabled: true\n\n    type: x\nGOOSE: y\n",
+    "extensions: {}\na: 1\n",
+    "a: 1\nextensions:\n    deep:\n        type: x # c\n",
+  ])("map %p: set twice is once, and remove restores it", async (text) => {
+    const once = await inMap(text);
+    expect(await inMap(once)).toBe(once);
+    expect(await removeYaml(once, "extensions", "kb")).toBe(text);
+  });
+
+  test("makes the section, or the file, where there is none", async () => {
+    for (const text of ["", "a: 1", "mcpServers:\n", "mcpServers: null # c\na: 1\n"]) {
+      const value = await readValue(await inList(text), "yaml", "f");
+      expect(value).toMatchObject({ mcpServers: [{ name: "kb", ...fields }] });
+    }
+  });
+
+  test("is refused where the section stands in one line, or is something else", async () => {
+    for (const text of ["mcpServers: [{name: a}]", "mcpServers: text", "- a"]) {
+      const error = await inList(text).catch((thrown) => thrown);
+      expect(error.kind).toBe("configuration");
+    }
+  });
+});
