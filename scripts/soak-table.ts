@@ -1,7 +1,7 @@
 #!/usr/bin/env bun
-// Runs the faults and the soak through the bridge and through mcp-remote, and writes the table between the
-// marks of docs/reliability.md. BRIDGE_BIN names the compiled bridge; mcp-remote comes from tests/soak/peer
-// (npm ci there first). Words choose classes; SOAK_CALLS the calls of the soak (10000).
+// Runs the faults and the soak through the bridge and through mcp-remote, and writes the table in
+// docs/reliability.md. BRIDGE_BIN names the compiled bridge; mcp-remote comes from tests/soak/peer (run npm ci
+// there first). Words choose classes of faults; SOAK_CALLS sets the number of calls (10000).
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { classes } from "../tests/fault/classes.ts";
@@ -27,10 +27,10 @@ const peer: Program = {
         join(root, "tests/soak/peer/node_modules/mcp-remote/dist/proxy.js"),
         url,
         ...["--transport", transport === "sse" ? "sse-only" : "http-only"],
-        // Both eras, as the bridge finds them by itself.
+        // The bridge finds the protocol by itself, too.
         ...["--protocol", "auto"],
         ...["--allow-http", "--header", `Authorization:Bearer ${token}`],
-        // Its own deadlines, set to those that the bridge is given.
+        // The same deadlines as the bridge has.
         ...["--headers-timeout", seconds, "--body-timeout", seconds],
         ...["--connect-timeout", String(connectTimeoutSec)],
       ],
@@ -44,7 +44,7 @@ const peer: Program = {
   },
 };
 
-/** What counts against a program that knows nothing of our error kinds, our memory bounds and our log. */
+/** The checks for a program without our error kinds, memory limits and log. */
 const counted: readonly Problem["check"][] = [
   "answer",
   "time",
@@ -89,14 +89,14 @@ const row = (name: string, cell: (result: SoakResult) => string | number) =>
   `| ${name} | | ${soaks.map(cell).join(" | ")} |`;
 const number = (value: number) => value.toLocaleString("en-US");
 rows.push(
-  row(`soak of ${number(calls)} calls, 10 % faults: calls made in five minutes`, (r) =>
+  row(`soak of ${number(calls)} calls, 10 % faults: calls made within five minutes`, (r) =>
     number(r.calls),
   ),
   row("results", (r) => number(r.results)),
   row("errors", (r) => number(r.errors)),
   row("calls never answered", (r) => number(r.lost)),
   row("answered twice", (r) => r.answeredTwice),
-  row("executed twice without leave", (r) => r.executedTwice),
+  row("executed twice without permission", (r) => r.executedTwice),
   row("memory that each call left, bytes", (r) =>
     number(Math.max(0, Math.round((r.endBytes - r.warmBytes) / (r.calls - calls / 5)))),
   ),
@@ -104,9 +104,9 @@ rows.push(
 );
 
 const table = [
-  `Made by \`scripts/soak-table.ts\` on ${new Date().toISOString().slice(0, 10)}. A scenario counts where every`,
-  "request got its one answer in time, was executed as often as it may be, the next call worked, stdout held",
-  "nothing but messages and the program ended by itself; our error kinds and memory bounds are not asked for.",
+  `Made by \`scripts/soak-table.ts\` on ${new Date().toISOString().slice(0, 10)}. A scenario is passed if every`,
+  "request got exactly one answer in time and was executed as often as allowed, the next call worked, stdout carried",
+  "only messages, and the program ended by itself. The bridge's error kinds and memory limits are not checked.",
   "",
   `| faults | scenarios | ${programs.map(({ name }) => name).join(" | ")} |`,
   "| --- | --- | --- | --- |",

@@ -9,7 +9,7 @@ import { resets } from "./scenarios/resets.ts";
 import { sessions } from "./scenarios/sessions.ts";
 import { slow } from "./scenarios/slow.ts";
 import { sse } from "./scenarios/sse.ts";
-import { modern } from "./scenarios/stateless.ts";
+import { stateless } from "./scenarios/stateless.ts";
 import { stdin } from "./scenarios/stdin.ts";
 import { tls } from "./scenarios/tls.ts";
 
@@ -25,8 +25,8 @@ export const classes = {
   "restarts and refusals": refusals,
   "TLS failures": tls,
   "session loss": sessions,
-  "stdin abuse": stdin,
+  "misuse of stdin": stdin,
   "servers of HTTP+SSE": sse,
-  "servers of the stateless era": modern,
+  "servers of the stateless protocol": stateless,
   "a second start": remembered,
 };

@@ -16,7 +16,7 @@ const meta = {
 };
 
 /** Servers of 2026-07-28 that know no session, before clients that initialize and one that does not. */
-export const modern: Scenario[] = [
+export const stateless: Scenario[] = [
   over({ name: "stateless: answers a client that initializes", strikes: 0 }),
   over({
     name: "stateless: closes before it executes the call",
