@@ -115,7 +115,7 @@ describe("what codex-config writes", () => {
     using on = await home(config);
     await on.bridge("codex-config", "--write");
     const { kb, crm } = await listed(on);
-    const meant = { type: "stdio", command: compiledBridge(), cwd: null };
+    const meant = { type: "stdio", command: compiledBridge(), cwd: on.path };
     expect(kb).toMatchObject({ ...meant, args: ["run", "--server", "kb"] });
     expect(crm).toMatchObject({ ...meant, args: ["run", "--server", "crm"] });
     const once = on.config;

@@ -220,6 +220,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "id of a call in flight again",
   },
+  "no-cwd-in-codex-entry": {
+    promise: "Codex starts the bridge in a folder that is there",
+    file: "src/commands/codex-config/entry.ts",
+    find: "...(cwd !== undefined && { cwd }),",
+    replace: "",
+    test: "tests/commands/codex-config/entry.test.ts",
+    pattern: "passes on what Codex withholds",
+  },
   "no-early-answer": {
     promise: "the first answer leaves before the bridge is loaded",
     file: "bridge.ts",

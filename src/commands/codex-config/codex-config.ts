@@ -3,6 +3,7 @@ import { bridgeExecutable } from "../../cli/own-path.ts";
 import { type Config, loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { readDocument, serverValue } from "../../config/toml-document.ts";
+import { userHome } from "../../platform/paths.ts";
 import { BridgeError, type Hint } from "../../wire/errors.ts";
 import { codexConfigFile } from "./codex.ts";
 import { unifiedDiff } from "./diff.ts";
@@ -95,9 +96,11 @@ function warnOfQueries(servers: readonly ServerSettings[], { warn }: Context): v
 
 function launchOf(values: Values<typeof table>, context: Context): Launch {
   const { custom, configFile } = context.paths();
+  const { HOME, USERPROFILE } = context.env;
   return {
     command: bridgeExecutable(values.command, context),
     ...(custom && { configFile }),
+    ...((HOME || USERPROFILE) && { cwd: userHome(context.env) }),
     required: values.required,
   };
 }

@@ -29,6 +29,8 @@ export interface Launch {
   readonly command: string;
   /** The configuration file, absolute, where it is not the default one. */
   readonly configFile?: string;
+  /** Where Codex starts the bridge, absolute; undefined: in the folder of its session. */
+  readonly cwd?: string;
   readonly required: boolean;
 }
 
@@ -47,7 +49,7 @@ const noteFor = ({ codex }: ServerSettings) =>
 
 /** The entry with which Codex starts the bridge for a server. */
 export function stdioEntry(server: ServerSettings, launch: Launch): Wanted {
-  const { command, configFile } = launch;
+  const { command, configFile, cwd } = launch;
   const args = ["run", "--server", server.name];
   if (configFile !== undefined) args.push("--config-path", configFile);
   const fields = {
@@ -55,6 +57,8 @@ export function stdioEntry(server: ServerSettings, launch: Launch): Wanted {
     args,
     env: { LOG_LEVEL: "info" },
     env_vars: passedVariables(server),
+    // The bridge reads nothing there, but the run time ends at once in a folder that was deleted.
+    ...(cwd !== undefined && { cwd }),
     ...sharedFields(server, launch),
   };
   return { fields, unwanted: others(httpKeys, fields), ...noteFor(server) };
@@ -151,6 +155,8 @@ export function fitted(
   const owner = ownerOf(name, before);
   if (owner === "bridge") return wanted;
   if (owner === "other") throw otherOwner(name);
+  // The folder of the Python package's environment is none of ours.
+  if (Object.hasOwn(wanted.fields, "cwd")) return wanted;
   return { ...wanted, unwanted: [...wanted.unwanted, "cwd"] };
 }
 

@@ -60,7 +60,7 @@ async function checkWithCodex(text: string, meant: Change["meant"], context: Con
     });
     if (is === undefined) return;
     const { transport } = is as { transport?: Record<string, unknown> };
-    for (const key of ["command", "args", "env_vars", "url"]) {
+    for (const key of ["command", "args", "env_vars", "cwd", "url"]) {
       if (entry[key] === undefined || Bun.deepEquals(transport?.[key], entry[key])) continue;
       throw refusedByCodex(new Error(`codex reads another ${key} of "${name}" than was meant`));
     }

@@ -66,8 +66,19 @@ describe("codex-config", () => {
     ]);
   });
 
+  test("--write gives an entry of an older version its cwd, and changes nothing else", async () => {
+    const { run, text, home, file } = user();
+    await run({ write: true });
+    const now = text();
+    expect(now).toContain(`\ncwd = "${home}"\n`);
+    writeFileSync(file, now.replace(`cwd = "${home}"\n`, ""));
+    await run({ write: true });
+    expect(Bun.TOML.parse(text())).toEqual(Bun.TOML.parse(now));
+    expect((await run({ write: true })).out).toContain("up to date");
+  });
+
   test("--write keeps what the user added to the entry", async () => {
-    const { run, text } = user();
+    const { run, text, home } = user();
     await run({ write: true, server: ["kb"] });
     const mine = text()
       .replace("# default_tools_approval_mode", "default_tools_approval_mode")
@@ -76,7 +87,9 @@ describe("codex-config", () => {
     const again = user(mine);
     await again.run({ write: true, server: ["kb"], required: true });
     expect(again.text()).toBe(
-      mine.replace(/(\ndefault_tools_approval_mode.*)\n/, "$1\nrequired = true\n"),
+      mine
+        .replace(home, again.home)
+        .replace(/(\ndefault_tools_approval_mode.*)\n/, "$1\nrequired = true\n"),
     );
   });
 
@@ -102,7 +115,7 @@ describe("codex-config", () => {
     const theirs = '[mcp_servers.other]\nenv = { KEY = "their-secret" }\n';
     const { run, text, file } = user(theirs);
     const { out } = await run({ "dry-run": true, server: ["crm"] });
-    expect(out).toStartWith(`--- ${file}\n+++ ${file}\n@@ -2,0 +3,9 @@\n+\n+[mcp_servers.crm]\n`);
+    expect(out).toStartWith(`--- ${file}\n+++ ${file}\n@@ -2,0 +3,10 @@\n+\n+[mcp_servers.crm]\n`);
     expect(out).not.toContain("their-secret");
     expect(text()).toBe(theirs);
     await run({ write: true });

@@ -13,7 +13,11 @@ import { settingsOf } from "../../support/settings.ts";
 
 const server = (entry: object) => settingsOf(entry, "/h");
 
-const launch = { command: "/usr/local/bin/codex-mcp-http-bridge", required: false };
+const launch = {
+  command: "/usr/local/bin/codex-mcp-http-bridge",
+  cwd: "/home/me",
+  required: false,
+};
 
 describe("the entry for Codex", () => {
   test("starts the bridge and passes on what Codex withholds", () => {
@@ -23,6 +27,7 @@ describe("the entry for Codex", () => {
       args = ["run", "--server", "kb"]
       env = { LOG_LEVEL = "info" }
       env_vars = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_DIR", "CODEX_PROXY_CERT", "CODEX_CA_CERTIFICATE", "DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"]
+      cwd = "/home/me"
       startup_timeout_sec = 30
       tool_timeout_sec = 120
       # default_tools_approval_mode = "approve"   # codex exec refuses every tool that is not marked read-only otherwise
@@ -157,8 +162,12 @@ test("the configuration of an entry is told from its words", () => {
 });
 
 test("the folder of the Python package's entry goes with it, that of ours stays", () => {
-  const wanted = stdioEntry(server({}), launch);
+  // Where the environment names no home, the entry gets no folder.
+  const { cwd: _, ...homeless } = launch;
+  const wanted = stdioEntry(server({}), homeless);
   const python = { command: "python3", args: ["-m", "codex_mcp_http_bridge"], cwd: "/venv" };
   expect(fitted("kb", wanted, python).unwanted).toContain("cwd");
+  const homed = stdioEntry(server({}), launch);
+  expect(fitted("kb", homed, python)).toBe(homed);
   expect(fitted("kb", wanted, { command: program.name, cwd: "/x" })).toBe(wanted);
 });
