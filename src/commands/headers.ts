@@ -77,7 +77,7 @@ async function oauthHeaders(
 ): Promise<Record<string, string>> {
   const { store, refresher, authorizer } = oauth;
   const { server, auth } = oauth.context;
-  const { signInRequired } = await import("../oauth/authorizer/oauth.ts");
+  const { signInRequired } = await import("../oauth/core/sign-in-required.ts");
   const { isMachineGrant } = await import("../oauth/client/machine-grants.ts");
   const { digestOf } = await import("../oauth/client/dpop.ts");
   if (auth.dpop === true) throw needsProofs(server);

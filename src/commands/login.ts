@@ -121,7 +121,7 @@ async function signInNow(
   const { isMachineGrant, obtainByMachine } = await import("../oauth/client/machine-grants.ts");
   const acceptIssuer = await issuerQuestion(oauth, context);
   const headers = await new ConfiguredHeaders(context).get(server);
-  const { challenge, status } = await probe(server, http, headers, signal);
+  const { challenge, schemes, status } = await probe(server, http, headers, signal);
   if (isMachineGrant(oauth.context)) {
     const { store } = oauth;
     return store.locked(async () => {
@@ -137,6 +137,9 @@ async function signInNow(
       hint: 'if it needs one all the same, set "auth": {"type": "oauth"} in its entry',
     });
   }
+  const { noSignIn } = await import("../oauth/sign-in/availability.ts");
+  const hopeless = await noSignIn(oauth.context, { challenge, schemes }, signal);
+  if (hopeless !== undefined) throw hopeless;
   const prepared = await prepare(oauth, { challenge, acceptIssuer, signal });
   const { signIn } = await import("../oauth/sign-in/sign-in.ts");
   const { PageOpener } = await import("../oauth/sign-in/page-opener.ts");

@@ -27,6 +27,8 @@ function namedBy(names: readonly string[]): RegExp {
 export class Redactor {
   /** The longest first: one may begin with another. */
   #known: readonly string[] = [];
+  /** Texts that are shown whole, whatever stands in them. */
+  #exempt: readonly string[] = [];
   #headers: readonly string[] = secretHeaders;
   #named: RegExp | undefined;
 
@@ -55,8 +57,19 @@ export class Redactor {
     this.#named = undefined;
   }
 
+  /** Lets a text through: the address of a page that a person has to open is useless without its `state`. */
+  exempt(text: string): void {
+    this.#exempt = [...this.#exempt, text];
+  }
+
   /** `text` with every secret replaced by `...`. */
   redact(text: string): string {
+    const exempt = this.#exempt.find((each) => text.includes(each));
+    if (exempt !== undefined)
+      return text
+        .split(exempt)
+        .map((part) => this.redact(part))
+        .join(exempt);
     let out = text;
     for (const secret of this.#known) if (out.includes(secret)) out = out.replaceAll(secret, "...");
     // Without anything between a name and its value.

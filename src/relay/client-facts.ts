@@ -31,8 +31,3 @@ export function agree(client: ClientFacts, answer: Message): void {
   const version = answer.head.isError ? undefined : answer.value(["result", "protocolVersion"]);
   if (typeof version === "string") client.protocolVersion = version;
 }
-
-/** Whether the client is Codex, whatever its face (TUI, exec, desktop, IDE). */
-export function isCodex({ name }: ClientFacts): boolean {
-  return name.startsWith("codex");
-}

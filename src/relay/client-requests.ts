@@ -1,8 +1,7 @@
 import { RequestIds } from "../upstream/core/request-ids.ts";
-import type { ClientFacts, Outgoing } from "../upstream/core/types.ts";
+import { type ClientFacts, isCodex, type Outgoing } from "../upstream/core/types.ts";
 import { idKey, type Message, notificationOf, requestOf } from "../wire/message.ts";
 import type { Call } from "./call.ts";
-import { isCodex } from "./client-facts.ts";
 import { isReadable, tooLongError } from "./codex-limits.ts";
 import { maxPauseMs } from "./deadlines.ts";
 import type { Output } from "./output.ts";

@@ -11,5 +11,10 @@ export function errorReply(
   if (error.serverError !== undefined) return errorTo(id, error.serverError);
   const { code, message, data } = error.toJsonRpc(commandLine);
   const hint = data.hint === undefined ? {} : { hint: redactor.redact(data.hint) };
-  return errorTo(id, { code, message: redactor.redact(message), data: { ...data, ...hint } });
+  const cause = data.cause === undefined ? {} : { cause: redactor.redact(data.cause) };
+  return errorTo(id, {
+    code,
+    message: redactor.redact(message),
+    data: { ...data, ...hint, ...cause },
+  });
 }

@@ -1,13 +1,19 @@
 import { CountedLog } from "../platform/counted-log.ts";
 import type { Log } from "../platform/log.ts";
 import type { Redactor } from "../platform/redact.ts";
-import type { ClientFacts, Outgoing, Stop, Upstream } from "../upstream/core/types.ts";
+import {
+  type ClientFacts,
+  isCodex,
+  type Outgoing,
+  type Stop,
+  type Upstream,
+} from "../upstream/core/types.ts";
 import { asBridgeError, type BridgeError, type CommandLine } from "../wire/errors.ts";
 import { LineSplitter, type Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, idKey, isSameId, Message, readMessage } from "../wire/message.ts";
 import { batchRevision } from "../wire/program.ts";
 import { areListening, Call, prolong, requestIdOf } from "./call.ts";
-import { agree, isCodex, meet } from "./client-facts.ts";
+import { agree, meet } from "./client-facts.ts";
 import { ClientRequests } from "./client-requests.ts";
 import { forCodex, isReadable, tooLongError } from "./codex-limits.ts";
 import { Deadlines } from "./deadlines.ts";

@@ -88,14 +88,19 @@ export class BridgeError extends Error {
   toJsonRpc(commandLine: CommandLine): {
     code: number;
     message: string;
-    data: { kind: string; hint?: string };
+    data: { kind: string; hint?: string; cause?: string };
   } {
     const hint = this.hintText(commandLine);
     const kind = this.kind === "usage" ? "configuration" : this.kind;
     return {
       code: table[this.kind][0],
       message: hint === undefined ? this.message : `${this.message}: ${hint}`,
-      data: hint === undefined ? { kind } : { kind, hint },
+      data: {
+        kind,
+        ...(hint !== undefined && { hint }),
+        ...(kind === "sign-in-required" &&
+          this.cause instanceof BridgeError && { cause: this.cause.message }),
+      },
     };
   }
 }

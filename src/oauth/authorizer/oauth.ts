@@ -1,10 +1,11 @@
 import { abortable } from "../../platform/async.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import type { BridgeError } from "../../wire/errors.ts";
 import { isMachineGrant } from "../client/machine-grants.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { type Grant, isExpired, joinScopes } from "../core/grant.ts";
+import { signInRequired } from "../core/sign-in-required.ts";
 import { mayPass } from "../core/transient.ts";
-import { type BearerChallenge, bearerChallenge } from "../discovery/challenge.ts";
+import { type BearerChallenge, bearerChallenge, schemesOf } from "../discovery/challenge.ts";
 import type { CredentialStore } from "../store/store.ts";
 import type { ConfiguredHeaders } from "./configured-headers.ts";
 import { type TokenRefresher, usable } from "./refresh.ts";
@@ -21,17 +22,6 @@ export interface BearerDeps {
   readonly headers: ConfiguredHeaders;
 }
 
-/** The error of a call that only a person's sign-in helps. */
-export function signInRequired(
-  { server, login }: Pick<OAuthContext, "server" | "login">,
-  what = "a sign-in",
-): BridgeError {
-  return new BridgeError("sign-in-required", `server "${server.name}" needs ${what}`, {
-    hint: `run ${login}`,
-    status: 401,
-  });
-}
-
 /** Authorizes with the OAuth grant of one server: renews it when it ends or is refused, and says when only a sign-in helps. */
 export class OAuthAuthorizer implements Authorizer {
   readonly #deps: BearerDeps;
@@ -41,6 +31,8 @@ export class OAuthAuthorizer implements Authorizer {
   #made: { grant: Grant; configured: object; headers: Record<string, string> } | undefined;
   /** What the last refusal asked for: where a sign-in during `run` begins. */
   challenge: BearerChallenge | undefined;
+  /** The schemes that the last 401 named, in lower case. */
+  schemes: readonly string[] = [];
 
   constructor(deps: BearerDeps) {
     this.#deps = deps;
@@ -83,6 +75,7 @@ export class OAuthAuthorizer implements Authorizer {
       throw this.#error(refusal, hint);
     }
     this.challenge = challenge ?? this.challenge;
+    if (refusal.status === 401) this.schemes = schemesOf(refusal.wwwAuthenticate);
     return refusal.status === 403
       ? abortable(this.#stepUp(refusal, challenge?.scope, sent), signal)
       : abortable(this.#refresh(refusal, challenge, sent), signal);
@@ -156,7 +149,8 @@ export class OAuthAuthorizer implements Authorizer {
     if (covers(joinScopes(grant?.scope, stored.askedScope))) throw this.#error(refusal, notGranted);
     const wantedScope = joinScopes(joinScopes(grant?.scope, stored.wantedScope), scope);
     await store.update((now) => ({ ...now, ...(wantedScope !== undefined && { wantedScope }) }));
-    if (!isMachineGrant(context)) throw signInRequired(context, "a sign-in with more permissions");
+    if (!isMachineGrant(context))
+      throw signInRequired(context, { what: "a sign-in with more permissions" });
     const wider = await refresher.refresh({ sent, refused: { challenge: this.challenge } });
     if (wider === undefined || !covers(wider.scope)) throw this.#error(refusal, notGranted);
     return true;

@@ -23,6 +23,14 @@ export interface OAuthContext {
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
+/** Whether it is certain that the server takes OAuth: it is configured so, or its challenge leads to metadata. */
+export function isOAuthCertain(
+  { server }: Pick<OAuthContext, "server">,
+  challenge: { readonly resourceMetadata?: string } | undefined,
+): boolean {
+  return server.credential.type === "oauth" || challenge?.resourceMetadata !== undefined;
+}
+
 /** The OAuth settings of a server: what stands in its entry, else the defaults. */
 export function oauthSettings({ credential }: ServerSettings): OAuthSettings {
   return credential.type === "oauth"

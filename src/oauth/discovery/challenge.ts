@@ -65,6 +65,11 @@ export function parseChallenges(header: string): Challenge[] {
   return challenges;
 }
 
+/** The schemes of all challenges in the header, in lower case. */
+export function schemesOf(header: string | null): string[] {
+  return header === null ? [] : parseChallenges(header).map(({ scheme }) => scheme);
+}
+
 /** What the header asks of a bearer token: its first Bearer challenge, else its first DPoP one. */
 export function bearerChallenge(header: string | null): BearerChallenge | undefined {
   if (header === null) return undefined;

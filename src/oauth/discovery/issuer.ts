@@ -26,6 +26,8 @@ export interface Issuer {
   readonly dpopAlgorithms?: readonly string[];
   readonly sendsIss: boolean;
   readonly takesClientMetadata: boolean;
+  /** Whether no metadata name these endpoints: they stand where MCP 2025-03-26 has them. */
+  readonly isAssumed?: true;
 }
 
 /** Where an issuer's metadata may stand, in the order of MCP 2026-07-28 (authorization, discovery). */
@@ -89,6 +91,7 @@ export function legacyIssuer(origin: string): Issuer {
     pkceMethods: ["S256"],
     sendsIss: false,
     takesClientMetadata: false,
+    isAssumed: true,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { ServerSettings } from "../../config/settings.ts";
 import type { Http } from "../../http/client.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { type BearerChallenge, bearerChallenge } from "./challenge.ts";
+import { type BearerChallenge, bearerChallenge, schemesOf } from "./challenge.ts";
 
 const initialize = JSON.stringify({
   jsonrpc: "2.0",
@@ -18,6 +18,8 @@ const initialize = JSON.stringify({
 export interface ProbeAnswer {
   readonly status: number;
   readonly challenge: BearerChallenge | undefined;
+  /** The schemes of all its challenges, in lower case. */
+  readonly schemes: readonly string[];
 }
 
 /** For servers that look at the token only behind initialize, or have none (modern era). */
@@ -73,9 +75,11 @@ async function ask(
       keepalive: false,
     });
     await response.body?.cancel().catch(() => {});
+    const header = response.headers.get("www-authenticate");
     return {
       status: response.status,
-      challenge: bearerChallenge(response.headers.get("www-authenticate")),
+      challenge: bearerChallenge(header),
+      schemes: schemesOf(header),
     };
   } finally {
     clearTimeout(timer);

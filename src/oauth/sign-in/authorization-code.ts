@@ -1,5 +1,4 @@
 import { BridgeError } from "../../wire/errors.ts";
-import { digestOf } from "../client/dpop.ts";
 import { refusalOf, refusalText, requestTokens } from "../client/token-endpoint.ts";
 import type { OAuthContext } from "../core/context.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
@@ -13,11 +12,6 @@ export interface CodeRequest {
   readonly verifier: string;
   readonly redirectUri: string;
   readonly client: OAuthClient;
-}
-
-function randomText(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(32));
-  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
 /** Makes the URL that begins a sign-in by authorization code. Throws a BridgeError. */
@@ -50,15 +44,16 @@ export async function startCode(
   const page = "page to sign in at";
   const url = requireShowable(prepared, issuer.authorizationEndpoint, page);
   const client = await prepared.client.get(redirectUri, signal);
-  const state = randomText();
-  const verifier = randomText();
+  const oauth = await import("oauth4webapi");
+  const state = oauth.generateRandomState();
+  const verifier = oauth.generateRandomCodeVerifier();
   for (const secret of [state, verifier]) context.redactor.add(secret);
   const parameters = {
     response_type: "code",
     client_id: client.id,
     redirect_uri: redirectUri,
     state,
-    code_challenge: await digestOf(verifier),
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
     code_challenge_method: "S256",
     scope,
     resource,

@@ -1,5 +1,6 @@
 import { BridgeError } from "../../wire/errors.ts";
 import { clientAuth } from "../client/client-auth.ts";
+import { libraryOptions } from "../client/library.ts";
 import { refusalOf, refusalText, requestTokens } from "../client/token-endpoint.ts";
 import { endpointUrl, type Json, jsonObject } from "../core/document.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
@@ -20,6 +21,8 @@ export interface DeviceRequest {
   /** Letters, digits and dashes, 4 to 16; anything else is refused. */
   readonly userCode: string;
   readonly deviceCode: string;
+  /** Where the request carried a code challenge (RFC 7636). */
+  readonly verifier?: string;
   readonly client: OAuthClient;
   /** In ms since 1970. */
   readonly expiresAt: number;
@@ -45,6 +48,12 @@ function mayRegisterAnew(error: unknown, client: OAuthClient, scope: string | un
   return error === "invalid_client" || wantsScope;
 }
 
+interface DeviceAnswer {
+  readonly client: OAuthClient;
+  readonly json: Json;
+  readonly verifier: string | undefined;
+}
+
 /** Asks the device endpoint (RFC 8628 3.1); a registered client that it no longer knows is registered anew, once. */
 async function requestDevice(
   prepared: Prepared,
@@ -52,30 +61,35 @@ async function requestDevice(
   redirectUri: string,
   signal: AbortSignal,
   isAgain = false,
-): Promise<{ readonly client: OAuthClient; readonly json: Json }> {
+): Promise<DeviceAnswer> {
   const { context, found, scope } = prepared;
+  const { auth } = context;
+  const { issuer, pkceMethods } = found.issuer;
   const client = await prepared.client.get(redirectUri, signal);
-  const headers = new Headers({
-    accept: "application/json",
-    "content-type": "application/x-www-form-urlencoded",
-  });
-  const form = new URLSearchParams({ client_id: client.id });
-  if (scope !== undefined) form.set("scope", scope);
-  if (found.resource !== undefined) form.set("resource", found.resource);
-  for (const [name, value] of Object.entries(context.auth.authorizeParams ?? {}))
-    form.set(name, value);
-  const authenticate = await clientAuth(context, client, true);
-  await authenticate({ issuer: found.issuer.issuer }, { client_id: client.id }, form, headers);
-  const response = await context.http({
-    method: "POST",
-    url: new URL(deviceEndpoint),
-    headers: Object.fromEntries(headers.entries()),
-    body: form.toString(),
-    issuer: found.issuer.issuer,
-    signal,
-  });
+  const oauth = await import("oauth4webapi");
+  // Some servers (Keycloak) demand PKCE of every grant of a client; the others ignore it (RFC 6749 3.1).
+  const wantsPkce = auth.pkce === "S256" || pkceMethods?.includes("S256") === true;
+  const verifier = wantsPkce ? oauth.generateRandomCodeVerifier() : undefined;
+  context.redactor.add(verifier);
+  const challenge = verifier && {
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: "S256",
+  };
+  const response = await oauth.deviceAuthorizationRequest(
+    { issuer, device_authorization_endpoint: deviceEndpoint },
+    { client_id: client.id },
+    await clientAuth(context, client, true),
+    {
+      ...(scope !== undefined && { scope }),
+      ...(found.resource !== undefined && { resource: found.resource }),
+      ...challenge,
+      ...auth.authorizeParams,
+    },
+    await libraryOptions(context, issuer, signal),
+  );
+  // Not by the package's reader, which refuses an `expires_in` or `interval` that is text, as some servers write it.
   const json = jsonObject(await response.text()) ?? {};
-  if (response.ok) return { client, json };
+  if (response.ok) return { client, json, verifier };
   if (!isAgain && mayRegisterAnew(json.error, client, scope)) {
     prepared.client.drop();
     return requestDevice(prepared, deviceEndpoint, redirectUri, signal, true);
@@ -109,7 +123,12 @@ export async function startDevice(
       },
     );
   }
-  const { client, json } = await requestDevice(prepared, deviceEndpoint, redirectUri, signal);
+  const { client, json, verifier } = await requestDevice(
+    prepared,
+    deviceEndpoint,
+    redirectUri,
+    signal,
+  );
   const { device_code, user_code, verification_uri, verification_uri_complete } = json;
   const isWhole = typeof device_code === "string" && /^[\x21-\x7e]+$/.test(device_code);
   if (!isWhole || typeof user_code !== "string" || !/^[A-Za-z0-9-]{4,16}$/.test(user_code)) {
@@ -133,6 +152,7 @@ export async function startDevice(
     }),
     userCode: user_code,
     deviceCode: device_code,
+    ...(verifier !== undefined && { verifier }),
     client,
     expiresAt: context.now() + numberOf(json.expires_in, 600) * 1000,
     intervalMs: Math.min(Math.max(numberOf(json.interval, 5) * 1000, 1000), longestPauseMs),
@@ -146,7 +166,7 @@ export async function awaitDevice(
   signal: AbortSignal,
 ): Promise<Grant> {
   const { context, found, dpop } = prepared;
-  const { client, deviceCode } = request;
+  const { client, deviceCode, verifier } = request;
   const fail = (why: string) =>
     new BridgeError(
       "sign-in-required",
@@ -165,7 +185,11 @@ export async function awaitDevice(
         issuer: found.issuer,
         client,
         grantType: deviceGrant,
-        parameters: { device_code: deviceCode, resource: found.resource },
+        parameters: {
+          device_code: deviceCode,
+          code_verifier: verifier,
+          resource: found.resource,
+        },
         ...(dpop && { dpop }),
         signal,
       });

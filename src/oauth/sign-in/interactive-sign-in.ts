@@ -1,16 +1,20 @@
 import { abortable } from "../../platform/async.ts";
 import { hasDesktop } from "../../platform/browser.ts";
 import { withLock } from "../../platform/lock.ts";
+import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import type { OAuth } from "../authorizer/open.ts";
 import { usable } from "../authorizer/refresh.ts";
 import type { StoredGrant } from "../core/grant.ts";
 import { offersDevice } from "./device.ts";
 import { PageOpener } from "./page-opener.ts";
 import { type Prepared, prepare } from "./prepare.ts";
-import { type SignInMethodOptions, signIn, superseded } from "./sign-in.ts";
+import { type SignInMethodOptions, signIn, signInElsewhere } from "./sign-in.ts";
 import { afterLogin, inRunTurn, isLoginWanted } from "./sign-in-locks.ts";
 
-/** A sign-in that waits for a person: what is shown of it holds no text of a server but a checked URL and code. */
+/** How a sign-in ended: the person signed in, here or elsewhere, or why not. */
+export type SignInResult = "signed-in" | BridgeError;
+
+/** A sign-in that waits for a person: it holds no text of a server except a checked URL and code. */
 export interface PendingSignIn {
   readonly id: string;
   readonly url: URL;
@@ -20,34 +24,51 @@ export interface PendingSignIn {
   readonly hosts: { readonly server: string; readonly page: string };
   /** Hosts of the authorization servers, where the server names another one than before. */
   readonly movedIssuer?: { readonly from: string; readonly to: string };
-  /** Aborted once the page leads nowhere any more. */
+  /** Issuer and scope: a server that asks for the same again is not satisfied by a sign-in. */
+  readonly need: string;
+  /** Aborted once the page leads nowhere. */
   readonly gone: AbortSignal;
-  /** Settles when it is over: whether the person signed in, here or elsewhere. Never rejects. */
-  readonly done: Promise<boolean>;
+  /** Never rejects. */
+  readonly done: Promise<SignInResult>;
 }
 
-/** What came of the wish to sign in during a call. */
-export type Begun = "signed-in" | "impossible" | PendingSignIn;
+/** How a sign-in begins for a call: it waits for a person, or is over already. */
+export type Begun = SignInResult | PendingSignIn;
+
+export interface InteractiveOptions {
+  /** Whether the page is opened in the browser, as `--sign-in browser` says; the sign-in is then kept. */
+  readonly opensBrowser: boolean;
+  /** The needs for which the waiting call has seen a sign-in already. */
+  readonly answered: ReadonlySet<string>;
+}
 
 /** The listener of a sign-in during `run` closes after this time. */
 const signInWaitMs = 600_000;
-/** A decline is respected this long. */
+/** After a decline nobody is asked for this time. */
 const declineMs = 300_000;
-/** Finding out where to sign in takes no longer. */
 const prepareMs = 30_000;
-/** A call waits this long for another prompt to end; then it says what command signs in. */
+/** A call waits this long for another prompt to end; then its error names the command that signs in. */
 const promptWaitMs = 60_000;
-/** How often is looked whether somebody signed in elsewhere, or wants to. */
+/** Pause between two looks whether somebody signed in elsewhere, or wants to. */
 const lookMs = 300;
 /** One prompt at a time in this home, over calls and processes. No server can have this name. */
 const promptLock = ".prompt";
 
+const failed = (why: string) => new BridgeError("sign-in-required", why);
+
+/** A signal that aborts with `reason`; its timer does not keep the process alive. */
+function limit(ms: number, reason: BridgeError): AbortSignal {
+  const clock = new AbortController();
+  setTimeout(() => clock.abort(reason), ms).unref();
+  return clock.signal;
+}
+
 /** One sign-in during `run`, for all calls that wait for it. */
 export class InteractiveSignIn {
   readonly #oauth: OAuth;
-  readonly #opensBrowser: boolean;
+  readonly #options: InteractiveOptions;
   readonly #begun = Promise.withResolvers<Begun>();
-  readonly #done = Promise.withResolvers<boolean>();
+  readonly #done = Promise.withResolvers<SignInResult>();
   readonly #stop = new AbortController();
   /** Aborted when its page leads nowhere any more. */
   readonly #gone = new AbortController();
@@ -57,17 +78,17 @@ export class InteractiveSignIn {
   #isKept = false;
   #isSettled = false;
   #id: string | undefined;
-  #prepared: Prepared | undefined;
 
-  constructor(oauth: OAuth, opensBrowser: boolean) {
+  constructor(oauth: OAuth, options: InteractiveOptions) {
     this.#oauth = oauth;
-    this.#opensBrowser = opensBrowser;
+    this.#options = options;
+    this.#isKept = options.opensBrowser;
     this.#begun.promise.catch(() => {});
     void this.#run().then(
-      (isDone) => this.#settle(isDone),
+      (result) => this.#settle(result),
       (error) => {
         this.#begun.reject(error);
-        this.#settle(false);
+        this.#settle(asBridgeError(error));
       },
     );
   }
@@ -82,90 +103,90 @@ export class InteractiveSignIn {
     return this.#isSettled || this.#stop.signal.aborted;
   }
 
-  /**
-   * Waits for it as `work` does; the last that leaves ends it. `isKept`: from then on it goes on although no
-   * call waits, for somebody has its page and comes back.
-   */
-  async join<T>(
-    signal: AbortSignal,
-    work: (begun: Begun) => Promise<T>,
-    isKept = false,
-  ): Promise<T> {
+  /** Never rejects. */
+  get done(): Promise<SignInResult> {
+    return this.#done.promise;
+  }
+
+  /** Runs `work` as one of those that wait for it; the last that leaves ends it, unless it is kept. */
+  async join<T>(signal: AbortSignal, work: (begun: Begun) => Promise<T>): Promise<T> {
     this.#waiting++;
     try {
-      const begun = await abortable(this.#begun.promise, signal);
-      this.#isKept ||= isKept;
-      return await work(begun);
+      return await work(await abortable(this.#begun.promise, signal));
     } finally {
       if (--this.#waiting === 0) {
         this.#alone.resolve();
-        if (!this.#isKept) this.end("no call waits for it");
+        if (!this.#isKept) this.end(failed("no call waits for the sign-in any more"));
       }
     }
+  }
+
+  /** From here on it stands for its ten minutes although no call waits: somebody has its page and comes back. */
+  keep(): void {
+    this.#isKept = true;
   }
 
   /** Waits for its end. */
   async ended(signal: AbortSignal): Promise<void> {
     await this.join(signal, async (begun) => {
-      if (typeof begun !== "string") await abortable(begun.done, signal);
+      if (isPending(begun)) await abortable(begun.done, signal);
     });
   }
 
-  end(why: string): void {
-    this.#stop.abort(new Error(why));
+  end(reason: BridgeError): void {
+    this.#stop.abort(reason);
   }
 
-  #settle(isDone: boolean): void {
+  #settle(result: SignInResult): void {
     this.#isSettled = true;
-    this.#begun.resolve(isDone ? "signed-in" : "impossible");
-    this.#done.resolve(isDone);
+    this.#begun.resolve(result);
+    this.#done.resolve(result);
     this.#gone.abort();
   }
 
-  /** Resolves to whether the person is signed in now. Throws `configuration` where the store cannot be read. */
-  async #run(): Promise<boolean> {
+  /** Throws `configuration` where the store cannot be read. */
+  async #run(): Promise<SignInResult> {
     const { store, context } = this.#oauth;
+    const { name } = context.server;
     const before = await store.read();
-    if (this.#isDeclined(before)) return false;
+    if (this.#isDeclined(before)) return declinedLately();
     const stop = this.#stop.signal;
-    const signInTimeout = AbortSignal.any([stop, AbortSignal.timeout(promptWaitMs)]);
+    const waited = failed(`another sign-in was under way for ${promptWaitMs / 1000} s`);
+    const inQueue = AbortSignal.any([stop, limit(promptWaitMs, waited)]);
     try {
-      const isDone = await inRunTurn(
-        context.server,
-        () => this.#inTurn(before, signInTimeout),
-        signInTimeout,
-      );
-      if (isDone !== undefined) return isDone;
-      // A sign-in elsewhere took its place: what comes of that counts.
-      const late = AbortSignal.any([stop, AbortSignal.timeout(signInWaitMs)]);
+      const result = await inRunTurn(context.server, () => this.#inTurn(before, inQueue), inQueue);
+      if (result !== undefined) return result;
+      // A sign-in elsewhere took its place: the result of that counts.
+      const late = failed("the sign-in that was begun elsewhere did not end");
+      const waiting = AbortSignal.any([stop, limit(signInWaitMs, late)]);
       const look = async () => isNew(await store.read(), before);
-      return await afterLogin(context.server, look, late);
+      const isDone = await afterLogin(context.server, look, waiting);
+      return isDone ? "signed-in" : failed("the sign-in that was begun elsewhere did not succeed");
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      if (!stop.aborted)
-        context.log.warn("sign-in failed", { server: context.server.name, error: why });
-      return false;
+      const cause = asBridgeError(stop.aborted ? stop.reason : error);
+      if (!stop.aborted) context.log.warn("sign-in failed", { server: name, error: cause.message });
+      return cause;
     }
   }
 
   /** Signs in as soon as no other prompt stands; undefined where it gave way to a sign-in elsewhere. */
-  async #inTurn(before: StoredGrant, signInTimeout: AbortSignal): Promise<boolean | undefined> {
+  async #inTurn(before: StoredGrant, inQueue: AbortSignal): Promise<SignInResult | undefined> {
     const { store, context } = this.#oauth;
     const over = new AbortController();
     const elsewhere = new AbortController();
     this.#watch(before, over.signal).then(
-      () => elsewhere.abort(superseded),
+      () => elsewhere.abort(signInElsewhere),
       () => {},
     );
-    let running: Promise<boolean> = Promise.resolve(false);
+    let running: Promise<SignInResult> = Promise.resolve(declinedLately());
     const prompt = async () => {
       const stored = await store.read();
-      if (isNew(stored, before)) running = Promise.resolve(true);
+      if (isNew(stored, before)) running = Promise.resolve("signed-in");
       else if (!this.#isDeclined(stored)) running = this.#signIn(elsewhere.signal);
       await Promise.race([running, this.#alone.promise]);
     };
     try {
-      const waiting = AbortSignal.any([signInTimeout, elsewhere.signal]);
+      const waiting = AbortSignal.any([inQueue, elsewhere.signal]);
       await withLock(context.server.home, promptLock, prompt, waiting);
       return await running;
     } catch (error) {
@@ -177,69 +198,84 @@ export class InteractiveSignIn {
   }
 
   /** Prepares, shows and waits. */
-  async #signIn(elsewhere: AbortSignal): Promise<true> {
+  async #signIn(elsewhere: AbortSignal): Promise<"signed-in"> {
     const { context, authorizer } = this.#oauth;
     const signal = AbortSignal.any([this.#stop.signal, elsewhere]);
-    const preparing = AbortSignal.any([signal, AbortSignal.timeout(prepareMs)]);
+    const late = new BridgeError(
+      "timeout",
+      `no place to sign in at was found within ${prepareMs / 1000} s`,
+    );
     const prepared = await prepare(this.#oauth, {
       challenge: authorizer.challenge,
-      signal: preparing,
+      signal: AbortSignal.any([signal, limit(prepareMs, late)]),
     });
+    if (this.#options.answered.has(needOf(prepared)))
+      throw failed("the server is not satisfied by the sign-in that it asked for");
     if (prepared.issuerChange !== undefined)
       context.log.warn("another authorization server", {
         server: context.server.name,
         ...prepared.issuerChange,
       });
-    const isHere = hasDesktop(context.env);
-    const byDevice = offersDevice(prepared) && !(isHere && context.auth.grant !== "device_code");
-    const timer = setTimeout(() => this.end("nobody signed in"), signInWaitMs);
+    const timer = setTimeout(
+      () => this.end(failed(`nobody signed in within ${signInWaitMs / 60_000} minutes`)),
+      signInWaitMs,
+    );
     await using opener = new PageOpener({
       env: context.env,
-      onExposed: (error) => this.#stop.abort(error),
+      onExposed: (error) => this.end(error),
     });
     try {
-      this.#prepared = prepared;
-      await signIn(prepared, this.#methods(byDevice, opener), signal);
+      await signIn(prepared, this.#methods(prepared, opener), signal);
       context.log.info("signed in", { server: context.server.name });
-      return true;
+      return "signed-in";
     } finally {
       clearTimeout(timer);
       this.#gone.abort();
     }
   }
 
-  #methods(byDevice: boolean, opener: PageOpener): SignInMethodOptions {
-    const open = async (url: URL) => {
-      const isOpen = !this.#opensBrowser || (await opener.open(url));
-      if (!isOpen) throw new Error("no browser could be opened here");
-    };
+  #methods(prepared: Prepared, opener: PageOpener): SignInMethodOptions {
+    const { context } = this.#oauth;
+    const isHere = hasDesktop(context.env);
     return {
-      device: byDevice ? "only" : "never",
+      device: offersDevice(prepared) && !isHere ? "first" : "never",
       showUrl: async (url) => {
-        await open(url);
-        this.#show(url, undefined);
+        await this.#open(url, undefined, opener);
+        this.#show(url, undefined, prepared);
         return true;
       },
       showDevice: async ({ url, completeUrl, userCode }) => {
-        if (!/^[A-Z0-9-]{4,16}$/.test(userCode)) throw new Error("the code is of an unusual form");
-        await open(completeUrl ?? url);
-        this.#show(completeUrl ?? url, userCode);
+        if (!/^[A-Z0-9-]{4,16}$/.test(userCode)) throw failed("the code is of an unusual form");
+        const page = completeUrl ?? url;
+        await this.#open(page, userCode, opener);
+        this.#show(page, userCode, prepared);
       },
+      onFailure: ({ message }) =>
+        context.log.warn("sign-in method failed", { server: context.server.name, error: message }),
     };
   }
 
-  #show(url: URL, code: string | undefined): void {
-    if (url.protocol !== "https:" && url.protocol !== "http:") return;
+  /** Opens the page as `--sign-in browser` says; where no browser can show it here, stderr names it. */
+  async #open(url: URL, code: string | undefined, opener: PageOpener): Promise<void> {
+    if (!this.#options.opensBrowser) return;
+    const { env, log, redactor, server } = this.#oauth.context;
+    if ((await opener.open(url)) && hasDesktop(env)) return;
+    redactor.exempt(url.href);
+    log.error("open this page to sign in", { server: server.name, url: url.href, code });
+  }
+
+  #show(url: URL, code: string | undefined, prepared: Prepared): void {
     this.#id = crypto.randomUUID();
     const hosts = { server: this.#oauth.context.server.url.host, page: url.host };
     const { promise: done } = this.#done;
-    const change = this.#prepared?.issuerChange;
+    const change = prepared.issuerChange;
     const movedIssuer = change && { from: new URL(change.from).host, to: new URL(change.to).host };
     this.#begun.resolve({
       id: this.#id,
       url,
       code,
       hosts,
+      need: needOf(prepared),
       done,
       gone: this.#gone.signal,
       ...(movedIssuer && { movedIssuer }),
@@ -255,7 +291,7 @@ export class InteractiveSignIn {
       const fileVersion = store.fileVersion();
       if (fileVersion === seen) continue;
       seen = fileVersion;
-      // A keyring that is locked just now tells nothing.
+      // A keyring that is locked at this moment tells nothing.
       const stored = await store.read().catch(() => undefined);
       if (stored !== undefined && isNew(stored, before)) return;
     }
@@ -265,6 +301,17 @@ export class InteractiveSignIn {
     return declinedAt !== undefined && this.#oauth.context.now() - declinedAt < declineMs;
   }
 }
+
+export function isPending(begun: Begun): begun is PendingSignIn {
+  return begun !== "signed-in" && !(begun instanceof BridgeError);
+}
+
+export const declined = () => failed("the user declined to sign in");
+
+const declinedLately = () =>
+  failed(`the user declined to sign in less than ${declineMs / 60_000} minutes ago`);
+
+const needOf = ({ found, scope }: Prepared) => `${found.issuer.issuer} ${scope ?? ""}`;
 
 /** Whether somebody signed in since `before`; a renewal leaves the scope that is wanted. */
 function isNew(stored: StoredGrant, before: StoredGrant): boolean {

@@ -19,18 +19,18 @@ export interface SignInMethodOptions {
    */
   readonly showUrl: (url: URL, port: number | undefined) => boolean | Promise<boolean>;
   readonly showDevice: (request: DeviceRequest) => void | Promise<void>;
-  /** Whether a code for another device is offered: alone, where the person has no page before them, or not at all. */
-  readonly device: "only" | "also" | "never";
+  /** Whether a code for another device is offered: in place of the page, where the person does not have the page before them, or not at all. */
+  readonly device: "first" | "also" | "never";
   /** Lines that a person pastes. */
   readonly pasted?: AsyncIterable<string>;
-  /** Told of a pasted line or a way that failed while others are left. */
+  /** Told of a pasted line or a method that failed while others are left. */
   readonly onFailure?: (error: BridgeError) => void;
 }
 
-/** The reason of a signal by which a sign-in gives way to one elsewhere. */
-export const superseded = new Error("somebody signs in elsewhere");
+/** The reason of the signal by which a sign-in gives way to one elsewhere. */
+export const signInElsewhere = new BridgeError("sign-in-required", "somebody signs in elsewhere");
 
-/** Stdin ended and held nothing: no failure while another way is left. */
+/** Stdin ended and held nothing: no failure while another method is left. */
 const nothingPasted = new BridgeError("sign-in-required", "no answer was pasted");
 
 async function byCallback(
@@ -65,13 +65,13 @@ async function byPaste(
   throw failure ?? nothingPasted;
 }
 
-/** Ways that are tried at once: the first that is done counts, and one that fails leaves the rest. */
+/** Methods that are tried at once: the first that succeeds counts, and one that fails leaves the others. */
 class SignInMethods {
   readonly #over = Promise.withResolvers<Grant>();
   readonly #onFailure: SignInMethodOptions["onFailure"];
   readonly #signal: AbortSignal;
-  /** Those that may still be done, and one until `first`, before which more may come. */
-  #left = 1;
+  /** Pending methods, plus one until first() is called, so that add() cannot settle early. */
+  #pending = 1;
   #failure: unknown;
 
   constructor({ onFailure }: SignInMethodOptions, signal: AbortSignal) {
@@ -81,20 +81,20 @@ class SignInMethods {
     signal.addEventListener("abort", () => this.#over.reject(signal.reason), { once: true });
   }
 
-  /** `isLast`: whether nothing else counts after such a failure. */
-  add(way: Promise<Grant>, isLast: (error: unknown) => boolean): void {
-    this.#left++;
-    way.then(this.#over.resolve, (error) => {
+  /** `isFinal`: whether the sign-in ends with this failure although other methods are pending. */
+  add(method: Promise<Grant>, isFinal: (error: unknown) => boolean): void {
+    this.#pending++;
+    method.then(this.#over.resolve, (error) => {
       this.#failure = error;
-      if (isLast(error) || --this.#left === 0) this.#over.reject(error);
+      if (isFinal(error) || --this.#pending === 0) this.#over.reject(error);
       else if (error !== nothingPasted && !this.#signal.aborted)
         this.#onFailure?.(asBridgeError(error));
     });
   }
 
-  /** The first grant; rejects with what failed last where no way is left. */
+  /** The first grant; rejects with the last failure where no method is left. */
   first(): Promise<Grant> {
-    if (--this.#left === 0) this.#over.reject(this.#failure);
+    if (--this.#pending === 0) this.#over.reject(this.#failure);
     return this.#over.promise;
   }
 }
@@ -116,7 +116,7 @@ async function redirectForDevice(prepared: Prepared): Promise<string> {
 }
 
 /**
- * Lets a person sign in, by whichever way is done first, and stores the grant. Throws a BridgeError, or the
+ * Lets a person sign in, by the method that succeeds first, and stores the grant. Throws a BridgeError, or the
  * signal's reason.
  */
 export async function signIn(
@@ -128,30 +128,30 @@ export async function signIn(
   const both = AbortSignal.any([signal, stop.signal]);
   const all = new SignInMethods(methods, both);
   let callback: Callback | undefined;
-  let request: CodeRequest | undefined;
   try {
     signal.throwIfAborted();
-    const isDeviceOnly = methods.device === "only" || prepared.context.auth.grant === "device_code";
-    let isShown = false;
-    if (!isDeviceOnly) {
+    const { grant: configured } = prepared.context.auth;
+    const isDeviceFirst = methods.device === "first" || configured === "device_code";
+    let device = isDeviceFirst ? await deviceBeforePage(prepared, methods, signal) : undefined;
+    if (device === undefined) {
       callback = await openCallback(prepared);
       if (callback.port === undefined && methods.pasted === undefined)
         throw nobodyReturns(prepared);
-      request = await startCode(prepared, callback.redirectUri, signal);
+      const request = await startCode(prepared, callback.redirectUri, signal);
       // What the browser brings back is the person's own answer.
       if (callback.port !== undefined)
         all.add(byCallback(prepared, callback, request, both), () => true);
-      isShown = await methods.showUrl(request.url, callback.port);
+      const isShown = await methods.showUrl(request.url, callback.port);
       const isRefused = (error: unknown) => error !== nothingPasted;
       if (methods.pasted !== undefined)
         all.add(byPaste(prepared, request, methods, both), isRefused);
+      const isOffered = methods.device === "also" && !isShown && !isDeviceFirst;
+      if (isOffered && offersDevice(prepared))
+        device = await deviceBesidePage(prepared, callback.redirectUri, signal);
     }
-    if (isDeviceOnly || (methods.device === "also" && !isShown && offersDevice(prepared))) {
-      const device = await startDeviceOrNot(prepared, callback, isDeviceOnly, signal);
-      if (device !== undefined) {
-        all.add(awaitDevice(prepared, device, both), () => false);
-        await methods.showDevice(device);
-      }
+    if (device !== undefined) {
+      all.add(awaitDevice(prepared, device, both), () => false);
+      await methods.showDevice(device);
     }
     const grant = await all.first();
     await keep(prepared, grant);
@@ -163,28 +163,39 @@ export async function signIn(
       ok: false,
       reason: `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`,
     });
-    if (signal.reason === superseded) await prepared.client.putBack();
+    if (signal.reason === signInElsewhere) await prepared.client.putBack();
     throw error;
   } finally {
     stop.abort();
   }
 }
 
-/** Where the page is there, too, a device sign-in that the server refuses is no loss. */
-async function startDeviceOrNot(
+/** A device sign-in; undefined where the server refuses it to this client, so that the page is left (RFC 8628 3.1). */
+async function deviceBeforePage(
   prepared: Prepared,
-  callback: Callback | undefined,
-  isNeeded: boolean,
+  { onFailure }: SignInMethodOptions,
   signal: AbortSignal,
 ): Promise<DeviceRequest | undefined> {
   try {
-    return await startDevice(
-      prepared,
-      callback?.redirectUri ?? (await redirectForDevice(prepared)),
-      signal,
-    );
+    return await startDevice(prepared, await redirectForDevice(prepared), signal);
   } catch (error) {
-    if (isNeeded || signal.aborted) throw error;
+    const hasPage = prepared.found.issuer.authorizationEndpoint !== undefined;
+    if (signal.aborted || !hasPage || !offersDevice(prepared)) throw error;
+    onFailure?.(asBridgeError(error));
+    return undefined;
+  }
+}
+
+/** A device sign-in for people who do not have the page before them; undefined where the server refuses it. */
+async function deviceBesidePage(
+  prepared: Prepared,
+  redirectUri: string,
+  signal: AbortSignal,
+): Promise<DeviceRequest | undefined> {
+  try {
+    return await startDevice(prepared, redirectUri, signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
     prepared.context.log.debug("no device sign-in", { error: asBridgeError(error).message });
     return undefined;
   }

@@ -67,3 +67,8 @@ export interface ClientFacts {
   capabilities: string;
   protocolVersion: string;
 }
+
+/** Whether the client is Codex, whatever its face (TUI, exec, desktop, IDE). */
+export function isCodex({ name }: ClientFacts): boolean {
+  return name.startsWith("codex");
+}

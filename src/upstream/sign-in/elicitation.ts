@@ -1,4 +1,4 @@
-import type { PendingSignIn } from "../../oauth/sign-in/interactive-sign-in.ts";
+import type { PendingSignIn, SignInResult } from "../../oauth/sign-in/interactive-sign-in.ts";
 import type { PausableTimeout } from "../../oauth/sign-in/pausable-timeout.ts";
 import type { RunSignIn } from "../../oauth/sign-in/run-sign-in.ts";
 import { abortable } from "../../platform/async.ts";
@@ -6,8 +6,11 @@ import { notificationOf } from "../../wire/message.ts";
 import type { Ask, CallContext, Deliver } from "../core/types.ts";
 import * as words from "./messages.ts";
 
-/** What came of the question: "none" where whoever asked it has left, or the page is gone. */
-type Answer = "accept" | "decline" | "none";
+/**
+ * The answer to the prompt. "unattended": a no that came faster than any person's, from a client whose user was not
+ * asked; "none": the call that asked has left, or the page is gone.
+ */
+type Answer = "accept" | "decline" | "unattended" | "none";
 
 interface QuestionOptions {
   readonly ask: Ask;
@@ -15,11 +18,19 @@ interface QuestionOptions {
   readonly signIns: Pick<RunSignIn, "decline">;
 }
 
+/** A no within this time is no person's: Codex answers so where its user is not to be asked, or the URL is no https. */
+const fastestPersonMs = 1000;
+
+/** Whether a prompt that was shown at `askedAt` (by `performance.now()`) can have been declined by a person. */
+export function isPersonal(askedAt: number): boolean {
+  return performance.now() - askedAt > fastestPersonMs;
+}
+
 /** The client's own prompt that shows its user the page; one for all calls that wait. */
 export class SignInQuestion {
   readonly #options: QuestionOptions;
   #open: Promise<Answer> | undefined;
-  /** The sign-in whose end the client was told of. */
+  /** The sign-in of which the client was told that it is complete. */
   #told: string | undefined;
 
   constructor(options: QuestionOptions) {
@@ -27,8 +38,9 @@ export class SignInQuestion {
   }
 
   /**
-   * Shows the page, unless it is being shown, and waits; resolves to whether the user signed in. `signInTimeout`
-   * and the deadline of `call` stand still while the client asks. Rejects with the signal's reason.
+   * Shows the page, unless it is being shown, and waits for the end of the sign-in; "unattended": the client did not
+   * ask its user. `signInTimeout` and the deadline of `call` stand still while the client asks. Rejects with the
+   * signal's reason.
    */
   async settle(
     pending: PendingSignIn,
@@ -36,7 +48,7 @@ export class SignInQuestion {
     signal: AbortSignal,
     signInTimeout: PausableTimeout,
     call?: CallContext,
-  ): Promise<boolean> {
+  ): Promise<SignInResult | "unattended"> {
     let answer: Answer = "none";
     signInTimeout.pause();
     const resume = call?.pause();
@@ -48,25 +60,28 @@ export class SignInQuestion {
     }
     signInTimeout.resume();
     resume?.();
-    if (!(await abortable(pending.done, signal))) return false;
-    if (this.#told !== pending.id) {
+    if (answer === "unattended") return answer;
+    const result = await abortable(pending.done, signal);
+    if (result === "signed-in" && this.#told !== pending.id) {
       this.#told = pending.id;
       const params = JSON.stringify({ elicitationId: pending.id });
       await deliver(notificationOf("notifications/elicitation/complete", params));
     }
-    return true;
+    return result;
   }
 
   async #ask(pending: PendingSignIn, signal: AbortSignal): Promise<Answer> {
     const { ask, name, signIns } = this.#options;
     const request = { method: "elicitation/create", params: words.elicitation(name, pending) };
     const either = AbortSignal.any([signal, pending.gone]);
+    const askedAt = performance.now();
     const isAccepted = await ask(request, either).then(
       (answer) => answer.value(["result", "action"]) === "accept",
       () => false,
     );
     if (isAccepted) return "accept";
     if (either.aborted) return "none";
+    if (!isPersonal(askedAt)) return "unattended";
     await signIns.decline();
     return "decline";
   }

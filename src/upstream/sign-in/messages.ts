@@ -1,13 +1,10 @@
 // What a sign-in says to the client: our sentences, a checked URL, its host, a code; no text of a server.
 import type { PendingSignIn } from "../../oauth/sign-in/interactive-sign-in.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import type { BridgeError } from "../../wire/errors.ts";
 import { program } from "../../wire/program.ts";
 
-/** The error of a call that nobody signs in for. */
-export function signInRequired(name: string, login: string): BridgeError {
-  const hint = `run ${login}`;
-  return new BridgeError("sign-in-required", `server "${name}" needs a sign-in`, { hint });
-}
+/** Marks our own question and its answer in a stateless client's call. */
+export const inputKey = "bridge-sign-in";
 
 /** The one line that a person reads in the client's prompt. */
 export function promptText(name: string, { hosts, code, movedIssuer }: PendingSignIn): string {
@@ -43,24 +40,55 @@ export function signInTool(toolName: string, name: string, host: string, login: 
   };
 }
 
-/** What the tool `sign_in` answers, as JSON text of a result; `extra` are members that the modern era adds. */
-export function signInResult(text: string, isError = false): string {
-  return JSON.stringify({ content: [{ type: "text", text }], ...(isError && { isError }) });
+/** The result of a tool that a sign-in answers, as JSON text; `error`: the kind that it stands for. */
+export function signInResult(
+  text: string,
+  { isStateless, error }: { readonly isStateless: boolean; readonly error?: "sign-in-required" },
+): string {
+  return JSON.stringify({
+    ...(isStateless && { resultType: "complete" }),
+    content: [{ type: "text", text }],
+    ...(error !== undefined && {
+      isError: true,
+      _meta: { [`${program.name}/error`]: { kind: error, code: 1401 } },
+    }),
+  });
 }
 
-/** The text with which the model sends its user to the page. */
-export function pageText(name: string, { url, code, hosts }: PendingSignIn): string {
-  const lines = [
-    `Ask the user to open this page (at ${hosts.page}) and sign in to "${name}":`,
-    "",
-    url.href,
-  ];
+/** The page and its code, as the model shows them to its user. */
+function pageLines({ url, code }: PendingSignIn): string[] {
+  const lines = ["", url.href];
   if (code !== undefined) lines.push("", `The page must show, or asks for, this code: ${code}`);
-  lines.push(
+  return lines;
+}
+
+/** The text of `sign_in` where no sign-in came about. */
+export function noSignInText(login: string, { message }: BridgeError): string {
+  return `No sign-in can be started here (${message}): ask the user to run ${login}.`;
+}
+
+/** The text of `sign_in`, with which the model sends its user to the page; `failure`: of the sign-in before. */
+export function pageText(name: string, pending: PendingSignIn, failure?: BridgeError): string {
+  return [
+    ...(failure === undefined
+      ? []
+      : [`The sign-in before this one failed: ${failure.message}.`, ""]),
+    `Ask the user to open this page (at ${pending.hosts.page}) and sign in to "${name}":`,
+    ...pageLines(pending),
     "",
     `When the sign-in is done, the tools of "${name}" appear after a restart of Codex.`,
-  );
-  return lines.join("\n");
+  ].join("\n");
+}
+
+/** The text of a call that was not executed, since nobody is signed in and the client asked nobody. */
+export function repeatText(name: string, pending: PendingSignIn): string {
+  return [
+    `The call was not executed: server "${name}" needs a sign-in.`,
+    `Ask the user to open this page (at ${pending.hosts.page}) and sign in, then repeat the call:`,
+    ...pageLines(pending),
+    "",
+    "The page is good for ten minutes. The repeated call waits until the user has signed in.",
+  ].join("\n");
 }
 
 export function signedInText(name: string): string {

@@ -1,13 +1,19 @@
 // What a client gets from a server that nobody is signed in to, and the sign-in while its call waits.
-import type { PausableTimeout } from "../../oauth/sign-in/pausable-timeout.ts";
 import type { RunSignIn } from "../../oauth/sign-in/run-sign-in.ts";
 import { abortable } from "../../platform/async.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { type Message, notificationOf, responseTo } from "../../wire/message.ts";
 import { protocolRevisions } from "../../wire/program.ts";
 import { metaKeys, revisionOf, statelessRevision } from "../core/stateless-protocol.ts";
-import type { Ask, CallContext, ClientFacts, Deliver, Upstream } from "../core/types.ts";
-import type { SignInQuestion } from "./elicitation.ts";
+import {
+  type Ask,
+  type CallContext,
+  type ClientFacts,
+  type Deliver,
+  isCodex,
+  type Upstream,
+} from "../core/types.ts";
+import type { Call, CallSignIn } from "./call-sign-in.ts";
 import * as words from "./messages.ts";
 import { SignInTool } from "./tool.ts";
 
@@ -27,18 +33,10 @@ interface SignInOptions {
   readonly mode: SignInMode;
 }
 
-/** A request of the client on its way. */
-interface Call {
-  readonly message: Message;
-  readonly deliver: Deliver;
-  readonly signal: AbortSignal;
-  readonly context: CallContext | undefined;
-  /** When it came, by `performance.now()`. */
-  readonly enteredAt: number;
-}
-
-/** Marks our own question and its answer in a modern client's call. */
-const inputKey = "bridge-sign-in";
+/** `initialize` and lists wait this long for the browser's sign-in; Codex gives up on its tools after a second. */
+const browserWaitMs = { codex: 800, others: 20_000 };
+/** They wait this long for the answer to whether the server has a sign-in at all. */
+const lookMs = { codex: 800, others: 3000 };
 
 const isSignInRequired = (error: unknown) =>
   error instanceof BridgeError && error.kind === "sign-in-required";
@@ -51,13 +49,18 @@ export class SignInUpstream implements Upstream {
   /** Whether the client was answered in the server's place and the server knows nothing of it. */
   #isStandIn = false;
   readonly #tool: SignInTool;
-  #question: SignInQuestion | undefined;
+  #calls: Promise<CallSignIn> | undefined;
+  /** When the client initialized, by `performance.now()`. */
+  #startedAt: number | undefined;
   #connecting: Promise<void> | undefined;
   #notify: Deliver | undefined;
 
   constructor(options: SignInOptions) {
     this.#options = options;
     this.#tool = new SignInTool(options);
+    options.signIns.onSignedIn = () => {
+      if (this.#tool.list !== undefined) void this.#announce();
+    };
   }
 
   async send(
@@ -72,28 +75,21 @@ export class SignInUpstream implements Upstream {
       this.#initialized = message;
     if (kind !== "request")
       return this.#isStandIn ? undefined : next.send(message, deliver, signal, context);
-    if (method === "initialize") return this.#start(message, deliver, signal, context);
-    const call = { message, deliver, signal, context, enteredAt: performance.now() };
+    const isStateless = revisionOf(message) !== undefined;
+    const call = { message, deliver, signal, context, enteredAt: performance.now(), isStateless };
+    if (method === "initialize") return this.#start(call);
     const isCall = method === "tools/call";
     if (isCall && this.#tool.isCalledBy(message)) return this.#callSignIn(call);
     if (this.#isStandIn && method === "ping") return deliver(responseTo(message.head.id!, "{}"));
-    // Only a client of the modern era, which never initializes, gets our question in a result.
-    const isStateless = isCall && this.#initialize === undefined;
-    const state = isStateless ? message.value(["params", "requestState"]) : undefined;
-    if (typeof state === "string" && state.startsWith(`${inputKey}:`))
-      return this.#resume(call, state.slice(inputKey.length + 1));
-    let hasDelivered = false;
-    const watched: Deliver = (said) => {
-      hasDelivered = true;
-      if (method === "tools/list") this.#tool.learn(said);
-      return deliver(said);
-    };
-    try {
-      await this.#forward({ ...call, deliver: watched });
-    } catch (error) {
-      if (!isSignInRequired(error) || hasDelivered) throw error;
-      await this.#withoutSignIn(call, error);
-    }
+    // Only a stateless client, which never initializes, gets our question in a result.
+    const state =
+      isCall && this.#initialize === undefined
+        ? message.value(["params", "requestState"])
+        : undefined;
+    const prefix = `${words.inputKey}:`;
+    if (typeof state === "string" && state.startsWith(prefix))
+      return this.#resume(call, state.slice(prefix.length));
+    await this.#sendOr(call, (refusal) => this.#withoutSignIn(call, refusal));
   }
 
   listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -105,31 +101,47 @@ export class SignInUpstream implements Upstream {
     return this.#options.next.close(deadlineMs);
   }
 
-  async #start(message: Message, deliver: Deliver, signal: AbortSignal, context?: CallContext) {
+  async #start(call: Call): Promise<void> {
+    const { message, deliver } = call;
     this.#initialize = message;
-    try {
-      await this.#options.next.send(message, deliver, signal, context);
-      this.#isStandIn = false;
-    } catch (error) {
-      if (!isSignInRequired(error)) throw error;
+    this.#startedAt = call.enteredAt;
+    const standIn = async () => {
       this.#isStandIn = true;
       const asked = message.value(["params", "protocolVersion"]);
       const sessionAnswer = protocolRevisions.filter((revision) => revision !== statelessRevision);
       const version = sessionAnswer.find((revision) => revision === asked) ?? sessionAnswer.at(-1)!;
-      await deliver(
-        responseTo(
-          message.head.id!,
-          words.initializeResult(this.#options.name, version, this.#options.login),
-        ),
-      );
-    }
+      const { name, login } = this.#options;
+      await deliver(responseTo(message.head.id!, words.initializeResult(name, version, login)));
+    };
+    this.#isStandIn = false;
+    await this.#sendOr(call, async () => {
+      await this.#requireSignIn(call);
+      if (await this.#signInSoon(call)) await this.#sendOr(call, standIn);
+      else await standIn();
+    });
   }
 
-  #forward({ message, deliver, signal, context }: Call): Promise<void> {
-    const { next } = this.#options;
-    if (!this.#isStandIn) return next.send(message, deliver, signal, context);
-    const connected = abortable(this.#connect(), signal);
-    return connected.then(() => next.send(message, deliver, signal, context));
+  /**
+   * Sends a request to the server itself, after the handshake where that is still owed; `refused` takes over where a
+   * sign-in is needed and nothing was delivered.
+   */
+  async #sendOr(
+    { message, deliver, signal, context }: Call,
+    refused: (refusal: unknown) => Promise<void>,
+  ): Promise<void> {
+    let hasDelivered = false;
+    const watched: Deliver = (incoming) => {
+      hasDelivered = true;
+      if (message.head.method === "tools/list") this.#tool.learn(incoming);
+      return deliver(incoming);
+    };
+    try {
+      if (this.#isStandIn) await abortable(this.#connect(), signal);
+      await this.#options.next.send(message, watched, signal, context);
+    } catch (error) {
+      if (!isSignInRequired(error) || hasDelivered) throw error;
+      await refused(error);
+    }
   }
 
   /** Does the client's initialize over again with the server itself; one at a time. */
@@ -157,11 +169,18 @@ export class SignInUpstream implements Upstream {
   }
 
   /** Answers a request that the server refused for want of a sign-in, or lets the user sign in and sends it again. */
-  async #withoutSignIn(call: Call, error: unknown): Promise<void> {
-    const { message, deliver } = call;
+  async #withoutSignIn(call: Call, refusal: unknown): Promise<void> {
+    await this.#requireSignIn(call);
+    if (call.message.head.method === "tools/call") return this.#callSigningIn(call, refusal);
+    if (await this.#signInSoon(call))
+      return this.#sendOr(call, (again) => this.#standIn(call, again));
+    return this.#standIn(call, refusal);
+  }
+
+  /** Answers discovery and the list of tools in the server's place; any other request fails as it did. */
+  async #standIn({ message, deliver, isStateless }: Call, refusal: unknown): Promise<void> {
     const { name, mode } = this.#options;
     const id = message.head.id!;
-    const isStateless = revisionOf(message) !== undefined;
     const stateless = isStateless
       ? { resultType: "complete", ttlMs: 0, cacheScope: "private" }
       : {};
@@ -178,102 +197,98 @@ export class SignInUpstream implements Upstream {
         return deliver(responseTo(id, JSON.stringify(result)));
       }
       case "tools/list": {
-        if (mode === "never") throw error;
+        if (mode === "never") throw refusal;
         const result = { ...stateless, tools: [await this.#tool.offer(message)] };
         return deliver(responseTo(id, JSON.stringify(result)));
       }
-      case "tools/call":
-        if (isStateless && mode === "elicit") return this.#askStateless(call, error);
-        await this.#signIn(call, error);
-        return this.#forward(call);
       default:
-        throw error;
+        throw refusal;
     }
   }
 
-  /** Lets the user sign in while the call waits; rejects with `error` where nobody does in its time. */
-  async #signIn(call: Call, error: unknown): Promise<void> {
-    const { mode, client, signIns } = this.#options;
-    if (mode === "never") throw error;
-    if (mode === "elicit" && !showsUrls(client.capabilities)) throw error;
-    const { SignInQuestion } = await import("./elicitation.ts");
-    this.#question ??= new SignInQuestion(this.#options);
-    const question = this.#question;
-    using signInTimeout = await this.#signInTimeout(call, error);
-    const signal = AbortSignal.any([call.signal, signInTimeout.signal]);
-    const isDone = await signIns.during(signal, async (begun) => {
-      if (typeof begun === "string") return begun === "signed-in";
-      if (mode === "browser") return abortable(begun.done, signal);
-      return question.settle(begun, call.deliver, signal, signInTimeout, call.context);
-    });
-    if (!isDone) throw error;
-  }
-
-  /** How long the call may wait for its user; `error` is then what it ends with. */
-  async #signInTimeout({ enteredAt }: Call, error: unknown): Promise<PausableTimeout> {
-    const { PausableTimeout } = await import("../../oauth/sign-in/pausable-timeout.ts");
-    const { server } = await this.#options.signIns.context();
-    return new PausableTimeout(server.timeoutMs, enteredAt, error);
-  }
-
-  /** A modern client asks its user itself and sends the call again (MCP 2026-07-28 basic/patterns/mrtr). */
-  async #askStateless(call: Call, error: unknown): Promise<void> {
-    const { message, deliver, signal } = call;
-    const { name, signIns } = this.#options;
-    const capabilities = message.text(["params", "_meta", metaKeys.capabilities]) ?? "{}";
-    if (!showsUrls(capabilities)) throw error;
-    using signInTimeout = await this.#signInTimeout(call, error);
-    const begun = await signIns.begin(AbortSignal.any([signal, signInTimeout.signal]));
-    if (begun === "impossible") throw error;
-    if (begun === "signed-in") return this.#forward(call);
-    const params = { mode: "url", message: words.promptText(name, begun), url: begun.url.href };
-    const result = {
-      resultType: "input_required",
-      inputRequests: { [inputKey]: { method: "elicitation/create", params } },
-      requestState: `${inputKey}:${begun.id}`,
+  /** As many sign-ins as the call needs, one after the other, and the call again behind each. */
+  async #callSigningIn(call: Call, refusal: unknown, answered?: Set<string>): Promise<void> {
+    if (this.#options.mode === "never") throw refusal;
+    const calls = await this.#callSignIns();
+    using round = await calls.begin(call, answered);
+    const goOn = async (current: unknown): Promise<void> => {
+      const next = await round.next(current);
+      if (next === "again") return this.#sendOr(call, goOn);
+      await call.deliver(responseTo(call.message.head.id!, next.result));
     };
-    await deliver(responseTo(message.head.id!, JSON.stringify(result)));
+    await goOn(refusal);
   }
 
-  /** The call again, with what the user said to our question; the server sees neither. */
+  #callSignIns(): Promise<CallSignIn> {
+    const { mode } = this.#options;
+    this.#calls ??= import("./call-sign-in.ts").then(
+      ({ CallSignIn }) =>
+        new CallSignIn({ ...this.#options, mode: mode === "browser" ? mode : "elicit" }),
+    );
+    return this.#calls;
+  }
+
+  /** The call again, with the user's answer to our question; the server sees neither. */
   async #resume(call: Call, id: string): Promise<void> {
-    const { message, signal } = call;
-    const { signIns, name, login } = this.#options;
-    const error = words.signInRequired(name, login);
-    const action = message.value(["params", "inputResponses", inputKey, "action"]);
-    if (action !== "accept") {
-      await signIns.decline();
-      throw error;
-    }
-    const plain = message.with([
-      { path: ["params", "inputResponses"], raw: null },
-      { path: ["params", "requestState"], raw: null },
-    ]);
-    using signInTimeout = await this.#signInTimeout(call, error);
-    await signIns.resume(id, AbortSignal.any([signal, signInTimeout.signal]));
-    try {
-      // However that sign-in ended: what is stored now counts.
-      await this.#forward({ ...call, message: plain });
-    } catch (failure) {
-      throw isSignInRequired(failure) ? error : failure;
-    }
+    const calls = await this.#callSignIns();
+    const resumed = await calls.resume(call, id);
+    if ("result" in resumed) return call.deliver(responseTo(call.message.head.id!, resumed.result));
+    const plain = { ...call, message: resumed.plain };
+    // However that sign-in ended: what is stored now counts.
+    await this.#sendOr(plain, (refusal) => this.#callSigningIn(plain, refusal, resumed.answered));
+  }
+
+  /**
+   * With `--sign-in browser`, every refused request begins the sign-in; resolves to whether the user has signed in
+   * within the time that this request may wait. The sign-in itself goes on.
+   */
+  async #signInSoon(call: Call): Promise<boolean> {
+    if (this.#options.mode !== "browser") return false;
+    const calls = await this.#callSignIns();
+    return calls.isDone(call, this.#soon(call, browserWaitMs));
+  }
+
+  /** Aborts when a request that a client's start waits for has to be answered; other requests may take their time. */
+  #soon({ message, enteredAt }: Call, waitMs: { codex: number; others: number }): AbortSignal {
+    const { client } = this.#options;
+    const isOfStart = /^(?:initialize|server\/discover|(?:\w+\/)+list)$/;
+    if (!isOfStart.test(message.head.method!)) return new AbortController().signal;
+    // All that Codex asks at its start is to be answered in one such time.
+    const beganAt = isCodex(client) ? (this.#startedAt ?? enteredAt) : enteredAt;
+    const untilMs = beganAt + (isCodex(client) ? waitMs.codex : waitMs.others);
+    return AbortSignal.timeout(Math.max(0, Math.ceil(untilMs - performance.now())));
+  }
+
+  /** Throws the error of a server that has no sign-in: nobody is offered one. */
+  async #requireSignIn(call: Call): Promise<void> {
+    const signal = AbortSignal.any([call.signal, this.#soon(call, lookMs)]);
+    const hopeless = await this.#options.signIns.noSignIn(signal);
+    if (hopeless !== undefined) throw hopeless;
   }
 
   /** The tool `sign_in`: begins the sign-in and returns at once with what the model is to show. */
   async #callSignIn(call: Call): Promise<void> {
-    const { message, deliver, signal } = call;
+    const { message, deliver, signal, isStateless } = call;
     const { name, signIns, login } = this.#options;
-    const answer = (text: string, isError = false) =>
-      deliver(responseTo(message.head.id!, words.signInResult(text, isError)));
+    const answer = (text: string, error?: "sign-in-required") =>
+      deliver(
+        responseTo(
+          message.head.id!,
+          words.signInResult(text, { isStateless, ...(error && { error }) }),
+        ),
+      );
     if (await this.#isSignedIn(signal)) return answer(words.signedInText(name));
-    using signInTimeout = await this.#signInTimeout(call, words.signInRequired(name, login));
-    const begun = await signIns.begin(AbortSignal.any([signal, signInTimeout.signal]));
+    const { isPending } = await import("../../oauth/sign-in/interactive-sign-in.ts");
+    const calls = await this.#callSignIns();
+    const failure = signIns.lastFailure;
+    using round = await calls.begin(call);
+    const begun = await signIns.during(round.signal, round.answered, async (begun) => {
+      if (isPending(begun)) signIns.keep();
+      return begun;
+    });
     if (begun === "signed-in") return answer(words.signedInText(name));
-    if (begun === "impossible") {
-      return answer(`No sign-in can be started here: ask the user to run ${login}.`, true);
-    }
-    void begun.done.then((isDone) => (isDone ? this.#announce() : undefined));
-    await answer(words.pageText(name, begun));
+    if (isPending(begun)) return answer(words.pageText(name, begun, failure));
+    return answer(words.noSignInText(login, begun), "sign-in-required");
   }
 
   /** Whether the server takes now what it refused when the tool was offered. */
@@ -298,10 +313,4 @@ export class SignInUpstream implements Upstream {
       // The next call tells what is wrong.
     }
   }
-}
-
-/** Whether a client's capabilities say that it shows URLs (MCP 2025-11-25 client/elicitation). */
-function showsUrls(capabilities: string): boolean {
-  const parsed = JSON.parse(capabilities) as { elicitation?: { url?: unknown } };
-  return parsed.elicitation?.url !== undefined;
 }

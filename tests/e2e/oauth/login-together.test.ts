@@ -71,7 +71,7 @@ test("after login the tools are known, so that Codex sees them although the sign
   const list = await client.request("tools/list");
   expect(list.result.tools.map(({ name }: { name: string }) => name)).toEqual(["echo", "write"]);
   const call = await client.request("tools/call", { name: "echo", arguments: {} });
-  expect(call.error.code).toBe(1401);
+  expect(call.result._meta["codex-mcp-http-bridge/error"].code).toBe(1401);
   await client.end();
 });
 

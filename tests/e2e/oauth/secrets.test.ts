@@ -132,9 +132,10 @@ test("requirement 35: a server's escape sequences never reach a terminal or the 
   const client = startClient(home);
   await handshake(client, codexCapabilities);
   const call = await client.request("tools/call", { name: "echo", arguments: {} });
-  // Its words do not even reach the client: ours do.
-  expect(call.error.message).toBe(
-    'server "kb" needs a sign-in: run codex-mcp-http-bridge login --server kb',
+  // What it says is told in our words, and is clean.
+  expect(call.error.message).not.toMatch(/[\p{Cc}\u202e]/u);
+  expect(call.error.message).toContain(
+    "not for this server; check the server's URL in the configuration): run codex-mcp-http-bridge login --server kb",
   );
   await client.end();
   await evil.close();

@@ -191,12 +191,49 @@ test("the page that the tool sign_in gave stands, but holds up no other prompt a
   await Promise.all([client.end(), other.end()]);
 }, 20_000);
 
-test("--sign-in browser without a browser says at once what command signs in", async () => {
+const inBrowser = {
+  words: ["--sign-in", "browser"],
+  env: { PATH: "/nowhere", LOG_LEVEL: "error" },
+};
+
+test("--sign-in browser where none can be opened names the whole address on stderr, and initialize waits for it", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url, timeoutSec: 3600 });
-  const words = ["--sign-in", "browser"];
-  const client = await begin(home, { words, env: { PATH: "/nowhere", LOG_LEVEL: "warn" } });
-  expect(await client.request("tools/call", echo)).toMatchObject(needsSignIn);
-  expect(client.stderr()).toContain("no browser could be opened here");
+  const pages = await startProvider({
+    metadata(document) {
+      delete document.device_authorization_endpoint;
+    },
+  });
+  const server = startProtectedServer(pages);
+  const home = await bridgeHome(folder.path, { url: server.url });
+  const client = startClient(home, inBrowser);
+  const hello = handshake(client);
+  await until(() => /state=[\w-]{43}&/.test(client.stderr()));
+  await approveInBrowser(/url="([^"]+)"/.exec(client.stderr())![1]!);
+  expect((await hello).result.serverInfo.name).toBe("protected");
+  expect(await client.request("tools/call", echo)).toMatchObject(done);
+  await client.end();
+  await server.close();
+  await pages.close();
+}, 20_000);
+
+test("--sign-in browser does not hold up Codex's start: the stand-in answers, and the call waits for the same page", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  const client = startClient(home, inBrowser);
+  const startedAt = performance.now();
+  const params = { protocolVersion: "2025-06-18", capabilities: {} };
+  const clientInfo = { name: "codex-mcp-client", version: "1" };
+  const hello = await client.request("initialize", { ...params, clientInfo });
+  client.notify("notifications/initialized");
+  const { result } = await client.request("tools/list");
+  expect(performance.now() - startedAt).toBeLessThan(3000);
+  expect(hello.result._meta).toEqual({ "codex-mcp-http-bridge/stand-in": true });
+  expect(result.tools.map(({ name }: { name: string }) => name)).toEqual(["sign_in"]);
+  const call = client.request("tools/call", echo);
+  const [, url, code] = /url="?(\S+?)"? code=(\S+)/.exec(client.stderr())!;
+  await approveDevice(url!, code!);
+  expect(await call).toMatchObject(done);
+  expect(client.stderr().match(/open this page/g)).toHaveLength(1);
+  await until(() => client.notified.some(({ method }) => method.endsWith("list_changed")));
   await client.end();
 }, 20_000);

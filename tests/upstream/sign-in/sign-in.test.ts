@@ -90,14 +90,22 @@ test("without a device grant the page comes back to this machine, and the waitin
   await client.end();
 });
 
-test("a client that declines gets sign-in-required at once, and nobody is asked again for a while", async () => {
+test("a user who declines is not asked again for a while, and the calls say why they fail", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
-  const client = startClient(home);
+  const client = startClient(home, {
+    async answer() {
+      await Bun.sleep(1100);
+      return { action: "decline" };
+    },
+  });
   await handshake(client, codexCapabilities);
-  for (let round = 0; round < 3; round++) {
-    const call = await client.request("tools/call", echo);
-    expect(call.error.message).toContain(command);
+  for (const cause of ["the user declined to sign in", /declined to sign in less than 5 min/]) {
+    const { error } = await client.request("tools/call", echo);
+    expect(error.code).toBe(1401);
+    expect(error.message).toContain(command);
+    expect(error.message).toContain(error.data.cause);
+    expect(error.data.cause).toMatch(cause);
   }
   expect(client.asked).toHaveLength(1);
   const other = startClient(home);
@@ -105,6 +113,46 @@ test("a client that declines gets sign-in-required at once, and nobody is asked 
   expect((await other.request("tools/call", echo)).error.code).toBe(1401);
   expect(other.asked).toHaveLength(0);
   await other.end();
+  await client.end();
+});
+
+/** The page and the code in a result's text. */
+function pageIn(text: string): [url: string, code: string] {
+  return [/https?:\S+/.exec(text)![0], /this code: ([A-Z0-9-]+)/.exec(text)![1]!];
+}
+
+test("a no within a second is no person's: the call is answered with the page, and the repeated call waits for the sign-in", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  const client = startClient(home);
+  await handshake(client, codexCapabilities);
+  const { result } = await client.request("tools/call", echo);
+  expect(result.isError).toBe(true);
+  expect(result._meta["codex-mcp-http-bridge/error"]).toEqual({
+    kind: "sign-in-required",
+    code: 1401,
+  });
+  const [{ text }] = result.content;
+  expect(text).toContain("then repeat the call");
+  const repeated = client.request("tools/call", echo);
+  await approveDevice(...pageIn(text));
+  expect((await repeated).result.content[0].text).toBe("done: echo");
+  expect(client.asked).toHaveLength(1);
+  await client.end();
+});
+
+test("a repeated call whose time ends before the sign-in is answered with the page once more", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url, timeoutSec: 2 });
+  const client = startClient(home);
+  await handshake(client, codexCapabilities);
+  const pages = [];
+  for (let round = 0; round < 2; round++) {
+    const { result } = await client.request("tools/call", echo);
+    pages.push(pageIn(result.content[0].text));
+  }
+  expect(pages[1]).toEqual(pages[0]!);
+  expect(client.asked).toHaveLength(1);
   await client.end();
 });
 
@@ -170,8 +218,8 @@ test("requirement 8: --sign-in browser opens one by an argument vector without t
   );
   (await import("node:fs")).chmodSync(opener, 0o755);
   const client = startClient(home, { words: ["--sign-in", "browser"], env: { BROWSER: opener } });
-  await handshake(client);
-  const call = client.request("tools/call", echo);
+  // The first refused request begins it: initialize, which waits.
+  const hello = handshake(client);
   while (!(await Bun.file(opened).exists())) await Bun.sleep(5);
   const [count, url] = (await Bun.file(opened).text()).split("\n");
   expect(count).toBe("1");
@@ -179,7 +227,8 @@ test("requirement 8: --sign-in browser opens one by an argument vector without t
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]+$/);
   const { headers } = await fetch(url!, { redirect: "manual" });
   await approveInBrowser(headers.get("location")!);
-  expect((await call).result.content[0].text).toBe("done: echo");
+  expect((await hello).result.serverInfo.name).toBe("protected");
+  expect((await client.request("tools/call", echo)).result.content[0].text).toBe("done: echo");
   await client.end();
 });
 

@@ -1,0 +1,84 @@
+import { BridgeError } from "../../wire/errors.ts";
+import { isOAuthCertain, type OAuthContext } from "../core/context.ts";
+import { jsonObject } from "../core/document.ts";
+import type { BearerChallenge } from "../discovery/challenge.ts";
+import { discover } from "../discovery/discovery.ts";
+
+/** What a server's 401 asks for. */
+export interface Asked {
+  readonly challenge: BearerChallenge | undefined;
+  /** The schemes of all its challenges, in lower case. */
+  readonly schemes: readonly string[];
+}
+
+/** Schemes that no sign-in of OAuth satisfies (IANA HTTP Authentication Schemes), as they are written. */
+const otherSchemes: Readonly<Record<string, string>> = {
+  basic: "Basic",
+  digest: "Digest",
+  negotiate: "Negotiate",
+  ntlm: "NTLM",
+};
+
+/** The errors of a token endpoint (RFC 6749 5.2). */
+const tokenErrors: readonly unknown[] = [
+  "invalid_request",
+  "invalid_client",
+  "invalid_grant",
+  "unauthorized_client",
+  "unsupported_grant_type",
+  "invalid_scope",
+];
+
+function needsToken(name: string, schemes: readonly string[]): BridgeError {
+  const known = schemes.map((scheme) => otherSchemes[scheme]).filter((scheme) => scheme);
+  const asks = known.length === 0 ? "" : `, it asks for ${known.join(" or ")}`;
+  return new BridgeError(
+    "unauthorized",
+    `Authentication failed: server "${name}" needs a token: it offers no sign-in${asks}`,
+    { hint: (command) => `run ${command(`setup --server ${name}`)}`, status: 401 },
+  );
+}
+
+/**
+ * Whether a token endpoint answers there. A server without metadata is only assumed to have one (MCP 2025-03-26), and
+ * most such servers take a token of their own. An empty request changes nothing (RFC 6749 5.2: 400).
+ */
+async function hasTokenEndpoint(
+  { http }: OAuthContext,
+  endpoint: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const url = new URL(endpoint);
+  const headers = {
+    "content-type": "application/x-www-form-urlencoded",
+    accept: "application/json",
+  };
+  const response = await http({ method: "POST", url, headers, body: "", signal }).catch((error) => {
+    if (error instanceof BridgeError && error.kind === "refused") return undefined;
+    throw error;
+  });
+  if (response === undefined) return false;
+  const json = jsonObject(await response.text());
+  if (tokenErrors.includes(json?.error)) return true;
+  // A broken endpoint is one all the same.
+  return response.status === 400 || response.status === 429 || response.status >= 500;
+}
+
+/**
+ * The error for a server that refuses requests and has no sign-in at all; undefined where somebody can sign in.
+ * Throws a BridgeError where that cannot be found out.
+ */
+export async function noSignIn(
+  context: OAuthContext,
+  { challenge, schemes }: Asked,
+  signal: AbortSignal,
+): Promise<BridgeError | undefined> {
+  const { server } = context;
+  if (isOAuthCertain(context, challenge)) return undefined;
+  const isOther = schemes.length > 0 && schemes.every((scheme) => scheme in otherSchemes);
+  if (isOther) return needsToken(server.name, schemes);
+  const { issuer } = await discover({ ...context, server: server.url, sendsSecret: false, signal });
+  if (issuer.isAssumed !== true) return undefined;
+  const isThere = await hasTokenEndpoint(context, issuer.tokenEndpoint, signal);
+  return isThere ? undefined : needsToken(server.name, schemes);
+}
