@@ -532,7 +532,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-progress-exemption-for-codex": {
     promise: "progress does not prolong a call of Codex, whose own limit does not move",
-    file: "src/relay/client-facts.ts",
+    file: "src/upstream/core/types.ts",
     find: 'return name.startsWith("codex");',
     replace: 'return name === "";',
     test: "tests/fault/fault.test.ts",
