@@ -68,6 +68,9 @@ async function runCommand(
     const values = readArguments(name, table, words);
     commandLine = commandLineFor(values["config-path"]);
     const context = contextOf(values, outside, terminalOutput, commandLine);
+    // `run` does it behind its first answer.
+    if (command.refuse === undefined)
+      (await import("../platform/core-dumps.ts")).forbidCoreDumps(context.log);
     return (await command.run(values, context)) ?? 0;
   } catch (error) {
     const failure = asBridgeError(error);

@@ -42,6 +42,8 @@ export interface RelayOptions {
   readonly redactor: Redactor;
   /** Writes the commands in the hints of errors. */
   readonly commandLine: CommandLine;
+  /** Called behind the first answer that the relay gives. */
+  readonly onFirstAnswer?: () => void;
   /** The id of the client's first request, where that has its answer already. */
   readonly answered?: string | undefined;
   /** Most bytes of one line of the client. */
@@ -71,12 +73,14 @@ export class Relay {
   #refusals = 0;
   /** The id of the first request, where that has its answer. */
   #answeredEarly: string | undefined;
+  #onFirstAnswer: (() => void) | undefined;
   #isIdle = Promise.withResolvers<void>();
 
   constructor(options: RelayOptions) {
     this.#options = options;
     this.#answeredEarly = options.answered;
     this.#strayAnswers = new CountedLog(options.log, "warn", "answer to nothing dropped");
+    this.#onFirstAnswer = options.onFirstAnswer;
     const fromServer = (message: Message) => this.#fromServer(message);
     this.#notifications = new Notifications({ ...options, fromServer });
     this.#clientRequests = new ClientRequests({
@@ -259,7 +263,11 @@ export class Relay {
       ? forCodex(answer, call.message.head.method, commandLine)
       : answer;
     // Who waits for one answer alone gets it sooner; of many, several leave in one system call.
-    return output.write(shown, areListening(this.#calls));
+    const written = output.write(shown, areListening(this.#calls));
+    // Behind the answers that leave in this turn.
+    if (this.#onFirstAnswer !== undefined) setImmediate(this.#onFirstAnswer);
+    this.#onFirstAnswer = undefined;
+    return written;
   }
 
   /** A notification or a request of the server; `call`: on whose stream it came. Rejects where the stream is to be closed. */

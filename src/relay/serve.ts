@@ -27,6 +27,8 @@ export interface ServeOptions {
   readonly redactor: Redactor;
   /** Writes the commands in the hints of errors. */
   readonly commandLine: CommandLine;
+  /** Called behind the first answer that the relay gives. */
+  readonly onFirstAnswer?: () => void;
   /** The answer to the client's first message, where it has one by now. */
   readonly answered?: Answered | undefined;
   /** Most bytes of one line of the client. */

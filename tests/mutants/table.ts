@@ -212,6 +212,22 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/upstream/catalog/lists.test.ts",
     pattern: "taken over",
   },
+  "no-core-dump-refusal": {
+    promise: "a crash leaves no core dump",
+    file: "src/platform/core-dumps.ts",
+    find: 'if (process.platform !== "linux") return;',
+    replace: 'if (process.platform !== "win32") return;',
+    test: "tests/e2e/core-dumps.test.ts",
+    pattern: "the kernel is told so",
+  },
+  "no-core-dump-refusal-of-commands": {
+    promise: "a crash of a command that holds secrets leaves no core dump",
+    file: "src/cli/main.ts",
+    find: "    if (command.refuse === undefined)\n      (await import",
+    replace: "    if (command.args === undefined)\n      (await import",
+    test: "tests/e2e/core-dumps.test.ts",
+    pattern: "of another command",
+  },
   "no-duplicate-id-check": {
     promise: "an id in flight cannot be taken by another request",
     file: "src/relay/relay.ts",

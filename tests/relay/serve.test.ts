@@ -56,3 +56,47 @@ test("what was said before the bridge was there leaves first, however slowly it 
   expect(await served).toBe(0);
   expect(written.split("\n").slice(1)).toEqual(['{"jsonrpc":"2.0","id":1,"result":"ping"}', ""]);
 });
+
+test("calls back once, behind the first answer that leaves", async () => {
+  let written = "";
+  const sink = {
+    write(bytes: Uint8Array) {
+      written += new TextDecoder().decode(bytes);
+      return bytes.length;
+    },
+    flush: () => 0,
+  } as unknown as Stdio["output"];
+  const seen: string[] = [];
+  const called = Promise.withResolvers<void>();
+  const { upstream, next, answer } = handUpstream();
+  const ended = Promise.withResolvers<number>();
+  const input = (async function* () {
+    yield line(1, "ping");
+    yield line(2, "ping");
+    await ended.promise;
+  })();
+  const first = Promise.resolve({ done: false, value: line(1, "ping") });
+  const signals = { onSignal: () => undefined, onFault: () => undefined };
+  const served = serve({
+    name: "kb",
+    connect: () => upstream,
+    stdio: { first, input, output: sink, ...signals } as Stdio,
+    log: memoryLog(),
+    redactor: new Redactor(),
+    commandLine: commandLineFor(undefined),
+    onFirstAnswer() {
+      seen.push(written);
+      called.resolve();
+    },
+    limit: 1000,
+    timeoutMs: 60_000,
+  });
+  const [one, two] = [await next(), await next()];
+  expect(seen).toEqual([]);
+  await answer(one, '"one"');
+  await called.promise;
+  await answer(two, '"two"');
+  ended.resolve(0);
+  expect(await served).toBe(0);
+  expect(seen).toEqual(['{"jsonrpc":"2.0","id":1,"result":"one"}\n']);
+});

@@ -19,6 +19,9 @@ import { BridgeError, type CommandLine } from "../../wire/errors.ts";
 /** Bounds of a start that knows no server. */
 const defaults = { limit: 64 * 1024 * 1024, timeoutMs: 118_000 };
 
+/** A start is over by then, whatever the client asks. */
+const quietStartMs = 1000;
+
 /** How long the end waits for a token that is being renewed. */
 const refreshGraceMs = 5000;
 
@@ -102,6 +105,10 @@ async function bridge(
 ): Promise<number> {
   const { log, redactor, commandLine } = context;
   let server: Server | undefined;
+  const forbidDumps = async () =>
+    (await import("../../platform/core-dumps.ts")).forbidCoreDumps(log);
+  // A client may have its answer already, and ask for nothing more.
+  setTimeout(forbidDumps, quietStartMs).unref();
   const code = await serve({
     name: settings.name,
     connect(client, ask) {
@@ -114,6 +121,7 @@ async function bridge(
     redactor,
     commandLine,
     answered,
+    onFirstAnswer: forbidDumps,
     limit: settings.limits.messageBytes,
     timeoutMs: settings.timeoutMs,
   });
