@@ -79,6 +79,21 @@ export async function confirmOnTerminal(question: string): Promise<boolean | und
   }
 }
 
+/** Writes to the terminal itself: a secret stands in no output that a program may have redirected. Throws `usage` without a terminal. */
+export function tellOnTerminal(text: string): void {
+  let fd: number;
+  try {
+    fd = openSync("/dev/tty", "w");
+  } catch {
+    throw new BridgeError("usage", "there is no terminal to show the passphrase on");
+  }
+  try {
+    writeSync(fd, text);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 async function readLine(fd: number): Promise<string> {
   const bytes = new Uint8Array(maxLength);
   let length = 0;

@@ -1,21 +1,25 @@
 import { type Context, defineCommand, serverArgument } from "../cli/command.ts";
-import { askPassphrase, passphraseFrom } from "../cli/passphrase-prompt.ts";
-import { type Config, loadConfig, pickServer, readConfig } from "../config/load.ts";
+import {
+  askPassphrase,
+  confirmOnTerminal,
+  passphraseFrom,
+  tellOnTerminal,
+} from "../cli/passphrase-prompt.ts";
+import { loadConfig, parseConfig, pickServer, readConfig } from "../config/load.ts";
 import { changeConfig } from "../config/save.ts";
-import type { ServerSettings } from "../config/settings.ts";
-import type { StoredGrant } from "../oauth/core/grant.ts";
+import type { OAuth } from "../oauth/authorizer/open.ts";
+import type { Grant, PinnedIssuer, StoredGrant } from "../oauth/core/grant.ts";
+import { shownUrl } from "../platform/redact.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { program } from "../wire/program.ts";
+import { type ExportedSignIn, type ImportedSignIn, readExport } from "./auth/exported-sign-in.ts";
 import { openServerOAuth, requireOAuth } from "./auth/open-oauth.ts";
 
-/** What an exported text holds. */
-interface Parcel {
-  readonly server: string;
-  readonly url: string;
-  /** The `auth` of the server's entry, as written. */
-  readonly auth?: object;
-  readonly stored: Pick<StoredGrant, "grant" | "clients">;
-}
+/** The shortest passphrase: whoever holds the text may try as many as they like. */
+const leastPassphrase = 12;
+const maxTextBytes = 8 * 1024 * 1024;
+/** Longest wait for the metadata of the issuer. */
+const checkMs = 30_000;
 
 export const command = defineCommand({
   args: {
@@ -26,11 +30,13 @@ export const command = defineCommand({
       valueHint: "N",
       description: "read the passphrase from this file descriptor, not from the terminal",
     },
+    yes: { type: "boolean", description: "import without a question what is new here" },
   },
-  async run({ action, server, "passphrase-fd": text }, context) {
+  async run({ action, server, "passphrase-fd": text, yes }, context) {
     const fd = descriptorOf(text);
     if (action === "export") return exportSignIn(server, fd, context);
-    if (action === "import") return importSignIn(server, fd, context);
+    if (action === "import")
+      return importSignIn({ name: server, fd, isAgreed: yes === true }, context);
     throw new BridgeError("usage", "credentials takes export or import", {
       hint: `see ${program.name} credentials --help`,
     });
@@ -48,11 +54,30 @@ function requirePassphrase(passphrase: string): string {
   throw new BridgeError("usage", "the passphrase is empty");
 }
 
-async function newPassphrase(fd: number | undefined): Promise<string> {
-  if (fd !== undefined) return requirePassphrase(passphraseFrom(fd));
-  const passphrase = requirePassphrase(
-    await askPassphrase("Passphrase for the exported sign-in: "),
-  );
+function requireLong(passphrase: string): string {
+  if ([...passphrase].length >= leastPassphrase) return passphrase;
+  throw new BridgeError("usage", `the passphrase has fewer than ${leastPassphrase} characters`, {
+    hint: "on a terminal an empty one makes the program choose one",
+  });
+}
+
+/** 100 random bits in letters and digits that are told apart when they are read aloud. */
+function madePassphrase(): string {
+  const signs = "abcdefghjkmnpqrstuvwxyz023456789";
+  const all = [...crypto.getRandomValues(new Uint8Array(20))].map((byte) => signs[byte % 32]);
+  return all.join("").replace(/.{5}(?=.)/g, "$&-");
+}
+
+async function newPassphrase(fd: number | undefined, context: Context): Promise<string> {
+  if (fd !== undefined) return requireLong(requirePassphrase(passphraseFrom(fd)));
+  context.note(`${leastPassphrase} characters at least; leave it empty to have one made.`);
+  const passphrase = await askPassphrase("Passphrase for the exported sign-in: ");
+  if (passphrase === "") {
+    const made = madePassphrase();
+    tellOnTerminal(`The passphrase is ${made} (it is not shown again)\n`);
+    return made;
+  }
+  requireLong(passphrase);
   if ((await askPassphrase("Once more: ")) === passphrase) return passphrase;
   throw new BridgeError("usage", "the two passphrases differ");
 }
@@ -72,22 +97,19 @@ async function exportSignIn(name: string | undefined, fd: number | undefined, co
     });
   };
   requirement(await oauth.store.read());
-  const passphrase = await newPassphrase(fd);
+  const passphrase = await newPassphrase(fd, context);
   await oauth.store.locked(async () => {
     const stored = await oauth.store.read();
     requirement(stored);
     const auth = config.raw.servers?.[server.name]?.auth;
-    const parcel: Parcel = {
+    const exported: ExportedSignIn = {
       server: server.name,
       url: server.url.href,
       ...(auth !== undefined && { auth }),
-      stored: {
-        ...(stored.grant && { grant: stored.grant }),
-        ...(stored.clients && { clients: stored.clients }),
-      },
+      stored: { ...(stored.grant && { grant: stored.grant }) },
     };
     // A rotating refresh token has one owner: from here on it is whoever holds the text.
-    if (!(await context.print(`${await encryptExport(JSON.stringify(parcel), passphrase)}\n`)))
+    if (!(await context.print(`${await encryptExport(JSON.stringify(exported), passphrase)}\n`)))
       throw new BridgeError("configuration", "nobody reads the exported sign-in: it stays here", {
         hint: "write it to a file, or into the import of the other machine",
       });
@@ -100,8 +122,49 @@ async function exportSignIn(name: string | undefined, fd: number | undefined, co
   return 0;
 }
 
-async function importSignIn(name: string | undefined, fd: number | undefined, context: Context) {
-  let encrypted = await Bun.stdin.text();
+interface ImportRequest {
+  /** The server's name here; undefined: its name in the text. */
+  readonly name: string | undefined;
+  readonly fd: number | undefined;
+  /** Whether `--yes` was given. */
+  readonly isAgreed: boolean;
+}
+
+async function importSignIn({ name, fd, isAgreed }: ImportRequest, context: Context) {
+  const imported = await readImport(fd);
+  const { grant } = imported;
+  const { server, isConfigured } = await entryFor(name ?? imported.server, imported, context);
+  const { oauth } = await openServerOAuth(server, context);
+  const { belongsTo } = await import("../oauth/core/grant.ts");
+  const { issuer, client } = grant;
+  const stored: StoredGrant = {
+    version: 1,
+    server: server.name,
+    origin: server.url.origin,
+    grant,
+    ...(client.source === "registered" && { clients: { [issuer]: client } }),
+  };
+  if (!belongsTo(stored, server)) {
+    throw new BridgeError(
+      "configuration",
+      `the sign-in is for another issuer or client id than server "${server.name}" names`,
+      {
+        hint: 'make its "auth" the same as on the machine the sign-in comes from',
+      },
+    );
+  }
+  const { pinned } = await oauth.store.read();
+  if (!isKnown(grant, isConfigured ? pinned : undefined))
+    await agree(server.name, imported, pinned, isAgreed, context);
+  await requireOwnEndpoints(oauth, grant);
+  if (!isConfigured) await addEntry(server.name, imported, context);
+  await oauth.store.locked(() => oauth.store.writeNew(stored));
+  await context.print(`The sign-in to "${server.name}" is in place\n`);
+  return 0;
+}
+
+async function readImport(fd: number | undefined): Promise<ImportedSignIn> {
+  let encrypted = await readStdin();
   let passphrase: string;
   if (fd === 0) {
     const [first = "", ...rest] = encrypted.split("\n");
@@ -113,67 +176,95 @@ async function importSignIn(name: string | undefined, fd: number | undefined, co
         ? await askPassphrase("Passphrase of the exported sign-in: ")
         : passphraseFrom(fd);
   const { decryptExport } = await import("../oauth/store/encrypted-export.ts");
-  const parcel = parcelIn(await decryptExport(encrypted, requirePassphrase(passphrase)));
-  const server = await entryFor(name ?? parcel.server, parcel, context);
-  const { oauth } = await openServerOAuth(server, context);
-  const { belongsTo } = await import("../oauth/core/grant.ts");
-  const { isGrant } = await import("../oauth/store/store.ts");
-  if (!isGrant(parcel.stored.grant)) throw damaged();
-  const stored: StoredGrant = {
-    ...parcel.stored,
-    version: 1,
-    server: server.name,
-    origin: server.url.origin,
-  };
-  if (!belongsTo(stored, server)) {
-    throw new BridgeError(
-      "configuration",
-      `the sign-in is for another issuer or client id than server "${server.name}" names`,
-      {
-        hint: 'make its "auth" the same as on the machine the sign-in comes from',
-      },
-    );
-  }
-  await oauth.store.locked(() => oauth.store.writeNew(stored));
-  await context.print(`The sign-in to "${server.name}" is in place\n`);
-  return 0;
+  return readExport(await decryptExport(encrypted, requirePassphrase(passphrase)));
 }
 
-function damaged(): BridgeError {
-  return new BridgeError("configuration", "the exported sign-in is incomplete", {
-    hint: "export it again with the same version of the program",
+async function readStdin(): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of Bun.stdin.stream()) {
+    length += chunk.length;
+    if (length > maxTextBytes)
+      throw new BridgeError("configuration", "this is no exported sign-in: it is too long");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+/** Whether this very sign-in was here before: then it comes back, and nobody is asked. */
+function isKnown({ issuer, client, account }: Grant, pinned: PinnedIssuer | undefined): boolean {
+  return (
+    pinned !== undefined &&
+    pinned.issuer === issuer &&
+    pinned.clientId === client.id &&
+    pinned.account === account
+  );
+}
+
+/** Shows what the text brings and asks a person. Throws `refused` where the issuer is another one than here, `usage` where nobody can be asked. */
+async function agree(
+  name: string,
+  { url, grant, left }: ImportedSignIn,
+  pinned: PinnedIssuer | undefined,
+  isAgreed: boolean,
+  context: Context,
+): Promise<void> {
+  const shown = (text: string) => context.redactor.shown(text, 200);
+  const facts = [
+    ["server", `${name} ${shownUrl(url)}`],
+    ["issuer", grant.issuer],
+    ["client", grant.client.id],
+    ["account", grant.account ?? "not told"],
+    ...(left.length > 0 ? [["left out", `auth: ${left.join(", ")}`]] : []),
+  ];
+  context.note(`This sign-in is new here:`);
+  for (const [what = "", text = ""] of facts) context.note(`  ${what.padEnd(8)}  ${shown(text)}`);
+  if (pinned !== undefined && pinned.issuer !== grant.issuer)
+    throw new BridgeError(
+      "refused",
+      `server "${name}" uses the authorization server ${shown(pinned.issuer)} here, not ${shown(grant.issuer)}`,
+      { hint: (command) => `if that is right, run ${command(`login --server ${name}`)}` },
+    );
+  if (isAgreed) return;
+  const answer = await confirmOnTerminal("Import it?");
+  if (answer === true) return;
+  if (answer === false) throw new BridgeError("cancelled", "nothing was imported");
+  throw new BridgeError("usage", "there is no terminal to ask on whether this is right", {
+    hint: "check what is shown above, and repeat the command with --yes",
   });
 }
 
-function parcelIn(text: string): Parcel {
-  const value = JSON.parse(text) as Partial<Parcel> | null;
-  const isWhole =
-    typeof value?.server === "string" &&
-    typeof value.url === "string" &&
-    URL.canParse(value.url) &&
-    typeof value.stored === "object";
-  if (!isWhole) throw damaged();
-  return value as Parcel;
+/** Throws `refused` where the grant's endpoints are not the issuer's own: tokens and secrets would go there. */
+async function requireOwnEndpoints({ context }: OAuth, grant: Grant): Promise<void> {
+  const { fetchIssuer, legacyIssuer } = await import("../oauth/discovery/issuer.ts");
+  const signal = AbortSignal.timeout(checkMs);
+  const issuer =
+    (await fetchIssuer(grant.issuer, context, true, signal)) ?? legacyIssuer(grant.issuer);
+  const { tokenEndpoint, revocationEndpoint } = grant;
+  const mayRevoke = [undefined, issuer.revocationEndpoint].includes(revocationEndpoint);
+  if (tokenEndpoint === issuer.tokenEndpoint && mayRevoke) return;
+  throw new BridgeError(
+    "refused",
+    "the exported sign-in names an endpoint that is not the issuer's own",
+    { hint: "sign in here in place of importing" },
+  );
 }
 
-/** The server's entry here, made from the parcel where there is none; one with another URL is never changed. */
-async function entryFor(name: string, parcel: Parcel, context: Context): Promise<ServerSettings> {
+/** The server's entry here, else the one that the text would make; an entry with another URL is never changed. */
+async function entryFor(name: string, { url, auth }: ImportedSignIn, context: Context) {
   const paths = context.paths();
-  const find = (config: Config | undefined) => {
-    const found = [...(config?.servers.values() ?? [])];
-    return found.find((each) => each.name.toLowerCase() === name.toLowerCase());
-  };
-  const there = find(await readConfig(paths));
+  const config = await readConfig(paths);
+  const there = [...(config?.servers.values() ?? [])].find(
+    (each) => each.name.toLowerCase() === name.toLowerCase(),
+  );
   if (there === undefined) {
-    const changed = await changeConfig(paths, (raw) => {
-      const entry = { url: parcel.url, ...(parcel.auth !== undefined && { auth: parcel.auth }) };
-      raw.servers = { ...raw.servers, [name]: entry as NonNullable<typeof raw.servers>[string] };
-    });
-    return pickServer(changed, name);
+    const raw = { ...config?.raw, version: 1, servers: { [name]: { url: url.href, auth } } };
+    const made = await parseConfig(JSON.stringify(raw), paths, false);
+    return { server: pickServer(made, name), isConfigured: false };
   }
-  if (there.url.href === new URL(parcel.url).href) {
+  if (there.url.href === url.href) {
     requireOAuth(there);
-    return there;
+    return { server: there, isConfigured: true };
   }
   throw new BridgeError(
     "configuration",
@@ -182,4 +273,11 @@ async function entryFor(name: string, parcel: Parcel, context: Context): Promise
       hint: "import it under another name with --server NAME, or correct the URL",
     },
   );
+}
+
+async function addEntry(name: string, { url, auth }: ImportedSignIn, context: Context) {
+  await changeConfig(context.paths(), (raw) => {
+    const entry = { url: url.href, auth };
+    raw.servers = { ...raw.servers, [name]: entry as NonNullable<typeof raw.servers>[string] };
+  });
 }

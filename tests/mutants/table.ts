@@ -154,6 +154,22 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "TLS",
   },
+  "no-check-of-imported-endpoints": {
+    promise: "an imported sign-in leads to the issuer's own endpoints alone",
+    file: "src/commands/credentials.ts",
+    find: "  await requireOwnEndpoints(oauth, grant);",
+    replace: "",
+    test: "tests/e2e/oauth/credentials.test.ts",
+    pattern: "endpoint elsewhere",
+  },
+  "no-choice-of-imported-keys": {
+    promise: "an import brings no command, file, variable, trusted host or endpoint",
+    file: "src/commands/auth/exported-sign-in.ts",
+    find: "    Object.hasOwn(importable, key) && importable[key]!(setting, grant);",
+    replace: "    setting !== grant;",
+    test: "tests/e2e/oauth/credentials.test.ts",
+    pattern: "an import brings no command",
+  },
   "no-circuit-after-refused-connection": {
     promise: "a server that stays away is not waited for again and again",
     file: "src/upstream/retry/retry.ts",
@@ -402,6 +418,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/config/load-wrong.test.ts",
     pattern: "as a list",
   },
+  "no-least-passphrase": {
+    promise: "an exported sign-in has a passphrase of 12 characters",
+    file: "src/commands/credentials.ts",
+    find: "if ([...passphrase].length >= leastPassphrase) return passphrase;",
+    replace: "if (passphrase.length >= 0) return passphrase;",
+    test: "tests/e2e/oauth/credentials.test.ts",
+    pattern: "needs a passphrase",
+  },
   "no-limit-for-client-certificate": {
     promise: "a client certificate is shown to no host that only a server names",
     file: "src/oauth/core/ssrf-guard.ts",
@@ -561,6 +585,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "void budgetMs;",
     test: "tests/fault/fault.test.ts",
     pattern: "beyond the deadline: the call lives on",
+  },
+  "no-question-at-import": {
+    promise: "a person agrees to an import that is new here",
+    file: "src/commands/credentials.ts",
+    find: '  const answer = await confirmOnTerminal("Import it?");',
+    replace: "  const answer = true as boolean | undefined;",
+    test: "tests/e2e/oauth/credentials.test.ts",
+    pattern: "needs a person",
   },
   "no-queue-limit": {
     promise: "what is beyond the queue is refused at once",

@@ -75,9 +75,8 @@ export const commands: Tortured[] = [
   },
   {
     name: "credentials import",
-    words: ["credentials", "import", ...sealing],
+    words: ["credentials", "import", ...sealing, "--yes"],
     stdin: (encrypted) => unlock() + encrypted,
-    without: ["fetch"],
     isSignedOut: true,
   },
   { name: "logout", words: ["logout", "--server", "out"] },

@@ -31,7 +31,7 @@ const maxBytes = 1024 * 1024;
 const longestWaitMs = 60_000;
 
 /** Whether a value has what every grant has. */
-export function isGrant(value: unknown): value is Grant {
+function isGrant(value: unknown): value is Grant {
   const grant = value as Partial<Grant> | null | undefined;
   return (
     typeof grant?.issuer === "string" &&

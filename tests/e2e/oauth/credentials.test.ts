@@ -28,7 +28,122 @@ afterAll(async () => {
 
 const passphrase = "correct horse battery";
 const exportWords = ["credentials", "export", "-s", "kb", "--passphrase-fd", "0"];
-const importWords = ["credentials", "import", "--passphrase-fd", "0"];
+const importWords = ["credentials", "import", "--passphrase-fd", "0", "--yes"];
+
+const withoutYes = importWords.slice(0, -1);
+
+/** A sealed text that somebody else made, and a home that imports it. */
+async function importForged(
+  folder: string,
+  change: { auth?: object; grant?: object; url?: string },
+) {
+  const grant = {
+    issuer: provider.issuer,
+    client: { id: "forged", method: "none", source: "configured" },
+    tokenEndpoint: `${provider.issuer}/token`,
+    accessToken: "a-forged-token",
+    tokenType: "Bearer",
+    obtainedAt: Date.now(),
+    ...change.grant,
+  };
+  const auth = { type: "oauth", clientId: "forged", ...change.auth };
+  const text = { server: "kb", url: change.url ?? resource.url, auth, stored: { grant } };
+  const stdin = `${passphrase}\n${await encryptExport(JSON.stringify(text), passphrase)}\n`;
+  const home = await bridgeHome(folder, { url: "https://unused.example.com/mcp" });
+  const load = async () =>
+    (await Bun.file(`${folder}/.codex-mcp-bridge/config.json`).json()).servers;
+  const put = async (words: string[]) => runProgram(words, { env: home.env, stdin });
+  return { home, put, load };
+}
+
+test("an import brings no command, file, variable, trusted host or endpoint, and says so", async () => {
+  using folder = ownFolder();
+  const harmless = { scopes: ["mcp"], issuer: provider.issuer, authorizeParams: { audience: "x" } };
+  const { home, put, load } = await importForged(folder.path, {
+    auth: {
+      ...harmless,
+      grant: "jwt_bearer",
+      assertionCommand: ["/usr/bin/id"],
+      clientSecretEnv: "AWS_SECRET_ACCESS_KEY",
+      privateKeyFile: "/root/.ssh/id_rsa",
+      trustedHosts: ["evil.example.com"],
+      redirectUri: "https://evil.example.com/callback",
+      clientMetadataUrl: "https://evil.example.com/client.json",
+      initialAccessToken: "${HOME}",
+      idp: { issuer: "https://evil.example.com", tokenEndpoint: "https://evil.example.com/token" },
+    },
+  });
+  await home.configure({});
+  const { code, stderr } = await put(importWords);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(stderr).toContain(
+    "  left out  auth: grant, assertionCommand, clientSecretEnv, privateKeyFile, trustedHosts, redirectUri, clientMetadataUrl, initialAccessToken, idp\n",
+  );
+  expect((await load()).kb).toEqual({
+    url: resource.url,
+    auth: { type: "oauth", clientId: "forged", ...harmless },
+  });
+});
+
+test.each<[string, Parameters<typeof importForged>[1], number, string]>([
+  [
+    "a token endpoint elsewhere",
+    { grant: { tokenEndpoint: "https://evil.example.com/token" } },
+    1,
+    "an endpoint that is not the issuer's own",
+  ],
+  [
+    "a revocation endpoint elsewhere",
+    { grant: { revocationEndpoint: "https://evil.example.com/revoke" } },
+    1,
+    "an endpoint that is not the issuer's own",
+  ],
+  ["a variable in its URL", { url: "http://127.0.0.1:1/?key=${HOME}" }, 3, "names a variable"],
+  ["a token that is no header value", { grant: { accessToken: "a\r\nb" } }, 3, "incomplete"],
+  ["no client", { grant: { client: undefined } }, 3, "incomplete"],
+])("an import with %s is refused, and nothing is written", async (_, change, exit, words) => {
+  using folder = ownFolder();
+  const { home, put, load } = await importForged(folder.path, change);
+  await home.configure({});
+  const { code, stderr } = await put(importWords);
+  expect(stderr).toContain(words);
+  expect(code).toBe(exit);
+  expect(await load()).toEqual({});
+  expect(home.stored()).rejects.toThrow();
+});
+
+test("an import of something new needs a person, or --yes", async () => {
+  using folder = ownFolder();
+  const { home, put, load } = await importForged(folder.path, {});
+  await home.configure({});
+  const { code, stderr } = await put(withoutYes);
+  expect([code, await load()]).toEqual([2, {}]);
+  expect(stderr).toContain("repeat the command with --yes");
+});
+
+test("an import names no other authorization server than the one in use here, --yes or not", async () => {
+  using folder = ownFolder();
+  const { home, put } = await importForged(folder.path, {
+    grant: { issuer: "https://evil.example.com" },
+  });
+  await home.configure({ kb: { url: resource.url } });
+  await signIn(home);
+  const before = await home.stored();
+  const { code, stderr } = await put(importWords);
+  expect(code).toBe(1);
+  expect(stderr).toContain(`uses the authorization server ${provider.issuer} here`);
+  expect(await home.stored()).toEqual(before);
+});
+
+test("an export needs a passphrase of 12 characters", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  await signIn(home);
+  const out = await runProgram(exportWords, { env: home.env, stdin: "elevenchars\n" });
+  expect([out.code, out.stdout]).toEqual([2, ""]);
+  expect(out.stderr).toContain("fewer than 12 characters");
+  expect((await home.stored()).grant).toBeDefined();
+});
 
 test("requirement 30: credentials export moves a sign-in, and import puts it in place on a machine without configuration", async () => {
   using laptop = ownFolder();
@@ -51,7 +166,17 @@ test("requirement 30: credentials export moves a sign-in, and import puts it in 
   const wrong = await runProgram(importWords, { env: there.env, stdin: `wrong\n${out.stdout}` });
   expect(wrong.code).toBe(3);
   const put = await runProgram(importWords, { env: there.env, stdin: encrypted });
-  expect({ code: put.code, stderr: put.stderr }).toEqual({ code: 0, stderr: "" });
+  expect({ code: put.code, stderr: put.stderr }).toEqual({
+    code: 0,
+    stderr: [
+      "This sign-in is new here:",
+      `  server    kb ${resource.url}`,
+      `  issuer    ${provider.issuer}`,
+      `  client    ${grant.client.id}`,
+      `  account   ${grant.account ?? "not told"}`,
+      "",
+    ].join("\n"),
+  });
   const child = await startRun(there);
   expect(await callTool(child)).toBe("done");
   await child.end();
@@ -60,7 +185,8 @@ test("requirement 30: credentials export moves a sign-in, and import puts it in 
   // The source no longer uses it, until the same text comes back.
   const source = await startRun(home);
   expect(await callTool(source)).toStartWith("1401 ");
-  await runProgram(importWords, { env: home.env, stdin: encrypted });
+  const back = await runProgram(withoutYes, { env: home.env, stdin: encrypted });
+  expect({ code: back.code, stderr: back.stderr }).toEqual({ code: 0, stderr: "" });
   expect(await callTool(source)).toBe("done");
   await source.end();
 });

@@ -3,7 +3,7 @@ import { ownFolder } from "../../support/folder.ts";
 import { bridgeHome, signIn } from "../../support/oauth-bridge.ts";
 import { type AuthorizationServer, startProvider } from "../../support/oauth-provider.ts";
 import { type ProtectedServer, startProtectedServer } from "../../support/oauth-resource.ts";
-import { programWords } from "../../support/program.ts";
+import { programWords, runProgram } from "../../support/program.ts";
 import { keys, Session } from "../../support/terminal.ts";
 
 let provider: AuthorizationServer;
@@ -66,4 +66,21 @@ test("a passphrase is asked for twice, and not shown", async () => {
   expect(session.shown).not.toContain("correct horse");
   expect(session.shown).toMatch(/ echo /);
   expect((await home.stored()).grant).toBeUndefined();
+});
+
+test("an empty passphrase has one made, which the terminal alone shows and which opens the text", async () => {
+  using folder = ownFolder();
+  const { home, session } = await begin(folder.path);
+  await using _session = session;
+  session.type("\r");
+  await session.sees("exit 0");
+  const made = /The passphrase is (\S+) /.exec(session.shown)?.[1] ?? "";
+  expect(made).toMatch(/^(?:[a-z0-9]{5}-){3}[a-z0-9]{5}$/);
+  const encrypted = /codex-mcp-http-bridge-sign-in\S+/.exec(
+    session.shown.replace(/[\r\n]/g, ""),
+  )?.[0];
+  const words = ["credentials", "import", "--passphrase-fd", "0"];
+  const stdin = `${made}\n${encrypted?.replace(/The.*/, "")}`;
+  const { code, stderr } = await runProgram(words, { env: home.env, stdin });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
 });

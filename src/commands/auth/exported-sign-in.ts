@@ -1,0 +1,133 @@
+import { isLoopback } from "../../config/validators.ts";
+import type { Grant, OAuthClient } from "../../oauth/core/grant.ts";
+import { BridgeError } from "../../wire/errors.ts";
+
+/** The decrypted text of an exported sign-in. */
+export interface ExportedSignIn {
+  readonly server: string;
+  readonly url: string;
+  /** The `auth` of the server's entry, as written. */
+  readonly auth?: object;
+  readonly stored: { readonly grant?: Grant };
+}
+
+/** What an import takes over. */
+export interface ImportedSignIn {
+  readonly server: string;
+  readonly url: URL;
+  readonly auth: { readonly type: "oauth" };
+  readonly grant: Grant;
+  /** Keys of `auth` that are not taken over. */
+  readonly left: readonly string[];
+}
+
+/**
+ * Keys of `auth` that a text from elsewhere may set. Not among them: commands, files, names of variables, trusted
+ * hosts, endpoints, and what the exported grant itself says.
+ */
+const importable: Readonly<Record<string, (value: unknown, grant: Grant) => boolean>> = {
+  grant: (value) =>
+    ["authorization_code", "device_code", "client_credentials"].includes(String(value)),
+  clientId: () => true,
+  clientSecret: () => true,
+  clientAuth: () => true,
+  keyId: () => true,
+  algorithm: () => true,
+  scopes: () => true,
+  clientName: () => true,
+  clientMetadataUrl: (value, { client }) => value === client.id,
+  issuer: () => true,
+  resource: () => true,
+  authorizeParams: (value) => !Object.keys(Object(value)).some((name) => ours.includes(name)),
+  tokenParams: () => true,
+  pkce: () => true,
+  dpop: () => true,
+  callbackPort: () => true,
+  // The code would go to any other place than this machine.
+  redirectUri: (value) => isLoopback(URL.parse(String(value)) ?? new URL("about:blank")),
+  store: () => true,
+};
+
+/** Parameters of an authorization request that are ours to set: they decide who gets the code. */
+const ours = [
+  "client_id",
+  "code_challenge",
+  "code_challenge_method",
+  "redirect_uri",
+  "request",
+  "request_uri",
+  "response_mode",
+  "response_type",
+  "state",
+];
+
+const visible = /^[\x21-\x7e]{1,65536}$/;
+
+function damaged(): BridgeError {
+  return new BridgeError("configuration", "the exported sign-in is incomplete", {
+    hint: "export it again with the same version of the program",
+  });
+}
+
+/** Reads a decrypted text, which may come from anybody. Throws `configuration`. */
+export function readExport(text: string): ImportedSignIn {
+  let value: Partial<ExportedSignIn> | null;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw damaged();
+  }
+  const grant = value?.stored?.grant;
+  const url = typeof value?.url === "string" ? URL.parse(value.url) : null;
+  if (typeof value?.server !== "string" || url === null || !isWholeGrant(grant)) throw damaged();
+  // Filled in from the environment at every start: a variable of this machine would go to that server.
+  if (/\$(?:\{|%7b)/i.test(url.href))
+    throw new BridgeError("configuration", "the URL in the exported sign-in names a variable");
+  const { type: _, ...auth } = { type: "oauth", ...value.auth } as Record<string, unknown>;
+  const isTaken = ([key, setting]: [string, unknown]) =>
+    Object.hasOwn(importable, key) && importable[key]!(setting, grant);
+  const entries = Object.entries(auth);
+  return {
+    server: value.server,
+    url,
+    auth: { type: "oauth", ...Object.fromEntries(entries.filter(isTaken)) },
+    grant: plainGrant(grant),
+    left: entries.filter((entry) => !isTaken(entry)).map(([key]) => key),
+  };
+}
+
+function isWholeGrant(value: unknown): value is Grant {
+  const grant = value as Partial<Grant> | null | undefined;
+  const texts = [grant?.issuer, grant?.tokenEndpoint, grant?.client?.id, grant?.accessToken];
+  const optional = [grant?.refreshToken, grant?.client?.secret];
+  return (
+    texts.every((text) => typeof text === "string" && visible.test(text)) &&
+    optional.every((text) => text === undefined || (typeof text === "string" && text !== "")) &&
+    (grant?.refreshToken === undefined || visible.test(grant.refreshToken)) &&
+    (grant?.tokenType === "Bearer" || grant?.tokenType === "DPoP") &&
+    typeof grant.obtainedAt === "number"
+  );
+}
+
+/** The grant's own members, and no others. */
+function plainGrant(grant: Grant): Grant {
+  const { id, secret, method, source, redirectUri, scope, expiresAt } = grant.client;
+  const defined = <T extends object>(value: T): T =>
+    Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T;
+  const client = defined({ id, secret, method, source, redirectUri, scope, expiresAt });
+  return defined({
+    issuer: grant.issuer,
+    client: client as OAuthClient,
+    tokenEndpoint: grant.tokenEndpoint,
+    revocationEndpoint: grant.revocationEndpoint,
+    accessToken: grant.accessToken,
+    tokenType: grant.tokenType,
+    obtainedAt: grant.obtainedAt,
+    expiresAt: grant.expiresAt,
+    refreshToken: grant.refreshToken,
+    scope: grant.scope,
+    resource: grant.resource,
+    account: grant.account,
+    dpopKey: grant.dpopKey,
+  }) as Grant;
+}
