@@ -112,7 +112,7 @@ build() { # platform, file
     --define "BUILD_COMMIT=\"$commit\"" --define "BUILD_TARGET=\"$1\"" \
     --target="bun-$1" ${runtime:+"--compile-executable-path=$runtime"} \
     --metafile="$work/graph.json" --outfile="$work/$1/$name" bridge.ts >"$work/log" 2>&1 || failed "$1"
-  # Bun tells of this failure and ends with 0.
+  # Bun reports this failure but exits with 0.
   if grep -q "Failed to generate bytecode" "$work/log"; then failed "$1"; fi
   case $1 in windows-*) [ -f "$work/$1/$name.exe" ] || mv "$work/$1/$name" "$work/$1/$name.exe" ;; esac
   mv "$work/$1/$name"* "$(dirname "$2")/"
@@ -135,7 +135,7 @@ smoke() {
   echo "$1 runs: $said, and its demo passes"
 }
 
-# The whole way of a message, on another machine's processor; `demo` cannot start itself there.
+# Sends a message through the emulated executable; `demo` cannot start itself under emulation.
 smoke_arm64() {
   asked='{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"smoke","version":"1"}}}'
   said=$(printf '%s\n' "$asked" | qemu-aarch64-static -L /usr/aarch64-linux-gnu "$1" run --demo)

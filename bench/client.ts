@@ -1,7 +1,7 @@
-// The clients that drive the measures: one over a bridge's stdin and stdout, one straight to the server.
-// Neither holds an answer in memory: of each line they keep the first bytes and the last.
+// The clients of the measures: one over a bridge's stdin and stdout, one directly to the server.
+// They keep only the first and last bytes of each line, so large answers use no memory here.
 
-/** What is kept of one message that came back. */
+/** The parts of a received message that a client keeps. */
 export interface Arrived {
   /** At most its first 400 bytes, as Latin-1. */
   readonly head: string;
@@ -11,24 +11,24 @@ export interface Arrived {
 }
 
 export interface Client {
-  /** Process id of the bridge; undefined where there is none. */
+  /** Process id of the bridge; undefined without one. */
   readonly pid: number | undefined;
   /** Sends a request whose id is `id`; resolves with its answer. */
   ask(id: number, line: Uint8Array | string): Promise<Arrived>;
   /** Sends a message that has no answer. */
   tell(line: string): Promise<void>;
-  /** Called for every message that is no answer. */
+  /** Called for every message that is not an answer. */
   onOther: ((message: Arrived) => void) | undefined;
-  /** Ends the conversation; milliseconds until the bridge was gone. */
+  /** Ends the connection; resolves to the milliseconds until the bridge exited. */
   end(): Promise<number>;
 }
 
 const keptBytes = 400;
 
-/** A child that has not ended so long after its input is killed. */
+/** A child that runs for longer after the end of its input is killed. */
 export const killedAfterMs = 10_000;
 
-/** Cuts a stream into messages and keeps their ends. */
+/** Cuts a stream into messages and keeps the first and last bytes of each. */
 class Meter {
   #head = Buffer.allocUnsafe(keptBytes);
   #headBytes = 0;
@@ -75,7 +75,7 @@ class Meter {
   }
 }
 
-/** Id of an answer; undefined where the message is a notification. The id stands first or last, as its writer pleased. */
+/** Id of an answer; undefined for a notification. The id is the first or the last member. */
 function answeredId(head: string, tail: string): number | undefined {
   if (head.includes('"method":')) return undefined;
   const id = /"id":(\d+)/.exec(head) ?? /"id":(\d+)[^"]*$/.exec(tail);
@@ -130,7 +130,7 @@ export class StdioClient implements Client {
     this.#child.stdin.write("\n");
     if (this.#isFlushing) return;
     this.#isFlushing = true;
-    // What is asked in one turn goes out in one write.
+    // Requests of one turn of the event loop go out in one write.
     queueMicrotask(() => {
       this.#isFlushing = false;
       this.#child.stdin.flush();
@@ -159,7 +159,7 @@ export class StdioClient implements Client {
   }
 }
 
-/** No bridge at all: keep-alive connections of Bun's own client. */
+/** No bridge: the fetch of Bun with keep-alive connections. */
 export class DirectClient implements Client {
   readonly pid = undefined;
   onOther: Client["onOther"];

@@ -1,6 +1,6 @@
-// The floor: the least that a Bun program can do between stdin and a Streamable HTTP server. It checks nothing,
-// recovers from nothing and knows no errors; it exists to tell what the run time itself costs. Compiled with
-// the flags of build.sh. Only the limit on requests in flight is a nicety: without it Bun opens thousands of sockets.
+// The floor: the smallest Bun program between stdin and a Streamable HTTP server. It checks nothing and handles no
+// errors; it shows the cost of the run time itself. Compiled with the flags of build.sh. It limits the requests in
+// flight, because Bun would open thousands of sockets otherwise.
 
 const url = process.argv[2]!;
 const maxInFlight = 60;
@@ -20,7 +20,7 @@ async function write(bytes: Uint8Array): Promise<void> {
   await out.flush();
 }
 
-/** Passes on what stands behind `data: ` in each line of an event stream. */
+/** Writes the data of each `data: ` line of an event stream to stdout. */
 async function passEvents(body: ReadableStream<Uint8Array>): Promise<void> {
   let pieces: Uint8Array[] = [];
   for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {

@@ -1,10 +1,10 @@
-// What the bridge promises about its speed, each as a figure computed from one run.
+// The goals for the speed of the bridge, each a figure computed from one run.
 import type { Row } from "./context.ts";
 import { forgetful, ours } from "./systems.ts";
 
 export interface Goal {
   readonly text: string;
-  /** Undefined where a system it needs was not there, could not do it, or the noise is larger. */
+  /** Undefined if a needed system is missing or failed, or if the noise is larger than the figure. */
   readonly value: number | undefined;
   readonly limit: number;
   /** Whether more is better. */
@@ -35,7 +35,7 @@ const least = (text: string, value: number | undefined, limit: number): Goal => 
   isFloor: true,
 });
 
-/** Every goal with its value in this run, also for another system than ours: what even the floor misses, the run time limits. */
+/** Every goal with its value for `subject`. A goal that even the floor misses is limited by the run time. */
 export function judge(rows: readonly Row[], subject = ours): Goal[] {
   const at = (id: string, system: string): number | undefined => {
     const value = rows.find((row) => row.id === id)?.values[system] ?? Number.NaN;
@@ -45,7 +45,7 @@ export function judge(rows: readonly Row[], subject = ours): Goal[] {
     const values = [at(id, mine), at(id, other)] as const;
     return values[0] === undefined || values[1] === undefined ? undefined : values[0] / values[1];
   };
-  // A difference that drowns in the noise of what it is taken from may well be negative, and no ratio tells anything.
+  // A difference below the noise may be negative, and a ratio of it means nothing.
   const added = (id: string, other: string): number | undefined => {
     const noise = at(id, "direct") ?? Number.POSITIVE_INFINITY;
     const isClear = [subject, other].every((system) => (at(id, system) ?? 0) > noise);

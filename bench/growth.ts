@@ -1,6 +1,5 @@
-// Cost per call from 1 to 10,000 calls in flight, and per kilobyte of a result or request from 1 KB to 100 MB:
-// `sh scripts/bench.sh growth`. Writes docs/growth.svg and bench/out/growth.json. A curve that rises to the right would
-// tell of something quadratic.
+// Cost per call with 1 to 10,000 calls in flight, and per kilobyte of a result or request of 1 KB to 100 MB:
+// `sh scripts/bench.sh growth`. Writes docs/growth.svg and bench/out/growth.json. A rising curve means quadratic cost.
 import { join } from "node:path";
 import { call, callMany, withClient } from "./calls.ts";
 import type { Client } from "./client.ts";
@@ -39,7 +38,7 @@ const compared = found.filter(({ name }) => name === ours || name === "floor");
 
 type Sample = (system: System, x: number) => Promise<number>;
 
-/** A curve for each system, which take turns at every point. */
+/** A curve for each system; the systems take turns at every point. */
 async function curvesOf(label: string, xs: readonly number[], sample: Sample): Promise<Curve[]> {
   const curves = compared.map(({ name }) => ({ name: name + label, points: [] as Point[] }));
   for (const x of xs) {
@@ -62,7 +61,7 @@ const loadSample: Sample = (system, inFlight) =>
     return ((cpuSeconds(client.pid!) - before) * 1e6) / count;
   });
 
-/** Microseconds for each kilobyte that passes; the middle of several calls in one process. */
+/** Microseconds per kilobyte: the median of several calls in one process. */
 function sizeSample(
   endpoint: Endpoint,
   prepare: (client: Client, bytes: number) => () => Promise<unknown>,

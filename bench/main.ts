@@ -1,6 +1,6 @@
 // npm run bench [-- --quick] [--only start,latency,...] [--systems bridge,floor,...]
-// Writes bench/out/result.json and result.md (quick.* with --quick, partial.* where words choose); a whole run also
-// docs/bench.svg and the tables in docs/performance.md and README.md. It has failed where the bridge did something wrong.
+// Writes bench/out/result.json and result.md (quick.* with --quick, partial.* with a selection); a whole run also writes
+// docs/bench.svg and the tables in docs/performance.md and README.md. Exits with 1 if the bridge did something wrong.
 import { join } from "node:path";
 import type { Amounts, Context, Row } from "./context.ts";
 import { measureConduct } from "./measures/conduct.ts";
@@ -61,19 +61,19 @@ const whole: Amounts = {
 
 const [begin, end] = ["<!-- bench: begin -->", "<!-- bench: end -->"];
 
-/** Puts the table where the document wants it. */
+/** Writes the table between the marks of a document. */
 async function putTable(file: string, text: string): Promise<void> {
   const whole = await Bun.file(file).text();
   const from = whole.indexOf(begin);
   const to = whole.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`${file} has no place for the table`);
+  if (from < 0 || to < from) throw new Error(`${file} has no marks for the table`);
   await Bun.write(file, `${whole.slice(0, from)}${begin}\n${text}${whole.slice(to)}`);
 }
 
 const words = process.argv.slice(2);
 const isQuick = words.includes("--quick");
 
-/** The words after an option; one that nobody knows would measure nothing and find no fault. */
+/** The words after an option. Throws for an unknown one, which would measure nothing and pass. */
 function listed(option: string, known: readonly string[]): readonly string[] | undefined {
   const at = words.indexOf(option);
   if (at < 0) return undefined;

@@ -1,4 +1,4 @@
-// What a run needs beside the systems: the server as a child process, and the names of machine and place.
+// The server as a child process, the paths of a run, and the name of the machine.
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ export const root = join(import.meta.dir, "..");
 export const out = join(import.meta.dir, "out");
 const caFile = join(out, "ca.pem");
 
-/** Where what is measured stands, and the server's certificate. */
+/** Paths of the measured executable, of built files, and of the server's certificate. */
 export const places = {
   bridge: process.env.BRIDGE_BIN ?? join(root, "dist/codex-mcp-http-bridge"),
   root,
@@ -16,7 +16,7 @@ export const places = {
   caFile,
 };
 
-/** A folder for the children's files that goes with this process. */
+/** A folder for the files of child processes, removed when this process exits. */
 export function makeHome(): string {
   const home = mkdtempSync(join(out, "home-"));
   process.on("exit", () => rmSync(home, { recursive: true, force: true }));
@@ -26,7 +26,7 @@ export function makeHome(): string {
 export interface Server {
   readonly port: number;
   readonly tlsPort: number;
-  /** What it has seen, by path. */
+  /** The requests it received, by path. */
   tallies(): Promise<Readonly<Record<string, Tally>>>;
   stop(): Promise<void>;
 }
@@ -63,7 +63,7 @@ export async function startServer(
   };
 }
 
-/** Processor and system, for the reader of a result. */
+/** Processor and operating system, for the head of a result. */
 export function machineName(): string {
   const [first] = cpus();
   return `${cpus().length} x ${first?.model.trim() ?? "unknown processor"}, ${process.platform} ${process.arch}, Bun ${Bun.version}`;

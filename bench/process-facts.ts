@@ -1,4 +1,4 @@
-// What the kernel tells about a process (Linux, proc(5)).
+// Facts about a process from the kernel (Linux, proc(5)).
 import { dlopen, ptr } from "bun:ffi";
 import { readFileSync, writeFileSync } from "node:fs";
 
@@ -8,8 +8,8 @@ const libc = dlopen("libc.so.6", {
 });
 
 /**
- * Seconds of CPU time that the process has used, in user and kernel mode, threads that have ended included.
- * Its clock counts nanoseconds; /proc/PID/stat counts ticks of 10 ms, and not every kernel has schedstat.
+ * Seconds of CPU time of the process in user and kernel mode, including ended threads. This clock counts nanoseconds;
+ * /proc/PID/stat counts ticks of 10 ms, and not every kernel has schedstat.
  */
 export function cpuSeconds(pid: number): number {
   const clock = new Int32Array(1);
@@ -24,7 +24,7 @@ function kilobytes(text: string, name: string): number {
   return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(text)?.[1] ?? Number.NaN);
 }
 
-/** Megabytes (10^6) resident, and of them those that only this process holds. */
+/** Resident memory, and the private part of it, in megabytes (10^6 bytes). */
 export async function residentMemory(pid: number): Promise<{ rssMB: number; privateMB: number }> {
   // Pages of a file that are not yet on disk count as private dirty memory.
   await Bun.spawn(["sync"]).exited;
@@ -33,17 +33,17 @@ export async function residentMemory(pid: number): Promise<{ rssMB: number; priv
   return { rssMB: (kilobytes(text, "Rss") * 1024) / 1e6, privateMB: (dirty * 1024) / 1e6 };
 }
 
-/** Megabytes resident at most since the last `resetPeak`. */
+/** Peak of resident memory since the last `resetPeak`, in megabytes. */
 export function peakMB(pid: number): number {
   return (kilobytes(readFileSync(`/proc/${pid}/status`, "utf8"), "VmHWM") * 1024) / 1e6;
 }
 
-/** Begins to measure the peak anew. */
+/** Resets the peak of resident memory. */
 export function resetPeak(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, "5");
 }
 
-/** Load of the machine over the last minute. */
+/** Load average of the last minute. */
 export function loadAverage(): number {
   return Number(readFileSync("/proc/loadavg", "utf8").split(" ")[0]);
 }

@@ -6,7 +6,7 @@ import { forgetful, ours } from "./systems.ts";
 export interface Run {
   readonly date: string;
   readonly machine: string;
-  /** Load of the last minute at the start and the end: how quiet the machine was. */
+  /** Load average at the start and at the end, which shows how quiet the machine was. */
   readonly load: readonly [number, number];
   readonly isQuick: boolean;
   readonly systems: readonly { readonly name: string; readonly version: string }[];
@@ -23,14 +23,14 @@ function digits(value: number): string {
     : String(Number(value.toPrecision(3)));
 }
 
-/** A star says that the figure stands, but not everything was as it should. */
+/** A star marks a figure of a system that did something wrong. */
 function cellOf({ values, notes }: Row, name: string): string {
   const value = values[name] ?? Number.NaN;
   if (Number.isNaN(value)) return notes[name] === undefined ? "" : "fails";
   return digits(value) + (notes[name] === undefined ? "" : star);
 }
 
-/** A goal, and how the floor does: where that misses it, too, the run time sets the limit. */
+/** A goal, with the result of the floor: if the floor misses it too, the run time is the limit. */
 function goalLine(goal: Goal, floor: Goal): string {
   const met = isMet(goal);
   const bound = `${goal.isFloor ? "at least" : "at most"} ${digits(goal.limit)}`;
@@ -42,13 +42,13 @@ function goalLine(goal: Goal, floor: Goal): string {
   return `| ${goal.text} | ${bound} | ${value} | ${verdict} | ${alike} |`;
 }
 
-/** When and where it was measured, and what. */
+/** Date, machine and systems of a run. */
 function originOf({ date, machine, load, systems }: Run): string {
   const versions = systems.map(({ name, version }) => `${name} ${version}`.trim()).join(", ");
   return `${date}, ${machine}, load ${load.join(" to ")}. ${versions}.`;
 }
 
-/** Markdown: how it was measured, every row, every goal. */
+/** Markdown of a whole run: its origin, every row, every goal. */
 export function tableOf(run: Run): string {
   const names = run.systems.map(({ name }) => name);
   const notes = new Set<string>();
@@ -82,7 +82,7 @@ interface Headline {
   readonly title: string;
   readonly id: string;
   readonly unit: string;
-  /** Whose value is shown as ours. */
+  /** The system whose value is shown for the bridge. */
   readonly ours?: string;
 }
 
@@ -103,7 +103,7 @@ const headlines: readonly Headline[] = [
   { title: "10 MB result", id: "result-json-10", unit: "ms" },
 ];
 
-/** Markdown: the main rows, for readers in a hurry; ours first. */
+/** Markdown of the main rows, the bridge first. */
 export function headlineOf(run: Run): string {
   const names = run.systems.map(({ name }) => name).filter((name) => name !== forgetful);
   const shown = [ours, ...names.filter((name) => name !== ours && name !== "direct"), "direct"];
@@ -128,7 +128,7 @@ export function headlineOf(run: Run): string {
   ].join("\n");
 }
 
-/** What ours failed at, as lines for people: a run with one of them has failed. */
+/** The failures of the bridge, one line each; a run with any of them has failed. */
 export function failuresOf(rows: readonly Row[]): string[] {
   const found = rows.flatMap(({ title, notes }) =>
     [ours, forgetful].flatMap((name) =>

@@ -1,12 +1,12 @@
-// The MCP server that every measure talks to: as fast as Bun.serve goes, so that the bridges are what is measured.
+// The MCP server of every measure: as fast as Bun.serve, so that the measures show the bridges.
 // Prints one JSON line with its ports, then serves until stdin ends.
-//   /WAY/SYSTEM answers with JSON, /sse/SYSTEM with an event stream; /tally tells what came to each path.
-// It speaks Streamable HTTP of MCP 2025-06-18, with a session id so that a polite client has something to DELETE.
+//   /ENDPOINT/SYSTEM answers with JSON, /sse/SYSTEM with an event stream; /tally returns the counts of each path.
+// It speaks Streamable HTTP of MCP 2025-06-18, with a session id, so that a client can send DELETE.
 import type { Tally } from "./context.ts";
 import { type Endpoint, endpoints } from "./endpoints.ts";
 import { repeatedText } from "./text.ts";
 
-/** Bodies over this are not parsed: their first bytes tell id and tool, or their last ones, as the writer pleased. */
+/** Larger bodies are not parsed: id and tool are read from their first or last bytes. */
 const parsedBytes = 64 * 1024;
 const endBytes = 512;
 const slowMs = 20;
@@ -19,7 +19,7 @@ interface Asked {
   token: unknown;
 }
 
-/** What came to a path. */
+/** Requests to one path. */
 class Seen {
   requests = 0;
   ended = 0;
@@ -105,7 +105,7 @@ function resultOf({ method, tool, amount }: Asked): unknown {
   return { content: [{ type: "text", text }] };
 }
 
-/** The answer's bytes between `before` and `after`; a long text is put in without becoming a string. */
+/** The bytes of an answer, with a long text between `before` and `after` that never becomes a string. */
 function answerBytes(asked: Asked, before: string, after: string): Uint8Array {
   const result = resultOf(asked);
   const answer = result === undefined ? { error: unknownMethod } : { result };

@@ -1,4 +1,4 @@
-// Start of the bridge against the floor, taking turns, and what both hold when idle: `sh scripts/bench.sh start-ratio [count]`.
+// Start time and idle memory of the bridge beside the floor, in turns: `sh scripts/bench.sh start-ratio [count]`.
 import { withClient } from "./calls.ts";
 import { startOnce } from "./measures/start.ts";
 import { makeHome, places, startServer } from "./parts.ts";

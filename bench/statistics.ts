@@ -7,7 +7,7 @@ export function quantile(samples: readonly number[], q: number): number {
 /** The middle sample. */
 export const median = (samples: readonly number[]): number => quantile(samples, 0.5);
 
-/** How far the quantile `q` of one round lies from that of all rounds, as a median: what is smaller says nothing. */
+/** Median distance of the quantile `q` of a round from that of all rounds; smaller differences are noise. */
 export function noise(rounds: readonly (readonly number[])[], q: number): number {
   const all = quantile(rounds.flat(), q);
   return median(rounds.map((round) => Math.abs(quantile(round, q) - all)));

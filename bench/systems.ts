@@ -1,4 +1,4 @@
-// What is compared, and how each is started by someone who read its manual.
+// The compared systems, each started as its manual says.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Client, DirectClient, StdioClient } from "./client.ts";
@@ -7,7 +7,7 @@ import { type Endpoint, endpoints, pathOf } from "./endpoints.ts";
 export interface System {
   readonly name: string;
   readonly version: string;
-  /** Compared at its start only. */
+  /** Only its start is compared. */
   readonly isStartOnly: boolean;
   open(endpoint: Endpoint): Client;
 }
@@ -27,7 +27,7 @@ export interface Places {
 
 /** Name of the measured product in tables, charts and goals. */
 export const ours = "bridge";
-/** The same without what earlier starts learned: catalog, era, checked configuration. */
+/** The bridge without the caches of earlier starts: catalog, protocol, checked configuration. */
 export const forgetful = "bridge --no-cache";
 
 function urlOf({ port, tlsPort }: Places, name: string, endpoint: Endpoint): string {
@@ -42,7 +42,7 @@ function versionOf(file: string): string {
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).version : "";
 }
 
-/** What an executable of ours says that it was built from; a long commit is cut. */
+/** Version and commit of the bridge; a long commit is shortened. */
 function versionOfOurs(bridge: string, env: Record<string, string>): string {
   try {
     const { stdout } = Bun.spawnSync([bridge, "--version", "--json"], { env });
@@ -54,8 +54,8 @@ function versionOfOurs(bridge: string, env: Record<string, string>): string {
 }
 
 /**
- * A configuration with one server for each endpoint, in a folder of the system's own.
- * `messageMB` lets the 100 MB rows through, which Codex would refuse.
+ * Writes a configuration with one server for each endpoint, in a folder of its own.
+ * `messageMB` allows the rows of 100 MB, which Codex would refuse.
  */
 function writeConfig(places: Places, name: string): string {
   const servers = Object.fromEntries(
@@ -74,15 +74,15 @@ function writeConfig(places: Places, name: string): string {
 interface Child {
   readonly name: string;
   readonly version: string;
-  /** Its program, before the words of a endpoint. */
+  /** Its program, before the words of an endpoint. */
   readonly program: readonly string[];
   readonly words: (endpoint: Endpoint, url: string) => readonly string[];
-  /** The variables by which it is told whom to trust, and whatever else it needs. */
+  /** The variables that make it trust the server's certificate. */
   readonly trust: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Every system that is there; the first is the direct client, the second ours. */
+/** Every installed system; the direct client is first, the bridge second. */
 export function findSystems(places: Places): System[] {
   const { bridge, out, root, home, caFile } = places;
   if (!existsSync(bridge)) throw new Error(`there is no bridge at ${bridge}`);

@@ -1,5 +1,5 @@
-// What large results and requests are made of: prose with escapes and letters beyond ASCII, as real tools answer;
-// one endless run of the same letter would flatter whoever scans it.
+// Text of large results and requests: prose with escapes and non-ASCII letters, as real tools return it. A run of one
+// letter would be faster to scan than real text.
 
 const line = new TextEncoder().encode(
   'The quick brown fox said \\"na\u00efve\\" and jumped over 13 lazy dogs, again and again and again.\\n',

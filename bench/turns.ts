@@ -1,9 +1,9 @@
-// How systems take turns, and how what was found in them becomes rows.
+// Lets systems take turns and makes rows of their samples.
 import type { Row } from "./context.ts";
 import { median } from "./statistics.ts";
 import type { System } from "./systems.ts";
 
-/** What each system's turns brought, by name; the reason, where one failed. */
+/** The samples of each system, by name, and the reason where one failed. */
 export interface Turns<T> {
   readonly samples: ReadonlyMap<string, readonly T[]>;
   readonly notes: Record<string, string>;
@@ -11,22 +11,22 @@ export interface Turns<T> {
 
 interface Options {
   readonly rounds: number;
-  /** Whether a first round goes before them that does not count. */
+  /** Whether a first round precedes them that does not count. */
   readonly warmsUp?: boolean;
-  /** After a turn that took longer a system has no other. */
-  readonly patienceMs?: number;
+  /** A system whose turn took longer gets no further turn. */
+  readonly longestTurnMs?: number;
 }
 
-/** The systems beginning with another one each round, every second time backwards: none always follows the same neighbour. */
+/** The order of a round: each begins with another system, every second one goes backwards, so that no system always follows the same one. */
 export function orderOf<T>(systems: readonly T[], round: number): T[] {
   const step = round % 2 === 0 ? 1 : -1;
   return systems.map((_, i) => systems.at((round + step * i) % systems.length)!);
 }
 
-/** Lets the systems work in turns. One that fails has no sample, and no further turn; the others go on. */
+/** Lets the systems work in turns. A system that fails has no sample and no further turn; the others go on. */
 export async function takeTurns<T>(
   systems: readonly System[],
-  { rounds, warmsUp = false, patienceMs = Number.POSITIVE_INFINITY }: Options,
+  { rounds, warmsUp = false, longestTurnMs = Number.POSITIVE_INFINITY }: Options,
   work: (system: System, isWarmUp: boolean) => Promise<T>,
 ): Promise<Turns<T>> {
   const samples = new Map<string, T[]>(systems.map(({ name }) => [name, []]));
@@ -46,13 +46,13 @@ export async function takeTurns<T>(
         samples.set(name, []);
         ended.add(name);
       }
-      if (performance.now() - from > patienceMs) ended.add(name);
+      if (performance.now() - from > longestTurnMs) ended.add(name);
     }
   }
   return { samples, notes };
 }
 
-/** Adds what is wrong with a system's samples, though they stand. */
+/** Notes faults of a system's samples; the samples stay. */
 export function addFaults<T>(
   { samples, notes }: Turns<T>,
   faultOf: (sample: T) => string | undefined,
@@ -63,7 +63,7 @@ export function addFaults<T>(
   }
 }
 
-/** A row from what each system has. */
+/** A row of the given values. */
 export function rowOf(
   id: string,
   title: string,
@@ -75,7 +75,7 @@ export function rowOf(
   return { id, title, unit, values: Object.fromEntries(known), notes };
 }
 
-/** A row of one figure of all samples: their median, unless `middle` says otherwise. */
+/** A row with one figure of all samples: their median, or `middle` of them. */
 export function rowOfTurns<T>(
   id: string,
   title: string,

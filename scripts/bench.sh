@@ -2,8 +2,8 @@
 # Builds what the benchmark compares, then runs it: npm run bench [-- --quick], see bench/main.ts.
 #   sh scripts/bench.sh start-ratio [count]   start of the bridge against the floor (bench/start-ratio.ts)
 #   sh scripts/bench.sh growth                the curves of docs/performance.md (bench/growth.ts)
-# The Rust bridge is compared where cargo is there; it compiles for minutes, once, and never for a quick run.
-# BENCH_NO_CARGO=1 leaves it out. BRIDGE_BIN names another executable of the bridge than the one built here.
+# hyper-mcp-remote, written in Rust, is compared if cargo is installed: it compiles once, for minutes, and not for
+# --quick. BENCH_NO_CARGO=1 leaves it out. BRIDGE_BIN names an executable of the bridge to measure instead.
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/node_modules/.bin:$PATH"
@@ -19,7 +19,7 @@ start-ratio | growth)
 esac
 
 [ -d bench/node_modules ] || npm ci --prefix bench --no-audit --no-fund >&2
-# What stands in dist/ may be of another day.
+# The executable in dist/ may be outdated.
 [ -n "${BRIDGE_BIN:-}" ] || ./build.sh >&2
 bun build --compile --minify --splitting --bytecode --format=esm \
   --no-compile-autoload-dotenv --no-compile-autoload-bunfig \

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes node_modules what package-lock.json says and prints the path of the pinned Bun.
-# Works with Node and npm, or with any Bun alone, and without a network from a filled cache.
+# Installs the packages of package-lock.json where needed and prints the path of the pinned Bun.
+# Needs Node.js with npm, or any Bun; a filled cache replaces the network.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -16,7 +16,7 @@ is_pinned() {
   [ -n "$1" ] && [ "$("$1" --version 2>/dev/null || true)" = "$pinned" ]
 }
 
-# A blocked install script leaves node_modules/bun without its executable; the platform's package has it.
+# If install scripts are blocked, node_modules/bun has no executable; the package of the platform has one.
 find_bun() {
   for candidate in node_modules/bun/bin/bun.exe node_modules/@oven/bun-*/bin/bun* "$(command -v bun || true)"; do
     if is_pinned "$candidate"; then
@@ -30,7 +30,7 @@ find_bun() {
   return 1
 }
 
-# npm leaves the lock it installed; other installers leave our stamp.
+# npm writes a copy of the lock; after other installers this script does.
 is_fresh() {
   [ -d node_modules/citty ] || return 1
   cmp -s package-lock.json "$stamp" && return 0
@@ -49,7 +49,7 @@ install() {
   cp package-lock.json "$stamp"
 }
 
-# Two installations at once would each remove what the other puts in.
+# Two installations at the same time would remove the packages of each other.
 alone() {
   lock=dist/.installing
   mkdir -p dist

@@ -1,6 +1,6 @@
-// Records which functions a start of `run` uses, so that the build lays them side by side (build.sh, --bytecode-order):
+// Records the functions that a start of `run` uses, so that the build puts them side by side (build.sh, --bytecode-order):
 //   ./build.sh && bun scripts/bytecode-order.ts
-// A record of an older build still helps; functions it does not know stand behind the others.
+// The record of an older build still helps: unknown functions come last.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Puts the executable for this machine into a folder, once its SHA-256 is the published one:
+# Installs the executable for this machine into a folder, after its SHA-256 was compared with the published one:
 #   curl -fsSL https://ADDRESS/install.sh | sh -s -- [--to DIR] [--from FILE]
-# All of it is functions, called in the last line: a download that breaks off does nothing.
+# Everything is a function that the last line calls, so that an incomplete download does nothing.
 set -eu
 
 name=codex-mcp-http-bridge
-# The https address of a folder with what `./build.sh --all` leaves in dist/; build.sh writes it here for whoever publishes.
+# The https address of a folder with the files that `./build.sh --all` makes in dist/. build.sh fills it in.
 releases=${CODEX_MCP_BRIDGE_RELEASES:-}
 
 usage() {
@@ -50,7 +50,7 @@ sum() {
 
 check() { # file, SHA256SUMS
   found=$(sum "$1")
-  # The only names that are meant for this machine; one without a folder was built on it.
+  # The names of files for this machine; a name without a folder was built on it.
   for path in "$platform/$name" "$name"; do
     grep -qxF "$found  $path" "$2" && return
   done
@@ -88,7 +88,7 @@ main() {
   to=${to:-${HOME:?is not set: name a folder by --to DIR}/.local/bin}
   case $to in /*) ;; *) to=$PWD/$to ;; esac
   mkdir -p "$to"
-  # In the same folder, so that the last step is a rename: no one ever sees half a file.
+  # In the target folder, so that the last step is a rename and nobody sees half a file.
   work=$(mktemp -d "$to/.$name.XXXXXX")
   trap 'rm -rf "$work"' EXIT
   trap 'exit 129' HUP

@@ -1,5 +1,5 @@
 #!/bin/sh
-# npm run mutants: takes one defence after the other away and demands that a test fails (tests/mutants/run.ts).
+# npm run mutants: removes one defence at a time and requires that a test fails (tests/mutants/run.ts).
 set -eu
 cd "$(dirname "$0")/.."
 bun=$(sh scripts/bun.sh)

@@ -11,7 +11,7 @@ const root = join(import.meta.dir, "..");
 const columns = 92;
 const limitMs = 30_000;
 
-/** Drives the wizard as a newcomer would; resolves to the last screen. */
+/** Answers the wizard as a new user does; resolves to the last screen. */
 async function recorded(): Promise<Screen> {
   const server = startDemoServer();
   const home = mkdtempSync(join(tmpdir(), "picture-"));
@@ -79,7 +79,7 @@ const lineHeight = 19;
 const cellWidth = 8.4;
 const margin = 20;
 
-/** The screen as an SVG that follows the reader's light or dark theme. */
+/** The screen as an SVG in the reader's light or dark theme. */
 function drawn({ rows }: Screen): string {
   const width = Math.round(columns * cellWidth + 2 * margin);
   const height = (rows.length + 1) * lineHeight + 2 * margin;

@@ -1,4 +1,4 @@
-/** What one cell of a terminal shows: a character and the classes of its style. */
+/** A cell of a terminal: a character and the classes of its style. */
 interface Cell {
   readonly character: string;
   readonly style: string;
@@ -6,7 +6,7 @@ interface Cell {
 
 const colours = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
 
-/** The part of a terminal that prompts need: text, colours, cursor moves and erasing. */
+/** The subset of a terminal that prompts use: text, colours, cursor moves and erasing. */
 export class Screen {
   readonly #rows: Cell[][] = [[]];
   readonly #columns: number;
@@ -19,7 +19,7 @@ export class Screen {
     this.#columns = columns;
   }
 
-  /** The rows as they stand, without the empty ones at the end. */
+  /** The rows, without the empty ones at the end. */
   get rows(): readonly (readonly Cell[])[] {
     const last = this.#rows.findLastIndex((row) => row.some(({ character }) => character !== " "));
     return this.#rows.slice(0, last + 1);

@@ -33,7 +33,7 @@ if [ -z "${BRIDGE_BIN:-}" ]; then
 fi
 export BRIDGE_BIN
 
-# A desktop session of its own: its bus, its home, its keyring unlocked by a password.
+# A desktop session for the tests: a bus, a home, and a keyring unlocked with a password.
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT
 [ $# -gt 0 ] || set -- ./tests/desktop

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The bridge through a real proxy (tinyproxy): npm run test:proxy. It needs root and Debian's tinyproxy.
-# Requests to loopback never take a proxy, so a private /etc/hosts gives this machine another name.
+# Requests to loopback never use a proxy, so a private /etc/hosts gives this machine another name.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -40,7 +40,7 @@ while [ "$round" -le "$rounds" ]; do
   # Scenarios run side by side and end in any order; their times differ.
   sed -nE 's/^(\((pass|fail)\) .*)( \[[0-9.]+m?s\])$/\1/p' "$work/log" | sort -u >"$work/round-$round"
   echo "round $round: $(grep -c '^(pass)' "$work/round-$round") hold, $(grep -c '^(fail)' "$work/round-$round" || true) do not"
-  # A file that cannot be loaded has no test that fails; one that ends the process leaves no count.
+  # A file that fails to load has no failing test, and a file that ends the process leaves no count.
   if [ "$status" -ne 0 ] || ! grep -qE '^ [1-9][0-9]* pass$' "$work/log"; then cat "$work/log"; exit 1; fi
   cmp "$work/round-1" "$work/round-$round"
   round=$((round + 1))

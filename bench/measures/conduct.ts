@@ -5,7 +5,7 @@ import { type Endpoint, pathOf } from "../endpoints.ts";
 import { socketsAtMost } from "../goals.ts";
 import { rowOf, takeTurns } from "../turns.ts";
 
-/** What holds whatever the speed: few sockets, no word to a stranger, no session left open. Last, to see all sessions. */
+/** Behaviour apart from speed: few sockets, nothing sent to an untrusted server, no session left open. The last measure, so that it sees all sessions. */
 export async function measureConduct(context: Context): Promise<Row[]> {
   const { systems, amounts, tallies, say } = context;
   const children = systems.slice(1);

@@ -7,18 +7,18 @@ import { repeatedText } from "../text.ts";
 import { rowOfTurns, takeTurns } from "../turns.ts";
 
 const million = 1_000_000;
-/** A hundred megabytes through a slow peer take a minute: once is enough then. */
-const patienceMs = 15_000;
+/** Once only where it takes longer: a slow peer needs a minute for 100 MB. */
+const longestTurnMs = 15_000;
 
-/** Something large that passes: a result, or a request. */
+/** A large result or request. */
 interface Body {
   readonly id: string;
   readonly title: string;
   readonly endpoint: Endpoint;
   readonly megabytes: number;
-  /** Makes a call with so many bytes of text, to be begun as often as wished. */
+  /** Prepares a call with so many bytes of text; the result may be called repeatedly. */
   readonly prepare: (client: Client, bytes: number) => () => Promise<Arrived>;
-  /** The bytes that an answer tells of, an unknown frame included. */
+  /** The number of bytes that an answer reports, with the frame around the text. */
   readonly bytesOf: (answer: Arrived) => number;
 }
 
@@ -28,7 +28,7 @@ interface Passage {
   readonly growth: number | undefined;
 }
 
-/** Results and requests of many megabytes: time, and how much memory they cost at most. */
+/** Time and peak memory of results and requests of many megabytes. */
 export async function measureLarge(context: Context): Promise<Row[]> {
   const { resultMB, requestMB } = context.amounts;
   const bodies: Body[] = [
@@ -72,7 +72,7 @@ export function prepareRequest(client: Client, bytes: number): () => Promise<Arr
 
 async function measureBody({ systems, amounts }: Context, body: Body): Promise<Row[]> {
   const { id, title, endpoint } = body;
-  const turns = await takeTurns(systems, { rounds: amounts.largeRounds, patienceMs }, (system) =>
+  const turns = await takeTurns(systems, { rounds: amounts.largeRounds, longestTurnMs }, (system) =>
     withClient(system, endpoint, (client) => passOnce(client, body)),
   );
   return [
@@ -84,7 +84,7 @@ async function measureBody({ systems, amounts }: Context, body: Body): Promise<R
 async function passOnce(client: Client, body: Body): Promise<Passage> {
   const { prepare, bytesOf, megabytes } = body;
   const bytes = megabytes * million;
-  // What a bridge makes of the frame is its own affair: an empty text tells how long it is.
+  // A bridge may write the frame differently: an empty text shows its length.
   const empty = bytesOf(await within(30_000, "a call", prepare(client, 0)()));
   const begin = prepare(client, bytes);
   const { pid } = client;

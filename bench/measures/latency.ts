@@ -19,7 +19,7 @@ const kinds: readonly Kind[] = [
   { id: "slow", title: "server that takes 20 ms", endpoint: "json", tool: "wait" },
 ];
 
-/** One call after the other, the systems taking turns; what a bridge adds is its quantile less that of the direct client. */
+/** Sequential calls, the systems in turns. A bridge adds its quantile minus that of the direct client. */
 export async function measureLatency(context: Context): Promise<Row[]> {
   const rows: Row[] = [];
   for (const kind of kinds) {

@@ -6,9 +6,9 @@ import { addFaults, rowOfTurns, takeTurns } from "../turns.ts";
 
 interface Flood {
   readonly ms: number;
-  /** Different ones. */
+  /** Different notifications received. */
   readonly arrived: number;
-  /** That did not follow the one before: out of order, or twice. */
+  /** Notifications out of order or repeated. */
   readonly disordered: number;
   readonly afterResult: number;
   readonly growthMB: number | undefined;
@@ -76,7 +76,7 @@ async function floodOnce(client: Client, count: number): Promise<Flood> {
   const answer = await call(client, "progress", count, ',"_meta":{"progressToken":"flood"}');
   const early = all;
   const growthMB = pid === undefined || before === undefined ? undefined : peakMB(pid) - before;
-  // Whatever stands behind the result comes before the next answer, or is long in coming.
+  // Notifications sent after the result arrive before the next answer, or much later.
   await ping(client);
   if (arrived < count) await Bun.sleep(2000);
   return { ms: answer.at - from, arrived, disordered, afterResult: all - early, growthMB };

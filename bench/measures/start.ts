@@ -12,26 +12,26 @@ interface Start {
   readonly endMs: number;
 }
 
-/** One life of a bridge: spawn, initialize, tools/list, end. */
+/** One run of a bridge: spawn, initialize, tools/list, end. */
 export async function startOnce(system: System, endpoint: Endpoint): Promise<Start> {
   const from = performance.now();
   const client = system.open(endpoint);
   const initialized = await within(30_000, "initialize", shakeHands(client));
   const { id, text } = requestText("tools/list", "{}");
   const listed = await within(30_000, "tools/list", client.ask(id, text));
-  // Let what a start leaves to be done settle: the end of an idle bridge is measured.
+  // Waits until the work after a start is done: the measure is the end of an idle bridge.
   await Bun.sleep(100);
   const endMs = await client.end();
   if (endMs >= killedAfterMs) throw new Error("it did not end with its input");
   return { initializeMs: initialized.at - from, toolsMs: listed.at - from, endMs };
 }
 
-/** Cold start, idle shutdown and what the server hears of it. */
+/** Cold start, shutdown when idle, and the DELETE of the session. */
 export async function measureStart(context: Context): Promise<Row[]> {
   const { systems, amounts, say } = context;
   const rows: Row[] = [];
   for (const endpoint of ["json", "tls"] as const) {
-    // The first round fills the catalog, and the machine's memory with the executables.
+    // The first round fills the catalog and the page cache of the executables.
     const turns = await takeTurns(
       systems.slice(1),
       { rounds: amounts.starts, warmsUp: true },

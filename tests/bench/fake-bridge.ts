@@ -1,5 +1,5 @@
-// A bridge that does what is promised except for the faults it is told, in place of the one that is measured:
-// bun fake-bridge.ts FAULTS run --server WAY --config-path FILE
+// A bridge with the faults that the first argument names, measured in place of the real one:
+// bun fake-bridge.ts FAULTS run --server ENDPOINT --config-path FILE
 const faults = (process.argv[2] ?? "").split(",");
 const words = process.argv.slice(3);
 const wordAfter = (option: string) => words[words.indexOf(option) + 1] ?? "";
@@ -19,7 +19,7 @@ const held: string[] = [];
 let inFlight = 0;
 let ended = false;
 
-/** The lines that become of one. */
+/** The output lines for one line. */
 function spoiled(line: string): string[] {
   const progress = Number(/"progress":(\d+)/.exec(line)?.[1] ?? 0);
   if (progress > 0) {
@@ -58,7 +58,7 @@ async function end(): Promise<never> {
 function next(): void {
   while (inFlight < atOnce && queue.length > 0) {
     inFlight++;
-    // Where nothing is answered the client sees the end of output.
+    // Without an answer the client sees the end of output.
     pass(queue.shift()!)
       .catch(() => process.exit(1))
       .finally(() => {

@@ -1,4 +1,4 @@
-// The benchmark sees what a bridge does wrong, whatever its speed.
+// The benchmark notices the faults of a bridge, apart from its speed.
 import { describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,7 +32,7 @@ const amounts: Amounts = {
   largeRounds: 1,
 };
 
-/** The rows in which a measure finds a bridge with these faults wrong. */
+/** The rows in which a measure notes a failure of a bridge with these faults. */
 async function wrongRows(
   faults: string,
   measure: (context: Context) => Promise<Row[]>,

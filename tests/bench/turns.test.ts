@@ -40,8 +40,8 @@ describe("turns", () => {
     expect(Object.fromEntries(samples)).toEqual({ a: [1, 1, 1], b: [], c: [1, 1, 1] });
   });
 
-  test("end for whoever is beyond patience, and the sample stands", async () => {
-    const options = { rounds: 3, patienceMs: -1 };
+  test("end for a system whose turn takes too long, and its sample stays", async () => {
+    const options = { rounds: 3, longestTurnMs: -1 };
     const { samples, notes } = await takeTurns(systems, options, async () => 1);
     expect(Object.fromEntries(samples)).toEqual({ a: [1], b: [1], c: [1] });
     expect(notes).toEqual({});

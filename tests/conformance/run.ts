@@ -1,6 +1,6 @@
-// The protocol owners' own suite against the compiled bridge: bun tests/conformance/run.ts [LEG [SCENARIO]] (parts of names).
-// Ends with `N passed, N failed`; a scenario that expected-failures.txt lists counts as failed when it passes. Words that
-// choose nothing, a leg with another number of scenarios than it should have, and a listed scenario that is none are errors.
+// The official MCP conformance suite against the compiled bridge: bun tests/conformance/run.ts [LEG [SCENARIO]] (parts of names).
+// Ends with `N passed, N failed`. A scenario of expected-failures.txt that passes counts as failed. Errors: words that choose
+// nothing, a leg with an unexpected number of scenarios, an expected failure that is not a scenario.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compiledBridge } from "../support/binary.ts";
@@ -22,7 +22,7 @@ interface Outcome {
 
 const root = join(import.meta.dir, "../..");
 const suite = join(root, "node_modules/@modelcontextprotocol/conformance");
-/** Scenarios at a time: sse-retry measures time, and CI has two cores. */
+/** Concurrent scenarios. Few, because sse-retry measures time and CI has two cores. */
 const parallel = 2;
 const scenarioMs = 60_000;
 
@@ -48,25 +48,25 @@ function legsFor(frontUrl: string): Leg[] {
   const extensions = extra("client", newer).filter((scenario) => scenario.startsWith("auth/"));
   return [
     {
-      name: "2025-11-25 legacy client",
+      name: "2025-11-25 session client",
       scenarios: older.client,
       count: 18,
       words: clientWords("session-client.ts", "2025-11-25"),
     },
     {
-      name: "2026-07-28 modern client",
+      name: "2026-07-28 stateless client",
       scenarios: newer.client,
       count: 32,
       words: clientWords("stateless-client.ts", "2026-07-28"),
     },
     {
-      name: "2026-07-28 legacy client",
+      name: "2026-07-28 session client",
       scenarios: newer.client,
       count: 32,
       words: clientWords("session-client.ts", "2026-07-28"),
     },
     {
-      name: "2025-03-26 legacy client",
+      name: "2025-03-26 session client",
       scenarios: ["metadata-backcompat", "endpoint-fallback"].map(
         (name) => `auth/2025-03-26-oauth-${name}`,
       ),
@@ -97,7 +97,7 @@ function legsFor(frontUrl: string): Leg[] {
   ];
 }
 
-/** Runs one scenario; passed where the suite ends with 0 and without a warning (it forgives servers those). */
+/** Runs one scenario; it passes if the suite exits with 0 and no warning (the suite itself tolerates warnings). */
 async function run(words: readonly string[]): Promise<Outcome> {
   const startedAt = performance.now();
   const child = Bun.spawn([process.execPath, "--bun", join(suite, "dist/index.js"), ...words], {
@@ -117,7 +117,7 @@ async function run(words: readonly string[]): Promise<Outcome> {
   return { passed: code === 0 && /, 0 failed, 0 warnings/.test(output), output, ms };
 }
 
-/** The lines of the suite's report that tell what is wrong. */
+/** The lines of the suite's report with failures. */
 function reasons(output: string): string {
   const lines = output.split("\n");
   const wrong = /✗|FAIL|WARNING|Error:|Warning:|exited with|TIMED OUT|ended with/;

@@ -1,4 +1,4 @@
-// The client under test, as the suite starts it: the official SDK 1.x, speaking the legacy era over stdio with the bridge.
+// The client under test, as the suite starts it: the official SDK 1.x, speaking the session protocol with the bridge over stdio.
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
@@ -9,7 +9,7 @@ import { play } from "./support/scenarios.ts";
 
 const url = process.argv.at(-1)!;
 const scenario = process.env.MCP_CONFORMANCE_SCENARIO ?? "";
-/** Without the bridge: shows that the harness itself is right. */
+/** Runs without the bridge, to check the harness itself. */
 const isDirect = process.env.CONFORMANCE_DIRECT === "1";
 
 async function connect(bridge: OwnBridge): Promise<Client> {

@@ -7,7 +7,7 @@ import { play } from "./support/scenarios.ts";
 
 const url = process.argv.at(-1)!;
 const scenario = process.env.MCP_CONFORMANCE_SCENARIO ?? "";
-/** Without the bridge: shows that the harness itself is right. */
+/** Runs without the bridge, to check the harness itself. */
 const isDirect = process.env.CONFORMANCE_DIRECT === "1";
 
 async function connect(bridge: OwnBridge): Promise<Client> {

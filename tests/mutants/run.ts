@@ -1,6 +1,6 @@
-// Removes one defence after the other (table.ts) in a copy of the tree; the test that a row names must fail then:
+// Removes one defence at a time (table.ts) in a copy of the tree; the test of the row must then fail:
 //   npm run mutants [-- NAME...]
-// Two at a time, since most of a test is waiting. The last line counts.
+// Two run at a time, since tests mostly wait. The last line has the counts.
 
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ import { applyEdit, type Mutant, mutants } from "./table.ts";
 
 const root = join(import.meta.dir, "../..");
 const atOnce = 2;
-/** What a test of the source does not read: `node_modules` is linked instead. */
+/** Folders that tests of the source do not read; `node_modules` is linked instead. */
 const leftOut = new Set(["node_modules", ".git", "dist", "bench"]);
 
 const names = process.argv.slice(2);
@@ -31,10 +31,10 @@ for (const [signal, code] of [
 
 const env: Record<string, string | undefined> = {
   ...process.env,
-  // The changed source is tested, not an executable that was built before.
+  // Tests run the changed source, not an existing executable.
   BRIDGE_BIN: undefined,
   SOURCE_COMMIT: "unknown",
-  // One failing call out of many proves that the defence is gone.
+  // One failing call is enough.
   TORTURE_MOST: "1000",
 };
 
@@ -69,7 +69,7 @@ async function runProgram(words: readonly string[], tree: string, more = {}): Pr
   return { passed: code === 0, output: out + err };
 }
 
-/** Runs the row's test in a tree. A build that fails counts as failed tests. */
+/** Runs the test of a row in a tree. A failed build counts as a failed test. */
 async function runTest({ test, pattern, needsBuild }: Mutant, tree: string): Promise<Outcome> {
   const more: { BRIDGE_BIN?: string } = {};
   if (needsBuild) {
@@ -81,10 +81,10 @@ async function runTest({ test, pattern, needsBuild }: Mutant, tree: string): Pro
   return runProgram([...words, ...(pattern === undefined ? [] : ["-t", pattern])], tree, more);
 }
 
-/** Tests that pass without a change, by file and pattern: a test that fails anyway proves nothing. */
+/** Results of the tests without a change, by file and pattern: a test that always fails proves nothing. */
 const sane = new Map<string, Promise<Outcome>>();
 
-/** Tells what came of one mutant; true where a test failed because of it. */
+/** Reports one mutant; true if its test failed because of it. */
 async function judge(name: string, mutant: Mutant): Promise<boolean> {
   const say = (word: string, text: string) => {
     console.log(`${word.padEnd(8)} ${name}${text}`);

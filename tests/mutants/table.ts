@@ -1,5 +1,5 @@
-// One row for each promise of docs/reliability.md: a mutant is the program without the defence that keeps the promise,
-// and its test must then fail (npm run mutants). The name says which defence is taken away.
+// One row for each promise of docs/reliability.md. A mutant is the program without the defence that keeps a promise: its
+// test must then fail (npm run mutants). The name says which defence is removed.
 
 /** Text as it stands in a file, or its lines. */
 type Text = string | readonly string[];
@@ -360,7 +360,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: "const timer = setTimeout(() => limit.abort(deadline), ms);",
     replace: "const timer = setTimeout(() => undefined, ms);",
     test: "tests/fault/fault.test.ts",
-    pattern: "remembered: never answers initialize|swallows the handshake",
+    pattern: "remembered: never answers initialize|ignores the handshake",
   },
   "no-hidden-character-cleaning": {
     promise: "text of a server is shown without characters that hide, move or reorder it",

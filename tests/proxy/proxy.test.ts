@@ -153,13 +153,13 @@ test.each(["elsewhere.example", ".example", "*"])("NO_PROXY=%s goes around it", 
   expect(open.tunnels()).toBe(before);
 });
 
-test("a proxy takes its credentials from its URL, which nobody gets to see", async () => {
+test("the credentials of a proxy come from its URL and are never shown", async () => {
   const proxy = `http://user:${password.replace(".", "%2E")}@${guarded.address}`;
   expect((await start({}, { HTTPS_PROXY: proxy })).result.serverInfo.name).toBe("s");
   expect((await start({ network: { proxy } }, {})).result.serverInfo.name).toBe("s");
 });
 
-test("a proxy that refuses is told as such", async () => {
+test("the error for a proxy that refuses says so", async () => {
   const { error } = await start(
     { retry: { attempts: 1 } },
     { HTTPS_PROXY: `http://user:wrong-canary-1@${guarded.address}` },
@@ -169,7 +169,7 @@ test("a proxy that refuses is told as such", async () => {
   expect(error.message).not.toContain("wrong-canary");
 });
 
-test("a proxy that is not there is told as such", async () => {
+test("the error for a proxy that does not run says so", async () => {
   const { error } = await start({ retry: { attempts: 1 } }, { HTTPS_PROXY: "http://127.0.0.1:1" });
   expect(error.data.kind).toBe("connection-refused");
   expect(error.message).toContain("proxy");

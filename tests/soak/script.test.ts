@@ -10,12 +10,12 @@ const fails =
 const broken = `import "./nothing.ts"; ${holds}`;
 const ends = "process.exit(0);";
 
-/** The exit code of the soak in a tree of two tests, one of the long forms and one of the faults. */
+/** The exit code of the soak in a copy with two tests: a long form and a fault. */
 async function soakWith(long: string, faults: string): Promise<number> {
   using tree = ownFolder();
   mkdirSync(join(tree.path, "scripts"));
   cpSync(join(root, "scripts/test-soak.sh"), join(tree.path, "scripts/test-soak.sh"));
-  // The real one would install what this tree has no list of.
+  // The real script would install packages, and this copy has no lock.
   writeFileSync(join(tree.path, "scripts/bun.sh"), `echo '${process.execPath}'\n`);
   for (const [name, text] of [
     ["torture", long],

@@ -7,7 +7,7 @@ import { FaultServer } from "../fault/support/server.ts";
 import { bringWeather } from "./weather.ts";
 
 export interface SoakResult {
-  /** Calls made; fewer than asked for where the time was over. */
+  /** Calls made; fewer than asked for if the time ran out. */
   readonly calls: number;
   readonly results: number;
   readonly errors: number;
@@ -17,7 +17,7 @@ export interface SoakResult {
   readonly answeredTwice: number;
   /** Calls that are not marked as repeatable and were executed more than once. */
   readonly executedTwice: number;
-  /** Calls with a result that were never executed, or got another call's result. */
+  /** Calls with a result that were never executed, or with another call's result. */
   readonly wrong: number;
   /** Resident memory after a fifth of the calls and at the end. */
   readonly warmBytes: number;
@@ -28,12 +28,12 @@ export interface SoakResult {
 
 /** Calls in flight at a time. */
 const windowSize = 24;
-/** A call that is unanswered for so long, three times its deadline, is lost: the soak goes on without it. */
+/** A call without an answer for three times its deadline is lost, and the soak goes on without it. */
 const lostMs = 15_000;
 /** Longest time of a soak. */
 const wholeMs = 300_000;
 
-/** Makes so many calls through one bridge while a tenth of them go wrong. */
+/** Makes so many calls through one bridge; a tenth of them meet a fault. */
 export async function soak(program: Program, calls: number, seed: number): Promise<SoakResult> {
   const home = mkdtempSync(join(tmpdir(), "bridge-soak-"));
   const server = new FaultServer({ sessions: true }).start();

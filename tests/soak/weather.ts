@@ -1,7 +1,7 @@
 import type { Exchange } from "../fault/support/exchange.ts";
 import type { FaultServer } from "../fault/support/server.ts";
 
-/** Numbers from 0 to 1 that the seed decides (mulberry32), so that a soak can be repeated. */
+/** Random numbers from 0 to 1 for a seed (mulberry32), so that a soak can be repeated. */
 function random(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -60,7 +60,7 @@ const faults: ((x: Exchange) => unknown)[] = [
   },
 ];
 
-/** Lets a tenth of the calls go wrong, each kind of fault as often as the others. */
+/** Makes a tenth of the calls meet a fault, each kind equally often. */
 export function bringWeather(server: FaultServer, seed: number, share = 0.1): void {
   const next = random(seed);
   server.respond = (x) => {

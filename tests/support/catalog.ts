@@ -10,25 +10,25 @@ import { memoryLog, type RelayClient, relayClient } from "./client.ts";
 
 export const url = new URL("https://example.com/mcp");
 export const day = 24 * 60 * 60 * 1000;
-/** Milliseconds that no test lasts, nor one of a mutant. */
+/** Longer than any test, in milliseconds. */
 export const ages = 1e9;
 export const codex = { protocolVersion: "2025-06-18", capabilities: { elicitation: {} } };
 
-/** A server whose answers the test decides, and may hold back. */
+/** A server whose answers the test chooses and may delay. */
 export class Server implements Upstream {
-  /** Methods, with the cursor of a list's later page. */
+  /** Methods received; those of a later page of a list with its cursor. */
   readonly seen: string[] = [];
   version = "1";
   tools = ["one"];
   /** Awaited before each answer. */
   ready: Promise<void> = Promise.resolve();
-  /** Of each message, or of those of one method. */
+  /** Counts messages, of one method or all. */
   failure: BridgeError | undefined;
   failing: string | undefined;
   onResponseHeaders: Deliver | undefined;
   /** A method whose first message is never answered. */
   swallows: string | undefined;
-  /** A method that is answered with an error of the server's own. */
+  /** A method that the server answers with an error. */
   refuses: string | undefined;
 
   async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -77,7 +77,7 @@ function rejected(signal: AbortSignal): Promise<never> {
 
 const never = new Promise<void>(() => undefined);
 
-/** A server that takes everything and answers nothing. */
+/** A server that never answers. */
 export function silent(): Server {
   const server = new Server();
   server.ready = never;
@@ -102,7 +102,7 @@ export interface CatalogClient extends RelayClient {
 const asFunction = <T>(value: T | (() => T)) =>
   typeof value === "function" ? (value as () => T) : () => value;
 
-/** A client before a server, with the catalog of `memory` between them. */
+/** A client and a server, with the catalog of `memory` between them. */
 export function start(server: Upstream, setting: Setting): CatalogClient {
   const { cache, identity = "me", owner, now = 0, timeoutMs = 60_000 } = setting;
   const { mayAnswer = true, said, times } = setting;
@@ -133,7 +133,7 @@ export async function shake(client: RelayClient, params: object = codex) {
 
 let ids = 1;
 
-/** The names on a page of the tools, or the error; what comes before the answer is passed over. */
+/** The names on a page of tools, or the error; skips messages before the answer. */
 export async function toolsOf(client: RelayClient, cursor?: string) {
   const id = ids++;
   const params = cursor === undefined ? {} : { params: { cursor } };
@@ -144,7 +144,7 @@ export async function toolsOf(client: RelayClient, cursor?: string) {
   }
 }
 
-/** A first run that fills the memory with every page. */
+/** Runs once, so that the memory holds every page. */
 export async function filled(
   setting: Partial<Setting> = {},
   server = new Server(),
@@ -158,7 +158,7 @@ export async function filled(
   return cache;
 }
 
-/** What a start finds while the server is silent. */
+/** Starts while the server is silent. */
 export async function keptIn(cache: ServerCache, setting: Partial<Setting> = {}) {
   const client = start(silent(), { ...setting, cache, times: { freshMs: 1, startMs: 1 } });
   client.send({ id: 0, method: "initialize", params: codex });

@@ -9,7 +9,7 @@ import { ServerLimits } from "../../src/relay/server-limits.ts";
 import type { ClientFacts, Upstream } from "../../src/upstream/core/types.ts";
 import { commandLineFor } from "../../src/wire/program.ts";
 
-/** A log that keeps its events for a test to look at. */
+/** A log that keeps its events, so that a test can read them. */
 export function memoryLog(): Log & { readonly events: string[] } {
   const events: string[] = [];
   const note = (event: string, fields = {}) =>
@@ -26,7 +26,7 @@ export function memoryLog(): Log & { readonly events: string[] } {
   };
 }
 
-/** A relay in this process, with its client's side in the test's hands. */
+/** A relay in this process; the test plays its client. */
 export interface RelayClient {
   readonly relay: Relay;
   readonly log: ReturnType<typeof memoryLog>;
@@ -40,7 +40,7 @@ export interface RelayClient {
   /** The next line, parsed. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
   next(): Promise<any>;
-  /** Lines written and not taken yet. */
+  /** Lines that the relay wrote and no call of next() took. */
   readonly rest: readonly string[];
   /** Ends the input and waits for the relay to have read it. */
   end(): Promise<void>;
@@ -113,7 +113,7 @@ export function relayClient(
   };
 }
 
-/** The product's HTTP as tests on loopback need it. */
+/** The HTTP client of the product, for tests on loopback. */
 export function plainHttp(url: URL): Http {
   const log = memoryLog();
   const certificates = new Certificates({}, {}, new ServerCache(undefined, url, log), log);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Socket } from "bun";
 
-/** An HTTP proxy on loopback that demands a user and a password. */
+/** An HTTP proxy on loopback that requires a user name and a password. */
 export interface ConnectProxy {
   readonly port: number;
   /** Hosts that tunnels were opened to. */
@@ -20,7 +20,7 @@ interface Ends {
   head: string;
 }
 
-/** A proxy of our own, for machines without tinyproxy: CONNECT with Basic authentication, nothing else. */
+/** A proxy for machines without tinyproxy. It knows CONNECT with Basic authentication only. */
 export function startOwnProxy(): ConnectProxy {
   const tunnels: string[] = [];
   const expected = `basic ${btoa(`${proxyUser}:${proxyPassword}`)}`.toLowerCase();
@@ -77,7 +77,7 @@ async function tunnel(socket: Socket<Ends>, hostname: string, port: number): Pro
   for (const bytes of socket.data.waiting) socket.data.upstream.write(bytes);
 }
 
-/** Debian's tinyproxy with the same user and password. */
+/** Debian's tinyproxy, with that user name and password. */
 export async function startTinyproxy(program: string): Promise<ConnectProxy> {
   const folder = mkdtempSync(join(tmpdir(), "bridge-tinyproxy-"));
   const port = 10_240 + Math.floor(Math.random() * 22_000);

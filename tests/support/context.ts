@@ -6,7 +6,7 @@ import { commandLineFor } from "../../src/wire/program.ts";
 import { memoryLog } from "./client.ts";
 import { programWords } from "./program.ts";
 
-/** A command's context whose output a test can read. */
+/** The context of a command, with output that a test can read. */
 export interface TestContext extends Context {
   readonly printed: string;
   readonly notes: readonly string[];

@@ -10,7 +10,7 @@ const program = join(
   "../../node_modules/@modelcontextprotocol/server-everything/dist/index.js",
 );
 
-/** A port that was free a moment ago; the server takes none of its own choice. */
+/** A port that was free a moment ago: the server cannot choose one by itself. */
 async function freePort(): Promise<number> {
   const probe = Bun.serve({ port: 0, fetch: () => new Response() });
   const port = probe.port!;
@@ -18,7 +18,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts it; resolves once it listens. Where another process took the port in between, it tries again. */
+/** Starts the server and waits until it listens. Tries again if another process took the port meanwhile. */
 export async function startEverything(transport: "sse" | "streamableHttp"): Promise<Everything> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
@@ -43,7 +43,7 @@ export async function startEverything(transport: "sse" | "streamableHttp"): Prom
   }
 }
 
-/** Reads until it listens, then goes on reading, so that the pipe does not fill: undefined; else its last words. */
+/** Reads stderr until the server listens, and on, so that the pipe never fills. Returns its output if it ends instead. */
 async function whatItSays(stderr: ReadableStream<Uint8Array>): Promise<string | undefined> {
   const reader = stderr.getReader();
   const decoder = new TextDecoder();

@@ -4,15 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { trustingFile } from "./trusting-file.ts";
 
-/** A folder of a test's own, removed with everything in it. */
+/** A temporary folder for one test, removed with its contents. */
 export function ownFolder(): Disposable & { readonly path: string } {
   const path = realpathSync(mkdtempSync(join(tmpdir(), "bridge-test-")));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
 /**
- * Lets a quick look find nothing wrong above a test's folder, wherever folders for tests stand (/tmp is open to all), and
- * whatever is wrong in it.
+ * Makes the fast file check accept every folder above `folder`: temporary folders stand in /tmp, where every user may
+ * write. Faults inside `folder` are still found.
  */
 export function trustAbove(folder: string): Disposable {
   const trusting = trustingFile(folder);

@@ -8,7 +8,7 @@ interface Sent {
   readonly done: PromiseWithResolvers<void>;
 }
 
-/** An upstream whose answers the test gives by hand. */
+/** An upstream that the test answers by hand. */
 export function handUpstream() {
   const sent: Sent[] = [];
   const waiting: ((one: Sent) => void)[] = [];
@@ -39,7 +39,7 @@ export function handUpstream() {
     await one.deliver(responseTo(one.message.head.id!, result));
     one.done.resolve();
   };
-  /** What the first listening stream delivers to. */
+  /** The receiver of messages on the first listening stream. */
   const listening = () => heard.promise;
   return { upstream, next, answer, sent, listens, listening };
 }

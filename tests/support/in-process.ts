@@ -10,7 +10,7 @@ import type { Ended } from "./program.ts";
 // biome-ignore lint/suspicious/noExplicitAny: commands of every table of arguments
 const commands: Record<string, Command<any>> = { setup, status, list: status, remove };
 
-/** Runs a command of the configuration in this process, where its lines count as covered. */
+/** Runs a command in this process, so that coverage counts its lines. */
 export async function runInProcess(
   [name = "", ...words]: readonly string[],
   env: Readonly<Record<string, string>>,

@@ -1,22 +1,22 @@
 type Params = { readonly protocolVersion?: string; readonly cursor?: string };
 
-/** What a server of two methods does, as a test decides while it runs. */
+/** Behaviour of the server; a test may change it while the server runs. */
 export interface Listing {
-  /** False: takes every request and never answers. */
+  /** False: reads every request and never answers. */
   answers: boolean;
-  /** The status of every answer that is none. */
+  /** Status of every response, in place of an answer. */
   status?: number | undefined;
-  /** Seconds, with that status. */
+  /** Seconds of `Retry-After`, sent with that status. */
   retryAfter?: number;
-  /** The one method that these two concern, where not all. */
+  /** The only method that the two above affect; absent: all. */
   only?: string;
-  /** What the server agrees to, where not what it is asked. */
+  /** Protocol version of the server; absent: the one asked for. */
   revision?: string;
-  /** Pages of tools; with a function of the bearer token. */
+  /** Pages of tools, or a function of the bearer token that returns them. */
   pages: string[][] | ((token: string) => string[][]);
-  /** Tokens that it takes, where not all. */
+  /** Accepted tokens; absent: all. */
   tokens?: readonly string[];
-  /** Methods, or those of a batch. */
+  /** Methods received, those of a batch together. */
   readonly seen: (string | string[])[];
   /** Protocol version of the last tools/list. */
   spoken?: string | null;

@@ -11,8 +11,8 @@ const usual: Record<string, Result> = {
 };
 
 /**
- * An MCP server without a token that gives the results it is told to give; a method without one is
- * answered with -32601. With `status`, everything is answered with that and no JSON.
+ * An MCP server without authentication that returns the given results, and -32601 for other methods. With `status`,
+ * every response has that status and no JSON.
  */
 export function lyingServer(results: Record<string, Result>, status?: number) {
   const all = { ...usual, ...results };

@@ -3,7 +3,7 @@ import { RunChild } from "../../src/commands/test/mcp-child.ts";
 import { approveInBrowser } from "./oauth-user.ts";
 import { type Ended, programWords } from "./program.ts";
 
-/** A home of its own for one test, with a configuration of one server. */
+/** A home for one test, with a configuration of one server. */
 export interface BridgeHome {
   readonly folder: string;
   readonly env: Record<string, string>;
@@ -14,7 +14,7 @@ export interface BridgeHome {
   configure(servers: Record<string, object>): Promise<void>;
 }
 
-/** Makes the home; `server` is the entry of server "kb". */
+/** Creates the home; `server` is the entry of server "kb". */
 export async function bridgeHome(folder: string, server: object): Promise<BridgeHome> {
   const home = join(folder, ".codex-mcp-bridge");
   const { chmodSync, mkdirSync, writeFileSync } = await import("node:fs");
@@ -99,7 +99,7 @@ export function startProgram(words: readonly string[], env: Record<string, strin
   };
 }
 
-/** Signs in by the page, as a person with a browser would. */
+/** Signs in through the page, as a person with a browser does. */
 export async function signIn(home: BridgeHome, name = "kb", account = "ada"): Promise<void> {
   const login = startProgram(["login", "--server", name, "--no-browser"], home.env);
   const [url] = await login.seen(/https?:\/\/\S+[?&]code_challenge=\S+/);
@@ -108,7 +108,7 @@ export async function signIn(home: BridgeHome, name = "kb", account = "ada"): Pr
   if (code !== 0) throw new Error(`login failed: ${stderr}`);
 }
 
-/** What a client gets for initialize where the server refuses: the error. */
+/** The error that a client gets for initialize. */
 export async function failedInitialize(home: BridgeHome): Promise<string> {
   const child = new RunChild(
     { self: programWords },
@@ -119,7 +119,7 @@ export async function failedInitialize(home: BridgeHome): Promise<string> {
   return `${error?.code} ${error?.message}`;
 }
 
-/** A `run` that a test drives as a client would; initialize is done. */
+/** Starts `run` with the test as its client, and does initialize. */
 export async function startRun(home: BridgeHome, words: readonly string[] = []): Promise<RunChild> {
   const child = new RunChild(
     { self: programWords },
@@ -138,7 +138,7 @@ export function initializeParams(capabilities: object = {}): string {
   });
 }
 
-/** What the client gets of one tool call: the text of the result, or the error. */
+/** "done" where a tool call succeeds, else its error. */
 export async function callTool(child: RunChild, tool = "echo") {
   const answer = await child.request("tools/call", JSON.stringify({ name: tool, arguments: {} }));
   return answer.error === undefined ? "done" : `${answer.error.code} ${answer.error.message}`;

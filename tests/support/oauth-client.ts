@@ -4,7 +4,7 @@ import { programWords } from "./program.ts";
 // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
 type Json = any;
 
-/** An MCP client over a child `run` whose answers to the bridge's own questions a test decides. */
+/** An MCP client over a child `run`; the test chooses its answers to requests of the bridge. */
 export interface ClientProcess {
   request(method: string, params?: object): Promise<Json>;
   /** Several requests in one message. */
@@ -13,7 +13,7 @@ export interface ClientProcess {
   /** Requests of the bridge, in order. */
   readonly asked: Json[];
   readonly notified: Json[];
-  /** Every line that came. */
+  /** Every line received. */
   readonly lines: string[];
   stderr(): string;
   end(): Promise<number>;
@@ -24,7 +24,7 @@ export interface ClientOptions {
   readonly server?: string;
   readonly words?: readonly string[];
   readonly env?: Record<string, string>;
-  /** Answers a question of the bridge: the result. */
+  /** Returns the result of a request of the bridge. */
   readonly answer?: (question: Json) => Promise<object> | object;
 }
 
@@ -108,5 +108,5 @@ export async function handshake(client: ClientProcess, capabilities: object = {}
   return answer;
 }
 
-/** What Codex says it can do. */
+/** The capabilities that Codex declares. */
 export const codexCapabilities = { elicitation: { form: {}, url: {} } };

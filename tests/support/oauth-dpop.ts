@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, verify } from "node:crypto";
 
-/** One DPoP proof as a resource reads it; undefined where it does not hold (RFC 9449 4.3, 7.1). */
+/** Checks a DPoP proof as a resource server does; undefined where it is invalid (RFC 9449 4.3, 7.1). */
 export function checkProof(
   proof: string | null,
   request: { method: string; url: string; accessToken: string },

@@ -1,20 +1,20 @@
 import type { AuthorizationServer } from "./oauth-provider.ts";
 
 export interface StatelessClientOptions {
-  /** Path of the issuer that it claims to be; "" by default. */
+  /** Path of the claimed issuer; "" by default. */
   readonly issuerPath?: string;
-  /** The one place where its issuer's metadata stand; undefined: nowhere. */
+  /** The only path that serves the issuer's metadata; undefined: none. */
   readonly metadataAt?: string;
   /** Whether it publishes protected resource metadata. */
   readonly hasResource: boolean;
   readonly tls?: { readonly cert: Bun.BunFile; readonly key: Bun.BunFile };
 }
 
-/** An MCP server and its authorization server at one origin: the real provider, behind other addresses. */
+/** An MCP server and its authorization server at one origin: the real provider at other URLs. */
 export interface Front {
   readonly origin: string;
   readonly url: string;
-  /** Paths below /.well-known/ that were asked for, in order. */
+  /** Requested paths below /.well-known/, in order. */
   readonly asked: readonly string[];
   close(): Promise<void>;
 }
@@ -32,7 +32,7 @@ export function startFront(provider: AuthorizationServer, options: StatelessClie
   async function metadata(): Promise<Response> {
     const answer = await fetch(`${provider.issuer}/.well-known/openid-configuration`);
     const text = (await answer.text()).replaceAll(provider.issuer, origin);
-    // The provider behind would send an `iss` of its own.
+    // The real provider adds its own `iss`.
     const { authorization_response_iss_parameter_supported: _, ...document } = JSON.parse(text);
     return Response.json({ ...document, issuer: `${origin}${issuerPath}` });
   }

@@ -7,7 +7,7 @@ import { ServerCache } from "../../src/platform/server-cache.ts";
 import { memoryLog } from "./client.ts";
 import { settingsOf } from "./settings.ts";
 
-/** The OAuth side of a server inside the test's own process, over the real network. */
+/** The OAuth part of a server in this process, over real sockets. */
 export function oauthInside(
   folder: string,
   entry: object,
@@ -32,7 +32,7 @@ export function oauthInside(
   };
 }
 
-/** A network of fixed documents: a URL's JSON, or a status; everything else is 404. */
+/** A fetch that returns fixed documents: JSON or a status for each URL, 404 for others. */
 export function documents(
   known: Record<string, unknown>,
 ): GuardedHttp & { readonly asked: string[] } {

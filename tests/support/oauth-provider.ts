@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** The provider's remarks about the run time and about development settings do not belong into a test's output. */
+/** Silences the provider's warnings about the run time and development settings. */
 async function quietly<T>(work: () => T | Promise<T>): Promise<T> {
   const { warn, info } = console;
   console.warn = () => {};
@@ -14,7 +14,7 @@ async function quietly<T>(work: () => T | Promise<T>): Promise<T> {
   }
 }
 
-// It calls an old name of node:crypto, which the run time remarks on.
+// It uses a deprecated name of node:crypto, which makes the run time warn.
 process.noDeprecation = true;
 const { default: Provider } = await quietly(() => import("oidc-provider"));
 type Provider = InstanceType<typeof Provider>;
@@ -25,13 +25,13 @@ export interface Recorded {
   /** Path without query. */
   readonly path: string;
   readonly query: URLSearchParams;
-  /** The form of a token request; parameters that came in the body. */
+  /** Parameters of the request body. */
   readonly form: URLSearchParams;
   readonly body: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
-/** A document on its way out, with the members that tests change. */
+/** A response document, with the members that tests change. */
 export interface Changing {
   authorization_endpoint?: unknown;
   authorization_response_iss_parameter_supported?: unknown;
@@ -50,12 +50,12 @@ export interface ProviderOptions {
   /** Scopes of every protected resource. */
   readonly resourceScopes?: string;
   readonly registration?: boolean;
-  /** `interval` of device answers, which the provider itself leaves at the default of 5 s. */
+  /** `interval` of device responses; the provider itself leaves it at 5 s. */
   readonly deviceIntervalSec?: number;
   readonly dpopNonce?: boolean;
-  /** Answers in place of the provider where it returns true; may also delay. */
+  /** Answers in place of the provider if it returns true; may also delay. */
   readonly intercept?: (request: Recorded, response: ServerResponse) => Promise<boolean> | boolean;
-  /** Sees the answer's status before it is sent; awaited before a byte leaves. */
+  /** Called with the status of a response, and awaited, before it is sent. */
   readonly beforeAnswer?: (request: Recorded) => Promise<void> | void;
   /** Changes the metadata document. */
   readonly metadata?: (document: Changing) => void;
@@ -81,7 +81,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** Lets `change` at the JSON object that the provider answers with. */
+/** Applies `change` to the JSON object of the response. */
 function changeJson(response: ServerResponse, change: (document: Changing) => void) {
   const end = response.end.bind(response);
   response.end = ((text: unknown) => {

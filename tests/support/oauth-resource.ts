@@ -6,26 +6,26 @@ export interface ResourceRequest {
   readonly path: string;
   readonly authorization: string | null;
   readonly headers: Headers;
-  /** The JSON-RPC method, where it was one. */
+  /** The JSON-RPC method, if any. */
   readonly rpc: string | undefined;
   readonly status: number;
 }
 
 export interface ResourceOptions {
-  /** Scopes that every request needs; tools may need more. */
+  /** Scopes required for every request; tools may require more. */
   readonly scope?: string;
-  /** A tool name and the scope that it alone needs. */
+  /** A tool and the further scope that it requires. */
   readonly toolScopes?: Readonly<Record<string, string>>;
   /** Names of more tools. */
   readonly tools?: readonly string[];
-  /** The challenge of a 401; by default one that names the metadata. */
+  /** The challenge of a 401; by default it names the metadata. */
   readonly challenge?: (resource: string) => string | undefined;
-  /** Answers in place of the server where it returns one. */
+  /** Answers in place of the server if it returns a response. */
   readonly intercept?: (
     request: Request,
     url: URL,
   ) => Response | undefined | Promise<Response | undefined>;
-  /** The metadata document, made from the right one. */
+  /** Changes the metadata document. */
   readonly metadata?: (document: Record<string, unknown>) => unknown;
   readonly path?: string;
 }
@@ -64,7 +64,7 @@ function resultOf(
   }
 }
 
-/** Starts the server; it trusts the tokens of `authorizationServer` that are meant for it. */
+/** Starts the server; it accepts tokens of `authorizationServer` with its own audience. */
 export function startProtectedServer(
   authorizationServer: AuthorizationServer,
   options: ResourceOptions = {},

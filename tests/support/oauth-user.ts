@@ -1,4 +1,4 @@
-/** A user made of plain HTTP requests: a cookie jar that follows the provider's pages and submits their forms. */
+/** A user without a browser: keeps cookies, follows the provider's pages and submits their forms. */
 class Agent {
   readonly #cookies = new Map<string, string>();
 
@@ -82,7 +82,7 @@ export async function approveInBrowser(authorizationUrl: string | URL, account =
   return { status: response.status, headers: response.headers, page: await response.text() };
 }
 
-/** Types the code in at the verification page, signs in and consents (or refuses). */
+/** Enters the code at the verification page, signs in and consents (or refuses). */
 export async function approveDevice(
   verificationUri: string,
   userCode: string,

@@ -2,13 +2,13 @@ import { dlopen } from "bun:ffi";
 import { closeSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
 
-// inotify(7), by the system's C library: no package and no tracer is needed, and root is watched like anybody.
+// inotify(7) through libc: it needs no package and no tracer, and it works for root too.
 const flags = { nonBlocking: 0x800, opened: 0x20 };
 const headerBytes = 16;
 
-/** Watches a folder and every folder in it, as they are now. Linux. */
+/** Watches a folder and its present subfolders (Linux). */
 export function watchOpens(folder: string): Disposable & {
-  /** What was opened since the last time, files and folders, as paths from the folder. */
+  /** Files and folders opened since the last call, as paths from the folder. */
   opened(): string[];
 } {
   const { symbols, close } = dlopen("libc.so.6", {

@@ -2,7 +2,7 @@ import type { ServerSettings } from "../../src/config/settings.ts";
 import { serverSettings } from "../../src/config/settings-builder.ts";
 import { stateOf } from "../../src/platform/paths.ts";
 
-/** Settings of a server that needs no credential; nothing is tried twice. */
+/** Settings of a server without a credential and without retries. */
 export function plainSettings(url: URL, changes: Partial<ServerSettings> = {}): ServerSettings {
   return {
     name: "kb",
@@ -24,7 +24,7 @@ export function plainSettings(url: URL, changes: Partial<ServerSettings> = {}): 
   };
 }
 
-/** The settings of server "kb" with an entry that is right; nothing checks it. */
+/** The settings of server "kb" with a valid entry; the entry is not checked. */
 export function settingsOf(entry: object, home: string): ServerSettings {
   const whole = { url: "https://kb.example/mcp", ...entry };
   return serverSettings("kb", whole, {}, { home, stateRoot: home });

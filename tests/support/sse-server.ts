@@ -7,9 +7,9 @@ export interface SseBody {
 }
 
 interface SseAnswers {
-  /** What goes over the stream in answer to a message that was posted. */
+  /** The messages sent over the stream for a posted message. */
   readonly respond: (body: SseBody, server: SseServer) => object | undefined;
-  /** Where messages of the n-th stream go. */
+  /** Endpoint for messages of the n-th stream. */
   readonly place?: (n: number) => string;
   readonly protocolVersion?: string;
 }
@@ -19,7 +19,7 @@ export class SseServer {
   readonly posts: SseBody[] = [];
   readonly url: URL;
   streams = 0;
-  /** Answers POSTs in place of 202, where it is set. */
+  /** If set, the response to a POST in place of 202. */
   refuse: (() => Response) | undefined;
   readonly #place: (n: number) => string;
   #controller: ReadableStreamDefaultController | undefined;
@@ -44,7 +44,7 @@ export class SseServer {
     });
   }
 
-  /** Says messages, in one piece. */
+  /** Sends messages in one chunk. */
   say(...messages: object[]): void {
     const event = (message: object) => {
       const said = Array.isArray(message) ? message : { jsonrpc: "2.0", ...message };

@@ -13,7 +13,7 @@ interface ModernServer extends AsyncDisposable {
   readonly seen: string[];
   /** Headers of the last tools/call. */
   headers(): Headers;
-  /** Tells listeners that tools, and the watched resource, have changed. */
+  /** Announces that the tools and the watched resource changed. */
   changeTools(): void;
   changeResource(): void;
 }
@@ -79,13 +79,13 @@ function makeServer(): McpServer {
 
 let cancelled = Promise.withResolvers<void>();
 
-/** Resolves when a call of `wait` was cancelled; counts from the last call of this. */
+/** Resolves when the next call of `wait` is cancelled. */
 export function untilCancelled(): Promise<void> {
   cancelled = Promise.withResolvers<void>();
   return cancelled.promise;
 }
 
-/** Serves it on a loopback port; a legacy client is refused unless `legacy` is `stateless`. */
+/** Serves it on a loopback port; a session client is refused unless `legacy` is `stateless`. */
 export function serveModern(legacy: "reject" | "stateless" = "reject"): ModernServer {
   const handler = createMcpHandler(makeServer, { legacy });
   const seen: string[] = [];

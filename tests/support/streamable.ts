@@ -13,14 +13,14 @@ type Handler = (request: Request) => Response | Promise<Response>;
 export const streamableSettings = (url: URL, timeoutMs = 5000) =>
   plainSettings(url, { transport: "http", timeoutMs });
 
-/** A memory that knows the server for one of the legacy era, so that no probe comes first. */
+/** A cache that knows the server as one of the session protocol, so that no probe comes first. */
 export function sessionCache(url: URL): ServerCache {
   const cache = new ServerCache(undefined, url, memoryLog());
   cache.set("transport", "streamable-http");
   return cache;
 }
 
-/** A client of a server of the legacy era, over Streamable HTTP. */
+/** A client of a server of the session protocol, over Streamable HTTP. */
 export function streamableClient(
   url: URL,
   cache = sessionCache(url),
@@ -43,14 +43,14 @@ export function streamableClient(
   );
 }
 
-/** What a server of the legacy era answers to initialize. */
+/** The result of initialize of a server of the session protocol. */
 export const initializeResult = {
   protocolVersion: "2025-06-18",
   capabilities: {},
   serverInfo: { name: "s", version: "1" },
 };
 
-/** The answer to initialize that opens a session. */
+/** The response to initialize that opens a session. */
 export function opened(id: unknown, session: string): Response {
   const answer = jsonRpc({ id, result: initializeResult });
   answer.headers.set("mcp-session-id", session);
@@ -63,7 +63,7 @@ interface Body {
   readonly params: object;
 }
 
-/** A handler that does the handshake and hands the rest on. */
+/** A handler that does the handshake; `rest` answers the other requests. */
 export function withHandshake(
   rest: (request: Request, body: Body) => Response | Promise<Response>,
 ): Handler {
@@ -76,7 +76,7 @@ export function withHandshake(
   };
 }
 
-/** Does initialize, and says it is initialized. */
+/** Sends initialize and notifications/initialized. */
 export async function handshake(client: RelayClient): Promise<void> {
   client.send({
     id: 0,

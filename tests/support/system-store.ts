@@ -1,5 +1,5 @@
-// Asks an address with another CA than its own in "network.caFile" and nothing in the environment that the bridge
-// looks at: only the system's store can make it trusted. Prints what came, and what is remembered.
+// Requests an address whose CA is not the one in "network.caFile", without any variable that the bridge reads, so that
+// only the system's certificate store can trust it. Prints the result and the cached entry.
 import { Certificates } from "../../src/http/certificates.ts";
 import { createHttp } from "../../src/http/client.ts";
 import { ServerCache } from "../../src/platform/server-cache.ts";

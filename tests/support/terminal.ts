@@ -1,9 +1,9 @@
 import { programWords } from "./program.ts";
 
-/** Longer than any screen needs: what is not shown by then never will be. */
+/** Longest wait for a screen. */
 const patienceMs = 10_000;
 
-/** The program in a terminal of its own, driven as a person would. */
+/** The program in a terminal of its own, driven by key presses. */
 export class Session implements AsyncDisposable {
   readonly #child: Bun.Subprocess;
   readonly #decoder = new TextDecoder();
@@ -31,17 +31,17 @@ export class Session implements AsyncDisposable {
     this.#child.exited.then(() => this.#wake?.());
   }
 
-  /** Everything that was shown, without escape codes. */
+  /** Everything shown so far, without escape codes. */
   get shown(): string {
     return Bun.stripANSI(this.#raw);
   }
 
-  /** Everything that was shown, with them. */
+  /** Everything shown so far, with escape codes. */
   get painted(): string {
     return this.#raw;
   }
 
-  /** Waits until `text` is shown after what the last call waited for. */
+  /** Waits until `text` appears after the text of the last call. */
   async sees(text: string): Promise<void> {
     const deadline = AbortSignal.timeout(patienceMs);
     deadline.addEventListener("abort", () => this.#wake?.());
@@ -58,7 +58,7 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  /** Types keys as they are. */
+  /** Sends keys unchanged. */
   type(keys: string): void {
     this.#child.terminal?.write(keys);
   }

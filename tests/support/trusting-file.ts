@@ -1,6 +1,6 @@
 /**
- * `Bun.file` whose look at anything above `folder` finds it root's and closed to others. Its own module, without the test
- * runner's: a child process takes it, too.
+ * A `Bun.file` that reports every folder above `folder` as owned by root and writable by root only. A module without
+ * imports of the test runner, since a child process loads it too.
  */
 export function trustingFile(folder: string): typeof Bun.file {
   type Looked = { stat: () => Promise<object> };

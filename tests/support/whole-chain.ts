@@ -7,21 +7,21 @@ import type { Upstream } from "../../src/upstream/core/types.ts";
 import { memoryLog, plainHttp, type RelayClient, relayClient } from "./client.ts";
 import { plainSettings } from "./settings.ts";
 
-/** A client, and the whole way from relay to HTTP in this process. */
+/** A client and the whole chain from relay to HTTP in this process. */
 export interface ChainClient extends RelayClient {
   readonly cache: ServerCache;
-  /** What the chain logged. */
+  /** Log events of the chain. */
   readonly events: readonly string[];
   readonly upstream: Upstream;
-  /** Does initialize, and says it is initialized; resolves to the answer. */
+  /** Sends initialize and notifications/initialized; resolves to the answer. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
   start(capabilities?: object, protocolVersion?: string): Promise<any>;
-  /** Sends a request and resolves to what comes until its answer, that last. */
+  /** Sends a request; resolves to the messages up to its answer, which is the last. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
   call(method: string, params?: object): Promise<any[]>;
 }
 
-/** Connects to `url`; `remembered` is what an earlier run found. */
+/** Connects to `url`; `remembered` is the cache of an earlier run. */
 export function chainClient(
   url: URL,
   { remembered, ...changes }: Partial<ServerSettings> & { readonly remembered?: string } = {},

@@ -2,23 +2,23 @@
 export const kinds = ["fetch", "fs", "stdout"] as const;
 export type Kind = (typeof kinds)[number];
 
-/** One command as the torture runs it, in good weather to its end. */
+/** A command that succeeds if no call fails. */
 export interface Tortured {
   readonly name: string;
   readonly words: readonly string[];
-  /** What stands on stdin; `sealed` is what `credentials export` printed. */
+  /** Text of stdin; `sealed` is the output of `credentials export`. */
   readonly stdin?: (encrypted: string) => string;
-  /** Kinds of calls that it has no need of. */
+  /** Kinds of calls that it does not make. */
   readonly without?: readonly Kind[];
-  /** The word of the process whose calls fail, where that is its child. */
+  /** The command of the child process whose calls fail, if not its own. */
   readonly victim?: string;
-  /** Whether nobody is signed in before. */
+  /** Whether nobody is signed in at the beginning. */
   readonly isSignedOut?: boolean;
-  /** `run`: every line of stdout is a message, and each of these requests gets one answer. */
+  /** For `run`: requests that get one answer each; every line of stdout is a message. */
   readonly ids?: readonly number[];
 }
 
-/** What seals a sign-in on its way to another machine. */
+/** The passphrase of exported credentials. */
 export const passphrase = "a passphrase of words";
 
 const line = (message: object) => `${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`;
@@ -81,6 +81,6 @@ export const commands: Tortured[] = [
   },
   { name: "logout", words: ["logout", "--server", "out"] },
   { name: "remove", words: ["remove", "out"], without: ["fetch"] },
-  // Its child is `run`, in an environment of its own.
+  // Its child is `run`, with a different environment.
   { name: "demo", words: ["demo"], without: ["fetch"] },
 ];

@@ -1,6 +1,6 @@
-// A preload: makes the n-th call of one kind fail, in the source and (through BUN_OPTIONS) in the compiled binary.
+// A preload that makes the n-th call of one kind fail, in the source and (through BUN_OPTIONS) in the executable.
 // TORTURE=fetch|fs|stdout, TORTURE_AT=n (0: none, only count), TORTURE_COUNT=file that gets the number of calls,
-// TORTURE_VICTIM=word of the command whose process it is: a child has the same environment.
+// TORTURE_VICTIM=command of the process to affect, since a child process inherits the environment.
 import { mock } from "bun:test";
 import * as fs from "node:fs";
 
@@ -11,17 +11,17 @@ const countFile = process.env.TORTURE_COUNT;
 const write = fs.writeFileSync;
 let calls = 0;
 
-/** Counts a call; an error with this code when it is the one that must fail. */
+/** Counts a call; returns an error with this code for the call that must fail. */
 function strike(code: string): Error | undefined {
   calls += 1;
-  // A reader that left does not come back: every later write fails, too.
+  // A reader that is gone stays gone: every later write fails too.
   if (kind === "stdout" && failing > 0 && calls > failing) calls = failing;
   if (countFile !== undefined) write(countFile, String(calls));
   if (calls !== failing) return undefined;
   return Object.assign(new Error(`${code}: injected`), { code, errno: -5 });
 }
 
-/** A call that fails by the promise it gives back. */
+/** A call that fails by rejecting its promise. */
 function failingLater(call: Call | undefined): Call {
   return async (...args) => {
     const error = strike("EIO");

@@ -5,11 +5,11 @@ import { join } from "node:path";
 
 const rounds = Number(process.env.KILL_ROUNDS ?? 10);
 
-test("kill -9 while saving leaves one whole file or the other", async () => {
+test("kill -9 while saving leaves the old file or the new one, whole", async () => {
   const home = mkdtempSync(join(tmpdir(), "bridge-kill-"));
   const path = join(home, "config.json");
   for (let round = 0; round < rounds; round += 1) {
-    // Large, so that a write takes long enough to be hit.
+    // Large, so that the kill hits a write.
     const size = 1_000_000 + round * 4096;
     const child = Bun.spawn(
       [process.execPath, join(import.meta.dir, "saver.ts"), path, String(size)],

@@ -6,7 +6,7 @@ import { programWords } from "../support/program.ts";
 import { commands, type Kind, kinds, type Tortured } from "./commands.ts";
 import { codexBefore, startWorld } from "./world.ts";
 
-/** How many of a command's calls fail, one in each run: all of them in the long form. */
+/** The number of calls of a command that fail, one in each run; all of them in the long form. */
 const most = Number(process.env.TORTURE_MOST ?? 4);
 
 let world: Awaited<ReturnType<typeof startWorld>>;
@@ -55,7 +55,7 @@ async function play(command: Tortured, kind: Kind, at: number): Promise<Outcome>
   };
 }
 
-/** What is wrong with an outcome, whatever call failed. */
+/** Faults of an outcome, for every failing call. */
 function judge(command: Tortured, kind: Kind, outcome: Outcome, calm: Outcome): string[] {
   const wrong: string[] = [];
   const { code, config, codex, stdout, stderr } = outcome;
@@ -73,7 +73,7 @@ function judge(command: Tortured, kind: Kind, outcome: Outcome, calm: Outcome): 
   ];
 }
 
-/** A sign-in is there, whole, or gone where the command takes it away. */
+/** A sign-in is stored whole, or removed by the command. */
 function grantProblems({ isSignedOut }: Tortured, { grants }: Outcome, calm: Outcome): string[] {
   return [...grants].flatMap(([name, grant]) => {
     if (grant !== undefined) return isJson(grant) ? [] : [`the sign-in to ${name}: ${grant}`];
@@ -91,7 +91,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** Each request of a client gets one answer; none where nothing can be written. */
+/** Each request of a client gets one answer, or none if stdout fails. */
 function answerProblems({ ids }: Tortured, kind: Kind, stdout: string): string[] {
   if (ids === undefined) return [];
   const lines = stdout.split("\n").slice(0, -1);
@@ -103,7 +103,7 @@ function answerProblems({ ids }: Tortured, kind: Kind, stdout: string): string[]
   return isRight ? [] : [`answers: ${answered}`];
 }
 
-/** Up to `most` places of `calls`, evenly spread. */
+/** Up to `most` positions among `calls`, evenly spread. */
 function places(calls: number): number[] {
   const count = Math.min(calls, most);
   return Array.from({ length: count }, (_, n) => 1 + Math.floor((n * calls) / count));

@@ -9,14 +9,14 @@ import { startProtectedServer } from "../support/oauth-resource.ts";
 import { runProgram } from "../support/program.ts";
 import { passphrase } from "./commands.ts";
 
-/** What stands in Codex's configuration before. */
+/** Codex's configuration at the beginning. */
 export const codexBefore = '# mine\nmodel = "m"\n';
 /** The variables that reach a child of `test`. */
 const passed = ["BUN_OPTIONS", "TORTURE", "TORTURE_AT", "TORTURE_COUNT", "TORTURE_VICTIM"];
 
 const machine = { client_id: "m", client_secret: token, grant_types: ["client_credentials"] };
 
-/** The servers that the commands meet, and the home of somebody who has signed in. */
+/** The servers of the commands, and a home with a sign-in. */
 export async function startWorld() {
   const server = new FaultServer({ sessions: true }).start();
   const provider = await startProvider({
@@ -37,7 +37,7 @@ export async function startWorld() {
     x: { url: server.url, token, timeoutSec: 2, env: passed },
     m: { url: resource.url, auth, timeoutSec: 5 },
     kb: { url: resource.url, timeoutSec: 5 },
-    // Signed out again and again: a revoked grant takes nothing else with it.
+    // Commands sign out repeatedly: revoking one grant must not revoke another.
     out: { url: resource.url },
   };
   const home = await bridgeHome(folder.path, servers.kb);
@@ -57,14 +57,14 @@ export async function startWorld() {
     encrypted,
     secrets,
     configBefore: readFileSync(join(kept, "config.json"), "utf8"),
-    /** Makes the home of one command. */
+    /** Creates the home of one command. */
     furnish(name: string, isSignedOut: boolean): void {
       cpSync(kept, path(name), { recursive: true });
       if (isSignedOut) rmSync(path(name, "credentials"), { recursive: true });
       mkdirSync(join(name, ".codex"));
       writeFileSync(join(name, ".codex/config.toml"), codexBefore);
     },
-    /** What is left in it. */
+    /** The contents of the home. */
     left(name: string) {
       const read = (file: string) => (existsSync(file) ? readFileSync(file, "utf8") : undefined);
       return {

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { compiledBridge } from "../../support/binary.ts";
 
-/** What the suite tells a client beside the URL (MCP_CONFORMANCE_CONTEXT). */
+/** Further facts that the suite passes to a client (MCP_CONFORMANCE_CONTEXT). */
 type Fact =
   | "client_id"
   | "client_secret"
@@ -23,11 +23,11 @@ export interface OwnBridge {
   readonly command: string;
   readonly args: string[];
   readonly env: Record<string, string>;
-  /** Signs in as the user would who copies the URL into a browser and its answer back. */
+  /** Signs in as a user who copies the URL into a browser and the redirect URL back. */
   signIn(): Promise<void>;
 }
 
-/** Writes a configuration for `url` into `home`, with what the scenario gave the user beforehand. */
+/** Writes a configuration for `url` into `home`, with the credentials that the scenario provides. */
 export function configureBridge(home: string, url: string, scenario: string): OwnBridge {
   const facts = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? "{}") as Facts;
   const auth = scenario.startsWith("auth/") ? authOf(scenario, facts, home) : undefined;
@@ -45,7 +45,7 @@ export function configureBridge(home: string, url: string, scenario: string): Ow
   return { command, args: ["run", "--server", server], env, signIn };
 }
 
-/** The `auth` entry a user of the scenario's provider would have written. */
+/** The `auth` entry for the scenario's provider. */
 function authOf(scenario: string, facts: Facts, home: string): object {
   const keep = (name: string, text: string) => {
     const path = join(home, name);
@@ -97,7 +97,7 @@ function authOf(scenario: string, facts: Facts, home: string): object {
   }
 }
 
-/** Runs `login --no-browser`: its URL is visited, and where that redirects to is pasted back. */
+/** Runs `login --no-browser`, visits its URL and pastes the redirect URL. */
 async function signInByPasting(command: string, env: Record<string, string>): Promise<void> {
   const login = Bun.spawn([command, "login", "--server", server, "--no-browser"], {
     env,
@@ -121,13 +121,13 @@ async function signInByPasting(command: string, env: Record<string, string>): Pr
   if (code !== 0) throw new Error(`login ended with ${code}: ${await errors}`);
 }
 
-/** The tools that were listed; the tool `sign_in` alone says that a sign-in is needed before there are any. */
+/** The listed tools. `sign_in` alone means that a sign-in is needed first. */
 export function signedInTools<T extends { readonly name: string }>(tools: T[]): T[] {
   if (tools.length !== 1 || tools[0]?.name !== "sign_in") return tools;
   throw Object.assign(new Error("nobody is signed in"), { code: 1401 });
 }
 
-/** Does `work`, signing in where the bridge says that is needed, as often as a patient user would. */
+/** Does `work`, and signs in whenever the bridge asks for it, a limited number of times. */
 export async function withSignIn<T>(bridge: OwnBridge, work: () => Promise<T>): Promise<T> {
   for (let times = 0; ; times++) {
     try {

@@ -1,11 +1,11 @@
-// The suite's server scenarios reach the bridge through this: Streamable HTTP in front, the bridge's stdio behind.
+// Connects the suite's server scenarios (Streamable HTTP) to the bridge (stdio).
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/sdk/types.js";
 import { ownFolder } from "../../support/folder.ts";
 import { configureBridge } from "./bridge.ts";
 
-/** Which request of the client a message of the server belongs to: HTTP has a stream for each, stdio has not. */
+/** Finds the client request that a server message belongs to: HTTP has a stream for each request, stdio has one for all. */
 class Streams {
   readonly #open = new Map<RequestId, unknown>();
 

@@ -1,8 +1,8 @@
-/** Scenarios of the suite that are run in one way. */
+/** Scenarios of the suite that run with the same client. */
 export interface Leg {
   readonly name: string;
   readonly scenarios: readonly string[];
-  /** How many those must be: a suite that lost some would pass all the same. */
+  /** Expected number of scenarios: a suite that lost some would pass otherwise. */
   readonly count: number;
   /** Words behind `conformance`. */
   readonly words: (scenario: string) => string[];
@@ -19,7 +19,7 @@ export function linesOf(text: string): string[] {
     .filter((line) => line !== "");
 }
 
-/** What is wrong with the legs or the list of expected failures before anything has run. */
+/** Faults of the legs or of the list of expected failures, found before anything runs. */
 export function faultsOf(legs: readonly Leg[], expected: readonly string[]): string[] {
   const known = new Set(legs.flatMap((leg) => leg.scenarios.map((one) => named(leg, one))));
   return [
@@ -32,7 +32,7 @@ export function faultsOf(legs: readonly Leg[], expected: readonly string[]): str
   ];
 }
 
-/** The legs and scenarios whose names hold these words; legs without any are left out. */
+/** The legs and scenarios whose names contain these words; legs without scenarios are left out. */
 export function chosen(legs: readonly Leg[], leg: string, scenario: string): Leg[] {
   return legs
     .filter(({ name }) => name.includes(leg))

@@ -1,4 +1,4 @@
-// A server with everything that the suite's server scenarios ask for, built with the official SDK.
+// A server with every feature of the suite's server scenarios, built with the official SDK.
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
 import {
@@ -111,7 +111,7 @@ function makeServer(): Server {
   return server;
 }
 
-/** Serves it on a loopback port of its own, one session for each initialize. */
+/** Serves it on a loopback port, with one session for each initialize. */
 export function serveReference(): { readonly url: string; stop(): Promise<void> } {
   const sessions = new Map<string, WebStandardStreamableHTTPServerTransport>();
   const http = Bun.serve({

@@ -1,4 +1,4 @@
-// The tools that the suite's server scenarios expect of a server; names and results are the scenarios'.
+// The tools that the suite's server scenarios expect, with the names and results of the scenarios.
 import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
 import {
   type CallToolResult,
@@ -21,7 +21,7 @@ interface ReferenceTool {
 /** One white pixel. */
 export const image =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4//8/AAX+Av4N70a4AAAAAElFTkSuQmCC";
-/** A WAV file without a sample. */
+/** A WAV file without samples. */
 const audio = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA=";
 
 const text = (words: string): Content => [{ type: "text", text: words }];
@@ -34,7 +34,7 @@ function plain(name: string, content: Content): ReferenceTool {
   return { tool, run: async () => content };
 }
 
-/** Asks the client for the fields of a form. */
+/** Elicits the fields of a form from the client. */
 async function elicit(extra: Extra, message: string, properties: object, required: string[] = []) {
   const requestedSchema = { type: "object" as const, properties: properties as never, required };
   const params = { message, requestedSchema };

@@ -1,4 +1,4 @@
-// What the user of a client does in each scenario of the suite, whatever client it is.
+// The steps of a user in each scenario of the suite, for every client.
 
 /** A client of either SDK, reduced to what scenarios need. */
 export interface SuiteClient {
@@ -31,9 +31,9 @@ export async function play(scenario: string, client: SuiteClient): Promise<void>
       await client.call("add_numbers", { a: 2, b: 3 });
       return;
     case "sep-2322-client-request-state":
-      // One at a time: the elicitation in the middle of the first calls an unrelated one.
+      // One after the other: the elicitation during the first call makes an unrelated call.
       for (const name of ["echo_state", "no_state"]) await client.call(`test_mrtr_${name}`, {});
-      // SDK 2.x itself refuses a result without resultType; the scenario looks at what is sent next.
+      // SDK 2.x itself refuses a result without resultType; the scenario checks the next request.
       await client.call("test_mrtr_no_result_type", {}).catch(() => undefined);
       return;
     case "http-standard-headers":

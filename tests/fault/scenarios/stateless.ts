@@ -113,7 +113,7 @@ export const stateless: Scenario[] = [
     },
   }),
   {
-    name: "a server of the legacy era that swallows the handshake of a client that makes none",
+    name: "a server of the session protocol that ignores the handshake for a client that makes none",
     server: { sessions: true },
     play: async (trip) => {
       let left = 1;

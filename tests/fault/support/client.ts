@@ -8,15 +8,15 @@ export interface Incoming {
   readonly error?: { code: number; message: string; data?: { kind?: string } };
 }
 
-/** A scripted MCP client on the other side of a bridge's stdin and stdout. */
+/** A scripted MCP client of a bridge, over stdin and stdout. */
 export class Client {
   readonly lines: string[] = [];
   readonly messages: Incoming[] = [];
-  /** Lines of stdout that are no JSON-RPC message. */
+  /** Lines of stdout that are not a JSON-RPC message. */
   readonly garbage: string[] = [];
   readonly sent: (string | number)[] = [];
   stderr = "";
-  /** What a request of the server is answered with; undefined leaves it unanswered. */
+  /** The answer to a request of the server; undefined: none. */
   reply: (request: Incoming) => string | undefined = () => "{}";
   readonly #answers = new Map<unknown, Incoming[]>();
   readonly #process: Subprocess<"pipe", "pipe", "pipe">;
@@ -71,7 +71,7 @@ export class Client {
     return this.answers(id)[0];
   }
 
-  /** Waits for a condition that only what the bridge writes (or its end) can change. */
+  /** Waits for a condition that depends on the output or the end of the bridge. */
   async until(condition: () => boolean, withinMs: number): Promise<boolean> {
     const deadline = performance.now() + withinMs;
     while (!condition()) {
@@ -86,7 +86,7 @@ export class Client {
     return true;
   }
 
-  /** Stops reading stdout, as a client that is busy does. */
+  /** Stops reading stdout, as a busy client does. */
   pause(): void {
     this.#open = new Promise((resolve) => {
       this.#resume = resolve;

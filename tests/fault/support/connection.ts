@@ -2,7 +2,7 @@ import type { Socket } from "bun";
 
 const encoder = new TextEncoder();
 
-/** One accepted socket of the fault-injecting upstream: writes wait for the kernel, ends come as FIN or RST. */
+/** One accepted socket of the faulty server: writes wait for the kernel, and it ends with FIN or RST. */
 export class Connection {
   readonly #socket: Socket<unknown>;
   #queue: Uint8Array[] = [];
@@ -16,7 +16,7 @@ export class Connection {
     this.#socket = socket;
   }
 
-  /** Resolves once every byte was handed to the kernel, or the socket is closed. */
+  /** Resolves once the kernel has every byte, or the socket is closed. */
   write(data: string | Uint8Array): Promise<void> {
     if (this.isClosed) return Promise.resolve();
     this.#queue.push(typeof data === "string" ? encoder.encode(data) : data);
@@ -41,13 +41,13 @@ export class Connection {
     if (this.#ending) this.#socket.end();
   }
 
-  /** Closes after what was written (FIN). */
+  /** Closes after everything written so far (FIN). */
   end(): void {
     this.#ending = true;
     if (!this.isClosed) this.pump();
   }
 
-  /** Closes at once with a reset (RST); what the kernel holds may be lost. */
+  /** Closes at once with a reset (RST); bytes in the kernel may be lost. */
   reset(): void {
     if (!this.isClosed) this.#socket.terminate();
     this.closed();

@@ -23,7 +23,7 @@ const reasons: Readonly<Record<number, string>> = {
 
 export type Headers = Readonly<Record<string, string>>;
 
-/** One HTTP request that reached the fault-injecting upstream, and the ways to answer it, well or badly. */
+/** One HTTP request to the faulty server, with methods for right and wrong responses. */
 export class Exchange {
   readonly message: Json | undefined;
 
@@ -49,12 +49,12 @@ export class Exchange {
     }
   }
 
-  /** The JSON-RPC method, "" where there is none. */
+  /** The JSON-RPC method, or "". */
   get rpc(): string {
     return this.message?.method ?? "";
   }
 
-  /** `params.arguments.key`: which call of the scenario this is. */
+  /** `params.arguments.key`: identifies the call of the scenario. */
   get key(): string {
     return this.message?.params?.arguments?.key ?? "";
   }
@@ -63,12 +63,12 @@ export class Exchange {
     return JSON.stringify(this.message?.id ?? null);
   }
 
-  /** Does what the request asks for (a tool call is counted as executed) and returns the response as JSON text. */
+  /** Executes the request (a tool call is counted) and returns the response as JSON text. */
   execute(id = this.id): string {
     return `{"jsonrpc":"2.0","id":${id},"result":${this.server.result(this)}}`;
   }
 
-  /** Status line and headers, nothing else. */
+  /** Writes the status line and headers only. */
   head(status: number, headers: Headers = {}): Promise<void> {
     return this.connection.write(this.headText(status, headers));
   }
@@ -79,7 +79,7 @@ export class Exchange {
     return `HTTP/1.1 ${status} ${reasons[status] ?? "Other"}\r\n${text}\r\n`;
   }
 
-  /** A complete answer with Content-Length; the connection stays open. */
+  /** Writes a complete response with Content-Length; the connection stays open. */
   answer(status: number, body: string | Uint8Array = "", headers: Headers = {}): Promise<void> {
     const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
     const type: Headers = bytes.byteLength === 0 ? {} : { "Content-Type": "application/json" };
@@ -96,7 +96,7 @@ export class Exchange {
     return this.answer(200, text);
   }
 
-  /** Opens an event stream that ends with the connection (no chunking, so every byte is ours). */
+  /** Opens an event stream that ends with the connection; without chunking, so that the test writes every byte. */
   events(headers: Headers = {}): Promise<void> {
     return this.head(200, {
       "Content-Type": "text/event-stream",
@@ -106,17 +106,17 @@ export class Exchange {
     });
   }
 
-  /** One event in the plain dialect. */
+  /** Writes one event. */
   event(data: string, fields = ""): Promise<void> {
     return this.connection.write(`${fields}data: ${data}\n\n`);
   }
 
-  /** One event on the stream of a server of HTTP+SSE. */
+  /** Writes one event on the stream of HTTP+SSE. */
   say(data: string): Promise<void> {
     return this.server.streams.at(-1)?.event(data) ?? Promise.resolve();
   }
 
-  /** A JSON-RPC error to the request. */
+  /** Answers the request with a JSON-RPC error. */
   refusal(code: number, message: string): string {
     return JSON.stringify({
       jsonrpc: "2.0",

@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** How one bridge is started against one server; the soak's table starts others in the same way. */
+/** How to start a bridge for one server; scripts/soak-table.ts starts other bridges in the same way. */
 export interface Program {
   readonly name: string;
-  /** Whether errors carry kinds (docs/errors.md), so that they can be asserted. */
+  /** Whether its errors have kinds (docs/errors.md) that tests can check. */
   readonly hasKinds: boolean;
-  /** Writes what it needs below `home` and returns the command and its environment. */
+  /** Writes its files below `home`; returns the command and its environment. */
   prepare(home: string, url: string, entry: Readonly<Record<string, unknown>>): Prepared;
 }
 
@@ -17,10 +17,10 @@ export interface Prepared {
 
 const root = join(import.meta.dir, "../../..");
 
-/** The token every scenario configures: it must never show on stdout or stderr. */
+/** The token of every scenario; it must never appear on stdout or stderr. */
 export const token = "fault-token-0123456789";
 
-/** The compiled binary where BRIDGE_BIN names it, else the source. */
+/** The executable that BRIDGE_BIN names, else the source. */
 export const bridge: Program = {
   name: "codex-mcp-http-bridge",
   hasKinds: true,

@@ -6,36 +6,36 @@ import type { Program } from "./program.ts";
 import type { Responder } from "./server.ts";
 import { type Ending, type Problem, Trip, type TripOptions } from "./trip.ts";
 
-/** A fault and what must become of the call it hits. */
+/** A fault, and the required outcome of the call that it hits. */
 export interface Scenario extends TripOptions {
-  /** A sentence about the fault or what the bridge makes of it. */
+  /** Describes the fault, or how the bridge handles it. */
   readonly name: string;
-  /** What the server does with the call instead of answering it; without it `play` does everything. */
+  /** The response of the server in place of a right one; absent: `play` does everything. */
   readonly fault?: (exchange: Exchange) => unknown;
-  /** Which requests it hits (the call under test without it). */
+  /** The requests that it hits; absent: the call under test. */
   readonly on?: (exchange: Exchange) => boolean;
-  /** How many of them (all without it). */
+  /** How many of them; absent: all. */
   readonly strikes?: number;
   readonly tool?: "write" | "read" | "repeat";
   readonly answer?: Ending;
   /** Executions of the call under test. */
   readonly executed?: number | readonly [number, number];
-  /** Whole arrivals of it; as many as executions without it. */
+  /** Complete arrivals of it; absent: as many as executions. */
   readonly arrived?: number | readonly [number, number];
   readonly withinMs?: number;
-  /** How far peak memory may grow. */
+  /** Largest growth of peak memory, in bytes. */
   readonly growthMB?: number;
   readonly exit?: number | readonly number[];
-  /** A second start: the server is remembered from a first one, its catalog included. */
+  /** The scenario plays in a second start, with the cache and catalog of the first. */
   readonly isRemembered?: boolean;
-  /** Replaces the standard trip: connect, the call under test, a next call. */
+  /** Replaces the standard steps: connect, the call under test, a next call. */
   readonly play?: (trip: Trip) => Promise<void>;
 }
 
 /** The key of the call under test. */
 export const struck = "struck";
 
-/** Lets the responder hit matching requests, so many times. */
+/** Applies the responder to matching requests, so many times. */
 function strike(scenario: Scenario): Responder {
   let left = scenario.strikes ?? Number.POSITIVE_INFINITY;
   const on = scenario.on ?? ((exchange: Exchange) => exchange.key === struck);
@@ -58,12 +58,12 @@ async function playStandard(trip: Trip, scenario: Scenario): Promise<void> {
   await trip.next();
 }
 
-/** At most so many bridges at once: a crowd would turn deadlines into luck. */
+/** Concurrent bridges: with more, deadlines depend on the load. */
 const seats = 4;
 let seated = 0;
 const queue: (() => void)[] = [];
 
-/** Plays one scenario through a bridge; an empty list means that every promise held. */
+/** Plays one scenario through a bridge; returns the broken promises. */
 export async function playScenario(program: Program, scenario: Scenario): Promise<Problem[]> {
   while (seated >= seats) await new Promise<void>((resolve) => queue.push(resolve));
   seated += 1;

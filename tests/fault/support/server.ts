@@ -3,37 +3,37 @@ import { Connection } from "./connection.ts";
 import { Exchange, type Headers } from "./exchange.ts";
 import { RequestReader } from "./request-reader.ts";
 
-/** Answers a request and says so with true; false leaves it to the healthy server. */
+/** Answers a request and returns true; false leaves the request to the healthy server. */
 export type Responder = (exchange: Exchange) => boolean | Promise<boolean>;
 
 export interface TlsFiles {
   readonly cert: string;
   readonly key: string;
-  /** With it a certificate of the client is demanded. */
+  /** If set, the server requires a client certificate of this CA. */
   readonly clientCa?: string;
 }
 
 export interface FaultServerOptions {
   readonly tls?: TlsFiles;
-  /** Gives sessions out and answers 404 to ids it does not know. */
+  /** Opens sessions, and answers 404 to unknown session ids. */
   readonly sessions?: boolean;
   /** Keeps an event stream open for GET (405 otherwise). */
   readonly listens?: boolean;
   readonly headers?: Headers;
-  /** Host in the URL; 127.0.0.1 without it. */
+  /** Host in the URL; absent: 127.0.0.1. */
   readonly name?: string;
-  /** Address to listen on; 127.0.0.1 without it. */
+  /** Address to listen on; absent: 127.0.0.1. */
   readonly hostname?: string;
-  /** Scheme in the URL, where it is not the listener's own. */
+  /** Scheme in the URL; absent: that of the listener. */
   readonly scheme?: "https";
-  /** HTTP+SSE of 2024-11-05, or the stateless era of 2026-07-28; Streamable HTTP of the legacy era without it. */
+  /** HTTP+SSE of 2024-11-05, or the stateless protocol; absent: the session protocol over Streamable HTTP. */
   readonly speaks?: "sse" | "stateless";
 }
 
-/** An upstream on raw sockets: a healthy MCP server, save where a responder does something else. */
+/** A server on raw sockets: healthy, unless a responder answers instead. */
 export class FaultServer {
   readonly requests: Exchange[] = [];
-  /** Off in a soak, which would keep a hundred thousand requests. */
+  /** Off in a soak, where it would keep a hundred thousand requests. */
   keepsRequests = true;
   readonly executed = new Map<string, number>();
   readonly connections: Connection[] = [];
@@ -41,7 +41,7 @@ export class FaultServer {
   readonly sessions = new Set<string>();
   initializes = 0;
   respond: Responder = () => false;
-  /** Sees each connection first; true keeps its bytes from being read as requests. */
+  /** Called for each connection; true: its bytes are not read as requests. */
   opened: (connection: Connection) => boolean = () => false;
   options: FaultServerOptions;
   #listener: TCPSocketListener<unknown> | undefined;
@@ -60,13 +60,13 @@ export class FaultServer {
     return `${scheme}://${name}:${this.#port}/mcp`;
   }
 
-  /** Listens on a port below those that the kernel gives out: after `stop` nobody else can have taken it. */
+  /** Listens on a port below the ephemeral range, so that no other socket takes it after `stop`. */
   start(): this {
     for (let tries = 0; ; tries += 1) {
       try {
         return this.#listen(this.#port || 10_240 + Math.floor(Math.random() * 22_000));
       } catch (error) {
-        // The listener that was stopped may live until the loop's next turn.
+        // A stopped listener may live until the next turn of the event loop.
         if (tries > 50) throw error;
         Bun.sleepSync(5);
       }
@@ -124,7 +124,7 @@ export class FaultServer {
     return this;
   }
 
-  /** Stops listening and cuts every connection; the port stays known, so that `start` comes back there. */
+  /** Stops listening and cuts every connection; `start` listens on the same port again. */
   stop(): void {
     this.#listener?.stop(true);
     this.#listener = undefined;
@@ -140,7 +140,7 @@ export class FaultServer {
     return this.executed.get(key) ?? 0;
   }
 
-  /** Requests for the call with this key that arrived whole. */
+  /** Number of complete requests for the call with this key. */
   received(key: string): number {
     return this.requests.filter((request) => request.key === key).length;
   }
@@ -206,7 +206,7 @@ export class FaultServer {
     return exchange.json();
   }
 
-  /** One stream for all answers, and a place for messages that is as good as its stream. */
+  /** Serves the one stream for all answers; its endpoint for messages lives as long as the stream. */
   #serveSse(exchange: Exchange): Promise<void> {
     const { method, path, message } = exchange;
     if (method === "GET" && path !== "/mcp") return exchange.answer(404);

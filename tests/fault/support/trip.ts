@@ -3,22 +3,22 @@ import type { Exchange } from "./exchange.ts";
 import { type Prepared, type Program, token } from "./program.ts";
 import { FaultServer, type FaultServerOptions } from "./server.ts";
 
-/** What is wrong with how a bridge dealt with a fault. */
+/** A fault of the bridge in a scenario. */
 export interface Problem {
   readonly check: "answer" | "time" | "executed" | "next" | "kind" | "output" | "memory" | "end";
   readonly text: string;
 }
 
 /**
- * What a call must end with: "result" (its own), "error" (any), an error kind (docs/errors.md), or
- * "code:N" (an error of the server with that code, passed on).
+ * Required end of a call: "result" (its own), "error" (any), an error kind (docs/errors.md), or "code:N" (the
+ * server's error with that code).
  */
 export type Ending = string | readonly string[];
 
 /** Bridge deadlines of a scenario in seconds, far below the defaults. */
 const shortened = { timeoutSec: 3, connectTimeoutSec: 1 };
 
-/** Longest wait for any answer: the call's deadline, and twice as much again for a busy machine. */
+/** Longest wait for an answer: three times the deadline of a call, for a busy machine. */
 const patienceMs = 9000;
 
 export interface TripOptions {
@@ -28,7 +28,7 @@ export interface TripOptions {
   readonly clientName?: string;
 }
 
-/** One bridge between a scripted client and a fault-injecting server: the parts and what was noticed. */
+/** One bridge between a scripted client and a faulty server, with the faults found. */
 export class Trip {
   readonly problems: Problem[] = [];
   readonly server: FaultServer;
@@ -49,7 +49,7 @@ export class Trip {
     this.client = this.#start();
   }
 
-  /** Ends the bridge, where it has not ended, and starts another, which remembers what the first one learned. */
+  /** Ends the bridge if it runs, and starts another with the cache of the first. */
   async restart(exit: number | readonly number[] = 0): Promise<void> {
     await this.#end(exit);
     this.client = this.#start();
@@ -76,7 +76,7 @@ export class Trip {
     });
   }
 
-  /** Sends a tool call; `key` tells its executions apart. */
+  /** Sends a tool call; its executions are counted by `key`. */
   call(key: string, tool = "write", meta?: object): string | number {
     const params = { name: tool, arguments: { key } };
     return this.client.request(
@@ -86,7 +86,7 @@ export class Trip {
     );
   }
 
-  /** Waits for the answer of a request and judges it. */
+  /** Waits for the answer to a request and checks it. */
   async ends(
     id: string | number,
     ending: Ending,
@@ -94,7 +94,7 @@ export class Trip {
     withinMs = patienceMs,
   ): Promise<Incoming | undefined> {
     const startedAt = performance.now();
-    // A late answer is told apart from none: both are wrong, for different reasons.
+    // A late answer and no answer are different faults.
     const answer = await this.client.answer(id, withinMs * 2);
     const took = Math.round(performance.now() - startedAt);
     if (answer === undefined) this.note(check, `no answer to ${id} in ${took} ms`);
@@ -103,14 +103,14 @@ export class Trip {
     return answer;
   }
 
-  /** A call in good weather: the bridge goes on. */
+  /** Makes a call without a fault, which must work. */
   async next(key = "next"): Promise<void> {
     this.server.respond = () => false;
     await this.ends(this.call(key), "result", "next");
     this.times(key, 1);
   }
 
-  /** A call after the bridge has ended: the next one is as good as ever. */
+  /** Makes a call through a new bridge after the first has ended. */
   async nextStart(exit: number | readonly number[] = 0): Promise<void> {
     this.server.respond = () => false;
     await this.restart(exit);
@@ -118,12 +118,12 @@ export class Trip {
     await this.next("next-start");
   }
 
-  /** How often the server may have executed the call: one number or a range. */
+  /** Checks how often the server executed the call: a number or a range. */
   times(key: string, expected: number | readonly [number, number]): void {
     this.#within(this.server.executions(key), expected, `executions of ${key}`);
   }
 
-  /** How often the call may have reached the server whole. */
+  /** Checks how often the call reached the server completely. */
   arrivals(key: string, expected: number | readonly [number, number]): void {
     this.#within(this.server.received(key), expected, `arrivals of ${key}`);
   }
@@ -132,12 +132,12 @@ export class Trip {
     if (!ok) this.note(check, text);
   }
 
-  /** Requests of the server's record that match. */
+  /** Recorded requests that match. */
   seen(match: (exchange: Exchange) => boolean): Exchange[] {
     return this.server.requests.filter(match);
   }
 
-  /** How far the peak of resident memory rose since `connect`. */
+  /** Growth of the peak of resident memory since `connect`, in bytes. */
   async growth(limitMB: number): Promise<void> {
     if (!this.#program.hasKinds) return;
     const grown = Math.round(((await this.client.memoryBytes()) - this.#startBytes) / 1e6);
