@@ -71,7 +71,7 @@ const packagesOfFloor: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   platform: [],
   config: ["valibot", "toml-eslint-parser", "jsonc-parser", "yaml"],
-  http: [],
+  http: ["tough-cookie"],
   oauth: ["oauth4webapi", "valibot"],
   upstream: [],
   relay: [],

@@ -207,6 +207,9 @@ export const serverEntry = {
   url: () => url("URL of the MCP server"),
   description: () => opt(v.pipe(v.string("expected a string"), v.description("for people"))),
   transport: () => opt(oneOf(["auto", "http", "sse"], "auto by default")),
+  cookies: () =>
+    opt(flag("keep cookies that the server sets while a session lasts; true by default")),
+  endSession: () => opt(flag("end the session with a DELETE at the end; true by default")),
   token: () => opt(token("a bearer or personal access token")),
   access_token: () => opt(token("a token, as the Python package wrote it")),
   tokenEnv: () => opt(variable("variable that holds the token")),

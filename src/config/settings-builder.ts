@@ -137,6 +137,8 @@ export function serverSettings(
     name,
     url: new URL(entry.url),
     transport: entry.transport ?? "auto",
+    cookies: entry.cookies ?? true,
+    endSession: entry.endSession ?? true,
     credential: credentialOf(entry, home, at),
     headers,
     ...(entry.headersCommand === undefined ? {} : { headersCommand: entry.headersCommand }),

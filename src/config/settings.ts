@@ -71,6 +71,10 @@ export interface ServerSettings {
   /** https, or http on exactly localhost, 127.0.0.1, [::1]; no userinfo, no fragment. */
   readonly url: URL;
   readonly transport: "auto" | "http" | "sse";
+  /** Whether cookies that the MCP endpoint sets are sent back to it. */
+  readonly cookies: boolean;
+  /** Whether a session is ended with a DELETE. */
+  readonly endSession: boolean;
   readonly credential: Credential;
   /** Configured headers; `${VAR}` is not expanded yet. */
   readonly headers: Readonly<Record<string, string>>;

@@ -39,8 +39,8 @@ export interface ServeOptions {
 
 /** How long calls under way may take after the client closed its end. */
 const graceMs = 5000;
-/** How long the exit waits for the answer to the DELETE, once it is on its way. */
-const deleteGraceMs = 10;
+/** Longest that the exit waits for the answer to the DELETE; the transport waits shorter where the server is near. */
+const deleteGraceMs = 300;
 
 type End =
   | { readonly by: "eof" }

@@ -1,5 +1,6 @@
 import type { ServerSettings } from "../config/settings.ts";
 import type { Http } from "../http/client.ts";
+import { AffinityCookies } from "../http/cookies.ts";
 import { InFlightRequests } from "../http/in-flight.ts";
 import type { Authorizer } from "../oauth/authorizer/types.ts";
 import type { Log } from "../platform/log.ts";
@@ -66,7 +67,9 @@ export function connect(options: ConnectOptions): Upstream {
   } = options;
   const { name, transport, timeoutMs } = settings;
   const limit = settings.limits.messageBytes;
-  const authorized = authorize(http, authorizer);
+  const cookies = settings.cookies ? new AffinityCookies(settings.url.origin) : undefined;
+  const beginSession = () => cookies?.clear();
+  const authorized = authorize(cookies?.carriedBy(http) ?? http, authorizer, beginSession);
   const scope: ServerScope = { name, log, ids, now: () => performance.now() };
   const tools = new ToolTable();
   const idempotentTools = new IdempotentTools(tools);
@@ -103,10 +106,10 @@ export function connect(options: ConnectOptions): Upstream {
     moved: (url) => cache.set(movedKey, pathToKeep(url, settings.url)),
   });
   const isRepeatable = (message: Message) => idempotentTools.isRepeatable(message);
-  const common = { name, endpoint, log, redactor, limit, budget, isRepeatable };
+  const common = { name, endpoint, log, redactor, limit, budget, isRepeatable, beginSession };
   const streamable = () => {
     const session: Session = { id: undefined, version: undefined };
-    const next = new StreamableHttp({ ...common, session });
+    const next = new StreamableHttp({ ...common, session, endsSessions: settings.endSession });
     // Some servers give every session of a client the same id.
     const end = async (id: string, deadlineMs: number) => {
       if (id !== session.id) await next.end(id, deadlineMs);

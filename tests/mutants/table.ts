@@ -195,6 +195,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "told after connectTimeoutSec",
   },
+  "no-cookies": {
+    promise: "every request of a session reaches the node that holds it",
+    file: "src/upstream/connect.ts",
+    find: "const cookies = settings.cookies ? new AffinityCookies(settings.url.origin) : undefined;",
+    replace: "const cookies = undefined as AffinityCookies | undefined;",
+    test: "tests/upstream/transport/affinity.test.ts",
+    pattern: "every request",
+  },
   "no-counting-of-log-lines": {
     promise: "answers that nobody waits for make one log line a second",
     file: "src/platform/counted-log.ts",
@@ -243,6 +251,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "    if (command.args === undefined)\n      (await import",
     test: "tests/e2e/core-dumps.test.ts",
     pattern: "of another command",
+  },
+  "no-dropping-of-cookies": {
+    promise: "cookies end with their session",
+    file: "src/upstream/connect.ts",
+    find: "const beginSession = () => cookies?.clear();",
+    replace: "const beginSession = () => undefined;",
+    test: "tests/upstream/transport/affinity.test.ts",
+    pattern: "a lost session",
   },
   "no-duplicate-id-check": {
     promise: "an id in flight cannot be taken by another request",
@@ -410,6 +426,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/e2e/oauth/issuer.test.ts",
     pattern: "do not make the MCP server",
   },
+  "no-limit-of-cookies": {
+    promise: "cookies are bounded in number and size",
+    file: "src/http/cookies.ts",
+    find: "if (all.length <= maxCookies && sent.length <= maxSentLength) return;",
+    replace: "if (all.length > 0) return;",
+    test: "tests/http/cookies.test.ts",
+    pattern: "bounded",
+  },
   "no-list-check-in-configuration": {
     promise: "a list in the configuration is not taken for an object without keys",
     file: "src/config/load.ts",
@@ -505,6 +529,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: ["    if (error !== null) throw error;", "    try {"],
     test: "tests/fault/fault.test.ts",
     pattern: "404 for a forgotten session",
+  },
+  "no-origin-check-for-cookies": {
+    promise: "a cookie goes to the origin that set it alone",
+    file: "src/http/cookies.ts",
+    find: "if (request.url.origin !== this.#origin) return http(request);",
+    replace: "",
+    test: "tests/http/cookies.test.ts",
+    pattern: "no cookie reaches",
   },
   "no-pagination-of-lists": {
     promise: "behind an answer from the catalog every page is asked for",
@@ -942,6 +974,15 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     also: [{ file: "src/http/client.ts", find: "verbose: false,", replace: "" }],
     test: "tests/e2e/environment.test.ts",
     pattern: "BUN_CONFIG_VERBOSE_FETCH",
+    needsBuild: true,
+  },
+  "no-wait-for-delete": {
+    promise: "the DELETE of a session arrives over TLS from far away",
+    file: "src/upstream/transport/streamable-http.ts",
+    find: "const deleteRoundTrips = 4;",
+    replace: "const deleteRoundTrips = 0;",
+    test: "tests/e2e/end-of-session.test.ts",
+    pattern: "from 40 ms away",
     needsBuild: true,
   },
   "no-wait-for-initialized": {

@@ -8,6 +8,8 @@ export function plainSettings(url: URL, changes: Partial<ServerSettings> = {}): 
     name: "kb",
     url,
     transport: "auto",
+    cookies: true,
+    endSession: true,
     credential: { type: "none" },
     headers: {},
     timeoutMs: 10_000,

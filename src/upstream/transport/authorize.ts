@@ -22,8 +22,8 @@ export class DoubtfulRefusal extends Response {
   }
 }
 
-/** `http` with the credential of one server; a refused request is sent again where the authorizer says that may help. */
-export function authorize(http: Http, authorizer: Authorizer): Http {
+/** `http` with the credential of one server; a refused request is sent again where the authorizer says that may help. `changed` is called before a request that carries another credential than the refused one. */
+export function authorize(http: Http, authorizer: Authorizer, changed?: () => void): Http {
   const withCredential = merging();
   const send = (request: HttpRequest, sent: Fields): Promise<Response> =>
     http({ ...request, headers: withCredential(request.headers, sent) });
@@ -50,7 +50,9 @@ export function authorize(http: Http, authorizer: Authorizer): Http {
       });
       if (renewed instanceof Response) return renewed;
       if (!renewed) return asItWas();
+      const refused = sent;
       sent = await authorizer.headers({ method, url }, signal);
+      if (!isSameCaller(refused, sent)) changed?.();
       response = await send(request, sent);
     }
     authorizer.accepted?.(sent);
@@ -75,6 +77,13 @@ export function authorize(http: Http, authorizer: Authorizer): Http {
 const isRefusal = ({ status }: Response) => status === 401 || status === 403;
 
 type Fields = Readonly<Record<string, string>>;
+
+/** Whether two requests carry one credential; a DPoP proof is another one in each request. */
+function isSameCaller(one: Fields, other: Fields): boolean {
+  const asText = (fields: Fields) =>
+    JSON.stringify(Object.entries(fields).filter(([name]) => name.toLowerCase() !== "dpop"));
+  return asText(one) === asText(other);
+}
 
 /** Joins header fields; two objects that were joined for the request before are not joined again (streamable-http.ts, `#made`). */
 function merging() {

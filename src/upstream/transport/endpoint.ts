@@ -28,6 +28,8 @@ interface EndpointOptions {
 export class Endpoint {
   readonly #options: EndpointOptions;
   #url: URL;
+  /** The shortest time from a request to the head of its answer. */
+  #roundTripMs = Number.POSITIVE_INFINITY;
 
   constructor(options: EndpointOptions) {
     this.#options = options;
@@ -38,9 +40,15 @@ export class Endpoint {
     return this.#url;
   }
 
+  /** Round trip to the server, as far as it is known: the shortest time that an answer took; Infinity before the first. */
+  get roundTripMs(): number {
+    return this.#roundTripMs;
+  }
+
   /** `mayBeGone`: whether a 404 says that a remembered place is gone (and not a session). */
   request(request: EndpointRequest, mayBeGone = true): Promise<Response> {
     const { method, headers, body, signal, nonIdempotent } = request;
+    const startedAt = performance.now();
     const answer = this.#options.http({
       method,
       url: this.#url,
@@ -50,6 +58,7 @@ export class Endpoint {
       nonIdempotent,
     });
     return answer.then((response) => {
+      this.#roundTripMs = Math.min(this.#roundTripMs, performance.now() - startedAt);
       this.#options.onResponseHeaders?.(request.signal);
       return response.status === 404 || response.status === 307 || response.status === 308
         ? this.#follow(request, response, mayBeGone)

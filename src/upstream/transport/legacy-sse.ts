@@ -14,6 +14,8 @@ interface LegacyOptions extends SseOptions {
   readonly session: Session;
   /** Whether executing the message twice does no harm. */
   readonly isRepeatable: (message: Message) => boolean;
+  /** Called before a stream is opened: what belongs to the session before is left behind. */
+  readonly beginSession: () => void;
 }
 
 /** Requests whose answers come over the stream. */
@@ -101,6 +103,7 @@ export class LegacySse implements Upstream {
 
   async #open(signal: AbortSignal): Promise<SseStream> {
     this.#latest?.end();
+    this.#options.beginSession();
     this.#stream = undefined;
     // It belonged to the session before.
     this.#early = [];

@@ -35,10 +35,17 @@ export interface TransportOptions {
   readonly budget: ReadBudget;
   /** Whether executing the message twice does no harm. */
   readonly isRepeatable: (message: Message) => boolean;
+  /** Called before each initialize: what belongs to the session before is left behind. */
+  readonly beginSession: () => void;
+  /** Whether sessions are ended with a DELETE; some servers die of it. */
+  readonly endsSessions: boolean;
 }
 
-/** How long a cancellation or the end of a session may take, while nobody waits for it. */
-const deleteTimeoutMs = 5000;
+/** How long a cancellation may take, while nobody waits for it. */
+const cancelTimeoutMs = 5000;
+/** A DELETE has arrived after so many round trips, also where TCP and TLS have to be opened first, and after this time at least. */
+const deleteRoundTrips = 4;
+const leastDeleteMs = 10;
 
 export class StreamableHttp implements Upstream {
   readonly #options: TransportOptions;
@@ -52,6 +59,8 @@ export class StreamableHttp implements Upstream {
   }
 
   async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+    const { head } = message;
+    if (head.method === "initialize" && head.kind === "request") this.#options.beginSession();
     const pendingResponses = new PendingResponses(message, deliver);
     // Noted before it goes out: another call may have renewed the session when the refusal comes.
     const sessionId = this.#options.session.id;
@@ -90,13 +99,17 @@ export class StreamableHttp implements Upstream {
     await stream.listen(deliver, signal);
   }
 
+  /** Ends the session; waits for the answer as long as the DELETE may take to arrive, `deadlineMs` at most. */
   async close(deadlineMs: number): Promise<void> {
-    const { id } = this.#options.session;
-    if (id !== undefined) await this.end(id, deadlineMs);
+    const { session, endpoint } = this.#options;
+    const { id } = session;
+    const arrivalMs = Math.max(leastDeleteMs, deleteRoundTrips * endpoint.roundTripMs);
+    if (id !== undefined) await this.end(id, Math.min(deadlineMs, arrivalMs));
   }
 
   /** Ends a session, the present one or another, within `deadlineMs`. */
   async end(id: string, deadlineMs: number): Promise<void> {
+    if (!this.#options.endsSessions) return;
     const headers = { ...this.#fields("DELETE", false), "mcp-session-id": id };
     const signal = AbortSignal.timeout(deadlineMs);
     const response = await this.#options.endpoint.request(
@@ -257,7 +270,7 @@ export class StreamableHttp implements Upstream {
 
   #stop(message: Message, reason: Stop): void {
     for (const notice of noticesOf(message, reason))
-      this.#request("POST", notice, AbortSignal.timeout(deleteTimeoutMs))
+      this.#request("POST", notice, AbortSignal.timeout(cancelTimeoutMs))
         .then(discard)
         .catch((error) =>
           this.#options.log.debug("cancellation not delivered", { error: String(error?.message) }),

@@ -32,3 +32,27 @@ test.each([error("null"), error('"server-error"'), error("8"), "no", ""])(
     expect(await asked(body)).toBe(1);
   },
 );
+
+test.each<[string, Record<string, string>, Record<string, string>, number]>([
+  ["another token", { authorization: "Bearer one" }, { authorization: "Bearer two" }, 1],
+  ["another header", { "x-key": "one" }, { "x-key": "two" }, 1],
+  ["the same token", { authorization: "Bearer one" }, { authorization: "Bearer one" }, 0],
+  [
+    "the same token with another proof",
+    { authorization: "DPoP one", DPoP: "a" },
+    { authorization: "DPoP one", DPoP: "b" },
+    0,
+  ],
+])("%s after a refusal tells of a change %4$i times", async (_, before, after, times) => {
+  let changes = 0;
+  const fields = [before, after];
+  const statuses = [401, 200];
+  const http = authorize(
+    async () => new Response("", { status: statuses.shift()! }),
+    { headers: async () => fields.shift()!, refused: async () => true },
+    () => void changes++,
+  );
+  const { signal } = new AbortController();
+  const response = await http({ method: "POST", url, headers: {}, signal });
+  expect([response.status, changes]).toEqual([200, times]);
+});

@@ -81,6 +81,7 @@ async function openTransport() {
     limit: 1000,
     budget: new ReadBudget(),
     isRepeatable: () => false,
+    beginSession: () => undefined,
     idleMs: 20,
   });
   const { signal } = new AbortController();

@@ -60,6 +60,8 @@ test("a listening stream that is refused late names the session it asked for, no
     limit: 1000,
     budget: new ReadBudget(),
     isRepeatable: () => false,
+    beginSession: () => undefined,
+    endsSessions: true,
   });
   const lost = await transport
     .listen(async () => undefined, new AbortController().signal)
