@@ -1,6 +1,7 @@
 import { abortable } from "../../platform/async.ts";
 import type { BridgeError } from "../../wire/errors.ts";
 import { isMachineGrant } from "../client/machine-grants.ts";
+import { planTokens, usesOwnRegistration } from "../client/token-plan.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { type Grant, isExpired, joinScopes } from "../core/grant.ts";
 import { signInRequired } from "../core/sign-in-required.ts";
@@ -14,6 +15,9 @@ import type { Authorizer, Refusal } from "./types.ts";
 
 /** A token refused this soon after it was renewed is refused for itself, not for its age. */
 const freshMs = 60_000;
+
+/** Finding out whether the server has another authorization server takes no longer. */
+const lookMs = 15_000;
 
 export interface BearerDeps {
   readonly context: OAuthContext;
@@ -111,6 +115,8 @@ export class OAuthAuthorizer implements Authorizer {
     const renewedAt = sent === undefined ? undefined : this.#refreshed.get(sent);
     if (renewedAt !== undefined && now() - renewedAt < freshMs) {
       if (await refresher.adoptOther(sent)) return true;
+      if (await this.#hasMoved(challenge))
+        throw signInRequired(context, { what: "a sign-in at another authorization server" });
       throw this.#error(
         refusal,
         `the server refuses even a new token: run ${login}, or ask its operator`,
@@ -120,6 +126,20 @@ export class OAuthAuthorizer implements Authorizer {
     if (grant === undefined || grant.accessToken === sent) throw signInRequired(context);
     this.#refreshed.clear();
     this.#refreshed.set(grant.accessToken, now());
+    return true;
+  }
+
+  /** Whether the server names another authorization server than the grant's, and its person may be sent there. */
+  async #hasMoved(challenge: BearerChallenge | undefined): Promise<boolean> {
+    const { context, store } = this.#deps;
+    if (!usesOwnRegistration(context.auth)) return false;
+    const stored = await store.read();
+    const signal = AbortSignal.timeout(lookMs);
+    const plan = await planTokens(context, { stored, challenge, signal }).catch(() => undefined);
+    if (plan?.issuerChange === undefined) return false;
+    // The new one is asked for all that the old one granted.
+    const wantedScope = joinScopes(stored.grant?.scope, stored.wantedScope);
+    await store.update((now) => ({ ...now, ...(wantedScope !== undefined && { wantedScope }) }));
     return true;
   }
 

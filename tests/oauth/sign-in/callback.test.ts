@@ -141,6 +141,39 @@ test("a pasted address with another state is refused, and the next line is read"
   expect(bad).toHaveLength(1);
 });
 
+test("a refused code that was pasted is told at once, and the next paste is awaited", async () => {
+  using folder = ownFolder();
+  const given = Promise.withResolvers<string>();
+  async function* pasted() {
+    yield await given.promise;
+    // The refusal came before this line.
+    yield (await approve(url)).href;
+  }
+  const { url, done, bad } = await begin(folder.path, {}, pasted());
+  const wrong = new URL("http://127.0.0.1/callback");
+  wrong.search = new URLSearchParams({
+    code: "refused",
+    state: url.searchParams.get("state")!,
+    iss: provider.issuer,
+  }).toString();
+  given.resolve(wrong.href);
+  expect((await done).accessToken).toBeString();
+  expect(bad).toEqual([expect.stringContaining("invalid_grant")]);
+});
+
+test("the end of the input behind a refused code ends the sign-in with the refusal", async () => {
+  using folder = ownFolder();
+  const given = Promise.withResolvers<string>();
+  async function* pasted() {
+    yield await given.promise;
+  }
+  const { url, done } = await begin(folder.path, {}, pasted());
+  const state = url.searchParams.get("state")!;
+  const answer = new URLSearchParams({ code: "refused", state, iss: provider.issuer });
+  given.resolve(answer.toString());
+  expect(done).rejects.toThrow("invalid_grant");
+});
+
 test("a bare code is refused where the server sends iss, which a code does not carry", async () => {
   using folder = ownFolder();
   const { done } = await begin(folder.path, {}, lines("some-code"));

@@ -110,6 +110,19 @@ test.each([
   },
 );
 
+test("where the server wants PKCE, the device request carries a challenge and the token request its verifier", async () => {
+  using folder = ownFolder();
+  const { request, done } = await begin(folder.path, {}, async (round) => {
+    if (round === 1) await approveDevice(request.url.href, request.userCode);
+  });
+  await done();
+  const asked = provider.requests.findLast(({ path }) => path === "/device/auth")!.form;
+  const token = provider.tokenRequests(deviceType).at(-1)!.form;
+  const hash = new Bun.CryptoHasher("sha256").update(token.get("code_verifier")!).digest();
+  expect(asked.get("code_challenge_method")).toBe("S256");
+  expect(asked.get("code_challenge")).toBe(hash.toString("base64url"));
+});
+
 test("a registered client that the device endpoint no longer knows is registered anew at once", async () => {
   using folder = ownFolder();
   const registrations = () => provider.requests.filter(({ path }) => path === "/reg").length;
