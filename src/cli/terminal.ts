@@ -1,4 +1,3 @@
-import { isatty } from "node:tty";
 import type { Environment } from "../platform/paths.ts";
 
 /** The signs in what the commands print. */
@@ -21,4 +20,6 @@ function isPlain({ NO_COLOR, TERM, LC_ALL, LC_CTYPE, LANG }: Environment): boole
 export const marksOf = (env: Environment): Marks => (isPlain(env) ? ascii : unicode);
 
 /** Whether stderr shows colours and cursor movements. */
-export const isRich = (env: Environment): boolean => !isPlain(env) && isatty(2);
+export const isRich = (env: Environment): boolean =>
+  // An import of node:tty would be loaded at every start of `run`.
+  !isPlain(env) && process.getBuiltinModule("node:tty").isatty(2);
