@@ -1,7 +1,7 @@
 #!/usr/bin/env bun
 // The table of contents: a command's name, its line in the help, the module that does it.
 
-// Before anything is sent: neither may print a header, nor may a certificate go unchecked (SECURITY.md).
+// Set before any request: the run time must not print headers, and must check every certificate (SECURITY.md).
 process.env.BUN_CONFIG_VERBOSE_FETCH = "false";
 delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 
@@ -10,17 +10,17 @@ import { answerEarly } from "./src/commands/run/early/early-answer.ts";
 import type { EarlyAnswer } from "./src/commands/run/run.ts";
 
 const words = process.argv.slice(2);
-/** What `run` finds done, where the client has its first answer before the bridge is loaded. */
+/** The early answer, for `run`; undefined without it. */
 let early: Promise<EarlyAnswer | undefined> | undefined;
 early = answerEarly(words);
 
 const commands: Commands = {
   setup: {
-    does: "adds, changes or removes servers: asks, or takes options",
+    does: "adds, changes or removes servers, by questions or by options",
     load: () => import("./src/commands/setup/setup.ts"),
   },
   test: {
-    does: "asks a server for its name and tools, through the bridge, as Codex would",
+    does: "starts the bridge as Codex does and lists the server's tools",
     load: () => import("./src/commands/test/test.ts"),
   },
   "codex-config": {
@@ -40,13 +40,13 @@ const commands: Commands = {
     load: () => import("./src/commands/export.ts"),
   },
   run: {
-    does: "the bridge: reads the client's messages on stdin and answers on stdout",
+    does: "the bridge itself: MCP on stdin and stdout, started by the client",
     load: async () => ({
       command: (await import("./src/commands/run/run.ts")).commandAfter(await early),
     }),
   },
   login: {
-    does: "signs in to a server (OAuth): browser, another device, or pasted address",
+    does: "signs in to a server with OAuth, here or on another device",
     load: () => import("./src/commands/login.ts"),
   },
   logout: {
@@ -57,13 +57,13 @@ const commands: Commands = {
     does: "lists the servers and where their credentials live",
     load: () => import("./src/commands/status.ts"),
   },
-  list: { does: "the same as status", load: () => import("./src/commands/status.ts") },
+  list: { does: "another name of status", load: () => import("./src/commands/status.ts") },
   remove: {
     does: "forgets a server, its credentials and its cache",
     load: () => import("./src/commands/remove.ts"),
   },
   credentials: {
-    does: "moves a sign-in to another machine, encrypted: export, import",
+    does: "export and import: moves a sign-in to another machine, encrypted",
     load: () => import("./src/commands/credentials.ts"),
   },
   headers: {
@@ -79,7 +79,7 @@ const commands: Commands = {
     load: () => import("./src/commands/licenses.ts"),
   },
   demo: {
-    does: "starts a built-in server and shows the way of each message: no network needed",
+    does: "tries this executable against a built-in server, without a network",
     load: () => import("./src/commands/demo/demo.ts"),
   },
 };

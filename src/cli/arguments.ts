@@ -36,7 +36,7 @@ export function commandAt(words: readonly string[]): number {
   return -1;
 }
 
-/** A word as an error may show it: secrets end up on command lines by mistake. */
+/** A word as an error shows it. Secrets end up on command lines by mistake, so a long one is not shown. */
 function shown(word: string): string {
   return /^[\w.@/-]{1,20}$/.test(word) ? ` "${word}"` : "";
 }
@@ -130,8 +130,8 @@ class Reader {
 }
 
 /**
- * The values of words that are plain: long options, each once, their values apart. Undefined leaves the words to the
- * strict reader, which takes longer at a start and knows what is wrong.
+ * Reads the common form (long options, each once, the value as a word of its own) without the strict reader, whose regular
+ * expressions slow a start down. Undefined: the strict reader must look.
  */
 function readPlain(table: Arguments, words: readonly string[]): Reader["values"] | undefined {
   const values: Reader["values"] = {};

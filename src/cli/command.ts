@@ -33,7 +33,7 @@ type ValueOf<A extends Argument> = A extends { type: "boolean" }
         ? Word | undefined
         : string | undefined;
 
-/** What was read for a table: flags are false, lists empty and the rest undefined where not given. */
+/** The values of a table's arguments. Not given: a flag is false, a list is empty, the rest is undefined. */
 export type Values<T extends Arguments> = { readonly [K in keyof T]: ValueOf<T[K]> };
 
 /** A row of the program's table of contents: its line in the help, and the module that does it. */
@@ -45,7 +45,7 @@ export interface Entry {
 
 export type Commands = Readonly<Record<string, Entry>>;
 
-/** What a command gets from the outside; nothing else of it reads the process. */
+/** Everything that a command reads from the process. */
 export interface Context {
   /** The program's table of contents. */
   readonly commands: Commands;
@@ -56,7 +56,7 @@ export interface Context {
   readonly paths: () => Paths;
   /** `--config-path` as given. */
   readonly configPath: string | undefined;
-  /** Writes a command of this program for the user to copy; it carries `--config-path` where that was given. */
+  /** Writes a command of this program for the user to copy, with `--config-path` where that was given. */
   readonly commandLine: CommandLine;
   /** The words that start this program again: the executable, and bridge.ts where run from source. */
   readonly self: readonly string[];
@@ -73,14 +73,14 @@ export interface Context {
   readonly warn: (line: string) => void;
 }
 
-/** One verb of the program. Failures are thrown as BridgeError; cli.ts prints them and sets the exit code. */
+/** One verb of the program. Failures are thrown as BridgeError; main.ts prints them and sets the exit code. */
 export interface Command<T extends Arguments = Arguments> {
   readonly args: T;
   /** Resolves to the exit code, 0 where it resolves to nothing. */
   run(values: Values<T>, context: Context): Promise<number | undefined>;
   /**
-   * Reports wrong words or a broken start in place of the message on stderr; resolves to the exit code, or to
-   * undefined where the message is to be printed after all.
+   * Reports a failure in the command's own way and resolves to the exit code. Undefined: print `error:` and `hint:` as for
+   * any other command.
    */
   refuse?(error: BridgeError, commandLine: CommandLine): Promise<number | undefined>;
 }
@@ -107,7 +107,7 @@ export const globalArguments = {
     type: "string",
     alias: "c",
     valueHint: "FILE",
-    description: "configuration file; its folder becomes the home",
+    description: "the configuration file; its folder is the home",
   },
   "log-level": {
     type: "string",
@@ -115,7 +115,7 @@ export const globalArguments = {
     valueHint: "LEVEL",
     description: "error, warn, info (default), debug or trace; also LOG_LEVEL",
   },
-  "log-format": { type: "enum", options: ["text", "json"], description: "form of log lines" },
-  "log-file": { type: "string", valueHint: "PATH", description: "also write the log there" },
+  "log-format": { type: "enum", options: ["text", "json"], description: "the format of log lines" },
+  "log-file": { type: "string", valueHint: "PATH", description: "write the log to this file, too" },
   help: { type: "boolean", alias: "h", description: "show this help" },
 } as const satisfies Arguments;

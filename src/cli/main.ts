@@ -20,14 +20,14 @@ import { helpText } from "./help.ts";
 import { marksOf } from "./terminal.ts";
 import type { TerminalOutput } from "./terminal-output.ts";
 
-/** Does what the words of the command line say; resolves to the exit code and never rejects. */
+/** Runs the command that the command line names; resolves to the exit code and never rejects. */
 export async function main(
   commands: Commands,
   words: readonly string[],
   env: Environment,
 ): Promise<number> {
   const outside = { env, redactor: new Redactor(), commands };
-  // The run time would print source lines and whatever hangs on the error.
+  // Bun would print source lines and every property of the error.
   for (const event of ["uncaughtException", "unhandledRejection"])
     process.on(event, (error) => process.exit(report(asBridgeError(error), outside)));
   try {
@@ -79,7 +79,7 @@ async function runCommand(
   }
 }
 
-/** Whether `--help` stands before a bare `--`; it wins over whatever else is wrong. */
+/** Whether `--help` stands before a bare `--`. It wins over every mistake in the other words. */
 function asksForHelp(words: readonly string[]): boolean {
   const end = words.indexOf("--");
   return words.slice(0, end < 0 ? words.length : end).some((w) => w === "--help" || w === "-h");
@@ -151,9 +151,12 @@ async function withoutCommand(commands: Commands, words: readonly string[]): Pro
     version: {
       type: "boolean",
       alias: "V",
-      description: "show the version (with --json: all of it)",
+      description: "show the version",
     },
-    json: { type: "boolean", description: "with --version: as JSON" },
+    json: {
+      type: "boolean",
+      description: "with --version: show version, target and commit as JSON",
+    },
     ...globalArguments,
   } as const satisfies Arguments;
   if (asksForHelp(words)) {
@@ -215,7 +218,7 @@ async function print(text: string): Promise<boolean> {
     return true;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // A reader that has seen enough (`| head`) is no failure.
+    // `| head` closes the pipe early: no failure.
     if (code === "EPIPE") return false;
     throw new BridgeError("configuration", `stdout cannot be written to (${code})`, {
       hint: "make room there, or write elsewhere",

@@ -21,8 +21,8 @@ export function programPath(name: string, env: Environment): string | undefined 
 }
 
 /**
- * The path by which this process was started, absolute, symlinks kept: they survive upgrades. `execPath`, which
- * has them resolved, where `argv0` does not lead to it (a caller may put any word there).
+ * The path by which this process was started: absolute, symlinks kept, because they survive upgrades. A caller may set
+ * `argv0` to any word: where that does not lead to this executable, the path is `execPath`, with symlinks resolved.
  */
 export function startedAs(argv0: string, execPath: string, env: Environment): string {
   const path = programPath(argv0, env);

@@ -3,11 +3,11 @@ import { programOnPath, runToEnd } from "../platform/exec.ts";
 import { BridgeError } from "../wire/errors.ts";
 
 const maxLength = 1024;
-/** How often the terminal is asked for what was typed. */
+/** The interval at which the terminal is read. */
 const pollMs = 20;
 const endSignals = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 
-/** The first line of what an open file descriptor brings. Throws `usage`. */
+/** Reads the first line from an open file descriptor. Throws `usage`. */
 export function passphraseFrom(fd: number): string {
   let text: string;
   try {
@@ -33,8 +33,8 @@ export async function askPassphrase(question: string): Promise<string> {
   let input: number;
   try {
     fd = openSync("/dev/tty", "r+");
-    // Not blocking: while it is read, a signal must find us awake, or the echo would stay off. Of its own, for
-    // stty's start makes what it gets blocking.
+    // Non-blocking, so that a signal handler can run while we read and turn the echo on again. A descriptor of its own,
+    // because stty makes the one that it is given blocking.
     input = openSync("/dev/tty", constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
     throw new BridgeError("usage", "there is no terminal to ask for the passphrase on", {

@@ -2,7 +2,7 @@ import { createConsola } from "consola/core";
 import type { Environment } from "../platform/paths.ts";
 import { isRich } from "./terminal.ts";
 
-/** What a command says to people beside its result: on stderr, a sentence a line. */
+/** Lines for people, on stderr; results go to stdout. */
 export interface TerminalOutput {
   note(line: string): void;
   /** The line begins with `warning: `. */
@@ -13,13 +13,13 @@ export interface TerminalOutput {
 
 const colour = (code: number) => `\u001b[${code}m`;
 const defaultColour = colour(39);
-/** The label of a line, and the colour of that on a terminal: by the type that consola gives the line, or by its tag. */
+/** Labels and their colours, by the tag of a line or by its type. */
 const labels: Readonly<Record<string, readonly [label: string, colour: string]>> = {
   error: ["error:", colour(31)],
   warn: ["warning:", colour(33)],
   hint: ["hint:", colour(36)],
 };
-/** Consola's level for everything; it would else take one from CONSOLA_LEVEL or DEBUG. */
+/** Consola's level that shows everything. Set, because consola would take a level from CONSOLA_LEVEL or DEBUG. */
 const everything = 3;
 
 /** The output of every command but `run`, through consola. */
@@ -27,7 +27,7 @@ export function createTerminalOutput(env: Environment): TerminalOutput {
   const isPainted = isRich(env);
   const consola = createConsola({
     level: everything,
-    // Consola would hold back lines that resemble each other.
+    // By default consola drops lines that repeat.
     throttle: 0,
     reporters: [
       {

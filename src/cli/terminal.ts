@@ -12,7 +12,7 @@ const ascii: Marks = { ok: "[ok]", failed: "[failed]", arrow: "->" };
 
 /** Whether the user wants ASCII without colours and cursor movements: NO_COLOR, TERM=dumb, or the locale C. */
 function isPlain({ NO_COLOR, TERM, LC_ALL, LC_CTYPE, LANG }: Environment): boolean {
-  // The first that is set decides (POSIX 8.2); none set says nothing: containers have none, and show UTF-8.
+  // The first variable that is set decides (POSIX 8.2). Containers often set none and show UTF-8 all the same.
   const locale = LC_ALL || LC_CTYPE || LANG;
   return Boolean(NO_COLOR) || TERM === "dumb" || locale === "C" || locale === "POSIX";
 }

@@ -19,7 +19,7 @@ const limitMs = 8000;
 export const command = defineCommand({
   args: {
     server: serverArgument,
-    show: { type: "boolean", description: "print the secret on a terminal, too" },
+    show: { type: "boolean", description: "print the secret on a terminal as well" },
   },
   async run({ server: name, show }, context) {
     const config = await loadConfig(context.paths());
@@ -52,7 +52,7 @@ export const command = defineCommand({
       await context.print(`${JSON.stringify(await Promise.race([work, lateness]))}\n`);
     } catch (error) {
       if (error !== late) throw error;
-      // Said at once, but the program ends only when what the server may have rotated is stored.
+      // The error is shown at once. The process ends later: a token that the server has rotated must be stored.
       context.note(`error: ${late.message}`);
       await oauth?.refresher.settled();
       return late.exitCode;
@@ -107,7 +107,7 @@ async function oauthHeaders(
       handed?.digest === (await digestOf(token)) && Date.now() - handed.at < mayBeRefusedMs;
     if (!mayBeRefused) return handOut(headers, token);
     const { probeHeaders } = await import("../oauth/discovery/probe.ts");
-    // A server that cannot be reached refuses nothing.
+    // A server that cannot be reached has not refused the token.
     const { status, challenge } = await probeHeaders(server, http, headers, signal).catch(() => ({
       status: 0,
       challenge: undefined,

@@ -23,7 +23,7 @@ interface Row {
   readonly server: ServerSettings;
   /** Absent where the credential is static. */
   readonly signIn?: SignIn;
-  /** What the next start answers from while the server is being reached. */
+  /** The catalog that the next start answers from while it connects to the server. */
   readonly catalog?: ReturnType<typeof newestCatalog>;
 }
 
@@ -33,7 +33,7 @@ async function rowOf(server: ServerSettings, context: Context): Promise<Row> {
   const { type } = server.credential;
   if (type !== "oauth" && type !== "unset") return row;
   const signIn = await signInOf(server, context);
-  // Nothing configured and nobody signed in: whether it ever comes to that, the server decides.
+  // Without a credential the server decides whether a sign-in is needed: nothing to show yet.
   if (type === "unset" && signIn.state === "signed-out") return row;
   return { ...row, signIn };
 }
@@ -55,7 +55,7 @@ function ageOf(ms: number): string {
   return `${count} ${unit}${count === 1 ? "" : "s"} ago`;
 }
 
-/** Where the credential lives; never what it is. */
+/** The place of the credential, never its value. */
 function whereOf({ credential, headers, headersCommand }: ServerSettings, file: string): string {
   const names = Object.keys(headers);
   const extra = names.length === 0 ? "" : `; headers ${names.join(", ")}`;

@@ -33,9 +33,9 @@ const table = {
   command: {
     type: "string",
     valueHint: "PATH",
-    description: "the bridge's executable, where Codex runs it",
+    description: "the path of the bridge on the machine that runs Codex",
   },
-  required: { type: "boolean", description: "Codex does not start without the server" },
+  required: { type: "boolean", description: "let Codex refuse to start without the server" },
 } as const;
 
 export const command = defineCommand({
@@ -81,13 +81,13 @@ async function next({ note }: Context, path: string): Promise<void> {
 
 function chosen(config: Config, names: readonly string[]): ServerSettings[] {
   const found = names.map((name) => pickServer(config, name));
-  // Without a name: all of them; pickServer says what is wrong where there is none.
+  // Without a name: all servers. pickServer() has the error for a configuration without one.
   if (found.length === 0)
     return config.servers.size > 0 ? [...config.servers.values()] : [pickServer(config)];
   return [...new Set(found)];
 }
 
-/** Some providers put a secret into the query, and with --native the URL stands in Codex's file. */
+/** Some providers put a secret into the query, and --native writes the URL into Codex's file. */
 function warnOfQueries(servers: readonly ServerSettings[], { warn }: Context): void {
   for (const { name, url } of servers) {
     if (url.search !== "") warn(`the query of the URL of "${name}" will stand in config.toml`);
@@ -110,7 +110,7 @@ async function print(
   context: Context,
   path: string,
 ): Promise<number> {
-  // The empty line ends a last line that nobody ended.
+  // Begins with an empty line: the file may lack its final newline.
   const text = [...entries].map(([name, wanted]) => `\n${renderTable(name, wanted)}`).join("");
   if (isStdout(path)) await requireAppendable(text, entries, path);
   await context.print(text);

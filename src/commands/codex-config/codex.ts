@@ -23,8 +23,8 @@ export function findCodex(env: Environment): string | undefined {
 }
 
 /**
- * What Codex makes of a server in a configuration text: the JSON of `codex mcp get NAME`, asked in a home that
- * holds nothing else. Throws `configuration` with Codex's own words.
+ * Lets Codex read a server from a configuration text: the JSON of `codex mcp get NAME` in a temporary home that holds only
+ * this text. Throws `configuration` with Codex's own message.
  */
 export async function askCodex(
   codex: string,
@@ -36,7 +36,7 @@ export async function askCodex(
   return JSON.parse(out);
 }
 
-/** Whether that Codex runs at all, and knows the command that `askCodex` gives. */
+/** Whether this Codex runs and knows `mcp get`. */
 export async function canAskCodex(codex: string, run: CodexRun): Promise<boolean> {
   const probe = '[mcp_servers.probe]\ncommand = "probe"\n';
   try {

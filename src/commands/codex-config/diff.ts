@@ -1,7 +1,7 @@
-/** More cells than this are not compared: everything between the first and the last change is shown. */
+/** The largest table of lengths. Above it, everything between the first and the last change counts as changed. */
 const maxCells = 4_000_000;
 
-/** What stands in both texts, as a table of lengths: `table[i][j]` for the rest from line i and line j. */
+/** Lengths of the longest common subsequences: `table[i][j]` is for the lines of `a` from i on and of `b` from j on. */
 function commonLengths(a: readonly string[], b: readonly string[]): Uint32Array[] {
   const table = Array.from({ length: a.length + 1 }, () => new Uint32Array(b.length + 1));
   if (a.length * b.length > maxCells) return table;
@@ -22,16 +22,13 @@ function shown(sign: "-" | "+", lines: readonly string[]): string {
     .join("");
 }
 
-/** A hunk's place: the line before it where it holds none (POSIX diff). */
+/** The place of a hunk; an empty hunk names the line before it (POSIX diff). */
 function place(at: number, count: number): string {
   const start = count === 0 ? at : at + 1;
   return count === 1 ? `${start}` : `${start},${count}`;
 }
 
-/**
- * A unified diff without lines of context: those are others' entries, which may hold secrets. Empty where the
- * texts are equal.
- */
+/** A unified diff, empty for equal texts. It has no context lines: they are other entries, which may hold secrets. */
 export function unifiedDiff(path: string, before: string, after: string): string {
   if (before === after) return "";
   const a = linesOf(before);

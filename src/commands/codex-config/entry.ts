@@ -6,7 +6,7 @@ import { program } from "../../wire/program.ts";
 import { shellWord, splitWords } from "../../wire/text.ts";
 import type { TomlValue, Wanted } from "./toml-render.ts";
 
-/** Codex ends a call then; ours comes before, with a clear message. */
+/** Codex's timeout of a call is this much longer than ours, so that our clear message comes first. */
 const laterThanOursSec = 2;
 const startupTimeoutSec = 30;
 
@@ -16,14 +16,14 @@ const httpKeys = [
   ...["http_headers_helper", "scopes", "oauth_resource", "oauth"],
 ];
 
-/** What the bridge's configuration or an option decides: where neither does, an entry does not either. */
+/** Keys that are written only where the bridge's configuration or an option sets them, and removed otherwise. */
 const decidedKeys = ["required", "default_tools_approval_mode"];
 
-/** The approval that `codex exec` needs, as a comment to be uncommented. */
+/** The approval that `codex exec` needs, as a comment for the user to uncomment. */
 const approvalNote =
   'default_tools_approval_mode = "approve"   # codex exec refuses every tool that is not marked read-only otherwise';
 
-/** What the entries of one run of `codex-config` have in common. */
+/** Facts that all entries of one run of `codex-config` share. */
 export interface Launch {
   /** The bridge's executable, absolute. */
   readonly command: string;
@@ -64,14 +64,14 @@ export function stdioEntry(server: ServerSettings, launch: Launch): Wanted {
   return { fields, unwanted: others(httpKeys, fields), ...noteFor(server) };
 }
 
-/** The keys that may not stand beside those fields. */
+/** The keys to remove beside these fields. */
 function others(keys: readonly string[], fields: object): string[] {
   return [...keys, ...decidedKeys].filter((key) => !Object.hasOwn(fields, key));
 }
 
 /**
- * The entry with which Codex's own HTTP client reaches a server, and asks us for the headers only. Throws
- * `refused` where that client cannot do what the configuration says.
+ * The entry for Codex's own HTTP client, which runs the bridge for the headers only. Throws `refused` where that client
+ * lacks something that the server's configuration needs.
  */
 export function nativeEntry(server: ServerSettings, launch: Launch): Wanted {
   const why = nativeProblem(server);
@@ -103,7 +103,7 @@ function nativeProblem(server: ServerSettings): string | undefined {
   return undefined;
 }
 
-/** Python, and what fetches its packages. */
+/** Python and its package runners. */
 const pythonPrograms = /^(python|pypy|py)[\d.]*$|^(uv|uvx|pipx)$/;
 
 const baseName = (command: string) =>
@@ -113,8 +113,8 @@ const baseName = (command: string) =>
     .replace(/\.exe$/i, "");
 
 /**
- * Whose the entry of that name in Codex's configuration is, told by what it starts. Other programs have a `run` and a
- * `--server`, too: under another name than its own the bridge is known by the very words that are written here.
+ * The owner of an entry in Codex's configuration, judged by the command that it starts. Other programs have a `run` and a
+ * `--server`, too: an executable that is not named as the bridge must have exactly the words that `codex-config` writes.
  */
 export function ownerOf(
   name: string,
@@ -138,14 +138,14 @@ export function ownerOf(
   return isOurs ? "bridge" : "other";
 }
 
-/** Whether the words are that call of the bridge, as it is written into an entry. */
+/** Whether the words are this call of the bridge, alone or with `--config-path`. */
 function isCall(call: readonly string[], words: readonly unknown[]): boolean {
   const [option, path, ...more] = words.slice(call.length);
   const hasPath = option === "--config-path" && typeof path === "string" && more.length === 0;
   return call.every((word, at) => words[at] === word) && (option === undefined || hasPath);
 }
 
-/** The entry as `wanted`, fitted to the one that is there. Throws `configuration` where that is another program's. */
+/** `wanted`, adapted to the existing entry. Throws `configuration` where another program owns that. */
 export function fitted(
   name: string,
   wanted: Wanted,
@@ -155,7 +155,7 @@ export function fitted(
   const owner = ownerOf(name, before);
   if (owner === "bridge") return wanted;
   if (owner === "other") throw otherOwner(name);
-  // The folder of the Python package's environment is none of ours.
+  // The Python package's entry may name the folder of its virtual environment.
   if (Object.hasOwn(wanted.fields, "cwd")) return wanted;
   return { ...wanted, unwanted: [...wanted.unwanted, "cwd"] };
 }

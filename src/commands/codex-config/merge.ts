@@ -17,7 +17,7 @@ import {
   type Wanted,
 } from "./toml-render.ts";
 
-/** What the user may have added to, in the entry or below it: kept where it is there. */
+/** Keys that the user may have extended: an existing value stays. */
 const kept = new Set(["env"]);
 const approvalKey = "default_tools_approval_mode";
 
@@ -26,7 +26,7 @@ function refuse(name: string, hint: string): BridgeError {
   return new BridgeError("configuration", message, { hint });
 }
 
-/** The fields to set, less those that the entry has and may keep. */
+/** The fields to set, without those that the entry may keep as they are. */
 function fieldsFor(wanted: Wanted, before: Record<string, unknown> | undefined) {
   const pairs = Object.entries(wanted.fields);
   return pairs.filter(([key]) => before?.[key] === undefined || !kept.has(key));
@@ -40,14 +40,14 @@ function expected(wanted: Wanted, before: Record<string, unknown> | undefined) {
 }
 
 /**
- * The text with that server's entry as wanted; the entry's other keys and every other byte stay. A new entry
- * goes to the end, after an empty line. Throws `configuration` where it cannot be sure.
+ * Sets a server's entry in the text. Other keys of the entry and every byte outside it stay. A new entry goes to the end,
+ * after an empty line. Throws `configuration` where the entry has a form that cannot be edited safely.
  */
 export async function mergeEntry(text: string, name: string, wanted: Wanted): Promise<string> {
   const document = await readDocument(text);
   const before = serverValue(document, name);
   if (isAllUnwanted(document.servers.get(name), wanted)) {
-    // Nothing of the old entry stays that a new key could be put below.
+    // Every key of the old entry goes, so that none is left to insert below: the entry is added anew.
     return mergeEntry(await removeEntry(text, name), name, wanted);
   }
   const meant = isNoteTaken(document, name, wanted)
@@ -65,19 +65,19 @@ function approvalLine(found: Located | undefined): AST.TOMLKeyValue | undefined 
     ?.node;
 }
 
-/** Whether the user followed the note and uncommented it: then the decision is the user's, and stays. */
+/** Whether the user uncommented our note: then the approval is the user's decision and stays. */
 function isNoteTaken({ text, servers }: Document, name: string, { note }: Wanted): boolean {
   const line = approvalLine(servers.get(name));
   return line !== undefined && new Lines(text).rest(line.range) === note;
 }
 
-/** Whether the entry is dotted keys of the other transport and nothing else. */
+/** Whether the entry consists of dotted keys that all have to go. */
 function isAllUnwanted(found: Located | undefined, { unwanted }: Wanted): boolean {
   if (found === undefined || found.inline !== undefined || found.tables.length > 0) return false;
   return found.pairs.every(({ path }) => unwanted.includes(path[0]!));
 }
 
-/** The text without that server's entry. Throws `configuration` where it cannot be sure. */
+/** The text without a server's entry. Throws `configuration` where the entry cannot be removed safely. */
 export async function removeEntry(text: string, name: string): Promise<string> {
   const document = await readDocument(text);
   const found = document.servers.get(name);
@@ -100,7 +100,7 @@ export async function removeEntry(text: string, name: string): Promise<string> {
   return after;
 }
 
-/** Proves a change by reading it back: the entry is as meant, and everything else as it was. */
+/** Reads the changed text back: throws unless the entry is as intended and everything else is unchanged. */
 async function judge(before: Document, text: string, name: string, entry: unknown): Promise<void> {
   const after = await readDocument(text).catch(() => undefined);
   const { mcp_servers: serversBefore = {}, ...othersBefore } = before.value;
@@ -143,7 +143,7 @@ function added({ text, inlineServers }: Document, name: string, wanted: Wanted, 
   return text + (content.endsWith("\n") ? "" : lines.lineEnd) + lines.lineEnd + table;
 }
 
-/** An inline table is written anew where something of it changes: it has no lines of its own. */
+/** An inline table has no lines of its own: a change replaces its pairs in place. */
 function inlineEdits(
   { text }: Document,
   table: AST.TOMLInlineTable,
@@ -207,7 +207,7 @@ function lineEdits(
   return edits;
 }
 
-/** Below which range further keys go, and what stands before their names there. */
+/** The range below which new keys go, and the prefix of their names there. */
 function placeFor(
   { text }: Document,
   { pairs, tables }: Located,
@@ -250,7 +250,7 @@ function dropKey({ pairs, tables }: Located, key: string, lines: Lines): Edit[] 
   ];
 }
 
-/** Takes a pair out, with its line or with its comma. */
+/** Removes a pair, with its line or with its comma. */
 function removeInline(lines: Lines, pair: AST.TOMLKeyValue): Edit {
   if (pair.parent.type !== "TOMLInlineTable") return lines.whole(pair.range);
   const { body, range } = pair.parent;
@@ -262,7 +262,7 @@ function removeInline(lines: Lines, pair: AST.TOMLKeyValue): Edit {
   return { start: range[0], end: range[1], text: "{}" };
 }
 
-/** Takes our own note away; with `isBelow`, where it stands below the entry's last key. */
+/** Removes our note; with `isBelow`, only where it stands below the entry's last key. */
 function noteEdits(document: Document, found: Located, lines: Lines, isBelow: boolean): Edit[] {
   const table = ownTable(found.tables);
   if (table === undefined) return [];

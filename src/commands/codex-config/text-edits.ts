@@ -1,16 +1,16 @@
 import type { AST } from "toml-eslint-parser";
 
-/** A piece of the text to be replaced. */
+/** A replacement of one piece of a text. */
 export interface Edit {
   readonly start: number;
   readonly end: number;
   readonly text: string;
 }
 
-/** The lines of a text, for edits of whole ones. */
+/** The lines of a text, for edits of whole lines. */
 export class Lines {
   readonly #text: string;
-  /** How its lines end, by the first. */
+  /** The line ending of the text, taken from its first line. */
   readonly lineEnd: "\n" | "\r\n";
 
   constructor(text: string) {
@@ -25,7 +25,7 @@ export class Lines {
     return before === 0 && this.#text.startsWith("\ufeff") ? 1 : before;
   }
 
-  /** Where the line that holds `at` begins its line end. */
+  /** The end of the line that holds `at`, before its line ending. */
   #end(at: number): number {
     const found = this.#text.indexOf("\n", at);
     if (found < 0) return this.#text.length;
@@ -47,7 +47,7 @@ export class Lines {
     return this.#text.slice(start, this.#end(end));
   }
 
-  /** Puts a line's text in the place of that. */
+  /** Replaces that text. */
   replaceRest([start, end]: AST.Range, text: string): Edit {
     return { start, end: this.#end(end), text };
   }

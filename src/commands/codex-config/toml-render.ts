@@ -1,4 +1,4 @@
-/** What an entry of Codex's configuration is made of. */
+/** A value in an entry of Codex's configuration. */
 export type TomlValue =
   | string
   | number
@@ -6,18 +6,18 @@ export type TomlValue =
   | readonly string[]
   | Readonly<Record<string, string>>;
 
-/** One `[mcp_servers.NAME]` as it is meant to be. */
+/** The intended content of one `[mcp_servers.NAME]`. */
 export interface Wanted {
   /** The keys to set, in order. */
   readonly fields: Readonly<Record<string, TomlValue>>;
-  /** The keys that may not stand beside them: the other transport's, and what nobody decided. */
+  /** The keys to remove: those of the other transport, and those that nothing sets any more. */
   readonly unwanted: readonly string[];
   /** A comment below a new table, without its `# `. */
   readonly note?: string;
 }
 
 function renderString(text: string): string {
-  // JSON's escapes are TOML's, but for DEL, which JSON writes as it is.
+  // JSON and TOML have the same escapes, except that JSON leaves DEL as it is.
   return JSON.stringify(text).replaceAll("\u007f", "\\u007f");
 }
 

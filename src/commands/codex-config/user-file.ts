@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { makePrivateFolder, replaceFile, writeTarget } from "../../platform/files.ts";
 import { BridgeError } from "../../wire/errors.ts";
 
-/** A file of another program, as it was read: every byte is in `text`, a byte order mark too. */
+/** A file of another program; `text` holds every byte, a byte order mark included. */
 export interface UserFile {
   readonly text: string;
   readonly mode: number;
@@ -19,7 +19,7 @@ function failed(verb: string, path: string, error: unknown): BridgeError {
   });
 }
 
-/** Reads a file that is not ours to judge; undefined where there is none. Throws `configuration`. */
+/** Reads a file of another program without judging its owner and mode; undefined where there is none. Throws `configuration`. */
 export function readUserFile(path: string): UserFile | undefined {
   let bytes: Uint8Array;
   let stats: Stats;
@@ -41,8 +41,8 @@ export function readUserFile(path: string): UserFile | undefined {
 }
 
 /**
- * Replaces a file of another program, through symlinks, keeping its mode and owner (0600 for a new one) and what it was as
- * `backup`. False, and nothing done, where it is not `before` any more. Throws `configuration`.
+ * Replaces a file of another program, through symlinks. Mode and owner stay (a new file gets 0600), and the old content is
+ * saved as `backup`. Resolves to false, and does nothing, where the file has changed since `before`. Throws `configuration`.
  */
 export function replaceUserFile(
   path: string,
@@ -53,7 +53,7 @@ export function replaceUserFile(
   makePrivateFolder(dirname(path));
   if (readUserFile(path)?.text !== before?.text) return false;
   try {
-    // The backup may hold what the file holds: it is no more open than that.
+    // The backup holds the same secrets as the file, so it is not readable by more users.
     if (before !== undefined) put(backup, before.text, before.mode & 0o600, before);
     put(writeTarget(path), text, before?.mode ?? 0o600, before);
   } catch (error) {
@@ -64,7 +64,7 @@ export function replaceUserFile(
 
 function put(target: string, text: string, mode: number, before: UserFile | undefined): void {
   replaceFile(target, text, mode);
-  // With sudo the file would become root's, and its owner's Codex could not read it any more.
+  // Under sudo the new file would belong to root, and the user's Codex could not read it.
   if (before !== undefined && process.getuid?.() === 0) chownSync(target, before.uid, before.gid);
 }
 

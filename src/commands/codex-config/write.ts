@@ -9,18 +9,18 @@ export interface Change {
   /** Codex's config.toml. */
   readonly path: string;
   readonly edit: (text: string) => Promise<string>;
-  /** What each entry must look like to Codex afterwards, by server name. */
+  /** The fields that Codex must read from each entry afterwards, by server name. */
   readonly meant: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 }
 
 const attempts = 5;
 
-/** Where the file stands as it was before the last change. */
+/** The path of the backup from before the last change. */
 export function backupOf(path: string): string {
   return `${path}.codex-mcp-http-bridge.bak`;
 }
 
-/** The file as it is and as it would become. Throws `configuration`. */
+/** The text before and after the change, which is not made. Throws `configuration`. */
 export async function preview({ path, edit }: Change): Promise<{ before: string; after: string }> {
   const before = readUserFile(path)?.text ?? "";
   return { before, after: await edit(before) };
@@ -29,7 +29,7 @@ export async function preview({ path, edit }: Change): Promise<{ before: string;
 /** Makes a change; false where the file needs none. Throws `configuration`, and then nothing is changed. */
 export async function makeChange(change: Change, context: Context): Promise<boolean> {
   const { home } = context.paths();
-  // Where the bridge has no home there is nobody to race with.
+  // Without a home of the bridge there is no other process to race with.
   if (!isFolder(home)) return tryChange(change, context);
   return withLock(home, "codex-config", () => tryChange(change, context));
 }
@@ -40,7 +40,7 @@ async function tryChange({ path, edit, meant }: Change, context: Context): Promi
     const after = await edit(before?.text ?? "");
     if (after === (before?.text ?? "")) return false;
     await checkWithCodex(after, meant, context);
-    // Codex writes the file, too (trusted folders): where it did so meanwhile, its change is kept.
+    // Codex writes the file, too (trusted folders). If it did so meanwhile, the edit is made again on its text.
     if (replaceUserFile(path, before, after, backupOf(path))) return true;
   }
   throw new BridgeError("configuration", `${path} keeps changing`, {
@@ -48,7 +48,7 @@ async function tryChange({ path, edit, meant }: Change, context: Context): Promi
   });
 }
 
-/** Lets the Codex of this machine read the new text, before it is put in place. Throws `configuration`. */
+/** Lets Codex read the new text before the file is replaced. Throws `configuration`. */
 async function checkWithCodex(text: string, meant: Change["meant"], context: Context) {
   const codex = findCodex(context.env);
   if (codex === undefined) return;

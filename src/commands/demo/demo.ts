@@ -7,7 +7,7 @@ import { program } from "../../wire/program.ts";
 import { type Answer, initializeParams, RunChild } from "../test/mcp-child.ts";
 import { type DemoServer, startDemoServer, type Visit } from "./server.ts";
 
-/** Text and numbers that a bridge which parses and writes JSON anew would change. */
+/** Text and numbers that change when a bridge parses JSON and writes it again. */
 const awkward = '{"text":"Grüße, 世界 \\u2603","big":9007199254740993,"one":1.0}';
 const countTo = 3;
 
@@ -53,7 +53,7 @@ const row = (
   return `${isDone ? ok : " ".repeat(ok.length)} ${parts.join(between)}`;
 };
 
-/** The way of each message, told from what the server saw and what the client got. */
+/** Drives the client's messages and prints, for each, what the server received and what the client got back. */
 class Trip {
   readonly #server: DemoServer;
   readonly #context: Context;
@@ -75,7 +75,7 @@ class Trip {
     });
   }
 
-  /** Makes every step; true where all held. */
+  /** Runs every step; true where all passed. */
   async travel(): Promise<boolean> {
     const call = (params: string) => this.#child.request("tools/call", params);
     await this.#step("initialize", async () => {
@@ -120,7 +120,7 @@ class Trip {
     await this.#step("(end of input)", async () => {
       const code = await this.#child.end();
       requirement(code === 0, `the bridge ended with ${code}`);
-      // It may have been sent and not been read yet: a bridge that ends waits 10 ms at most.
+      // The bridge waits at most 10 ms for the answer to its DELETE: the server may not have read that yet.
       for (let tries = 0; this.#last().http !== "DELETE" && tries < 100; tries++)
         await Bun.sleep(10);
       requirement(this.#last().http === "DELETE", "the session was not ended");
@@ -138,7 +138,7 @@ class Trip {
     return visit;
   }
 
-  /** One line of the trip. A step that fails ends it: the later ones would only repeat the failure. */
+  /** Runs a step and prints its line. After a failure no further step runs: it could only repeat the failure. */
   async #step(asks: string, work: () => Promise<string>): Promise<void> {
     if (!this.#held) return;
     this.steps++;

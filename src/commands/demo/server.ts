@@ -1,6 +1,6 @@
 import { program } from "../../wire/program.ts";
 
-/** What the demo server saw of one HTTP request and did with it. */
+/** One HTTP request to the demo server, and its answer. */
 export interface Visit {
   readonly http: string;
   /** The JSON-RPC method, where the body held one. */
@@ -67,7 +67,7 @@ interface RpcError {
   readonly message: string;
 }
 
-/** The revisions it speaks, the one it prefers first. */
+/** The revisions that it speaks, the preferred one first. */
 const revisions = ["2025-11-25", "2025-06-18", "2025-03-26"];
 
 function initialize({ params }: Request) {

@@ -9,7 +9,7 @@ import { startDemoServer } from "../demo/server.ts";
 
 type Bridge = (server: KnownServer, context: Context) => Promise<number>;
 
-/** Lets the bridge serve the built-in demo server, which lives in this process as long as the client stays. */
+/** Runs the bridge in front of the built-in demo server, which runs in this process until the client leaves. */
 export async function serveDemo(bridge: Bridge, context: Context): Promise<number> {
   const server = startDemoServer();
   try {

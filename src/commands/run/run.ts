@@ -16,39 +16,38 @@ import { openServer, type Server } from "../../upstream/open-server.ts";
 import type { SignInMode } from "../../upstream/sign-in/sign-in.ts";
 import { BridgeError, type CommandLine } from "../../wire/errors.ts";
 
-/** Bounds of a start that knows no server. */
+/** Bounds of a start that found no server. */
 const defaults = { limit: 64 * 1024 * 1024, timeoutMs: 118_000 };
 
 /** A start is over by then, whatever the client asks. */
 const quietStartMs = 1000;
 
-/** How long the end waits for a token that is being renewed. */
+/** How long the exit waits for a token that is being renewed. */
 const refreshGraceMs = 5000;
 
-/** What was done before this module was loaded. */
+/** What the early answer found and did before this module was loaded. */
 export interface EarlyAnswer {
-  /** The server; undefined where its files were looked at and must be judged with care. */
+  /** The server; undefined where the quick check of its files was not enough. */
   readonly known: KnownServer | undefined;
   /** The client's initialize and its answer, where it was given. */
   readonly answered?: Answered;
 }
 
-/** The command, after an early answer or after none. */
+/** The command `run`; `early` is undefined where there was no early answer. */
 export function commandAfter(early: EarlyAnswer | undefined) {
   return defineCommand({
     args: {
       server: serverArgument,
       "no-cache": {
         type: "boolean",
-        description:
-          "forget what earlier runs learned: the server is waited for, nothing is remembered",
+        description: "ignore what earlier runs remembered, and remember nothing",
       },
       demo: { type: "boolean", description: "serve a built-in server for a first try" },
       "sign-in": {
         type: "enum",
         options: ["elicit", "browser", "never"],
         description:
-          "how a call that needs a sign-in gets it: the client's prompt (default), a browser, not at all",
+          "how a call signs in: by a prompt of the client (default), by a browser, or not at all",
       },
     },
     async run({ server, demo, "sign-in": mode, "no-cache": isForgetful }, context) {
@@ -72,7 +71,7 @@ export function commandAfter(early: EarlyAnswer | undefined) {
   });
 }
 
-/** The server's settings and what is remembered of it; its configuration is checked where no earlier run did. */
+/** The server's settings and cache. The configuration is validated in full unless an earlier run validated this very text. */
 async function knownServer(
   name: string | undefined,
   { isForgetful, mayLook }: { isForgetful: boolean; mayLook: boolean },
@@ -126,15 +125,14 @@ async function bridge(
     timeoutMs: settings.timeoutMs,
   });
   cache.flush();
-  // A client that leaves in the middle of a renewal must not cost the sign-in.
+  // A renewal under way must be stored before the process ends, or the sign-in is lost.
   await Promise.race([server?.settled(), Bun.sleep(refreshGraceMs)]);
   return code;
 }
 
 /**
- * Tells the client of a start that went wrong: Codex shows the answer to initialize, while an early exit
- * shows only "connection closed". On a terminal it resolves to undefined, and
- * the error is printed as for any other command.
+ * Answers the client with the error of a failed start: Codex shows the answer to initialize, while an early exit shows only
+ * "connection closed". On a terminal it resolves to undefined, and the error is printed as for any other command.
  */
 async function refuse(
   error: BridgeError,
@@ -144,7 +142,7 @@ async function refuse(
   const { isatty } = await import("node:tty");
   if (isatty(0)) return undefined;
   const redactor = new Redactor();
-  // Errors only: each call that fails by this one would repeat it.
+  // Level error: every request fails with the same error, which would fill the log.
   const log = createLog({ level: "error", format: "text", redactor });
   log.error("start refused", { error: error.message, hint: error.hintText(commandLine) });
   const code = await serve({

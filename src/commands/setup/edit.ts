@@ -5,7 +5,7 @@ import type { ServerEntry } from "../../config/schema.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { forgetStored } from "../auth/forget.ts";
 
-/** A new credential, as `setup` learned it. */
+/** A new credential from the wizard or from options. */
 export type NewCredential =
   | { readonly type: "token"; readonly token: string }
   | { readonly type: "tokenEnv"; readonly variable: string }
@@ -15,7 +15,7 @@ export type NewCredential =
   | { readonly type: "oauth" }
   | { readonly type: "none" };
 
-/** What `setup` changes of one server; what is absent stays. */
+/** The changes to one server; a value that is absent stays as it is. */
 export interface Change {
   readonly name: string;
   readonly url?: string;
@@ -23,14 +23,14 @@ export interface Change {
   /** Headers to add or replace. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly description?: string;
-  /** `default` takes the setting away: Codex decides. */
+  /** `default` removes the setting: Codex decides. */
   readonly approval?: Approval;
 }
 
 export const approvals = ["default", "auto", "prompt", "writes", "approve"] as const;
 export type Approval = (typeof approvals)[number];
 
-/** Whether the change moves the server to another origin, which its credential was not given for. */
+/** Whether the change moves the server to another origin: its credential must not be sent there. */
 export function movesOrigin(entry: ServerEntry | undefined, url: string | undefined): boolean {
   if (entry === undefined || url === undefined) return false;
   return new URL(entry.url).origin !== new URL(url).origin;
@@ -73,7 +73,7 @@ function setCredential(entry: ServerEntry, credential: NewCredential): void {
       entry.tokenFile = credential.path;
       break;
     case "oauth":
-      // What was configured for the same origin (client id, scopes, ...) still holds.
+      // Client id, scopes and other OAuth settings stay: the origin is the same.
       entry.auth = auth?.type === "oauth" ? auth : { type: "oauth" };
       break;
     default:
@@ -93,7 +93,7 @@ function changed(before: ServerEntry | undefined, change: Change): ServerEntry {
     }
   }
   if (entry.access_token !== undefined) {
-    // From now on the entry is ours, not the Python package's.
+    // `access_token` is the Python package's key: a changed entry uses ours.
     entry.token = entry.access_token.trim();
     delete entry.access_token;
   }
@@ -132,7 +132,7 @@ export async function saveChange(change: Change, context: Context): Promise<stri
     raw.servers = { ...raw.servers, [name]: after };
   });
   const server = old?.servers.get(name);
-  // After the save: a sign-in is bound to its origin, so one that is left behind is never sent elsewhere.
+  // After the save. If this fails, the old sign-in stays on disk; it is bound to its origin and never sent elsewhere.
   if (isForgotten && server !== undefined) await forgetStored(server, context);
   return name;
 }

@@ -14,7 +14,7 @@ import {
 import { BridgeError } from "../../wire/errors.ts";
 import { approvals, type Change, hasCredential, movesOrigin, type NewCredential } from "./edit.ts";
 
-/** The flag form of `setup`. */
+/** The arguments of `setup`. */
 export const setupArguments = {
   server: serverArgument,
   url: { type: "string", valueHint: "URL", description: "URL of the MCP server" },
@@ -22,27 +22,27 @@ export const setupArguments = {
   "token-env": {
     type: "string",
     valueHint: "VAR",
-    description: "take the token from this variable, each time",
+    description: "read the token from this variable at each start",
   },
   "token-file": {
     type: "string",
     valueHint: "PATH",
-    description: "take the token from this file, each time",
+    description: "read the token from this file at each start",
   },
   "header-env": {
     type: "string",
     valueHint: "'Name=VAR'",
     repeat: true,
-    description: "send a header whose value is in this variable",
+    description: "send a header with the value of this variable",
   },
   oauth: { type: "boolean", description: "sign in with OAuth" },
   "no-auth": { type: "boolean", description: "the server needs no credential" },
-  description: { type: "string", valueHint: "TEXT", description: "for people" },
+  description: { type: "string", valueHint: "TEXT", description: "a description for people" },
   approval: {
     type: "enum",
     options: approvals,
     description:
-      "Codex's approval policy for the tools (codex exec refuses tools not marked read-only otherwise)",
+      "Codex's approval policy: codex exec needs approve for tools that are not marked read-only",
   },
   schema: { type: "boolean", description: "print the JSON Schema of the configuration" },
 } as const satisfies Record<string, Argument>;
@@ -75,7 +75,7 @@ function headersOf(pairs: readonly string[]): Record<string, string> {
   return headers;
 }
 
-/** The credential that the flags name, undefined where they name none. The token itself is read later. */
+/** The credential that the options name; undefined for none. A token on stdin is read later. */
 function credentialOf(values: SetupValues): NewCredential | "stdin" | undefined {
   const variable = values["token-env"];
   const path = values["token-file"];
@@ -94,22 +94,22 @@ function credentialOf(values: SetupValues): NewCredential | "stdin" | undefined 
     requirement(variableProblem(variable), "--token-env");
     return { type: "tokenEnv", variable };
   }
-  // As for every program: relative to where the user stands. The configuration keeps it absolute.
+  // Relative to the current directory, as in every program. The configuration stores it absolute.
   if (path !== undefined) return { type: "tokenFile", path: resolve(path) };
   if (values.oauth) return { type: "oauth" };
   if (values["no-auth"]) return { type: "none" };
   return values["header-env"].length > 0 ? { type: "headers" } : undefined;
 }
 
-/** What the flags say, with all that is missing named. */
+/** The change that the options describe, and the options that are missing. */
 export interface FlagForm {
   readonly change: Omit<Change, "credential">;
   readonly credential: NewCredential | "stdin" | undefined;
-  /** Options that must be added; empty where nothing need be asked. */
+  /** Options that are missing; empty where no question is needed. */
   readonly missing: readonly string[];
 }
 
-/** Reads the flag form against the configuration that is there. Throws `usage`. */
+/** Reads the options, against the existing configuration. Throws `usage`. */
 export function readFlags(values: SetupValues, config: Config | undefined): FlagForm {
   const { server, url, description, approval } = values;
   const headers = headersOf(values["header-env"]);
@@ -141,7 +141,7 @@ export function readFlags(values: SetupValues, config: Config | undefined): Flag
   };
 }
 
-/** Whether headers come beside the credential that the server has, and do not take its place. */
+/** Whether the new headers are sent in addition to the server's credential, and do not replace it. */
 function onlyAddsHeaders(
   named: FlagForm["credential"],
   headers: Record<string, string>,
@@ -153,7 +153,7 @@ function onlyAddsHeaders(
   return Object.keys(headers).every((name) => name.toLowerCase() !== "authorization");
 }
 
-/** The token that stands on stdin, whole. Throws `usage`. */
+/** Reads the token from stdin. Throws `usage`. */
 export async function tokenFromStdin(): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;

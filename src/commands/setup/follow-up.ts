@@ -5,7 +5,7 @@ import { asBridgeError } from "../../wire/errors.ts";
 import { stepsFor } from "./next-steps.ts";
 import type { AsksUser } from "./prompts.ts";
 
-/** Offers what comes after a save; resolves to the commands that are left to do. */
+/** Offers sign-in, test and Codex entry after a save; resolves to the commands that remain to be run. */
 export async function offer(
   ask: AsksUser,
   name: string,
@@ -31,9 +31,9 @@ export async function offer(
   return left;
 }
 
-/** A process of its own: it reads what is pasted from the terminal, which the questions hold here. */
+/** Runs `login` as a child: it reads a pasted address from the terminal, which this process holds for its questions. */
 async function signIn(name: string, { self, configPath, paths, env }: Context): Promise<number> {
-  // The other process has another current directory.
+  // The child has another current directory, so the path must be absolute.
   const option = configPath === undefined ? [] : ["--config-path", paths().configFile];
   const words = [self[0]!, ...self.slice(1), "login", "--server", name, ...option] as const;
   const stdio = { stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const;
@@ -52,7 +52,7 @@ async function writeCodex(name: string, context: Context): Promise<number | unde
   return command.run({ server: [name], command: undefined, ...flags }, context);
 }
 
-/** Whether the work was done; what failed is told, and the wizard goes on. */
+/** Whether the work succeeded. A failure is shown, and the wizard goes on. */
 async function succeeds(
   ask: AsksUser,
   { redactor, commandLine }: Context,

@@ -2,9 +2,9 @@ import type { Context } from "../../cli/command.ts";
 import type { ServerEntry } from "../../config/schema.ts";
 import { hasCredential } from "./edit.ts";
 
-/** The commands that lead from a saved server to tools in Codex, by what they do. */
+/** The commands that lead from a saved server to tools in Codex. */
 export interface Steps {
-  /** Where the server wants a sign-in. */
+  /** Only where the server uses OAuth. */
   readonly login?: string;
   readonly test: string;
   readonly codex: string;

@@ -1,4 +1,4 @@
-// What a setup that asks nothing does for Codex's first start: it asks the server for its tools.
+// After a setup by options: asks the server for its tools, so that Codex's first start finds them in the catalog.
 
 import type { Context } from "../../cli/command.ts";
 import type { ServerSettings } from "../../config/settings.ts";
@@ -13,18 +13,18 @@ import type { Answer } from "../test/mcp-child.ts";
 import { type Client, testServer } from "../test/steps.ts";
 import { silent } from "../test/test.ts";
 
-/** A script is not held up for longer. */
+/** The most time that this adds to a script. */
 const fillMs = 3000;
 const deleteGraceMs = 100;
 
-/** Leaves the server's lists for the next start, as far as it gives them at once; tells nothing, and never fails. */
+/** Saves the server's lists for the next start, as far as the server answers in time. Prints nothing and never fails. */
 export async function fillCatalog(settings: ServerSettings, context: Context): Promise<void> {
   const { redactor } = context;
   const isWatched = context.log.writes("debug");
   const log = isWatched ? context.log : createLog({ level: "error", format: "text", redactor });
   const { name, state, url } = settings;
   const cache = new ServerCache(cacheFile(state), url, log);
-  // A server that is away is not waited for: one attempt.
+  // One attempt: a server that is down is not waited for.
   const { upstream } = openServer(
     { ...settings, retry: { attempts: 1 } },
     {
@@ -47,7 +47,7 @@ export async function fillCatalog(settings: ServerSettings, context: Context): P
   cache.flush();
 }
 
-/** A client in this process. */
+/** A client that calls the upstream in this process. */
 function clientOf(upstream: Upstream, signal: AbortSignal): Client {
   let ids = 0;
   return {

@@ -1,7 +1,7 @@
 import type * as Clack from "@clack/prompts";
 import { BridgeError } from "../../wire/errors.ts";
 
-/** Checks an answer; a text is what is wrong with it. */
+/** Checks an answer: undefined, or a text that says what is wrong. */
 type Check = (answer: string) => string | undefined;
 
 export interface Option<T extends string> {
@@ -10,7 +10,7 @@ export interface Option<T extends string> {
   readonly hint?: string;
 }
 
-/** What the wizard asks and tells. Every question throws `cancelled` where the user leaves. */
+/** The wizard's questions and messages. Every question throws `cancelled` when the user leaves. */
 export interface AsksUser {
   text(message: string, check: Check, initial?: string, placeholder?: string): Promise<string>;
   /** A text that is not shown while it is typed. */
@@ -25,11 +25,11 @@ export interface AsksUser {
   failure(line: string): void;
   info(line: string): void;
   end(steps: readonly string[], farewell: string): void;
-  /** Gives the terminal back to what is not a question: a command that runs, or the end. */
+  /** Gives the terminal back, before a command runs or the wizard ends. */
   release(): void;
 }
 
-/** The questions in a terminal. They are drawn on stderr: stdout is for results. */
+/** Asks in the terminal. Questions are drawn on stderr, because stdout is for results. */
 export class Prompts implements AsksUser {
   readonly #clack: typeof Clack;
   readonly #output = { output: process.stderr };
@@ -37,11 +37,12 @@ export class Prompts implements AsksUser {
 
   private constructor(clack: typeof Clack) {
     this.#clack = clack;
-    // Between two questions the terminal would show what is pasted ahead, which may be a token: only `release` lets it.
+    // Between two questions the terminal would echo text that was pasted ahead, perhaps a token. Raw mode stays on until
+    // release().
     process.stdin.setRawMode = (isRaw) => (isRaw ? this.#setRawMode(true) : process.stdin);
   }
 
-  /** clack is loaded only when a question is asked. */
+  /** Loads clack, which no other command needs. */
   static async open(title: string): Promise<Prompts> {
     const clack = await import("@clack/prompts");
     const prompts = new Prompts(clack);

@@ -21,7 +21,7 @@ export const command = defineCommand({
   },
 });
 
-/** Questions need a terminal on both sides; without one the caller learns what is missing. */
+/** Throws unless stdin and stderr are a terminal; the error names the missing options. */
 async function requireTerminal(form: FlagForm, config: Config | undefined): Promise<void> {
   const { isatty } = await import("node:tty");
   if (form.credential !== "stdin" && isatty(0) && isatty(2)) return;
@@ -32,7 +32,7 @@ async function requireTerminal(form: FlagForm, config: Config | undefined): Prom
   });
 }
 
-/** Saves what the flags said in full; asks nothing. */
+/** Saves a change that the options describe in full. */
 async function saveForm({ change, credential }: FlagForm, context: Context): Promise<number> {
   const { saveChange } = await import("./edit.ts");
   const { stepsFor } = await import("./next-steps.ts");
@@ -73,7 +73,7 @@ async function saveForm({ change, credential }: FlagForm, context: Context): Pro
   return 0;
 }
 
-/** Tells of a variable or file that holds no token yet: it may come later, so it is no error. */
+/** Warns of a variable or file that holds no token yet. It may come later, so this is no error. */
 async function warnOfEmpty(credential: FlagForm["credential"], context: Context): Promise<void> {
   if (credential === "stdin" || credential === undefined) return;
   if (credential.type === "tokenEnv" && !context.env[credential.variable]) {

@@ -19,7 +19,7 @@ import { type AsksUser, Prompts } from "./prompts.ts";
 
 type Started = Pick<FlagForm, "change" | "credential">;
 
-/** Asks for servers, one after another, saving each as soon as it is whole. */
+/** Asks for servers, one after another, and saves each when its questions are answered. */
 export async function wizard(
   form: Started,
   config: Config | undefined,
@@ -114,7 +114,7 @@ async function chooseServer(ask: AsksUser, raw: RawConfig, message: string): Pro
   return ask.choice(message, options);
 }
 
-/** Asks for all that was not given of one server, and saves it; its name. */
+/** Asks for everything about a server that was not given, and saves it; resolves to its name. */
 async function askServer(
   ask: AsksUser,
   raw: RawConfig,
@@ -143,7 +143,7 @@ async function askServer(
   return saved;
 }
 
-/** The URL that stands there is never shown whole: its query may hold a secret. */
+/** Asks for the URL. The existing one is never shown whole: its query may hold a secret. */
 async function askUrl(ask: AsksUser, before: ServerEntry | undefined): Promise<string> {
   if (before !== undefined) {
     const answer = await ask.choice("Which URL?", [

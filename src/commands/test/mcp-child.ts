@@ -3,7 +3,7 @@ import { startChild } from "../../platform/exec.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { LineSplitter } from "../../wire/lines.ts";
 
-/** A result: its members are what the server made of them. */
+/** A result of the server, with members of any type: nothing is validated. */
 export interface Result {
   readonly protocolVersion?: unknown;
   readonly capabilities?: unknown;
@@ -28,7 +28,7 @@ interface Incoming {
 export interface Answer {
   readonly result?: Result;
   readonly error?: Incoming["error"];
-  /** From the request's line to the answer's. */
+  /** Time from writing the request to reading its answer. */
   readonly ms: number;
   /** The request's line. */
   readonly sent: string;
@@ -37,7 +37,7 @@ export interface Answer {
 type Settle = (outcome: Pick<Answer, "result" | "error">) => void;
 
 export interface ChildOptions {
-  /** What follows the words that start this program. */
+  /** The arguments of this program. */
   readonly words: readonly string[];
   /** The child's whole environment. */
   readonly env: Readonly<Record<string, string>>;
@@ -46,17 +46,17 @@ export interface ChildOptions {
 }
 
 const lineLimitBytes = 256 * 1024 * 1024;
-/** The bridge's own grace for calls under way is 5 s. */
+/** Longer than the 5 s that the bridge gives calls under way. */
 const endMs = 7000;
 
-/** A child `run` of this same executable, driven as an MCP client drives it: over its stdin and stdout. */
+/** A child `run` of this executable, driven over stdin and stdout as an MCP client does. */
 export class RunChild {
   readonly #child: Bun.Subprocess<"pipe", "pipe", "inherit">;
   readonly #waiting = new Map<number, Settle>();
   readonly #notified: ChildOptions["notified"];
   readonly #reading: Promise<void>;
   #lastId = -1;
-  /** Lines on stdout that were no JSON-RPC message; a bridge writes none. */
+  /** The number of lines on stdout that were no JSON-RPC message; a sound bridge writes none. */
   strayLines = 0;
 
   constructor({ self }: Pick<Context, "self">, { words, env, notified }: ChildOptions) {
@@ -68,7 +68,7 @@ export class RunChild {
     this.#reading = this.#read();
   }
 
-  /** Sends a request; `params` is JSON text and goes out as it stands. Rejects when the child ends first. */
+  /** Sends a request; `params` is JSON text and is sent unchanged. Rejects when the child ends first. */
   async request(method: string, params: string): Promise<Answer> {
     const id = ++this.#lastId;
     const sent = `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`;
@@ -79,7 +79,7 @@ export class RunChild {
       );
     });
     this.#write(sent);
-    // The answer may be among the last lines: it was read before this rejects.
+    // Rejects after the last line was read: the answer may be among the last lines.
     const ended = this.#reading.then(() => {
       throw new BridgeError("internal", `the bridge ended before it answered "${method}"`);
     });
@@ -103,7 +103,7 @@ export class RunChild {
     return code;
   }
 
-  /** A child that has ended takes nothing more; its end is told where its output ends. */
+  /** Errors are ignored: that the child has ended shows when its output ends. */
   async #write(line: string): Promise<void> {
     try {
       this.#child.stdin.write(`${line}\n`);
@@ -133,7 +133,7 @@ export class RunChild {
     settle(error ? { error } : { result: result ?? {} });
   }
 
-  /** Answers a request of the server as `codex exec` does: nobody is there to be asked. */
+  /** Answers a request of the server as `codex exec` does, which has nobody to ask. */
   #reply(id: number | string, method: string): void {
     const results: Record<string, object> = {
       ping: {},
@@ -155,7 +155,7 @@ function parsed(line: Uint8Array): Incoming | undefined {
   }
 }
 
-/** What the client asks with: the revision and the capabilities that Codex sends (Codex CLI 0.169.0). */
+/** The parameters of initialize, with the revision and the capabilities that Codex sends (Codex CLI 0.169.0). */
 export function initializeParams(version: string): string {
   return JSON.stringify({
     protocolVersion: "2025-06-18",

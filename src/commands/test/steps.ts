@@ -4,7 +4,7 @@ import { program } from "../../wire/program.ts";
 import { cleanText } from "../../wire/text.ts";
 import { type Answer, initializeParams, type Result, type RunChild } from "./mcp-child.ts";
 
-/** What a step found: a headline, and names or lines under it. */
+/** The result of a step: a headline and the lines below it. */
 interface Finding {
   readonly detail: string;
   readonly lines: readonly string[];
@@ -19,7 +19,7 @@ export interface Step {
   readonly error?: BridgeError;
 }
 
-/** Follows the steps as they happen. */
+/** Is called as the steps happen. */
 export interface Observer {
   started(name: string): void | Promise<void>;
   passed(finding: Finding): void | Promise<void>;
@@ -37,16 +37,16 @@ export interface Outcome {
   readonly tools: readonly string[];
 }
 
-/** What asks on behalf of a test. */
+/** The client that a test uses. */
 export type Client = Pick<RunChild, "request" | "notify">;
 
-/** A server that hands out cursors for ever is stopped here. */
+/** A bound for servers that return cursors without end. */
 const maxPages = 1000;
 const shownNames = 3;
 
 type Named = { readonly name?: unknown; readonly uri?: unknown };
 
-/** Goes through a server by way of the bridge: initialize, tools/list, what else it declares, and one call. */
+/** Tests a server: initialize, tools/list, resources and prompts where it declares them, and one call. */
 export async function testServer(
   server: string,
   child: Client,
@@ -107,7 +107,7 @@ export async function testServer(
   return { steps, tools };
 }
 
-/** Every failure names what helps, be it only a closer look. */
+/** Adds a hint to a failure that has none. */
 function withHint(error: BridgeError, server: string): BridgeError {
   if (error.hint !== undefined) return error;
   const words = `test --server ${server} --log-level debug`;
@@ -125,7 +125,7 @@ function shortened(names: readonly string[]): string[] {
   return more > 0 ? [...lines, `... and ${more} more`] : lines;
 }
 
-/** The names in a list, all of its pages. */
+/** The names in all pages of a list. */
 async function list(child: Client, kind: string, declared: boolean): Promise<string[]> {
   const names: string[] = [];
   const method = `${kind}/list`;
@@ -165,7 +165,7 @@ function contentLines(content: unknown): string[] {
   );
 }
 
-/** The result of an answer; throws what the bridge or the server reported. */
+/** The result of an answer. Throws the error that the bridge or the server reported. */
 function resultOf(method: string, { result, error }: Answer): Result {
   if (error === undefined) return result ?? {};
   const { kind, hint } = error.data ?? {};
@@ -175,7 +175,7 @@ function resultOf(method: string, { result, error }: Answer): Result {
       `the server answered ${method} with error ${error.code}: ${cleanText(String(error.message))}`,
       { hint: "the words are the server's own: ask its operator" },
     );
-  // The message repeats the hint for clients that show nothing else.
+  // The message ends with the hint, for clients that show only the message.
   const tail = `: ${hint}`;
   const message = error.message.endsWith(tail)
     ? error.message.slice(0, -tail.length)

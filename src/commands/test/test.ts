@@ -38,7 +38,7 @@ export const command = defineCommand({
     if (json) {
       const reports = outcomes.map(([settings, outcome]) => jsonOf(settings, outcome, context));
       const whole = all || names.length > 1 ? reports : reports[0];
-      // Before it is quoted, so that what is printed stays JSON.
+      // Redacted before it is serialized, so that the output stays JSON.
       const safe = (_: string, value: unknown) =>
         typeof value === "string" ? context.redactor.redact(value) : value;
       await context.print(`${JSON.stringify(whole, safe, 2)}\n`);
@@ -56,7 +56,7 @@ function callOf(tool: string | undefined, args: string | undefined): Call | unde
   try {
     const value: unknown = JSON.parse(args ?? "{}");
     if (typeof value === "object" && value !== null && !Array.isArray(value))
-      // Line breaks between tokens would end the message.
+      // A line break between two tokens would end the JSON-RPC line.
       return { tool, args: (args ?? "{}").replace(/[\r\n]/g, " ") };
   } catch {}
   throw new BridgeError("usage", "--args is not a JSON object", {
@@ -76,7 +76,7 @@ function chosen(config: Config, names: readonly string[], all: boolean): ServerS
   return servers;
 }
 
-/** Tests one server through a child `run`, which also leaves what it learns for the next start. */
+/** Tests one server through a child `run`, which also fills the cache for the next start. */
 export async function testOne(
   settings: ServerSettings,
   call: Call | undefined,
@@ -85,16 +85,16 @@ export async function testOne(
 ): Promise<Outcome> {
   const { configFile, custom } = context.paths();
   const level = (["trace", "debug"] as const).find((one) => context.log.writes(one)) ?? "error";
-  // Nobody is to sign in here: what is missing is told.
+  // `never`: a test reports a missing sign-in and begins none.
   const words = ["run", "--server", settings.name, "--sign-in", "never", "--log-level", level];
   if (custom) words.push("--config-path", configFile);
-  // Its start asks the server itself, and leaves what it learns for Codex's.
+  // The child asks the server, not the catalog, and fills the catalog for Codex's next start.
   const env = { ...codexEnvironment(context.env, settings), CODEX_MCP_BRIDGE_TEST: "1" };
   const child = new RunChild(context, { words, env });
   const know = () => knowSecrets(settings, { ...context, keyring: openKeyring });
   const known = <T>(show: (what: T) => void | Promise<void>) => {
     return async (what: T) => {
-      // The child may have renewed the sign-in meanwhile.
+      // The child may have renewed the token meanwhile.
       await know();
       await show(what);
     };
@@ -112,10 +112,10 @@ export async function testOne(
   }
 }
 
-/** Tells nobody. */
+/** Reports nothing. */
 export const silent: Observer = { started() {}, passed() {}, failed() {} };
 
-/** The report as people read it, line by line as the steps happen. */
+/** The report for people, printed as the steps happen. */
 function reportOf(settings: ServerSettings, context: Context, isLater: boolean): Observer {
   const { commandLine, marks, redactor } = context;
   const print = (text: string) => context.print(redactor.redact(text));
@@ -146,7 +146,7 @@ function reportOf(settings: ServerSettings, context: Context, isLater: boolean):
   };
 }
 
-/** Shows on a terminal, and nowhere else, that something is awaited. */
+/** Shows on a terminal that a step is under way. */
 class Spinner {
   readonly #isDrawn: boolean;
   #timer: Timer | undefined;

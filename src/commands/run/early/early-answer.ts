@@ -22,10 +22,10 @@ import { LineSplitter } from "../../../wire/lines.ts";
 import { type Message, readMessage, responseTo } from "../../../wire/message.ts";
 import type { EarlyAnswer } from "../run.ts";
 
-/** A client writes its initialize as soon as it has started us; one that does not waits for the bridge itself. */
+/** Clients write initialize as soon as they have started us. A later one is answered by the bridge itself. */
 const firstLineWaitMs = 20;
 
-/** Levels at which nothing of what happens here would be logged. */
+/** Values of LOG_LEVEL at which nothing here is logged. */
 const quietLevels = [undefined, "", "error", "warn", "info"];
 const nothing = () => undefined;
 const quiet: Log = {
@@ -38,7 +38,7 @@ const quiet: Log = {
   writes: () => false,
 };
 
-/** What it found and did; undefined where the words of the command line leave everything to the command. Never rejects. */
+/** Resolves to undefined where the command line has another form than `codex-config` writes. Never rejects. */
 export async function answerEarly(
   words: readonly string[],
   env: Environment = process.env,
@@ -71,17 +71,17 @@ export async function answerEarly(
   return early;
 }
 
-/** The words as `codex-config` writes them; undefined for any others. */
+/** The server and configuration of a command line as `codex-config` writes it; undefined for any other. */
 function plainRun(words: readonly string[]): { server: string; config?: string } | undefined {
   const [command, option, server, configOption, config, ...more] = words;
   if (command !== "run" || option !== "--server" || !server || more.length > 0) return undefined;
   if (configOption === undefined) return { server };
-  // A word that begins with a dash is no value of an option.
+  // A word that begins with a dash is not the value of an option.
   if (configOption !== "--config-path" || !config || config.startsWith("-")) return undefined;
   return { server, config };
 }
 
-/** The client's first line, where it comes soon and whole. */
+/** The client's first line; undefined where it comes late or in pieces. */
 async function firstMessage({ first }: Stdio, limit: number): Promise<Message | undefined> {
   const isThere = Bun.peek.status(first) !== "pending";
   const chunk = (await (isThere ? first : Promise.race([first, Bun.sleep(firstLineWaitMs)])))
