@@ -71,6 +71,11 @@ function needsProofs({ name }: ServerSettings): BridgeError {
   );
 }
 
+/** Names a token without showing it. */
+function digestOf(token: string): string {
+  return new Bun.CryptoHasher("sha256").update(token).digest("base64url");
+}
+
 async function oauthHeaders(
   { oauth, http }: { readonly oauth: OAuth; readonly http: Http },
   signal: AbortSignal,
@@ -79,7 +84,6 @@ async function oauthHeaders(
   const { server, auth } = oauth.context;
   const { signInRequired } = await import("../oauth/core/sign-in-required.ts");
   const { isMachineGrant } = await import("../oauth/client/machine-grants.ts");
-  const { digestOf } = await import("../oauth/client/dpop.ts");
   if (auth.dpop === true) throw needsProofs(server);
   const request = { method: "POST", url: server.url };
   const authorize = async () => {
@@ -89,7 +93,7 @@ async function oauthHeaders(
     return made;
   };
   const handOut = async (headers: Record<string, string>, token: string) => {
-    const digest = await digestOf(token);
+    const digest = digestOf(token);
     await store.update((stored) => ({ ...stored, handed: { digest, at: Date.now() } }));
     return headers;
   };
@@ -104,7 +108,7 @@ async function oauthHeaders(
   } else {
     const { handed } = await store.read();
     const mayBeRefused =
-      handed?.digest === (await digestOf(token)) && Date.now() - handed.at < mayBeRefusedMs;
+      handed?.digest === digestOf(token) && Date.now() - handed.at < mayBeRefusedMs;
     if (!mayBeRefused) return handOut(headers, token);
     const { probeHeaders } = await import("../oauth/discovery/probe.ts");
     // A server that cannot be reached has not refused the token.

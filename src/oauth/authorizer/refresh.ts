@@ -65,7 +65,7 @@ export class TokenRefresher {
   /** The DPoP key of a grant; undefined for a bearer token. */
   async dpopKey(grant: Grant): Promise<DpopKey | undefined> {
     if (grant.dpopKey === undefined) return undefined;
-    const known = this.#keys.get(grant) ?? DpopKey.load(grant.dpopKey, this.#context.now);
+    const known = this.#keys.get(grant) ?? DpopKey.load(grant.dpopKey);
     this.#keys.set(grant, known);
     return known;
   }

@@ -1,47 +1,54 @@
 import type { webcrypto } from "node:crypto";
+import type { DPoPHandle } from "oauth4webapi";
 
-type Key = webcrypto.CryptoKey;
 type Jwk = webcrypto.JsonWebKey;
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256" } as const;
-const encoder = new TextEncoder();
-const encode = (bytes: Uint8Array) => bytes.toBase64({ alphabet: "base64url", omitPadding: true });
-const encodeJson = (value: object) => encode(encoder.encode(JSON.stringify(value)));
 
-interface ProofFor {
+/** A request that a proof is made for. */
+interface ProvenRequest {
   readonly method: string;
   readonly url: URL;
-  /** The token that the proof goes with, towards a resource. */
-  readonly accessToken?: string;
+  readonly accessToken: string;
 }
 
-/** A key that tokens are bound to, and the proofs made with it (RFC 9449); one per sign-in. */
+/** A key that tokens are bound to, and the proofs made with it (RFC 9449); one for each sign-in. */
 export class DpopKey {
-  readonly #key: Key;
-  readonly #public: Jwk;
-  readonly #now: () => number;
-  /** The last nonce of each origin (RFC 9449 8 and 9). */
-  readonly #nonces = new Map<string, string>();
+  /** For the requests that the library itself makes: it puts a proof into them. */
+  readonly handle: DPoPHandle;
   /** The private key, for the store. */
   readonly exported: Jwk;
+  /** The last nonce of each origin (RFC 9449 8 and 9). */
+  readonly #nonces: Map<string, string>;
 
-  private constructor(key: Key, exported: Jwk, now: () => number) {
-    this.#key = key;
+  private constructor(handle: DPoPHandle, exported: Jwk, nonces: Map<string, string>) {
+    this.handle = handle;
     this.exported = exported;
-    this.#now = now;
+    this.#nonces = nonces;
+  }
+
+  static async make(): Promise<DpopKey> {
+    const { privateKey } = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+    return DpopKey.load(await crypto.subtle.exportKey("jwk", privateKey));
+  }
+
+  static async load(exported: Jwk): Promise<DpopKey> {
+    const oauth = await import("oauth4webapi");
     const { kty, crv, x, y } = exported;
-    this.#public = { kty, crv, x, y } as Jwk;
-  }
-
-  static async make(now: () => number): Promise<DpopKey> {
-    const pair = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-    const exported = await crypto.subtle.exportKey("jwk", pair.privateKey);
-    return new DpopKey(pair.privateKey, exported, now);
-  }
-
-  static async load(exported: Jwk, now: () => number): Promise<DpopKey> {
-    const key = await crypto.subtle.importKey("jwk", exported, algorithm, false, ["sign"]);
-    return new DpopKey(key, exported, now);
+    const [privateKey, publicKey] = await Promise.all([
+      crypto.subtle.importKey("jwk", exported, algorithm, false, ["sign"]),
+      crypto.subtle.importKey("jwk", { kty, crv, x, y } as Jwk, algorithm, true, ["verify"]),
+    ]);
+    const nonces = new Map<string, string>();
+    // The library keeps nonces of its own requests alone; those of the MCP server come through `learn`.
+    const handle = oauth.DPoP({}, { privateKey, publicKey } as CryptoKeyPair, {
+      [oauth.modifyAssertion](_, payload) {
+        const { htu } = payload;
+        const nonce = nonces.get(new URL(String(htu)).origin);
+        if (nonce !== undefined) Object.assign(payload, { nonce });
+      },
+    });
+    return new DpopKey(handle, exported, nonces);
   }
 
   /** Remembers the nonce that an answer brought; true where it is a new one, so that asking again may help. */
@@ -52,26 +59,18 @@ export class DpopKey {
     return true;
   }
 
-  /** The value of the `DPoP` header of one request. */
-  async proof({ method, url, accessToken }: ProofFor): Promise<string> {
-    const nonce = this.#nonces.get(url.origin);
-    const payload = {
-      jti: crypto.randomUUID(),
-      htm: method,
-      htu: url.origin + url.pathname,
-      iat: Math.floor(this.#now() / 1000),
-      ...(nonce !== undefined && { nonce }),
-      ...(accessToken !== undefined && { ath: await digestOf(accessToken) }),
-    };
-    const header = { typ: "dpop+jwt", alg: "ES256", jwk: this.#public };
-    const input = `${encodeJson(header)}.${encodeJson(payload)}`;
-    const how = { name: "ECDSA", hash: "SHA-256" };
-    const signature = await crypto.subtle.sign(how, this.#key, encoder.encode(input));
-    return `${input}.${encode(new Uint8Array(signature))}`;
+  /** The value of the `DPoP` header of a request to the MCP server: the library makes it for a request that is not sent. */
+  async proof({ method, url, accessToken }: ProvenRequest): Promise<string> {
+    const oauth = await import("oauth4webapi");
+    let proof = "";
+    await oauth.protectedResourceRequest(accessToken, method, url, undefined, undefined, {
+      DPoP: this.handle,
+      [oauth.allowInsecureRequests]: true,
+      [oauth.customFetch]: async (_, { headers: { dpop = "" } }) => {
+        proof = dpop;
+        return new Response();
+      },
+    });
+    return proof;
   }
-}
-
-/** base64url(SHA-256(text)): the form in which `ath` and PKCE name a text without showing it. */
-export async function digestOf(text: string): Promise<string> {
-  return encode(new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text))));
 }

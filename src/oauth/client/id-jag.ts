@@ -2,6 +2,7 @@ import { BridgeError } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { jsonObject } from "../core/document.ts";
 import type { SignInTarget } from "../discovery/discovery.ts";
+import { libraryOptions } from "./library.ts";
 import { readSource } from "./secret-source.ts";
 import { refusalOf, refusalText } from "./token-endpoint.ts";
 
@@ -17,29 +18,28 @@ export async function exchangeForIdJag(
   scope: string | undefined,
   signal: AbortSignal,
 ): Promise<string> {
-  const { auth, http, server, redactor } = context;
+  const { auth, server, redactor } = context;
   const { idp } = auth;
   if (idp === undefined) throw new Error("the configuration lets no id_jag without idp pass");
   const source = { file: idp.idTokenFile, variable: idp.idTokenEnv, argv: idp.idTokenCommand };
   const idToken = await readSource(context, "ID token", source, signal);
-  const form = new URLSearchParams({
-    grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
-    requested_token_type: idJagType,
-    subject_token: idToken,
-    subject_token_type: "urn:ietf:params:oauth:token-type:id_token",
-    audience: issuer.issuer,
-    client_id: idp.clientId,
-    ...(resource !== undefined && { resource }),
-    ...(scope !== undefined && { scope }),
-  });
   const url = new URL(idp.tokenEndpoint);
-  const response = await http({
-    method: "POST",
-    url,
-    headers: { "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
-    body: form.toString(),
-    signal,
-  });
+  const oauth = await import("oauth4webapi");
+  const response = await oauth.genericTokenEndpointRequest(
+    { issuer: idp.issuer, token_endpoint: url.href },
+    { client_id: idp.clientId },
+    oauth.None(),
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+    {
+      requested_token_type: idJagType,
+      subject_token: idToken,
+      subject_token_type: "urn:ietf:params:oauth:token-type:id_token",
+      audience: issuer.issuer,
+      ...(resource !== undefined && { resource }),
+      ...(scope !== undefined && { scope }),
+    },
+    await libraryOptions(context, idp.issuer, signal),
+  );
   const json = jsonObject(await response.text()) ?? {};
   const fail = (why: string) =>
     new BridgeError(

@@ -124,16 +124,14 @@ async function post(call: TokenCall, repeatsClientId: boolean): Promise<Response
   const oauth = await import("oauth4webapi");
   const given = Object.entries({ ...parameters, ...context.auth.tokenParams });
   const form = given.filter((pair): pair is [string, string] => pair[1] !== undefined);
-  const url = new URL(issuer.tokenEndpoint);
   const options = await libraryOptions(context, issuer.issuer, signal);
-  const proof = dpop && { dpop: await dpop.proof({ method: "POST", url }) };
   return oauth.genericTokenEndpointRequest(
     { issuer: issuer.issuer, token_endpoint: issuer.tokenEndpoint },
     { client_id: client.id },
     await clientAuth(context, client, repeatsClientId),
     grantType,
     new URLSearchParams(form),
-    { ...options, ...(proof && { headers: proof }) },
+    { ...options, ...(dpop && { DPoP: dpop.handle }) },
   );
 }
 

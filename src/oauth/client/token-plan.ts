@@ -54,7 +54,7 @@ export async function planTokens(
   context: OAuthContext,
   { stored, challenge, acceptIssuer, signal }: TokenPlanRequest,
 ): Promise<TokenPlan> {
-  const { auth, server, now } = context;
+  const { auth, server } = context;
   const pinned = stored.pinned?.issuer;
   const found = await discover({
     ...context,
@@ -77,7 +77,7 @@ export async function planTokens(
   return {
     found,
     scope: joinScopes(scopeToAsk(context, found, challenge), stored.wantedScope),
-    dpop: usesDpop ? await DpopKey.make(now) : undefined,
+    dpop: usesDpop ? await DpopKey.make() : undefined,
     ...(issuerChange !== undefined && { issuerChange }),
   };
 }
