@@ -50,6 +50,9 @@ const movedKey = "moved";
 /** Under this name it keeps how a legacy client is served. */
 const transportKey = "transport";
 
+/** Under this name it keeps the path that the place for messages of HTTP+SSE lacks. */
+const lostPrefixKey = "lostPrefix";
+
 /** The chain of wrappers that one server's configuration asks for; the order is the way a request takes. */
 export function connect(options: ConnectOptions): Upstream {
   const {
@@ -120,7 +123,9 @@ export function connect(options: ConnectOptions): Upstream {
   const sse = () => {
     const session: Session = { id: undefined, version: undefined };
     const postTo = (url: URL) => new Endpoint({ url, http: authorized, onResponseHeaders });
-    const next = new LegacySse({ ...common, postTo, session });
+    const lostPrefix = () => cache.get(lostPrefixKey);
+    const noteLostPrefix = (prefix?: string) => cache.set(lostPrefixKey, prefix);
+    const next = new LegacySse({ ...common, postTo, session, lostPrefix, noteLostPrefix });
     return inSession(next, session);
   };
   const remembered = () => cache.get(transportKey);

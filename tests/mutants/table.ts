@@ -700,6 +700,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/http/certificates.test.ts",
     pattern: "relative path",
   },
+  "no-repair-of-lost-prefix": {
+    promise: "a place for messages that lacks a proxy's prefix is found",
+    file: "src/upstream/transport/legacy-sse.ts",
+    find: "while (response.status === 404 && stream.tryNextPlace()) {",
+    replace: "while (response.status === 0 && stream.tryNextPlace()) {",
+    test: "tests/upstream/transport/legacy-sse-prefix.test.ts",
+    pattern: "is found at",
+  },
   "no-replay-of-initialized": {
     promise: "the replayed handshake is complete",
     file: "src/upstream/session/session.ts",

@@ -24,11 +24,16 @@ export interface ChainClient extends RelayClient {
 /** Connects to `url`; `remembered` is the cache of an earlier run. */
 export function chainClient(
   url: URL,
-  { remembered, ...changes }: Partial<ServerSettings> & { readonly remembered?: string } = {},
+  {
+    remembered,
+    lostPrefix,
+    ...changes
+  }: Partial<ServerSettings> & { readonly remembered?: string; readonly lostPrefix?: string } = {},
 ): ChainClient {
   const log = memoryLog();
   const cache = new ServerCache(undefined, url, log);
   if (remembered !== undefined) cache.set("transport", remembered);
+  if (lostPrefix !== undefined) cache.set("lostPrefix", lostPrefix);
   let upstream!: Upstream;
   const { timeoutMs } = changes;
   const client: RelayClient = relayClient(

@@ -22,6 +22,10 @@ export interface SseOptions {
   /** Most bytes of one message. */
   readonly limit: number;
   readonly budget: ReadBudget;
+  /** The path that the place for messages lacked in an earlier session; any text. */
+  readonly lostPrefix: () => unknown;
+  /** Told which path it lacks; undefined: none. */
+  readonly noteLostPrefix: (prefix: string | undefined) => void;
   /** Longest silence while nobody waits for an answer; 5 minutes without it. */
   readonly idleMs?: number;
 }
@@ -35,6 +39,8 @@ interface Ears {
 
 /** How long the server may take to name the place for messages. */
 const endpointMs = 10_000;
+/** Paths that are tried in front of a place for messages that is not there. */
+const maxPrefixes = 3;
 
 export class SseStream {
   readonly #options: SseOptions & Ears;
@@ -42,9 +48,12 @@ export class SseStream {
   readonly #named = Promise.withResolvers<URL>();
   readonly #ended = Promise.withResolvers<void>();
   #heardAt = 0;
-  /** The address of its messages: its own, so that it names the session too. */
+  /** Where messages go. */
   post!: Endpoint;
+  /** The place that the server named: it holds the id of the session. */
   id = "";
+  /** Paths in front of that place, the present one first; "" is the place as it was named. */
+  #prefixes: string[] = [];
 
   constructor(options: SseOptions & Ears) {
     this.#options = options;
@@ -79,9 +88,10 @@ export class SseStream {
       const response = await this.#request();
       void this.#read(response);
       timer = setTimeout(late, endpointMs);
-      const url = await this.#named.promise;
-      this.post = this.#options.postTo(url);
-      this.id = url.href;
+      const named = await this.#named.promise;
+      this.id = named.href;
+      this.#prefixes = this.#prefixesOf(named);
+      this.#goTo(this.#prefixes[0]!);
     } catch (error) {
       this.end();
       throw error;
@@ -89,6 +99,44 @@ export class SseStream {
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
     }
+  }
+
+  /**
+   * The first message got a 404: goes to the next place that the server may have meant. A proxy that takes a prefix off
+   * the path is unknown to a server that names "/messages". False where every place was tried.
+   */
+  tryNextPlace(): boolean {
+    this.#prefixes.shift();
+    const [prefix] = this.#prefixes;
+    if (prefix !== undefined) this.#goTo(prefix);
+    return prefix !== undefined;
+  }
+
+  /** The present place takes messages. */
+  keepPlace(): void {
+    const [prefix] = this.#prefixes;
+    this.#prefixes = [];
+    const { lostPrefix, noteLostPrefix, log, name } = this.#options;
+    const kept = prefix === "" ? undefined : prefix;
+    if (prefix === undefined || kept === lostPrefix()) return;
+    noteLostPrefix(kept);
+    log.info("messages go below a prefix of the URL", { server: name, prefix: kept ?? "none" });
+  }
+
+  #goTo(prefix: string): void {
+    const place = new URL(this.id);
+    place.pathname = prefix + place.pathname;
+    this.post = this.#options.postTo(place);
+  }
+
+  /** The prefix of an earlier session, none, and the folders of the configured path, the deepest first. */
+  #prefixesOf(named: URL): string[] {
+    const { lostPrefix, endpoint } = this.#options;
+    const folders = endpoint.url.pathname.split("/").slice(1, -1);
+    const all = folders.map((_, at) => `/${folders.slice(0, at + 1).join("/")}`).reverse();
+    const lost = all.filter((prefix) => !named.pathname.startsWith(`${prefix}/`));
+    const before = lost.filter((prefix) => prefix === lostPrefix());
+    return [...new Set([...before, "", ...lost.slice(0, maxPrefixes)])];
   }
 
   async #request(): Promise<Response> {

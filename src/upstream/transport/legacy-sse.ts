@@ -166,13 +166,22 @@ export class LegacySse implements Upstream {
   async #post(stream: SseStream, message: Message, signal: AbortSignal, waiting?: Waiting) {
     const { name, limit, budget, redactor } = this.#options;
     const { method } = message.head;
-    const response = await stream.post.request({
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json" },
-      body: message.bytes,
-      signal,
-      nonIdempotent: () => !this.#options.isRepeatable(message),
-    });
+    const request = () =>
+      stream.post.request({
+        method: "POST",
+        headers: { "content-type": "application/json", accept: "application/json" },
+        body: message.bytes,
+        signal,
+        nonIdempotent: () => !this.#options.isRepeatable(message),
+      });
+    let response = await request();
+    if (method === "initialize") {
+      while (response.status === 404 && stream.tryNextPlace()) {
+        await discard(response);
+        response = await request();
+      }
+      if (response.status !== 404) stream.keepPlace();
+    }
     if (response.ok) {
       // Some servers answer where they were asked.
       if (waiting === undefined || mediaType(response) !== "application/json")

@@ -82,6 +82,8 @@ async function openTransport() {
     budget: new ReadBudget(),
     isRepeatable: () => false,
     beginSession: () => undefined,
+    lostPrefix: () => undefined,
+    noteLostPrefix: () => undefined,
     idleMs: 20,
   });
   const { signal } = new AbortController();
