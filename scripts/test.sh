@@ -24,7 +24,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # These suites need packages of their own, or Debian's; each has its script (npm run test:codex, ...).
-separate='codex,proxy,desktop,interop'
+separate='clients,codex,proxy,desktop,interop'
 
 status=0
 "$bun" test --parallel --timeout=30000 --path-ignore-patterns="tests/{$separate}/**" --dots \

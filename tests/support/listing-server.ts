@@ -45,6 +45,7 @@ export function listingServer(state: Listing) {
       },
       "tools/list": { tools, ...(at + 1 < pages.length && { nextCursor: String(at + 1) }) },
       "tools/call": { content: [] },
+      ping: {},
     };
     const result = results[method];
     const error = { code: -32601, message: "no such method" };
