@@ -151,7 +151,7 @@ async function isRevoked(grant: Grant, url: string): Promise<boolean> {
     refresh_token: grant.refreshToken,
     client_id: grant.client.id,
   });
-  return (await fetch(grant.tokenEndpoint, { method: "POST", body })).status === 400;
+  return !(await fetch(grant.tokenEndpoint, { method: "POST", body })).ok;
 }
 
 /** The two servers that the clients reach: one without and one with a sign-in. */
