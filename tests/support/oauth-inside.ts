@@ -41,6 +41,7 @@ export function documents(
     asked.push(url.href);
     const found = known[url.href];
     if (found === undefined) return new Response("not here", { status: 404 });
+    if (typeof found === "function") return found();
     if (typeof found === "number") return new Response("", { status: found });
     return Response.json(found);
   };

@@ -124,14 +124,14 @@ export class ConfiguredHeaders {
       if (typeof value !== "string" || headerValueProblem(value) !== undefined) {
         throw fail("printed a header value that is not text");
       }
-      const isDouble = name.toLowerCase() === "authorization" && hasCredential(server);
+      const isDouble = name.toLowerCase() === "authorization" && hasOtherCredential(server);
       if (isDouble) throw fail("printed Authorization beside another credential");
     }
     return json as Record<string, string>;
   }
 }
 
-function hasCredential({ credential }: ServerSettings): boolean {
+function hasOtherCredential({ credential }: ServerSettings): boolean {
   return credential.type !== "unset" && credential.type !== "none";
 }
 

@@ -7,7 +7,7 @@ import { openKeyring } from "../../platform/keyring.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Environment } from "../../platform/paths.ts";
 import type { Redactor } from "../../platform/redact.ts";
-import { type OAuthContext, oauthSettings } from "../core/context.ts";
+import { type OAuthContext, oauthOf } from "../core/context.ts";
 import { isSameIssuer } from "../core/grant.ts";
 import { createSsrfGuard } from "../core/ssrf-guard.ts";
 import { CredentialStore } from "../store/store.ts";
@@ -54,7 +54,7 @@ async function showsCertificate(
 /** Puts together what signs in to one server and keeps it signed in. */
 export function openOAuth(server: ServerSettings, deps: OAuthDeps): OAuth {
   const { env, log, redactor, login } = deps;
-  const auth = oauthSettings(server);
+  const auth = oauthOf(server);
   const store = new CredentialStore(server, { keyring: openKeyring, log, redactor });
   const http = createSsrfGuard({
     http: deps.http,

@@ -3,7 +3,7 @@ import type { OAuthSettings } from "../../config/settings.ts";
 import { expand, tokenProblem } from "../../config/validators.ts";
 import { BridgeError, type Hint } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
-import { type Json, jsonObject } from "../core/document.ts";
+import { type JsonObject, jsonObject } from "../core/document.ts";
 import type { ClientAuthMethod, OAuthClient } from "../core/grant.ts";
 import type { Issuer } from "../discovery/issuer.ts";
 import { clientSecret, methodFor } from "./client-secret.ts";
@@ -96,7 +96,7 @@ export async function register(
       { hint: 'set "auth.clientId" to the client that the provider knows by its key' },
     );
   }
-  let last: { readonly status: number; readonly answer: Json | undefined } | undefined;
+  let last: { readonly status: number; readonly answer: JsonObject | undefined } | undefined;
   for (const method of methodsToRegister(auth, issuer)) {
     for (const scope of needs.scope === undefined ? [undefined] : [needs.scope, undefined]) {
       last = await requestClient(context, issuer, { ...needs, scope }, method, signal);
@@ -161,7 +161,7 @@ function initialAccessToken({ auth, env, server, redactor }: OAuthContext): stri
 
 function registrationRefused(
   { auth, server, redactor }: OAuthContext,
-  { status, answer }: { readonly status: number; readonly answer: Json | undefined },
+  { status, answer }: { readonly status: number; readonly answer: JsonObject | undefined },
   redirectUri: string,
 ): BridgeError {
   const reason = answer?.error_description ?? answer?.error;
@@ -182,7 +182,7 @@ function clientFrom(
   issuer: Issuer,
   { redirectUri, scope }: ClientNeeds,
   asked: ClientAuthMethod,
-  answer: Json,
+  answer: JsonObject,
 ): OAuthClient {
   const secret = answer.client_secret;
   const hasSecret = typeof secret === "string" && secret !== "";

@@ -1,7 +1,7 @@
 import { BridgeError } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
 import type { OAuthContext } from "../core/context.ts";
-import { type Json, jsonObject } from "../core/document.ts";
+import { type JsonObject, jsonObject } from "../core/document.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
 import type { Issuer } from "../discovery/issuer.ts";
 import { clientAuth } from "./client-auth.ts";
@@ -63,7 +63,7 @@ function lifeOf(value: unknown): number | undefined {
 }
 
 /** The object of a token answer: JSON, else a form, as old servers write it (GitHub without `Accept`); undefined where it is neither. */
-function answerIn(text: string): Json | undefined {
+function answerIn(text: string): JsonObject | undefined {
   const json = jsonObject(text);
   if (json !== undefined) return json;
   const form = new URLSearchParams(text.trim());
@@ -71,14 +71,14 @@ function answerIn(text: string): Json | undefined {
 }
 
 /** The object that holds the token: Slack nests a person's token under `authed_user`. */
-function tokenHolder(json: Json): Json {
+function tokenHolder(json: JsonObject): JsonObject {
   const nested = json.authed_user;
   const isNested = json.access_token === undefined && typeof nested === "object" && nested !== null;
   return isNested ? { ...json, ...nested } : json;
 }
 
 /** The error parameters of an answer as they may be shown. */
-export function refusalOf(json: Json, { redactor }: OAuthContext): TokenRefusal {
+export function refusalOf(json: JsonObject, { redactor }: OAuthContext): TokenRefusal {
   const text = json.error_description ?? "";
   const words = redactor.shown(String(text), 300);
   const error = redactor.shown(String(json.error ?? "invalid_request"), 60);
@@ -90,7 +90,7 @@ export function refusalText({ error, words }: TokenRefusal): string {
   return words === "" ? error : `${error} (${words})`;
 }
 
-function readTokens(json: Json, { context }: TokenCall): Tokens {
+function readTokens(json: JsonObject, { context }: TokenCall): Tokens {
   const { redactor, server } = context;
   const bad = (why: string) =>
     new BridgeError("bad-answer", `the token endpoint of server "${server.name}" ${why}`);

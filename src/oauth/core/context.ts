@@ -32,7 +32,7 @@ export function isOAuthCertain(
 }
 
 /** The OAuth settings of a server: what stands in its entry, else the defaults. */
-export function oauthSettings({ credential }: ServerSettings): OAuthSettings {
+export function oauthOf({ credential }: ServerSettings): OAuthSettings {
   return credential.type === "oauth"
     ? credential.auth
     : { grant: "authorization_code", store: "file" };

@@ -4,7 +4,9 @@ import type { GuardedHttp } from "./ssrf-guard.ts";
 import { mayPass } from "./transient.ts";
 
 /** A JSON object as a server sent it: nothing in it is known to be what it should be. */
-export type Json = { readonly [name in Member]?: unknown } & { readonly [name: string]: unknown };
+export type JsonObject = { readonly [name in Member]?: unknown } & {
+  readonly [name: string]: unknown;
+};
 
 /** The members that are read: of metadata (RFC 8414 2, RFC 9728 2), answers (RFC 6749 5, RFC 7591 3.2, RFC 8628 3.2), and what is stored. */
 type Member =
@@ -35,11 +37,11 @@ type Member =
   | "version";
 
 /** The text as a JSON object; undefined where it is none. */
-export function jsonObject(text: string): Json | undefined {
+export function jsonObject(text: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Json)
+      ? (value as JsonObject)
       : undefined;
   } catch {
     return undefined;
@@ -59,7 +61,7 @@ const pausesMs = [250, 1000];
 const longestAttemptsMs = 10_000;
 
 /** The document of a place, "none" where the server says that it has none, or why the answer cannot be used. */
-export type DocumentAnswer = Json | "none" | BridgeError;
+export type DocumentAnswer = JsonObject | "none" | BridgeError;
 
 /**
  * Asks one place for a metadata document. An answer that may be another one next time (5xx, 429, none at all,

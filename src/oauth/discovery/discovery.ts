@@ -6,7 +6,7 @@ import {
   type DocumentFailure,
   endpointUrl,
   fetchDocument,
-  type Json,
+  type JsonObject,
   joinFailures,
   stringsOf,
 } from "../core/document.ts";
@@ -61,7 +61,7 @@ export function speaksFor(resource: string, server: URL): boolean {
 }
 
 function readResource(
-  document: Json,
+  document: JsonObject,
   { server, redactor }: DiscoveryRequest,
 ): ResourceMetadata | BridgeError {
   const { resource } = document;

@@ -4,7 +4,7 @@ import {
   type DocumentFailure,
   endpointUrl,
   fetchDocument,
-  type Json,
+  type JsonObject,
   joinFailures,
   stringsOf,
 } from "../core/document.ts";
@@ -45,7 +45,7 @@ export function metadataUrls(issuer: URL): URL[] {
   return places.map((place) => new URL(origin + place));
 }
 
-function issuerFrom(document: Json): Issuer {
+function issuerFrom(document: JsonObject): Issuer {
   const endpoint = (name: string) =>
     document[name] === undefined || document[name] === null
       ? undefined
@@ -132,7 +132,7 @@ export async function fetchIssuer(
 
 /** The issuer that a document describes, or why it cannot be one of those `accepted`. */
 function readIssuer(
-  document: Json,
+  document: JsonObject,
   accepted: readonly [string, ...string[]],
   { redactor }: Pick<OAuthContext, "redactor">,
 ): Issuer | BridgeError {

@@ -2,7 +2,7 @@ import { BridgeError } from "../../wire/errors.ts";
 import { clientAuth } from "../client/client-auth.ts";
 import { libraryOptions } from "../client/library.ts";
 import { refusalOf, refusalText, requestTokens } from "../client/token-endpoint.ts";
-import { endpointUrl, type Json, jsonObject } from "../core/document.ts";
+import { endpointUrl, type JsonObject, jsonObject } from "../core/document.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
 import { mayPass } from "../core/transient.ts";
 import { grantOf, noteRefusedScope, type Prepared, requireShowable } from "./prepare.ts";
@@ -50,7 +50,7 @@ function mayRegisterAnew(error: unknown, client: OAuthClient, scope: string | un
 
 interface DeviceAnswer {
   readonly client: OAuthClient;
-  readonly json: Json;
+  readonly json: JsonObject;
   readonly verifier: string | undefined;
 }
 

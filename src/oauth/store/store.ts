@@ -7,7 +7,7 @@ import type { Log } from "../../platform/log.ts";
 import { credentialsFile } from "../../platform/paths.ts";
 import type { Redactor } from "../../platform/redact.ts";
 import { asBridgeError, BridgeError } from "../../wire/errors.ts";
-import { oauthSettings } from "../core/context.ts";
+import { oauthOf } from "../core/context.ts";
 import { jsonObject } from "../core/document.ts";
 import { belongsTo, type Grant, pinOf, type StoredGrant } from "../core/grant.ts";
 import { type GrantOwner, grantOwnerOf } from "./grant-owner.ts";
@@ -141,7 +141,7 @@ export class CredentialStore {
       return this.place() === "keyring";
     } catch {
       // A file that nobody can read says nothing of a keyring; the configuration may.
-      return oauthSettings(this.#server).store !== "file";
+      return oauthOf(this.#server).store !== "file";
     }
   }
 
@@ -190,7 +190,7 @@ export class CredentialStore {
   async #placeFor(isNew: boolean): Promise<Place> {
     const there = isNew ? undefined : this.place();
     if (there === "keyring") return there;
-    const wish = oauthSettings(this.#server).store;
+    const wish = oauthOf(this.#server).store;
     if (wish !== "auto") return wish;
     return there ?? ((await isKeyringUsable(this.#deps.keyring())) ? "keyring" : "file");
   }

@@ -8,6 +8,7 @@ import {
 } from "../../../src/oauth/discovery/discovery.ts";
 import { fetchIssuer, metadataUrls } from "../../../src/oauth/discovery/issuer.ts";
 import { Redactor } from "../../../src/platform/redact.ts";
+import { BridgeError } from "../../../src/wire/errors.ts";
 import { documents } from "../../support/oauth-inside.ts";
 
 const redactor = new Redactor();
@@ -179,4 +180,114 @@ test("of several issuers the configured one is used, else the one used before, e
   expect((await find(known).found).issuer.issuer).toBe(issuer);
   expect((await find(known, { pinned: other }).found).issuer.issuer).toBe(other);
   expect((await find(known, { auth: { issuer: other } }).found).issuer.issuer).toBe(other);
+});
+
+const failing: [string, unknown, string][] = [
+  ["answers 500", 500, "answered 500"],
+  ["answers 400", 400, "answered 400"],
+  ["is a page", () => new Response("<html>not found</html>"), "no JSON object"],
+  ["is cut short", () => new Response('{"resource": "https://mcp'), "no JSON object"],
+  [
+    "is redirected",
+    () => Promise.reject(new BridgeError("refused", "a redirect, which is not followed")),
+    "which is not followed",
+  ],
+  [
+    "is silent",
+    () => Promise.reject(new BridgeError("timeout", "did not answer within 12 s")),
+    "did not answer",
+  ],
+  ["speaks for another server", { ...resource, resource: "https://evil.example.com" }, "speak for"],
+];
+
+test.each(failing)(
+  "resource metadata whose first place %s are taken from the next one",
+  async (_, answer) => {
+    const first = `${wellKnown}/oauth-protected-resource/team/mcp`;
+    const root = `${wellKnown}/oauth-protected-resource`;
+    const { found } = find({
+      [first]: answer,
+      [root]: { ...resource, resource: "https://mcp.example.com" },
+      ...issuerAt,
+    });
+    expect((await found).resource).toBe("https://mcp.example.com");
+  },
+);
+
+test.each(failing)("an issuer whose first place %s is read at the next one", async (_, answer) => {
+  const wrong = typeof answer === "object" ? metadata("https://evil.example.com") : answer;
+  const http = documents({
+    [`${issuer}/.well-known/oauth-authorization-server`]: wrong,
+    [`${issuer}/.well-known/openid-configuration`]: metadata(issuer),
+  });
+  expect((await fetchFrom(http))?.issuer).toBe(issuer);
+});
+
+test.each(failing)(
+  "where every place of the resource metadata %s, all are told and no origin is taken for the issuer",
+  async (_, answer, words) => {
+    const { http, found } = find({
+      [`${wellKnown}/oauth-protected-resource/team/mcp`]: answer,
+      [`${wellKnown}/oauth-protected-resource`]: answer,
+    });
+    const error = await found.catch((reason) => reason);
+    expect(error.message).toContain(words);
+    expect(error.message).toContain(
+      "mcp.example.com/.well-known/oauth-protected-resource/team/mcp:",
+    );
+    expect(error.message).toContain("mcp.example.com/.well-known/oauth-protected-resource:");
+    expect(http.asked.some((url) => url.includes("authorization-server"))).toBe(false);
+  },
+);
+
+test.each([401, 403, 404, 405, 410])("%p means that there is no document", async (status) => {
+  const places = ["/team/mcp", ""].map((path) => `${wellKnown}/oauth-protected-resource${path}`);
+  const { found } = find(Object.fromEntries(places.map((place) => [place, status])));
+  expect((await found).issuer.issuer).toBe("https://mcp.example.com");
+});
+
+test("pages in place of resource metadata are as good as none where the user named the issuer", async () => {
+  const page = () => new Response("<html>");
+  const places = {
+    [`${wellKnown}/oauth-protected-resource/team/mcp`]: page,
+    [`${wellKnown}/oauth-protected-resource`]: page,
+    ...issuerAt,
+  };
+  expect((await find(places, { auth: { issuer } }).found).issuer.issuer).toBe(issuer);
+  const foreign = { ...resource, resource: "https://evil.example.com" };
+  const other = { ...places, [`${wellKnown}/oauth-protected-resource`]: foreign };
+  expect(find(other, { auth: { issuer } }).found).rejects.toThrow("speak for");
+});
+
+test("the metadata of an issuer with a path may stand at the root of its host, and name that root", async () => {
+  const tenant = `${issuer}/tenant`;
+  const root = `${issuer}/.well-known/oauth-authorization-server`;
+  const read = (name: string, isExact: boolean) =>
+    fetchIssuer(
+      tenant,
+      { http: documents({ [root]: metadata(name) }), redactor, sleep },
+      isExact,
+      signal,
+    );
+  expect((await read(tenant, true))?.issuer).toBe(tenant);
+  expect((await read(issuer, false))?.issuer).toBe(issuer);
+  // The user named the tenant: the host's own issuer is another one.
+  expect(read(issuer, true)).rejects.toMatchObject({ kind: "refused" });
+  expect(read("https://evil.example.com", false)).rejects.toMatchObject({ kind: "refused" });
+});
+
+test("a broken authorization server leaves the next one, but a secret does not go there", async () => {
+  const other = "https://other.example.com";
+  const known = {
+    [`${wellKnown}/oauth-protected-resource/team/mcp`]: {
+      ...resource,
+      authorization_servers: [issuer, other],
+    },
+    [`${issuer}/.well-known/oauth-authorization-server`]: 503,
+    [`${other}/.well-known/oauth-authorization-server`]: metadata(other),
+  };
+  expect((await find(known).found).issuer.issuer).toBe(other);
+  const { http, found } = find(known, { sendsSecret: true });
+  expect(await found.catch((error) => error.kind)).toBe("server-error");
+  expect(http.asked.some((url) => url.startsWith(other))).toBe(false);
 });
