@@ -27,7 +27,9 @@ describe("codex-config >> config.toml", () => {
     expect(once).toStartWith('model = "x"\n[mcp_servers.crm]\n');
     const again = await append(on);
     expect(again.code).toBe(1);
-    expect(again.stderr).toContain("hint: run codex-mcp-http-bridge codex-config --write");
+    expect(again.stderr).toContain(
+      "hint: run codex-mcp-http-bridge codex-config --server crm --write",
+    );
     expect(on.text()).toBe(once);
   });
 

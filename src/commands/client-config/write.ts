@@ -1,41 +1,12 @@
-import { accessSync, constants, statSync } from "node:fs";
-import { dirname } from "node:path";
 import type { Context } from "../../cli/command.ts";
 import { isClientFile } from "../../config/clients/client-file.ts";
 import { removeFile } from "../../platform/files.ts";
 import { withLock } from "../../platform/lock.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { shellWord } from "../../wire/text.ts";
 import { isFolder, readUserFile, replaceUserFile } from "../codex-config/user-file.ts";
 import { backupOf } from "../codex-config/write.ts";
 
 const attempts = 5;
-
-/** Refuses a file that its owner did not mean to be changed by us. Throws `configuration`. */
-function requireWritable(path: string): void {
-  if (!isClientFile(path)) return;
-  const { uid, mode } = statSync(path);
-  const own = process.getuid?.();
-  if (own !== undefined && own !== 0 && uid !== own) {
-    throw new BridgeError("configuration", `${path} belongs to another user`, {
-      hint: "change it as that user",
-    });
-  }
-  if ((mode & 0o222) === 0 || !mayWrite(path) || !mayWrite(dirname(path))) {
-    throw new BridgeError("configuration", `${path} is read-only`, {
-      hint: `change it where it is made, or run chmod u+w ${shellWord(path)}`,
-    });
-  }
-}
-
-function mayWrite(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** A client's file as it is; empty where there is none. Throws `configuration`. */
 export function clientText(path: string): string {
@@ -64,7 +35,6 @@ export async function changeClientFile(
       const before = isClientFile(path) ? readUserFile(path) : undefined;
       const after = await edit(before?.text ?? "");
       if (after === (before?.text ?? "")) return false;
-      requireWritable(path);
       // The client writes the file, too: a change that it made meanwhile is kept.
       if (replaceUserFile(path, before, after, backupOf(path))) return true;
     }

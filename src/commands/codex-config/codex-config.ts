@@ -7,15 +7,7 @@ import { userHome } from "../../platform/paths.ts";
 import { BridgeError, type Hint } from "../../wire/errors.ts";
 import { codexConfigFile } from "./codex.ts";
 import { unifiedDiff } from "./diff.ts";
-import {
-  configFileOf,
-  fitted,
-  type Launch,
-  nativeEntry,
-  otherOwner,
-  ownerOf,
-  stdioEntry,
-} from "./entry.ts";
+import { configFileOf, fitted, type Launch, nativeEntry, ownerOf, stdioEntry } from "./entry.ts";
 import { mergeEntry, removeEntry } from "./merge.ts";
 import { renderTable, type Wanted } from "./toml-render.ts";
 import { isStdout, readUserFile } from "./user-file.ts";
@@ -25,6 +17,10 @@ const table = {
   server: serversArgument,
   write: { type: "boolean", description: "merge the entries into Codex's config.toml" },
   remove: { type: "boolean", description: "take the entries out of Codex's config.toml" },
+  replace: {
+    type: "boolean",
+    description: "with --write: replace an entry that starts another program",
+  },
   "dry-run": { type: "boolean", description: "show what --write or --remove would change" },
   native: {
     type: "boolean",
@@ -42,17 +38,21 @@ export const command = defineCommand({
   args: table,
   async run(values, context) {
     const path = codexConfigFile(context.env);
+    if (values.replace && !values.write && !values["dry-run"]) {
+      throw new BridgeError("usage", "--replace goes with --write or --dry-run");
+    }
     if (values.remove) return remove(values, context, path);
     const config = await loadConfig(context.paths());
     const servers = chosen(config, values.server);
-    const launch = launchOf(values, context);
+    const launch = launchOf(values.command, values.required, context);
     const entryOf = values.native ? nativeEntry : stdioEntry;
     if (values.native) warnOfQueries(servers, context);
     const entries = new Map(servers.map((server) => [server.name, entryOf(server, launch)]));
     if (!values.write && !values["dry-run"]) return print(entries, context, path);
     const edit = async (text: string) => {
       let after = text;
-      for (const [name, wanted] of entries) after = await merge(after, name, wanted);
+      for (const [name, wanted] of entries)
+        after = await merge(after, name, wanted, values.replace);
       return after;
     };
     const meant = new Map([...entries].map(([name, { fields }]) => [name, fields]));
@@ -69,9 +69,14 @@ export const command = defineCommand({
   },
 });
 
-async function merge(text: string, name: string, wanted: Wanted): Promise<string> {
+async function merge(
+  text: string,
+  name: string,
+  wanted: Wanted,
+  mayReplace: boolean,
+): Promise<string> {
   const before = serverValue(await readDocument(text), name);
-  return mergeEntry(text, name, fitted(name, wanted, before));
+  return mergeEntry(text, name, fitted(name, wanted, before, mayReplace));
 }
 
 async function next({ note }: Context, path: string): Promise<void> {
@@ -94,14 +99,15 @@ function warnOfQueries(servers: readonly ServerSettings[], { warn }: Context): v
   }
 }
 
-function launchOf(values: Values<typeof table>, context: Context): Launch {
+/** How Codex starts the bridge from here; `named` is the executable of `--command`. Throws `usage`. */
+export function launchOf(named: string | undefined, required: boolean, context: Context): Launch {
   const { custom, configFile } = context.paths();
   const { HOME, USERPROFILE } = context.env;
   return {
-    command: bridgeExecutable(values.command, context),
+    command: bridgeExecutable(named, context),
     ...(custom && { configFile }),
     ...((HOME || USERPROFILE) && { cwd: userHome(context.env) }),
-    required: values.required,
+    required,
   };
 }
 
@@ -119,7 +125,8 @@ async function print(
 
 /** `>> config.toml`: a second table of the same name would make Codex refuse everything. */
 async function requireAppendable(text: string, entries: ReadonlyMap<string, Wanted>, path: string) {
-  const hint: Hint = (command) => `run ${command("codex-config --write")}`;
+  const names = [...entries.keys()].map((name) => ` --server ${name}`).join("");
+  const hint: Hint = (command) => `run ${command(`codex-config${names} --write`)}`;
   const before = readUserFile(path)?.text ?? "";
   const { servers } = await readDocument(before);
   const there = [...entries.keys()].find((name) => servers.has(name));
@@ -143,13 +150,15 @@ async function remove(
   context: Context,
   path: string,
 ): Promise<number> {
-  const surplus = (["write", "native", "required"] as const).find((name) => values[name]);
+  const surplus = (["write", "replace", "native", "required"] as const).find(
+    (name) => values[name],
+  );
   if (surplus !== undefined || values.command !== undefined) {
     throw new BridgeError("usage", `--remove does not go with --${surplus ?? "command"}`);
   }
   let removed: string[] = [];
   const edit = async (text: string) => {
-    removed = await removable(text, values.server, context);
+    removed = await removable(text, values.server, path, context);
     let after = text;
     for (const name of removed) after = await removeEntry(after, name);
     return after;
@@ -167,7 +176,12 @@ async function remove(
 }
 
 /** The named entries that are there, or all that start the bridge with this configuration. Throws `configuration`. */
-async function removable(text: string, names: readonly string[], context: Context) {
+async function removable(
+  text: string,
+  names: readonly string[],
+  path: string,
+  context: Context,
+): Promise<string[]> {
   const document = await readDocument(text);
   const { custom, configFile } = context.paths();
   const isOurs = (name: string) => ownerOf(name, serverValue(document, name) ?? {}) !== "other";
@@ -178,10 +192,14 @@ async function removable(text: string, names: readonly string[], context: Contex
       (name) => isOurs(name) && configFileOf(serverValue(document, name) ?? {}) === file,
     );
   }
-  const found = there.filter((each) =>
-    names.some((name) => name.toLowerCase() === each.toLowerCase()),
-  );
+  // The exact name wins: an entry in another case beside it may belong to another program.
+  const found = names.flatMap((name) => {
+    if (there.includes(name)) return [name];
+    return there.filter((each) => each.toLowerCase() === name.toLowerCase());
+  });
   const foreign = found.find((name) => !isOurs(name));
-  if (foreign !== undefined) throw otherOwner(foreign);
-  return found;
+  if (foreign === undefined) return [...new Set(found)];
+  throw new BridgeError("configuration", `"${foreign}" in ${path} does not start the bridge`, {
+    hint: "remove it by hand if you want to",
+  });
 }

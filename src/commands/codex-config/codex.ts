@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { programOnPath, runCommand } from "../../platform/exec.ts";
 import { type Environment, userHome } from "../../platform/paths.ts";
 import type { Redactor } from "../../platform/redact.ts";
@@ -47,21 +47,44 @@ export async function canAskCodex(codex: string, run: CodexRun): Promise<boolean
   }
 }
 
+/** Whether Codex reads a configuration text in a temporary home. */
+export function readsText(codex: string, text: string, run: CodexRun): Promise<boolean> {
+  return runCodex(codex, text, ["mcp", "list", "--json"], run).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Lets Codex read the user's configuration where it stands. Throws `configuration` with Codex's own message. */
+export async function readInPlace(codex: string, run: CodexRun): Promise<void> {
+  const codexHome = dirname(codexConfigFile(run.env));
+  await runIn(run.env.HOME ?? codexHome, codexHome, [codex, "mcp", "list", "--json"], run);
+}
+
 function runCodex(
   codex: string,
   text: string,
   words: readonly string[],
+  run: CodexRun,
+): Promise<string> {
+  return withTempFolder((home) => {
+    writeFileSync(join(home, "config.toml"), text, { mode: 0o600, flag: "wx" });
+    return runIn(home, home, [codex, ...words], run);
+  });
+}
+
+function runIn(
+  home: string,
+  codexHome: string,
+  argv: readonly string[],
   { env, redactor }: CodexRun,
 ): Promise<string> {
-  return withTempFolder(async (home) => {
-    writeFileSync(join(home, "config.toml"), text, { mode: 0o600, flag: "wx" });
-    return runCommand({
-      what: "codex mcp get",
-      argv: [codex, ...words],
-      home,
-      env: { PATH: env.PATH, LANG: env.LANG, HOME: home, CODEX_HOME: home },
-      redactor,
-      signal: new AbortController().signal,
-    });
+  return runCommand({
+    what: "codex mcp",
+    argv,
+    home,
+    env: { PATH: env.PATH, LANG: env.LANG, HOME: home, CODEX_HOME: codexHome },
+    redactor,
+    signal: new AbortController().signal,
   });
 }

@@ -145,16 +145,21 @@ function isCall(call: readonly string[], words: readonly unknown[]): boolean {
   return call.every((word, at) => words[at] === word) && (option === undefined || hasPath);
 }
 
-/** `wanted`, adapted to the existing entry. Throws `configuration` where another program owns that. */
+/**
+ * `wanted`, adapted to the existing entry. Throws `configuration` where another program owns that, unless `mayReplace`: then
+ * the other program's variables go with it.
+ */
 export function fitted(
   name: string,
   wanted: Wanted,
   before: Readonly<Record<string, unknown>> | undefined,
+  mayReplace = false,
 ): Wanted {
   if (before === undefined) return wanted;
   const owner = ownerOf(name, before);
   if (owner === "bridge") return wanted;
-  if (owner === "other") throw otherOwner(name);
+  if (owner === "other" && !mayReplace) throw otherOwner(name);
+  if (owner === "other") return { ...wanted, replaces: true };
   // The Python package's entry may name the folder of its virtual environment.
   if (Object.hasOwn(wanted.fields, "cwd")) return wanted;
   return { ...wanted, unwanted: [...wanted.unwanted, "cwd"] };
@@ -165,7 +170,7 @@ export function otherOwner(name: string): BridgeError {
   return new BridgeError(
     "configuration",
     `config.toml has a server "${name}" that does not start the bridge`,
-    { hint: `run codex mcp remove ${shellWord(name)}, or give the server another name` },
+    { hint: "add --replace, or give the server another name" },
   );
 }
 

@@ -46,6 +46,15 @@ function expected(wanted: Wanted, before: Record<string, unknown> | undefined) {
 export async function mergeEntry(text: string, name: string, wanted: Wanted): Promise<string> {
   const document = await readDocument(text);
   const before = serverValue(document, name);
+  if (wanted.replaces && Object.hasOwn(before ?? {}, "env")) {
+    const { env: _, ...fields } = wanted.fields;
+    const unwanted = [...wanted.unwanted, "env"];
+    return mergeEntry(
+      await mergeEntry(text, name, { ...wanted, fields, unwanted, replaces: false }),
+      name,
+      wanted,
+    );
+  }
   if (isAllUnwanted(document.servers.get(name), wanted)) {
     // Every key of the old entry goes, so that none is left to insert below: the entry is added anew.
     return mergeEntry(await removeEntry(text, name), name, wanted);

@@ -12,6 +12,8 @@ export interface Wanted {
   readonly fields: Readonly<Record<string, TomlValue>>;
   /** The keys to remove: those of the other transport, and those that nothing sets any more. */
   readonly unwanted: readonly string[];
+  /** Whether the existing entry starts another program: its `env` is not kept. */
+  readonly replaces?: boolean;
   /** A comment below a new table, without its `# `. */
   readonly note?: string;
 }

@@ -1,7 +1,8 @@
-import { chownSync, fstatSync, readFileSync, type Stats, statSync } from "node:fs";
+import { chownSync, fstatSync, readFileSync, rmSync, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { makePrivateFolder, replaceFile, writeTarget } from "../../platform/files.ts";
 import { BridgeError } from "../../wire/errors.ts";
+import { shellWord } from "../../wire/text.ts";
 
 /** A file of another program; `text` holds every byte, a byte order mark included. */
 export interface UserFile {
@@ -42,7 +43,8 @@ export function readUserFile(path: string): UserFile | undefined {
 
 /**
  * Replaces a file of another program, through symlinks. Mode and owner stay (a new file gets 0600), and the old content is
- * saved as `backup`. Resolves to false, and does nothing, where the file has changed since `before`. Throws `configuration`.
+ * saved as `backup`. Resolves to false, and does nothing, where the file has changed since `before`. Throws `configuration`, also for a
+ * file that is read-only or of another user, and then leaves file and backup as they were.
  */
 export function replaceUserFile(
   path: string,
@@ -52,14 +54,38 @@ export function replaceUserFile(
 ): boolean {
   makePrivateFolder(dirname(path));
   if (readUserFile(path)?.text !== before?.text) return false;
+  const target = writeTarget(path);
+  if (before !== undefined) requireReplaceable(target, before);
+  let older: UserFile | undefined;
+  let isBackedUp = false;
   try {
+    older = readUserFile(backup);
     // The backup holds the same secrets as the file, so it is not readable by more users.
     if (before !== undefined) put(backup, before.text, before.mode & 0o600, before);
-    put(writeTarget(path), text, before?.mode ?? 0o600, before);
+    isBackedUp = before !== undefined;
+    put(target, text, before?.mode ?? 0o600, before);
   } catch (error) {
+    // A change that was not made leaves the backup of the one before it.
+    if (isBackedUp && older !== undefined) put(backup, older.text, older.mode, older);
+    else if (isBackedUp) rmSync(backup, { force: true });
     throw failed("write", path, error);
   }
   return true;
+}
+
+/** Refuses to replace a file that is read-only or of another user: a rename would do it without asking. */
+function requireReplaceable(target: string, { mode, uid }: UserFile): void {
+  const own = process.getuid?.();
+  if (own !== undefined && own !== 0 && uid !== own) {
+    throw new BridgeError("configuration", `${target} belongs to another user`, {
+      hint: "make the change as that user",
+    });
+  }
+  if ((mode & 0o222) === 0) {
+    throw new BridgeError("configuration", `${target} is read-only`, {
+      hint: `change it where it is made, or run chmod u+w ${shellWord(target)}`,
+    });
+  }
 }
 
 function put(target: string, text: string, mode: number, before: UserFile | undefined): void {

@@ -1,11 +1,11 @@
 import type { Context } from "../../cli/command.ts";
-import { bridgeExecutable } from "../../cli/own-path.ts";
 import { parseConfig, readConfig } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { startOf } from "../client-config/client-config.ts";
 import { writeEntry } from "../client-config/entry.ts";
 import { changeClientFile, clientText } from "../client-config/write.ts";
+import { launchOf } from "../codex-config/codex-config.ts";
 import { stdioEntry } from "../codex-config/entry.ts";
 import { mergeEntry } from "../codex-config/merge.ts";
 import type { Wanted } from "../codex-config/toml-render.ts";
@@ -38,12 +38,7 @@ async function rewritten(
     if (server === undefined || client === undefined) continue;
     if (client.format === "toml") {
       if (entry.path.length !== 2) throw inProfile(entry.name, source.path);
-      const { custom, configFile } = context.paths();
-      const launch = {
-        command: bridgeExecutable(named, context),
-        ...(custom && { configFile }),
-        required: false,
-      };
+      const launch = launchOf(named, false, context);
       after = await mergeEntry(after, entry.name, codexEntry(stdioEntry(server, launch), row));
       continue;
     }

@@ -48,7 +48,14 @@ async function testServer(name: string, context: Context): Promise<number | unde
 
 async function writeCodex(name: string, context: Context): Promise<number | undefined> {
   const { command } = await import("../codex-config/codex-config.ts");
-  const flags = { write: true, remove: false, native: false, required: false, "dry-run": false };
+  const flags = {
+    write: true,
+    remove: false,
+    replace: false,
+    native: false,
+    required: false,
+    "dry-run": false,
+  };
   return command.run({ server: [name], command: undefined, ...flags }, context);
 }
 

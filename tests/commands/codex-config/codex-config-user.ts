@@ -20,6 +20,7 @@ export function removeUsers(): void {
 export const bridge = "/bin/sh";
 const none = {
   ...{ server: [] as string[], write: false, remove: false, "dry-run": false, native: false },
+  replace: false,
   ...{ required: false, command: bridge as string | undefined },
 };
 

@@ -10,7 +10,7 @@ afterEach(removeUsers);
 
 /** Puts a program named `codex` on the user's PATH. */
 function withCodex({ home, env }: ReturnType<typeof user>, script: string): void {
-  mkdirSync(join(home, "bin"));
+  mkdirSync(join(home, "bin"), { recursive: true });
   const path = join(home, "bin/codex");
   writeFileSync(path, `#!/bin/sh\n${script}\n`);
   chmodSync(path, 0o755);
@@ -163,12 +163,84 @@ describe("codex-config", () => {
     const theirs = `[mcp_servers.kb]\ncommand = "${program}"\nargs = ${args}\n`;
     const { refused, run, text } = user(theirs);
     expect((await run({ remove: true, command: undefined })).out).toContain("nothing to remove");
-    for (const options of [{ write: true }, { remove: true, command: undefined, server: ["kb"] }]) {
-      const error = await refused(options);
-      expect(error.kind).toBe("configuration");
-      expect(error.hint).toContain("codex mcp remove kb");
+    const rows = [
+      [{ write: true }, "add --replace, or give the server another name"],
+      [{ remove: true, command: undefined, server: ["kb"] }, "remove it by hand if you want to"],
+    ] as const;
+    for (const [options, hint] of rows) {
+      const error = await refused({ ...options, server: ["kb"] });
+      expect([error.kind, error.hint]).toEqual(["configuration", hint]);
     }
     expect(text()).toBe(theirs);
+  });
+
+  test.each([
+    ["a table of its own", '[mcp_servers.kb.env]\nTHEIR_TOKEN = "canary"\n'],
+    ["an inline table", 'env = { THEIR_TOKEN = "canary" }\n'],
+  ])(
+    "--replace takes over another program's entry, without its variables in %s",
+    async (_, env) => {
+      const others = '# mine\n[mcp_servers.other]\ncommand = "npx" # keep\n';
+      const start = '[mcp_servers.kb]\ncommand = "npx"\nargs = ["mcp-remote"]\n';
+      const { run, text } = user(`${others}${start}enabled_tools = ["query"]\n${env}`);
+      expect((await run({ write: true, replace: true, server: ["kb"] })).out).toContain("Wrote");
+      expect(text()).toStartWith(others);
+      expect(text()).not.toContain("canary");
+      const { kb } = (Bun.TOML.parse(text()) as { mcp_servers: Record<string, object> })
+        .mcp_servers;
+      expect(kb).toMatchObject({
+        command: bridge,
+        args: ["run", "--server", "kb"],
+        env: { LOG_LEVEL: "info" },
+        enabled_tools: ["query"],
+      });
+      const once = text();
+      await run({ write: true, server: ["kb"] });
+      expect(text()).toBe(once);
+    },
+  );
+
+  test("--replace goes with --write", async () => {
+    expect((await user().refused({ replace: true })).kind).toBe("usage");
+  });
+
+  test("--remove takes the exact name where another program has it in another case", async () => {
+    const theirs = '[mcp_servers.CRM]\ncommand = "npx"\n';
+    const { run, text } = user(theirs);
+    await run({ write: true, server: ["crm"] });
+    await run({ remove: true, command: undefined, server: ["crm"] });
+    expect(text()).toBe(theirs);
+  });
+
+  test("a file that is read-only is refused, and no backup is left", async () => {
+    const { refused, file, text, home } = user('model = "x"');
+    chmodSync(file, 0o444);
+    const error = await refused({ write: true });
+    expect([error.kind, error.message]).toEqual(["configuration", `${file} is read-only`]);
+    expect(error.hint).toContain(`chmod u+w ${file}`);
+    expect(text()).toBe('model = "x"');
+    expect(readdirSync(join(home, ".codex"))).toEqual(["config.toml"]);
+  });
+
+  test("a file that Codex reads only where it stands is judged there, and the new entries by themselves", async () => {
+    const on = user('model_instructions_file = "base.md"\n');
+    // As Codex does: the file must stand beside the configuration that names it.
+    withCodex(
+      on,
+      `grep -q base.md "$CODEX_HOME/config.toml" && ! [ -e "$CODEX_HOME/base.md" ] && { echo "no base.md" >&2; exit 1; }
+echo '{}'`,
+    );
+    const refused = await on.refused({ write: true });
+    expect(refused.message).toContain(`Codex refuses ${on.file} as it is`);
+    expect(refused.message).toContain("no base.md");
+    writeFileSync(join(on.home, ".codex/base.md"), "");
+    expect((await on.refused({ write: true })).message).toContain('another command of "kb"');
+    withCodex(
+      on,
+      `grep -q base.md "$CODEX_HOME/config.toml" && ! [ -e "$CODEX_HOME/base.md" ] && exit 1
+exec ${process.execPath} -e 'const { mcp_servers } = Bun.TOML.parse(await Bun.file(process.env.CODEX_HOME + "/config.toml").text()); console.log(JSON.stringify({ transport: mcp_servers?.[process.argv[3]] }))' -- "$@"`,
+    );
+    expect((await on.run({ write: true })).out).toContain("Wrote");
   });
 
   test.each([
@@ -202,7 +274,7 @@ describe("codex-config", () => {
 
   test("Codex reads the new file before it is put in place", async () => {
     const bad = user("x = 1\n");
-    withCodex(bad, 'case "$3" in probe) echo "{}";; *) echo "no good" >&2; exit 1;; esac');
+    withCodex(bad, 'case "$2 $3" in "get kb") echo "no good" >&2; exit 1;; *) echo "{}";; esac');
     const error = await bad.refused({ write: true });
     expect(error.message).toContain("Codex refuses the new config.toml");
     expect(error.message).toContain("no good");

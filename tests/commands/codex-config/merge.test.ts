@@ -90,7 +90,7 @@ describe("codex-config's merge", () => {
       runs,
     );
     expect(forms.size).toBeGreaterThan(5);
-  });
+  }, 60_000);
 
   test("refuses a damaged configuration, or changes only the entry", async () => {
     const damaged = fc
@@ -131,7 +131,7 @@ describe("codex-config's merge", () => {
       }),
       runs,
     );
-  });
+  }, 60_000);
 });
 
 describe("mcp_servers written as one inline table", () => {
