@@ -5,6 +5,7 @@ import { program } from "../wire/program.ts";
 import type { Certificates, TlsOptions } from "./certificates.ts";
 import { placeOf, requireReachable, watchConnecting } from "./connect-probe.ts";
 import { ConnectionPool } from "./connection-pool.ts";
+import type { AffinityCookies } from "./cookies.ts";
 import { lookupAddresses } from "./dns.ts";
 import { isUnknownIssuer, networkError } from "./errors.ts";
 import type { InFlightRequests } from "./in-flight.ts";
@@ -26,6 +27,8 @@ export interface HttpRequest {
   readonly address?: string;
   /** `false`: the client certificate of the configuration is not shown to this host. */
   readonly showsCertificate?: boolean;
+  /** Sends the cookies that belong to the URL, and keeps those that its response sets. */
+  readonly cookies?: AffinityCookies | undefined;
 }
 
 /**
@@ -88,7 +91,9 @@ export function createHttp(options: HttpOptions): Http {
     return all;
   };
   const exchange = (request: HttpRequest, target: Target, plan: RequestPlan): Promise<Response> => {
-    const { method, url, headers, body, keepalive } = request;
+    const { method, url, body, keepalive, cookies } = request;
+    const headers =
+      cookies === undefined ? request.headers : cookies.fieldsFor(url, request.headers);
     const { address, signal } = plan;
     const tls = request.showsCertificate === false ? withoutCertificate(plan.tls) : plan.tls;
     const init: BunFetchRequestInit = {
@@ -160,9 +165,10 @@ export function createHttp(options: HttpOptions): Http {
     return answer.then(
       (response) => {
         connectionPool.note((target ?? targetOf(url)).origin, response);
-        return response.headers.has("content-encoding")
-          ? import("./content-coding.ts").then(({ decoded }) => decoded(response, url))
-          : response;
+        const { headers } = response;
+        if (request.cookies !== undefined && headers.has("set-cookie"))
+          return request.cookies.keep(response, url).then((kept) => plain(kept, url));
+        return headers.has("content-encoding") ? plain(response, url) : response;
       },
       (error) => recover(request, error),
     );
@@ -174,6 +180,13 @@ function withoutCertificate(tls: TlsOptions | undefined): TlsOptions | undefined
   if (tls === undefined) return undefined;
   const { cert: _, key: __, ...others } = tls;
   return others;
+}
+
+/** The response with its body decoded, where it is in a content coding. */
+async function plain(response: Response, url: URL): Promise<Response> {
+  if (!response.headers.has("content-encoding")) return response;
+  const { decoded } = await import("./content-coding.ts");
+  return decoded(response, url);
 }
 
 /** The URL with its host replaced by an address; Host and the certificate stay those of the name. */

@@ -1,6 +1,7 @@
 import type { CookieJar } from "tough-cookie";
 import { isVisible } from "../wire/text.ts";
-import type { Http } from "./client.ts";
+
+type Fields = Readonly<Record<string, string>>;
 
 /** Bytes of one Set-Cookie header that are read (RFC 6265 6.1). */
 const maxHeaderLength = 4096;
@@ -23,33 +24,28 @@ export class AffinityCookies {
     this.#origin = origin;
   }
 
-  /** `http` with these cookies. */
-  carriedBy(http: Http): Http {
-    return (request) => {
-      if (request.url.origin !== this.#origin) return http(request);
-      const { url, headers } = request;
-      const cookies = this.#jar?.getCookieStringSync(url.href) ?? "";
-      const answer = http(
-        cookies === "" ? request : { ...request, headers: withCookies(headers, cookies) },
-      );
-      return answer.then((response) =>
-        response.headers.has("set-cookie") ? this.#keep(response, url) : response,
-      );
-    };
+  /** The header fields of a request to `url`, with the cookies that belong there. */
+  fieldsFor(url: URL, headers: Fields): Fields {
+    // Without cookies, as most servers have it, nothing is looked up.
+    if (this.#jar === undefined || url.origin !== this.#origin) return headers;
+    const cookies = this.#jar.getCookieStringSync(url.href);
+    return cookies === "" ? headers : withCookies(headers, cookies);
   }
 
-  /** Another session begins, or another caller. */
-  clear(): void {
-    this.#jar = undefined;
-  }
-
-  async #keep(response: Response, url: URL): Promise<Response> {
+  /** Keeps the cookies of a response from `url`; resolves to the response. */
+  async keep(response: Response, url: URL): Promise<Response> {
+    if (url.origin !== this.#origin) return response;
     const { CookieJar } = await import("tough-cookie");
     this.#jar ??= new CookieJar();
     for (const header of response.headers.getSetCookie().slice(0, maxHeaders))
       if (header.length <= maxHeaderLength && isVisible(header.replaceAll(" ", "")))
         await setWithinBounds(this.#jar, header, url.href);
     return response;
+  }
+
+  /** Another session begins, or another caller. */
+  clear(): void {
+    this.#jar = undefined;
   }
 }
 
@@ -65,10 +61,7 @@ async function setWithinBounds(jar: CookieJar, header: string, url: string): Pro
 }
 
 /** Cookies that the configuration names come first: servers take the first of a name. */
-function withCookies(
-  headers: Readonly<Record<string, string>>,
-  cookies: string,
-): Record<string, string> {
+function withCookies(headers: Fields, cookies: string): Fields {
   const own = Object.keys(headers).find((name) => name.toLowerCase() === "cookie");
   if (own === undefined) return { ...headers, cookie: cookies };
   return { ...headers, [own]: `${headers[own]}; ${cookies}` };

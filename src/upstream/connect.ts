@@ -72,7 +72,7 @@ export function connect(options: ConnectOptions): Upstream {
   const limit = settings.limits.messageBytes;
   const cookies = settings.cookies ? new AffinityCookies(settings.url.origin) : undefined;
   const beginSession = () => cookies?.clear();
-  const authorized = authorize(cookies?.carriedBy(http) ?? http, authorizer, beginSession);
+  const authorized = authorize(http, authorizer, beginSession);
   const scope: ServerScope = { name, log, ids, now: () => performance.now() };
   const tools = new ToolTable();
   const idempotentTools = new IdempotentTools(tools);
@@ -105,6 +105,7 @@ export function connect(options: ConnectOptions): Upstream {
     url: settings.url,
     movedUrl: movedUrl(cache, settings.url),
     http: authorized,
+    cookies,
     onResponseHeaders,
     moved: (url) => cache.set(movedKey, pathToKeep(url, settings.url)),
   });
@@ -122,7 +123,8 @@ export function connect(options: ConnectOptions): Upstream {
   };
   const sse = () => {
     const session: Session = { id: undefined, version: undefined };
-    const postTo = (url: URL) => new Endpoint({ url, http: authorized, onResponseHeaders });
+    const postTo = (url: URL) =>
+      new Endpoint({ url, http: authorized, cookies, onResponseHeaders });
     const lostPrefix = () => cache.get(lostPrefixKey);
     const noteLostPrefix = (prefix?: string) => cache.set(lostPrefixKey, prefix);
     const next = new LegacySse({ ...common, postTo, session, lostPrefix, noteLostPrefix });

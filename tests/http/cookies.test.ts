@@ -1,24 +1,20 @@
 import { expect, test } from "bun:test";
-import type { HttpRequest } from "../../src/http/client.ts";
 import { AffinityCookies } from "../../src/http/cookies.ts";
 
 const endpoint = new URL("https://kb.example/mcp");
-const signal = new AbortController().signal;
 
-/** An endpoint that sets `cookies` with its first answer; `sent` holds the Cookie header of each request. */
+/** An endpoint that sets `cookies` with its first response; `sent` holds the Cookie header of each request. */
 function jarOf(cookies: readonly string[]) {
   const sent: (string | undefined)[] = [];
-  let isFirst = true;
   const affinity = new AffinityCookies(endpoint.origin);
-  const http = affinity.carriedBy(async ({ headers }: HttpRequest) => {
-    sent.push(new Headers(headers).get("cookie") ?? undefined);
+  const get = async (url: string | URL = endpoint, headers = {}) => {
+    const to = new URL(url);
+    sent.push(new Headers(affinity.fieldsFor(to, headers)).get("cookie") ?? undefined);
     const response = new Response("");
-    if (isFirst) for (const cookie of cookies) response.headers.append("set-cookie", cookie);
-    isFirst = false;
-    return response;
-  });
-  const get = (url: string | URL = endpoint, headers = {}) =>
-    http({ method: "GET", url: new URL(url), headers, signal });
+    if (sent.length === 1)
+      for (const cookie of cookies) response.headers.append("set-cookie", cookie);
+    expect(await affinity.keep(response, to)).toBe(response);
+  };
   return { sent, get, affinity };
 }
 

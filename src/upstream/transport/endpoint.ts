@@ -1,4 +1,5 @@
 import type { Http } from "../../http/client.ts";
+import type { AffinityCookies } from "../../http/cookies.ts";
 import { discard } from "./response-body.ts";
 
 /** One request to a server's endpoint; the place it goes to is the endpoint's business. */
@@ -18,6 +19,7 @@ interface EndpointOptions {
   readonly movedUrl?: URL | undefined;
   /** Authorized already. */
   readonly http: Http;
+  readonly cookies?: AffinityCookies | undefined;
   /** Called when a 307 or 308 moved the endpoint on the same origin; undefined: it is where it is configured. */
   readonly moved?: ((url: URL | undefined) => void) | undefined;
   /** Called when the head of an answer has come to the request that `signal` ends. */
@@ -56,6 +58,7 @@ export class Endpoint {
       body,
       signal,
       nonIdempotent,
+      cookies: this.#options.cookies,
     });
     return answer.then((response) => {
       this.#roundTripMs = Math.min(this.#roundTripMs, performance.now() - startedAt);
@@ -67,7 +70,7 @@ export class Endpoint {
   }
 
   async #follow(request: EndpointRequest, response: Response, mayBeGone: boolean) {
-    const { http, url, moved } = this.#options;
+    const { http, url, moved, cookies } = this.#options;
     const isGone = response.status === 404 && mayBeGone && this.#url !== url;
     const target = isGone ? url : movedTo(response, this.#url);
     if (target === undefined) return response;
@@ -75,7 +78,7 @@ export class Endpoint {
     this.#url = target;
     moved?.(target === url ? undefined : target);
     // Where it was configured it may have moved again; a redirect is followed once.
-    return isGone ? this.request(request, false) : http({ ...request, url: target });
+    return isGone ? this.request(request, false) : http({ ...request, url: target, cookies });
   }
 }
 
