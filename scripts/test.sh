@@ -23,8 +23,8 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# These suites need packages of their own, or Debian's; each has its script (npm run test:codex, ...).
-separate='clients,codex,proxy,desktop,interop'
+# These suites need packages of their own, Debian's, or root; each has its script (npm run test:codex, ...).
+separate='clients,codex,proxy,desktop,homes,interop'
 
 status=0
 "$bun" test --parallel --timeout=30000 --path-ignore-patterns="tests/{$separate}/**" --dots \

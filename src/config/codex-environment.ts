@@ -34,7 +34,8 @@ export function codexEnvironment(
   settings: ServerSettings,
 ): Record<string, string> {
   const reduced: Record<string, string> = {};
-  for (const name of [...inherited, ...passedVariables(settings)]) {
+  // The entry's own `env` holds that one.
+  for (const name of [...inherited, "CODEX_MCP_BRIDGE_TRUST_HOME", ...passedVariables(settings)]) {
     const value = env[name];
     if (value !== undefined) reduced[name] = value;
   }

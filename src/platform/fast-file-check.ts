@@ -1,6 +1,6 @@
 // Stand-in for the judgement in files.ts, which needs node:fs (a millisecond of a start): this one uses Bun alone, and any doubt
 // is left to that judgement.
-import { judgePrivate } from "./files.ts";
+import { judgePrivate } from "./judge.ts";
 import { dirname } from "./path.ts";
 
 /** Also what is thrown at once, for a path that is too long, comes by the promise. */

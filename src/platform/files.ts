@@ -1,7 +1,16 @@
-import type { Stats } from "node:fs";
 import { BridgeError } from "../wire/errors.ts";
 import { shellWord } from "../wire/text.ts";
 import { fs } from "./fs.ts";
+import {
+  codeOf,
+  failed,
+  isMissing,
+  judgeFile,
+  judgeParents,
+  judgePrivate,
+  type Purpose,
+  refuse,
+} from "./judge.ts";
 import { basename, dirname, join, resolve } from "./path.ts";
 
 /** A temporary file this old has no writer any more: a write takes milliseconds. */
@@ -12,72 +21,6 @@ export interface JudgedFile {
   readonly text: string;
   /** Throws `configuration` where others than its owner may read the file: it holds a secret. */
   requirePrivate(): void;
-}
-
-const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? "";
-const isMissing = (error: unknown) => ["ENOENT", "ENOTDIR"].includes(codeOf(error));
-
-function refuse(message: string, hint: string): never {
-  throw new BridgeError("configuration", message, { hint });
-}
-
-/** Why the file system said no. Its own message quotes the path only; the code is the fact. */
-function failed(verb: string, path: string, error: unknown): BridgeError {
-  const hint = codeOf(error) === "EACCES" ? `run chmod u+rw ${shellWord(path)}` : undefined;
-  return new BridgeError("configuration", `cannot ${verb} ${path} (${codeOf(error)})`, {
-    ...(hint === undefined ? {} : { hint }),
-    cause: error,
-  });
-}
-
-/** The user's id; undefined on Windows, where modes tell nothing. */
-const ownId = () => process.getuid?.();
-
-function judgeOwner(path: string, stats: Stats): void {
-  const own = ownId();
-  if (own === undefined || stats.uid === own || stats.uid === 0) return;
-  refuse(`${path} belongs to another user`, `run sudo chown ${own} ${shellWord(path)}`);
-}
-
-/** Owner and mode of every folder above `path`, which is resolved: whoever may write one may swap the file. */
-function judgeParents(path: string): void {
-  if (ownId() === undefined) return;
-  for (let folder = dirname(path); ; folder = dirname(folder)) {
-    const stats = fs().statSync(folder);
-    judgeOwner(folder, stats);
-    const isSticky = (stats.mode & 0o1000) !== 0;
-    if ((stats.mode & 0o022) !== 0 && !isSticky) {
-      refuse(`${folder} may be written by others`, `run chmod go-w ${shellWord(folder)}`);
-    }
-    if (folder === dirname(folder)) return;
-  }
-}
-
-function judgeFile(path: string, stats: Stats): void {
-  if (!stats.isFile()) refuse(`${path} is not a regular file`, "put a regular file there");
-  if (ownId() === undefined) return;
-  judgeOwner(path, stats);
-  if ((stats.mode & 0o022) !== 0) {
-    refuse(`${path} may be written by others`, `run chmod go-w ${shellWord(path)}`);
-  }
-}
-
-/** A mounted secret (Kubernetes) cannot be changed: its mode is its mounter's decision. */
-function isReadOnlyMount(path: string): boolean {
-  try {
-    fs().accessSync(path, fs().constants.W_OK);
-    return false;
-  } catch (error) {
-    return codeOf(error) === "EROFS";
-  }
-}
-
-/** Throws `configuration` where others than its owner may read a file that holds a secret. */
-export function judgePrivate(path: string, stats: Stats): void {
-  const own = ownId();
-  if (own === undefined || stats.uid !== own || (stats.mode & 0o044) === 0) return;
-  if (isReadOnlyMount(path)) return;
-  refuse(`${path} holds a secret and may be read by others`, `run chmod 600 ${shellWord(path)}`);
 }
 
 /** Reads at most `maxBytes`; undefined where there is more. */
@@ -100,13 +43,17 @@ function readUpTo(fd: number, maxBytes: number): Uint8Array | undefined {
  * The text of the file that `path` leads to, after the judgement of owner, mode and folders; undefined where
  * there is none. Throws `configuration`.
  */
-export function readJudged(path: string, maxBytes: number): JudgedFile | undefined {
+export function readJudged(
+  path: string,
+  maxBytes: number,
+  purpose: Purpose = "home",
+): JudgedFile | undefined {
   let target: string;
   let fd: number;
   try {
     target = fs().realpathSync(path);
-    judgeParents(join(fs().realpathSync(dirname(path)), basename(path)));
-    if (target !== path) judgeParents(target);
+    judgeParents(join(fs().realpathSync(dirname(path)), basename(path)), purpose);
+    if (target !== path) judgeParents(target, purpose);
     // Not blocking on a FIFO; not following a link that replaces the resolved file meanwhile.
     fd = fs().openSync(
       target,
@@ -119,7 +66,7 @@ export function readJudged(path: string, maxBytes: number): JudgedFile | undefin
   }
   try {
     const stats = fs().fstatSync(fd);
-    judgeFile(target, stats);
+    judgeFile(target, stats, purpose);
     const bytes = readUpTo(fd, maxBytes);
     if (bytes === undefined)
       refuse(`${target} is larger than ${maxBytes} bytes`, "make it smaller");
@@ -142,7 +89,7 @@ function decode(bytes: Uint8Array, path: string): string {
 
 /** A secret from a file: white space at its ends stripped. Throws `configuration`, also where it is missing. */
 export function readSecretFile(path: string, what: string): string {
-  const file = readJudged(path, 64 * 1024);
+  const file = readJudged(path, 64 * 1024, "secret");
   if (file === undefined) {
     throw new BridgeError("configuration", `${what}: there is no file ${path}`, {
       hint: "put the secret there, or name the file that holds it",
@@ -215,7 +162,7 @@ export function writeAtomically(path: string, text: string, may = always): boole
   makePrivateFolder(dirname(path));
   try {
     const target = writeTarget(path);
-    judgeParents(target);
+    judgeParents(target, "home");
     judgeExisting(target);
     return replaceFile(target, text, 0o600, may);
   } catch (error) {
@@ -247,7 +194,7 @@ export function replaceFile(target: string, text: string, mode: number, may = al
 
 function judgeExisting(target: string): void {
   try {
-    judgeFile(target, fs().lstatSync(target));
+    judgeFile(target, fs().lstatSync(target), "home");
   } catch (error) {
     if (!isMissing(error)) throw error;
   }

@@ -10,6 +10,7 @@ type VariableName =
   | "CODEX_HOME"
   | "CODEX_MCP_BRIDGE_HOME"
   | "CODEX_MCP_BRIDGE_TEST"
+  | "CODEX_MCP_BRIDGE_TRUST_HOME"
   | "DISPLAY"
   | "HOME"
   | "LANG"
@@ -58,6 +59,11 @@ export interface Paths {
   readonly stateRoot: string;
   /** Whether another home than `~/.codex-mcp-bridge` was asked for. */
   readonly custom: boolean;
+}
+
+/** Whether the user says that nobody else has the folder of the home, whatever its owner and mode say. */
+export function trustsHome(env: Environment): boolean {
+  return env.CODEX_MCP_BRIDGE_TRUST_HOME === "1";
 }
 
 /** The folder of the user, from the environment alone: `node:os` costs start-up time. Throws `configuration`. */

@@ -394,6 +394,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/relay/relay.test.ts",
     pattern: "under ids of the relay's own",
   },
+  "no-home-folder-check": {
+    promise: "a home in a folder that others may write is refused unless the user trusts it",
+    file: "src/platform/judge.ts",
+    find: "trustsHome(process.env)",
+    replace: "trustsHome({ CODEX_MCP_BRIDGE_TRUST_HOME: '1' })",
+    test: "tests/platform/files.test.ts",
+    pattern: "in a folder that others may write",
+  },
   "no-idempotency-check": {
     promise: "a call that is not marked as repeatable is not repeated after a 5xx",
     file: "src/upstream/retry/retry.ts",
@@ -641,6 +649,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "",
     test: "tests/wire/server-reason.test.ts",
   },
+  "no-owner-check-of-secrets": {
+    promise: "a secret file of another user is refused where anybody here decides what it holds",
+    file: "src/platform/judge.ts",
+    find: 'if (purpose === "home" || !isProvided(path)) judgeOwner(path, stats, purpose);',
+    replace: 'if (purpose === "home") judgeOwner(path, stats, purpose);',
+    test: "tests/platform/files.test.ts",
+    pattern: "a secret of another user",
+  },
   "no-own-folder-for-children": {
     promise: "a child process runs in a folder of ours",
     file: "src/platform/exec.ts",
@@ -656,6 +672,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "const isHasty = false;",
     test: "tests/upstream/transport/streams.test.ts",
     pattern: "retry: ",
+  },
+  "no-pod-check-of-memory": {
+    promise: "a file system in memory counts as this pod's own in a pod alone",
+    file: "src/platform/mounts.ts",
+    find: 'return isInPod && (mount.type === "tmpfs" || mount.point === "/");',
+    replace: 'return isInPod || mount.type === "tmpfs";',
+    test: "tests/platform/mounts.test.ts",
+    pattern: "only this pod has it",
   },
   "no-redaction": {
     promise: "a secret is shown in no message",

@@ -77,11 +77,19 @@ describe("reading", () => {
     const error = failure(() => read(file));
     if (isRoot) {
       expect(error.message).toBe(`${file} belongs to another user`);
-      expect(error.hint).toBe(`run sudo chown 0 ${file}`);
+      expect(error.hint).toBe(`run chown 0 ${file}`);
     } else {
       expect(other).toHaveBeenCalled();
       expect(error.message).toEndWith("belongs to another user");
     }
+  });
+
+  test("refuses a secret of another user, who may change it at any time", () => {
+    writeFileSync(file, "text", { mode: 0o444 });
+    const own = process.getuid?.() ?? 0;
+    using _ = own === 0 ? undefined : spyOn(process, "getuid").mockReturnValue(own + 1);
+    if (own === 0) chownSync(file, 12_345, 12_345);
+    expect(failure(() => readSecretFile(file, "token")).message).toContain("another user");
   });
 
   test("judges the file that a symlink leads to, and both its folders", () => {

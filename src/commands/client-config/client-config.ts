@@ -9,6 +9,7 @@ import { readValue } from "../../config/clients/document.ts";
 import { namedVariables } from "../../config/codex-environment.ts";
 import { loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
+import { trustsHome } from "../../platform/paths.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { command as codexConfig } from "../codex-config/codex-config.ts";
 import { unifiedDiff } from "../codex-config/diff.ts";
@@ -133,10 +134,10 @@ export function startOf(
   return {
     command: bridgeExecutable(named, context),
     args: ["run", "--server", server.name, ...(custom ? ["--config-path", configFile] : [])],
-    env:
-      reference === undefined
-        ? {}
-        : Object.fromEntries(variables.map((name) => [name, reference(name)])),
+    env: {
+      ...(reference && Object.fromEntries(variables.map((name) => [name, reference(name)]))),
+      ...(trustsHome(context.env) && { CODEX_MCP_BRIDGE_TRUST_HOME: "1" }),
+    },
   };
 }
 

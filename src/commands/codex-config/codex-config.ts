@@ -3,7 +3,7 @@ import { bridgeExecutable } from "../../cli/own-path.ts";
 import { type Config, loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { readDocument, serverValue } from "../../config/toml-document.ts";
-import { userHome } from "../../platform/paths.ts";
+import { trustsHome, userHome } from "../../platform/paths.ts";
 import { BridgeError, type Hint } from "../../wire/errors.ts";
 import { codexConfigFile } from "./codex.ts";
 import { unifiedDiff } from "./diff.ts";
@@ -108,6 +108,7 @@ export function launchOf(named: string | undefined, required: boolean, context: 
     ...(custom && { configFile }),
     ...((HOME || USERPROFILE) && { cwd: userHome(context.env) }),
     required,
+    trustsHome: trustsHome(context.env),
   };
 }
 

@@ -32,6 +32,8 @@ export interface Launch {
   /** Where Codex starts the bridge, absolute; undefined: in the folder of its session. */
   readonly cwd?: string;
   readonly required: boolean;
+  /** Whether the user said that nobody else has the folder of the home. */
+  readonly trustsHome?: boolean;
 }
 
 function sharedFields(server: ServerSettings, launch: Launch): Record<string, TomlValue> {
@@ -49,13 +51,13 @@ const noteFor = ({ codex }: ServerSettings) =>
 
 /** The entry with which Codex starts the bridge for a server. */
 export function stdioEntry(server: ServerSettings, launch: Launch): Wanted {
-  const { command, configFile, cwd } = launch;
+  const { command, configFile, cwd, trustsHome } = launch;
   const args = ["run", "--server", server.name];
   if (configFile !== undefined) args.push("--config-path", configFile);
   const fields = {
     command,
     args,
-    env: { LOG_LEVEL: "info" },
+    env: { LOG_LEVEL: "info", ...(trustsHome && { CODEX_MCP_BRIDGE_TRUST_HOME: "1" }) },
     env_vars: passedVariables(server),
     // The bridge reads nothing there, but the run time ends at once in a folder that was deleted.
     ...(cwd !== undefined && { cwd }),

@@ -1,0 +1,122 @@
+// Who may change or read a file: owner and mode of the file and of every folder above it.
+
+import type { Stats } from "node:fs";
+import { BridgeError } from "../wire/errors.ts";
+import { shellWord } from "../wire/text.ts";
+import { fs } from "./fs.ts";
+import { isPrivateToPod, mountOf } from "./mounts.ts";
+import { dirname } from "./path.ts";
+import { trustsHome } from "./paths.ts";
+
+/** What a file is: one of the bridge's home, or a secret that somebody else may provide. */
+export type Purpose = "home" | "secret";
+
+export const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? "";
+export const isMissing = (error: unknown) => ["ENOENT", "ENOTDIR"].includes(codeOf(error));
+
+export function refuse(message: string, hint: string): never {
+  throw new BridgeError("configuration", message, { hint });
+}
+
+/** The user's id; undefined on Windows, where modes tell nothing. */
+const ownId = () => process.getuid?.();
+
+const isOwned = ({ uid }: Stats) => uid === ownId() || uid === 0;
+const isOpenToWriters = ({ mode }: Stats) => (mode & 0o022) !== 0;
+const isSticky = ({ mode }: Stats) => (mode & 0o1000) !== 0;
+
+/** Where Compose and Kubernetes mount secrets. */
+const secretsFolder = /^(\/var)?\/run\/secrets\//;
+
+/** Whether whoever mounted it decides what stands at a resolved path, and nobody here. */
+const isProvided = (path: string) =>
+  secretsFolder.test(`${path}/`) || mountOf(path)?.isReadOnly === true;
+
+/** Whether a folder that others own or may write is accepted all the same. */
+function isAcceptedFolder(folder: string, purpose: Purpose): boolean {
+  if (isPrivateToPod(folder)) return true;
+  return purpose === "home" ? trustsHome(process.env) : isProvided(folder);
+}
+
+/** A command that mends owner or mode where it can be run here, else what can be done instead. */
+function mendHint(command: string, path: string, stats: Stats, purpose: Purpose): string {
+  const line = `${command} ${shellWord(path)}`;
+  const mayChange = ownId() === 0 || (stats.uid === ownId() && command.startsWith("chmod"));
+  if (mayChange && mountOf(path)?.isReadOnly !== true) return `run ${line}`;
+  if (purpose === "secret")
+    return `mount it read-only, not writable by others, or let user ${ownId()} own it`;
+  if (Bun.which("sudo", { PATH: "/usr/bin:/bin" }) !== null) return `run sudo ${line}`;
+  return "set CODEX_MCP_BRIDGE_HOME to a folder of your own; or CODEX_MCP_BRIDGE_TRUST_HOME=1, where nobody else has this one";
+}
+
+function judgeOwner(path: string, stats: Stats, purpose: Purpose): void {
+  if (isOwned(stats)) return;
+  const hint = mendHint(`chown ${ownId()}`, path, stats, purpose);
+  refuse(`${path} belongs to another user`, hint);
+}
+
+/** Owner and mode of every folder above `path`, which is resolved: whoever may write one may swap the file. */
+export function judgeParents(path: string, purpose: Purpose): void {
+  if (ownId() === undefined) return;
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    const stats = fs().statSync(folder);
+    const isSafe = isOwned(stats) && (!isOpenToWriters(stats) || isSticky(stats));
+    if (!isSafe && !isAcceptedFolder(folder, purpose)) {
+      judgeOwner(folder, stats, purpose);
+      const hint = mendHint("chmod go-w", folder, stats, purpose);
+      refuse(`${folder} may be written by others`, hint);
+    }
+    if (folder === dirname(folder)) return;
+  }
+}
+
+/** Kind, owner and mode of the file at `path`, which is resolved. */
+export function judgeFile(path: string, stats: Stats, purpose: Purpose): void {
+  if (!stats.isFile()) refuse(`${path} is not a regular file`, "put a regular file there");
+  if (ownId() === undefined) return;
+  if (isOpenToWriters(stats)) {
+    const hint = mendHint("chmod go-w", path, stats, purpose);
+    refuse(`${path} may be written by others`, hint);
+  }
+  if (purpose === "home" || !isProvided(path)) judgeOwner(path, stats, purpose);
+}
+
+/** Throws `configuration` where others than its owner may read a file that holds a secret. */
+export function judgePrivate(path: string, stats: Stats): void {
+  const own = ownId();
+  if (own === undefined || stats.uid !== own || (stats.mode & 0o044) === 0) return;
+  // The mode of a mounted secret is its mounter's decision.
+  if (mountOf(path)?.isReadOnly === true) return;
+  refuse(`${path} holds a secret and may be read by others`, `run chmod 600 ${shellWord(path)}`);
+}
+
+/** Why the file system said no, as `configuration`. Its own message quotes the path only; the code is the fact. */
+export function failed(
+  verb: "read" | "write" | "remove" | "make the folder",
+  path: string,
+  error: unknown,
+): BridgeError {
+  const code = codeOf(error);
+  const isRefused = ["EACCES", "EPERM", "EROFS"].includes(code);
+  const hint = isRefused ? accessHint(verb, path) : undefined;
+  return new BridgeError("configuration", `cannot ${verb} ${path} (${code})`, {
+    ...(hint === undefined ? {} : { hint }),
+    cause: error,
+  });
+}
+
+function accessHint(verb: string, path: string): string {
+  const stats = statOf(path);
+  const isOwn = stats !== undefined && stats.uid === ownId() && !mountOf(path)?.isReadOnly;
+  if (isOwn) return `run chmod u+rw ${shellWord(path)}`;
+  if (verb === "read") return `let user ${ownId()} read it`;
+  return `set CODEX_MCP_BRIDGE_HOME to a folder that user ${ownId()} may write`;
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return fs().statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,63 @@
+import { fs } from "./fs.ts";
+
+/** A mounted file system as this process sees it (proc(5), /proc/pid/mountinfo). */
+export interface Mount {
+  /** Where it is mounted. */
+  readonly point: string;
+  /** Which folder of the file system is mounted there. */
+  readonly root: string;
+  readonly type: string;
+  readonly isReadOnly: boolean;
+}
+
+/** A folder of one pod on its node: PODS/UID/..., whatever the kubelet's own folder is. */
+const podFolder = /\/pods\/[0-9a-f-]{32,36}\//;
+/** A volume that Kubernetes makes for one pod and removes with it. */
+const emptyDir = /\/pods\/[0-9a-f-]{32,36}\/volumes\/kubernetes\.io~empty-dir\//;
+
+const unescaped = (text: string) =>
+  text.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+
+/** The mounts of this process in the order they were made; none where the system does not tell. */
+export function readMounts(): Mount[] {
+  let text: string;
+  try {
+    text = fs().readFileSync("/proc/self/mountinfo", "utf8");
+  } catch {
+    return [];
+  }
+  return text.split("\n").flatMap((line) => {
+    const [own = "", other = ""] = line.split(" - ");
+    const [, , , root, point, options] = own.split(" ");
+    const [type = "", , superOptions = ""] = other.split(" ");
+    if (root === undefined || point === undefined || options === undefined) return [];
+    const isReadOnly = [options, superOptions].some((each) => each.split(",").includes("ro"));
+    return [{ point: unescaped(point), root: unescaped(root), type, isReadOnly }];
+  });
+}
+
+/** The mount that a resolved path stands on. */
+export function mountOf(path: string, mounts = readMounts()): Mount | undefined {
+  let found: Mount | undefined;
+  for (const mount of mounts) {
+    const isAbove = `${path}/`.startsWith(mount.point === "/" ? "/" : `${mount.point}/`);
+    // A later mount covers an earlier one at the same place.
+    if (isAbove && mount.point.length >= (found?.point.length ?? 0)) found = mount;
+  }
+  return found;
+}
+
+/**
+ * Whether the mount of a resolved path says that nobody outside of this process's Kubernetes pod has it: an emptyDir,
+ * in memory (tmpfs) too, or the container's own file system. Volumes that outlive a pod say no such thing.
+ */
+export function isPrivateToPod(path: string, mounts = readMounts()): boolean {
+  const mount = mountOf(path, mounts);
+  if (mount === undefined) return false;
+  if (emptyDir.test(mount.root)) return true;
+  // The kubelet mounts files of the pod's own folder (/etc/hosts, /dev/termination-log) into every container.
+  const isInPod = mounts.some(({ root }) => podFolder.test(root));
+  return isInPod && (mount.type === "tmpfs" || mount.point === "/");
+}
