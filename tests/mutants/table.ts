@@ -105,6 +105,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "endless JSON body",
   },
+  "no-browser-at-first-refusal": {
+    promise: "--sign-in browser begins at the first refusal of any request",
+    file: "src/upstream/sign-in/sign-in.ts",
+    find: 'if (this.#options.mode !== "browser") return false;',
+    replace: 'if (this.#options.mode !== "never") return false;',
+    test: "tests/upstream/sign-in/sign-in.test.ts",
+    pattern: "requirement 8",
+  },
   "no-bunfig-protection": {
     promise: "no code of the current directory runs",
     file: "build.sh",
@@ -146,6 +154,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/upstream/catalog/catalog.test.ts",
     pattern: "older than a week is not used",
   },
+  "no-cause-of-failed-sign-in": {
+    promise: "the reason of a failed sign-in stands in the error",
+    file: "src/oauth/core/sign-in-required.ts",
+    find: "cause === undefined ? needs :",
+    replace: "cause !== undefined ? needs :",
+    test: "tests/upstream/sign-in/call-sign-in.test.ts",
+    pattern: "the cause of a failed sign-in",
+  },
   "no-certificate-check": {
     promise: "certificates are always checked",
     file: "src/http/certificates.ts",
@@ -153,6 +169,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "rejectUnauthorized: false as true,",
     test: "tests/fault/fault.test.ts",
     pattern: "TLS",
+  },
+  "no-check-for-answered-need": {
+    promise: "a server that refuses the grant that it asked for gets no second sign-in",
+    file: "src/oauth/sign-in/interactive-sign-in.ts",
+    find: "if (this.#options.answered.has(needOf(prepared)))",
+    replace: 'if (this.#options.answered.has(""))',
+    test: "tests/upstream/sign-in/call-sign-in.test.ts",
+    pattern: "gets no second sign-in",
   },
   "no-check-of-imported-endpoints": {
     promise: "an imported sign-in leads to the issuer's own endpoints alone",
@@ -218,6 +242,22 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "if (decodedBytes < 0) {",
     test: "tests/http/content-coding.test.ts",
     pattern: "bomb",
+  },
+  "no-device-challenge": {
+    promise: "a device request carries a code challenge where the server wants PKCE",
+    file: "src/oauth/sign-in/device.ts",
+    find: "const verifier = wantsPkce ?",
+    replace: "const verifier = !wantsPkce ?",
+    test: "tests/oauth/sign-in/device.test.ts",
+    pattern: "wants PKCE",
+  },
+  "no-device-fallback": {
+    promise: "a device grant that the client may not use falls back to the page",
+    file: "src/oauth/sign-in/sign-in.ts",
+    find: "if (signal.aborted || !hasPage || !offersDevice(prepared)) throw error;",
+    replace: "if (hasPage || signal.aborted) throw error;",
+    test: "tests/upstream/sign-in/call-sign-in.test.ts",
+    pattern: "falls back to the page",
   },
   "no-dotenv-protection": {
     promise: "no .env of the current directory is read",
@@ -324,6 +364,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "if (this.#bytes < 0)",
     test: "tests/fault/fault.test.ts",
     pattern: "sends an event",
+  },
+  "no-exempt-address": {
+    promise: "the address of a page that a person has to open is shown with its state",
+    file: "src/oauth/sign-in/interactive-sign-in.ts",
+    find: "    redactor.exempt(url.href);",
+    replace: "",
+    test: "tests/upstream/sign-in/sign-in-wait.test.ts",
+    pattern: "names the whole address",
   },
   "no-exemption-check": {
     promise: "a malformed entry of NO_PROXY is refused",
@@ -434,6 +482,15 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/e2e/oauth/issuer.test.ts",
     pattern: "do not make the MCP server",
   },
+  "no-limit-for-hasty-decline": {
+    promise:
+      "a decline that no person made brakes nothing: the call is answered with the page, which stays open",
+    file: "src/upstream/sign-in/elicitation.ts",
+    find: '    if (!isPersonal(askedAt)) return "unattended";',
+    replace: "",
+    test: "tests/upstream/sign-in/sign-in.test.ts",
+    pattern: "a no within a second",
+  },
   "no-limit-of-cookies": {
     promise: "cookies are bounded in number and size",
     file: "src/http/cookies.ts",
@@ -481,6 +538,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "if (this.#pieces.length >= 0) return;",
     test: "tests/fault/fault.test.ts",
     pattern: "writes a line beyond the limit",
+  },
+  "no-look-for-a-sign-in": {
+    promise: "a server that has no sign-in is told as one that needs a token",
+    file: "src/oauth/sign-in/availability.ts",
+    find: "  return isThere ? undefined : needsToken(server.name, schemes);",
+    replace: "  return isThere || !isOther ? undefined : needsToken(server.name, schemes);",
+    test: "tests/upstream/sign-in/call-sign-in.test.ts",
+    pattern: "nothing in particular",
   },
   "no-loopback-address-for-browser": {
     promise: "the address of a sign-in page stands in no program's arguments",
@@ -798,6 +863,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "if (said === undefined) return;",
     test: "tests/upstream/catalog/lists.test.ts",
     pattern: "was away|asked for again",
+  },
+  "no-second-sign-in": {
+    promise: "a call gets the sign-ins it needs, three at most",
+    file: "src/upstream/sign-in/call-sign-in.ts",
+    find: "const maxSignIns = 3;",
+    replace: "const maxSignIns = 1;",
+    test: "tests/upstream/sign-in/call-sign-in.test.ts",
+    pattern: "one call asks for a sign-in, then",
   },
   "no-separation-at-blanks": {
     promise: "blanks separate the entries of NO_PROXY",

@@ -18,6 +18,14 @@ let other: AuthorizationServer;
 beforeAll(async () => {
   provider = await startProvider({ deviceIntervalSec: 0.05 });
   other = await startProvider({
+    clients: [
+      {
+        client_id: "no-refresh",
+        application_type: "native",
+        redirect_uris: ["http://127.0.0.1/callback"],
+        grant_types: ["authorization_code"],
+      },
+    ],
     metadata(document) {
       delete document.device_authorization_endpoint;
     },
@@ -75,17 +83,24 @@ test("one call asks for a sign-in, then for one with more permissions, then at a
   await resource.close();
 }, 20_000);
 
-test("a server that refuses the sign-in that it asked for is not satisfied by another one: nobody is asked again", async () => {
-  using folder = ownFolder();
-  const resource = startProtectedServer({ ...provider, find: async () => undefined });
-  const home = await bridgeHome(folder.path, { url: resource.url });
-  const client = await begin(home, { answer: approve });
-  const { error } = await client.request("tools/call", call("echo"));
-  expect([1401, 1402]).toContain(error.code);
-  expect(client.asked).toHaveLength(1);
-  await client.end();
-  await resource.close();
-}, 20_000);
+test.each([
+  ["with a refresh token", {}],
+  ["without one", { auth: { type: "oauth", clientId: "no-refresh" } }],
+])(
+  "a server that refuses the grant that it asked for, %s, gets no second sign-in",
+  async (_, entry) => {
+    using folder = ownFolder();
+    const resource = startProtectedServer({ ...other, find: async () => undefined });
+    const home = await bridgeHome(folder.path, { url: resource.url, ...entry });
+    const client = await begin(home, { answer: approve });
+    const { error } = await client.request("tools/call", call("echo"));
+    expect([1401, 1402]).toContain(error.code);
+    expect(client.asked).toHaveLength(1);
+    await client.end();
+    await resource.close();
+  },
+  20_000,
+);
 
 test("the cause of a failed sign-in stands in the error's words and data, on the page, and in sign_in's answer", async () => {
   using folder = ownFolder();
