@@ -10,6 +10,12 @@ die() {
 }
 
 bun=$(sh scripts/bun.sh)
+if ! command -v tmux >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get install -y -qq --no-install-recommends tmux >/dev/null 2>&1 ||
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends tmux; } >/dev/null 2>&1 || true
+fi
+command -v tmux >/dev/null || die "tmux is not on PATH" "Codex's TUI is driven in it: run sudo apt-get install tmux"
 command -v node >/dev/null || die "node is not on PATH" "Codex's launcher needs Node.js: https://nodejs.org"
 
 is_installed() {

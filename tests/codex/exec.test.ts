@@ -66,7 +66,7 @@ describe("codex exec", () => {
       { url: "https://example.com/" },
       "open",
     );
-    // Codex 0.169.0 takes a tool that says it is neither destructive nor open-world for harmless.
+    // Codex takes a tool that says it is neither destructive nor open-world for harmless.
     const closed = callsTool("kb", "toggle_simulated_logging", {}, "closed");
     await using without = await trip([[open, closed]], { setup: [] });
     expect((await exec(without.home)).code).toBe(0);

@@ -44,6 +44,8 @@ export interface Changing {
 }
 
 export interface ProviderOptions {
+  /** Makes it an https server of this certificate, at `localhost`. */
+  readonly tls?: { readonly cert: Bun.BunFile; readonly key: Bun.BunFile };
   readonly accessTokenTtlSec?: number;
   readonly scopes?: readonly string[];
   readonly clients?: readonly Record<string, unknown>[];
@@ -146,6 +148,30 @@ function configuration(options: ProviderOptions): Record<string, unknown> {
   };
 }
 
+/** A TLS server on loopback that hands every request to the one behind it. */
+function startTls(behind: string, tls: NonNullable<ProviderOptions["tls"]>) {
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    idleTimeout: 0,
+    tls,
+    async fetch(request) {
+      const { pathname, search, host } = new URL(request.url);
+      const headers = new Headers(request.headers);
+      headers.set("x-forwarded-proto", "https");
+      headers.set("x-forwarded-host", host);
+      const { method } = request;
+      return fetch(`${behind}${pathname}${search}`, {
+        method,
+        headers,
+        redirect: "manual",
+        ...(method === "POST" && { body: await request.text() }),
+      });
+    },
+  });
+  return { origin: `https://localhost:${server.port}`, close: () => server.stop(true) };
+}
+
 /** Starts the provider; rotation, reuse detection, device grant, registration, resource indicators and revocation are on. */
 export async function startProvider(options: ProviderOptions = {}): Promise<AuthorizationServer> {
   const requests: Recorded[] = [];
@@ -181,8 +207,11 @@ export async function startProvider(options: ProviderOptions = {}): Promise<Auth
     })();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const behind = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const front = options.tls && startTls(behind, options.tls);
+  const issuer = front?.origin ?? behind;
   const provider = await quietly(() => new Provider(issuer, configuration(options)));
+  provider.proxy = front !== undefined;
   handle = provider.callback();
   return {
     issuer,
@@ -199,10 +228,10 @@ export async function startProvider(options: ProviderOptions = {}): Promise<Auth
     find: async (accessToken) =>
       (await provider.AccessToken.find(accessToken)) ??
       (await provider.ClientCredentials.find(accessToken)),
-    close: () =>
-      new Promise<void>((resolve) => {
-        server.closeAllConnections();
-        server.close(() => resolve());
-      }),
+    async close() {
+      await front?.close();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
   };
 }

@@ -155,7 +155,7 @@ function parsed(line: Uint8Array): Incoming | undefined {
   }
 }
 
-/** The parameters of initialize, with the revision and the capabilities that Codex sends (Codex CLI 0.169.0). */
+/** The parameters of initialize, with the revision and the capabilities that Codex sends (Codex CLI 0.171.0). */
 export function initializeParams(version: string): string {
   return JSON.stringify({
     protocolVersion: "2025-06-18",

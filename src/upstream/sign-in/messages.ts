@@ -55,11 +55,10 @@ export function signInResult(
   });
 }
 
-/** The page and its code, as the model shows them to its user. */
-function pageLines({ url, code }: PendingSignIn): string[] {
-  const lines = ["", url.href];
-  if (code !== undefined) lines.push("", `The page must show, or asks for, this code: ${code}`);
-  return lines;
+/** A text that ends with the page and its code: Codex shows its user the last lines of a result. */
+function withPage(lines: readonly string[], { url, code }: PendingSignIn): string {
+  const enter = code === undefined ? [] : [`The page must show, or asks for, this code: ${code}`];
+  return [...lines, url.href, ...enter].join("\n");
 }
 
 /** The text of `sign_in` where no sign-in came about. */
@@ -69,26 +68,22 @@ export function noSignInText(login: string, { message }: BridgeError): string {
 
 /** The text of `sign_in`, with which the model sends its user to the page; `failure`: of the sign-in before. */
 export function pageText(name: string, pending: PendingSignIn, failure?: BridgeError): string {
-  return [
-    ...(failure === undefined
-      ? []
-      : [`The sign-in before this one failed: ${failure.message}.`, ""]),
-    `Ask the user to open this page (at ${pending.hosts.page}) and sign in to "${name}":`,
-    ...pageLines(pending),
-    "",
+  const lines = [
+    ...(failure === undefined ? [] : [`The sign-in before this one failed: ${failure.message}.`]),
     `When the sign-in is done, the tools of "${name}" appear after a restart of Codex.`,
-  ].join("\n");
+    `Ask the user to open this page (at ${pending.hosts.page}) and sign in to "${name}":`,
+  ];
+  return withPage(lines, pending);
 }
 
 /** The text of a call that was not executed, since nobody is signed in and the client asked nobody. */
 export function repeatText(name: string, pending: PendingSignIn): string {
-  return [
+  const lines = [
     `The call was not executed: server "${name}" needs a sign-in.`,
+    "The page is good for ten minutes, and the repeated call waits until the user has signed in.",
     `Ask the user to open this page (at ${pending.hosts.page}) and sign in, then repeat the call:`,
-    ...pageLines(pending),
-    "",
-    "The page is good for ten minutes. The repeated call waits until the user has signed in.",
-  ].join("\n");
+  ];
+  return withPage(lines, pending);
 }
 
 export function signedInText(name: string): string {

@@ -35,7 +35,8 @@ export function callsTool(
   };
 }
 
-function says(text: string): object {
+/** The model says something to the user. */
+export function says(text: string): object {
   return {
     type: "message",
     id: "message",
@@ -93,8 +94,11 @@ export function scriptedModel(turns: readonly Turn[]): ScriptedModel {
     idleTimeout: 0,
     async fetch(request) {
       if (request.method !== "POST") return new Response(null, { status: 404 });
-      requests.push(readRequest((await request.json()) as Parameters<typeof readRequest>[0]));
-      const turn = turns[requests.length - 1] ?? [says("done")];
+      const asked = readRequest((await request.json()) as Parameters<typeof readRequest>[0]);
+      // Beside a turn Codex asks for a title, without any tool: that is no part of the script.
+      const isOfScript = asked.offered.length > 0;
+      if (isOfScript) requests.push(asked);
+      const turn = (isOfScript ? turns[requests.length - 1] : undefined) ?? [says("done")];
       return new Response(eventStream(turn), { headers: { "content-type": "text/event-stream" } });
     },
   });
