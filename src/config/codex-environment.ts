@@ -2,7 +2,7 @@ import type { Environment } from "../platform/paths.ts";
 import { requirementsOf } from "./requirements.ts";
 import type { ServerSettings } from "./settings.ts";
 
-// Measured with Codex CLI 0.171.0: a stdio server gets these, as far as they are set, and nothing else.
+// Measured with Codex CLI 0.169.0: a stdio server gets these, as far as they are set, and nothing else.
 const inherited = [
   ...["HOME", "LOGNAME", "PATH", "SHELL", "USER", "LANG", "LC_ALL", "TERM", "TMPDIR", "TZ"],
   ...["__CF_USER_TEXT_ENCODING", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"],

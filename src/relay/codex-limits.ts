@@ -1,4 +1,4 @@
-// What Codex cannot take (measured with 0.169.0 and 0.171.0): a line over 16 MiB hangs its call, an unknown kind of content fails it.
+// What Codex cannot take (measured with 0.169.0): a line over 16 MiB hangs its call, an unknown kind of content fails it.
 import { BridgeError, type CommandLine } from "../wire/errors.ts";
 import { errorTo, type Message } from "../wire/message.ts";
 import { children, find } from "../wire/spans.ts";

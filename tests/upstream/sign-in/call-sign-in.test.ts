@@ -106,7 +106,7 @@ test("the cause of a failed sign-in stands in the error's words and data, on the
   using folder = ownFolder();
   const resource = startProtectedServer(other);
   const home = await bridgeHome(folder.path, { url: resource.url });
-  let page = "";
+  const page = Promise.withResolvers<string>();
   const client = await begin(home, {
     async answer({ params }) {
       const asked = new URL(params.url).searchParams;
@@ -117,7 +117,7 @@ test("the cause of a failed sign-in stands in the error's words and data, on the
         state: asked.get("state")!,
         iss: other.issuer,
       }).toString();
-      page = await (await fetch(answer)).text();
+      page.resolve(await (await fetch(answer)).text());
       return { action: "accept" };
     },
   });
@@ -126,7 +126,7 @@ test("the cause of a failed sign-in stands in the error's words and data, on the
   const cause = 'the sign-in to server "kb" failed: access_denied (not on the list)';
   expect(error.data.cause).toBe(cause);
   expect(error.message).toContain(cause);
-  expect(page).toContain("access_denied (not on the list)");
+  expect(await page.promise).toContain("access_denied (not on the list)");
   const { result } = await client.request("tools/call", call("sign_in"));
   expect(result.content[0].text).toContain(`The sign-in before this one failed: ${cause}`);
   await client.end();
