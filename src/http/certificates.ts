@@ -10,25 +10,25 @@ import { BridgeError } from "../wire/errors.ts";
 /** Bun's `tls` option of a request. */
 export interface TlsOptions {
   readonly rejectUnauthorized: true;
-  /** PEM texts that take the place of Bun's roots. */
+  /** PEM certificates; Bun trusts these in place of its own roots. */
   readonly ca?: string[];
   readonly cert?: string;
   readonly key?: string;
 }
 
-/** Files of certificates that are trusted besides Bun's roots: all are added, none replaces. */
+/** Variables that name a file of certificates to trust in addition to Bun's roots. */
 const fileVariables = [
   "SSL_CERT_FILE",
   "NODE_EXTRA_CA_CERTS",
   "CODEX_CA_CERTIFICATE",
   "CODEX_PROXY_CERT",
 ];
-/** Of those, what Bun itself reads. */
+/** The variables among them that Bun reads by itself. */
 const native = new Set(["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"]);
 const directoryVariable = "SSL_CERT_DIR";
 const systemKey = "systemStore";
 
-/** Which certificates one server's connections trust, and which one they show. */
+/** The certificates that connections to one server trust, and the client certificate that they show. */
 export class Certificates {
   readonly #network: NetworkSettings;
   readonly #env: Environment;
@@ -43,20 +43,20 @@ export class Certificates {
     this.#log = log;
   }
 
-  /** What `options` said last. */
+  /** The options that were read last; undefined before the first connection. */
   get known(): TlsOptions | undefined {
     return this.#options;
   }
 
-  /** The options for the next connection; files are read once, at the first. Throws `configuration`. */
+  /** The TLS options of the next connection. Files are read once, for the first one. Throws `configuration`. */
   async options(): Promise<TlsOptions> {
     this.#options ??= await this.#read(this.#cache.get(systemKey) === true);
     return this.#options;
   }
 
   /**
-   * An issuer was unknown: adds the system's store, which costs time and memory and is therefore not there from
-   * the start. False where it is there already.
+   * Adds the system's certificate store, after a certificate of an unknown issuer. The store costs time and memory, so
+   * no start loads it. False where it was added before.
    */
   async addSystemStore(): Promise<boolean> {
     if (this.#cache.get(systemKey) === true) return false;
@@ -86,7 +86,7 @@ export class Certificates {
     };
   }
 
-  /** `ca` replaces everything, so everything that would be trusted without it stands in it. */
+  /** Every root to trust: `ca` replaces Bun's own list, so that list is part of it. */
   async #roots(withSystem: boolean): Promise<string[]> {
     const tls = await import("node:tls");
     const system = withSystem ? tls.getCACertificates("system") : [];
@@ -95,7 +95,7 @@ export class Certificates {
     return [...tls.rootCertificates, ...system, ...named, ...directory];
   }
 
-  /** What the file of a variable holds; one that cannot be read is said and left out, as every other program does. */
+  /** The certificates in the file or folder that a variable names. One that cannot be read is logged and left out, as curl does. */
   #variable(name: string, take: (path: string) => string[]): string[] {
     const path = this.#env[name];
     if (path === undefined || path === "") return [];
@@ -125,7 +125,7 @@ function readFolder(path: string): string[] {
     try {
       return [read(join(path, name))];
     } catch {
-      // A folder in it, or a link that leads nowhere.
+      // A folder inside the folder, or a broken link.
       return [];
     }
   });

@@ -21,9 +21,9 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
   /** `false`: a connection of its own, closed afterwards. */
   readonly keepalive?: boolean;
-  /** Whether it may not be executed twice, and so takes no connection that the server may be closing just now; asked only where it matters. */
+  /** True where the server must not execute the request twice: it then takes no idle connection that the server may be closing. Called only where such a connection exists. */
   readonly nonIdempotent?: (() => boolean) | undefined;
-  /** The address to connect to in place of looking the host up again, so that what was judged is what is used. */
+  /** The address to connect to. A second lookup could give another address than the one that was judged. */
   readonly address?: string;
   /** `false`: the client certificate of the configuration is not shown to this host. */
   readonly showsCertificate?: boolean;
@@ -41,9 +41,9 @@ export interface HttpOptions {
   readonly network: NetworkSettings;
   readonly env: Environment;
   readonly certificates: Certificates;
-  /** Longest wait for a connection; without it only the request's own signal bounds it. */
+  /** Longest wait for a connection; undefined: the request's own signal alone bounds it. */
   readonly connectTimeoutMs?: number;
-  /** The requests under way, where somebody counts them: tells how old a connection of the pool may be. */
+  /** Counts the requests under way: tells how long a pooled connection may have been idle. */
   readonly inFlight?: InFlightRequests;
 }
 
@@ -60,7 +60,7 @@ interface Target {
   readonly proxy: string | undefined;
 }
 
-/** What has to be known before a request can go out. */
+/** What a request needs before it can be sent. */
 interface RequestPlan {
   readonly address: string | undefined;
   readonly tls: TlsOptions | undefined;
@@ -82,7 +82,7 @@ export function createHttp(options: HttpOptions): Http {
     targets.set(url, target);
     return target;
   };
-  // Most requests carry the same object as the one before: nearly all of the 3 microseconds that streamable-http.ts tells of.
+  // Bun's Headers are made once for the object that most requests share: most of the 3 microseconds that `#made` in streamable-http.ts saves.
   const fieldsOf = (headers: HttpRequest["headers"]): Headers => {
     const known = fields.get(headers);
     if (known !== undefined) return known;
@@ -118,11 +118,11 @@ export function createHttp(options: HttpOptions): Http {
     const { signal, url } = request;
     if (signal.aborted) throw signal.reason;
     if (error instanceof BridgeError) throw error;
-    // Nothing was sent: the handshake ends before the request.
+    // The handshake failed, so the server has not seen the request: it may be sent again.
     if (isUnknownIssuer(error) && (await certificates.addSystemStore())) return send(request);
     throw networkError(error, url);
   };
-  /** The first requests to an origin, and those after a rest: names, certificates and the connection are waited for. */
+  /** Sends a request to an origin that has not answered just now: looks up the name, reads certificates, and bounds the wait for the connection. */
   const connect = async (request: HttpRequest): Promise<Response> => {
     const { url, signal } = request;
     const target = targetOf(url);
@@ -182,21 +182,21 @@ function withoutCertificate(tls: TlsOptions | undefined): TlsOptions | undefined
   return others;
 }
 
-/** The response with its body decoded, where it is in a content coding. */
+/** The response, with its body decoded where it has a content coding. */
 async function plain(response: Response, url: URL): Promise<Response> {
   if (!response.headers.has("content-encoding")) return response;
   const { decoded } = await import("./content-coding.ts");
   return decoded(response, url);
 }
 
-/** The URL with its host replaced by an address; Host and the certificate stay those of the name. */
+/** The URL with an address in place of its host; the Host header and the certificate check keep the name. */
 function pinned(url: URL, address: string): string {
   const target = new URL(url);
   target.hostname = address.includes(":") ? `[${address}]` : address;
   return target.href;
 }
 
-/** An address of the wanted family; undefined where the run time may choose, or the proxy does. */
+/** An address of the configured IP family; undefined where the URL holds an address, or a proxy looks the name up. */
 async function addressOf(url: URL, network: NetworkSettings, proxy: string | undefined) {
   if (proxy !== undefined) return undefined;
   const isLiteral = url.hostname.startsWith("[") || /^[\d.]+$/.test(url.hostname);

@@ -92,18 +92,18 @@ function tlsFacts(socket: Bun.Socket<unknown>): TlsFacts {
   };
 }
 
-/** The watch over one request whose connection may never come about. */
+/** Watches one request until it is connected. */
 interface Watch {
   /** Aborts with a BridgeError `unreachable`. */
   readonly signal: AbortSignal;
-  /** The request is past it. */
+  /** The request was answered or has failed. */
   done(): void;
 }
 
 /**
- * Ends a request where no connection comes about within `ms`. The run time does not tell when it is connected, so
- * after half the time a connection of our own is tried: where that comes about, the request only takes its time.
- * A server that `hasAnswered` may be too busy to shake hands, and may have got the request on an old connection.
+ * Aborts a request that is not connected within `ms`. Bun does not tell when a request is connected: after half the
+ * time the watch opens a connection of its own, and where that succeeds, the server is only slow. A server that
+ * `hasAnswered` may be too busy for a TLS handshake, and may have got the request on an older connection.
  */
 export function watchConnecting(place: Place, ms: number, hasAnswered: boolean): Watch {
   const stop = new AbortController();
@@ -122,10 +122,10 @@ export function watchConnecting(place: Place, ms: number, hasAnswered: boolean):
   };
 }
 
-/** Longest wait for a place that was silent before: a path that works brings an answer far sooner. */
+/** Longest wait for a place that did not answer the last time: a working network answers far sooner. */
 const silentMs = 1000;
 
-/** Waits for a connection to a place that was silent before anything is sent there. Throws `unreachable`. */
+/** Connects to a place that did not answer the last time, before a request is sent there. Throws `unreachable`. */
 export async function requireReachable(place: Place, connectTimeoutMs: number): Promise<void> {
   const ms = Math.min(silentMs, connectTimeoutMs / 2);
   const { outcome } = await tryConnection(place, ms);

@@ -1,21 +1,21 @@
 import type { InFlightRequests } from "./in-flight.ts";
 
-/** How long a server that says nothing keeps an idle connection, less the time to use it: Node's 5 s less 1 s. */
+/** How long an idle connection is used where the server sends no `Keep-Alive: timeout`: Node closes after 5 s, less a reserve of 1 s. */
 const usualMs = 4000;
 const reserveMs = 1000;
-/** An origin that has answered this recently is connected, or tells of it at once. */
+/** An origin that answered this recently has an open connection, or refuses at once. */
 const freshMs = 100;
 
 interface Origin {
-  /** When it answered last. */
+  /** When its last answer came (`performance.now()`). */
   readonly usedAt: number;
-  /** How long it keeps idle connections, as far as we rely on it. */
+  /** How long its idle connections are used. */
   readonly keptMs: number;
 }
 
 /**
- * The pool of connections, and how long its origins have been idle. A server closes an idle connection just as we
- * write on it, Bun does not look at `Keep-Alive: timeout`, and whether the request was executed is then unknown.
+ * Bun's connection pool, and how long the connections to each origin have been idle. Bun ignores `Keep-Alive: timeout`: a
+ * request that is written just as the server closes its idle connection may or may not have been executed.
  */
 export class ConnectionPool {
   readonly pool = new Bun.FetchSession();
@@ -23,16 +23,15 @@ export class ConnectionPool {
   readonly #origins = new Map<string, Origin>();
   readonly #silent = new Set<string>();
 
-  /** `crowd`: the requests under way, where somebody counts them. */
   constructor(inFlight?: InFlightRequests) {
     this.#inFlight = inFlight;
   }
 
-  /** Notes the head of an answer: its connection is warm now. */
+  /** Notes an answer: the origin has an open connection from now on. */
   note(origin: string, { headers }: Response): void {
     const header = headers.get("keep-alive");
-    const said = header === null ? undefined : /\btimeout=(\d+)/i.exec(header)?.[1];
-    const keptMs = said === undefined ? usualMs : Number(said) * 1000 - reserveMs;
+    const seconds = header === null ? undefined : /\btimeout=(\d+)/i.exec(header)?.[1];
+    const keptMs = seconds === undefined ? usualMs : Number(seconds) * 1000 - reserveMs;
     this.#origins.set(origin, { usedAt: performance.now(), keptMs });
     if (this.#silent.size > 0) this.#silent.delete(origin);
   }
@@ -42,23 +41,23 @@ export class ConnectionPool {
     return this.#origins.has(origin);
   }
 
-  /** Whether it has answered just now: its connections come about. */
+  /** Whether the origin answered within the last 100 ms. */
   isFresh(origin: string): boolean {
     const known = this.#origins.get(origin);
     return known !== undefined && performance.now() - known.usedAt < freshMs;
   }
 
-  /** Notes that no connection to the origin came about. */
+  /** Notes that a connection to the origin was not established in time. */
   noteSilence(origin: string): void {
     this.#silent.add(origin);
   }
 
-  /** Whether that is the last that is known of it. */
+  /** Whether the last attempt to connect to the origin ended so. */
   isSilent(origin: string): boolean {
     return this.#silent.has(origin);
   }
 
-  /** Closes the idle connections where the server may be closing them, too, and that matters: the next request opens one. */
+  /** Closes the pool's idle connections where the server may be closing them too and `matters()` is true; the next request opens a new one. */
   dropStale(origin: string, matters: () => boolean): void {
     if (this.#inFlight?.isSuspect === true || (this.#mayBeStale(origin) && matters())) {
       this.pool.close();

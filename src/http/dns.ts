@@ -11,7 +11,7 @@ export async function lookupAddresses(
     const addresses = found.map(({ address }) => address);
     if (addresses.length > 0) return addresses;
   } catch {
-    // Its text says no more than that.
+    // The resolver's text says no more than the error below.
   }
   throw new BridgeError("dns", `the host "${host}" was not found`, {
     hint: "check the URL's host name, the network and the proxy",

@@ -1,4 +1,4 @@
-// What a request that failed on its way says (Bun tells by codes, some of them its own).
+// The errors for requests that got no answer, made from Bun's error codes.
 import { BridgeError, type ErrorKind } from "../wire/errors.ts";
 
 interface Failure {
@@ -77,24 +77,24 @@ const unreachableCodes = ["EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "EADDRNOTA
 
 const codeOf = (error: unknown) =>
   error instanceof Error && "code" in error ? String(error.code) : "";
-/** Whether the certificate was signed by somebody unknown. */
+/** Whether the error means a certificate of an unknown issuer. */
 export const isUnknownIssuer = (error: unknown) => unknownIssuer.includes(codeOf(error));
 
-/** What a proxy answered instead of opening a tunnel, where it is there and refuses us: it would again. */
+/** The status below 500 with which a proxy refused the tunnel: asking again would bring it again. */
 function refusalOf(error: unknown): number | undefined {
   const status = codeOf(error) === "ERR_PROXY_TUNNEL" && (error as { status?: unknown }).status;
   return typeof status === "number" && status < 500 ? status : undefined;
 }
 
-/** What went wrong on the way, told by the code alone: the run time's text quotes whole URLs. */
+/** The error for a request that got no answer. Made from the code alone, because Bun's text quotes whole URLs. */
 export function networkError(error: unknown, url: URL): BridgeError {
   const code = codeOf(error);
   const failure = isUnknownIssuer(error) ? untrusted : failures[code];
   if (failure !== undefined) {
     const { kind, words, hint, safeToRetry } = failure;
     const status = refusalOf(error);
-    const said = status === undefined ? "" : ` (${status})`;
-    return new BridgeError(kind, `${words(url.host)}${said}`, {
+    const told = status === undefined ? "" : ` (${status})`;
+    return new BridgeError(kind, `${words(url.host)}${told}`, {
       hint,
       safeToRetry,
       ...(status !== undefined && { status }),

@@ -1,25 +1,25 @@
 /**
- * How many requests to one server are under way. The run time tells nothing of its pool, but as long as all of the
- * connections there are were in use at some moment, none of them can have been idle for longer than since then.
+ * Counts the requests to one server that are under way. Bun does not expose its pool. If every connection was busy at
+ * time T, none has been idle since before T.
  */
 export class InFlightRequests {
   #underWay = 0;
-  /** Most that were under way since the pool was closed: there are no more connections than that. */
+  /** Most requests under way at once since the pool was closed: the pool has at most so many connections. */
   #most = 0;
   #fullAt = 0;
   #isSuspect = false;
 
-  /** When the connection that has been idle for longest was in use, at the earliest (`performance.now()`). */
+  /** The last time at which every connection was busy (`performance.now()`). */
   get fullAt(): number {
     return this.#fullAt;
   }
 
-  /** Whether a request got no answer: its connection may be dead without a word, and so may the idle ones. */
+  /** Whether a request got no answer: its connection may be half-open, and so may the idle ones. */
   get isSuspect(): boolean {
     return this.#isSuspect;
   }
 
-  /** A request is about to take a connection, or to open one. */
+  /** A request is about to be sent. */
   enter(): void {
     if (this.#underWay === this.#most) {
       this.#fullAt = performance.now();
@@ -28,7 +28,7 @@ export class InFlightRequests {
     this.#underWay++;
   }
 
-  /** A request is done with its connection. */
+  /** A request has ended. */
   leave(): void {
     if (this.#underWay === this.#most) this.#fullAt = performance.now();
     this.#underWay--;

@@ -792,8 +792,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-repair-of-lost-prefix": {
     promise: "a place for messages that lacks a proxy's prefix is found",
     file: "src/upstream/transport/legacy-sse.ts",
-    find: "while (response.status === 404 && stream.tryNextPlace()) {",
-    replace: "while (response.status === 0 && stream.tryNextPlace()) {",
+    find: "while (response.status === 404 && stream.tryNextPrefix()) {",
+    replace: "while (response.status === 0 && stream.tryNextPrefix()) {",
     test: "tests/upstream/transport/legacy-sse-prefix.test.ts",
     pattern: "is found at",
   },

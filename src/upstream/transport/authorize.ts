@@ -4,7 +4,7 @@ import { BridgeError } from "../../wire/errors.ts";
 import { isAnswerTo, Message, readMessage } from "../../wire/message.ts";
 import { messageIn, readErrorText } from "./response-body.ts";
 
-/** Refusals that may be answered by a new token before the last one stands: an expired token, then a wider scope. */
+/** Refusals of one request that are answered with a new token: one for an expired token, one for a wider scope. */
 const maxCredentialRefreshes = 2;
 
 interface Refused {
@@ -12,7 +12,7 @@ interface Refused {
   readonly wwwAuthenticate: string | null;
 }
 
-/** A 401 that may mean the session: as it came, with the error that stands where it means the credential after all. */
+/** A 401 that may mean "session expired"; `refusal` is the error to report if a new session is refused too. */
 export class DoubtfulRefusal extends Response {
   readonly refusal: BridgeError;
 
@@ -43,7 +43,7 @@ export function authorize(http: Http, authorizer: Authorizer, changed?: () => vo
       if (renewals === maxCredentialRefreshes || mayBeSession(request, refusal, renewals))
         return asItWas();
       const renewed = await authorizer.refused(refusal, signal).catch((error) => {
-        // Whether the token or the session is refused shows when a new session is asked for.
+        // A new session tells whether the server refused the token or the session.
         if (isStanding(error) && mayBeSession(request, refusal, 1))
           return new DoubtfulRefusal(body, response, error);
         throw error;
@@ -98,8 +98,8 @@ function merging() {
 }
 
 /**
- * Whether a 401 may mean a session that the server forgot, rather than the token: no bearer token is asked
- * for, or the token was renewed already.
+ * Whether a 401 may mean an unknown session and not a bad token: the challenge asks for no bearer token, or the token
+ * was renewed for this request.
  */
 function mayBeSession(
   { headers }: HttpRequest,
@@ -110,11 +110,12 @@ function mayBeSession(
   return renewals > 0 || !/\bbearer\b|\bdpop\b/i.test(wwwAuthenticate ?? "");
 }
 
-/** Whether a body answers the request itself. */
+/** Whether the body of a refusal is the JSON-RPC response to the request. */
 function isAnswered({ body }: HttpRequest, text: string): boolean {
-  const said = messageIn(text);
-  const asked = said !== undefined && body instanceof Uint8Array ? readMessage(body) : undefined;
-  return asked instanceof Message && isAnswerTo(asked.requestIds(), said!);
+  const response = messageIn(text);
+  const request =
+    response !== undefined && body instanceof Uint8Array ? readMessage(body) : undefined;
+  return request instanceof Message && isAnswerTo(request.requestIds(), response!);
 }
 
 const isStanding = (error: unknown): error is BridgeError =>

@@ -1,7 +1,7 @@
 import { type Message, notificationOf } from "../../wire/message.ts";
 import type { Stop } from "../core/types.ts";
 
-/** What the server is told when nobody waits for `message` any more (MCP basic/utilities/cancellation); a dropped connection says nothing. */
+/** The notifications that cancel `message` at the server (MCP basic/utilities/cancellation): a dropped connection is no cancellation. */
 export function noticesOf(message: Message, reason: Stop): Message[] {
   if (message.head.method === "initialize") return [];
   if (reason.by === "client") return [reason.message];

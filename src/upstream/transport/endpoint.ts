@@ -2,35 +2,35 @@ import type { Http } from "../../http/client.ts";
 import type { AffinityCookies } from "../../http/cookies.ts";
 import { discard } from "./response-body.ts";
 
-/** One request to a server's endpoint; the place it goes to is the endpoint's business. */
+/** One request to a server's endpoint, which knows the URL. */
 export interface EndpointRequest {
   readonly method: "GET" | "POST" | "DELETE";
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | undefined;
   readonly signal: AbortSignal;
-  /** Whether it may not be executed twice (host/http). */
+  /** As in HttpRequest (http/client.ts). */
   readonly nonIdempotent?: (() => boolean) | undefined;
 }
 
 interface EndpointOptions {
-  /** As configured. */
+  /** The configured URL. */
   readonly url: URL;
-  /** Where a redirect led to the last time, on the same origin. */
+  /** The URL that a redirect led to in an earlier run, on the same origin. */
   readonly movedUrl?: URL | undefined;
-  /** Authorized already. */
+  /** Adds the credential. */
   readonly http: Http;
   readonly cookies?: AffinityCookies | undefined;
-  /** Called when a 307 or 308 moved the endpoint on the same origin; undefined: it is where it is configured. */
+  /** Called with the URL that a 307 or 308 led to on the same origin; with undefined when the endpoint is back at its configured URL. */
   readonly moved?: ((url: URL | undefined) => void) | undefined;
-  /** Called when the head of an answer has come to the request that `signal` ends. */
+  /** Called when the headers of a response have come; `signal` tells which request it answers. */
   readonly onResponseHeaders?: ((signal: AbortSignal) => void) | undefined;
 }
 
-/** The place of a server: follows one 307 or 308 on its origin, remembers it, and leaves it when it is gone. */
+/** A server's URL: follows one 307 or 308 on the same origin, remembers the new URL, and goes back to the configured one after a 404. */
 export class Endpoint {
   readonly #options: EndpointOptions;
   #url: URL;
-  /** The shortest time from a request to the head of its answer. */
+  /** The shortest time from a request to the headers of its response. */
   #roundTripMs = Number.POSITIVE_INFINITY;
 
   constructor(options: EndpointOptions) {
@@ -42,12 +42,12 @@ export class Endpoint {
     return this.#url;
   }
 
-  /** Round trip to the server, as far as it is known: the shortest time that an answer took; Infinity before the first. */
+  /** Estimated round trip to the server: the shortest time from a request to the headers of its response; Infinity before the first. */
   get roundTripMs(): number {
     return this.#roundTripMs;
   }
 
-  /** `mayBeGone`: whether a 404 says that a remembered place is gone (and not a session). */
+  /** `mayBeGone`: a 404 means that a remembered URL is outdated; false where it may mean a lost session. */
   request(request: EndpointRequest, mayBeGone = true): Promise<Response> {
     const { method, headers, body, signal, nonIdempotent } = request;
     const startedAt = performance.now();
@@ -77,7 +77,7 @@ export class Endpoint {
     await discard(response);
     this.#url = target;
     moved?.(target === url ? undefined : target);
-    // Where it was configured it may have moved again; a redirect is followed once.
+    // The configured URL may redirect again: that redirect is followed, once.
     return isGone ? this.request(request, false) : http({ ...request, url: target, cookies });
   }
 }
@@ -88,7 +88,7 @@ export function locationOf(response: Response, base: URL): URL | null {
   return location === null || location === "" ? null : URL.parse(location, base.href);
 }
 
-/** Where a 307 or 308 sends us, if that is the same scheme, host and port: body and credential stay where they were meant for. */
+/** The target of a 307 or 308 on the same scheme, host and port; any other target must not get the body and the credential. */
 function movedTo(response: Response, base: URL): URL | undefined {
   if (response.status !== 307 && response.status !== 308) return undefined;
   const target = locationOf(response, base);

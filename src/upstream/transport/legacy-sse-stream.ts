@@ -1,4 +1,4 @@
-// The one stream of HTTP+SSE: opened, and read for as long as it lasts.
+// The event stream of HTTP+SSE (MCP 2024-11-05): opens it and reads it to its end.
 import type { Log } from "../../platform/log.ts";
 import type { Redactor } from "../../platform/redact.ts";
 import { BridgeError } from "../../wire/errors.ts";
@@ -13,81 +13,81 @@ import { statusError } from "./status-errors.ts";
 
 export interface SseOptions {
   readonly name: string;
-  /** Where the stream is. */
+  /** The URL of the stream. */
   readonly endpoint: Endpoint;
-  /** Where messages go, once the server named the place. */
+  /** Makes the endpoint for messages from the URL that the server names. */
   readonly postTo: (url: URL) => Endpoint;
   readonly log: Log;
   readonly redactor: Redactor;
   /** Most bytes of one message. */
   readonly limit: number;
   readonly budget: ReadBudget;
-  /** The path that the place for messages lacked in an earlier session; any text. */
+  /** The path prefix that the server left out of its message URL in an earlier session; any JSON value, as it was remembered. */
   readonly lostPrefix: () => unknown;
-  /** Told which path it lacks; undefined: none. */
+  /** Remembers that prefix; undefined: the server names the right URL. */
   readonly noteLostPrefix: (prefix: string | undefined) => void;
-  /** Longest silence while nobody waits for an answer; 5 minutes without it. */
+  /** Longest silence while no request waits for an answer; default 5 minutes. */
   readonly idleMs?: number;
 }
 
-interface Ears {
+interface StreamListener {
   /** Takes each message of the stream. */
-  readonly hear: (message: Message, stream: SseStream) => Promise<void>;
-  /** Whether an answer is waited for: silence is then for the deadline of its call to judge. */
+  readonly onMessage: (message: Message, stream: SseStream) => Promise<void>;
+  /** Whether a request waits for its answer on the stream: the deadline of the call then bounds the silence. */
   readonly isAwaited: (stream: SseStream) => boolean;
 }
 
-/** How long the server may take to name the place for messages. */
+/** How long the server may take to send the `endpoint` event. */
 const endpointMs = 10_000;
-/** Paths that are tried in front of a place for messages that is not there. */
+/** Path prefixes that are tried where the message URL answers 404. */
 const maxPrefixes = 3;
 
 export class SseStream {
-  readonly #options: SseOptions & Ears;
+  readonly #options: SseOptions & StreamListener;
   readonly #controller = new AbortController();
   readonly #named = Promise.withResolvers<URL>();
   readonly #ended = Promise.withResolvers<void>();
-  #heardAt = 0;
-  /** Where messages go. */
+  #lastChunkAt = 0;
+  /** The endpoint for messages. */
   post!: Endpoint;
-  /** The place that the server named: it holds the id of the session. */
+  /** The message URL as the server named it: its query holds the session id. */
   id = "";
-  /** Paths in front of that place, the present one first; "" is the place as it was named. */
+  /** Path prefixes still to try, the one in use first; "" is the URL as the server named it. */
   #prefixes: string[] = [];
 
-  constructor(options: SseOptions & Ears) {
+  constructor(options: SseOptions & StreamListener) {
     this.#options = options;
     this.#named.promise.catch(() => undefined);
   }
 
-  /** Resolves when nothing more comes. */
+  /** Resolves when the stream has ended. */
   get ended(): Promise<void> {
     return this.#ended.promise;
   }
 
-  /** Whether nothing came, not even a comment, since `at` (performance.now). */
+  /** Whether no byte has come, not even of a comment, since `at` (`performance.now()`). */
   isSilentSince(at: number): boolean {
-    return this.#heardAt < at;
+    return this.#lastChunkAt < at;
   }
 
-  /** Reads no more. */
+  /** Closes the stream. */
   end(): void {
     this.#controller.abort({ by: "closing" } satisfies Stop);
   }
 
-  /** Resolves once the server named the place for messages. */
+  /** Opens the stream; resolves at its `endpoint` event. */
   async open(signal: AbortSignal): Promise<void> {
-    // Whoever opens the stream may give up before it says anything.
+    // The call that opens the stream may be cancelled before the `endpoint` event.
     const abort = () => this.#controller.abort(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
-    const late = () =>
+    const timedOut = () =>
       this.#named.reject(badAnswer(`"${this.#options.name}" did not name the place for messages`));
     let timer: Timer | undefined;
     try {
       if (signal.aborted) throw signal.reason;
       const response = await this.#request();
       void this.#read(response);
-      timer = setTimeout(late, endpointMs);
+      timer = setTimeout(timedOut, endpointMs);
       const named = await this.#named.promise;
       this.id = named.href;
       this.#prefixes = this.#prefixesOf(named);
@@ -102,18 +102,18 @@ export class SseStream {
   }
 
   /**
-   * The first message got a 404: goes to the next place that the server may have meant. A proxy that takes a prefix off
-   * the path is unknown to a server that names "/messages". False where every place was tried.
+   * After a 404 to the first message: tries the next path prefix. A proxy may remove a prefix from the path, so that the
+   * server behind it names "/messages" where clients need "/prefix/messages". False where no prefix is left.
    */
-  tryNextPlace(): boolean {
+  tryNextPrefix(): boolean {
     this.#prefixes.shift();
     const [prefix] = this.#prefixes;
     if (prefix !== undefined) this.#goTo(prefix);
     return prefix !== undefined;
   }
 
-  /** The present place takes messages. */
-  keepPlace(): void {
+  /** Remembers the prefix in use: the server has taken a message there. */
+  keepPrefix(): void {
     const [prefix] = this.#prefixes;
     this.#prefixes = [];
     const { lostPrefix, noteLostPrefix, log, name } = this.#options;
@@ -129,7 +129,7 @@ export class SseStream {
     this.post = this.#options.postTo(place);
   }
 
-  /** The prefix of an earlier session, none, and the folders of the configured path, the deepest first. */
+  /** The prefixes to try, in this order: that of an earlier session, none, the folders of the configured path from the longest on. */
   #prefixesOf(named: URL): string[] {
     const { lostPrefix, endpoint } = this.#options;
     const folders = endpoint.url.pathname.split("/").slice(1, -1);
@@ -152,26 +152,26 @@ export class SseStream {
     throw badAnswer(`"${name}" offers no event stream`);
   }
 
-  /** Hands on what comes until the stream ends. */
+  /** Delivers the stream's messages until it ends. */
   async #read(response: Response): Promise<void> {
-    const { name, limit, budget, log, idleMs = listenIdleMs, hear, isAwaited } = this.#options;
+    const { name, limit, budget, log, idleMs = listenIdleMs, onMessage, isAwaited } = this.#options;
     const odd = new OddEvents(log, name);
-    const onResponseHeaders = () => {
-      this.#heardAt = performance.now();
+    const onChunk = () => {
+      this.#lastChunkAt = performance.now();
     };
     const options = {
       limit,
       budget,
       log,
       idleMs,
-      onResponseHeaders,
+      onChunk,
       mayEnd: () => !isAwaited(this),
     };
     try {
       for await (const events of readEvents(response, options, this.#controller.signal))
         for (const event of events) {
           const message = this.#isPlace(event) ? undefined : messageOfEvent(event, odd);
-          if (message !== undefined) await hear(message, this);
+          if (message !== undefined) await onMessage(message, this);
         }
       this.#named.reject(badAnswer(`"${name}" ended its stream at once`));
     } catch (error) {
@@ -181,7 +181,7 @@ export class SseStream {
     this.#ended.resolve();
   }
 
-  /** Notes the place for messages; it may not leave the server's origin, for the credential goes there. */
+  /** Reads an `endpoint` event. Its URL must be on the server's origin, because requests there carry the credential. */
   #isPlace({ event, data }: SseEvent): boolean {
     if (event !== "endpoint") return false;
     const { endpoint, name } = this.#options;

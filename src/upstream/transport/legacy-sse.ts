@@ -1,4 +1,4 @@
-// The HTTP+SSE transport of MCP 2024-11-05: one stream for everything the server says, POSTs for what it is told.
+// The HTTP+SSE transport (MCP 2024-11-05): the server's messages come over one event stream, the client's go out as POSTs.
 import { CountedLog } from "../../platform/counted-log.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { Message } from "../../wire/message.ts";
@@ -14,11 +14,11 @@ interface LegacyOptions extends SseOptions {
   readonly session: Session;
   /** Whether executing the message twice does no harm. */
   readonly isRepeatable: (message: Message) => boolean;
-  /** Called before a stream is opened: what belongs to the session before is left behind. */
+  /** Called before a stream is opened, to drop what belongs to the last session. */
   readonly beginSession: () => void;
 }
 
-/** Requests whose answers come over the stream. */
+/** A message whose answers are still to come over the stream. */
 interface Waiting {
   readonly pendingResponses: PendingResponses;
   readonly stream: SseStream;
@@ -26,20 +26,20 @@ interface Waiting {
   readonly settle: PromiseWithResolvers<void>;
 }
 
-/** How long a cancellation may take, while nobody waits for it. */
-const deleteTimeoutMs = 5000;
-/** Most bytes of what the server says before anybody listens. */
+/** Time limit of a cancellation's POST, which runs in the background. */
+const cancelTimeoutMs = 5000;
+/** Most bytes of messages that are kept until listen() is called. */
 const maxEarlyBytes = 1024 * 1024;
 
 export class LegacySse implements Upstream {
   readonly #options: LegacyOptions;
   readonly #waiting = new Set<Waiting>();
-  /** The stream that is read now, be it only opened yet. */
+  /** The newest stream, open or about to be. */
   #latest: SseStream | undefined;
-  /** The same once it is open, until it ends. */
+  /** The open stream; undefined before its `endpoint` event and after its end. */
   #stream: SseStream | undefined;
   #listener: Deliver | undefined;
-  /** What the server said by itself before anybody listened. */
+  /** The server's own messages that came before listen() was called. */
   #early: Message[] = [];
   readonly #dropped: CountedLog;
 
@@ -73,7 +73,7 @@ export class LegacySse implements Upstream {
     }
   }
 
-  /** Rejects with SessionLost when the stream ends: whoever holds the handshake makes another. */
+  /** Rejects with SessionLost when the stream ends; SessionUpstream then initializes again. */
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
     for (let early = this.#early.shift(); early !== undefined; early = this.#early.shift())
       await deliver(early);
@@ -105,11 +105,11 @@ export class LegacySse implements Upstream {
     this.#latest?.end();
     this.#options.beginSession();
     this.#stream = undefined;
-    // It belonged to the session before.
+    // These messages belong to the last session.
     this.#early = [];
     const stream = new SseStream({
       ...this.#options,
-      hear: (message) => this.#hear(message, stream),
+      onMessage: (message) => this.#receive(message, stream),
       isAwaited: () => this.#isAwaited(stream),
     });
     this.#latest = stream;
@@ -124,7 +124,7 @@ export class LegacySse implements Upstream {
     return [...this.#waiting].some((one) => one.stream === stream);
   }
 
-  /** Tells those who still wait; what waits for the next stream is none of this one's business. */
+  /** Rejects the requests that wait for an answer on this stream; those on the next stream go on waiting. */
   #ended(stream: SseStream): void {
     if (this.#stream === stream) this.#stream = undefined;
     const { name } = this.#options;
@@ -137,17 +137,17 @@ export class LegacySse implements Upstream {
         );
   }
 
-  async #hear(message: Message, stream: SseStream): Promise<void> {
+  async #receive(message: Message, stream: SseStream): Promise<void> {
     if (message.head.kind === "batch") {
       for (const part of message.elements())
-        if (part instanceof Message) await this.#hear(part, stream);
+        if (part instanceof Message) await this.#receive(part, stream);
       return;
     }
     const waiting = [...this.#waiting].find(
       (one) => one.stream === stream && one.pendingResponses.isAnswer(message),
     );
     if (waiting !== undefined) return this.#settle(waiting, message);
-    // Before anybody listens, a call under way is the only way to the client.
+    // Before listen() is called, only a call under way leads to the client.
     const deliver = this.#listener ?? [...this.#waiting][0]?.deliver;
     if (deliver !== undefined) return deliver(message);
     const bytes = this.#early.reduce((sum, early) => sum + early.bytes.length, 0);
@@ -155,9 +155,9 @@ export class LegacySse implements Upstream {
     else this.#dropped.note({ bytes: message.bytes.length });
   }
 
-  async #settle(waiting: Waiting, said: Message): Promise<void> {
+  async #settle(waiting: Waiting, answer: Message): Promise<void> {
     const { pendingResponses, settle } = waiting;
-    const delivered = pendingResponses.take(said);
+    const delivered = pendingResponses.take(answer);
     if (pendingResponses.isDone) this.#waiting.delete(waiting);
     await delivered;
     if (pendingResponses.isDone) settle.resolve();
@@ -176,20 +176,20 @@ export class LegacySse implements Upstream {
       });
     let response = await request();
     if (method === "initialize") {
-      while (response.status === 404 && stream.tryNextPlace()) {
+      while (response.status === 404 && stream.tryNextPrefix()) {
         await discard(response);
         response = await request();
       }
-      if (response.status !== 404) stream.keepPlace();
+      if (response.status !== 404) stream.keepPrefix();
     }
     if (response.ok) {
-      // Some servers answer where they were asked.
+      // Some servers answer in the response to the POST.
       if (waiting === undefined || mediaType(response) !== "application/json")
         return discard(response);
-      const take = async (said: Message | undefined) => {
-        if (said !== undefined) await this.#settle(waiting, said);
+      const take = async (answer: Message | undefined) => {
+        if (answer !== undefined) await this.#settle(waiting, answer);
       };
-      // Whatever else stands there, the answer comes over the stream.
+      // Any other body is ignored: the answer comes over the stream.
       return readJson(response, { limit, budget, signal, take }).catch((error) => {
         if (error instanceof BridgeError && error.serverError !== undefined) throw error;
       });
@@ -207,14 +207,14 @@ export class LegacySse implements Upstream {
     throw refusal();
   }
 
-  /** Tells the server that nobody waits any more. */
+  /** Cancels the message at the server. */
   #stop(stream: SseStream, message: Message, reason: Stop, sentAt: number): void {
     for (const notice of noticesOf(message, reason))
-      this.#post(stream, notice, AbortSignal.timeout(deleteTimeoutMs)).catch((error) =>
+      this.#post(stream, notice, AbortSignal.timeout(cancelTimeoutMs)).catch((error) =>
         this.#options.log.debug("cancellation not delivered", { error: String(error?.message) }),
       );
     const isOurs = reason.by === "client" || reason.by === "closing";
-    // Half-open connections say nothing for ever: another call would only wait in vain, too.
+    // The connection may be half-open: the next call would wait in vain, so it gets a new stream.
     if (!isOurs && stream.isSilentSince(sentAt) && !this.#isAwaited(stream)) {
       stream.end();
       this.#ended(stream);

@@ -2,7 +2,7 @@ import { isSameId, Message } from "../../wire/message.ts";
 import type { Deliver } from "../core/types.ts";
 import { refuseNameless } from "./response-body.ts";
 
-/** The requests that one POST waits for, and where their answers go. */
+/** The requests of one POST that are not answered yet; delivers their answers. */
 export class PendingResponses {
   /** Ids as written. */
   readonly #waiting: string[];
@@ -24,7 +24,7 @@ export class PendingResponses {
     return head.kind === "response" && this.#match(head.id!) >= 0;
   }
 
-  /** Hands a message on and notes which request it answers. An array in answer to a request that stood alone is taken apart: some servers put every answer into one. */
+  /** Delivers a message and notes which request it answers. An array is taken apart where the client sent no batch: some servers put every answer into an array. */
   take(message: Message): Promise<void> {
     const { kind } = message.head;
     if (kind === "response") this.#note(message);

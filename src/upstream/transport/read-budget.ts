@@ -1,12 +1,12 @@
-// How much of the servers' answers is in memory at once: limits hold for one message, and sixty may be read together.
+// Bounds the memory of all answers that are being read: `limits.messageMB` bounds one answer, and 60 may come at once.
 import { abortable } from "../../platform/async.ts";
 
-/** Over this, only the answer that has been read for the longest time is read on. */
+/** Beyond this, only the oldest answer is read on; the others wait. */
 const mostBytes = 128 * 1024 * 1024;
-/** Answers below this are too small to be counted. */
+/** Smaller answers are not counted. */
 const countedBytes = 1024 * 1024;
 
-/** What one answer that is being read holds. */
+/** The part that one answer has of the budget. */
 interface Share {
   bytes: number;
   /** Ends its wait for room. */
@@ -15,11 +15,11 @@ interface Share {
 
 /** The memory that all answers of one process share. */
 export class ReadBudget {
-  /** Answers that hold something, the oldest first. */
+  /** The answers with bytes in memory, the oldest first. */
   readonly #shares = new Set<Share>();
   #heldBytes = 0;
 
-  /** The part of one answer, from its first byte to its last. */
+  /** Begins the reading of one answer. */
   begin(): BudgetedRead {
     const share: Share = { bytes: 0, resume: undefined };
     return {
@@ -64,8 +64,8 @@ export class ReadBudget {
 
 /** One answer that is being read. */
 export interface BudgetedRead {
-  /** Notes how many bytes of it are in memory. Undefined where reading may go on, else a promise that resolves when, or rejects with the signal's reason. */
+  /** Notes how many of its bytes are in memory. Undefined where reading may go on, else a promise that resolves when it may, and rejects with the signal's reason. */
   hold(bytes: number, signal: AbortSignal): Promise<void> | undefined;
-  /** Nothing of it is in memory any more. */
+  /** Its bytes have left memory. */
   end(): void;
 }

@@ -1,4 +1,4 @@
-// What an HTTP answer says: pure judgement of statuses, bounded reading of bodies.
+// Bounded reading of response bodies, and the errors for bodies that are no JSON-RPC message.
 import { BridgeError } from "../../wire/errors.ts";
 import { Message, messageOf, readMessage } from "../../wire/message.ts";
 import { Pieces } from "../../wire/pieces.ts";
@@ -12,35 +12,35 @@ import type { BudgetedRead, ReadBudget } from "./read-budget.ts";
 
 /** Most bytes of an error's body that are read. */
 const errorBodyBytes = 1024 * 1024;
-/** Longest wait for it: the status says enough. */
+/** Longest wait for an error's body: its status alone is enough for an error message. */
 const errorBodyMs = 2000;
-/** Bodies up to this are read at once; larger ones are scanned while they come. */
+/** Bodies up to this size are read in one piece; larger ones are scanned as they arrive. */
 const smallBytes = 1024 * 1024;
 
-/** Lets go of a body that nobody reads; what is wrong with it does not matter any more. */
+/** Cancels a body that is not needed; its errors are ignored. */
 export async function discard(response: Response): Promise<void> {
   await response.body?.cancel().catch(() => undefined);
 }
 
 const usualTypes = ["application/json", "text/event-stream"];
 
-/** Media type of an answer, lower case, without parameters; cut where it is none that anybody knows. */
+/** Media type of a response in lower case, without parameters; an unknown one is cleaned and cut to 100 characters. */
 export function mediaType(response: Response): string {
   const header = response.headers.get("content-type") ?? "";
-  // As nearly every server writes it: nothing to cut or to fold.
+  // Nearly every server sends exactly this.
   if (usualTypes.includes(header)) return header;
   const type = header.split(";", 1)[0]!.trim().toLowerCase();
   return usualTypes.includes(type) ? type : cleanText(type, 100);
 }
 
-/** What an answer's body is read for. */
+/** How a body is read. */
 interface Wanted {
   /** Most bytes of it. */
   readonly limit: number;
   readonly budget: ReadBudget;
-  /** Ends the wait for room in memory. */
+  /** Ends the wait for room in the budget. */
   readonly signal: AbortSignal;
-  /** Takes the message; undefined for an empty body. Large bodies count as held until it is done. */
+  /** Takes the message; undefined for an empty body. The bytes of a large body count in the budget until the promise resolves. */
   readonly take: (message: Message | undefined) => Promise<void>;
 }
 
@@ -50,24 +50,24 @@ export async function readJson(response: Response, wanted: Wanted): Promise<void
   return wanted.take(await readBrief(response));
 }
 
-/** Whether the body is of an announced length at which it is read in one piece, as most are: pieces cost time. */
+/** Whether the announced length allows reading the body in one piece, which is faster. */
 export function isBrief(response: Response, limit: number): boolean {
   return announcedBytes(response) <= Math.min(smallBytes, limit);
 }
 
-/** The message of such a body; undefined for an empty one. Throws `bad-answer`. */
+/** The message of a body that is read in one piece; undefined for an empty body. Throws `bad-answer`. */
 export function readBrief(response: Response): Promise<Message | undefined> {
   return response.bytes().then(readSmall, (error) => {
     throw readError(error);
   });
 }
 
-/** NaN where the server announces nothing. */
+/** The Content-Length; NaN without one. */
 function announcedBytes({ headers }: Response): number {
   return Number(headers.get("content-length") ?? Number.NaN);
 }
 
-/** Reads a large body, or one of unknown size. */
+/** Reads a body that is large or of unknown length. */
 async function readLarge(response: Response, wanted: Wanted): Promise<void> {
   const held = wanted.budget.begin();
   try {
@@ -77,7 +77,7 @@ async function readLarge(response: Response, wanted: Wanted): Promise<void> {
   }
 }
 
-/** The body's message; its bytes are scanned as they come. */
+/** The body's message, scanned as the bytes arrive. */
 async function scanBody(
   response: Response,
   { limit, signal }: Wanted,
@@ -127,27 +127,27 @@ export function wrongTypeError(name: string, response: Response, text: string): 
   );
 }
 
-/** What the server said in a body, as the end of an error's message. */
+/** The server's reason in a body, as the end of an error message; "" where it gives none. */
 function wordsIn(text: string): string {
   const words = cleanText(reasonIn(text), 300);
   return words === "" ? "" : `, and said: ${words}`;
 }
 
-/** The server broke the protocol: told with what was wrong, or with the JSON-RPC error that it `said`. */
-export function badAnswer(what: string, said?: Message): BridgeError {
+/** The error for an answer that breaks the protocol; where `answer` is a JSON-RPC error, the client gets that one. */
+export function badAnswer(what: string, answer?: Message): BridgeError {
   return new BridgeError("bad-answer", what, {
-    serverError: errorIn(said),
+    serverError: errorIn(answer),
     hint: "the server's operator can tell more; LOG_LEVEL=debug shows status and sizes",
   });
 }
 
-/** Throws where an error names no request: it is that of the only request it can mean. */
-export function refuseNameless(said: Message): void {
-  if (said.head.isError === true && said.head.id === "null")
-    throw badAnswer("the server's error names no request", said);
+/** Throws where a response is an error with id null: it can only mean the request that waits. */
+export function refuseNameless(response: Message): void {
+  if (response.head.isError === true && response.head.id === "null")
+    throw badAnswer("the server's error names no request", response);
 }
 
-/** Why reading a body failed; anything but an error of ours means that the connection died. Bun tells a reset and a wrong length by codes, and quotes the URL in the text. */
+/** The error for a body that cannot be read. Any error but a BridgeError means that the connection broke; Bun's own text is not used, because it quotes the URL. */
 function readError(cause: unknown): BridgeError {
   if (cause instanceof BridgeError) return cause;
   return new BridgeError("outcome-unknown", "the connection broke in the middle of the answer", {
@@ -156,7 +156,7 @@ function readError(cause: unknown): BridgeError {
   });
 }
 
-/** Chunks of a body without a byte order mark (RFC 8259 8.1 lets us ignore one). */
+/** Chunks of a body, without a byte order mark (RFC 8259 8.1 allows ignoring it). */
 async function* chunksOf(response: Response): AsyncGenerator<Uint8Array> {
   if (response.body === null) return;
   let first = true;
@@ -170,14 +170,14 @@ function withoutMark(bytes: Uint8Array): Uint8Array {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
 }
 
-/** Collects a body: in one allocation where its length was announced, so that a large result stands in memory once. */
+/** Collects a body; in one allocation where its length is announced, so that a large body is in memory once. */
 class BodyBuffer {
   length = 0;
   readonly #limit: number;
   readonly #whole: Uint8Array | undefined;
   readonly #pieces = new Pieces();
 
-  /** `announced`: bytes the server promises; NaN where it does not. */
+  /** `announced`: the Content-Length, or NaN. */
   constructor(announced: number, limit: number) {
     this.#limit = limit;
     if (announced > limit) this.#refuse(announced);
@@ -209,7 +209,7 @@ class BodyBuffer {
   }
 }
 
-/** At most 1 MB of an error's body as text, as far as it comes in its time; what is beyond is not read. */
+/** The first megabyte of an error's body as text, as much as arrives within 2 s. */
 export async function readErrorText(response: Response): Promise<string> {
   const pieces: Uint8Array[] = [];
   let length = 0;
@@ -224,7 +224,7 @@ export async function readErrorText(response: Response): Promise<string> {
       length += value.length;
     }
   } catch {
-    // A body that breaks off still left its status, which says more.
+    // The body broke off: the status and what came of the body are enough.
   }
   clearTimeout(timer);
   stop();
@@ -249,7 +249,8 @@ function onlyElement(batch: Message): Message {
   return only instanceof Message && others.length === 0 ? only : batch;
 }
 
-/** The JSON-RPC error of a message, as JSON text; undefined where it is none of JSON-RPC's form. */
-export function errorIn(said: Message | undefined): string | undefined {
-  return said !== undefined && errorCodeOf(said) !== undefined ? said.text(["error"]) : undefined;
+/** The `error` member of a JSON-RPC error response, as JSON text; undefined for any other message. */
+export function errorIn(response: Message | undefined): string | undefined {
+  if (response === undefined || errorCodeOf(response) === undefined) return undefined;
+  return response.text(["error"]);
 }

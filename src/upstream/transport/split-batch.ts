@@ -1,6 +1,6 @@
 import { Message } from "../../wire/message.ts";
 
-/** Sends the messages of a batch one by one, to where batches are unknown. Rejects when all are through: what rejects ends the whole batch, and the others have their answers. */
+/** Sends the messages of a batch one by one, for protocols without batches. Waits for all of them, then rejects with the first error: the caller answers what is left of the batch. */
 export async function sendParts(
   batch: Message,
   send: (part: Message) => Promise<void>,

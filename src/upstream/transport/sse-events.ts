@@ -1,4 +1,4 @@
-// Event streams as every transport reads them.
+// Reading event streams, for every transport.
 import { CountedLog } from "../../platform/counted-log.ts";
 import type { Log } from "../../platform/log.ts";
 import { BridgeError } from "../../wire/errors.ts";
@@ -13,7 +13,7 @@ import { badAnswer } from "./response-body.ts";
 export interface Idle {
   /** Longest silence, keep-alive comments included, before the connection counts as dead; without it none does. */
   readonly idleMs?: number | undefined;
-  /** Asked where the silence was too long: false bears it for as long again. */
+  /** Called after that silence; false waits for as long again. */
   readonly mayEnd?: () => boolean;
 }
 
@@ -22,17 +22,17 @@ interface ReadOptions extends Idle {
   readonly limit: number;
   readonly budget: ReadBudget;
   readonly log: Log;
-  /** Told of every chunk. */
-  readonly onResponseHeaders?: () => void;
+  /** Called for every chunk. */
+  readonly onChunk?: () => void;
 }
 
-/** A server that keeps its listening stream alive says something every half minute; one that does not is asked again after this. */
+/** Silence after which a listening stream is opened anew: servers that keep streams alive send a comment every half minute. */
 export const listenIdleMs = 300_000;
 
-/** The events of a body, a chunk's worth at a time; a connection that breaks ends them as a clean close does. Rejects with the signal's reason. */
+/** The events of a body, as each chunk completes them. A broken connection ends them as a clean close does. Rejects with the signal's reason. */
 export async function* readEvents(
   response: Response,
-  { limit, budget, log, idleMs, onResponseHeaders, mayEnd }: ReadOptions,
+  { limit, budget, log, idleMs, onChunk, mayEnd }: ReadOptions,
   signal: AbortSignal,
 ): AsyncGenerator<SseEvent[]> {
   if (response.body === null) return;
@@ -42,18 +42,18 @@ export async function* readEvents(
   const end = () => (mayEnd?.() === false ? undefined : void reader.cancel());
   try {
     for (;;) {
-      // Half-open connections say nothing for ever, and the run time does not look.
+      // Bun does not notice a half-open connection.
       const timer = idleMs === undefined ? undefined : setInterval(end, idleMs);
       const chunk = await reader.read().catch((error) => {
         if (signal.aborted) throw signal.reason;
-        // A coding that cannot be undone is no broken connection.
+        // A body that cannot be decoded is no broken connection.
         if (error instanceof BridgeError) throw error;
         log.debug("stream broke", { error: String(error?.code ?? error) });
         return { done: true, value: undefined } as const;
       });
       clearInterval(timer);
       if (chunk.done) return;
-      onResponseHeaders?.();
+      onChunk?.();
       const events = parser.feed(chunk.value);
       const heldBytes = parser.heldBytes + (events.length > 0 ? dataBytes(events) : 0);
       const room = held.hold(heldBytes, signal);
@@ -72,12 +72,12 @@ function dataBytes(events: readonly SseEvent[]): number {
   return bytes;
 }
 
-/** Events of one stream that are no messages: skipped and counted; where the stream then ends without an answer, they tell why. */
+/** Counts the events of one stream that are no messages. Where the stream ends without an answer, they become its error. */
 export class OddEvents {
   readonly #name: string;
   readonly #log: CountedLog;
   #count = 0;
-  /** What was wrong with the latest, or what the server said in it. */
+  /** Why the latest is no message, or the server's reason in it. */
   #reason = "";
 
   constructor(log: Log, name: string) {
@@ -105,13 +105,13 @@ export class OddEvents {
   }
 }
 
-/** The message of an event; undefined for an event without data and for one that is no message, which `odd` notes. A named event counts where it carries a JSON-RPC error. */
+/** The message in an event. Undefined for an event without data, and for one that is no message, which `odd` counts. A named event counts as a message where it holds a JSON-RPC error. */
 export function messageOfEvent({ event, data }: SseEvent, odd: OddEvents): Message | undefined {
   if (data === undefined || data.length === 0) return undefined;
   const read = readMessage(data);
   const isMessage = read instanceof Message;
   if (isMessage && (event === "message" || read.head.isError === true)) return read;
-  const said = event === "error" ? cleanText(reasonIn(new TextDecoder().decode(data)), 300) : "";
-  odd.note(event, said || (isMessage ? `type "${cleanText(event, 64)}"` : read.reason));
+  const reason = event === "error" ? cleanText(reasonIn(new TextDecoder().decode(data)), 300) : "";
+  odd.note(event, reason || (isMessage ? `type "${cleanText(event, 64)}"` : read.reason));
   return undefined;
 }

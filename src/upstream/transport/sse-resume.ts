@@ -9,7 +9,7 @@ import { discard, mediaType, readErrorText } from "./response-body.ts";
 import { SessionLost } from "./session-lost.ts";
 import { listenIdleMs, messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 
-/** What a stream waits for; it is over once `isDone`. */
+/** Takes the messages of a stream, which ends once `isDone`. */
 interface Sink {
   readonly isDone: boolean;
   take(message: Message): Promise<void>;
@@ -22,24 +22,24 @@ interface StreamOptions {
   readonly log: Log;
   /** Opens a stream anew, after `lastEventId` where there is one. */
   readonly get: (lastEventId: string | undefined, signal: AbortSignal) => Promise<Response>;
-  /** Called when a stream that worked is refused, with the body's text: throws SessionLost where that means the session. */
+  /** Called when a stream that has worked before is refused; `text` is the body. Throws SessionLost where the refusal means the session. */
   readonly lost?: (response: Response, text: string) => void;
-  /** Longest silence of a listening stream before it is opened anew; 5 minutes without it. */
+  /** Silence after which a listening stream is opened anew; default 5 minutes. */
   readonly idleMs?: number;
 }
 
 /** Wait before a reconnect where the server names none. */
 const defaultRetryMs = 1000;
-/** No server may make us wait for ever... */
+/** Longest `retry` that is honoured. */
 const maxRetryMs = 300_000;
-/** ...or hammer it: below this a `retry` is honoured for a few reconnections only. */
+/** Shortest wait before a reconnect. A `retry` below 100 ms is honoured three times, then a second lies between reconnects. */
 const minRetryMs = 10;
 const hastyMs = 100;
 const hastyReconnections = 3;
 const hastyFloorMs = 1000;
-/** Listening streams that end at once are reopened ever more slowly, up to this. */
+/** Longest wait before a listening stream that keeps failing is opened again. */
 const maxListenBackoffMs = 60_000;
-/** Streams of an answer that end without an event are resumed ever more slowly, up to this. */
+/** Longest wait before an answer's stream that ends without events is resumed. */
 const maxEmptyBackoffMs = 5000;
 
 export class EventStream {
@@ -65,7 +65,7 @@ export class EventStream {
     }
   }
 
-  /** Delivers what the server says by itself, until the signal; returns where the server offers no such stream. */
+  /** Delivers the server's own messages until the signal; returns where the server offers no listening stream. */
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
     const { log, name, idleMs = listenIdleMs } = this.#options;
     const sink: Sink = { isDone: false, take: deliver };
@@ -92,7 +92,7 @@ export class EventStream {
     }
   }
 
-  /** Wait before the next connection: the server's own `retry`, and longer after failures, up to `longestMs`; never shorter than it asked for. */
+  /** Wait before the next connection: the server's `retry`, doubled with each failure up to `longestMs`, never less than `retry`. */
   #backoffMs(failures: number, longestMs: number): number {
     this.#reconnections++;
     const isHasty = this.#retryMs < hastyMs && this.#reconnections > hastyReconnections;
@@ -123,7 +123,7 @@ export class EventStream {
     }
   }
 
-  /** Hands the events of one connection on; true where a message came, or word of when to come back. A connection that breaks ends it as a clean close does. */
+  /** Delivers the events of one connection; true where a message or a `retry` came. A broken connection ends it as a clean close does. */
   async #events(
     response: Response,
     sink: Sink,
@@ -133,7 +133,7 @@ export class EventStream {
     let came = false;
     for await (const events of readEvents(response, { ...this.#options, idleMs }, signal))
       for (const event of events) {
-        // An empty id takes the last one back (WHATWG HTML 9.2.6).
+        // An empty id clears the last event id (WHATWG HTML 9.2.6).
         if (event.id !== undefined) this.#lastEventId = event.id || undefined;
         if (event.retryMs !== undefined) {
           this.#retryMs = Math.min(maxRetryMs, event.retryMs);
@@ -143,7 +143,7 @@ export class EventStream {
         if (message === undefined) continue;
         came = true;
         const taken = sink.take(message);
-        // Where the client reads as fast as the server writes, nothing is waited for.
+        // Without this check every message would cost a turn of the event loop, even where the client keeps up.
         if (Bun.peek.status(taken) !== "fulfilled") await taken;
         if (sink.isDone) return came;
       }

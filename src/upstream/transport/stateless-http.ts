@@ -1,4 +1,4 @@
-// Streamable HTTP of the modern era: every request stands alone (MCP 2026-07-28 basic/transports/streamable-http).
+// Streamable HTTP of the stateless protocol: no session, every request stands alone (MCP 2026-07-28 basic/transports/streamable-http).
 import type { Log } from "../../platform/log.ts";
 import type { Redactor } from "../../platform/redact.ts";
 import { headerValue } from "../../wire/header-value.ts";
@@ -33,7 +33,7 @@ interface StatelessOptions {
   /** Most bytes of one message. */
   readonly limit: number;
   readonly budget: ReadBudget;
-  /** Longest silence of a subscription before it is asked for anew; 5 minutes without it. */
+  /** Silence after which a subscription is requested anew; default 5 minutes. */
   readonly idleMs?: number;
   /** Whether executing the message twice does no harm. */
   readonly isRepeatable: (message: Message) => boolean;
@@ -63,16 +63,16 @@ export class StatelessHttp implements Upstream {
 
   async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const { kind, method } = message.head;
-    // Nothing answers a modern server's requests (it has none), and closing the stream is the cancellation.
+    // The server sends no requests, so nothing is to be answered; closing the response's stream cancels a request.
     if (kind === "response" || method === "notifications/cancelled") return;
     if (method === "subscriptions/listen") return this.#subscribe(message, deliver, signal);
     if (method !== "tools/call") return this.#post(message, deliver, signal);
     let mismatch: Message | undefined;
     await this.#post(
       message,
-      async (said) => {
-        if (errorCodeOf(said) === statelessErrors.headerMismatch) mismatch = said;
-        else await deliver(said);
+      async (incoming) => {
+        if (errorCodeOf(incoming) === statelessErrors.headerMismatch) mismatch = incoming;
+        else await deliver(incoming);
       },
       signal,
     );
@@ -81,7 +81,7 @@ export class StatelessHttp implements Upstream {
     await (learned ? this.#post(message, deliver, signal) : deliver(mismatch));
   }
 
-  /** A modern server says nothing by itself: its client asks with subscriptions/listen. */
+  /** The server sends nothing by itself: the client asks with subscriptions/listen. */
   listen(): Promise<void> {
     return Promise.resolve();
   }
@@ -91,7 +91,7 @@ export class StatelessHttp implements Upstream {
     return Promise.resolve();
   }
 
-  /** A subscription; one that falls silent is asked for again under its id, without the client's knowing. */
+  /** Sends a subscription; one that falls silent is sent again under its id, and the second acknowledgement is dropped. */
   async #subscribe(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const { idleMs = listenIdleMs } = this.#options;
     for (let isAgain = false; ; isAgain = true) {
@@ -100,8 +100,8 @@ export class StatelessHttp implements Upstream {
         wasSilent = true;
         return true;
       };
-      const take: Deliver = async (said) => {
-        if (!isAgain || said.head.method !== acknowledged) await deliver(said);
+      const take: Deliver = async (incoming) => {
+        if (!isAgain || incoming.head.method !== acknowledged) await deliver(incoming);
       };
       try {
         return await this.#post(message, take, signal, { idleMs, mayEnd });
@@ -148,7 +148,7 @@ export class StatelessHttp implements Upstream {
     return take(found);
   }
 
-  /** Reads to the response; a stream that drops before has lost it (no resuming in this protocol). */
+  /** Reads the stream to the response; a stream that ends before cannot be resumed in this protocol. */
   async #stream(
     response: Response,
     pendingResponses: PendingResponses,
@@ -166,7 +166,7 @@ export class StatelessHttp implements Upstream {
     throw odd.endError();
   }
 
-  /** An error status: the server's JSON-RPC error is the answer, also where it names no request. */
+  /** Handles an error status: the server's JSON-RPC error is the answer, also with an id of null. */
   async #refused(response: Response, message: Message, deliver: Deliver): Promise<void> {
     const { name, endpoint, redactor, log } = this.#options;
     const { status } = response;
@@ -215,8 +215,8 @@ export class StatelessHttp implements Upstream {
       const asked = requestOf(ids.next("relist"), "tools/list", params);
       let answer: Message | undefined;
       const quiet = asked.with([{ path: ["params", "_meta", "progressToken"], raw: null }]);
-      const take: Deliver = async (said) => {
-        if (said.head.kind === "response") answer = said;
+      const take: Deliver = async (incoming) => {
+        if (incoming.head.kind === "response") answer = incoming;
       };
       await this.#post(quiet, take, signal);
       if (answer === undefined || answer.head.isError === true) return false;

@@ -1,4 +1,4 @@
-// What a status means that is none of success: errors of ours, with the server's words.
+// The errors for HTTP statuses other than 2xx, with the server's reason.
 import type { Log } from "../../platform/log.ts";
 import type { Redactor } from "../../platform/redact.ts";
 import { BridgeError, type Hint } from "../../wire/errors.ts";
@@ -15,12 +15,12 @@ function retryAfterMs(response: Response, now: number): number | undefined {
   return Number.isNaN(at) ? undefined : Math.max(0, at - now);
 }
 
-/** Whether the request was put off and not looked at: what is said with that is told once no attempt is left. */
+/** Whether the server put the request off without executing it; its JSON-RPC error is then reported after the last attempt. */
 export function isPutOff({ status, headers }: Response): boolean {
   return status === 429 || (status === 503 && headers.has("retry-after"));
 }
 
-/** The error for a status that is none of success or redirect; the server's JSON-RPC error goes with it, but where a credential was refused. */
+/** The error for a status of 400 or more. It carries the server's JSON-RPC error, except for a refused credential. */
 export function statusError(
   response: Response,
   text: string,
@@ -29,12 +29,12 @@ export function statusError(
 ): BridgeError {
   const { status } = response;
   const words = redactor.shown(reasonIn(text), 300);
-  const said = words === "" ? "" : ` and said: ${words}`;
+  const reason = words === "" ? "" : ` and said: ${words}`;
   const retryAfter = retryAfterMs(response, Date.now());
   if (status === 401)
     return new BridgeError(
       "unauthorized",
-      `Authentication failed: server "${name}" answered 401${said}`,
+      `Authentication failed: server "${name}" answered 401${reason}`,
       { status, hint: (command) => `check its credential: ${command(`test --server ${name}`)}` },
     );
   const details = {
@@ -45,23 +45,23 @@ export function statusError(
   if (status === 404 || status === 410)
     return new BridgeError(
       "server-not-found",
-      `Server not found: "${name}" answered ${status}${said}`,
+      `Server not found: "${name}" answered ${status}${reason}`,
       {
         ...details,
         hint: (command) => `check the URL's path: ${command(`setup --server ${name} --url URL`)}`,
       },
     );
   if (status === 429)
-    return new BridgeError("rate-limited", `"${name}" answered 429, too many requests${said}`, {
+    return new BridgeError("rate-limited", `"${name}" answered 429, too many requests${reason}`, {
       ...details,
       hint: "wait a while, then try again",
     });
   if (status >= 500)
-    return new BridgeError("server-error", `Server error: "${name}" answered ${status}${said}`, {
+    return new BridgeError("server-error", `Server error: "${name}" answered ${status}${reason}`, {
       ...details,
       hint: "try again later; if it stays, its operator must look",
     });
-  return new BridgeError("server-error", `Server error: "${name}" answered ${status}${said}`, {
+  return new BridgeError("server-error", `Server error: "${name}" answered ${status}${reason}`, {
     ...details,
     hint: (command) =>
       `check that the URL is that of an MCP server: ${command(`test --server ${name}`)}`,
@@ -79,7 +79,7 @@ interface Redirect {
   readonly log: Log;
 }
 
-/** The error for a redirect that is not followed. A hint is read by models, too: an address on another origin stands in no command and is written to a terminal alone. */
+/** The error for a redirect that is not followed. Models read hints: an address on another origin stands in no command, and is written to a terminal only. */
 export function redirectError({ name, status, from, to, log }: Redirect): BridgeError {
   const refused = (where: string, hint: Hint) =>
     new BridgeError(
@@ -89,7 +89,7 @@ export function redirectError({ name, status, from, to, log }: Redirect): Bridge
     );
   if (to === null) return refused("", "ask its operator for the URL of the MCP endpoint");
   const target = new URL(`${to.protocol}//${to.host}${to.pathname}`);
-  // A server behind a proxy that ends TLS may take its own address for plain http.
+  // A server behind a proxy that ends TLS may redirect to its own host by plain http.
   if (target.protocol === "http:" && target.host === from.host) target.protocol = from.protocol;
   if (target.origin === from.origin && target.href.length <= 300)
     return refused("", (command) => {

@@ -1,4 +1,4 @@
-// Streamable HTTP of the legacy era (MCP 2025-03-26, 2025-06-18, 2025-11-25: basic/transports).
+// Streamable HTTP of the session protocol (MCP 2025-03-26, 2025-06-18, 2025-11-25: basic/transports).
 import type { Log } from "../../platform/log.ts";
 import type { Redactor } from "../../platform/redact.ts";
 import type { Message } from "../../wire/message.ts";
@@ -35,21 +35,21 @@ export interface TransportOptions {
   readonly budget: ReadBudget;
   /** Whether executing the message twice does no harm. */
   readonly isRepeatable: (message: Message) => boolean;
-  /** Called before each initialize: what belongs to the session before is left behind. */
+  /** Called before each initialize, to drop what belongs to the last session. */
   readonly beginSession: () => void;
   /** Whether sessions are ended with a DELETE; some servers die of it. */
   readonly endsSessions: boolean;
 }
 
-/** How long a cancellation may take, while nobody waits for it. */
+/** Time limit of a cancellation's POST, which runs in the background. */
 const cancelTimeoutMs = 5000;
-/** A DELETE has arrived after so many round trips, also where TCP and TLS have to be opened first, and after this time at least. */
+/** A DELETE needs at most so many round trips to arrive, TCP and TLS handshakes included; it gets at least this time. */
 const deleteRoundTrips = 4;
 const leastDeleteMs = 10;
 
 export class StreamableHttp implements Upstream {
   readonly #options: TransportOptions;
-  /** What #fields made last. Most requests carry the header fields of the one before: that the same objects go down to fetch saves 3 of 53 microseconds of a call (measured in process). */
+  /** The header fields that #fields made last. Most requests carry equal ones: passing the same object down to fetch saves 3 of 53 microseconds of a call (measured in process). */
   #made:
     | (Session & { readonly method: string; readonly fields: Record<string, string> })
     | undefined;
@@ -62,7 +62,7 @@ export class StreamableHttp implements Upstream {
     const { head } = message;
     if (head.method === "initialize" && head.kind === "request") this.#options.beginSession();
     const pendingResponses = new PendingResponses(message, deliver);
-    // Noted before it goes out: another call may have renewed the session when the refusal comes.
+    // Read before the request goes out: another call may have renewed the session when the refusal comes.
     const sessionId = this.#options.session.id;
     try {
       const response = await this.#request("POST", message, signal);
@@ -85,12 +85,12 @@ export class StreamableHttp implements Upstream {
       limit,
       budget,
       log,
-      // The ids of events end with their session.
+      // Event ids are valid in their own session only.
       get: (lastEventId, ended) => {
         asked = session.id;
         return this.#request("GET", undefined, ended, asked === id ? lastEventId : undefined);
       },
-      // What was asked for, not what is: a call may have made another session meanwhile.
+      // The session of the refused request: a call may have started another one since.
       lost: (response, text) => {
         if (id !== undefined && isSessionLost(response.status, text))
           throw new SessionLost(name, asked ?? id, statusError(response, text, name, redactor));
@@ -99,7 +99,7 @@ export class StreamableHttp implements Upstream {
     await stream.listen(deliver, signal);
   }
 
-  /** Ends the session; waits for the answer as long as the DELETE may take to arrive, `deadlineMs` at most. */
+  /** Ends the session; waits for as long as the DELETE needs to arrive, `deadlineMs` at most. */
   async close(deadlineMs: number): Promise<void> {
     const { session, endpoint } = this.#options;
     const { id } = session;
@@ -107,7 +107,7 @@ export class StreamableHttp implements Upstream {
     if (id !== undefined) await this.end(id, Math.min(deadlineMs, arrivalMs));
   }
 
-  /** Ends a session, the present one or another, within `deadlineMs`. */
+  /** Ends the session `id`, which need not be the present one, within `deadlineMs`. */
   async end(id: string, deadlineMs: number): Promise<void> {
     if (!this.#options.endsSessions) return;
     const headers = { ...this.#fields("DELETE", false), "mcp-session-id": id };
@@ -127,7 +127,7 @@ export class StreamableHttp implements Upstream {
       limit,
       budget,
       log,
-      // Another session knows nothing of this answer.
+      // A new session cannot resume an answer of the last one.
       get: async (lastEventId, signal) =>
         session.id === id
           ? this.#request("GET", undefined, signal, lastEventId)
@@ -146,7 +146,7 @@ export class StreamableHttp implements Upstream {
       session.id = response.headers.get("mcp-session-id") ?? undefined;
     const isStream = mediaType(response) === "text/event-stream";
     if (pendingResponses.isDone) {
-      // A notification or a response of the client: whatever 2xx says, it was taken, and nobody waits for more.
+      // The message was a notification or a response: any 2xx means that the server has it.
       if (isStream) void this.#overhear(response, pendingResponses, signal);
       else await discard(response);
       return;
@@ -163,7 +163,7 @@ export class StreamableHttp implements Upstream {
     return readJson(response, { limit, budget, signal, take });
   }
 
-  /** Whether an answer is as nearly every one is. */
+  /** Whether a response has the form of nearly every one: short JSON that is no answer to initialize. */
   #isPlain(response: Response, { head }: Message): boolean {
     const isJson = response.headers.get("content-type") === "application/json";
     return isJson && head.method !== "initialize" && isBrief(response, this.#options.limit);
@@ -182,7 +182,7 @@ export class StreamableHttp implements Upstream {
       throw badAnswer(`"${name}" answered another request than the one it was asked`);
   }
 
-  /** What a server says behind something that needs no answer. */
+  /** Delivers the messages in a response to a message that needs no answer. */
   async #overhear(
     response: Response,
     pendingResponses: PendingResponses,
@@ -240,7 +240,7 @@ export class StreamableHttp implements Upstream {
     const body = message?.bytes;
     const nonIdempotent = message && (() => !isRepeatable(message));
     const headers = this.#fields(method, message?.head.method === "initialize");
-    // An id is any text, in UTF-8 (WHATWG HTML 9.2.3); a header's characters are bytes.
+    // Event ids are UTF-8 (WHATWG HTML 9.2.3); fetch takes a header's characters as bytes.
     const resumed = lastEventId !== undefined && {
       ...headers,
       "last-event-id": Buffer.from(lastEventId, "utf8").toString("latin1"),
@@ -251,7 +251,7 @@ export class StreamableHttp implements Upstream {
     );
   }
 
-  /** Header fields of the transport; the same object as long as they are the same. */
+  /** The transport's header fields; equal fields are the same object. */
   #fields(method: "GET" | "POST" | "DELETE", isStart: boolean): Readonly<Record<string, string>> {
     const { id, version } = this.#options.session;
     const made = this.#made;
