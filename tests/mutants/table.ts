@@ -25,6 +25,46 @@ export interface Mutant extends Edit {
 }
 
 export const mutants: Readonly<Record<string, Mutant>> = {
+  "no-reading-back-of-client-edits": {
+    promise: "an edit of a client's file changes its entry and nothing else",
+    file: "src/commands/client-config/entry.ts",
+    find: "if (isMeant && Bun.deepEquals(without(read), without(before))) return;",
+    replace: "if (isMeant || !isMeant) return;",
+    test: "tests/commands/client-config/client-config.test.ts",
+    pattern: "does not read back",
+  },
+  "no-digest-check-at-undo": {
+    promise: "an import is taken back only where nothing changed since",
+    file: "src/commands/import/journal.ts",
+    find: "if (isOurs) continue;",
+    replace: "if (isOurs || !isOurs) continue;",
+    test: "tests/commands/import/import.test.ts",
+    pattern: "--undo stops",
+  },
+  "no-redaction-of-previews": {
+    promise: "no secret of a client's file is printed",
+    file: "src/commands/import/import.ts",
+    find: "context.redactor.redact(unifiedDiff(path, before, after))",
+    replace: "unifiedDiff(path, before, after)",
+    test: "tests/commands/import/import.test.ts",
+    pattern: "--dry-run shows",
+  },
+  "no-command-check-in-team-file": {
+    promise: "a team file brings no command",
+    file: "src/commands/import/team-file.ts",
+    find: 'const machineKeys = ["tokenCommand", "headersCommand", ',
+    replace: "const machineKeys = [",
+    test: "tests/commands/export.test.ts",
+    pattern: "has no effect",
+  },
+  "no-schema-check-at-import": {
+    promise: "an import writes no key that the schema refuses",
+    file: "src/commands/import/plan.ts",
+    find: 'if (outcome.kind === "server") await judge(outcome.draft, paths);',
+    replace: 'if (outcome.kind === "none") await judge(outcome, paths);',
+    test: "tests/commands/import/import.test.ts",
+    pattern: "cannot be imported",
+  },
   "no-absolute-path-for-children": {
     promise: "a child process looks nothing up in the current directory",
     file: "src/platform/exec.ts",

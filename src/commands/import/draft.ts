@@ -49,8 +49,9 @@ export class Draft {
   /** A text of the entry with its own variables filled in. */
   resolve(text: string): Template {
     const template = resolveTemplate(text, this.#env, this.used);
-    for (const { variable, asksFor } of referencesIn(template)) {
+    for (const { variable, asksFor, fallback } of referencesIn(template)) {
       if (asksFor !== undefined) this.#miss({ variable, label: asksFor });
+      if (fallback) this.note(`the default of ${variable} is dropped: set the variable itself`);
     }
     return template;
   }
@@ -127,9 +128,6 @@ export class Draft {
     delete this.entry.auth;
     const [only, ...more] = template;
     if (typeof only === "object" && more.length === 0) {
-      if (only.fallback !== undefined) {
-        this.note(`the default of ${only.variable} is dropped: a token's variable has none`);
-      }
       this.entry.tokenEnv = only.variable;
       return;
     }

@@ -214,9 +214,7 @@ function takeRest({ values, flags, unknown }: Words, draft: Draft): void {
   if (values.has("--token-endpoint")) {
     draft.note("--token-endpoint will not carry over: the server's metadata names it");
   }
-  if (flags.has("--disable-cookies")) {
-    draft.note("--disable-cookies is not needed: the bridge sends no cookies");
-  }
+  if (flags.has("--disable-cookies")) draft.entry.cookies = false;
   const transport = values.get("--transport")?.[0];
   if (transport?.endsWith("-only")) {
     draft.note(`--transport ${transport} is not needed: the bridge finds the transport by itself`);

@@ -100,14 +100,9 @@ export function referencesIn(template: Template): Reference[] {
   return template.filter((part) => typeof part === "object");
 }
 
-/** The template as config.json writes it. */
+/** The template as config.json writes it, whose variables have no default. */
 export function configText(template: Template): string {
   return template
-    .map((part) => {
-      if (typeof part === "string") return part;
-      return part.fallback === undefined
-        ? `\${${part.variable}}`
-        : `\${${part.variable}:-${part.fallback}}`;
-    })
+    .map((part) => (typeof part === "string" ? part : `\${${part.variable}}`))
     .join("");
 }

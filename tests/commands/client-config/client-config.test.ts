@@ -225,6 +225,15 @@ describe("client-config", () => {
     expect(readdirSync(join(path, ".."))).toEqual(["mcp.json"]);
   });
 
+  test("an edit that does not read back as meant is refused", async () => {
+    const { refused, text, put } = user(servers);
+    // What stands behind the end of a document is another document.
+    put(".continue/config.yaml", "name: x\n...\n");
+    const error = await refused(command, ...write("continue"), "--server", "kb");
+    expect(error.message).toBe("the file stands in a form that is not edited");
+    expect(text(".continue/config.yaml")).toBe("name: x\n...\n");
+  });
+
   test("a symlink is written through, a read-only file and a pipe are refused", async () => {
     const { run, refused, text, put, home } = user(servers);
     const real = put("dotfiles/mcp.json", "{}");

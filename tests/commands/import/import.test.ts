@@ -170,6 +170,43 @@ Undo:
     expect(crm.headers).toEqual({ Authorization: headers.Authorization });
   });
 
+  test("takes every option of mcp-remote that config.json has a key for", async () => {
+    const { put, run, servers } = user();
+    const args = [
+      ...["mcp-remote", "https://crm.example/mcp", "4000", "--host", "127.0.0.1"],
+      ...["--callback-path", "/cb", "--resource", "https://crm.example/", "--ipv4"],
+      ...["--authorize-param", "audience=a=b", "--connect-timeout", "5", "--body-timeout", "0"],
+      ...["--ping-interval", "20", "--disable-cookies", "--enable-proxy", "--protocol", "auto"],
+      ...["--static-oauth-client-info", '{"client_id":"id","client_secret":"${SECRET}"}'],
+      ...["--static-oauth-client-metadata", '{"token_endpoint_auth_method":"client_secret_post"}'],
+      ...["--header", "X-Ref:${REF:-canary}", "--token-endpoint", "https://crm.example/token"],
+    ];
+    const file = put("x.json", JSON.stringify({ mcpServers: { crm: { command: "npx", args } } }));
+    const { out } = await run(importCommand, file, "--all");
+    expect(servers().crm).toEqual({
+      url: "https://crm.example/mcp",
+      auth: {
+        type: "oauth",
+        clientId: "id",
+        clientSecretEnv: "SECRET",
+        clientAuth: "client_secret_post",
+        redirectUri: "http://127.0.0.1:4000/cb",
+        resource: "https://crm.example/",
+        authorizeParams: { audience: "a=b" },
+      },
+      headers: { "X-Ref": "${REF}" },
+      connectTimeoutSec: 5,
+      timeoutSec: 86_400,
+      keepAliveSec: 20,
+      network: { ipFamily: 4 },
+      cookies: false,
+    });
+    expect(out).toContain("--token-endpoint will not carry over");
+    expect(out).toContain("the default of REF is dropped");
+    expect(out).toContain("not set here: SECRET, REF");
+    expect(out).not.toContain("canary");
+  });
+
   test.each([
     [{ url: "https://x.example/${KEY}" }, "names the variable KEY"],
     [{ url: "ftp://x.example/" }, "does not fit"],
