@@ -77,19 +77,45 @@ test("the wizard tests the server that was just saved, and a step that was done 
   expect(session.shown).not.toContain("canary");
 });
 
-test("a test that fails says why, and the wizard goes on", async () => {
-  using server = mcpServer("another");
+test("a test that fails says why; the first offer is another token, which is tested at once", async () => {
+  using server = mcpServer("canary-token-2");
   await using session = start(`http://127.0.0.1:${server.port}/mcp`);
   await untilOffer(session, "canary-token-1");
   session.type("y");
   await session.sees("Authentication failed");
   await session.sees("no such token");
+  await session.sees("The test failed. What next?");
+  session.type(enter);
+  await session.answers("Token?", "canary-token-2");
+  await session.sees("All tests passed!");
   await session.sees("into Codex's configuration now?");
   session.type("n");
   await session.sees("What next?");
   session.type(enter);
-  await session.sees("codex-mcp-http-bridge test --server kb");
+  await session.sees("Next steps:");
   expect(await session.ended).toBe(0);
+  expect(session.shown).not.toContain("codex-mcp-http-bridge test --server kb");
+  expect(session.shown).not.toContain("canary");
+});
+
+test("a server that failed its test is not written into Codex's configuration by Enter, and the next steps carry no frame", async () => {
+  using server = mcpServer("another");
+  await using session = start(`http://127.0.0.1:${server.port}/mcp`);
+  await untilOffer(session, "canary-token-1");
+  session.type("y");
+  await session.sees("The test failed. What next?");
+  session.type(`${down}${enter}`);
+  await session.sees("into Codex's configuration now?");
+  session.type(enter);
+  await session.sees("What next?");
+  session.type(enter);
+  await session.sees("Next steps:");
+  await session.sees("codex-config --server kb --write");
+  expect(await session.ended).toBe(0);
+  expect(session.shown).toMatch(
+    /\r?\ncodex-mcp-http-bridge test --server kb\r?\ncodex-mcp-http-bridge codex-config --server kb --write\r?\n/,
+  );
+  expect(existsSync(join(folder.path, "codex/config.toml"))).toBe(false);
 });
 
 test("the wizard writes Codex's entry, where it is a program that Codex can start", async () => {

@@ -10,9 +10,9 @@ import { keys, Session } from "../support/terminal.ts";
 const { down, enter } = keys;
 
 /** Answers the wizard's questions up to the sign-in, and agrees to that. */
-async function chooseOAuth(session: Session): Promise<void> {
+async function chooseOAuth(session: Session, choice: string): Promise<void> {
   await session.sees("How do you sign in?");
-  session.type(`${down.repeat(2)}${enter}`);
+  session.type(`${choice}${enter}`);
   await session.answers("Description?", "");
   await session.sees("May Codex call");
   session.type(enter);
@@ -35,7 +35,9 @@ test("the wizard signs in to a server with OAuth, tests it and goes on", async (
   try {
     const words = ["setup", "--server", "crm", "--url", server.url];
     await using session = new Session(words, { HOME: folder.path });
-    await chooseOAuth(session);
+    // The server was asked: what it wants is the choice already.
+    await session.sees(`wants a sign-in with OAuth, run by ${new URL(provider.issuer).host}`);
+    await chooseOAuth(session, "");
     await session.sees("paste the address");
     const address = session.shown.match(/http:\S+client_id=\S+/)?.[0] ?? "";
     const end = await approve(address);
@@ -59,7 +61,8 @@ test("a sign-in that fails says why, is named among the next steps, and the wiza
   using folder = ownFolder();
   const words = ["setup", "--server", "crm", "--url", "http://127.0.0.1:1/mcp"];
   await using session = new Session(words, { HOME: folder.path });
-  await chooseOAuth(session);
+  await session.sees("The server was not reached");
+  await chooseOAuth(session, down.repeat(2));
   await session.sees("nothing accepts connections");
   await finish(session);
   await session.sees("codex-mcp-http-bridge login --server crm");

@@ -1,7 +1,9 @@
 import type { Context } from "../../cli/command.ts";
 import type { ServerEntry } from "../../config/schema.ts";
+import { tokenProblem } from "../../config/validators.ts";
 import { startChild } from "../../platform/exec.ts";
 import { asBridgeError } from "../../wire/errors.ts";
+import { saveChange } from "./edit.ts";
 import { stepsFor } from "./next-steps.ts";
 import type { AsksUser } from "./prompts.ts";
 
@@ -22,13 +24,29 @@ export async function offer(
     if (!isReady) left.push(login);
   }
   const isTested = isReady && (await ask.yes(`Test "${name}" now?`));
-  if (!isTested || !(await succeeds(ask, context, () => testServer(name, context))))
-    left.push(test);
-  const isWanted = await ask.yes(`Write "${name}" into Codex's configuration now?`);
+  let passes = isTested && (await succeeds(ask, context, () => testServer(name, context)));
+  while (isTested && !passes && entry.token !== undefined && (await takesOther(ask, name, context)))
+    passes = await succeeds(ask, context, () => testServer(name, context));
+  if (!passes) left.push(test);
+  // A server that failed its test would fail in Codex, too.
+  const isFine = passes || !isTested;
+  const isWanted = await ask.yes(`Write "${name}" into Codex's configuration now?`, isFine);
   if (!isWanted || !(await succeeds(ask, context, () => writeCodex(name, context)))) {
     left.push(codex);
   }
   return left;
+}
+
+/** Offers to replace the token after a failed test; false where it stays. */
+async function takesOther(ask: AsksUser, name: string, context: Context): Promise<boolean> {
+  const next = await ask.choice("The test failed. What next?", [
+    { value: "token", label: "Try another token" },
+    { value: "leave", label: "Go on with this one" },
+  ]);
+  if (next === "leave") return false;
+  const token = await ask.secret("Token? (it is not shown)", tokenProblem);
+  await saveChange({ name, credential: { type: "token", token } }, context);
+  return true;
 }
 
 /** Runs `login` as a child: it reads a pasted address from the terminal, which this process holds for its questions. */

@@ -1,4 +1,5 @@
 import type * as Clack from "@clack/prompts";
+import { Spinner } from "../../cli/spinner.ts";
 import { BridgeError } from "../../wire/errors.ts";
 
 /** Checks an answer: undefined, or a text that says what is wrong. */
@@ -21,6 +22,8 @@ export interface AsksUser {
     initial?: T,
   ): Promise<T>;
   yes(message: string, initial?: boolean): Promise<boolean>;
+  /** Shows that something is under way until `work` settles. */
+  busy<T>(message: string, work: () => Promise<T>): Promise<T>;
   success(line: string): void;
   failure(line: string): void;
   info(line: string): void;
@@ -93,6 +96,16 @@ export class Prompts implements AsksUser {
     return this.#answered(answer);
   }
 
+  async busy<T>(message: string, work: () => Promise<T>): Promise<T> {
+    const spinner = new Spinner(process.env, message);
+    spinner.start();
+    try {
+      return await work();
+    } finally {
+      spinner.stop();
+    }
+  }
+
   success(line: string): void {
     this.#clack.log.success(line, this.#output);
   }
@@ -106,10 +119,8 @@ export class Prompts implements AsksUser {
   }
 
   end(steps: readonly string[], farewell: string): void {
-    if (steps.length > 0) {
-      // Without a frame: the lines are to be copied.
-      this.#clack.log.step(`Next steps:\n${steps.join("\n")}`, this.#output);
-    }
+    // Not through clack, which draws a frame beside every line: these are to be copied.
+    if (steps.length > 0) console.warn(`\nNext steps:\n${steps.join("\n")}\n`);
     this.#clack.outro(farewell, this.#output);
   }
 

@@ -1,12 +1,17 @@
 import type { Context } from "../../cli/command.ts";
-import { type Config, configuredName, type RawConfig, readConfig } from "../../config/load.ts";
+import {
+  type Config,
+  configuredName,
+  parseConfig,
+  type RawConfig,
+  readConfig,
+} from "../../config/load.ts";
 import type { ServerEntry } from "../../config/schema.ts";
 import {
   headerNameProblem,
   headerValueProblem,
   nameProblem,
   tokenProblem,
-  urlProblem,
 } from "../../config/validators.ts";
 import { shownUrl } from "../../platform/redact.ts";
 import { program } from "../../wire/program.ts";
@@ -15,6 +20,8 @@ import { removeServer } from "../auth/forget.ts";
 import { type Approval, type Change, movesOrigin, saveChange } from "./edit.ts";
 import type { FlagForm } from "./flags.ts";
 import { offer } from "./follow-up.ts";
+import type { Look } from "./look-at-server.ts";
+import { type Pasted, pastedProblem, readPasted } from "./pasted.ts";
 import { type AsksUser, Prompts } from "./prompts.ts";
 
 type Started = Pick<FlagForm, "change" | "credential">;
@@ -126,13 +133,20 @@ async function askServer(
       ? await ask.text("Name of the server?", freeName(raw), "", "crm")
       : change.name;
   const before = raw.servers?.[configuredName(raw, name) ?? ""];
-  const url = change.url ?? (await askUrl(ask, before));
+  const pasted = change.url === undefined ? await askUrl(ask, before) : { url: change.url };
+  const { url } = pasted;
   const isMoved = movesOrigin(before, url);
   if (isMoved) ask.info("Another host: the old credential is not sent there, a new one is needed.");
+  const mayKeep = before !== undefined && !isMoved;
   const credential =
-    given === undefined || given === "stdin"
-      ? await askCredential(ask, before !== undefined && !isMoved)
-      : { credential: given };
+    given !== undefined && given !== "stdin"
+      ? { credential: given }
+      : (credentialOf(pasted, ask) ??
+        (await askCredential(
+          ask,
+          mayKeep,
+          mayKeep ? "keep" : await propose(ask, raw, url, context),
+        )));
   const description =
     change.description ??
     (await ask.text("Description? (may stay empty)", () => undefined, before?.description));
@@ -144,15 +158,54 @@ async function askServer(
 }
 
 /** Asks for the URL. The existing one is never shown whole: its query may hold a secret. */
-async function askUrl(ask: AsksUser, before: ServerEntry | undefined): Promise<string> {
+async function askUrl(
+  ask: AsksUser,
+  before: ServerEntry | undefined,
+): Promise<Pick<Pasted, "url"> & Partial<Pasted>> {
   if (before !== undefined) {
     const answer = await ask.choice("Which URL?", [
       { value: "keep", label: `Keep ${cleanText(shownUrl(new URL(before.url)), 80)}` },
       { value: "other", label: "Another" },
     ]);
-    if (answer === "keep") return before.url;
+    if (answer === "keep") return { url: before.url };
   }
-  return ask.text("URL?", urlProblem, "", "https://host.example/mcp");
+  const text = await ask.text(
+    "URL? (or the entry or command of another client)",
+    pastedProblem,
+    "",
+    "https://host.example/mcp",
+  );
+  return readPasted(text);
+}
+
+/** The credential of a pasted entry; undefined where it has none. */
+function credentialOf(
+  { url, credential, headers, notes = [] }: Partial<Pasted>,
+  ask: AsksUser,
+): Pick<Change, "credential" | "headers"> | undefined {
+  for (const note of notes) ask.info(note);
+  if (credential === undefined) return undefined;
+  ask.info(`Taken over: ${cleanText(shownUrl(new URL(url!)), 80)} and its credential`);
+  return { credential, ...(headers !== undefined && { headers }) };
+}
+
+/** Asks the server how it wants to be signed in to, and shows the finding. */
+async function propose(
+  ask: AsksUser,
+  { servers: _, ...top }: RawConfig,
+  url: string,
+  context: Context,
+): Promise<Look["wants"]> {
+  const { servers } = await parseConfig(
+    JSON.stringify({ ...top, servers: { new: { url } } }),
+    context.paths(),
+  );
+  const { lookAtServer } = await import("./look-at-server.ts");
+  const { wants, finding } = await ask.busy("Asking the server", () =>
+    lookAtServer(servers.get("new")!, context),
+  );
+  ask.info(finding);
+  return wants;
 }
 
 function freeName(raw: RawConfig) {
@@ -165,19 +218,24 @@ function freeName(raw: RawConfig) {
 async function askCredential(
   ask: AsksUser,
   mayKeep: boolean,
+  proposed: "keep" | Look["wants"],
 ): Promise<Pick<Change, "credential" | "headers">> {
   const keep = { value: "keep", label: "Keep what is configured" } as const;
-  const how = await ask.choice("How do you sign in?", [
-    ...(mayKeep ? [keep] : []),
-    {
-      value: "token",
-      label: "Access token",
-      hint: "sent as Authorization: Bearer ...; personal access tokens too",
-    },
-    { value: "header", label: "Key in a header", hint: "such as X-Api-Key" },
-    { value: "oauth", label: "OAuth", hint: "in a browser, on this or another machine" },
-    { value: "none", label: "Not at all", hint: "the server is open" },
-  ]);
+  const how = await ask.choice(
+    "How do you sign in?",
+    [
+      ...(mayKeep ? [keep] : []),
+      {
+        value: "token",
+        label: "Access token",
+        hint: "sent as Authorization: Bearer ...; personal access tokens too",
+      },
+      { value: "header", label: "Key in a header", hint: "such as X-Api-Key" },
+      { value: "oauth", label: "OAuth", hint: "in a browser, on this or another machine" },
+      { value: "none", label: "Not at all", hint: "the server is open" },
+    ] as const,
+    proposed,
+  );
   switch (how) {
     case "keep":
       return {};

@@ -1,12 +1,10 @@
-import { isatty } from "node:tty";
 import { type Context, defineCommand, serversArgument } from "../../cli/command.ts";
-import { isRich } from "../../cli/terminal.ts";
+import { Spinner } from "../../cli/spinner.ts";
 import { codexEnvironment } from "../../config/codex-environment.ts";
 import { type Config, loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { knowSecrets } from "../../oauth/store/known-secrets.ts";
 import { openKeyring } from "../../platform/keyring.ts";
-import type { Environment } from "../../platform/paths.ts";
 import { shownUrl } from "../../platform/redact.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
@@ -144,31 +142,6 @@ function reportOf(settings: ServerSettings, context: Context, isLater: boolean):
       await print(`${marks.failed} ${cleanText(error.message)}\n${mends}`);
     },
   };
-}
-
-/** Shows on a terminal that a step is under way. */
-class Spinner {
-  readonly #isDrawn: boolean;
-  #timer: Timer | undefined;
-
-  constructor(env: Environment) {
-    this.#isDrawn = isatty(1) && isRich(env);
-  }
-
-  start(): void {
-    if (!this.#isDrawn) return;
-    const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
-    const draw = (text: string) => Bun.write(Bun.stderr, text);
-    let at = 0;
-    this.#timer = setInterval(() => draw(`\r${frames[at++ % frames.length]}`), 80);
-  }
-
-  stop(): void {
-    if (this.#timer === undefined) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    Bun.write(Bun.stderr, "\r\u001b[2K");
-  }
 }
 
 function jsonOf(

@@ -144,6 +144,9 @@ class Script implements AsksUser {
     return this.#next(message) === true;
   }
 
+  busy<T>(_: string, work: () => Promise<T>): Promise<T> {
+    return work();
+  }
   success(line: string): void {
     this.told.push(line);
   }

@@ -1,0 +1,34 @@
+import { isatty } from "node:tty";
+import type { Environment } from "../platform/paths.ts";
+import { isRich } from "./terminal.ts";
+
+const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const frameMs = 80;
+
+/** Shows on a terminal that something is under way. Clack's spinner would end the process on Ctrl-C with exit code 0. */
+export class Spinner {
+  readonly #isDrawn: boolean;
+  readonly #message: string;
+  #timer: Timer | undefined;
+
+  constructor(env: Environment, message = "") {
+    this.#isDrawn = isatty(1) && isRich(env);
+    this.#message = message;
+  }
+
+  start(): void {
+    if (!this.#isDrawn) return;
+    let at = 0;
+    this.#timer = setInterval(() => {
+      const frame = frames[at++ % frames.length];
+      Bun.write(Bun.stderr, `\r${frame} ${this.#message}`);
+    }, frameMs);
+  }
+
+  stop(): void {
+    if (this.#timer === undefined) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    Bun.write(Bun.stderr, "\r\u001b[2K");
+  }
+}
