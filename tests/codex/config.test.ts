@@ -133,7 +133,7 @@ describe("what codex-config writes", () => {
     expect(once.startsWith('model = "x"\n[mcp_servers.kb]\n')).toBe(true);
     const again = await on.run("sh", "-c", append);
     expect(again.code).toBe(1);
-    expect(again.stderr).toContain("codex-config --write");
+    expect(again.stderr).toMatch(/hint: run codex-mcp-http-bridge codex-config .*--write/);
     expect(on.config).toBe(once);
     expect(Object.keys(await listed(on))).toEqual(["kb"]);
   });
@@ -143,7 +143,7 @@ describe("what codex-config writes", () => {
     using on = await home(broken);
     const ended = await on.run("codex-mcp-http-bridge", "codex-config", "--write");
     expect(ended.code).toBe(3);
-    expect(ended.stderr).toContain("Codex refuses the new config.toml");
+    expect(ended.stderr).toContain(`Codex refuses ${on.configFile}`);
     expect(ended.stderr).toContain("nothing was changed");
     expect(on.config).toBe(broken);
     expect(readdirSync(join(on.path, ".codex"))).toEqual(["config.toml"]);

@@ -5,7 +5,7 @@ import { startProtectedServer } from "../support/oauth-resource.ts";
 import { approveDevice, approveInBrowser } from "../support/oauth-user.ts";
 import { AppServer } from "./support/app-server.ts";
 import { callsTool } from "./support/model.ts";
-import { exec, type Trip, trip } from "./support/trip.ts";
+import { exec, type Trip, trip, until } from "./support/trip.ts";
 
 const setup = ["--approval", "approve", "--oauth"];
 
@@ -47,20 +47,22 @@ describe("a sign-in inside the real Codex", () => {
     }
   });
 
-  test("codex exec, which declines at once, is told the command", async () => {
-    const provider = await startProvider();
+  test("codex exec, which declines at once, gets the page and the command; the repeated call waits for the sign-in", async () => {
+    const provider = await startProvider({ deviceIntervalSec: 0.05 });
     const resource = startProtectedServer(provider);
     try {
-      await using on = await trip([[callsTool("kb", "echo", {}, "call")]], {
-        setup,
-        url: () => resource.url,
-      });
+      const calls = ["first", "second"].map((id) => [callsTool("kb", "echo", {}, id)]);
+      await using on = await trip(calls, { setup, url: () => resource.url });
       await learnTools(on);
-      const { code } = await exec(on.home);
-      expect(code).toBe(0);
-      expect(on.model.requests[1]?.outputs.get("call")).toContain(
-        "codex-mcp-http-bridge login --server kb",
-      );
+      const ended = exec(on.home);
+      const textOf = (id: string) => on.model.requests.at(-1)?.outputs.get(id);
+      await until("the first result", () => textOf("first") !== undefined);
+      const text = textOf("first")!;
+      expect(text).toContain("codex-mcp-http-bridge login --server kb");
+      const [page] = /http:[^\s"\\]+\/device[^\s"\\]*/.exec(text)!;
+      await approveDevice(page, /this code: ([A-Z0-9-]+)/.exec(text)![1]!);
+      expect((await ended).code).toBe(0);
+      expect(textOf("second")).toContain("done: echo");
     } finally {
       await resource.close();
       await provider.close();

@@ -33,6 +33,8 @@ interface CallSignInOptions {
   readonly ask: Ask;
   readonly client: ClientFacts;
   readonly name: string;
+  /** The command that signs in, ready to copy. */
+  readonly login: string;
   readonly signIns: RunSignIn;
   readonly mode: "elicit" | "browser";
 }
@@ -176,7 +178,8 @@ export class CallSignIn {
 
   #showPage(pending: PendingSignIn, { isStateless }: Call) {
     this.#shown = pending.id;
-    const text = words.repeatText(this.#options.name, pending);
+    const { name, login } = this.#options;
+    const text = words.repeatText(name, pending, login);
     return { result: words.signInResult(text, { isStateless, error: "sign-in-required" }) };
   }
 

@@ -77,9 +77,9 @@ export function pageText(name: string, pending: PendingSignIn, failure?: BridgeE
 }
 
 /** The text of a call that was not executed, since nobody is signed in and the client asked nobody. */
-export function repeatText(name: string, pending: PendingSignIn): string {
+export function repeatText(name: string, pending: PendingSignIn, login: string): string {
   const lines = [
-    `The call was not executed: server "${name}" needs a sign-in.`,
+    `The call was not executed: server "${name}" needs a sign-in, here or by ${login} in a terminal.`,
     "The page is good for ten minutes, and the repeated call waits until the user has signed in.",
     `Ask the user to open this page (at ${pending.hosts.page}) and sign in, then repeat the call:`,
   ];
