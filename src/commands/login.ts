@@ -93,15 +93,14 @@ async function signInAlone(
 }
 
 /** Lets a person decide about another authorization server than the one that was used before. */
-async function issuerQuestion({ context: { auth, server } }: OAuth, context: Context) {
-  const { usesOwnRegistration } = await import("../oauth/client/token-plan.ts");
-  return async ({ from, to }: IssuerChange): Promise<boolean> => {
+function issuerQuestion({ context: { server } }: OAuth, context: Context) {
+  return async ({ from, to, registersAnew }: IssuerChange): Promise<boolean> => {
     const [before, now] = [from, to].map((issuer) => context.redactor.shown(issuer, 200));
     const change = `Server "${server.name}" names another authorization server now: ${now} in place of ${before}.`;
     const answer = isatty(0) ? await confirmOnTerminal(`${change}\nSign in there?`) : undefined;
     if (answer !== undefined) return answer;
     // Without a terminal nothing of the configuration goes there; a client of our own learns nothing of the old one.
-    if (!usesOwnRegistration(auth)) return false;
+    if (!registersAnew) return false;
     context.note(change);
     return true;
   };
@@ -119,7 +118,7 @@ async function signInNow(
   const { ConfiguredHeaders } = await import("../oauth/authorizer/configured-headers.ts");
   const { prepare } = await import("../oauth/sign-in/prepare.ts");
   const { isMachineGrant, obtainByMachine } = await import("../oauth/client/machine-grants.ts");
-  const acceptIssuer = await issuerQuestion(oauth, context);
+  const acceptIssuer = issuerQuestion(oauth, context);
   const headers = await new ConfiguredHeaders(context).get(server);
   const { challenge, schemes, status } = await probe(server, http, headers, signal);
   if (isMachineGrant(oauth.context)) {

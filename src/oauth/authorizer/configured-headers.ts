@@ -16,7 +16,7 @@ export interface HeaderDeps {
   readonly redactor: Redactor;
 }
 
-/** A value that is made once and shared by all who ask meanwhile, until it is forgotten. A failure is not kept. */
+/** Makes a value once and shares it between callers, until it is forgotten. A failure is not kept. */
 export class Once<T> {
   #promise: Promise<T> | undefined;
 
@@ -35,7 +35,7 @@ export class Once<T> {
   }
 }
 
-/** Runs a command of the configuration for all who wait; one caller that leaves does not end it. */
+/** Runs a command of the configuration for several callers: a caller that is cancelled does not end it. */
 export function runShared(
   server: ServerSettings,
   key: string,
@@ -57,7 +57,7 @@ export class ConfiguredHeaders {
     this.#deps = deps;
   }
 
-  /** What `get` would resolve to, where no command has to be asked. */
+  /** The value that `get` would resolve to, where no command has to run. */
   known(server: ServerSettings): Record<string, string> | undefined {
     const isFixed = this.#fixed?.server === server && server.headersCommand === undefined;
     return isFixed ? this.#fixed?.headers : undefined;
@@ -78,7 +78,7 @@ export class ConfiguredHeaders {
     return out;
   }
 
-  /** Drops what a command printed, so that it runs again. */
+  /** Drops the output of the command, so that it runs again. */
   forget(): void {
     this.#printed.forget();
   }
@@ -98,7 +98,7 @@ export class ConfiguredHeaders {
       redactor.addHeader(name, full);
       put(out, name, full);
     }
-    // Some providers put a secret into the URL's query.
+    // Some providers put a secret into the query of the URL.
     for (const value of server.url.searchParams.values()) redactor.add(value);
     return out;
   }
@@ -140,6 +140,6 @@ function put(headers: Record<string, string>, name: string, value: string): void
   const lower = name.toLowerCase();
   for (const other of Object.keys(headers))
     if (other.toLowerCase() === lower) delete headers[other];
-  // The HTTP layer sets this one in lower case; another case would stand beside it.
+  // The HTTP layer sets `user-agent` in lower case: another case would be a second header.
   headers[lower === "user-agent" ? lower : name] = value;
 }

@@ -37,7 +37,7 @@ function hostOf(url: string | undefined): string[] {
   return parsed === null ? [] : [parsed.host];
 }
 
-/** The client certificate is for the MCP server, for hosts that the user vouches for, and for the issuer that the user named or signed in at. */
+/** Whether a host may see the client certificate: the MCP server, trusted hosts, and the configured or pinned issuer may. */
 async function showsCertificate(
   { server, auth, store }: Pick<OAuthContext, "server" | "auth"> & { store: CredentialStore },
   url: URL,
@@ -51,7 +51,7 @@ async function showsCertificate(
   return own !== undefined && isSameIssuer(issuer, own);
 }
 
-/** Puts together what signs in to one server and keeps it signed in. */
+/** Composes the OAuth side of one server. */
 export function openOAuth(server: ServerSettings, deps: OAuthDeps): OAuth {
   const { env, log, redactor, login } = deps;
   const auth = oauthOf(server);

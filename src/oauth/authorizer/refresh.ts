@@ -15,9 +15,9 @@ import { mayPass } from "../core/transient.ts";
 import type { BearerChallenge } from "../discovery/challenge.ts";
 import type { CredentialStore } from "../store/store.ts";
 
-/** Pauses before the second and third attempt at a token endpoint that gave no decision. */
+/** Pauses before the second and third attempt, after a failure that may pass. */
 const pausesMs = [250, 1000];
-/** A renewal outlives the call that began it: a rotated token that nobody stores is a lost sign-in. */
+/** Bounds one renewal. It outlives the call that began it, because a rotated token that is not stored loses the sign-in. */
 const refreshMs = 30_000;
 /** Three attempts of 12 s each, and their pauses. */
 const maxRefreshMs = 40_000;
@@ -25,17 +25,17 @@ const maxRefreshMs = 40_000;
 export interface RefreshCause {
   /** The access token that is used up or was refused; undefined where none was sent. */
   readonly sent: string | undefined;
-  /** Where the server refused it: the challenge it came with. */
+  /** Set where the server refused the token. */
   readonly refused?: { readonly challenge: BearerChallenge | undefined };
 }
 
-/** Keeps one server's grant alive: one renewal at a time over calls and processes. */
+/** Renews the grant of one server; one renewal at a time over all calls and processes. */
 export class TokenRefresher {
   readonly #context: OAuthContext;
   readonly #store: CredentialStore;
   #grant: Grant | undefined;
   #refreshing: Promise<Grant | undefined> | undefined;
-  /** A renewed grant that could not be stored, and the refresh token that it made worthless. */
+  /** A renewed grant that could not be stored, and the refresh token that it replaced. */
   #unsaved: { readonly grant: Grant; readonly spent: string } | undefined;
   readonly #keys = new WeakMap<Grant, Promise<DpopKey>>();
   readonly #pausesMs: readonly number[];
@@ -50,13 +50,13 @@ export class TokenRefresher {
     this.#pausesMs = options.pausesMs ?? pausesMs;
   }
 
-  /** The grant as last seen, where that may still be used. */
+  /** The grant in memory, where it has not expired. */
   get held(): Grant | undefined {
     const grant = this.#grant;
     return grant === undefined || isExpired(grant, this.#context.now()) ? undefined : grant;
   }
 
-  /** The grant as last seen, read anew where that is missing or used up. Throws `configuration`. */
+  /** The grant in memory, read from the store where it is missing or has expired. Throws `configuration`. */
   async current(): Promise<Grant | undefined> {
     if (this.held === undefined) this.#grant = usable(await this.#store.read());
     return this.#grant;
@@ -71,11 +71,11 @@ export class TokenRefresher {
   }
 
   /**
-   * A grant with a newer token than `sent`: another process's, else a renewed one; undefined where a person
-   * must sign in. Throws a BridgeError where no decision came; then the stored grant stands.
+   * A grant with a newer token than `sent`: one that another process stored, else a renewed one; undefined where a person
+   * must sign in. Throws a BridgeError where the server gave no decision; the stored grant is kept then.
    */
   async refresh(cause: RefreshCause): Promise<Grant | undefined> {
-    // Who comes while a renewal is on the way takes its result.
+    // A call that comes during a renewal takes its result.
     if (this.#refreshing !== undefined) {
       const grant = await this.#refreshing;
       if (grant === undefined || grant.accessToken !== cause.sent) return grant;
@@ -95,18 +95,18 @@ export class TokenRefresher {
     return this.#grant;
   }
 
-  /** Resolves once no renewal is on the way, or after 40 s: a rotated token that nobody stores is a lost sign-in. */
+  /** Resolves when no renewal is running, or after 40 s: ending the process earlier could lose a rotated token. */
   async settled(): Promise<void> {
     const refreshing = this.#refreshing?.catch(() => undefined);
     await Promise.race([refreshing, Bun.sleep(maxRefreshMs)]);
   }
 
-  /** Takes over a grant that was just stored. */
+  /** Uses a grant that was just stored. */
   adopt(grant: Grant | undefined): void {
     this.#grant = grant;
   }
 
-  /** Takes over what is stored, once nobody changes it, where that is another token than `sent`; whether it was. */
+  /** Uses the stored grant, read under the lock, where its token differs from `sent`; resolves to whether it does. */
   async adoptOther(sent: string | undefined): Promise<boolean> {
     const stored = await this.#store.locked(() => this.#store.read());
     const grant = usable(stored);
@@ -141,7 +141,7 @@ export class TokenRefresher {
     return undefined;
   }
 
-  /** Stores a renewed grant; where that fails, this process at least goes on with it: the one that is stored is worth nothing now. */
+  /** Stores a renewed grant; where that fails, this process keeps using it, since the stored one is no longer valid. */
   async #keep(stored: StoredGrant, refreshed: Grant): Promise<void> {
     try {
       await this.#store.write({ ...stored, grant: refreshed });
@@ -188,12 +188,12 @@ export class TokenRefresher {
   }
 }
 
-/** The grant of a store, unless it went to another machine. */
+/** The grant of a store, unless it was exported to another machine. */
 export function usable(stored: StoredGrant): Grant | undefined {
   return stored.movedAt === undefined ? stored.grant : undefined;
 }
 
-/** What is kept after a refusal: all, unless it says that the grant or the client is gone (RFC 6749 5.2); an unknown client is registered anew. */
+/** The store after a refused renewal: `invalid_grant` drops the grant, an unknown client drops client and grant (RFC 6749 5.2). */
 function withoutGrant(stored: StoredGrant, { error }: TokenRefusal): StoredGrant {
   const isClientGone = error === "invalid_client" || error === "unauthorized_client";
   if (error !== "invalid_grant" && !isClientGone) return stored;

@@ -11,7 +11,7 @@ function wordsOf({ body, wwwAuthenticate }: Refusal, redactor: Redactor): string
   return redactor.shown(challenge || reasonIn(body), 300);
 }
 
-/** The error for a 401 or 403 that stands: the words of its class first, then the server's own. */
+/** The error for a 401 or 403: the words of its class, then the server's own reason. */
 export function refusalError(
   refusal: Refusal,
   server: string,

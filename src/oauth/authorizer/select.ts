@@ -6,13 +6,13 @@ import { StaticAuthorizer, type StaticDeps } from "./static.ts";
 import type { Authorizer, Refusal } from "./types.ts";
 
 export interface ChoiceDeps extends OAuthDeps {
-  /** The server's entry as it stands in the file now; undefined where it is gone. */
+  /** Reads the server's entry from the file again; undefined where it was removed. */
   readonly reload: StaticDeps["reload"];
 }
 
 /**
- * Authorizes as the configuration says, and as it says later on: a credential that `setup` changed meanwhile
- * is taken over at the next 401. The OAuth rooms are entered only where they are needed.
+ * Authorizes as the configuration says. At a 401 it reads the configuration again and uses a credential that `setup`
+ * has changed. OAuth modules are loaded only where they are needed.
  */
 export class ChosenAuthorizer implements Authorizer {
   #server: ServerSettings;
@@ -51,7 +51,7 @@ export class ChosenAuthorizer implements Authorizer {
     this.#bearer?.accepted?.(sent);
   }
 
-  /** The OAuth side of the server; loaded here. */
+  /** The OAuth side of the server, loaded at the first call. */
   oauth(): Promise<OAuth> {
     this.#oauth ??= import("./open.ts").then(({ openOAuth }) => {
       const oauth = openOAuth(this.#server, this.#deps);
@@ -61,7 +61,7 @@ export class ChosenAuthorizer implements Authorizer {
     return this.#oauth;
   }
 
-  /** Resolves once nothing is on its way that would be lost with the process. */
+  /** Resolves when the process may end without losing a renewed token. */
   async settled(): Promise<void> {
     await (await this.#oauth)?.refresher.settled();
   }
@@ -75,14 +75,14 @@ export class ChosenAuthorizer implements Authorizer {
     return fs().existsSync(credentialsFile(this.#server.state));
   }
 
-  /** Whether the entry got another credential since it was read; a credential belongs to its origin. */
+  /** Uses the credential in the file where it has changed for the same origin; resolves to whether it has. */
   async #takeOver(): Promise<boolean> {
     const fresh = await this.#deps.reload();
     if (fresh === undefined || fresh.url.origin !== this.#server.url.origin) return false;
     const asText = ({ credential }: ServerSettings) => JSON.stringify(credential);
     const isSame = asText(fresh) === asText(this.#server);
     const concernsOAuth = this.#usesOAuth() || ["unset", "oauth"].includes(fresh.credential.type);
-    // Between static credentials the static authorizer itself keeps up.
+    // The static authorizer itself follows a change from one static credential to another.
     if (isSame || !concernsOAuth) return false;
     this.#server = fresh;
     this.#static = new StaticAuthorizer(fresh, this.#deps);

@@ -13,11 +13,11 @@ import type { Authorizer, Refusal } from "./types.ts";
 export interface StaticDeps {
   readonly env: Environment;
   readonly redactor: Redactor;
-  /** The server's entry as it stands in the file now; undefined where it is gone. Asked after a 401 only. */
+  /** Reads the server's entry from the file again; undefined where it was removed. Called after a 401 only. */
   readonly reload: () => ServerSettings | undefined | Promise<ServerSettings | undefined>;
 }
 
-/** What the user does about a refused credential. */
+/** Says how to mend a refused credential. */
 function hintFor({ credential, name, headers, headersCommand }: ServerSettings): Hint {
   const setup = `setup --server ${name}`;
   switch (credential.type) {
@@ -38,15 +38,15 @@ function hintFor({ credential, name, headers, headersCommand }: ServerSettings):
   }
 }
 
-/** Authorizes with a credential that is configured as it is: token, file, variable, command, headers. */
+/** Authorizes with a static credential: token, file, variable, command or headers. */
 export class StaticAuthorizer implements Authorizer {
   #server: ServerSettings;
   readonly #deps: StaticDeps;
   readonly #headers: ConfiguredHeaders;
   readonly #token = new Once<string>();
-  /** What #current made last: the common case costs no more than this. */
+  /** The last result of #current (its worth: types.ts, `known`). */
   #made: Record<string, string> | undefined;
-  /** Shared by all that were refused at once, so that a command runs once for them. */
+  /** Shared by calls that were refused at once, so that a command runs once for all. */
   readonly #refreshing = new Once<void>();
 
   constructor(server: ServerSettings, deps: StaticDeps) {
@@ -66,7 +66,7 @@ export class StaticAuthorizer implements Authorizer {
   async refused(refusal: Refusal, signal: AbortSignal): Promise<boolean> {
     const isDead = refusal.status !== 401 || this.#server.credential.type === "oauth";
     if (isDead) throw this.#error(refusal);
-    // Another call may have met the same refusal and renewed meanwhile.
+    // Another call may have renewed the credential meanwhile.
     if (differs(await abortable(this.#current(), signal), refusal.sent)) return true;
     await abortable(this.#refreshOnce(), signal);
     if (differs(await abortable(this.#current(), signal), refusal.sent)) return true;
@@ -84,7 +84,7 @@ export class StaticAuthorizer implements Authorizer {
   async #refreshOnce(): Promise<void> {
     await this.#refreshing.get(async () => {
       const fresh = await this.#deps.reload();
-      // A credential belongs to its origin: one meant for another must not go to this.
+      // A credential belongs to its origin: one for another origin must not be sent here.
       if (fresh !== undefined && fresh.url.origin === this.#server.url.origin) this.#server = fresh;
       this.#token.forget();
       this.#headers.forget();
@@ -103,7 +103,7 @@ export class StaticAuthorizer implements Authorizer {
     }
     const token = await this.#token.get(() => this.#readToken(server));
     const all = { ...headers, Authorization: `Bearer ${token}` };
-    // A renewal may have passed by meanwhile: then this is only what its caller waits for.
+    // The entry may have been reloaded meanwhile: then only this caller gets the old headers.
     if (server === this.#server) this.#made = all;
     return all;
   }

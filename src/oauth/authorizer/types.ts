@@ -1,17 +1,17 @@
-/** The server's refusal of one request. */
+/** A refused request. */
 export interface Refusal {
   /** 401 or 403. */
   readonly status: number;
   readonly wwwAuthenticate: string | null;
   /** The `DPoP-Nonce` header, where it came (RFC 9449 9). */
   readonly dpopNonce?: string | null;
-  /** What the server said, as text; bounded by the caller. */
+  /** The body, bounded by the caller. */
   readonly body: string;
-  /** The headers() the refused request carried. */
+  /** The result of headers() that the refused request carried. */
   readonly sent: Readonly<Record<string, string>>;
 }
 
-/** How requests to one server get their Authorization and configured headers. */
+/** Adds Authorization and configured headers to the requests to one server. */
 export interface Authorizer {
   /** Headers to add to the next request to the server. Throws BridgeError. */
   headers(
@@ -26,6 +26,6 @@ export interface Authorizer {
   known?(): Readonly<Record<string, string>> | undefined;
   /** True when repeating once with fresh headers() may help; throws the BridgeError to show otherwise. */
   refused(response: Refusal, signal: AbortSignal): Promise<boolean>;
-  /** Told when the server took a request with these headers: a refusal from then on is a new one. */
+  /** Called when the server accepted a request with these headers: a later refusal is a new one. */
   accepted?(sent: Readonly<Record<string, string>>): void;
 }

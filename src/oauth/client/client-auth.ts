@@ -27,7 +27,7 @@ const byCurve: Readonly<Record<string, string>> = {
   secp521r1: "ES512",
 };
 
-/** The algorithm that a key is for, where the configuration names none. */
+/** The algorithm of a key, for configurations without `algorithm`. */
 function algorithmOf(key: KeyObject): string | undefined {
   if (key.asymmetricKeyType === "rsa") return "RS256";
   if (key.asymmetricKeyType === "ed25519") return "Ed25519";
@@ -63,8 +63,8 @@ async function privateKey({ auth, server }: OAuthContext): Promise<PrivateKey & 
 }
 
 /**
- * How a client proves at the token endpoint who it is (RFC 6749 2.3, RFC 7523 2.2); `repeatsClientId`: beside
- * Basic the client id stands in the body, too, where the Python SDK's servers look for it. Throws `configuration`.
+ * The client authentication of a request (RFC 6749 2.3, RFC 7523 2.2). `repeatsClientId`: with Basic, the body holds
+ * the client id as well, where servers of the Python SDK look for it. Throws `configuration`.
  */
 export async function clientAuth(
   context: OAuthContext,
@@ -92,8 +92,8 @@ export async function clientAuth(
 }
 
 /**
- * Basic with form encoding as browsers do it: it leaves `-`, `.`, `_` and `*` alone, which servers that never decode
- * need. oauth4webapi encodes these as well, and never puts the client id into the body.
+ * Basic with the form encoding of browsers, which leaves `-`, `.`, `_` and `*` as they are: some servers never decode.
+ * oauth4webapi's own Basic encodes these four too, and never puts the client id into the body.
  */
 function clientSecretBasic(secret: string, repeatsClientId: boolean): ClientAuth {
   const encode = (text: string) => new URLSearchParams({ "": text }).toString().slice(1);

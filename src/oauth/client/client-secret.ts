@@ -19,7 +19,7 @@ export function clientSecret({ auth, server, env, redactor }: OAuthContext): str
   return secret;
 }
 
-/** How a client with (or without) a secret or key proves who it is: as configured, else as the metadata allow (RFC 8414 2). */
+/** The authentication method of a client: the configured one, else one that the metadata list (RFC 8414 2). */
 export function methodFor(
   auth: Pick<OAuthSettings, "clientAuth" | "privateKeyFile">,
   hasSecret: boolean,
@@ -34,7 +34,7 @@ export function methodFor(
   return isPostOnly ? "client_secret_post" : "client_secret_basic";
 }
 
-/** The client of a grant with the secret that is configured now, which its provider may have replaced; an imported one may be all there is. */
+/** The client of a grant with the secret that is configured now, for the provider may have replaced it; with its stored secret where none is configured (imported grants). */
 export function currentClient(context: OAuthContext, client: OAuthClient): OAuthClient {
   if (client.source !== "configured" || client.id !== context.auth.clientId) return client;
   try {

@@ -12,9 +12,9 @@ interface ProvenRequest {
   readonly accessToken: string;
 }
 
-/** A key that tokens are bound to, and the proofs made with it (RFC 9449); one for each sign-in. */
+/** The key that the tokens of one sign-in are bound to, and its proofs (RFC 9449). */
 export class DpopKey {
-  /** For the requests that the library itself makes: it puts a proof into them. */
+  /** For requests that oauth4webapi sends: it adds the proof itself. */
   readonly handle: DPoPHandle;
   /** The private key, for the store. */
   readonly exported: Jwk;
@@ -40,7 +40,7 @@ export class DpopKey {
       crypto.subtle.importKey("jwk", { kty, crv, x, y } as Jwk, algorithm, true, ["verify"]),
     ]);
     const nonces = new Map<string, string>();
-    // The library keeps nonces of its own requests alone; those of the MCP server come through `learn`.
+    // oauth4webapi knows the nonces of its own requests only; the MCP server's come through `learn`.
     const handle = oauth.DPoP({}, { privateKey, publicKey } as CryptoKeyPair, {
       [oauth.modifyAssertion](_, payload) {
         const { htu } = payload;
@@ -51,7 +51,7 @@ export class DpopKey {
     return new DpopKey(handle, exported, nonces);
   }
 
-  /** Remembers the nonce that an answer brought; true where it is a new one, so that asking again may help. */
+  /** Stores the nonce of an answer; true where it is a new one, so that repeating the request may help. */
   learn(url: URL, nonce: string | null): boolean {
     if (nonce === null || !/^[\x21-\x7e]{1,1024}$/.test(nonce)) return false;
     if (this.#nonces.get(url.origin) === nonce) return false;
@@ -59,7 +59,10 @@ export class DpopKey {
     return true;
   }
 
-  /** The value of the `DPoP` header of a request to the MCP server: the library makes it for a request that is not sent. */
+  /**
+   * The `DPoP` header for a request to the MCP server. oauth4webapi makes proofs only for requests that it sends, so it
+   * gets a fetch that keeps the header and sends nothing.
+   */
   async proof({ method, url, accessToken }: ProvenRequest): Promise<string> {
     const oauth = await import("oauth4webapi");
     let proof = "";

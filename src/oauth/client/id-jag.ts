@@ -9,8 +9,8 @@ import { refusalOf, refusalText } from "./token-endpoint.ts";
 const idJagType = "urn:ietf:params:oauth:token-type:id-jag";
 
 /**
- * Trades the user's ID token at the enterprise's identity provider for an assertion that the server's
- * authorization server takes (RFC 8693, identity assertion authorization grant). Throws a BridgeError.
+ * Exchanges the user's ID token at the enterprise's identity provider for an assertion that the server's authorization
+ * server accepts (RFC 8693, identity assertion authorization grant). Throws a BridgeError.
  */
 export async function exchangeForIdJag(
   context: OAuthContext,

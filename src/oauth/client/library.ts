@@ -1,7 +1,7 @@
 import type { CustomFetchOptions } from "oauth4webapi";
 import type { OAuthContext } from "../core/context.ts";
 
-/** What oauth4webapi's requests take from us: its own way to the network is never used. */
+/** Options for every request of oauth4webapi: it sends through our guarded HTTP, never by its own fetch. */
 export async function libraryOptions(
   { http }: Pick<OAuthContext, "http">,
   issuer: string,
@@ -9,7 +9,7 @@ export async function libraryOptions(
 ) {
   const { allowInsecureRequests, customFetch } = await import("oauth4webapi");
   return {
-    // The guard judges the URL: it lets plain http reach loopback only.
+    // The guard is stricter: plain http reaches loopback only.
     [allowInsecureRequests]: true,
     [customFetch]: (
       href: string,

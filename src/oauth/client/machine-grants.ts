@@ -10,12 +10,12 @@ import { planTokens, type TokenPlanRequest } from "./token-plan.ts";
 
 const jwtBearerGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-/** Whether tokens of this entry are got without a person. */
+/** Whether this entry gets its tokens without a person. */
 export function isMachineGrant({ auth }: Pick<OAuthContext, "auth">): boolean {
   return auth.grant !== "authorization_code" && auth.grant !== "device_code";
 }
 
-/** What the grant type sends beside scope and resource. */
+/** The grant type, and the assertion that it sends. */
 async function parametersFor(
   context: OAuthContext,
   found: SignInTarget,
@@ -83,7 +83,7 @@ export async function obtainByMachine(
       },
     );
   }
-  // No refresh is expected of these grants, and none is kept (RFC 6749 4.4.3).
+  // A refresh token should not come with these grants (RFC 6749 4.4.3); one that comes is dropped.
   const { refreshToken: _, ...rest } = tokens;
   const base = { ...grantBase(found, client, scope), ...(dpop && { dpopKey: dpop.exported }) };
   return grantFrom(rest, base, now());

@@ -12,7 +12,7 @@ import { libraryOptions } from "./library.ts";
 const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
 const methods: readonly string[] = ["none", "client_secret_basic", "client_secret_post"];
 
-/** The client that the configuration itself names; undefined where it leaves that to registration. */
+/** The client that the configuration names; undefined: the client has to be registered. */
 export function configuredClient(context: OAuthContext, issuer: Issuer): OAuthClient | undefined {
   const { auth } = context;
   if (auth.clientId !== undefined) {
@@ -28,13 +28,13 @@ export function configuredClient(context: OAuthContext, issuer: Issuer): OAuthCl
   return { id: auth.clientMetadataUrl, method: methodFor(auth, false, issuer), source: "metadata" };
 }
 
-/** What a sign-in needs of its client. */
+/** The redirect URI and scope that a client must be registered for. */
 export interface ClientNeeds {
   readonly redirectUri: string;
   readonly scope: string | undefined;
 }
 
-/** Whether an earlier registration can be used again: its secret lives, and it covers redirect URI and scope. */
+/** Whether an earlier registration can be reused: its secret has not expired, and it covers redirect URI and scope. */
 export function isUsable(client: OAuthClient, { redirectUri, scope }: ClientNeeds, now: number) {
   const isAlive = client.expiresAt === undefined || client.expiresAt > now;
   const registered = client.scope?.split(" ");
@@ -47,7 +47,7 @@ export function isUsable(client: OAuthClient, { redirectUri, scope }: ClientNeed
   );
 }
 
-/** The ways to prove who it is that a client is registered with, in order: public first (RFC 8252 8.5), also where the metadata do not list it, for many servers take it all the same. */
+/** Authentication methods to register with, in order: `none` first (RFC 8252 8.5), since many servers accept public clients without listing it. */
 function methodsToRegister({ clientAuth }: OAuthSettings, issuer: Issuer): ClientAuthMethod[] {
   if (clientAuth !== undefined) return [clientAuth];
   const offered = issuer.clientAuthMethods ?? ["client_secret_basic"];
@@ -68,15 +68,15 @@ function refused(server: string, why: string, hint: Hint): BridgeError {
 const askProvider = (redirectUri: string) =>
   `ask the provider for a client id of a native app (redirect URI ${redirectUri}) and set it as "auth.clientId"`;
 
-/** Statuses of a registration endpoint that say no to this client's metadata, not to every client. */
+/** Whether a status refuses the metadata of this client, so that other metadata may be accepted. */
 const isAboutMetadata = (status: number) =>
   status >= 400 && status < 500 && ![401, 403, 404, 405, 410, 429].includes(status);
-/** Statuses after which the same metadata without `scope` are worth a try: Keycloak refuses scopes by 403. */
+/** Whether the same metadata without `scope` may be accepted: Keycloak refuses scopes with 403. */
 const isAboutScope = (status: number) => isAboutMetadata(status) || status === 403;
 
 /**
- * Registers a client (RFC 7591): with the scope of the sign-in, for some servers grant a client only the scope that
- * it was registered with, and without it where the server refuses that. Throws `registration-refused`.
+ * Registers a client (RFC 7591) with the scope of the sign-in, because some servers grant a client only the scope of its
+ * registration; again without the scope where the server refuses it. Throws `registration-refused`.
  */
 export async function register(
   context: OAuthContext,
@@ -110,7 +110,7 @@ export async function register(
   throw registrationRefused(context, last!, needs.redirectUri);
 }
 
-/** Sends one registration request. Throws `server-error` or `rate-limited` where no decision came. */
+/** Sends one registration request. Throws `server-error` (5xx) or `rate-limited` (429). */
 async function requestClient(
   context: OAuthContext,
   issuer: Issuer,
@@ -144,11 +144,11 @@ async function requestClient(
     const kind = status === 429 ? "rate-limited" : "server-error";
     throw new BridgeError(kind, `the registration endpoint answered ${status}`, { status });
   }
-  // The library takes 201 alone, as RFC 7591 3.2.1 has it; servers that answer 200 mean the same.
+  // Looser than oauth4webapi, which accepts 201 only (RFC 7591 3.2.1): some servers answer 200.
   return { status, answer: jsonObject(await response.text()) };
 }
 
-/** The token that the registration endpoint wants (RFC 7591 3), with its variables filled in. Throws `configuration`. */
+/** The initial access token (RFC 7591 3) with its variables expanded. Throws `configuration`. */
 function initialAccessToken({ auth, env, server, redactor }: OAuthContext): string | undefined {
   if (auth.initialAccessToken === undefined) return undefined;
   const what = `auth.initialAccessToken of server "${server.name}"`;
@@ -167,7 +167,7 @@ function registrationRefused(
   const reason = answer?.error_description ?? answer?.error;
   const words = typeof reason === "string" ? `: ${redactor.shown(reason, 300)}` : "";
   const why = `the authorization server refused to register one (${status})${words}`;
-  // Nothing there at all: most likely the server takes a token of its own kind.
+  // No such endpoint: most likely the server wants a token that its website issues.
   const isNone = status === 404 && auth.issuer === undefined;
   const ask = askProvider(redirectUri);
   const setup = `setup --server ${server.name}`;
@@ -176,7 +176,7 @@ function registrationRefused(
   );
 }
 
-/** The client that a registration answer describes: the server may have changed how it proves itself. */
+/** The client in a registration answer; the server may have chosen another authentication method. */
 function clientFrom(
   { redactor }: OAuthContext,
   issuer: Issuer,

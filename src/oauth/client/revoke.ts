@@ -5,8 +5,8 @@ import { currentClient } from "./client-secret.ts";
 import { libraryOptions } from "./library.ts";
 
 /**
- * Tells the authorization server to forget a grant (RFC 7009): its refresh token, else its access token.
- * Resolves to whether it did; never throws, for what is stored here is forgotten in any case.
+ * Revokes the refresh token of a grant, else its access token (RFC 7009). Resolves to whether the server confirmed it;
+ * never throws, because the stored grant is deleted in any case.
  */
 export async function revoke(
   context: OAuthContext,
@@ -34,7 +34,7 @@ export async function revoke(
         },
       );
     let response = await ask({});
-    // The Python SDK's servers want the field of public clients, too, and take an empty one.
+    // Servers of the Python SDK demand the field even of public clients, and accept an empty one.
     const mayMissSecret = client.method === "none" && response.status >= 400;
     if (mayMissSecret && response.status < 500) response = await ask({ client_secret: "" });
     if (response.ok) return true;

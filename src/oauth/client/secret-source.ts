@@ -4,14 +4,14 @@ import { readSecretFile } from "../../platform/files.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
 
-/** Where a JWT of the configuration comes from. */
+/** Where the configuration gets a JWT from. */
 interface TextSource {
   readonly file?: string | undefined;
   readonly variable?: string | undefined;
   readonly argv?: readonly string[] | undefined;
 }
 
-/** The text of a configured source, read anew each time: such tokens live for minutes. Throws `configuration`. */
+/** Reads a JWT from its source, each time anew because such tokens live for minutes. Throws `configuration`. */
 export async function readSource(
   { server, env, redactor }: OAuthContext,
   what: string,

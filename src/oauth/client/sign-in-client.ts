@@ -5,9 +5,8 @@ import type { CredentialStore } from "../store/store.ts";
 import { configuredClient, isUsable, register } from "./registration.ts";
 
 /**
- * The client of one sign-in. A registered client is out of the store while a sign-in tries it, and comes back with
- * the grant: where the sign-in fails, is broken off or killed, the next one registers anew, so that a client that
- * the server has lost or never took is no dead end.
+ * The client of one sign-in. A registered client leaves the store while a sign-in uses it, and returns with the grant.
+ * If the sign-in fails, is cancelled or killed, the next one registers a new client: the server may have lost this one.
  */
 export class SignInClient {
   readonly #context: OAuthContext;
@@ -28,7 +27,7 @@ export class SignInClient {
     this.#scope = scope;
   }
 
-  /** The configured client, else the one of an earlier sign-in for this redirect URI, else one registered now. Throws a BridgeError. */
+  /** The configured client, else one of an earlier sign-in that covers redirect URI and scope, else a new one. Throws a BridgeError. */
   async get(redirectUri: string, signal: AbortSignal): Promise<OAuthClient> {
     const configured = configuredClient(this.#context, this.#issuer);
     if (configured !== undefined) return configured;
@@ -45,12 +44,12 @@ export class SignInClient {
     return this.#registered!;
   }
 
-  /** Drops the registered client: the authorization server refused it. */
+  /** Forgets the registered client, because the authorization server refused it. */
   drop(): void {
     this.#registered = undefined;
   }
 
-  /** Puts the registered client into the store for the next sign-in: this one gives way, which says nothing of the client. */
+  /** Returns the registered client to the store: this sign-in gives way to another one, so nothing is wrong with the client. */
   async putBack(): Promise<void> {
     const client = this.#registered;
     if (client === undefined) return;
@@ -60,7 +59,7 @@ export class SignInClient {
     }));
   }
 
-  /** Takes the client of this issuer out of the store. */
+  /** Removes the client of this issuer from the store and resolves to it. */
   async #take(): Promise<OAuthClient | undefined> {
     const { issuer } = this.#issuer;
     const known = (await this.#store.read()).clients?.[issuer];

@@ -8,18 +8,18 @@ import { clientAuth } from "./client-auth.ts";
 import type { DpopKey } from "./dpop.ts";
 import { libraryOptions } from "./library.ts";
 
-/** What a token endpoint gave. */
+/** A successful token answer (RFC 6749 5.1). */
 export interface Tokens {
   readonly accessToken: string;
   readonly tokenType: "Bearer" | "DPoP";
-  /** Life in ms; undefined where the server does not tell. */
+  /** Lifetime in ms; undefined where the server does not tell. */
   readonly lifeMs?: number;
   readonly refreshToken?: string;
   readonly scope?: string;
   readonly account?: string;
 }
 
-/** The server's no, in its own terms (RFC 6749 5.2, RFC 8628 3.5). */
+/** An error answer of the token endpoint (RFC 6749 5.2, RFC 8628 3.5). */
 export interface TokenRefusal {
   readonly error: string;
   /** Cleaned and redacted. */
@@ -38,7 +38,7 @@ export interface TokenCall {
 
 const secretForm = /^[\x21-\x7e]{1,65536}$/;
 
-/** Who signed in, as the ID token says it; it came straight from the issuer, so no signature is needed (OIDC Core 3.1.3.7). */
+/** The account in an ID token; its signature is not checked, for the token comes directly from the issuer (OIDC Core 3.1.3.7). */
 function accountOf(idToken: unknown): string | undefined {
   if (typeof idToken !== "string") return undefined;
   try {
@@ -52,17 +52,17 @@ function accountOf(idToken: unknown): string | undefined {
   }
 }
 
-/** Longer than any token lives; beyond it instants are none any more. */
+/** Caps `expires_in`: no token lives for 100 years, and larger numbers overflow a date. */
 const longestLifeSec = 100 * 366 * 86_400;
 
-/** A life in ms; undefined where the server does not tell: 0 means that, for no token is used up when it comes. */
+/** A lifetime in ms; undefined where the server does not tell, or says 0: no token has expired when it is issued. */
 function lifeOf(value: unknown): number | undefined {
   const seconds = typeof value === "string" ? Number.parseFloat(value) : value;
   if (typeof seconds !== "number" || !Number.isFinite(seconds) || seconds <= 0) return undefined;
   return Math.min(seconds, longestLifeSec) * 1000;
 }
 
-/** The object of a token answer: JSON, else a form, as old servers write it (GitHub without `Accept`); undefined where it is neither. */
+/** Parses a token answer: a JSON object, else a form, which some servers send (GitHub without `Accept`); undefined where it is neither. */
 function answerIn(text: string): JsonObject | undefined {
   const json = jsonObject(text);
   if (json !== undefined) return json;
@@ -70,14 +70,14 @@ function answerIn(text: string): JsonObject | undefined {
   return form.has("access_token") || form.has("error") ? Object.fromEntries(form) : undefined;
 }
 
-/** The object that holds the token: Slack nests a person's token under `authed_user`. */
+/** The answer with a nested token at its top: Slack puts a person's token under `authed_user`. */
 function tokenHolder(json: JsonObject): JsonObject {
   const nested = json.authed_user;
   const isNested = json.access_token === undefined && typeof nested === "object" && nested !== null;
   return isNested ? { ...json, ...nested } : json;
 }
 
-/** The error parameters of an answer as they may be shown. */
+/** The error parameters of an answer, cleaned and redacted. */
 export function refusalOf(json: JsonObject, { redactor }: OAuthContext): TokenRefusal {
   const text = json.error_description ?? "";
   const words = redactor.shown(String(text), 300);
@@ -85,7 +85,7 @@ export function refusalOf(json: JsonObject, { redactor }: OAuthContext): TokenRe
   return { error, words };
 }
 
-/** The refusal as text: its code, and the server's words where it had some. */
+/** The refusal as text: its code, and the server's description in parentheses. */
 export function refusalText({ error, words }: TokenRefusal): string {
   return words === "" ? error : `${error} (${words})`;
 }
@@ -99,7 +99,7 @@ function readTokens(json: JsonObject, { context }: TokenCall): Tokens {
   if (typeof access_token !== "string" || !secretForm.test(access_token))
     throw bad("gave no usable access token");
   redactor.add(access_token);
-  // Required by RFC 6749 5.1, but some servers leave it out, and Slack names the kind of account there.
+  // Looser than oauth4webapi and RFC 6749 5.1, which require it: some servers omit it, and Slack says "user".
   const named = typeof token_type === "string" ? token_type.toLowerCase() : "";
   const type = named === "" || named === "user" ? "bearer" : named;
   if (type !== "bearer" && type !== "dpop")
@@ -135,15 +135,15 @@ async function post(call: TokenCall, repeatsClientId: boolean): Promise<Response
   );
 }
 
-/** Whether the server refuses a client id in the body beside the one in Basic, which RFC 6749 2.3 lets it call two methods. */
+/** Whether the server refuses a client id in the body beside Basic: RFC 6749 2.3 lets it count that as two methods. */
 async function refusesClientId(call: TokenCall, response: Response): Promise<boolean> {
   if (call.client.method !== "client_secret_basic" || response.status !== 400) return false;
   return jsonObject(await response.clone().text())?.error === "invalid_request";
 }
 
 /**
- * Asks the token endpoint. Resolves to tokens or to the server's no; throws a BridgeError where no decision
- * came (5xx, 429, network) or the answer is no token answer.
+ * Sends a token request. Resolves to tokens or to the server's refusal; throws a BridgeError for 5xx, 429, network
+ * failures and answers that are neither.
  */
 export async function requestTokens(call: TokenCall): Promise<Tokens | TokenRefusal> {
   const url = new URL(call.issuer.tokenEndpoint);
@@ -173,12 +173,12 @@ export async function requestTokens(call: TokenCall): Promise<Tokens | TokenRefu
       { status },
     );
   }
-  // Some (GitHub) say no with status 200.
+  // Looser than oauth4webapi: some servers (GitHub) send errors with status 200.
   if (typeof json.error === "string" || !response.ok) return refusalOf(json, call.context);
   return readTokens(json, call);
 }
 
-/** What a first grant holds beside its tokens; whether a DPoP key belongs to it is the caller's to say. */
+/** The members of a first grant other than its tokens; the caller adds the DPoP key where there is one. */
 export function grantBase(
   { issuer, resource }: { readonly issuer: Issuer; readonly resource?: string },
   client: OAuthClient,
@@ -195,7 +195,7 @@ export function grantBase(
   };
 }
 
-/** The grant that tokens make, at the moment they came. */
+/** Builds a grant from tokens that were received at `now`. */
 export function grantFrom(
   tokens: Tokens,
   base: Omit<Grant, "accessToken" | "tokenType" | "obtainedAt" | "expiresAt">,

@@ -4,34 +4,37 @@ import type { OAuthContext } from "../core/context.ts";
 import { isSameIssuer, joinScopes, type StoredGrant } from "../core/grant.ts";
 import type { BearerChallenge } from "../discovery/challenge.ts";
 import { discover, type SignInTarget } from "../discovery/discovery.ts";
+import type { Issuer } from "../discovery/issuer.ts";
 import { scopeToAsk } from "../discovery/scope.ts";
 import { DpopKey } from "./dpop.ts";
 
-/** A server's metadata name another authorization server than the pinned one. */
+/** The pinned issuer, and the other one that the server's metadata name now. */
 export interface IssuerChange {
   readonly from: string;
   readonly to: string;
+  /** Whether a person signs in there with a new client of ours, and no secret of the configuration. */
+  readonly registersAnew: boolean;
 }
 
-/** Where tokens for a server are got, for which scope, and with which key: the same for machines and for people. */
+/** The authorization server, scope and DPoP key of a token request, for machine grants and for people alike. */
 export interface TokenPlan {
   readonly found: SignInTarget;
   readonly scope: string | undefined;
   readonly dpop: DpopKey | undefined;
-  /** Set where the issuer is another one than the pinned one, and was accepted. */
+  /** Set where the issuer differs from the pinned one and was accepted. */
   readonly issuerChange?: IssuerChange;
 }
 
 export interface TokenPlanRequest {
   readonly stored: StoredGrant;
   readonly challenge: BearerChallenge | undefined;
-  /** Decides about a new issuer; without it only a sign-in that sends nothing of the configuration accepts one. */
+  /** Decides about a new issuer; without it, only a client that registers itself may use one. */
   readonly acceptIssuer?: ((change: IssuerChange) => Promise<boolean>) | undefined;
   readonly signal: AbortSignal;
 }
 
 /** Whether requests to the authorization server carry a secret that the configuration names. */
-export function sendsConfiguredSecret(auth: OAuthSettings): boolean {
+export function sendsConfiguredSecret(auth: Partial<OAuthSettings>): boolean {
   const secrets = [
     auth.clientSecret ?? auth.clientSecretEnv ?? auth.clientSecretFile,
     auth.privateKeyFile,
@@ -42,14 +45,21 @@ export function sendsConfiguredSecret(auth: OAuthSettings): boolean {
   return secrets.some((secret) => secret !== undefined);
 }
 
-/** Whether a person signs in with a client that registers itself: then a new issuer learns nothing of the old one's client. */
-export function usesOwnRegistration(auth: OAuthSettings): boolean {
-  const isByPerson = auth.grant === "authorization_code" || auth.grant === "device_code";
-  const isNamed = auth.clientId !== undefined || auth.clientMetadataUrl !== undefined;
+/**
+ * Whether a person signs in with a client that registers itself: a new issuer gets a new client and no secret. Without
+ * `issuer`, whether that is possible: a client metadata document is used only where the issuer accepts it.
+ */
+export function usesOwnRegistration(
+  { grant, clientId, clientMetadataUrl, ...auth }: OAuthSettings,
+  issuer?: Pick<Issuer, "takesClientMetadata">,
+): boolean {
+  const isByPerson = grant === "authorization_code" || grant === "device_code";
+  const hasDocument = clientMetadataUrl !== undefined && issuer?.takesClientMetadata === true;
+  const isNamed = clientId !== undefined || hasDocument;
   return isByPerson && !isNamed && !sendsConfiguredSecret(auth);
 }
 
-/** Finds out where and for what tokens are asked for. Throws a BridgeError; `refused` where the issuer is a new one that nobody accepts. */
+/** Discovers where tokens are requested, and for what. Throws a BridgeError; `refused` for a new issuer that is not accepted. */
 export async function planTokens(
   context: OAuthContext,
   { stored, challenge, acceptIssuer, signal }: TokenPlanRequest,
@@ -68,9 +78,10 @@ export async function planTokens(
   });
   const { issuer } = found.issuer;
   const isNew = auth.issuer === undefined && pinned !== undefined && !isSameIssuer(issuer, pinned);
-  const issuerChange = isNew ? { from: pinned, to: issuer } : undefined;
+  const registersAnew = usesOwnRegistration(auth, found.issuer);
+  const issuerChange = isNew ? { from: pinned, to: issuer, registersAnew } : undefined;
   if (issuerChange !== undefined) {
-    const isAccepted = acceptIssuer?.(issuerChange) ?? usesOwnRegistration(auth);
+    const isAccepted = acceptIssuer?.(issuerChange) ?? registersAnew;
     if (!(await isAccepted)) throw issuerRefused(context, issuerChange);
   }
   const usesDpop = auth.dpop ?? (found.wantsDpop || challenge?.scheme === "dpop");

@@ -4,7 +4,7 @@ import type { Environment } from "../../platform/paths.ts";
 import type { Redactor } from "../../platform/redact.ts";
 import type { GuardedHttp } from "./ssrf-guard.ts";
 
-/** What every OAuth operation for one server gets. */
+/** The arguments that every OAuth operation for one server needs. */
 export interface OAuthContext {
   readonly server: ServerSettings;
   /** The entry's settings, or the defaults where it has none. */
@@ -19,7 +19,7 @@ export interface OAuthContext {
   readonly withoutClientId: Set<string>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Waits; rejects with the signal's reason. */
+  /** Resolves after `ms`; rejects with the signal's reason. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export function isOAuthCertain(
   return server.credential.type === "oauth" || challenge?.resourceMetadata !== undefined;
 }
 
-/** The OAuth settings of a server: what stands in its entry, else the defaults. */
+/** The OAuth settings of a server's entry, else the defaults. */
 export function oauthOf({ credential }: ServerSettings): OAuthSettings {
   return credential.type === "oauth"
     ? credential.auth

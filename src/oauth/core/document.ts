@@ -3,12 +3,12 @@ import type { OAuthContext } from "./context.ts";
 import type { GuardedHttp } from "./ssrf-guard.ts";
 import { mayPass } from "./transient.ts";
 
-/** A JSON object as a server sent it: nothing in it is known to be what it should be. */
+/** A JSON object that a server sent; the types of its members are not checked yet. */
 export type JsonObject = { readonly [name in Member]?: unknown } & {
   readonly [name: string]: unknown;
 };
 
-/** The members that are read: of metadata (RFC 8414 2, RFC 9728 2), answers (RFC 6749 5, RFC 7591 3.2, RFC 8628 3.2), and what is stored. */
+/** Members that are read: of metadata (RFC 8414 2, RFC 9728 2), of answers (RFC 6749 5, RFC 7591 3.2, RFC 8628 3.2) and of our own file. */
 type Member =
   | "access_token"
   | "authorization_endpoint"
@@ -36,7 +36,7 @@ type Member =
   | "token_endpoint_auth_methods_supported"
   | "version";
 
-/** The text as a JSON object; undefined where it is none. */
+/** Parses a JSON object; undefined where the text is anything else. */
 export function jsonObject(text: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -48,24 +48,24 @@ export function jsonObject(text: string): JsonObject | undefined {
   }
 }
 
-/** The strings of a member that should be a list of strings; undefined where it is no list. */
+/** The strings in a list, other items left out; undefined where the value is no list. */
 export function stringsOf(value: unknown): string[] | undefined {
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : undefined;
 }
 
-/** Statuses by which a server says that no document stands at a place. Servers that guard every path say it by 401 or 403. */
+/** Statuses that mean "no document here". Servers that guard every path answer 401 or 403 in place of 404. */
 const noneStatuses: readonly number[] = [401, 403, 404, 405, 410];
 /** Pauses before the second and third attempt at a place that gave no usable answer. */
 const pausesMs = [250, 1000];
-/** A place that took this long is not asked again: the other places are worth more of the caller's time. */
+/** A place that was silent for this long is not asked again: the caller's time goes to the other places. */
 const longestAttemptsMs = 10_000;
 
 /** The document of a place, "none" where the server says that it has none, or why the answer cannot be used. */
 export type DocumentAnswer = JsonObject | "none" | BridgeError;
 
 /**
- * Asks one place for a metadata document. An answer that may be another one next time (5xx, 429, none at all,
- * no JSON object) is asked for up to three times. Rejects with the signal's reason.
+ * Asks one place for a metadata document. A failure that may pass (5xx, 429, no answer, no JSON object) is retried
+ * twice. Rejects with the signal's reason.
  */
 export async function fetchDocument(
   { http, sleep }: Pick<OAuthContext, "http" | "sleep">,
@@ -109,13 +109,13 @@ async function askOnce(
   }
 }
 
-/** A document, or a whole server's metadata, that cannot be used, and why. */
+/** Why the metadata at one place, or of one authorization server, cannot be used. */
 export interface DocumentFailure {
   readonly place: URL;
   readonly error: BridgeError;
 }
 
-/** One error for all the places that failed: its kind and hint are those of the first one, or `hint` where that has none. */
+/** Joins failures into one error with the kind and the hint of the first; `hint` where that has none. */
 export function joinFailures(
   failures: readonly [DocumentFailure, ...DocumentFailure[]],
   what: string,
@@ -133,8 +133,8 @@ export function joinFailures(
 }
 
 /**
- * A URL that a server named as one of its endpoints, parsed and written anew. Throws `refused` where it is
- * not plain http(s): it may be handed to a browser (CVE-2025-6514).
+ * Parses and serializes a URL that a server names as an endpoint. Throws `refused` where it is no plain http(s) URL:
+ * it may be handed to a browser (CVE-2025-6514).
  */
 export function endpointUrl(value: unknown, what: string): URL {
   const url = typeof value === "string" ? URL.parse(value) : null;
@@ -142,7 +142,7 @@ export function endpointUrl(value: unknown, what: string): URL {
   if (url === null) throw refuse("is not a URL");
   if (url.protocol !== "https:" && url.protocol !== "http:") throw refuse("is not an http URL");
   if (url.username !== "" || url.password !== "") throw refuse("holds a password");
-  // Judged as sent: the parser drops tabs and line ends and would hide that they were there.
+  // On the text, not on the URL: the parser drops tabs and line ends silently.
   if (/[\p{Cc}\s"'`<>\\^{}|$;()]/u.test(String(value)))
     throw refuse("holds characters that no endpoint needs");
   url.hash = "";

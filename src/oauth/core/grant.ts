@@ -7,29 +7,29 @@ export type ClientAuthMethod =
   | "client_secret_post"
   | "private_key_jwt";
 
-/** The client that we are to one authorization server. */
+/** Our OAuth client at one authorization server. */
 export interface OAuthClient {
   readonly id: string;
   readonly secret?: string;
   readonly method: ClientAuthMethod;
-  /** How we came by it; only a registered one can be made anew. */
+  /** Where the client id comes from: `clientId`, `clientMetadataUrl`, or dynamic registration, which can be repeated. */
   readonly source: "configured" | "metadata" | "registered";
-  /** The redirect URI a registration is bound to. */
+  /** The redirect URI that was registered. */
   readonly redirectUri?: string;
   /** The scope that it was registered with; undefined: any may be asked for. */
   readonly scope?: string;
-  /** When its secret ends, in ms since 1970; undefined: never. */
+  /** When the secret expires, in ms since 1970; undefined: never. */
   readonly expiresAt?: number;
 }
 
-/** Whether two issuers are the same: plain strings, but for the slash after a bare origin (Auth0 writes it). */
+/** Compares two issuers as strings; one trailing slash after a bare origin is ignored (Auth0 writes it). */
 export function isSameIssuer(one: string, other: string): boolean {
   if (one === other) return true;
   const bare = /^(https?:\/\/[^/?#]+)\/$/;
   return one.replace(bare, "$1") === other.replace(bare, "$1");
 }
 
-/** One sign-in: its tokens and all that is needed to renew and to revoke them. */
+/** The tokens of one sign-in, and everything that renewing and revoking them needs. */
 export interface Grant {
   readonly issuer: string;
   readonly client: OAuthClient;
@@ -44,9 +44,9 @@ export interface Grant {
   readonly refreshToken?: string;
   /** The scope that was granted, else asked for. */
   readonly scope?: string;
-  /** The `resource` of every request of this grant. */
+  /** The `resource` parameter of every token request of this grant (RFC 8707). */
   readonly resource?: string;
-  /** Who signed in, as an ID token names them. */
+  /** The account that the ID token names. */
   readonly account?: string;
   /** The private key that DPoP tokens are bound to. */
   readonly dpopKey?: webcrypto.JsonWebKey;
@@ -65,38 +65,38 @@ export interface StoredGrant {
   readonly server: string;
   readonly origin: string;
   readonly grant?: Grant;
-  /** Secrets of the configuration go to this issuer alone, unless `auth.issuer` names another one. */
+  /** Secrets of the configuration go to this issuer only, unless `auth.issuer` names another one. */
   readonly pinned?: PinnedIssuer;
-  /** Clients by issuer; never sent to another one. */
+  /** Registered clients by issuer; a client is never sent to another issuer. */
   readonly clients?: Readonly<Record<string, OAuthClient>>;
-  /** A scope that a request needed and the grant lacked: the next sign-in asks for it, too. */
+  /** A scope that the server demanded and the grant lacks: the next sign-in asks for it as well. */
   readonly wantedScope?: string;
-  /** The scope that the last sign-in asked for: what of it is not granted will not be. */
+  /** Scopes asked for last time; those missing from the grant were denied, so do not ask again. */
   readonly askedScope?: string;
-  /** When the grant went to another machine, in ms since 1970. */
+  /** When the grant was exported to another machine, in ms since 1970. */
   readonly movedAt?: number;
-  /** When somebody last declined to sign in, in ms since 1970. */
+  /** When a person last declined to sign in, in ms since 1970. */
   readonly declinedAt?: number;
   /** The digest of the token that `headers` last printed, and when, in ms since 1970. */
   readonly handed?: { readonly digest: string; readonly at: number };
 }
 
-/** The pin that a grant makes. */
+/** The pin of a grant. */
 export function pinOf({ issuer, client, account }: Grant): PinnedIssuer {
   return { issuer, clientId: client.id, ...(account !== undefined && { account }) };
 }
 
-/** Never sent later than this before its end. */
+/** A token is renewed this long before it expires, or a tenth of its life where that is shorter. */
 const longestMarginMs = 60_000;
 
-/** Whether an access token is used up, or will be before a request can arrive. */
+/** Whether an access token has expired, or expires before a request with it can arrive. */
 export function isExpired(grant: Grant, now: number): boolean {
   if (grant.expiresAt === undefined) return false;
   const life = grant.expiresAt - grant.obtainedAt;
   return now >= grant.expiresAt - Math.min(longestMarginMs, life * 0.1);
 }
 
-/** Whether the stored sign-in belongs to this entry of the configuration: name, origin, issuer and client id. */
+/** Whether a stored sign-in belongs to this entry: same name, origin, issuer and client id. */
 export function belongsTo(stored: StoredGrant, server: ServerSettings): boolean {
   if (stored.server !== server.name || stored.origin !== server.url.origin) return false;
   const { grant } = stored;
@@ -108,7 +108,7 @@ export function belongsTo(stored: StoredGrant, server: ServerSettings): boolean 
   return expected === id;
 }
 
-/** The union of two scopes, in the order in which words first appear; undefined where both are. */
+/** The union of two scopes, in order of first appearance; undefined where both are undefined. */
 export function joinScopes(one: string | undefined, other: string | undefined): string | undefined {
   if (one === undefined || other === undefined) return one ?? other;
   return [...new Set(`${one} ${other}`.split(" ").filter((word) => word !== ""))].join(" ");

@@ -3,7 +3,7 @@ import type { Http, HttpRequest } from "../../http/client.ts";
 import { isLinkLocal, isLocalName, type Reach, reachOf } from "../../http/ip-address.ts";
 import { BridgeError } from "../../wire/errors.ts";
 
-/** A request for an OAuth document or to an OAuth endpoint; its answer comes whole. */
+/** A request for an OAuth document or to an OAuth endpoint. */
 export interface GuardedRequest {
   readonly method: "GET" | "POST";
   readonly url: URL;
@@ -24,13 +24,13 @@ export interface SsrfGuardOptions {
   readonly http: Http;
   /** The addresses of a host name, in the order to try them. */
   readonly lookup: (host: string) => Promise<readonly string[]>;
-  /** The configured MCP server: where it is, its authorization server may be, too. */
+  /** The configured MCP server: its authorization server may stand in the same network. */
   readonly server: URL;
-  /** Host names (with a port: exactly that one) that the user vouches for. */
+  /** Host names that the user trusts; with a port, that port only. */
   readonly trustedHosts: readonly string[];
-  /** Whether a proxy makes the connection: then names are resolved there, and only literal addresses can be judged. */
+  /** Whether a proxy makes the connection: it resolves the names then, and only literal addresses can be judged here. */
   readonly proxied: (url: URL) => boolean;
-  /** Whether the client certificate of the configuration may be shown to a URL's host; `issuer` as in the request. */
+  /** Whether a URL's host may see the client certificate of the configuration; `issuer` as in the request. */
   readonly showsCertificate: (url: URL, issuer: string | undefined) => Promise<boolean>;
   /** From the first byte sent to the last one read; 12,000 unless a test says otherwise. */
   readonly timeoutMs?: number;
@@ -60,7 +60,7 @@ async function readBounded(response: Response, host: string): Promise<string> {
   return new TextDecoder().decode(Buffer.concat(chunks));
 }
 
-/** The guard that every OAuth request passes: https, no redirect, no private address, 1 MiB, 12 s (SSRF, CVE-2025-6514 and its like). */
+/** Makes the guard that every OAuth request passes: https, no redirect, no private address, 1 MiB, 12 s (SSRF, CVE-2025-6514). */
 export function createSsrfGuard(options: SsrfGuardOptions): GuardedHttp {
   const { http, server, trustedHosts, lookup } = options;
   const isTrusted = (url: URL) =>
@@ -68,14 +68,14 @@ export function createSsrfGuard(options: SsrfGuardOptions): GuardedHttp {
     trustedHosts.some((host) => host === url.hostname || host === url.host);
   let serverReach: Promise<Reach> | undefined;
 
-  /** Where the configured server itself stands: that much of the inside is the user's own wish. */
+  /** The network of the configured server: the user chose it, so OAuth requests may enter it as well. */
   const ownReach = () => {
     serverReach ??= (async () => {
       if (isLocalName(server.hostname)) return "loopback";
       const literal = reachOf(server.hostname);
       if (literal !== undefined) return literal;
       const addresses = await lookup(server.hostname).catch(() => []);
-      // All of them: one private address among public ones would cost its owner nothing.
+      // Every address must be private: a hostile owner could add one private address to a public name.
       const isInside = addresses.every((address) => reachOf(address) === "private");
       return addresses.length > 0 && isInside ? "private" : "public";
     })();
@@ -92,7 +92,7 @@ export function createSsrfGuard(options: SsrfGuardOptions): GuardedHttp {
     );
   }
 
-  /** Judges the URL's host; resolves to the addresses to connect to, or undefined where the URL says it itself. */
+  /** Judges the URL's host; resolves to the addresses to connect to, or undefined where the URL is connected to as it stands. */
   async function addressesOf(url: URL): Promise<readonly string[] | undefined> {
     if (isLocalName(url.hostname)) {
       await judge("loopback", url.hostname, url);

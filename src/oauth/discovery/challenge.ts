@@ -2,11 +2,11 @@
 interface Challenge {
   /** Lower case. */
   readonly scheme: string;
-  /** Names in lower case, values without their quoting; the first of two equal names stands. */
+  /** Names in lower case, values unquoted; of two equal names the first counts. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** What a Bearer or DPoP challenge says (RFC 6750 3, RFC 9728 5.1, RFC 9449 7.1). */
+/** The parameters of a Bearer or DPoP challenge (RFC 6750 3, RFC 9728 5.1, RFC 9449 7.1). */
 export interface BearerChallenge {
   readonly scheme: "bearer" | "dpop";
   readonly resourceMetadata?: string;
@@ -14,7 +14,7 @@ export interface BearerChallenge {
   readonly error?: string;
 }
 
-/** A challenge larger than this is not read to its end. */
+/** Characters of the header that are read; the rest is ignored. */
 const maxLength = 32 * 1024;
 
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
@@ -26,13 +26,13 @@ const parameterForm = new RegExp(
   "ys",
 );
 
-/** Reads with one sticky expression at a place; undefined where it does not match. */
+/** Matches a sticky expression at a position; undefined where it does not match. */
 function take(form: RegExp, text: string, at: number): RegExpExecArray | undefined {
   form.lastIndex = at;
   return form.exec(text) ?? undefined;
 }
 
-/** Every challenge in the header, in order; several header lines come joined by commas. What breaks the grammar is passed over. */
+/** Parses every challenge of the header, in order; several header lines are joined by commas. Text that breaks the grammar is skipped. */
 export function parseChallenges(header: string): Challenge[] {
   const text = header.slice(0, maxLength);
   const challenges: Challenge[] = [];
@@ -70,7 +70,7 @@ export function schemesOf(header: string | null): string[] {
   return header === null ? [] : parseChallenges(header).map(({ scheme }) => scheme);
 }
 
-/** What the header asks of a bearer token: its first Bearer challenge, else its first DPoP one. */
+/** The Bearer challenge of the header, else the DPoP one; of several, the one with `resource_metadata`, else the first. */
 export function bearerChallenge(header: string | null): BearerChallenge | undefined {
   if (header === null) return undefined;
   const challenges = parseChallenges(header);

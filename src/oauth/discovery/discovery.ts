@@ -14,10 +14,10 @@ import { isSameIssuer } from "../core/grant.ts";
 import { mayPass } from "../core/transient.ts";
 import { fetchIssuer, type Issuer, legacyIssuer } from "./issuer.ts";
 
-/** Where tokens for a server are got, and for what. */
+/** The authorization server and the resource to request tokens from and for. */
 export interface SignInTarget {
   readonly issuer: Issuer;
-  /** The resource identifier to ask tokens for; undefined where the parameter is to be omitted. */
+  /** The `resource` parameter (RFC 8707); undefined: it is omitted. */
   readonly resource?: string;
   /** The scopes that the resource's metadata list (RFC 9728 2). */
   readonly resourceScopes?: readonly string[];
@@ -29,11 +29,11 @@ export interface DiscoveryRequest extends Pick<OAuthContext, "http" | "redactor"
   /** The URL of the MCP server. */
   readonly server: URL;
   readonly auth: Pick<OAuthSettings, "issuer" | "resource">;
-  /** From the challenge, where one came. */
+  /** `resource_metadata` of the challenge. */
   readonly resourceMetadata?: string;
-  /** The issuer that earlier sign-ins used: preferred where several are offered. */
+  /** The issuer of the last sign-in: tried first where the resource lists several. */
   readonly pinned?: string | undefined;
-  /** Whether the authorization server is going to get a secret of the configuration. */
+  /** Whether token requests carry a secret of the configuration. */
   readonly sendsSecret: boolean;
   readonly signal: AbortSignal;
 }
@@ -47,11 +47,11 @@ interface ResourceMetadata {
 
 /** The server's URL as a resource identifier: no fragment, no slash added, and no query, which may hold a secret (RFC 8707 2). */
 function resourceOf(server: URL): string {
-  // `https://host` was most likely written without the slash that the parser adds.
+  // The user most likely wrote `https://host`; the parser adds the slash.
   return server.pathname === "/" ? server.origin : server.origin + server.pathname;
 }
 
-/** Whether metadata for `resource` may speak for the server: same origin, equal or parent path (RFC 9728 3.3). */
+/** Whether metadata for `resource` describe the server: same origin, equal or parent path (RFC 9728 3.3). */
 export function speaksFor(resource: string, server: URL): boolean {
   const url = URL.parse(resource);
   if (url === null || url.origin !== server.origin || url.username !== "") return false;
@@ -82,7 +82,7 @@ function readResource(
   };
 }
 
-/** The places of protected resource metadata: where the challenge says, under the path, at the root (RFC 9728 3.1). */
+/** The places of protected resource metadata, in order: the challenge's, under the path, at the root (RFC 9728 3.1). */
 function resourceUrls({ server, resourceMetadata }: DiscoveryRequest): string[] {
   const wellKnown = `${server.origin}/.well-known/oauth-protected-resource`;
   const path = server.pathname.replace(/\/+$/, "");
@@ -91,9 +91,9 @@ function resourceUrls({ server, resourceMetadata }: DiscoveryRequest): string[] 
 }
 
 /**
- * The protected resource metadata of the first place that has usable ones; undefined where every place says that
- * there are none. Throws what failed: a server that is broken or overloaded must not look like one without metadata,
- * for its own origin would then be taken for the authorization server.
+ * The first usable protected resource metadata; undefined where every place says "none here". Throws the failures
+ * otherwise: without metadata the server's own origin counts as its authorization server, and a server that is only
+ * overloaded must not get there.
  */
 async function fetchResource(request: DiscoveryRequest): Promise<ResourceMetadata | undefined> {
   const failures: DocumentFailure[] = [];
@@ -110,14 +110,14 @@ async function fetchResource(request: DiscoveryRequest): Promise<ResourceMetadat
   }
   const [first, ...others] = failures;
   if (first === undefined) return undefined;
-  // The user named the authorization server: pages that are no metadata are as good as none.
+  // `auth.issuer` names the authorization server: HTML pages in place of metadata do no harm.
   const isNamed = request.auth.issuer !== undefined;
   if (isNamed && !isForeign && !failures.some(({ error }) => mayPass(error))) return undefined;
   const hint = 'if the server\'s operator names its authorization server, set it as "auth.issuer"';
   throw joinFailures([first, ...others], "no protected resource metadata can be used", hint);
 }
 
-/** Asks one place; one that may not be asked at all (SSRF, CVE-2025-6514) fails as a broken one does. */
+/** Asks one place; a place that the guard refuses fails like a broken one. */
 async function askPlace(
   text: string,
   request: DiscoveryRequest,
@@ -132,7 +132,7 @@ async function askPlace(
   }
 }
 
-/** The issuers to try, in order: the configured one alone, else the pinned one before the others that the resource names. */
+/** The issuers to try: the configured one only, else those that the resource lists, the pinned one first. */
 function issuersToTry(
   found: ResourceMetadata | undefined,
   { auth, pinned }: DiscoveryRequest,
@@ -143,7 +143,7 @@ function issuersToTry(
   return [...issuers.filter(isPinned), ...issuers.filter((issuer) => !isPinned(issuer))];
 }
 
-/** The first issuer whose metadata can be used; throws what failed at all of them. */
+/** The first issuer with usable metadata; throws the failures of all where there is none. */
 async function fetchFirstIssuer(
   issuers: readonly [string, ...string[]],
   request: DiscoveryRequest,
@@ -160,7 +160,7 @@ async function fetchFirstIssuer(
         { hint: 'check "auth.issuer", or ask the server\'s operator' },
       );
     } catch (error) {
-      // A secret does not go to the next authorization server because the first one is out of order.
+      // The first server may be down for a moment: its secret must not go to the next one.
       if (signal.aborted || (sendsSecret && mayPass(error))) throw error;
       failures.push({ place: URL.parse(issuer) ?? server, error: asBridgeError(error) });
     }
@@ -176,12 +176,12 @@ async function issuerOf(
   const { server, signal } = request;
   const [first, ...others] = issuersToTry(found, request);
   if (first !== undefined) return fetchFirstIssuer([first, ...others], request);
-  // MCP 2025-03-26: the server is its own authorization server, metadata or not.
+  // MCP 2025-03-26: the server's origin is the authorization server, with or without metadata.
   const own = await fetchIssuer(server.origin, request, true, signal);
   return own ?? legacyIssuer(server.origin);
 }
 
-/** Finds out where tokens for a server are got, in the order of all revisions of MCP. Throws a BridgeError. */
+/** Discovers the authorization server of an MCP server, in the order that the revisions of MCP give. Throws a BridgeError. */
 export async function discover(request: DiscoveryRequest): Promise<SignInTarget> {
   const { auth, server } = request;
   const found = await fetchResource(request);

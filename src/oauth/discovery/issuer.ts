@@ -10,9 +10,9 @@ import {
 } from "../core/document.ts";
 import { isSameIssuer } from "../core/grant.ts";
 
-/** What is known of an authorization server; every endpoint passed endpointUrl (RFC 8414 2, RFC 9207 3). */
+/** The metadata of an authorization server (RFC 8414 2, RFC 9207 3); every endpoint passed endpointUrl. */
 export interface Issuer {
-  /** As its own metadata write it: what `iss` is compared with. */
+  /** As the metadata write it: `iss` is compared with this string. */
   readonly issuer: string;
   readonly authorizationEndpoint?: string;
   readonly tokenEndpoint: string;
@@ -30,7 +30,7 @@ export interface Issuer {
   readonly isAssumed?: true;
 }
 
-/** Where an issuer's metadata may stand, in the order of MCP 2026-07-28 (authorization, discovery). */
+/** The well-known URLs of an issuer, in the order of MCP 2026-07-28 (authorization, discovery). */
 export function metadataUrls(issuer: URL): URL[] {
   const path = issuer.pathname.replace(/\/+$/, "");
   const { origin } = issuer;
@@ -87,7 +87,7 @@ export function legacyIssuer(origin: string): Issuer {
     authorizationEndpoint: `${origin}/authorize`,
     tokenEndpoint: `${origin}/token`,
     registrationEndpoint: `${origin}/register`,
-    // That revision demands PKCE of every server.
+    // MCP 2025-03-26 demands PKCE of every server.
     pkceMethods: ["S256"],
     sendsIss: false,
     takesClientMetadata: false,
@@ -95,15 +95,15 @@ export function legacyIssuer(origin: string): Issuer {
   };
 }
 
-/** Where the metadata of an issuer with a path stand on hosts that know of one issuer only: no place of the specification. */
+/** Well-known URLs at the root of the host of an issuer with a path. The specification does not list them; hosts with a single issuer use them. */
 function rootUrls(issuer: URL): URL[] {
   return issuer.pathname.replace(/\/+$/, "") === "" ? [] : metadataUrls(new URL(issuer.origin));
 }
 
 /**
- * The metadata of an issuer; undefined where every place says that there is none. `isExact`: the user named the
- * issuer, so a document at the root of its host may not name that root instead. Throws `refused` where what it
- * publishes belongs to another issuer (mix-up, RFC 8414 3.3), else what failed at all of the places.
+ * Fetches the metadata of an issuer; undefined where every place says "none here". A document at the root of the host
+ * may name that root as its issuer, unless `isExact`: the user named the issuer then. Throws `refused` for metadata of
+ * another issuer (mix-up, RFC 8414 3.3), else the failures of all places.
  */
 export async function fetchIssuer(
   issuer: string,
@@ -130,7 +130,7 @@ export async function fetchIssuer(
   throw joinFailures([first, ...others], `no metadata of "${url.host}" can be used`);
 }
 
-/** The issuer that a document describes, or why it cannot be one of those `accepted`. */
+/** The issuer that a document describes; an error where it is none of those `accepted`, or is incomplete. */
 function readIssuer(
   document: JsonObject,
   accepted: readonly [string, ...string[]],

@@ -14,7 +14,7 @@ const initialize = JSON.stringify({
   },
 });
 
-/** What a server says to a request without a token. */
+/** A server's answer to a request without a token. */
 export interface ProbeAnswer {
   readonly status: number;
   readonly challenge: BearerChallenge | undefined;
@@ -22,7 +22,7 @@ export interface ProbeAnswer {
   readonly schemes: readonly string[];
 }
 
-/** For servers that look at the token only behind initialize, or have none (modern era). */
+/** For servers that check the token only after initialize, or have no initialize (stateless protocol). */
 const toolsList = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", params: {} });
 
 /** A request that any server may answer and that begins no session (MCP basic utilities, ping). */
@@ -38,7 +38,7 @@ export function probeHeaders(
   return ask(server, http, headers, ping, signal);
 }
 
-/** Asks the server for its challenge by requests without a token; `headers` are the configured ones. */
+/** Asks the server for its challenge with requests that carry no token; `headers` are the configured ones. */
 export async function probe(
   server: ServerSettings,
   http: Http,

@@ -3,8 +3,8 @@ import type { BearerChallenge } from "./challenge.ts";
 import type { SignInTarget } from "./discovery.ts";
 
 /**
- * The scope to ask for (MCP 2026-07-28, scope selection): configured, else the challenge's, else what the
- * resource lists, else none; never invented.
+ * The scope to ask for (MCP 2026-07-28, scope selection): the configured one, else the challenge's, else the scopes
+ * that the resource lists, else none.
  */
 export function scopeToAsk(
   { auth }: Pick<OAuthContext, "auth">,
@@ -18,7 +18,7 @@ export function scopeToAsk(
     : undefined;
 }
 
-/** The same for a person's sign-in: with offline_access where the authorization server offers that. */
+/** Adds offline_access for a person's sign-in, where the authorization server lists it and a scope is asked for. */
 export function scopeForUser(
   scope: string | undefined,
   offered: readonly string[] | undefined,

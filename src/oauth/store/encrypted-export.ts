@@ -1,7 +1,7 @@
 import { BridgeError } from "../../wire/errors.ts";
 import { jsonObject } from "../core/document.ts";
 
-/** How a key is made of a passphrase; written into the sealed text and bound to it. */
+/** Parameters of the key derivation: part of the encrypted text, and authenticated with it. */
 interface Header {
   readonly kdf: "scrypt";
   readonly N: number;
@@ -12,7 +12,7 @@ interface Header {
 }
 
 const mark = "codex-mcp-http-bridge-sign-in-1";
-/** 128 MB and a fraction of a second; a text that asks for more than 256 MB is refused. */
+/** Takes 128 MB and a fraction of a second; a text that demands more than 256 MB is refused. */
 const cost = { N: 2 ** 17, r: 8, p: 1 } as const;
 const maxMemoryBytes = 256 * 1024 * 1024;
 const maxTextLength = 4 * 1024 * 1024;
@@ -43,7 +43,7 @@ function cipher(header: Header, head: string) {
   };
 }
 
-/** Seals a text with a passphrase (scrypt, AES-256-GCM; the parameters are authenticated). One line. */
+/** Encrypts a text with a passphrase (scrypt, AES-256-GCM; the parameters are authenticated) into one line. */
 export async function encryptExport(text: string, passphrase: string): Promise<string> {
   const random = (length: number) => encode(crypto.getRandomValues(new Uint8Array(length)));
   const header: Header = { kdf: "scrypt", ...cost, salt: random(16), nonce: random(12) };
@@ -70,7 +70,7 @@ function headerIn(part: string): Header {
     Number.isSafeInteger(value) && Number(value) > 0;
   if (kdf !== "scrypt" || !isNumber(N) || !isNumber(r) || !isNumber(p))
     throw broken("unknown parameters");
-  // Capped, for the text may come from anybody: 128 * N * r bytes are taken, p times one after another.
+  // Capped, because anybody may have written the text: scrypt takes 128 * N * r bytes, p times in a row.
   if (128 * N * r > maxMemoryBytes || p > 4 || (N & (N - 1)) !== 0)
     throw broken("its parameters are too high");
   if (typeof salt !== "string" || typeof nonce !== "string") throw broken("unknown parameters");
@@ -78,7 +78,7 @@ function headerIn(part: string): Header {
   return { kdf, N, r, p, salt, nonce };
 }
 
-/** Opens a sealed text. Throws `configuration` where it is damaged or the passphrase is another. */
+/** Decrypts a text. Throws `configuration` where the text is damaged or the passphrase is wrong. */
 export async function decryptExport(encrypted: string, passphrase: string): Promise<string> {
   const text = encrypted.replace(/\s+/g, "");
   if (text.length > maxTextLength) throw broken("it is too long");

@@ -3,7 +3,7 @@ import { readJudged } from "../../platform/files.ts";
 import { credentialsFile } from "../../platform/paths.ts";
 import type { Grant } from "../core/grant.ts";
 
-/** What a grant belongs to besides its entry: the issuer and the client id there. */
+/** The issuer and client id of a grant. */
 export type GrantOwner = readonly [issuer: string, clientId: string];
 
 export function grantOwnerOf({ issuer, client }: Grant): GrantOwner {
@@ -12,17 +12,17 @@ export function grantOwnerOf({ issuer, client }: Grant): GrantOwner {
 
 const maxBytes = 1024 * 1024;
 
-/** Whose the stored sign-in of a server is, as text; undefined where there is none that can be read. Its own module: a start that the catalog answers needs nothing else of the store. */
+/** The owner of a server's stored sign-in, as text; undefined where none can be read. In a module of its own, because a start from the catalog loads nothing else of the store. */
 export function storedGrantOwner({ state }: ServerSettings): string | undefined {
   try {
     const text = readJudged(credentialsFile(state), maxBytes)?.text;
     if (text === undefined) return undefined;
-    // In the keyring's place the file says whose it is.
+    // With a keyring, the file holds the owner in place of the grant.
     const { grant, owner } = JSON.parse(text) as { grant?: Grant; owner?: GrantOwner };
     const found = grant === undefined ? owner : grantOwnerOf(grant);
     return found && JSON.stringify(found);
   } catch {
-    // Who needs the sign-in tells what is wrong with it.
+    // The code that needs the sign-in reports the error.
     return undefined;
   }
 }

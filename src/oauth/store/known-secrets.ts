@@ -9,9 +9,9 @@ interface Deps extends StoreDeps {
 }
 
 /**
- * Tells the redaction what another process sends to a server and is no word of every day: tokens, header and query
- * values that are secrets, the stored sign-in. What its commands print is not known: asking them again may cost a
- * one-time password.
+ * Registers the secrets that another process sends to a server with the redaction: tokens, secret header and query
+ * values, the stored sign-in. Output of its commands is not included: running them again may use up a one-time
+ * password.
  */
 export async function knowSecrets(server: ServerSettings, deps: Deps): Promise<void> {
   const { env, redactor } = deps;
@@ -27,10 +27,10 @@ export async function knowSecrets(server: ServerSettings, deps: Deps): Promise<v
   if (credential.type === "tokenEnv") redactor.add(env[credential.variable]?.trim());
   try {
     if (credential.type === "tokenFile") redactor.add(readSecretFile(credential.path, "token"));
-    // It tells the redaction what it reads.
+    // read() registers the secrets.
     if (credential.type === "unset" || credential.type === "oauth")
       await new CredentialStore(server, deps).read();
   } catch {
-    // Whoever sends them tells what is wrong.
+    // The process that sends them reports the error.
   }
 }

@@ -20,17 +20,17 @@ export interface StoreDeps {
   readonly lockWaitMs?: number;
 }
 
-/** The file where the secret parts stand in the keyring: it says so, and whose they are, and holds no secret. */
+/** The content of the file. With a keyring it holds no secret, only `keyring` and the owner of the grant. */
 type StoredGrantFile = StoredGrant & { readonly keyring?: true; readonly owner?: GrantOwner };
 
-/** Where the secret parts stand. */
+/** Where grant and clients are stored. */
 type Place = "keyring" | "file";
 
 const maxBytes = 1024 * 1024;
-/** Longer than any renewal takes; a process that was stopped while it held the lock must not hold up the rest. */
+/** Longer than any renewal takes: a process that is stopped while it holds the lock must not block the others. */
 const longestWaitMs = 60_000;
 
-/** Whether a value has what every grant has. */
+/** Whether a value has the required members of a grant. */
 function isGrant(value: unknown): value is Grant {
   const grant = value as Partial<Grant> | null | undefined;
   return (
@@ -42,7 +42,7 @@ function isGrant(value: unknown): value is Grant {
   );
 }
 
-/** The sign-in of one server: a 0600 file, or the keyring with a file that says so. */
+/** Stores the sign-in of one server in a 0600 file, or in the keyring with a file that says so. */
 export class CredentialStore {
   readonly #server: ServerSettings;
   readonly #deps: StoreDeps;
@@ -55,14 +55,14 @@ export class CredentialStore {
   }
 
   /**
-   * What is stored for this very entry (name, origin, issuer, client id); of what belongs to another one only
-   * what holds for both. Throws `configuration`: an unsafe file, or a keyring that is locked.
+   * The stored sign-in of this entry (same name, origin, issuer and client id). Of a sign-in of another entry, only the
+   * members that hold for both. Throws `configuration` for an unsafe file or a locked keyring.
    */
   async read(): Promise<StoredGrant> {
     return this.#seen(await this.#readAll());
   }
 
-  /** Reads, changes and writes while no other process does; resolves to the result. The grant of another entry stays what it is. */
+  /** Reads, changes and writes under the lock; resolves to the result. The grant of another entry is kept. */
   async update(change: (stored: StoredGrant) => StoredGrant): Promise<StoredGrant> {
     return this.locked(async () => {
       const all = await this.#readAll();
@@ -73,7 +73,7 @@ export class CredentialStore {
     });
   }
 
-  /** Runs `work` while this process alone may change the sign-in of this server. Throws `timeout` after a minute's wait. */
+  /** Runs `work` under the lock of this server's sign-in. Throws `timeout` after a minute. */
   async locked<T>(work: () => Promise<T>): Promise<T> {
     const { name, state } = this.#server;
     const waitMs = this.#deps.lockWaitMs ?? longestWaitMs;
@@ -98,12 +98,12 @@ export class CredentialStore {
     }
   }
 
-  /** Replaces what is stored, where it stands; only under the lock. Throws `configuration`. */
+  /** Replaces the stored sign-in in its place; call it under the lock. Throws `configuration`. */
   async write(stored: StoredGrant): Promise<void> {
     await this.#put(stored, await this.#placeFor(false));
   }
 
-  /** Puts a new sign-in in place of whatever is there, and where the configuration wants it now; only under the lock. Throws `configuration`. */
+  /** Stores a new sign-in in the place that the configuration names; call it under the lock. Throws `configuration`. */
   async writeNew(stored: StoredGrant): Promise<void> {
     const before = this.place();
     const place = await this.#placeFor(true);
@@ -111,13 +111,13 @@ export class CredentialStore {
     if (before === "keyring" && place === "file") await this.#forgetInKeyring();
   }
 
-  /** Forgets everything, wherever it stands, and what cannot be read, too; only under the lock. */
+  /** Deletes the sign-in from file and keyring, even where it cannot be read; call it under the lock. */
   async forget(): Promise<void> {
     if (this.#mayUseKeyring()) await this.#forgetInKeyring();
     removeFile(this.#file);
   }
 
-  /** Forgets everything but the pinned issuer: the next sign-in may not send a secret elsewhere; only under the lock. */
+  /** Deletes the sign-in but keeps the pinned issuer, so that no secret goes elsewhere at the next one; call it under the lock. */
   async forgetAllButPin(): Promise<void> {
     const { pinned } = this.#seen(await this.#readAll().catch(() => undefined));
     await this.forget();
@@ -125,13 +125,13 @@ export class CredentialStore {
     writeAtomically(this.#file, JSON.stringify({ ...this.#empty(), pinned }, null, 2));
   }
 
-  /** Where the sign-in stands: what `status` shows. */
+  /** Where the sign-in is stored, for `status`. */
   place(): Place | undefined {
     const kept = readKept(this.#file, this.#server.name);
     return kept === undefined ? undefined : kept.keyring ? "keyring" : "file";
   }
 
-  /** Differs where the store was written meanwhile; costs no more than a look at the file. */
+  /** A text that changes whenever the file is written; costs one stat. */
   fileVersion(): string {
     return fileVersionOf(this.#file);
   }
@@ -140,7 +140,7 @@ export class CredentialStore {
     try {
       return this.place() === "keyring";
     } catch {
-      // A file that nobody can read says nothing of a keyring; the configuration may.
+      // The file cannot be read, but the configuration may name the keyring.
       return oauthOf(this.#server).store !== "file";
     }
   }
@@ -170,7 +170,7 @@ export class CredentialStore {
 
   async #readKeyring(): Promise<Pick<StoredGrant, "grant" | "clients">> {
     const text = await this.#deps.keyring().get(this.#keyringName());
-    // Never "signed out": a locked keyring answers the same, and a new sign-in would overwrite the old.
+    // Not "signed out": a locked keyring answers null as well, and a new sign-in would overwrite the old one.
     if (text === null) {
       throw new BridgeError(
         "configuration",
@@ -186,7 +186,7 @@ export class CredentialStore {
     return json as Pick<StoredGrant, "grant" | "clients">;
   }
 
-  /** What is there already stays in the keyring; "auto" decides where nothing is there, and at a new sign-in. */
+  /** A stored sign-in stays in the keyring; "auto" decides for a new one, and where nothing is stored. */
   async #placeFor(isNew: boolean): Promise<Place> {
     const there = isNew ? undefined : this.place();
     if (there === "keyring") return there;
@@ -215,7 +215,7 @@ export class CredentialStore {
   }
 
   async #forgetInKeyring(): Promise<void> {
-    // A keyring that is gone for good must not keep its user signed in for ever.
+    // A keyring that is gone for good must not block the sign-out.
     await this.#deps
       .keyring()
       .delete(this.#keyringName())
@@ -233,7 +233,7 @@ export class CredentialStore {
   }
 }
 
-/** A sign-in pins its issuer; without one, the pin of the last one stands. */
+/** Sets the pin from the grant; without a grant the old pin is kept. */
 function withPin(stored: StoredGrant): StoredGrant {
   return stored.grant === undefined ? stored : { ...stored, pinned: pinOf(stored.grant) };
 }
@@ -249,12 +249,12 @@ function secretsOf({ grant, clients }: StoredGrant): (string | undefined)[] {
   ];
 }
 
-/** The type of the access token that stands in the server's file; undefined where none does. Throws `configuration`. */
+/** The type of the access token in the server's file; undefined where the file holds none. Throws `configuration`. */
 export function storedTokenType({ name, state }: ServerSettings): Grant["tokenType"] | undefined {
   return readKept(credentialsFile(state), name)?.grant?.tokenType;
 }
 
-/** What of a store belongs to its entry alone. */
+/** The members of a store that belong to one entry. */
 function ownPart({
   server,
   origin,
@@ -273,7 +273,7 @@ function ownPart({
   };
 }
 
-/** What stands in the file. Throws `configuration`: an unsafe file, or one that holds something else. */
+/** Reads the file. Throws `configuration` for an unsafe file, or one with other content. */
 function readKept(path: string, server: string): StoredGrantFile | undefined {
   const file = readJudged(path, maxBytes);
   if (file === undefined) return undefined;
