@@ -29,3 +29,9 @@ test.each(documents)("%s names source files that exist", (document) => {
     [],
   );
 });
+
+test("docs/compatibility.md holds a run without a failure", () => {
+  const text = readFileSync(join(root, "docs/compatibility.md"), "utf8");
+  expect(text.match(/ yes \|/g)?.length).toBeGreaterThan(40);
+  expect(text).not.toContain("| fails |");
+});

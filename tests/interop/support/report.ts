@@ -27,7 +27,7 @@ export function writeReport(names: readonly string[]): void {
   const tables = [...sections].map(([title, { columns, rows }]) => {
     const lines = names
       .filter((name) => rows.has(name))
-      .map((name) => `| ${[name, ...rows.get(name)!].join(" | ")} |`);
+      .map((name) => `| ${[name.replace(/ as client$/, ""), ...rows.get(name)!].join(" | ")} |`);
     const head = [
       `| ${[title, ...columns].join(" | ")} |`,
       `|---${"|---".repeat(columns.length)}|`,
