@@ -2,7 +2,7 @@ import type { Environment } from "../platform/paths.ts";
 import { requirementsOf } from "./requirements.ts";
 import type { ServerSettings } from "./settings.ts";
 
-// Measured with Codex CLI 0.169.0: a stdio server gets these, as far as they are set, and nothing else.
+// The variables that Codex CLI 0.169.0 passes to a stdio server (measured); it withholds all others.
 const inherited = [
   ...["HOME", "LOGNAME", "PATH", "SHELL", "USER", "LANG", "LC_ALL", "TERM", "TMPDIR", "TZ"],
   ...["__CF_USER_TEXT_ENCODING", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"],
@@ -10,25 +10,25 @@ const inherited = [
   ...["BUNDLE_SSL_CA_CERT", "npm_config_cafile", "NPM_CONFIG_CAFILE"],
 ];
 
-// What the bridge reads besides and Codex withholds unless its entry names it.
+// Further variables that the bridge reads: Codex passes them only if the entry names them.
 const wanted = [
   ...["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
   ...["NO_PROXY", "no_proxy", "SSL_CERT_DIR", "CODEX_PROXY_CERT", "CODEX_CA_CERTIFICATE"],
   ...["DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"],
 ];
 
-/** The variables that a server's entry names, and those of its `env` list. */
+/** Variables that a server's entry refers to, and those of its `env` list. */
 export function namedVariables(settings: ServerSettings): string[] {
   const names = requirementsOf(settings).map(({ variable }) => variable);
   return [...names.filter((name) => name !== undefined), ...settings.env];
 }
 
-/** The variables that Codex must be told to pass on for this server: `env_vars` of its entry. */
+/** `env_vars` of a server's entry in Codex's configuration: the variables that Codex must pass on. */
 export function passedVariables(settings: ServerSettings): string[] {
   return [...new Set([...wanted, ...namedVariables(settings)])];
 }
 
-/** The environment in which Codex starts the bridge for this server, given the one Codex itself has. */
+/** The environment that Codex gives the bridge for this server; `env` is the environment of Codex itself. */
 export function codexEnvironment(
   env: Environment,
   settings: ServerSettings,

@@ -35,7 +35,7 @@ const entry: Judges = {
   limits: (value) => consistsOf({ messageMB: (size) => isWhole(size, 1024) }, value),
 };
 
-/** Whether all keys of an object are among those that `judges` knows, with values that they let pass. */
+/** Whether a value is an object whose keys `judges` has, each with a value that its judge accepts. */
 function consistsOf(judges: Judges, value: unknown): boolean {
   if (!isObject(value)) return false;
   for (const key of Object.keys(value))
@@ -43,12 +43,12 @@ function consistsOf(judges: Judges, value: unknown): boolean {
   return true;
 }
 
-/** Whether the outermost object is certainly right; false says nothing. */
+/** Whether the outermost object is valid; false means that the schema must decide. */
 export function isFastValidTop(value: unknown): boolean {
   return consistsOf(top, value);
 }
 
-/** Whether a server's entry is certainly right; false says nothing. */
+/** Whether a server's entry is valid; false means that the schema must decide. */
 export function isFastValidEntry(value: unknown): boolean {
   return consistsOf(entry, value) && Object.hasOwn(value as object, "url");
 }

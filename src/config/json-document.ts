@@ -11,7 +11,7 @@ export interface Place {
 /** Why a text is not JSON, and where; the message never holds a value of the text. */
 export class JsonProblem extends Error {
   readonly place: Place;
-  /** The key that may not stand there; undefined where the syntax is wrong. */
+  /** The key that is not allowed; undefined for a syntax error. */
   readonly path: KeyPath | undefined;
 
   constructor(message: string, place: Place, path?: KeyPath) {
@@ -23,9 +23,9 @@ export class JsonProblem extends Error {
 
 /** A JSON text, parsed, with the places of its values. */
 export interface JsonDocument {
-  /** Objects have no prototype; of a key that stands twice, the last value. */
+  /** The parsed value. Objects have no prototype; a repeated key has its last value. */
   readonly value: unknown;
-  /** Where the key or list element at `path` begins; where it is missing, the place of its nearest parent. */
+  /** The place of the key or list element at `path`; of its nearest parent if it is missing. */
   placeOf(path: KeyPath): Place;
 }
 
@@ -47,7 +47,7 @@ const words: Readonly<Record<string, string>> = {
   InvalidCharacter: "a control character in a string",
 };
 
-/** A byte order mark becomes a space, so that every place stays. */
+/** Replaces a byte order mark by a space, which keeps all offsets. */
 const withoutMark = (text: string) => text.replace(/^\ufeff/, " ");
 
 function placeAt(text: string, offset: number): Place {
@@ -55,7 +55,7 @@ function placeAt(text: string, offset: number): Place {
   return { offset, line: lines.length, column: lines.at(-1)!.length + 1 };
 }
 
-/** A visitor that throws JsonProblem at the first syntax error, and at a depth that would exhaust the stack of the parser. */
+/** A visitor that throws JsonProblem at the first syntax error, and before deep nesting exhausts the parser's stack. */
 function checkSyntax(text: string, nameOf: (code: ParseErrorCode) => string): JSONVisitor {
   let depth = 0;
   const fail = (message: string, offset: number): never => {
@@ -80,7 +80,7 @@ function checkSyntax(text: string, nameOf: (code: ParseErrorCode) => string): JS
   };
 }
 
-/** Reads JSON with comments and trailing commas (JSONC), as editors and MCP clients write it. Throws JsonProblem. */
+/** Parses JSON with comments and trailing commas (JSONC), as editors and MCP clients write it. Throws JsonProblem. */
 export async function readJsonDocument(text: string): Promise<JsonDocument> {
   const { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode, visit } = await import(
     "jsonc-parser"
@@ -101,7 +101,7 @@ export async function readJsonDocument(text: string): Promise<JsonDocument> {
   };
 }
 
-/** Tells why `parseStrict` refuses a text. */
+/** Finds the reason why `parseStrict` refuses a text. */
 export async function findJsonProblem(text: string): Promise<JsonProblem> {
   const { printParseErrorCode, visit } = await import("jsonc-parser");
   const plain = withoutMark(text);

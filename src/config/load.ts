@@ -19,31 +19,31 @@ import { ConfigProblem, serverSettings } from "./settings-builder.ts";
 import { type KeyPath, parseStrict } from "./strict-json.ts";
 import { mayBeSecret } from "./validators.ts";
 
-/** The configuration: every server checked, in the order of the file. */
+/** A checked configuration; the servers are in the order of the file. */
 export interface Config {
   readonly paths: Paths;
   readonly servers: ReadonlyMap<string, ServerSettings>;
-  /** The file's content as it stands, for read-modify-write. */
+  /** The parsed file, for read, modify, write. */
   readonly raw: RawConfig;
-  /** Its text. */
+  /** The file's text. */
   readonly text: string;
 }
 
-/** The file as parsed: what a change is made on, so that untouched entries stay as they were written. */
+/** The parsed file, without defaults. Changes are made on it, so that untouched entries stay as written. */
 export interface RawConfig extends Omit<TopLevel, "servers"> {
   servers?: Record<string, ServerEntry>;
 }
 
-/** The configured name that equals `name` but for its case. */
+/** The configured name that equals `name`, ignoring case. */
 export function configuredName(raw: RawConfig, name: string): string | undefined {
   return Object.keys(raw.servers ?? {}).find((each) => each.toLowerCase() === name.toLowerCase());
 }
 
 const maxConfigBytes = 4 * 1024 * 1024;
-/** Keys that are planned and whose function does not exist yet: refused by name. */
+/** Keys of functions that are not built yet. They are refused by name. */
 const notBuilt = new Set(["tools"]);
 
-/** What is read of a valibot schema: the shapes of the values below it. */
+/** The parts of a valibot schema that are used here. */
 interface Shape {
   readonly type: string;
   /** Of an object, by key. */
@@ -54,7 +54,7 @@ interface Shape {
   readonly options?: readonly Shape[];
 }
 
-/** The keys that an object of this shape may have; undefined where the shape is no object. */
+/** The keys that an object of this shape may have; undefined if the shape is no object. */
 function keysOf(shape: Shape | undefined): Readonly<Record<string, Shape>> | undefined {
   if (shape?.wrapped !== undefined) return keysOf(shape.wrapped);
   if (shape?.options === undefined) return shape?.type === "record" ? {} : shape?.entries;
@@ -62,7 +62,7 @@ function keysOf(shape: Shape | undefined): Readonly<Record<string, Shape>> | und
   return all.includes(undefined) ? undefined : Object.assign({}, ...all);
 }
 
-/** Where a list stands in place of an object: valibot takes a list for an object without keys. */
+/** The path of a list in place of an object, if there is one: valibot takes a list for an object without keys. */
 function findList(value: unknown, shape: Shape | undefined): string[] | undefined {
   const keys = keysOf(shape);
   if (keys === undefined) return undefined;
@@ -74,7 +74,7 @@ function findList(value: unknown, shape: Shape | undefined): string[] | undefine
   return undefined;
 }
 
-/** What the first issue of valibot means in our words. */
+/** Translates an issue of valibot into our words. */
 function problemOf(
   issue: v.BaseIssue<unknown>,
   table: Table,
@@ -97,7 +97,7 @@ function problemOf(
   return new ConfigProblem(path, issue.message);
 }
 
-/** Checks an object by the part of a table that its keys name; `url` is the one key that must be there. */
+/** Checks an object against those rows of a table that it has keys for, and `url`, the only mandatory key. */
 function check<T extends Table>(
   table: T,
   value: unknown,
@@ -151,7 +151,7 @@ function keyPath(keys: KeyPath): string {
  */
 export async function parseConfig(text: string, paths: Paths, isSaved = true): Promise<Config> {
   const refusal = (place: { line: number; column: number }, message: string, path?: KeyPath) => {
-    // A syntax error has no key to look for.
+    // A syntax error has no key: give the column.
     const column = path === undefined ? `, column ${place.column}` : "";
     const line = isSaved ? `, line ${place.line}${column}` : "";
     const key = path === undefined || path.length === 0 ? "" : `${keyPath(path)}: `;
@@ -176,7 +176,7 @@ export async function parseConfig(text: string, paths: Paths, isSaved = true): P
   }
 }
 
-/** Whether the file itself holds something that others must not read. */
+/** Whether the file holds a secret itself, so that its mode must be judged. */
 export function holdsSecret(raw: RawConfig): boolean {
   const hasUserinfo = (network: { proxy?: string } | undefined) =>
     network?.proxy !== undefined && new URL(network.proxy).password !== "";
@@ -192,7 +192,7 @@ export function holdsSecret(raw: RawConfig): boolean {
   return hasUserinfo(raw.network) || Object.values(raw.servers ?? {}).some(isSecret);
 }
 
-/** The configuration, or undefined where the file does not exist. Throws `configuration`. */
+/** Reads the configuration; undefined if the file does not exist. Throws `configuration`. */
 export async function readConfig(paths: Paths): Promise<Config | undefined> {
   const file = readJudged(paths.configFile, maxConfigBytes);
   if (file === undefined) return undefined;
@@ -201,7 +201,7 @@ export async function readConfig(paths: Paths): Promise<Config | undefined> {
   return config;
 }
 
-/** The configuration. Throws `configuration` where it is missing, unsafe or wrong. */
+/** Reads the configuration. Throws `configuration` if it is missing, unsafe or invalid. */
 export async function loadConfig(paths: Paths): Promise<Config> {
   const config = await readConfig(paths);
   if (config !== undefined) return config;

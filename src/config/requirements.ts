@@ -5,14 +5,14 @@ import { requireVariable } from "./environment.ts";
 import type { ServerSettings } from "./settings.ts";
 import { variablesIn } from "./validators.ts";
 
-/** Something that a server's entry does not hold itself: it names a variable, or a file, absolute. */
+/** A variable or file (absolute path) that a server's entry refers to. */
 interface Requirement {
   readonly what: string;
   readonly variable?: string | undefined;
   readonly file?: string | undefined;
 }
 
-/** What a server's entry names outside of the configuration. */
+/** The variables and files that a server's entry refers to. */
 export function requirementsOf({ credential, headers, network }: ServerSettings): Requirement[] {
   const { type } = credential;
   const auth = type === "oauth" ? credential.auth : undefined;
@@ -38,14 +38,14 @@ export function requirementsOf({ credential, headers, network }: ServerSettings)
   ];
 }
 
-/** Whether a person signed in: the client's secret came along where that was on another machine. */
+/** Whether a sign-in by a person is stored. It holds the client's secret, so the entry's own source of it is not needed. */
 function isSignedIn({ credential, state }: ServerSettings): boolean {
   if (credential.type !== "oauth") return false;
   const isByPerson = ["authorization_code", "device_code"].includes(credential.auth.grant);
   return isByPerson && fs().existsSync(credentialsFile(state));
 }
 
-/** Refuses a start without a variable or a file that the server's entry names; none is read. Throws `configuration`. */
+/** Throws `configuration` if a variable or file that the server's entry names is missing. Reads no file. */
 export function requireNamedVariables(settings: ServerSettings, env: Environment): void {
   const unset = { type: "unset" } as const;
   const asked = isSignedIn(settings) ? { ...settings, credential: unset } : settings;
@@ -59,7 +59,7 @@ export function requireNamedVariables(settings: ServerSettings, env: Environment
   }
 }
 
-/** Whether there is no such file; what else may be wrong with it shows when it is read. */
+/** Whether a file is missing; any other problem shows when it is read. */
 function isMissing(file: string): boolean {
   try {
     return fs().statSync(file, { throwIfNoEntry: false }) === undefined;

@@ -6,9 +6,9 @@ import { type Config, parseConfig, type RawConfig, readConfig } from "./load.ts"
 const maxSchemaBytes = 1024 * 1024;
 
 /**
- * Changes the configuration: reads it, lets `edit` change a copy, checks the result and replaces the file, all
- * under the lock, so that processes that save at once lose nothing. Untouched entries stay as they were.
- * A file that is wrong already is never overwritten. Throws `configuration`.
+ * Changes the configuration under a lock: reads it, lets `edit` change a copy, checks the result, replaces the file.
+ * Concurrent changes are kept, and so are entries that `edit` does not touch. An invalid file is never overwritten.
+ * Throws `configuration`.
  */
 export async function changeConfig(paths: Paths, edit: (raw: RawConfig) => void): Promise<Config> {
   return withLock(paths.home, "config", async () => {
@@ -30,7 +30,7 @@ export async function schemaText(): Promise<string> {
   return `${JSON.stringify(schema, null, 2)}\n`;
 }
 
-/** Writes the schema beside the configuration where it is not there, or another version's. */
+/** Writes the schema beside the configuration if it is missing or differs. */
 async function keepSchema(paths: Paths): Promise<void> {
   const text = await schemaText();
   if (readJudged(paths.schemaFile, maxSchemaBytes)?.text !== text) {

@@ -9,12 +9,12 @@ import {
   variableProblem,
 } from "./validators.ts";
 
-// The shape of config.json. valibot's own messages quote the value, which may be a secret:
-// every message here is ours and says what was expected.
+// The schema of config.json. Every message is our own and says what was expected: valibot's messages quote the value,
+// which may be a secret.
 
 type Rule = (text: string) => string | undefined;
 
-/** A string that a rule judges; the rule's words are the message. */
+/** A string that satisfies a rule; the rule's answer is the message. */
 const ruled = (what: string, rule: Rule, description?: string) =>
   v.pipe(
     v.string(`expected ${what}`),
@@ -186,14 +186,14 @@ const headers = () =>
     v.description("headers of every request to the server"),
   );
 
-/** Schemas by key, each made when it is asked for: `run` pays at its start for the keys that a file uses. */
+/** Functions that make the schema of each key, so that a start pays only for the keys that its file uses. */
 export type Table = Readonly<Record<string, () => v.GenericSchema>>;
 export type Whole<T extends Table> = v.StrictObjectSchema<
   { readonly [K in keyof T]: ReturnType<T[K]> },
   string
 >;
 
-/** The schema of an object of the table's keys, or of some of them. */
+/** The schema of an object with the table's keys, or with some of them. */
 export function schemaOf<T extends Table>(table: T, keys = Object.keys(table)): Whole<T> {
   const entries = keys.flatMap((key) => {
     const make = Object.hasOwn(table, key) ? table[key] : undefined;
@@ -202,7 +202,7 @@ export function schemaOf<T extends Table>(table: T, keys = Object.keys(table)): 
   return v.strictObject(Object.fromEntries(entries), "expected an object") as Whole<T>;
 }
 
-/** One server's entry, as it stands in the file. */
+/** A server's entry in the file. */
 export const serverEntry = {
   url: () => url("URL of the MCP server"),
   description: () => opt(v.pipe(v.string("expected a string"), v.description("for people"))),
@@ -242,7 +242,7 @@ export const serverEntry = {
 } as const;
 export type ServerEntry = v.InferOutput<Whole<typeof serverEntry>>;
 
-/** The file without its servers, which config.ts judges one by one: valibot skips the name `constructor`. */
+/** The top level of the file. load.ts checks the servers one by one: valibot would skip the name `constructor`. */
 export const topLevel = {
   $schema: () => opt(v.string("expected a string")),
   version: () =>
@@ -252,7 +252,7 @@ export const topLevel = {
 } as const;
 export type TopLevel = v.InferOutput<Whole<typeof topLevel>>;
 
-/** The whole file, for the JSON Schema. */
+/** The schema of the whole file, from which the JSON Schema is made. */
 export const wholeFile = () =>
   v.strictObject({
     ...schemaOf(topLevel).entries,

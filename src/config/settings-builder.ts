@@ -4,7 +4,7 @@ import type { ServerEntry, TopLevel } from "./schema.ts";
 import type { Credential, NetworkSettings, OAuthSettings, ServerSettings } from "./settings.ts";
 import { headerProblem, nameProblem } from "./validators.ts";
 
-/** What is wrong in a configuration: where, and what was expected. Never the value. */
+/** An invalid configuration: the key path and what was expected there, never the value. */
 export class ConfigProblem extends Error {
   readonly path: readonly (string | number)[];
 
@@ -29,7 +29,7 @@ type OAuthEntry = Extract<ServerEntry["auth"], { type: "oauth" }>;
 
 const absolute = (home: string, path: string) => (isAbsolute(path) ? path : join(home, path));
 
-/** At most one of `keys` may stand in `entry`. */
+/** Throws ConfigProblem if `entry` has more than one of `keys`. */
 function atMostOne(entry: object, keys: readonly string[], path: readonly string[], what: string) {
   const found = keys.filter((key) => Object.hasOwn(entry, key));
   if (found.length > 1)
@@ -78,7 +78,7 @@ function credentialOf(entry: ServerEntry, home: string, at: readonly string[]): 
   const isOther = credentialKeys.some((key) => entry[key] !== undefined);
   if (hasAuthorization && isOther && entry.auth?.type !== "none") {
     throw new ConfigProblem(
-      // Not the header's own path: the redaction would take what follows for its value.
+      // Without the header's name: redaction would take the words after it for its value.
       [...at, "headers"],
       "expected no Authorization header beside another credential",
     );
@@ -92,7 +92,7 @@ function credentialOf(entry: ServerEntry, home: string, at: readonly string[]): 
   if (entry.auth?.type === "oauth") {
     return { type: "oauth", auth: oauthSettings(entry.auth, home, at) };
   }
-  // An Authorization header is a static credential: it never turns into a sign-in.
+  // An Authorization header is a static credential: a 401 never leads to a sign-in.
   return { type: entry.auth?.type === "none" || hasAuthorization ? "none" : "unset" };
 }
 
@@ -118,7 +118,7 @@ function networkOf(
   };
 }
 
-/** One checked entry with the defaults filled in and paths made absolute. Throws ConfigProblem. */
+/** Makes the settings of a checked entry: fills in defaults and makes file names absolute. Throws ConfigProblem. */
 export function serverSettings(
   name: string,
   entry: ServerEntry,

@@ -65,7 +65,7 @@ export interface NetworkSettings {
   readonly ipFamily?: 4 | 6;
 }
 
-/** One server of the configuration, checked, with defaults filled in and paths made absolute. */
+/** The settings of one server: checked, with defaults, file names absolute. */
 export interface ServerSettings {
   readonly name: string;
   /** https, or http on exactly localhost, 127.0.0.1, [::1]; no userinfo, no fragment. */
@@ -76,7 +76,7 @@ export interface ServerSettings {
   /** Whether a session is ended with a DELETE. */
   readonly endSession: boolean;
   readonly credential: Credential;
-  /** Configured headers; `${VAR}` is not expanded yet. */
+  /** Configured headers, with `${VAR}` not yet expanded. */
   readonly headers: Readonly<Record<string, string>>;
   readonly headersCommand?: readonly string[];
   readonly timeoutMs: number;
@@ -86,7 +86,7 @@ export interface ServerSettings {
   readonly retry: { readonly attempts: number };
   readonly network: NetworkSettings;
   readonly limits: { readonly messageBytes: number };
-  /** Variables of the environment that codex-config passes on, beside those the entry names. */
+  /** Further environment variables that codex-config passes on. */
   readonly env: readonly string[];
   readonly description?: string;
   readonly codex: {

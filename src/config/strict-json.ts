@@ -1,21 +1,21 @@
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 
 /** Steps from the outermost value inwards: keys of objects, indexes of lists. */
 export type KeyPath = readonly (string | number)[];
 
-/** Levels of lists and objects; a parser that calls itself stays far from the end of its stack. */
+/** Most levels of lists and objects: keeps recursive parsers far from the end of their stack. */
 export const maxDepth = 32;
 const reserved = new Set(["__proto__", "constructor", "prototype"]);
 
-/** Whether a key would reach an object's prototype, or is skipped in silence by libraries; a server may have such a name. */
+/** Whether a key would change an object's prototype, or be skipped by libraries. A server may have such a name, except __proto__. */
 export function isReserved(path: KeyPath): boolean {
   const key = String(path.at(-1));
   const isServer = path.length === 2 && path[0] === "servers";
   return reserved.has(key) && (!isServer || key === "__proto__");
 }
 
-/** How many keys stand in a value; NaN where one is reserved or values are nested too deeply. */
-function countKeys(value: Json, path: KeyPath): number {
+/** Counts the keys in a value; NaN if one is reserved or the value is nested too deeply. */
+function countKeys(value: JsonValue, path: KeyPath): number {
   if (typeof value !== "object" || value === null) return 0;
   if (path.length >= maxDepth) return Number.NaN;
   let count = 0;
@@ -28,7 +28,7 @@ function countKeys(value: Json, path: KeyPath): number {
   return count;
 }
 
-/** A string, and the colon behind it where it is a key. */
+/** Matches a string; the group is the colon after a key. */
 const stringOrKey = /"(?:[^"\\]|\\.)*"([ \t\r\n]*:)?/gs;
 
 function countWrittenKeys(text: string): number {
@@ -38,12 +38,12 @@ function countWrittenKeys(text: string): number {
 }
 
 /**
- * Parses JSON text; undefined where it is not JSON, is nested too deeply, or holds a reserved key or a key twice:
- * JSON.parse keeps the last one in silence, so the keys of the value are fewer than those of the text.
+ * Parses JSON text. Undefined if it is not JSON, is nested too deeply, or has a reserved or repeated key. JSON.parse
+ * silently keeps the last of repeated keys, so the value then has fewer keys than the text.
  */
-export function parseStrict(text: string): Json | undefined {
+export function parseStrict(text: string): JsonValue | undefined {
   try {
-    const value: Json = JSON.parse(text.startsWith("\ufeff") ? text.slice(1) : text);
+    const value: JsonValue = JSON.parse(text.startsWith("\ufeff") ? text.slice(1) : text);
     return countKeys(value, []) === countWrittenKeys(text) ? value : undefined;
   } catch {
     return undefined;

@@ -1,16 +1,16 @@
 import type { AST } from "toml-eslint-parser";
 import { BridgeError } from "../wire/errors.ts";
 
-/** A key and its value that belong to one server; `path` begins below the server's name. */
+/** A key and value of one server's entry; `path` starts below the server's name. */
 export interface Pair {
   readonly path: readonly string[];
   readonly node: AST.TOMLKeyValue;
 }
 
-/** Where one server of Codex's configuration stands in the text. */
+/** The places of one server's entry in the text. */
 export interface Located {
   readonly pairs: Pair[];
-  /** Header tables at `[mcp_servers.NAME]` and below it. */
+  /** Tables `[mcp_servers.NAME]` and below. */
   readonly tables: AST.TOMLTable[];
   /** `NAME = { ... }`. */
   inline?: { readonly pair: AST.TOMLKeyValue; readonly table: AST.TOMLInlineTable };
@@ -19,10 +19,10 @@ export interface Located {
 /** Codex's configuration, parsed, with the places of its servers. */
 export interface Document {
   readonly text: string;
-  /** As parsed; numbers and dates are JavaScript's. */
+  /** The parsed value; numbers and dates are JavaScript's. */
   readonly value: Readonly<Record<string, unknown>>;
   readonly servers: ReadonlyMap<string, Located>;
-  /** `mcp_servers = { ... }`, where it is written so. */
+  /** `mcp_servers = { ... }`, if written as an inline table. */
   readonly inlineServers: AST.TOMLInlineTable | undefined;
   /** Every header table, in order. */
   readonly headers: readonly AST.TOMLTable[];
@@ -89,7 +89,7 @@ export async function readDocument(text: string): Promise<Document> {
   const { getStaticTOMLValue, parseTOML } = await import("toml-eslint-parser");
   let program: AST.TOMLProgram;
   try {
-    // A byte order mark is taken by Codex and not by this parser; a space keeps every place.
+    // Codex accepts a byte order mark, this parser does not; a space in its place keeps all offsets.
     program = parseTOML(text.replace(/^\ufeff/, " "), { tomlVersion: "1.1" });
   } catch (error) {
     const { lineNumber, message } = error as { lineNumber?: number; message: string };
@@ -110,7 +110,7 @@ export async function readDocument(text: string): Promise<Document> {
   return { text, value: getStaticTOMLValue(program), servers, inlineServers, headers, comments };
 }
 
-/** What a server's entry says; undefined where there is none. */
+/** The value of a server's entry; undefined if there is none. */
 export function serverValue(document: Document, name: string): Record<string, unknown> | undefined {
   const servers = document.value[above] as Record<string, unknown> | undefined;
   if (servers === undefined || !Object.hasOwn(servers, name)) return undefined;

@@ -1,4 +1,4 @@
-// The configuration of a start whose file was checked by an earlier one: the whole check costs a third of a start.
+// Skips the check of a configuration that an earlier start has checked: it takes a third of a start.
 
 import { checkFilesFast } from "../platform/fast-file-check.ts";
 import { readJudged } from "../platform/files.ts";
@@ -13,9 +13,9 @@ import type { ServerSettings } from "./settings.ts";
 import { serverSettings } from "./settings-builder.ts";
 import { nameProblem } from "./validators.ts";
 
-/** What an earlier run found about the file. */
+/** The result of an earlier check. */
 interface ValidatedConfig {
-  /** Digest of the text that was found sound, by this version of the program. */
+  /** Digest of the valid text and of the program's version. */
   readonly digest: string;
   readonly holdsSecret: boolean;
 }
@@ -32,7 +32,7 @@ interface Found extends KnownServer {
   readonly holdsSecret: boolean;
 }
 
-/** Finds a server in the text of a configuration that was checked before, with what is remembered of it. */
+/** Finds a server and its cache in the text of a configuration; undefined if that text was not checked before. */
 function find(
   paths: Paths,
   name: string,
@@ -53,8 +53,8 @@ function find(
 }
 
 /**
- * One server's settings where the file's very text was checked before; undefined where it must be checked now.
- * Owner and modes are judged all the same: throws `configuration`.
+ * Reads one server's settings if an earlier start has checked the same text; undefined if it must be checked now.
+ * Judges owner and mode in any case. Throws `configuration`.
  */
 export function readValidated(paths: Paths, name: string, log: Log): KnownServer | undefined {
   if (nameProblem(name) !== undefined) return undefined;
@@ -64,7 +64,7 @@ export function readValidated(paths: Paths, name: string, log: Log): KnownServer
   return found;
 }
 
-/** The same by a quick look; undefined also where `readChecked` might object to anything. */
+/** As `readValidated`, without node:fs; also undefined if `readValidated` might refuse anything. */
 export async function readValidatedFast(
   paths: Paths,
   name: string,
@@ -73,10 +73,10 @@ export async function readValidatedFast(
   if (!isPosix || nameProblem(name) !== undefined) return undefined;
   const serverCacheFile = cacheFile(stateOf(paths.stateRoot, name));
   const { texts, sound } = checkFilesFast(paths.configFile, serverCacheFile, maxConfigBytes);
-  // A pipe in a file's place is not waited for.
+  // If a file is a pipe, its text never comes: `sound` resolves first.
   const regular = sound.then((isSound) => (isSound ? texts : []));
   const [text, remembered] = await Promise.race([texts, regular]);
-  // Made while the files are still looked at; nothing else happens with it before.
+  // Parse while the files are still being judged; the result is used only after that.
   const found = attempt(() =>
     text && remembered ? find(paths, name, log, text, remembered) : undefined,
   );
@@ -86,7 +86,7 @@ export async function readValidatedFast(
   return found;
 }
 
-/** What others wrote may be anything, before it is known to be theirs. */
+/** `look`, or undefined if it throws: a file that is not judged yet may hold anything. */
 function attempt(look: () => Found | undefined): Found | undefined {
   try {
     return look();
@@ -95,7 +95,7 @@ function attempt(look: () => Found | undefined): Found | undefined {
   }
 }
 
-/** Lets the next start skip the check of this very text. */
+/** Lets the next start skip the check of this text. */
 export function rememberValidated(
   { text }: Config,
   holdsSecret: boolean,
@@ -109,7 +109,7 @@ function digestOf(text: string): string {
   return Bun.CryptoHasher.hash("sha256", `${version} ${commit}\n${text}`, "hex");
 }
 
-/** The file as the check took it; its shape is only sound where the digest says so. */
+/** The parsed file. Its shape is valid only if the digest matches. */
 function parsed(text: string): (TopLevel & { servers?: Record<string, ServerEntry> }) | undefined {
   try {
     return JSON.parse(text);

@@ -1,5 +1,5 @@
-// The rules of the configuration that are more than a type. Each answers what was expected, never the value;
-// `setup` asks the same rules while the user types.
+// Rules of the configuration beyond types. Each returns what was expected, never the value, or undefined. `setup` applies
+// the same rules to answers of the user.
 
 import { isVisible, isWord } from "../wire/text.ts";
 
@@ -10,7 +10,7 @@ const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const fieldName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const fieldValue = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 const reference = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
-// The first are the bridge's own; the others decide how the message is framed.
+// Headers that the bridge sets itself, and headers that decide the framing of a request.
 const reservedHeader =
   /^(host|connection|content-.*|accept.*|mcp-.*|transfer-encoding|keep-alive|upgrade|te|trailer|expect|proxy-connection)$/i;
 const secretName = /auth|key|token|secret|cookie|passw|credential|session|bearer|jwt|pat\b/i;
@@ -20,7 +20,7 @@ export function isLoopback(url: URL): boolean {
   return ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
 }
 
-/** What a server's URL must be, where `text` is not that. */
+/** Why `text` cannot be a server's URL. */
 export function urlProblem(text: string): string | undefined {
   const url = URL.parse(text);
   // Judged on the parsed URL: `127.1` and `http://localhost.evil.example` must not slip through.
@@ -38,22 +38,22 @@ export function urlProblem(text: string): string | undefined {
   return undefined;
 }
 
-/** What a proxy's URL must be, where `text` is not that. Bun ignores SOCKS in silence (docs/hazards.md). */
+/** Why `text` cannot be a proxy's URL. Bun would silently ignore a SOCKS proxy (docs/hazards.md). */
 export function proxyProblem(text: string): string | undefined {
   const url = URL.parse(text);
   if (url !== null && ["http:", "https:"].includes(url.protocol)) return undefined;
   return "expected an http:// or https:// URL of a proxy (SOCKS is not supported)";
 }
 
-/** What a server name must be, where `text` is not that. */
+/** Why `text` cannot be a server's name. */
 export function nameProblem(text: string): string | undefined {
-  // What `serverName` says, read by hand: every start asks.
+  // The same rule as `serverName`, without a regular expression: every start needs it.
   const isName = text !== "" && text.length <= 64 && isWord(text) && !text.includes(".");
   if (isName && !"_-".includes(text[0]!)) return undefined;
   return "expected a name of letters, digits, _ and -, beginning with a letter or digit, at most 64 characters";
 }
 
-/** What a token must be, where `text` (already stripped) is not that. */
+/** Why `text`, already stripped, cannot be a token. */
 export function tokenProblem(text: string): string | undefined {
   if (text === "") return "expected a token that is not empty";
   if (isVisible(text)) return undefined;
@@ -61,12 +61,12 @@ export function tokenProblem(text: string): string | undefined {
   return "expected a token of visible ASCII characters, no spaces";
 }
 
-/** What a variable's name must be, where `text` is not that. */
+/** Why `text` cannot be the name of a variable. */
 export function variableProblem(text: string): string | undefined {
   return variableName.test(text) ? undefined : "expected the name of an environment variable";
 }
 
-/** What a configured header's name must be, where `name` is not that. */
+/** Why `name` cannot be a configured header. */
 export function headerNameProblem(name: string): string | undefined {
   if (!fieldName.test(name)) return "expected the name of a header";
   return reservedHeader.test(name)
@@ -74,7 +74,7 @@ export function headerNameProblem(name: string): string | undefined {
     : undefined;
 }
 
-/** What a configured header's value must be, where `value` is not that; `${VAR}` may stand in it. */
+/** Why `value` cannot be a configured header's value; it may contain `${VAR}`. */
 export function headerValueProblem(value: string): string | undefined {
   if (!fieldValue.test(value)) {
     return "expected visible ASCII characters, without white space at the ends";
@@ -85,7 +85,7 @@ export function headerValueProblem(value: string): string | undefined {
   return undefined;
 }
 
-/** What a command's argv must be, where it is not that: no shell, nothing from the current directory. */
+/** Why `argv` cannot be a command: there is no shell, and nothing is run from the current directory. */
 export function argvProblem(argv: readonly string[]): string | undefined {
   const program = argv[0];
   if (program === undefined || program === "") return 'expected ["program", "argument", ...]';
@@ -96,22 +96,22 @@ export function argvProblem(argv: readonly string[]): string | undefined {
   return undefined;
 }
 
-/** `value` with each `${VAR}` replaced by what `lookUp` gives. */
+/** Replaces each `${VAR}` in `value` by the result of `lookUp`. */
 export function expand(value: string, lookUp: (variable: string) => string): string {
   return value.replace(reference, (_, variable: string) => lookUp(variable));
 }
 
-/** The variables that `value` names as `${VAR}`. */
+/** The names of the variables that `value` refers to as `${VAR}`. */
 export function variablesIn(value: string): string[] {
   return [...value.matchAll(reference)].map((match) => match[1]!);
 }
 
-/** Whether a header or query value written out in the file counts as a secret for the judgement of its mode. */
+/** Whether a header or query parameter may hold a secret, so that the file's mode must be judged. */
 export function mayBeSecret(name: string, value: string): boolean {
   return secretName.test(name) && value.replace(reference, "").length >= 8;
 }
 
-/** The first rule that a header's name breaks. */
+/** The first invalid or repeated header name, with the reason. */
 export function headerProblem(
   names: readonly string[],
 ): { name: string; problem: string } | undefined {

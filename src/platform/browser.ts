@@ -1,7 +1,7 @@
 import { programOnPath, startChild } from "./exec.ts";
 import type { Environment } from "./paths.ts";
 
-/** The programs that open a URL here, in the order to try them; no shell ever sees the URL. */
+/** Programs that open a URL on this system, in the order to try them. They are started without a shell. */
 function openers(env: Environment): string[][] {
   const named = env.BROWSER?.split(":")
     .map((entry) =>
@@ -18,14 +18,14 @@ function openers(env: Environment): string[][] {
   return [...(named ?? []), ...(own[process.platform] ?? [["xdg-open"], ["gio", "open"]])];
 }
 
-/** Whether a browser on this machine can show itself to the person: a desktop, and nobody who came by ssh. */
+/** Whether a browser started here is visible to the user: there is a desktop, and the session is not remote (ssh). */
 export function hasDesktop(env: Environment): boolean {
   if (env.SSH_CONNECTION !== undefined || env.SSH_TTY !== undefined) return false;
   if (process.platform === "darwin" || process.platform === "win32") return true;
   return Boolean(env.DISPLAY || env.WAYLAND_DISPLAY) || Boolean(env.BROWSER);
 }
 
-/** Opens an http(s) URL in the person's browser; false where no program for that could be started. */
+/** Opens a URL in the user's browser. Resolves to false if no program for that could be started. */
 export async function openBrowser(url: URL, env: Environment): Promise<boolean> {
   for (const [name = "", ...words] of openers(env)) {
     const program = programOnPath(name, env.PATH);
@@ -36,7 +36,7 @@ export async function openBrowser(url: URL, env: Environment): Promise<boolean> 
         { stdin: "ignore", stdout: "ignore", stderr: "ignore", detached: true },
       );
       child.unref();
-      // xdg-open says within moments that there is no browser; a browser itself stays.
+      // xdg-open fails within moments if there is no browser; a browser keeps running.
       const code = await Promise.race([child.exited, Bun.sleep(1500).then(() => 0)]);
       if (code === 0) return true;
     } catch {

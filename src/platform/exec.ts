@@ -5,41 +5,41 @@ import type { Environment } from "./paths.ts";
 import type { Redactor } from "./redact.ts";
 
 const separator = process.platform === "win32" ? ";" : ":";
-/** No other user can put a program there. */
+/** Working directory of children: no other user can put a program there. */
 const rootFolder = process.platform === "win32" ? "C:\\" : "/";
-/** An empty PATH means the current directory to a shell. */
+/** PATH of a child if no entry is left: a shell takes an empty PATH for the current directory. */
 const leastPath = "/usr/bin:/bin";
 
-/** The absolute entries of PATH: what any other entry means depends on the current directory. */
+/** The absolute entries of PATH; any other entry depends on the current directory. */
 function absoluteEntries(path: string | undefined): string {
   const folders = (path ?? "").split(separator).filter((folder) => isAbsolute(folder));
   return folders.join(separator);
 }
 
-/** The program of that name: an absolute path, or a bare name in an absolute entry of `path`; undefined where there is none. */
+/** Finds a program: an absolute path, or a bare name in an absolute entry of `path`. Undefined if there is none. */
 export function programOnPath(name: string, path: string | undefined): string | undefined {
   if (isAbsolute(name)) return Bun.which(name) ?? undefined;
   if (/[/\\]/.test(name)) return undefined;
   return Bun.which(name, { PATH: absoluteEntries(path) }) ?? undefined;
 }
 
-/** What a child process is: its words begin with the absolute path of a program. */
+/** Program, environment and folder of a child process. */
 interface ChildPlace {
   readonly words: readonly [program: string, ...words: string[]];
-  /** Its whole environment, but for the entries of PATH that are not absolute. */
+  /** The child's whole environment; entries of PATH that are not absolute are removed. */
   readonly env: Environment;
-  /** A folder that nobody else may write: the root of the file system where absent. */
+  /** Its working directory, which nobody else may write; the root of the file system by default. */
   readonly cwd?: string;
 }
 
-/** The options that keep the current directory out of a child process, whatever the child itself looks up. */
+/** Spawn options under which neither we nor the child look anything up in the current directory. */
 function placeOptions({ words, env, cwd = rootFolder }: ChildPlace) {
   if (!isAbsolute(words[0])) throw new TypeError(`${words[0]} is not an absolute path`);
   const PATH = absoluteEntries(env.PATH) || leastPath;
   return { cmd: [...words], cwd, env: { ...env, PATH } as Record<string, string> };
 }
 
-/** Starts a child process; the one place that does, beside `runToEnd`. */
+/** Starts a child process. Nothing else in the program does, except `runToEnd`. */
 export function startChild<
   const In extends Bun.Spawn.Writable,
   const Out extends Bun.Spawn.Readable,
@@ -52,30 +52,30 @@ export function startChild<
   return Bun.spawn<In, Out, Err>(all as Bun.Spawn.SpawnOptions<In, Out, Err> & typeof all);
 }
 
-/** Runs a child process to its end, on the file descriptor `stdin`; nothing else of this process goes on meanwhile. */
+/** Runs a child process to its end, synchronously, with a file descriptor as its stdin. */
 export function runToEnd(place: ChildPlace, stdin: number): void {
   Bun.spawnSync({ ...placeOptions(place), stdin, stdout: "ignore", stderr: "ignore" });
 }
 
-/** One run of a configured command (tokenCommand and its like). */
+/** One run of a configured command, such as tokenCommand. */
 export interface CommandRun {
-  /** What errors call it: `tokenCommand of server "crm"`. */
+  /** Name of the command in errors: `tokenCommand of server "crm"`. */
   readonly what: string;
   readonly argv: readonly string[];
   readonly home: string;
   readonly env: Environment;
   readonly redactor: Redactor;
   readonly signal: AbortSignal;
-  /** 10,000 for users; tests wait less. */
+  /** 10,000 unless a test says otherwise. */
   readonly timeoutMs?: number;
 }
 
 const maxOutputBytes = 64 * 1024;
 const maxErrorBytes = 4 * 1024;
-/** How long output is waited for after the program ended: a daemon it started may hold the pipe open. */
+/** Wait for output after the program has ended: a daemon that it started may keep the pipe open. */
 const afterExitMs = 250;
 
-/** The program's path: absolute, or a bare name in an absolute entry of PATH; never the current directory. */
+/** The absolute path of a run's program. Throws `configuration` if it is not found. */
 function findProgram(run: CommandRun): string {
   const name = run.argv[0] ?? "";
   if (isAbsolute(name)) return name;
@@ -87,7 +87,7 @@ function findProgram(run: CommandRun): string {
   });
 }
 
-/** Reads a pipe to its end, keeping at most `max` bytes; `tooMuch` is called where more came. */
+/** Reads a pipe to its end and keeps at most `max` bytes; calls `tooMuch` once if there are more. */
 async function drain(pipe: ReadableStream<Uint8Array>, max: number, tooMuch: () => void) {
   const kept: Uint8Array[] = [];
   let length = 0;
@@ -106,8 +106,8 @@ async function drain(pipe: ReadableStream<Uint8Array>, max: number, tooMuch: () 
 }
 
 /**
- * Runs a command without a shell and returns what it printed: cwd is the home, stdin closed, 64 KiB, 10 s,
- * then its process group is killed. Throws `configuration` with its cleaned stderr, or the signal's reason.
+ * Runs a command without a shell, in the home, with stdin closed, and returns its stdout. Its process group is killed
+ * after 10 s or 64 KiB of output. Throws `configuration` with the command's cleaned stderr, or the signal's reason.
  */
 export async function runCommand(run: CommandRun): Promise<string> {
   run.signal.throwIfAborted();
@@ -128,7 +128,7 @@ export async function runCommand(run: CommandRun): Promise<string> {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
     throw fail(`could not be started (${code})`, error);
   }
-  // A bridge that ends meanwhile leaves nobody behind who would stop the command.
+  // If the bridge exits first, nobody else would stop the command.
   const onExit = () => killGroup(child.pid);
   process.on("exit", onExit);
   const timeoutMs = run.timeoutMs ?? 10_000;
@@ -150,14 +150,14 @@ export async function runCommand(run: CommandRun): Promise<string> {
     await Promise.race([output, Bun.sleep(afterExitMs)]);
     if (stopped !== undefined) throw stopped;
     if (exitCode === 0) return stdout.text();
-    const said = run.redactor.shown(stderr.text(), 500);
+    const errorText = run.redactor.shown(stderr.text(), 500);
     const how = exitCode === null ? "was killed" : `failed with exit code ${exitCode}`;
-    throw fail(said === "" ? how : `${how}: ${said}`);
+    throw fail(errorText === "" ? how : `${how}: ${errorText}`);
   } finally {
     clearTimeout(timer);
     run.signal.removeEventListener("abort", onAbort);
     process.off("exit", onExit);
-    // What the program left behind in its group has no reader any more.
+    // Processes that the program left in its group have no reader any more.
     killGroup(child.pid);
   }
 }
@@ -166,6 +166,6 @@ function killGroup(pid: number): void {
   try {
     process.kill(-pid, "SIGKILL");
   } catch {
-    // The group has ended.
+    // The group has ended already.
   }
 }

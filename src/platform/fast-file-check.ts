@@ -1,22 +1,22 @@
-// Stand-in for the judgement in files.ts, which needs node:fs (a millisecond of a start): this one uses Bun alone, and any doubt
-// is left to that judgement.
+// Stand-in for judge.ts, which needs node:fs (1 ms of every start): uses Bun alone, and leaves every doubtful case to
+// judge.ts.
 import { judgePrivate } from "./judge.ts";
 import { dirname } from "./path.ts";
 
-/** Also what is thrown at once, for a path that is too long, comes by the promise. */
-const look = async (path: string) => Bun.file(path).stat();
-type Looked = Awaited<ReturnType<typeof look>>;
+/** stat as a promise, even for a path that is too long, for which Bun throws at once. */
+const statOf = async (path: string) => Bun.file(path).stat();
+type FileStats = Awaited<ReturnType<typeof statOf>>;
 
-const isSame = (a: Looked, b: Looked) => a.dev === b.dev && a.ino === b.ino;
+const isSame = (a: FileStats, b: FileStats) => a.dev === b.dev && a.ino === b.ino;
 
-/** Whether all belong to the user or root, and nobody else may write to one. */
-function areSafe(all: readonly Looked[], own: number): boolean {
+/** Whether all belong to the user or root, and no other user may write to one of them. */
+function areSafe(all: readonly FileStats[], own: number): boolean {
   for (const { uid, mode } of all)
     if ((uid !== own && uid !== 0) || (mode & 0o022) !== 0) return false;
   return true;
 }
 
-/** The text at its beginning; undefined where it cannot be read, or is no UTF-8. */
+/** The first `mostBytes` of a file as text; undefined if it cannot be read or is not UTF-8. */
 async function read(path: string, mostBytes: number): Promise<string | undefined> {
   try {
     const bytes = await Bun.file(path).slice(0, mostBytes).bytes();
@@ -26,28 +26,28 @@ async function read(path: string, mostBytes: number): Promise<string | undefined
   }
 }
 
-/** The folder and those above it as its path spells them, the root last. */
+/** A folder and its parents as the path names them, up to the root. */
 function above(folder: string): string[] {
   const folders = [folder];
   for (let at = folder; at !== dirname(at); folders.push(at)) at = dirname(at);
   return folders;
 }
 
-/** What a look brings. */
+/** The two files and the judgement of them. */
 export interface FastFileCheck {
-  /** What stands in the two files, wherever they come from: undefined for one that cannot be read. */
+  /** The texts of the two files, not judged yet; undefined for one that cannot be read. */
   readonly texts: Promise<(string | undefined)[]>;
   /**
-   * Demands that others than its owner cannot read the first file (throws `configuration`); undefined where the
-   * judgement of files.ts might object to anything: it has the words for that.
+   * Resolves to undefined if judge.ts might refuse anything; its error is then the one to show. Otherwise to a function
+   * that throws `configuration` if users other than the owner may read the first file.
    */
   readonly sound: Promise<(() => void) | undefined>;
 }
 
 /**
- * Reads a file and another one in a folder beside it, and looks at their owners, modes and folders meanwhile: what they
- * say counts only where they are `sound`. On the way there is then no link that leads elsewhere, nor a folder in which
- * others might lay one; the file itself may be a link, which is its owner's will.
+ * Reads a file and a second one in a folder beside it, and judges their owners, modes and folders at the same time. Use
+ * the texts only if `sound` says so: then no folder on the way is a link, and nobody else can put one there. The file
+ * itself may be a link: its owner made it.
  */
 export function checkFilesFast(file: string, other: string, maxBytes: number): FastFileCheck {
   const own = process.getuid!();
@@ -55,15 +55,15 @@ export function checkFilesFast(file: string, other: string, maxBytes: number): F
   const texts = Promise.all(files.map((path) => read(path, maxBytes)));
   const folders = above(dirname(other));
   const parents = folders.slice(0, -1).map((folder) => `${folder}/..`);
-  const sound = Promise.all([...files, ...folders, ...parents].map(look)).then(
+  const sound = Promise.all([...files, ...folders, ...parents].map(statOf)).then(
     ([one, two, ...rest]) => {
-      const spelled = rest.slice(0, folders.length);
+      const named = rest.slice(0, folders.length);
       const isStraight = rest
         .slice(folders.length)
-        .every((parent, level) => isSame(parent, spelled[level + 1]!));
+        .every((parent, level) => isSame(parent, named[level + 1]!));
       const areFiles = one!.isFile() && two!.isFile();
       const isLarge = one!.size > maxBytes || two!.size > maxBytes;
-      const isSound = isStraight && areFiles && !isLarge && areSafe([one!, two!, ...spelled], own);
+      const isSound = isStraight && areFiles && !isLarge && areSafe([one!, two!, ...named], own);
       return isSound ? () => judgePrivate(file, one!) : undefined;
     },
     () => undefined,

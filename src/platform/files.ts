@@ -13,17 +13,17 @@ import {
 } from "./judge.ts";
 import { basename, dirname, join, resolve } from "./path.ts";
 
-/** A temporary file this old has no writer any more: a write takes milliseconds. */
+/** A temporary file of this age was left by a process that died: a write takes milliseconds. */
 const orphanMs = 60_000;
 
-/** A file that passed the judgement of owner, mode and folders. */
+/** A file whose owner, mode and folders were judged and accepted. */
 export interface JudgedFile {
   readonly text: string;
-  /** Throws `configuration` where others than its owner may read the file: it holds a secret. */
+  /** Throws `configuration` if users other than the owner may read the file. */
   requirePrivate(): void;
 }
 
-/** Reads at most `maxBytes`; undefined where there is more. */
+/** Reads a file to its end; undefined if it has more than `maxBytes`. */
 function readUpTo(fd: number, maxBytes: number): Uint8Array | undefined {
   let buffer = new Uint8Array(Math.min(maxBytes + 1, 16 * 1024));
   let length = 0;
@@ -40,8 +40,8 @@ function readUpTo(fd: number, maxBytes: number): Uint8Array | undefined {
 }
 
 /**
- * The text of the file that `path` leads to, after the judgement of owner, mode and folders; undefined where
- * there is none. Throws `configuration`.
+ * Reads a file after judging its owner, mode and folders, also those of the file that a symlink leads to. Undefined if
+ * there is no file. Throws `configuration`.
  */
 export function readJudged(
   path: string,
@@ -54,7 +54,7 @@ export function readJudged(
     target = fs().realpathSync(path);
     judgeParents(join(fs().realpathSync(dirname(path)), basename(path)), purpose);
     if (target !== path) judgeParents(target, purpose);
-    // Not blocking on a FIFO; not following a link that replaces the resolved file meanwhile.
+    // O_NONBLOCK: a FIFO must not block us. O_NOFOLLOW: the resolved file may have been replaced by a link meanwhile.
     fd = fs().openSync(
       target,
       fs().constants.O_RDONLY | fs().constants.O_NOFOLLOW | fs().constants.O_NONBLOCK,
@@ -87,7 +87,7 @@ function decode(bytes: Uint8Array, path: string): string {
   }
 }
 
-/** A secret from a file: white space at its ends stripped. Throws `configuration`, also where it is missing. */
+/** Reads a secret from a file and strips white space at both ends. Throws `configuration`, also if the file is missing. */
 export function readSecretFile(path: string, what: string): string {
   const file = readJudged(path, 64 * 1024, "secret");
   if (file === undefined) {
@@ -99,7 +99,7 @@ export function readSecretFile(path: string, what: string): string {
   return file.text.trim();
 }
 
-/** Makes a folder (0700, whatever the umask) and its missing parents; an existing one keeps its mode. */
+/** Makes a folder and its missing parents with mode 0700, whatever the umask. An existing folder keeps its mode. */
 export function makePrivateFolder(path: string): void {
   try {
     fs().mkdirSync(path, { mode: 0o700 });
@@ -114,7 +114,7 @@ export function makePrivateFolder(path: string): void {
   }
 }
 
-/** Where a write to `path` ends: through symlinks, also through one whose file does not exist yet. Throws what the system says. */
+/** The path that a write to `path` must replace: the target of its symlinks, which need not exist yet. Throws the system's error. */
 export function writeTarget(path: string, hops = 0): string {
   const place = join(fs().realpathSync(dirname(path)), basename(path));
   let link: string;
@@ -136,7 +136,7 @@ function removeOrphans(folder: string, prefix: string): void {
     try {
       if (Date.now() - fs().lstatSync(orphan).mtimeMs > orphanMs) fs().unlinkSync(orphan);
     } catch {
-      // Another process cleans up, too.
+      // Another process has removed it.
     }
   }
 }
@@ -150,13 +150,13 @@ function syncFolder(folder: string): void {
       fs().closeSync(fd);
     }
   } catch {
-    // Some file systems cannot sync a folder; the rename itself stands.
+    // Some file systems cannot sync a folder. The rename is done anyway.
   }
 }
 
 /**
- * Replaces the file that `path` leads to, whole or not at all: 0600 temporary file, fsync, rename, fsync.
- * Makes the folder (0700) where it is missing. Whether it was done: `may` decides at the last moment. Throws `configuration`.
+ * Replaces the file that `path` leads to atomically: temporary file (0600), fsync, rename, fsync of the folder, which is
+ * made (0700) if missing. `may` is asked last; returns whether the file was replaced. Throws `configuration`.
  */
 export function writeAtomically(path: string, text: string, may = always): boolean {
   makePrivateFolder(dirname(path));
@@ -172,7 +172,7 @@ export function writeAtomically(path: string, text: string, may = always): boole
 
 const always = () => true;
 
-/** Replaces the file at `target`, which is no symlink, by one of that mode, whole or not at all. Throws what the system says. */
+/** Replaces the file at `target`, which is no symlink, atomically. Returns whether `may` allowed it. Throws the system's error. */
 export function replaceFile(target: string, text: string, mode: number, may = always): boolean {
   const folder = dirname(target);
   const prefix = `.${basename(target)}.`;
@@ -216,11 +216,11 @@ function removeQuietly(path: string): void {
   try {
     fs().unlinkSync(path);
   } catch {
-    // It was never made.
+    // It was not made.
   }
 }
 
-/** Removes a file; true where it was there. Throws `configuration`. */
+/** Removes a file. Returns whether it existed. Throws `configuration`. */
 export function removeFile(path: string): boolean {
   try {
     fs().unlinkSync(path);

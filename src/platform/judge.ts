@@ -1,4 +1,4 @@
-// Who may change or read a file: owner and mode of the file and of every folder above it.
+// Judges who may change or read a file: owner and mode of the file and of every folder above it.
 
 import type { Stats } from "node:fs";
 import { BridgeError } from "../wire/errors.ts";
@@ -8,7 +8,7 @@ import { isPrivateToPod, mountOf } from "./mounts.ts";
 import { dirname } from "./path.ts";
 import { trustsHome } from "./paths.ts";
 
-/** What a file is: one of the bridge's home, or a secret that somebody else may provide. */
+/** Use of a file: `home` for a file of the bridge, `secret` for one that an orchestrator may provide. */
 export type Purpose = "home" | "secret";
 
 export const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? "";
@@ -18,27 +18,27 @@ export function refuse(message: string, hint: string): never {
   throw new BridgeError("configuration", message, { hint });
 }
 
-/** The user's id; undefined on Windows, where modes tell nothing. */
+/** The user's id; undefined on Windows, where modes have no meaning. */
 const ownId = () => process.getuid?.();
 
 const isOwned = ({ uid }: Stats) => uid === ownId() || uid === 0;
 const isOpenToWriters = ({ mode }: Stats) => (mode & 0o022) !== 0;
 const isSticky = ({ mode }: Stats) => (mode & 0o1000) !== 0;
 
-/** Where Compose and Kubernetes mount secrets. */
+/** The folder where Compose, Docker and Kubernetes mount secrets. */
 const secretsFolder = /^(\/var)?\/run\/secrets\//;
 
-/** Whether whoever mounted it decides what stands at a resolved path, and nobody here. */
+/** Whether only the one who mounted a resolved path decides its content: no user of this machine can write it. */
 const isProvided = (path: string) =>
   secretsFolder.test(`${path}/`) || mountOf(path)?.isReadOnly === true;
 
-/** Whether a folder that others own or may write is accepted all the same. */
+/** Whether a folder is accepted although another user owns it or may write it. */
 function isAcceptedFolder(folder: string, purpose: Purpose): boolean {
   if (isPrivateToPod(folder)) return true;
   return purpose === "home" ? trustsHome(process.env) : isProvided(folder);
 }
 
-/** A command that mends owner or mode where it can be run here, else what can be done instead. */
+/** A command that corrects owner or mode if this user can run it here, else another remedy. */
 function mendHint(command: string, path: string, stats: Stats, purpose: Purpose): string {
   const line = `${command} ${shellWord(path)}`;
   const mayChange = ownId() === 0 || (stats.uid === ownId() && command.startsWith("chmod"));
@@ -55,7 +55,7 @@ function judgeOwner(path: string, stats: Stats, purpose: Purpose): void {
   refuse(`${path} belongs to another user`, hint);
 }
 
-/** Owner and mode of every folder above `path`, which is resolved: whoever may write one may swap the file. */
+/** Judges owner and mode of every folder above a resolved path: whoever may write one can replace the file. */
 export function judgeParents(path: string, purpose: Purpose): void {
   if (ownId() === undefined) return;
   for (let folder = dirname(path); ; folder = dirname(folder)) {
@@ -70,7 +70,7 @@ export function judgeParents(path: string, purpose: Purpose): void {
   }
 }
 
-/** Kind, owner and mode of the file at `path`, which is resolved. */
+/** Judges kind, owner and mode of the file at a resolved path. */
 export function judgeFile(path: string, stats: Stats, purpose: Purpose): void {
   if (!stats.isFile()) refuse(`${path} is not a regular file`, "put a regular file there");
   if (ownId() === undefined) return;
@@ -81,16 +81,16 @@ export function judgeFile(path: string, stats: Stats, purpose: Purpose): void {
   if (purpose === "home" || !isProvided(path)) judgeOwner(path, stats, purpose);
 }
 
-/** Throws `configuration` where others than its owner may read a file that holds a secret. */
+/** Throws `configuration` if users other than the owner may read a file that holds a secret. */
 export function judgePrivate(path: string, stats: Stats): void {
   const own = ownId();
   if (own === undefined || stats.uid !== own || (stats.mode & 0o044) === 0) return;
-  // The mode of a mounted secret is its mounter's decision.
+  // On a read-only mount nobody here can change the mode.
   if (mountOf(path)?.isReadOnly === true) return;
   refuse(`${path} holds a secret and may be read by others`, `run chmod 600 ${shellWord(path)}`);
 }
 
-/** Why the file system said no, as `configuration`. Its own message quotes the path only; the code is the fact. */
+/** Turns an error of the file system into `configuration`, with its code and a hint for this user. */
 export function failed(
   verb: "read" | "write" | "remove" | "make the folder",
   path: string,

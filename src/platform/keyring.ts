@@ -2,21 +2,21 @@ import { BridgeError } from "../wire/errors.ts";
 import { programOnPath, runCommand } from "./exec.ts";
 import { Redactor } from "./redact.ts";
 
-/** The desktop's keyring. Every call ends within 2 s: a broken service answers after 25 s only. */
+/** The desktop's keyring. Every call ends within 2 s: a broken secret service would take 25 s. */
 export interface Keyring {
-  /** null: no such secret, or the keyring is locked (libsecret tells the two not apart). */
+  /** null if there is no such secret, or if the keyring is locked: libsecret does not distinguish the two. */
   get(name: string): Promise<string | null>;
-  /** Writes and reads back. */
+  /** Writes the secret and reads it back. */
   set(name: string, secret: string): Promise<void>;
   delete(name: string): Promise<boolean>;
-  /** Whether what is written outlives the desktop session; undefined where nothing here can tell. */
+  /** Whether secrets outlive the desktop session; undefined if no program here can tell. */
   lasts(): Promise<boolean | undefined>;
 }
 
 const service = "codex-mcp-http-bridge";
 const limitMs = 2000;
 
-/** What a keyring call failed with, as `configuration`: the platform's text names no secret. */
+/** The failure of a keyring call as `configuration`. The platform's message holds no secret. */
 function unusable(error: unknown): BridgeError {
   const why = error instanceof Error ? error.message : String(error);
   return new BridgeError("configuration", `the keyring cannot be used (${why})`, {
@@ -36,7 +36,7 @@ async function limited<T>(call: Promise<T>): Promise<T> {
     throw unusable(error);
   } finally {
     clearTimeout(timer);
-    // Its late failure is nobody's any more.
+    // Nobody waits for a later failure of the call.
     call.catch(() => {});
   }
 }
@@ -45,7 +45,7 @@ const secretService = "org.freedesktop.secrets";
 const servicePath = "/org/freedesktop/secrets";
 const serviceName = "org.freedesktop.Secret.Service";
 
-/** Programs that ask the secret service for its default collection (Secret Service API, ReadAlias). */
+/** Commands that ask the secret service for its default collection (Secret Service API, ReadAlias). */
 const askers: readonly (readonly [name: string, ...words: string[]])[] = [
   [
     "busctl",
@@ -73,7 +73,7 @@ const askers: readonly (readonly [name: string, ...words: string[]])[] = [
   ],
 ];
 
-/** Whether the default collection is another than `session`, which is gone at the next sign-in to the desktop. */
+/** Whether the default collection is not `session`, which is lost when the desktop session ends. */
 async function lasts(): Promise<boolean | undefined> {
   if (process.platform !== "linux") return true;
   for (const [name, ...words] of askers) {
@@ -108,7 +108,7 @@ export function openKeyring(): Keyring {
   };
 }
 
-/** Whether the keyring works here and lasts: set, get and delete of a text that is no secret. */
+/** Whether the keyring works and keeps secrets: tries set, get and delete with a text that is no secret. */
 export async function isKeyringUsable(keyring: Keyring): Promise<boolean> {
   const name = `probe-${crypto.randomUUID()}`;
   try {

@@ -8,7 +8,7 @@ import { lockFile } from "./paths.ts";
 const firstWaitMs = 2;
 const longestWaitMs = 50;
 
-/** Makes the lock's file (0600) where it is missing: SQLite would make it with the umask's mode. */
+/** Makes the lock's file with mode 0600 if it is missing: SQLite would apply the umask. */
 function makeLockFile(path: string): void {
   makePrivateFolder(dirname(path));
   try {
@@ -24,9 +24,8 @@ function makeLockFile(path: string): void {
 }
 
 /**
- * Runs `work` while this process alone holds the lock `name` of that folder: a kernel lock, freed when the
- * process dies, so that no pid decides anything (containers share homes). Waits without blocking; rejects
- * with the signal's reason.
+ * Runs `work` while holding the lock `name` of a folder. It is a kernel lock, freed when its process dies: pids are no
+ * help where containers share a home. Waits without blocking; rejects with the signal's reason.
  */
 export async function withLock<T>(
   folder: string,
@@ -39,7 +38,7 @@ export async function withLock<T>(
   try {
     for (let waitMs = firstWaitMs; !tryLock(database, path); ) {
       signal?.throwIfAborted();
-      // Jitter, so that those who wait together do not come back together.
+      // Jitter: processes that wait together must not retry together.
       await Bun.sleep(waitMs * (0.5 + Math.random()));
       waitMs = Math.min(waitMs * 2, longestWaitMs);
     }
@@ -50,7 +49,7 @@ export async function withLock<T>(
   }
 }
 
-/** Whether anybody holds the lock. */
+/** Whether a process holds the lock. */
 export async function isLocked(folder: string, name: string): Promise<boolean> {
   const path = lockFile(folder, name);
   const database = await openLock(path);
@@ -63,7 +62,7 @@ export async function isLocked(folder: string, name: string): Promise<boolean> {
 
 async function openLock(path: string) {
   makeLockFile(path);
-  // Loaded here: `run` needs no lock to start.
+  // Loaded lazily: `run` starts without a lock.
   const { Database } = await import("bun:sqlite");
   const database = new Database(path, { readwrite: true, create: false });
   database.run("PRAGMA busy_timeout = 0");

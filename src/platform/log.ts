@@ -7,7 +7,7 @@ export type LogLevel = (typeof levels)[number];
 export type LogFormat = "text" | "json";
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** Where workers report what happened; they never print. */
+/** The log. Workers report here and never print. */
 export interface Log {
   error(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
@@ -30,13 +30,13 @@ export interface LogOptions {
 
 const rotateAtBytes = 10 * 1024 * 1024;
 
-/** The level a word names, in any case; `warning` is `warn`. Undefined for any other word. */
+/** The log level that a word names, in any case; `warning` means `warn`. Undefined for any other word. */
 export function parseLevel(word: string): LogLevel | undefined {
   const lower = word.toLowerCase();
   return lower === "warning" ? "warn" : levels.find((level) => level === lower);
 }
 
-/** One log line without its line end and without a secret: `TIME LEVEL event key=value ...`, or a JSON object. */
+/** Formats one line, redacted and without line end: `TIME LEVEL event key=value ...`, or a JSON object. */
 function formatLine(
   { format, redactor }: LogOptions,
   time: string,
@@ -44,7 +44,7 @@ function formatLine(
   event: string,
   fields: LogFields,
 ) {
-  // Before anything is quoted: quoted JSON would break.
+  // Redact before quoting: a replacement inside quoted JSON would break it.
   const safe = (value: LogFields[string]) =>
     typeof value === "string" ? redactor.shown(value) : value;
   const clean = Object.entries(fields).map(([key, value]) => [key, safe(value)] as const);
@@ -75,7 +75,7 @@ function openToAppend(path: string): { readonly fd: number; readonly sizeBytes: 
     if (!stats.isFile() && !stats.isCharacterDevice()) throw new Error("it is no regular file");
     if (own !== undefined && stats.uid !== own && stats.uid !== 0)
       throw new Error("it belongs to another user");
-    // A second name of another file of ours, where others may link.
+    // Another user may have made a hard link to another file of ours.
     if (stats.isFile() && stats.nlink > 1) throw new Error("it is linked under another name");
     if (stats.isFile() && stats.uid === own && (stats.mode & 0o077) !== 0) makePrivate(fd);
     return { fd, sizeBytes: stats.size };
@@ -89,7 +89,7 @@ function makePrivate(fd: number): void {
   try {
     fs().fchmodSync(fd, 0o600);
   } catch {
-    // A file system without modes is no reason to write no log.
+    // The file system has no modes: log anyway.
   }
 }
 
@@ -110,20 +110,20 @@ function appendTo(path: string, line: string): void {
 /** Why the log file cannot be written. */
 function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  // POSIX open: a link with O_NOFOLLOW; a pipe or socket that nobody reads with O_NONBLOCK.
+  // open(2): ELOOP is a link under O_NOFOLLOW, ENXIO a pipe without reader under O_NONBLOCK.
   if (code === "ELOOP") return "it is a symlink";
   if (code === "ENXIO") return "it is no regular file";
   return code ?? message;
 }
 
-/** A log that writes to stderr (and a file), every line through the redaction. */
+/** Makes a log that writes redacted lines to stderr and, if configured, to a file. */
 export function createLog(options: LogOptions): Log {
   const threshold = levels.indexOf(options.level);
   let fileBroken = false;
   const write = (level: LogLevel, event: string, fields: LogFields = {}) => {
     if (levels.indexOf(level) > threshold) return;
     const line = formatLine(options, new Date().toISOString(), level, event, fields);
-    // Bun paints console.error red on a terminal, and this the same stream without paint.
+    // console.error is red on a terminal in Bun; console.warn writes to stderr without colour.
     console.warn(line);
     if (options.file === undefined || fileBroken) return;
     try {

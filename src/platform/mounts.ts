@@ -4,15 +4,15 @@ import { fs } from "./fs.ts";
 export interface Mount {
   /** Where it is mounted. */
   readonly point: string;
-  /** Which folder of the file system is mounted there. */
+  /** The folder of the file system that is mounted there. */
   readonly root: string;
   readonly type: string;
   readonly isReadOnly: boolean;
 }
 
-/** A folder of one pod on its node: PODS/UID/..., whatever the kubelet's own folder is. */
+/** Matches a folder of one pod on its node: .../pods/UID/..., wherever the kubelet keeps its files. */
 const podFolder = /\/pods\/[0-9a-f-]{32,36}\//;
-/** A volume that Kubernetes makes for one pod and removes with it. */
+/** Matches an emptyDir: a volume that Kubernetes makes for one pod and removes with it. */
 const emptyDir = /\/pods\/[0-9a-f-]{32,36}\/volumes\/kubernetes\.io~empty-dir\//;
 
 const unescaped = (text: string) =>
@@ -20,7 +20,7 @@ const unescaped = (text: string) =>
     String.fromCharCode(Number.parseInt(octal, 8)),
   );
 
-/** The mounts of this process in the order they were made; none where the system does not tell. */
+/** The mounts of this process in the order they were made; empty on systems without /proc. */
 export function readMounts(): Mount[] {
   let text: string;
   try {
@@ -50,14 +50,14 @@ export function mountOf(path: string, mounts = readMounts()): Mount | undefined 
 }
 
 /**
- * Whether the mount of a resolved path says that nobody outside of this process's Kubernetes pod has it: an emptyDir,
- * in memory (tmpfs) too, or the container's own file system. Volumes that outlive a pod say no such thing.
+ * Whether the mount of a resolved path belongs to this process's Kubernetes pod alone: an emptyDir, also in memory
+ * (tmpfs), or the container's own file system. A volume that outlives the pod may have other users.
  */
 export function isPrivateToPod(path: string, mounts = readMounts()): boolean {
   const mount = mountOf(path, mounts);
   if (mount === undefined) return false;
   if (emptyDir.test(mount.root)) return true;
-  // The kubelet mounts files of the pod's own folder (/etc/hosts, /dev/termination-log) into every container.
+  // The kubelet mounts files of the pod's folder into every container: /etc/hosts, /dev/termination-log.
   const isInPod = mounts.some(({ root }) => podFolder.test(root));
   return isInPod && (mount.type === "tmpfs" || mount.point === "/");
 }

@@ -1,9 +1,9 @@
 // Stand-in for node:path, which costs every start half a millisecond: plain paths are answered here, others there.
 const node = () => process.getBuiltinModule("node:path");
-/** Elsewhere neither mode nor owner tells anything, and paths have other forms. */
+/** False on Windows: modes and owners have no meaning there, and paths have other forms. */
 export const isPosix = process.platform !== "win32";
 
-/** Whether it is an absolute path of names alone: nothing to normalize. */
+/** Whether a path is absolute and normalized already. */
 function isPlain(path: string): boolean {
   if (!isPosix || !path.startsWith("/") || path.endsWith("/")) return false;
   const closed = `${path}/`;

@@ -1,7 +1,7 @@
 import { BridgeError } from "../wire/errors.ts";
 import { dirname, isAbsolute, join, resolve } from "./path.ts";
 
-/** The variables that are read by a name that stands in the program; a server's entry may name any other. */
+/** The environment variables that the program itself reads. A server's entry may name any other. */
 type VariableName =
   | "API_ACCESS_TOKEN"
   | "APPDATA"
@@ -57,7 +57,7 @@ export interface Paths {
   readonly schemaFile: string;
   /** The folder that holds the state of the configured servers. */
   readonly stateRoot: string;
-  /** Whether another home than `~/.codex-mcp-bridge` was asked for. */
+  /** Whether an option or a variable names another home than `~/.codex-mcp-bridge`. */
   readonly custom: boolean;
 }
 
@@ -66,7 +66,7 @@ export function trustsHome(env: Environment): boolean {
   return env.CODEX_MCP_BRIDGE_TRUST_HOME === "1";
 }
 
-/** The folder of the user, from the environment alone: `node:os` costs start-up time. Throws `configuration`. */
+/** The user's home folder, from the environment: `node:os` would cost start-up time. Throws `configuration`. */
 export function userHome(env: Environment): string {
   const home = env.HOME ?? env.USERPROFILE;
   if (home !== undefined && isAbsolute(home)) return home;
@@ -90,7 +90,7 @@ export function homeOf(env: Environment, configPath?: string): Paths {
     const home = join(userHome(env), ".codex-mcp-bridge");
     return pathsIn(home, join(home, "config.json"), false);
   }
-  // A relative one would depend on the current directory, which a hostile repository may own.
+  // A relative path would depend on the current directory, which may be a hostile repository.
   if (!isAbsolute(named)) {
     throw new BridgeError("configuration", "CODEX_MCP_BRIDGE_HOME is not an absolute path", {
       hint: "set it to a path that begins with /",
@@ -105,7 +105,7 @@ function pathsIn(home: string, configFile: string, custom: boolean): Paths {
   return { home, configFile, schemaFile, stateRoot: home, custom };
 }
 
-/** Where the state of a configured server is kept; `name` passed the rule for names, so that it is a safe file name. */
+/** The state of a configured server; `name` has passed nameProblem, so it is a safe file name. */
 export function stateOf(root: string, name: string): ServerState {
   return { root, key: name as ServerKey };
 }

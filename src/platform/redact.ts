@@ -1,6 +1,6 @@
 import { cleanText, isWord } from "../wire/text.ts";
 
-/** Shortest text that counts as a secret: shorter ones would blank out ordinary words. */
+/** Shorter texts are not treated as secrets: replacing them would blank out ordinary words. */
 const minSecretLength = 8;
 
 const secretHeaders = [
@@ -15,7 +15,7 @@ const parameters =
 const userinfo = /(:\/\/)[^\s/@]+@/g;
 const bearer = /\b(bearer|basic|dpop)\s+[A-Za-z0-9._~+/=-]{8,}/gi;
 
-/** A header of one of those names with its value, also as JSON, be it quoted once more. */
+/** Matches a header with its value, plain or as JSON, also inside a quoted JSON string. */
 function namedBy(names: readonly string[]): RegExp {
   const name = names.map((each) => RegExp.escape(each)).join("|");
   const between = `\\\\*["']?\\s*[:=]\\s*\\\\*["']?`;
@@ -23,16 +23,16 @@ function namedBy(names: readonly string[]): RegExp {
   return new RegExp(`(?<!\\w)(${name})(${between})${scheme}[^\\s"',;&]+`, "gi");
 }
 
-/** The one place that keeps secrets out of logs and messages: known texts in every form they travel in, the rest by name. */
+/** Removes secrets from logs and messages: known secrets in all their encodings, others by the name before the value. */
 export class Redactor {
-  /** The longest first: one may begin with another. */
+  /** Longest first, because one secret may be the start of another. */
   #known: readonly string[] = [];
   /** Texts that are shown whole, whatever stands in them. */
   #exempt: readonly string[] = [];
   #headers: readonly string[] = secretHeaders;
   #named: RegExp | undefined;
 
-  /** Remembers a secret; the forms it may appear in are derived here. */
+  /** Adds a secret in all the encodings in which it may appear. */
   add(secret: string | undefined): void {
     if (secret === undefined || secret.length < minSecretLength) return;
     const utf8 = new TextEncoder().encode(secret);
@@ -47,7 +47,7 @@ export class Redactor {
     this.#known = [...new Set([...this.#known, ...forms])].sort((a, b) => b.length - a.length);
   }
 
-  /** Remembers a configured header: its value, whole and without the scheme before it, and its name for what is too short. */
+  /** Adds a configured header: its value with and without the scheme, and its name for values that are too short. */
   addHeader(name: string, value: string): void {
     this.add(value);
     this.add(/^\S+\s+(\S.*)$/.exec(value)?.[1]);
@@ -72,7 +72,7 @@ export class Redactor {
         .join(exempt);
     let out = text;
     for (const secret of this.#known) if (out.includes(secret)) out = out.replaceAll(secret, "...");
-    // Without anything between a name and its value.
+    // A single word has no name before a value.
     if (isWord(out)) return out;
     this.#named ??= namedBy(this.#headers);
     return out
@@ -83,15 +83,15 @@ export class Redactor {
   }
 
   /**
-   * Text of a server as it may be shown: clean, at most about `max` characters, without a secret. Redacted before it is
-   * cut, for half a secret is not known as one, and once more where what was cleaned away stood between name and value.
+   * Cleans, redacts and cuts text of a server for display. Redacts before cutting, because half a secret would not be
+   * recognized, and again after cleaning, which may have removed characters between a name and its value.
    */
   shown(text: string, max?: number): string {
     return this.redact(cleanText(this.redact(text), max));
   }
 }
 
-/** The URL as it may be shown: the values of its query are `...` (some providers put a secret there). */
+/** A URL for display: the values of its query become `...`, because some providers put a secret there. */
 export function shownUrl(url: URL): string {
   const names = [...new Set(url.searchParams.keys())];
   const query = names.length === 0 ? "" : `?${names.map((name) => `${name}=...`).join("&")}`;

@@ -2,11 +2,11 @@ import { fileVersionOf } from "./file-stamp.ts";
 import { readJudged, writeAtomically } from "./files.ts";
 import type { Log } from "./log.ts";
 
-/** Changes when the meaning of a remembered value changes: what an older version left is then not used. */
+/** Version of the file's format: values that another version wrote are ignored. */
 const formatVersion = 1;
-/** Every start reads it: a catalog keeps far below (upstream/catalog-store). */
+/** Every start reads the file; upstream/catalog/store.ts keeps it far smaller. */
 const maxBytes = 8 * 1024 * 1024;
-/** What is learned within this time is written at once. */
+/** Changes within this time are written together. */
 const settleMs = 50;
 const mostTries = 5;
 
@@ -17,7 +17,7 @@ interface Remembered {
   readonly facts: Record<string, unknown>;
 }
 
-/** Makes a value of the one that is remembered. */
+/** Computes the new value from the remembered one. */
 type Make = (old: unknown) => unknown;
 
 interface Change {
@@ -26,9 +26,9 @@ interface Change {
 }
 
 /**
- * What is remembered of one server between runs (cache/NAME.json): era, transport, moved path, catalog; never
- * a secret. It belongs to the server's URL. A cache: a file that cannot be read is empty, one that cannot be
- * written is only logged.
+ * Facts about one server that are kept between runs (cache/NAME.json): protocol, transport, redirected path, catalog;
+ * never a secret. They belong to the server's URL. A file that cannot be read counts as empty; a failed write is only
+ * logged.
  */
 export class ServerCache {
   readonly #file: string | undefined;
@@ -37,11 +37,11 @@ export class ServerCache {
   #text: string | undefined;
   #facts: Record<string, unknown> | undefined;
   readonly #changes: Change[] = [];
-  /** Whether the file was there, and this URL's: one that is gone by now was taken away on purpose. */
+  /** Whether the file existed for this URL. If it is missing later, somebody removed it on purpose. */
   #isThere = false;
   #timer: Timer | undefined;
 
-  /** `file` undefined: nothing outlives the process. `text`: what the file says, where somebody has just read it. */
+  /** Without `file` nothing outlives the process. `text` is the file's content if the caller has just read it. */
   constructor(file: string | undefined, url: URL, log: Log, text?: string) {
     this.#file = file;
     this.#text = text;
@@ -50,18 +50,18 @@ export class ServerCache {
     this.#log = log;
   }
 
-  /** What is remembered under `key`; the caller judges its shape, for the file may say anything. */
+  /** The value of `key`. The caller checks its shape: the file may hold anything. */
   get(key: string): unknown {
     this.#facts ??= this.#readFirst();
     return this.#facts[key];
   }
 
-  /** Remembers a JSON value; undefined forgets. Written soon, or by `flush`. */
+  /** Stores a JSON value; undefined removes it. Written after a moment, or by `flush`. */
   set(key: string, value: unknown): void {
     this.change(key, () => value);
   }
 
-  /** The same for a value of which other processes know other parts: it is made again of what they wrote. */
+  /** Read, modify, write: `make` is applied again to the value that other processes wrote meanwhile. */
   change(key: string, make: Make): void {
     this.#facts ??= this.#readFirst();
     this.#facts[key] = make(this.#facts[key]);
@@ -71,21 +71,21 @@ export class ServerCache {
     this.#timer.unref();
   }
 
-  /** Writes what was learned, merged into what other processes wrote meanwhile; a file that was taken away stays away. */
+  /** Merges the changes into the file, which other processes may have written meanwhile. A removed file is not made again. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#file === undefined || this.#changes.length === 0) return;
     const changes = this.#changes.splice(0);
     try {
-      // Another process may write in the middle of this: then it is done over.
+      // Another process may write at the same time: then merge again.
       for (let tries = 0; tries < mostTries && !this.#write(changes, this.#file); tries++);
     } catch (error) {
       this.#log.debug("cannot remember", { error: error instanceof Error ? error.message : "" });
     }
   }
 
-  /** Merges and writes; false where the file was another when it came to that. */
+  /** Merges and writes; false if another process wrote the file meanwhile. */
   #write(changes: readonly Change[], file: string): boolean {
     const fileVersion = fileVersionOf(file);
     const found = this.#read();
@@ -110,7 +110,7 @@ export class ServerCache {
     return found ?? {};
   }
 
-  /** What the file says; undefined where there is none, or one of another URL. */
+  /** The facts in the file; undefined if there is none, or if it belongs to another URL. */
   #read(known?: string): Record<string, unknown> | undefined {
     if (this.#file === undefined) return undefined;
     try {

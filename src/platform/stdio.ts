@@ -1,12 +1,12 @@
-/** The client's side of the process, without node's streams: those cost 9 ms at start. */
+/** stdin, stdout and signals without node's streams, which cost 9 ms at start. */
 export interface Stdio {
-  /** What `input` begins with, for whoever wants to know before it is read; it is asked for at once. */
+  /** The first chunk of `input`, requested at once, for the early answer. */
   readonly first: Promise<IteratorResult<Uint8Array>>;
   readonly input: AsyncIterable<Uint8Array>;
   readonly output: ReturnType<typeof Bun.stdout.writer>;
-  /** Calls back with the number of the first signal that asks us to end. */
+  /** Calls back with the number of the first signal that ends the program. */
   onSignal(end: (signal: number) => void): void;
-  /** Calls back with what was thrown where nobody catches, in place of the end of the process. */
+  /** Calls back with an uncaught error, which then does not end the process. */
   onFault(end: (error: unknown) => void): void;
 }
 
@@ -15,25 +15,25 @@ const endSignals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 let opened: Stdio | undefined;
 
-/** stdin, stdout and the signals of this process; the same at every call. */
+/** Opens stdin, stdout and the signals of this process. Every call returns the same object: stdin can be read only once. */
 export function openStdio(): Stdio {
   opened ??= open();
   return opened;
 }
 
 function open(): Stdio {
-  // From here on a signal ends the bridge in good order, also one that comes before anybody asks.
+  // Listen now: a signal that arrives before onSignal is called must not kill the process.
   const signalled = new Promise<number>((resolve) => {
     for (const [name, number] of Object.entries(endSignals))
       process.on(name, () => resolve(number));
   });
   let chunks: AsyncIterator<Uint8Array>;
-  // What cannot be read at all throws, even at the asking.
+  // A stdin that cannot be read throws here; inside the promise the error reaches the reader.
   const first = (async () => {
     chunks = (Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
     return chunks.next();
   })();
-  // Whoever reads learns of it.
+  // The reader of `input` gets the error.
   first.catch(() => undefined);
   return {
     first,
@@ -49,7 +49,7 @@ function open(): Stdio {
   };
 }
 
-/** The first chunk, and those that follow it. */
+/** An iterable of the first chunk and all that follow. */
 function behind(first: Stdio["first"], more: () => Stdio["first"]): AsyncIterable<Uint8Array> {
   let isFirst = true;
   const next = () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Does `work` with the path of an empty folder that only we can read, and removes the folder afterwards. */
+/** Runs `work` with the path of an empty folder (0700), and removes the folder afterwards. */
 export async function withTempFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "codex-mcp-http-bridge-")));
   try {

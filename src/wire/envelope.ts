@@ -1,6 +1,6 @@
-// What is read of every message: the members that JSON-RPC 2.0 gives it, where they stand and what they say.
+// The envelope of a message: the places and texts of the members that JSON-RPC 2.0 defines.
 
-/** Where a value stands: offsets from the first byte of the text, `end` exclusive. */
+/** The place of a value: byte offsets from the start of the text; `end` is exclusive. */
 export interface Span {
   readonly start: number;
   readonly end: number;
@@ -12,16 +12,16 @@ export interface Member extends Span {
   readonly text: string | undefined;
 }
 
-/** A longer scalar has no text of its own. */
+/** Longest scalar whose text is kept. */
 export const maxCapturedBytes = 1024;
 
-/** The members that are noted. */
+/** The members that an envelope holds. */
 export const envelopeNames = ["jsonrpc", "id", "method", "params", "result", "error"] as const;
 export type EnvelopeName = (typeof envelopeNames)[number];
 
-/** The outermost object of a message; of a repeated member, the last. */
+/** The members of a message's outermost object. A repeated member counts with its last value. */
 export class Envelope {
-  /** First byte of the outermost value: `{`, `[`, ... ; 0 before it came. */
+  /** First byte of the outermost value, such as `{` or `[`; 0 until it has arrived. */
   first = 0;
   jsonrpc: Member | undefined = undefined;
   id: Member | undefined = undefined;
@@ -29,7 +29,7 @@ export class Envelope {
   params: Member | undefined = undefined;
   result: Member | undefined = undefined;
   error: Member | undefined = undefined;
-  /** `id` or `method`, where that stands twice. */
+  /** `id` or `method` if the message has it twice. */
   repeated: EnvelopeName | undefined = undefined;
 
   note(name: EnvelopeName, member: Member): void {
@@ -42,26 +42,26 @@ export class Envelope {
   }
 }
 
-/** `key` where it is the name of a member that is noted. */
+/** `key` if it names a member of the envelope, else undefined. */
 export function envelopeName(key: string): EnvelopeName | undefined {
   return envelopeNames.find((name) => name === key);
 }
 
 const decoder = new TextDecoder();
 
-/** Whether the bytes from `from` on are the ASCII text. */
+/** Whether the ASCII text stands in the bytes at `from`. */
 function stands(text: string, b: Uint8Array, from: number): boolean {
   for (let i = 0; i < text.length; i++) if (b[from + i] !== text.charCodeAt(i)) return false;
   return true;
 }
 
-/** Digits that a number holds exactly. */
+/** Integers of this many digits are exact in a JavaScript number. */
 const exactDigits = 15;
 
-/** Text of a short scalar. */
+/** The text of a short scalar, decoded from its bytes. */
 export function textAt(b: Uint8Array, from: number, end: number): string {
   const c = b[from]!;
-  // What nearly every message says needs no decoder.
+  // Fast paths for the values of nearly every message: they need no TextDecoder.
   if (c === 0x22) {
     if (end - from === 5 && stands('"2.0"', b, from)) return '"2.0"';
     if (end - from === 12 && stands('"tools/call"', b, from)) return '"tools/call"';

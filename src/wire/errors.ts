@@ -24,7 +24,7 @@ const table = {
 
 export type ErrorKind = keyof typeof table;
 
-/** Whether a word, as it came in the data of an error, names a kind. */
+/** Whether a value from an error's `data.kind` is one of our kinds. */
 export function isErrorKind(word: unknown): word is ErrorKind {
   return typeof word === "string" && Object.hasOwn(table, word);
 }
@@ -41,19 +41,19 @@ export type Hint = string | ((command: CommandLine) => string);
 export interface ErrorDetails {
   readonly hint?: Hint;
   readonly cause?: unknown;
-  /** True where nothing of the request can have reached the server, so that repeating it is safe. */
+  /** True if no byte of the request can have reached the server, so that sending it again is safe. */
   readonly safeToRetry?: boolean;
-  /** Milliseconds the server asked us to wait (RFC 9110 10.2.3), where it did. */
+  /** The server's Retry-After in milliseconds (RFC 9110 10.2.3). */
   readonly retryAfterMs?: number;
-  /** HTTP status, where an answer came. */
+  /** HTTP status of the response, if one arrived. */
   readonly status?: number;
-  /** The server's own JSON-RPC error as JSON text, where it named no request in it: the client gets that in place of ours. */
+  /** JSON text of a JSON-RPC error that the server sent without a request id; the client receives it in place of ours. */
   readonly serverError?: string | undefined;
 }
 
 /**
  * The one error class: callers branch on `kind`, never on text.
- * `message` says what failed (lower case, names in quotes, no full stop), `hint` what mends it.
+ * `message` says what failed (lower case, names in quotes, no full stop); `hint` says how to fix it.
  */
 export class BridgeError extends Error {
   readonly kind: ErrorKind;
@@ -79,7 +79,7 @@ export class BridgeError extends Error {
     return table[this.kind][1];
   }
 
-  /** The hint as a person reads it. */
+  /** The hint with its commands written out. */
   hintText(commandLine: CommandLine): string | undefined {
     return typeof this.hint === "function" ? this.hint(commandLine) : this.hint;
   }
@@ -105,10 +105,10 @@ export class BridgeError extends Error {
   }
 }
 
-/** The error as a BridgeError; anything that is not one is a defect and becomes `internal`. */
+/** Turns any thrown value into a BridgeError; an unknown error is a defect of ours and becomes `internal`. */
 export function asBridgeError(error: unknown): BridgeError {
   if (error instanceof BridgeError) return error;
-  // The reason of a signal that bounds what no call's deadline bounds.
+  // AbortSignal.timeout() bounds requests that belong to no call, such as metadata.
   if (error instanceof DOMException && error.name === "TimeoutError")
     return new BridgeError("timeout", "the server did not answer in time", {
       hint: "check that the server is up, then try again",

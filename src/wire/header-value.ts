@@ -1,9 +1,9 @@
-// Text in HTTP header fields (MCP 2026-07-28 basic/transports/streamable-http, value encoding).
+// Encoding of text in HTTP header fields (MCP 2026-07-28 basic/transports/streamable-http, value encoding).
 
 const prefix = "=?base64?";
 const suffix = "?=";
 
-/** `text` as a field value: plain where that is safe, else base64 of its UTF-8 between the sentinel's marks. */
+/** Encodes text as a field value: unchanged if it is printable ASCII, else `=?base64?...?=` of its UTF-8. */
 export function headerValue(text: string): string {
   const isPlain = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/.test(text);
   const isSentinel = text.startsWith(prefix) && text.endsWith(suffix);

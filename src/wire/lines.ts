@@ -3,14 +3,14 @@ import { Pieces } from "./pieces.ts";
 import { Scanner } from "./scan.ts";
 import { ScanError } from "./scan-states.ts";
 
-/** A line longer than the limit; what of it was thrown away still told its id. */
+/** A line over the limit. Its bytes are dropped; its id is known, so that the request gets an error. */
 export interface Oversize {
   readonly bytes: number;
-  /** The id as written, where the line is a request that has one. */
+  /** The id as written if the line is a request. */
   readonly id?: string;
 }
 
-/** A line longer than the limit, read to its end in constant memory: the id may stand last. */
+/** Reads a line over the limit to its end in constant memory, because the id may be its last member. */
 class LongLine {
   #bytes = 0;
   #scanner: Scanner | undefined = new Scanner();
@@ -33,8 +33,8 @@ class LongLine {
 }
 
 /**
- * Cuts chunks into lines at 0x0A alone (U+2028 and a bare CR are data), without the line end, blank ones
- * left out. Each line is copied once; lines over `limit` bytes come as Oversize.
+ * Splits chunks into lines at 0x0A only; U+2028 and a bare CR are data. Line ends and blank lines are left out.
+ * Each line is copied once; a line over `limit` bytes is returned as Oversize.
  */
 export class LineSplitter {
   readonly #limit: number;
@@ -46,7 +46,7 @@ export class LineSplitter {
     this.#limit = limit;
   }
 
-  /** The lines that `chunk` ends. */
+  /** Returns the lines that end in `chunk`. */
   feed(chunk: Uint8Array): (Uint8Array | Oversize)[] {
     const lines: (Uint8Array | Oversize)[] = [];
     let from = 0;
@@ -59,7 +59,7 @@ export class LineSplitter {
     return lines;
   }
 
-  /** The line that the end of the input ends. */
+  /** Returns the last line if the input ends without a line end. */
   end(): (Uint8Array | Oversize)[] {
     const lines: (Uint8Array | Oversize)[] = [];
     this.#take(lines);

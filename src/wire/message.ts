@@ -13,7 +13,7 @@ import {
   type Path,
 } from "./spans.ts";
 
-/** What was read from a message without touching its bytes. */
+/** The JSON-RPC members that the bridge needs of every message. */
 export interface Head {
   readonly kind: "request" | "notification" | "response" | "batch";
   /** The id as written: JSON text of a string or number (or `null`, in an error response). */
@@ -23,30 +23,30 @@ export interface Head {
   readonly isError?: boolean;
 }
 
-/** Text that is not a JSON-RPC message. */
+/** Why a text is not a JSON-RPC message. */
 export interface Flaw {
   /** `parse`: not JSON (-32700). `invalid`: JSON, but no message (-32600). */
   readonly flaw: "parse" | "invalid";
   readonly reason: string;
-  /** The id as written, where one can be trusted. */
+  /** The id as written, if the text has a valid one. */
   readonly id?: string;
 }
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-/** Up to this many bytes a message is parsed whole to read a value of it. */
+/** Messages up to this size are parsed as a whole when one value is asked for. */
 const smallBytes = 64 * 1024;
 
-/** One JSON-RPC message (or a batch of them): its bytes as they came, and what was read from them. */
+/** One JSON-RPC message or batch: the bytes as received, and its head. */
 export class Message {
   /** Valid JSON, valid UTF-8, on one line. */
   readonly bytes: Uint8Array;
   readonly head: Head;
 
-  /** Where its own members stand, as far as that is known. */
+  /** Places of the outermost members; undefined for a message of our own. */
   readonly #envelope: Envelope | undefined;
-  /** Where those of large `params` stand, once one was asked for. */
+  /** Places of the members of large `params`, filled at the first question. */
   #params: ReadonlyMap<string | undefined, Span> | undefined;
 
   constructor(bytes: Uint8Array, head: Head, envelope?: Envelope) {
@@ -55,7 +55,7 @@ export class Message {
     this.#envelope = envelope;
   }
 
-  /** `params.name` or `params.uri`: what a call, prompt or read is about. */
+  /** `params.name` or `params.uri`: the tool, prompt or resource that a request names. */
   get name(): string | undefined {
     for (const key of ["name", "uri"]) {
       const value = this.value(["params", key]);
@@ -64,7 +64,7 @@ export class Message {
     return undefined;
   }
 
-  /** Where the value at `path` stands. */
+  /** The place of the value at `path`; undefined if there is none. */
   view(path: Path): Span | undefined {
     const [first, ...rest] = path;
     const name = typeof first === "string" ? envelopeName(first) : undefined;
@@ -73,7 +73,7 @@ export class Message {
     const [second, ...deeper] = rest;
     if (member === undefined || name !== "params" || typeof second !== "string" || !this.#isLarge)
       return member && find(this.bytes, rest, member);
-    // Name, progress token and more are asked for, one by one: one walk over large arguments is enough.
+    // Several members are asked for one after another: walk over large arguments only once.
     this.#params ??= new Map([...children(this.bytes, member)].map((each) => [each.key, each]));
     const parameter = this.#params.get(second);
     return parameter && find(this.bytes, deeper, parameter);
@@ -91,7 +91,7 @@ export class Message {
 
   /** The value at `path`, parsed; numbers above 2^53 lose digits here, so never forward it. */
   value(path: Path): unknown {
-    // Small messages: the native parser beats a walk in code that has not run before.
+    // For small messages the native parser is faster than a walk in code that is still interpreted.
     if (this.#isLarge) {
       const text = this.text(path);
       return text === undefined ? undefined : JSON.parse(text);
@@ -105,19 +105,19 @@ export class Message {
     return value;
   }
 
-  /** The message with edits made in their order; every byte they do not touch stays. */
+  /** Applies edits in their order; all other bytes stay as they are. */
   with(edits: readonly Edit[]): Message {
     return parseMessage(edits.reduce(edit, this.bytes));
   }
 
-  /** The message with changes to the array at `path` by index: JSON text takes an element's place, null takes it out. */
+  /** Replaces (JSON text) or removes (null) elements of the array at `path`, by their index. */
   withElements(path: Path, changes: ReadonlyMap<number, string | null>): Message {
     const span = this.view(path);
     if (span === undefined || changes.size === 0) return this;
     return parseMessage(editElements(this.bytes, span, changes));
   }
 
-  /** Ids, as written, of the requests in it: its own, or those of a batch. */
+  /** Ids of the requests in this message or batch, as written. */
   requestIds(): string[] {
     const { kind, id } = this.head;
     if (kind !== "batch") return kind === "request" ? [id!] : [];
@@ -126,7 +126,7 @@ export class Message {
     );
   }
 
-  /** The messages of a batch, in order; flaws where an element is none. */
+  /** The messages of a batch in their order; a Flaw for each element that is no message. */
   elements(): (Message | Flaw)[] {
     return [...children(this.bytes, outermost(this.bytes))].map(({ start, end }) =>
       readMessage(this.bytes.subarray(start, end)),
@@ -134,7 +134,7 @@ export class Message {
   }
 }
 
-/** Reads one message. Line breaks between tokens become spaces, in place: they cannot stand inside a JSON string. */
+/** Reads one message. Changes `bytes`: line breaks, which JSON allows between tokens only, become spaces. */
 export function readMessage(bytes: Uint8Array): Message | Flaw {
   if (bytes.length <= nativeBytes && isValid(bytes)) return messageOf(bytes, envelopeOf(bytes));
   const scanner = new Scanner();
@@ -148,11 +148,11 @@ export function readMessage(bytes: Uint8Array): Message | Flaw {
   return messageOf(bytes, scanner.envelope);
 }
 
-/** Up to this the native parser judges: the scanner needs thousands of bytes before it is as fast. */
+/** Messages up to this size are checked by JSON.parse; beyond it the objects that it makes cost too much memory. */
 const nativeBytes = 1024 * 1024;
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Whether the bytes are JSON in UTF-8; what is wrong with them otherwise, the scanner tells. */
+/** Whether the bytes are valid UTF-8 and JSON. If not, the scanner finds the reason. */
 function isValid(bytes: Uint8Array): boolean {
   try {
     JSON.parse(strictDecoder.decode(bytes));
@@ -162,7 +162,7 @@ function isValid(bytes: Uint8Array): boolean {
   }
 }
 
-/** The message in the valid JSON `bytes`, of which `envelope` was noted. */
+/** Makes the message of valid JSON and its envelope. */
 export function messageOf(bytes: Uint8Array, envelope: Envelope): Message | Flaw {
   for (const code of [0x0a, 0x0d])
     for (let at = bytes.indexOf(code); at >= 0; at = bytes.indexOf(code, at + 1)) bytes[at] = 0x20;
@@ -173,7 +173,7 @@ export function messageOf(bytes: Uint8Array, envelope: Envelope): Message | Flaw
   return "flaw" in head ? head : new Message(bytes, head, envelope);
 }
 
-/** A member with its text, however long that is: the bytes are here, other than where a line is too long to be held. */
+/** Adds the text of a scalar that was too long for the envelope. */
 function withText(member: Member | undefined, bytes: Uint8Array): Member | undefined {
   if (member === undefined || member.text !== undefined) return member;
   const first = bytes[member.start];
@@ -181,7 +181,7 @@ function withText(member: Member | undefined, bytes: Uint8Array): Member | undef
   return { ...member, text: decoder.decode(bytes.subarray(member.start, member.end)) };
 }
 
-/** What the members of the outermost object say about the message (JSON-RPC 2.0, 4 and 5). */
+/** Tells the kind of a message from its members (JSON-RPC 2.0, sections 4 and 5). */
 export function headOf(envelope: Envelope): Head | Flaw {
   const { first, jsonrpc, id, method, repeated } = envelope;
   const invalid = (reason: string): Flaw => ({ flaw: "invalid", reason });
@@ -200,7 +200,7 @@ export function headOf(envelope: Envelope): Head | Flaw {
   return { kind: "response", id: id.text!, isError };
 }
 
-/** Whether the JSON text of a scalar is that of a string, a number or null. */
+/** Whether the JSON text of a scalar is a string, a number or null. */
 function isIdText(text: string): boolean {
   const c = text.charCodeAt(0);
   return c === 0x22 || c === 0x2d || isDigit(c) || text === "null";
@@ -214,7 +214,7 @@ function requestHead(method: Member, id: Member | undefined, flawed: (reason: st
   return { kind: "request", id: id.text!, method: name } as const;
 }
 
-/** Reads one message; throws BridgeError `bad-answer` with the reason where it is none. */
+/** Reads one message of a server. Throws `bad-answer` with the reason if it is none. */
 export function parseMessage(bytes: Uint8Array): Message {
   const read = readMessage(bytes);
   if (read instanceof Message) return read;
@@ -228,14 +228,14 @@ function build(head: Head, text: string): Message {
   return new Message(encoder.encode(text), head);
 }
 
-/** A request of our own; `id` and `params` are JSON text. */
+/** Builds a request; `id` and `params` are JSON text. */
 export function requestOf(id: string, method: string, params?: string): Message {
   const rest = params === undefined ? "" : `,"params":${params}`;
   const text = `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)}${rest}}`;
   return build({ kind: "request", id, method }, text);
 }
 
-/** A notification of our own; `params` is JSON text. */
+/** Builds a notification; `params` is JSON text. */
 export function notificationOf(method: string, params?: string): Message {
   const rest = params === undefined ? "" : `,"params":${params}`;
   return build(
@@ -244,13 +244,13 @@ export function notificationOf(method: string, params?: string): Message {
   );
 }
 
-/** The response to request `id`; both are JSON text. */
+/** Builds the response to request `id`; both are JSON text. */
 export function responseTo(id: string, result: string): Message {
   const text = `{"jsonrpc":"2.0","id":${id},"result":${result}}`;
   return build({ kind: "response", id, isError: false }, text);
 }
 
-/** The error response to request `id` (JSON text, `null` where unknown); an error in JSON text stays as it is. */
+/** Builds the error response to request `id` (JSON text, `null` if unknown); an error given as JSON text is sent unchanged. */
 export function errorTo(
   id: string,
   error: string | { code: number; message: string; data?: unknown },
@@ -260,23 +260,23 @@ export function errorTo(
   return build({ kind: "response", id, isError: true }, text);
 }
 
-/** A key under which ids that mean the same meet: strings by their characters, numbers by their value where it is exact. */
+/** Map key of an id: equal for ids with the same meaning, such as `1` and `1.0`. Inexact numbers keep their text. */
 export function idKey(id: string): string {
   if (id.startsWith('"')) return id.includes("\\") ? JSON.stringify(JSON.parse(id)) : id;
   const value = String(Number(id));
   return value !== id && /^-?(0|[1-9]\d*)$/.test(id) ? id : value;
 }
 
-/** Whether `said` answers one of the requests with these ids. */
+/** Whether a message is the response to one of the requests with these ids. */
 export function isAnswerTo(asked: readonly string[], { head }: Message): boolean {
   return head.kind === "response" && asked.some((id) => isSameId(id, head.id!));
 }
 
-/** Whether `answered` is the id `asked`, also as a peer writes it back that holds numbers as doubles. */
+/** Whether `answered` is the id `asked`, even if the peer parsed a number as a double and wrote it anew. */
 export function isSameId(asked: string, answered: string): boolean {
   if (asked === answered) return true;
   if (asked.startsWith('"') !== answered.startsWith('"')) return false;
   if (asked.startsWith('"')) return idKey(asked) === idKey(answered);
-  // Beyond what a double holds, different ids would be equal.
+  // Ids beyond the range of a double would all become Infinity, and equal.
   return Number.isFinite(Number(asked)) && Number(asked) === Number(answered);
 }

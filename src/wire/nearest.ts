@@ -1,4 +1,4 @@
-/** The names a mistyped word may have meant, best first: those it begins, else the one a few letters away. */
+/** Names that a mistyped word may mean, best first: those that begin with it, else the one at the smallest edit distance. */
 export function nearest(word: string, names: readonly string[]): string[] {
   const lower = word.toLowerCase();
   const begun = names.filter((name) => name.toLowerCase().startsWith(lower));
@@ -11,7 +11,7 @@ export function nearest(word: string, names: readonly string[]): string[] {
   return best === undefined ? [] : [best.name];
 }
 
-/** Letters to insert, delete or replace, neighbours to swap (optimal string alignment). */
+/** Edit distance of two words (optimal string alignment). */
 function distance(from: string, to: string): number {
   const rows = [Array.from({ length: to.length + 1 }, (_, column) => column)];
   for (let row = 1; row <= from.length; row++) {

@@ -1,7 +1,7 @@
-/** This many pieces are joined on the way: a piece costs more than the few bytes it may hold. */
+/** After this many pieces they are joined: an array object costs more than the few bytes that a piece may hold. */
 const manyPieces = 1024;
 
-/** Bytes that come in pieces and are joined in the end, in memory that grows with the bytes and not with the pieces. */
+/** Collects bytes that arrive in pieces. Memory grows with the bytes, not with the number of pieces. */
 export class Pieces {
   #joined: Uint8Array[] = [];
   #loose: Uint8Array[] = [];
@@ -16,10 +16,10 @@ export class Pieces {
     this.#loose = [];
   }
 
-  /** All there is, in one piece; begins anew. */
+  /** Returns all bytes in one piece and starts again, empty. */
   take(): Uint8Array {
     this.length = 0;
-    // Nearly always there is one.
+    // The usual case is a single piece: no copy.
     if (this.#loose.length === 1 && this.#joined.length === 0) return this.#loose.pop()!;
     const loose = this.#loose;
     this.#loose = [];

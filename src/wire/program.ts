@@ -2,11 +2,11 @@ import { version } from "../../package.json";
 import type { CommandLine } from "./errors.ts";
 import { shellWord } from "./text.ts";
 
-// build.sh puts these in; from source they do not exist.
+// Defined by build.sh; they do not exist when the program runs from source.
 declare const BUILD_COMMIT: string | undefined;
 declare const BUILD_TARGET: string | undefined;
 
-/** What this program is; `target` is undefined where it runs from source. */
+/** Name and version of this program; `target` is undefined when it runs from source. */
 export const program = {
   name: "codex-mcp-http-bridge",
   version,
@@ -14,13 +14,13 @@ export const program = {
   target: typeof BUILD_TARGET === "undefined" ? undefined : BUILD_TARGET,
 } as const;
 
-/** Commands to copy for whoever gave `--config-path` as this, or did not: a command without it would use another home. */
+/** Writes commands for the user to copy, with the `--config-path` of this run: without it they would use another home. */
 export function commandLineFor(configPath: string | undefined): CommandLine {
   const option = configPath === undefined ? "" : ` --config-path ${shellWord(configPath)}`;
   return (words) => `${program.name} ${words}${option}`;
 }
 
-/** The MCP revisions that pass the bridge, oldest first. */
+/** MCP protocol revisions that the bridge supports, oldest first. */
 export const protocolRevisions: readonly string[] = [
   "2024-11-05",
   "2025-03-26",
@@ -29,5 +29,5 @@ export const protocolRevisions: readonly string[] = [
   "2026-07-28",
 ];
 
-/** The one revision with batches (MCP 2025-03-26 basic). */
+/** The only revision that allows JSON-RPC batches (MCP 2025-03-26 basic). */
 export const batchRevision = "2025-03-26";

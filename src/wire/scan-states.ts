@@ -1,7 +1,7 @@
-/** Why the text is not JSON. */
+/** The reason why a text is not JSON. */
 export class ScanError extends Error {}
 
-/** What the scanner expects next, or stands in; between `zero` and `done` are the states of a number. */
+/** States of the scanner. Those from `zero` to before `done` are inside a number. */
 export const S = {
   value: 0,
   firstValue: 1,
@@ -27,7 +27,7 @@ export const S = {
 
 export const isDigit = (c: number) => c >= 0x30 && c <= 0x39;
 
-/** The next state within a number, S.done where `c` does not belong to it any more. */
+/** The next state inside a number; S.done if `c` does not belong to the number. */
 export function numberState(state: number, c: number): number {
   switch (state) {
     case S.minus:

@@ -1,21 +1,20 @@
-// One pass over JSON text (RFC 8259) that validates grammar and UTF-8, whatever the chunks, in constant memory, and
-// notes where the members of the outermost object stand. JSON.parse would round numbers above 2^53 and hide duplicate
-// keys; rescanning would be quadratic.
+// Validates JSON (RFC 8259) and UTF-8 in one pass over chunks, in constant memory, and records the places of the
+// outermost members. JSON.parse rounds numbers above 2^53 and hides duplicate keys.
 //
-// spans.ts fills the same envelope from a whole text that JSON.parse found valid. Each does what the other cannot:
-// - Only this one judges a text while its chunks arrive, tells the id of a line that is too long to be held, and says
-//   what is wrong with a text.
-// - Only the other one is fast where no code has run yet. The first message of a process (239 bytes, compiled with
-//   bytecode, three runs): JSON.parse and envelopeOf take 0.16 to 0.20 ms, this scanner 0.40 to 0.47 ms; for a list of
-//   15 KB 0.7 to 0.9 ms against 2.1 to 6.2 ms. That is the client's `initialize`, on the way of every start. After
-//   thousands of messages this one is faster, from 2 KB on (12.7 against 18.3 us; a list of 750 KB: 1.8 against 5.2 ms).
+// envelopeOf in spans.ts fills the same envelope from a whole text that JSON.parse has accepted. Both are needed:
+// - Only the scanner works on chunks: it reads a response while it arrives, finds the id of a line that is too long to
+//   be held, and tells the reason why a text is not JSON.
+// - Only JSON.parse with envelopeOf is fast in code that has not run yet, as at every start. First message of a process
+//   (compiled with bytecode, three runs each): 0.16 to 0.20 ms against 0.40 to 0.47 ms of the scanner for a call of
+//   239 bytes, 0.7 to 0.9 ms against 2.1 to 6.2 ms for a list of 15 KB.
+// Once compiled, the scanner is the faster one: 12.7 against 18.3 us for 2 KB, 1.8 against 5.2 ms for 750 KB.
 
 import { Envelope, envelopeName, maxCapturedBytes, textAt } from "./envelope.ts";
 import { isDigit, numberState, S, ScanError } from "./scan-states.ts";
 
 const decoder = new TextDecoder();
 
-/** Bytes that end a run of plain string characters: quote, backslash, control characters, non-ASCII. */
+/** 1 for each byte that needs a closer look inside a string: quote, backslash, control characters, non-ASCII. */
 const special = new Uint8Array(256).fill(1, 0, 0x20).fill(1, 0x80);
 special[0x22] = 1;
 special[0x5c] = 1;
@@ -25,14 +24,14 @@ const isHex = (c: number) => isDigit(c) || (c >= 0x41 && c <= 0x46) || (c >= 0x6
 
 const isContainer = (text: string) => text.startsWith("{") || text.startsWith("[");
 
-/** Push scanner: feed chunks, then `finish`. Throws ScanError at the first byte that cannot stand in JSON. */
+/** Push scanner: call `feed` for each chunk, then `finish`. Throws ScanError at the first byte that is not JSON. */
 export class Scanner {
   readonly envelope = new Envelope();
 
   #state: number = S.value;
   #offset = 0;
   #depth = 0;
-  /** Kinds of the open containers: 1 object, 0 array. */
+  /** Kind of each open container: 1 for an object, 0 for an array. */
   #stack = new Uint8Array(64);
   #inKey = false;
   #literal = "";
@@ -41,7 +40,7 @@ export class Scanner {
   #utf8Left = 0;
   #utf8Min = 0x80;
   #utf8Max = 0xbf;
-  /** Start of the key or member value that is being captured, -1 when none; absolute. */
+  /** Offset in the whole text where the captured key or value starts; -1 if nothing is captured. */
   #start = -1;
   #captured: Uint8Array[] = [];
   #capturedBytes = 0;
@@ -165,10 +164,10 @@ export class Scanner {
     this.#state = state;
   }
 
-  /** Ends the text; throws ScanError where it is not whole. */
+  /** Ends the text. Throws ScanError if it is incomplete. */
   finish(): void {
     if (this.#depth === 0 && this.#state >= S.zero && this.#state < S.done) {
-      // A bare number ends only with the text.
+      // Only the end of the text ends a bare number.
       if (numberState(this.#state, 0x20) === S.done) this.#state = S.done;
     }
     if (this.#state !== S.done) throw new ScanError("the text ends early");
@@ -239,7 +238,7 @@ export class Scanner {
     if (this.#capturedBytes <= maxCapturedBytes) this.#captured.push(b.slice(from, end));
   }
 
-  /** The captured text, undefined where it was too long. */
+  /** The captured text; undefined if it was too long. */
   #taken(b: Uint8Array, end: number): string | undefined {
     const from = this.#start - this.#offset;
     if (from >= 0) return end - from <= maxCapturedBytes ? textAt(b, from, end) : undefined;
@@ -255,7 +254,7 @@ export class Scanner {
 
   #endKey(b: Uint8Array, end: number): void {
     const text = this.#taken(b, end);
-    // A key longer than any we know needs no name of its own.
+    // A key over the limit is none of the envelope's.
     this.#key =
       text === undefined ? "" : text.includes("\\") ? JSON.parse(text) : text.slice(1, -1);
     this.#start = -1;

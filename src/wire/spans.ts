@@ -14,7 +14,7 @@ const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
 const comma = new Uint8Array([0x2c]);
-/** Strings up to this are read a step at a time. */
+/** Strings up to this size are read byte by byte. */
 const shortBytes = 32;
 
 /** Index of the first byte at or after `i` that is not white space. */
@@ -24,29 +24,29 @@ function skipSpace(b: Uint8Array, i: number): number {
   return at;
 }
 
-/** Index behind the string that begins at `i`. */
+/** Index of the first byte after the string that starts at `i`. */
 function skipString(b: Uint8Array, i: number): number {
   let at = i + 1;
-  // Most strings are short: a step at a time is then faster than a call into the run time.
+  // Most strings are short: reading byte by byte is faster than a native call.
   for (const near = at + shortBytes; at < near; at++) {
     const c = b[at];
     if (c === 0x22) return at + 1;
     if (c === 0x5c) at++;
   }
-  // Natively from quote to quote: most long strings hold no quote.
+  // Long strings: search for the next quote natively.
   at = b.indexOf(0x22, at);
   while (isEscaped(b, at)) at = b.indexOf(0x22, at + 1);
   return at + 1;
 }
 
-/** Whether an odd number of backslashes stands before `at`. */
+/** Whether the byte at `at` is escaped: an odd number of backslashes precedes it. */
 function isEscaped(b: Uint8Array, at: number): boolean {
   let from = at;
   while (b[from - 1] === 0x5c) from--;
   return (at - from) % 2 === 1;
 }
 
-/** Index behind the value that begins at `i`. */
+/** Index of the first byte after the value that starts at `i`. */
 function skipValue(b: Uint8Array, i: number): number {
   const c = b[i];
   if (c === 0x22) return skipString(b, i);
@@ -73,7 +73,7 @@ function skipValue(b: Uint8Array, i: number): number {
 const isDelimiter = (c: number) =>
   c === 0x2c || c === 0x7d || c === 0x5d || c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09;
 
-/** Calls `visit` with the places of each member of the object at `start`: its key with quotes, its value. */
+/** Calls `visit` for each member of the object at `start`, with the offsets of its key (quotes included) and value. */
 function eachMember(
   b: Uint8Array,
   start: number,
@@ -90,7 +90,7 @@ function eachMember(
   }
 }
 
-/** Whether the key at `from`, quotes included, says `key`; it is decoded only where it holds an escape or is not ASCII. */
+/** Whether the quoted key at `from` equals `key`. It is decoded only if it has an escape or is not ASCII. */
 function isKey(b: Uint8Array, from: number, end: number, key: string): boolean {
   const length = end - from - 2;
   for (let i = 0; i < length; i++) {
@@ -101,7 +101,7 @@ function isKey(b: Uint8Array, from: number, end: number, key: string): boolean {
   return length === key.length;
 }
 
-/** The members of a message, as Scanner notes them; none where it is no object. `b` holds valid JSON. */
+/** The envelope of the valid JSON `b`, as Scanner fills it; without members if `b` is no object. */
 export function envelopeOf(b: Uint8Array): Envelope {
   const envelope = new Envelope();
   const start = skipSpace(b, 0);
@@ -119,15 +119,15 @@ function memberAt(b: Uint8Array, start: number, end: number): Member {
   return { start, end, text: isScalar ? textAt(b, start, end) : undefined };
 }
 
-/** One member of an object or element of an array, in the order of the text. */
+/** A member of an object or an element of an array. */
 export interface Child extends Span {
-  /** The decoded key, undefined in an array. */
+  /** The decoded key; undefined in an array. */
   readonly key: string | undefined;
-  /** Where the key (object) or the value (array) begins. */
+  /** Offset of the key (object) or of the value (array). */
   readonly from: number;
 }
 
-/** The members or elements of the container at `span`; nothing for a scalar. `b` holds valid JSON. */
+/** Yields the members or elements of the container at `span` in the valid JSON `b`; nothing for a scalar. */
 export function* children(b: Uint8Array, span: Span): Generator<Child> {
   const inObject = b[span.start] === 0x7b;
   if (!inObject && b[span.start] !== 0x5b) return;
@@ -147,7 +147,7 @@ export function* children(b: Uint8Array, span: Span): Generator<Child> {
   }
 }
 
-/** The last child under `step`, as JSON.parse would choose it. */
+/** The child under a key or index. Of a repeated key, the last one, as JSON.parse does. */
 function child(b: Uint8Array, span: Span, step: string | number): Child | undefined {
   let found: Child | undefined;
   if (typeof step === "string") {
@@ -162,13 +162,13 @@ function child(b: Uint8Array, span: Span, step: string | number): Child | undefi
   return undefined;
 }
 
-/** Where the outermost value stands. */
+/** The place of the outermost value. */
 export function outermost(b: Uint8Array): Span {
   const start = skipSpace(b, 0);
   return { start, end: skipValue(b, start) };
 }
 
-/** Where the value at `path`, which begins in the value at `from`, stands in the valid JSON `b`; undefined where there is none. */
+/** The place of the value at `path` below the value at `from` in the valid JSON `b`; undefined if there is none. */
 export function find(b: Uint8Array, path: Path, from = outermost(b)): Span | undefined {
   let span: Span | undefined = from;
   for (const step of path) {
@@ -178,13 +178,13 @@ export function find(b: Uint8Array, path: Path, from = outermost(b)): Span | und
   return span;
 }
 
-/** One change to a JSON text: `raw` JSON text takes the place of the value at `path`; null deletes it. */
+/** One change of a JSON text: `raw` replaces the value at `path`; null deletes it. */
 export interface Edit {
   readonly path: Path;
   readonly raw: string | null;
 }
 
-/** `b` with one edit made; a last key that is missing is added, other bytes stay. Throws RangeError where the parent is missing. */
+/** Applies one edit to `b`. A missing last key is added; all other bytes stay. Throws RangeError if the parent is missing. */
 export function edit(b: Uint8Array, { path, raw }: Edit): Uint8Array {
   const parent = find(b, path.slice(0, -1));
   const step = path.at(-1);
@@ -201,7 +201,7 @@ export function edit(b: Uint8Array, { path, raw }: Edit): Uint8Array {
   return splice(b, parent.end - 1, parent.end - 1, `${isEmpty ? "" : ","}${key}${raw}`);
 }
 
-/** The range of a child with the comma that goes when it goes. */
+/** The range to cut for a child: with the comma after it, or before it if it is the last one. */
 function withComma(b: Uint8Array, old: Child): [number, number] {
   const after = skipSpace(b, old.end);
   if (b[after] === 0x2c) return [old.from, skipSpace(b, after + 1)];
@@ -211,8 +211,8 @@ function withComma(b: Uint8Array, old: Child): [number, number] {
 }
 
 /**
- * `b` with changes to the elements of the array at `span`, by their index: JSON text takes an element's place, null
- * takes it out. One walk and one copy, however many there are.
+ * Replaces (JSON text) or removes (null) elements of the array at `span` in `b`, by their index. One walk and one copy,
+ * however many changes there are.
  */
 export function editElements(
   b: Uint8Array,
@@ -221,7 +221,7 @@ export function editElements(
 ): Uint8Array {
   const pieces: Uint8Array[] = [];
   let index = 0;
-  // What stands before an element that stays goes with it, up to the comma of the one before.
+  // White space before an element that stays is kept, up to the previous comma.
   let from = span.start + 1;
   for (const { start, end } of children(b, span)) {
     const change = changes.get(index++);

@@ -1,13 +1,13 @@
-// Server-sent events (WHATWG HTML, 9.2.6), bytes in and bytes out: the data of an event is a whole message
-// and need not become a string.
+// Parser of server-sent events (WHATWG HTML, 9.2.6). Works on bytes: the data of an event is a whole message, which the
+// bridge forwards without decoding it.
 import { BridgeError } from "./errors.ts";
 import { Pieces } from "./pieces.ts";
 
-/** One event, or what a block without data said (`id`, `retry`). */
+/** One event, or the `id` and `retry` of a block without data. */
 export interface SseEvent {
-  /** The event's type, `message` where the stream names none. */
+  /** The event's type; `message` if the stream names none. */
   readonly event: string;
-  /** The data lines joined by LF; undefined where the block had none. */
+  /** The data lines, joined by LF; undefined if the block has none. */
   readonly data: Uint8Array | undefined;
   /** The last event id as set in this block. */
   readonly id: string | undefined;
@@ -15,17 +15,17 @@ export interface SseEvent {
   readonly retryMs: number | undefined;
 }
 
-// A byte order mark is one at the beginning of the stream alone.
+// A byte order mark counts only at the start of the stream, where #read skips it.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const lineFeed = new Uint8Array([0x0a]);
 
-/** Push parser: every byte is looked at once, however the stream is cut. An event over `limit` bytes throws `too-large`. */
+/** Push parser: reads every byte once, whatever the chunks. Throws `too-large` for an event over `limit` bytes. */
 export class EventParser {
   readonly #limit: number;
-  /** The unfinished line. */
+  /** The line that has not ended yet. */
   readonly #line = new Pieces();
   #bytes = 0;
-  /** The first data line, and the others. */
+  /** The first data line; most events have no other. */
   #first: Uint8Array | undefined;
   readonly #others = new Pieces();
   #event = "";
@@ -38,12 +38,12 @@ export class EventParser {
     this.#limit = limit;
   }
 
-  /** Bytes of the event that is not complete yet. */
+  /** Bytes held of the event that is not complete yet. */
   get heldBytes(): number {
     return this.#bytes;
   }
 
-  /** The events that `chunk` completes. The parser keeps parts of it: the caller must not reuse it. */
+  /** Returns the events that `chunk` completes. Keeps parts of `chunk`: the caller must not write to it. */
   feed(chunk: Uint8Array): SseEvent[] {
     const events: SseEvent[] = [];
     let from = 0;
@@ -78,7 +78,7 @@ export class EventParser {
       );
   }
 
-  /** The line ends at `end`; where it began in an earlier chunk, `from` is where this one goes on. */
+  /** Ends the line at `end` of this chunk; its start may be in an earlier chunk. */
   #endLine(chunk: Uint8Array, from: number, end: number, events: SseEvent[]): void {
     this.#count(end - from);
     if (this.#line.length === 0) this.#read(chunk, from, end, events);
@@ -150,7 +150,7 @@ export class EventParser {
   }
 }
 
-/** Where the value of the field `name` begins in the line; -1 where the line is of another. */
+/** Offset of the value of field `name` in the line; -1 if the line has another field. */
 function valueAt(name: string, b: Uint8Array, from: number, end: number): number {
   const colon = from + name.length;
   if (colon > end || (colon < end && b[colon] !== 0x3a)) return -1;
@@ -159,11 +159,11 @@ function valueAt(name: string, b: Uint8Array, from: number, end: number): number
   return colon + 1 < end && b[colon + 1] === 0x20 ? colon + 2 : colon + 1;
 }
 
-/** The value of the field `name`; undefined where the line is of another. */
+/** The value of field `name`; undefined if the line has another field. */
 function textValue(name: string, b: Uint8Array, from: number, end: number): string | undefined {
   const at = valueAt(name, b, from, end);
   if (at < 0) return undefined;
-  // What nearly every event is needs no decoder.
+  // The type of nearly every event: needs no TextDecoder.
   if (end - at === usual.length && valueAt(usual, b, at, end) === end) return usual;
   return decoder.decode(b.subarray(at, end));
 }
