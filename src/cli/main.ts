@@ -220,7 +220,8 @@ async function print(text: string): Promise<boolean> {
     const { code } = error as NodeJS.ErrnoException;
     // `| head` closes the pipe early: no failure.
     if (code === "EPIPE") return false;
-    throw new BridgeError("configuration", `stdout cannot be written to (${code})`, {
+    const why = code === "ENOSPC" ? "the disk is full" : code;
+    throw new BridgeError("configuration", `stdout cannot be written to (${why})`, {
       hint: "make room there, or write elsewhere",
       cause: error,
     });

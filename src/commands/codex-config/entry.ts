@@ -168,7 +168,7 @@ export function fitted(
 }
 
 /** The refusal to touch an entry that does not start the bridge. */
-export function otherOwner(name: string): BridgeError {
+function otherOwner(name: string): BridgeError {
   return new BridgeError(
     "configuration",
     `config.toml has a server "${name}" that does not start the bridge`,

@@ -63,6 +63,13 @@ function callOf(tool: string | undefined, args: string | undefined): Call | unde
 }
 
 function chosen(config: Config, names: readonly string[], all: boolean): ServerSettings[] {
+  const configured = [...config.servers.keys()];
+  if (!all && names.length === 0 && configured.length > 1) {
+    const quoted = configured.map((name) => `"${name}"`).join(", ");
+    throw new BridgeError("usage", `which server? The configuration holds ${quoted}`, {
+      hint: `add --all, or --server ${configured[0]}`,
+    });
+  }
   if (!all && names.length < 2) return [pickServer(config, names[0])];
   const servers = all
     ? [...config.servers.values()]

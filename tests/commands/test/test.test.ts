@@ -67,6 +67,11 @@ const quoting = () =>
     return Response.json({ jsonrpc: "2.0", id, result });
   });
 
+test("a hint names --all where several servers are configured and none is named", async () => {
+  const { code } = await tested({ kb: demoEntry(), crm: demoEntry() });
+  expect(code).toMatchObject({ kind: "usage", hint: "add --all, or --server kb" });
+});
+
 describe("a server that quotes what it was sent", () => {
   const secret = "canary-4c1d9e77";
   const file = () => join(folder.path, "token");

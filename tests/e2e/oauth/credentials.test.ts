@@ -207,7 +207,7 @@ test("credentials import refuses a server of the same name with another URL", as
 });
 
 test.each([
-  ["a full disk", "/dev/full", "stdout cannot be written to (ENOSPC)"],
+  ["a full disk", "/dev/full", "stdout cannot be written to (the disk is full)"],
   ["a reader that is gone", undefined, "nobody reads the exported sign-in: it stays here"],
 ])("credentials export to %s says so, and the sign-in stays", async (_, path, words) => {
   using folder = ownFolder();
