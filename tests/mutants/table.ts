@@ -635,6 +635,17 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "() => fileVersionOf(file) !== undefined && fileVersion !== undefined,",
     test: "tests/platform/server-cache.test.ts",
   },
+  "no-new-client-after-failed-sign-in": {
+    promise: "a registered client whose sign-in failed is not used again",
+    file: "src/oauth/client/sign-in-client.ts",
+    find: "          : await register(this.#context, this.#issuer, request, signal);",
+    replace: [
+      "          : await register(this.#context, this.#issuer, request, signal);",
+      "      await this.putBack();",
+    ],
+    test: "tests/e2e/oauth/login-together.test.ts",
+    pattern: "gives up after --timeout",
+  },
   "no-new-session-when-lost": {
     promise: "a lost session is made anew and its calls go out again",
     file: "src/upstream/session/session.ts",
@@ -730,6 +741,19 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "void budgetMs;",
     test: "tests/fault/fault.test.ts",
     pattern: "beyond the deadline: the call lives on",
+  },
+  "no-public-registration": {
+    promise: "a public client is registered wherever the server takes one",
+    file: "src/oauth/client/registration.ts",
+    find: [
+      '    "none",',
+      '    ...(["client_secret_basic", "client_secret_post"] as const).filter((method) =>',
+    ],
+    replace: [
+      '    ...(["none", "client_secret_basic", "client_secret_post"] as const).filter((method) =>',
+    ],
+    test: "tests/oauth/client/client-methods.test.ts",
+    pattern: "although the metadata do not list none",
   },
   "no-question-at-import": {
     promise: "a person agrees to an import that is new here",
