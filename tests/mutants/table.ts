@@ -1095,6 +1095,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/torture/torture.test.ts",
     pattern: "failing fs call setup ends",
   },
+  "no-terminal-check": {
+    promise: "the address of a redirect is written to a terminal only",
+    file: "src/platform/log.ts",
+    find: 'if (!process.getBuiltinModule("node:tty").isatty(2)) return;',
+    replace: "",
+    test: "tests/e2e/redirect.test.ts",
+    pattern: "gets the host",
+  },
   "no-tool-marks-per-session": {
     promise: "a mark ends with the session whose list gave it",
     file: "src/upstream/core/tool-table.ts",
