@@ -9,7 +9,7 @@ import type { AffinityCookies } from "./cookies.ts";
 import { lookupAddresses } from "./dns.ts";
 import { isUnknownIssuer, networkError } from "./errors.ts";
 import type { InFlightRequests } from "./in-flight.ts";
-import { routeTo } from "./proxy.ts";
+import { type Route, routeTo } from "./proxy.ts";
 
 /** One HTTP request of the bridge. */
 export interface HttpRequest {
@@ -57,7 +57,7 @@ interface Target {
   readonly href: string;
   readonly origin: string;
   readonly isTls: boolean;
-  readonly proxy: string | undefined;
+  readonly route: Route;
 }
 
 /** What a request needs before it can be sent. */
@@ -77,8 +77,8 @@ export function createHttp(options: HttpOptions): Http {
     const known = targets.get(url);
     if (known !== undefined) return known;
     const { href, origin, protocol } = url;
-    const { proxy } = routeTo(url, options);
-    const target = { href, origin, isTls: protocol === "https:", proxy };
+    const route = routeTo(url, options);
+    const target = { href, origin, isTls: protocol === "https:", route };
     targets.set(url, target);
     return target;
   };
@@ -106,7 +106,7 @@ export function createHttp(options: HttpOptions): Http {
       decompress: false,
       timeout: false,
       session: connectionPool.pool,
-      proxy: target.proxy ?? false,
+      proxy: target.route.proxy ?? false,
     };
     if (body !== undefined) init.body = body;
     if (keepalive === false) init.keepalive = false;
@@ -120,7 +120,7 @@ export function createHttp(options: HttpOptions): Http {
     if (error instanceof BridgeError) throw error;
     // The handshake failed, so the server has not seen the request: it may be sent again.
     if (isUnknownIssuer(error) && (await certificates.addSystemStore())) return send(request);
-    throw networkError(error, url);
+    throw networkError(error, url, targetOf(url).route);
   };
   /** Sends a request to an origin that has not answered just now: looks up the name, reads certificates, and bounds the wait for the connection. */
   const connect = async (request: HttpRequest): Promise<Response> => {
@@ -128,9 +128,10 @@ export function createHttp(options: HttpOptions): Http {
     const target = targetOf(url);
     let { address } = request;
     if (address === undefined && network.ipFamily !== undefined)
-      address = await addressOf(url, network, target.proxy);
+      address = await addressOf(url, network, target.route.proxy);
     const tls = target.isTls ? await certificates.options() : undefined;
-    const { origin, proxy } = target;
+    const { origin } = target;
+    const { proxy } = target.route;
     if (connectTimeoutMs === undefined || connectionPool.isFresh(origin))
       return exchange(request, target, { address, tls, signal });
     const place = proxy === undefined ? placeOf(url, address) : placeOf(new URL(proxy));

@@ -12,7 +12,7 @@ interface Place {
 
 /** What an attempt to connect found out. */
 interface ConnectionFacts {
-  /** `refused`: something answered, but no connection came about. */
+  /** `refused`: something answered, but no connection was established. */
   readonly outcome: "connected" | "refused" | "silent";
   /** Time to the outcome. */
   readonly ms: number;

@@ -1,5 +1,6 @@
 // The errors for requests that got no answer, made from Bun's error codes.
 import { BridgeError, type ErrorKind } from "../wire/errors.ts";
+import type { Route } from "./proxy.ts";
 
 interface Failure {
   readonly kind: ErrorKind;
@@ -50,7 +51,7 @@ const failures: Readonly<Record<string, Failure>> = {
   },
   EPROTO: {
     ...untrusted,
-    words: (host) => `no TLS connection to "${host}" came about`,
+    words: (host) => `the TLS handshake with "${host}" failed`,
     hint: "check that the port speaks TLS; if the server asks for a client certificate, set network.clientCertFile",
   },
   UnsupportedProxyProtocol: {
@@ -86,9 +87,54 @@ function refusalOf(error: unknown): number | undefined {
   return typeof status === "number" && status < 500 ? status : undefined;
 }
 
-/** The error for a request that got no answer. Made from the code alone, because Bun's text quotes whole URLs. */
-export function networkError(error: unknown, url: URL): BridgeError {
+/** The error for a proxy that cannot be reached, or that wants a sign-in; undefined for any other failure. */
+function proxyError(error: unknown, proxy: string, setBy: string): BridgeError | undefined {
   const code = codeOf(error);
+  const which = `the proxy "${new URL(proxy).host}" (${setBy})`;
+  const made = (kind: ErrorKind, message: string, hint: string) =>
+    new BridgeError(kind, message, { hint, safeToRetry: true });
+  if (code === "ENOTFOUND")
+    return made("dns", `${which} was not found`, `check the host name of the proxy in ${setBy}`);
+  if (code === "ECONNREFUSED")
+    return made(
+      "connection-refused",
+      `${which} accepts no connections`,
+      `check that the proxy runs, and its host and port in ${setBy}`,
+    );
+  if (unreachableCodes.includes(code))
+    return made(
+      "unreachable",
+      `${which} cannot be reached (${code})`,
+      `check the network and ${setBy}`,
+    );
+  if (refusalOf(error) !== 407) return undefined;
+  const status = 407;
+  return new BridgeError("unreachable", `${which} wants a sign-in (407)`, {
+    hint: proxySignInHint(error, setBy),
+    safeToRetry: true,
+    status,
+  });
+}
+
+/** The bridge signs in to a proxy with Basic alone (RFC 7617). */
+function proxySignInHint(error: unknown, setBy: string): string {
+  const { headers } = error as { headers?: unknown };
+  const offered = headers instanceof Headers ? (headers.get("proxy-authenticate") ?? "") : "";
+  const schemes = ["Negotiate", "NTLM", "Basic"].filter((scheme) =>
+    new RegExp(`\\b${scheme}\\b`, "i").test(offered),
+  );
+  if (schemes.length === 0 || schemes.includes("Basic"))
+    return `put user and password into ${setBy}: http://USER:PASSWORD@HOST:PORT`;
+  return `it offers ${schemes.join(" and ")} alone: run a local helper such as px or cntlm, and name that in ${setBy}`;
+}
+
+/** The error for a request that got no answer. Made from the code alone, because Bun's text quotes whole URLs. */
+export function networkError(error: unknown, url: URL, { proxy, setBy }: Route): BridgeError {
+  const code = codeOf(error);
+  if (proxy !== undefined) {
+    const own = proxyError(error, proxy, setBy ?? "");
+    if (own !== undefined) return own;
+  }
   const failure = isUnknownIssuer(error) ? untrusted : failures[code];
   if (failure !== undefined) {
     const { kind, words, hint, safeToRetry } = failure;

@@ -1,0 +1,95 @@
+import { afterAll, expect, test } from "bun:test";
+import type { NetworkSettings } from "../../src/config/settings.ts";
+import { Certificates } from "../../src/http/certificates.ts";
+import { createHttp } from "../../src/http/client.ts";
+import { ServerCache } from "../../src/platform/server-cache.ts";
+import { BridgeError } from "../../src/wire/errors.ts";
+import { memoryLog } from "../support/client.ts";
+
+const url = new URL("https://kb.example/mcp");
+const listeners: { stop(force: boolean): unknown }[] = [];
+afterAll(() => {
+  for (const listener of listeners) listener.stop(true);
+});
+
+/** A proxy that answers every CONNECT with these lines; its host and port. */
+function proxyThatAnswers(...lines: readonly string[]): string {
+  const listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      data(socket) {
+        socket.end(`${[...lines, "Content-Length: 0", "", ""].join("\r\n")}`);
+      },
+    },
+  });
+  listeners.push(listener);
+  return `127.0.0.1:${listener.port}`;
+}
+
+async function closedPort(): Promise<string> {
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+  const { port } = server;
+  await server.stop(true);
+  return `127.0.0.1:${port}`;
+}
+
+/** The error of a request through this proxy; `network` takes it from the configuration. */
+async function failureBy(proxy: string, by: "HTTPS_PROXY" | "network"): Promise<BridgeError> {
+  const log = memoryLog();
+  const address = `http://user:secret-password@${proxy}`;
+  const env: Record<string, string> = by === "network" ? {} : { [by]: address };
+  const network: NetworkSettings = by === "network" ? { proxy: address } : {};
+  const certificates = new Certificates(network, env, new ServerCache(undefined, url, log), log);
+  const http = createHttp({ network, env, certificates });
+  const request = { method: "GET", url, headers: {}, signal: AbortSignal.timeout(5000) } as const;
+  const error = await http(request).catch((thrown) => thrown);
+  expect(error).toBeInstanceOf(BridgeError);
+  expect(`${error.message} ${error.hint}`).not.toContain("secret-password");
+  return error;
+}
+
+test("a proxy that is not there is named, with what set it", async () => {
+  const proxy = await closedPort();
+  expect(await failureBy(proxy, "HTTPS_PROXY")).toMatchObject({
+    kind: "connection-refused",
+    message: `the proxy "${proxy}" (HTTPS_PROXY) accepts no connections`,
+    safeToRetry: true,
+  });
+  expect(await failureBy(proxy, "network")).toMatchObject({
+    message: `the proxy "${proxy}" ("network.proxy") accepts no connections`,
+  });
+});
+
+test("a proxy whose name does not exist is named, with what set it", async () => {
+  expect(await failureBy("proxy.invalid:3128", "HTTPS_PROXY")).toMatchObject({
+    kind: "dns",
+    message: 'the proxy "proxy.invalid:3128" (HTTPS_PROXY) was not found',
+  });
+});
+
+test.each([
+  [["Basic realm=x"], /put user and password into HTTPS_PROXY/],
+  [["NTLM", "Basic realm=x"], /put user and password into HTTPS_PROXY/],
+  [[], /put user and password into HTTPS_PROXY/],
+  [["NTLM"], /it offers NTLM alone: run a local helper such as px or cntlm/],
+  [["Negotiate", "NTLM"], /it offers Negotiate and NTLM alone/],
+])("a proxy that wants a sign-in and offers %j says how", async (schemes, hint) => {
+  const fields = schemes.map((scheme) => `Proxy-Authenticate: ${scheme}`);
+  const proxy = proxyThatAnswers("HTTP/1.1 407 Proxy Authentication Required", ...fields);
+  expect(await failureBy(proxy, "HTTPS_PROXY")).toMatchObject({
+    kind: "unreachable",
+    status: 407,
+    message: `the proxy "${proxy}" (HTTPS_PROXY) wants a sign-in (407)`,
+    hint: expect.stringMatching(hint),
+  });
+});
+
+test("a proxy that refuses the server's host tells its status", async () => {
+  const proxy = proxyThatAnswers("HTTP/1.1 403 Forbidden");
+  expect(await failureBy(proxy, "HTTPS_PROXY")).toMatchObject({
+    kind: "unreachable",
+    status: 403,
+    message: 'the proxy refused the connection to "kb.example" (403)',
+  });
+});
