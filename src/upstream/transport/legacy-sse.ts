@@ -6,7 +6,14 @@ import type { Deliver, Stop, Upstream } from "../core/types.ts";
 import { noticesOf } from "./cancellation.ts";
 import { type SseOptions, SseStream } from "./legacy-sse-stream.ts";
 import { PendingResponses } from "./pending-responses.ts";
-import { discard, mediaType, messageIn, readErrorText, readJson } from "./response-body.ts";
+import {
+  badAnswer,
+  discard,
+  mediaType,
+  messageIn,
+  readErrorText,
+  readJson,
+} from "./response-body.ts";
 import { isSessionLost, type Session, SessionLost } from "./session-lost.ts";
 import { isPutOff, statusError } from "./status-errors.ts";
 
@@ -147,12 +154,21 @@ export class LegacySse implements Upstream {
       (one) => one.stream === stream && one.pendingResponses.isAnswer(message),
     );
     if (waiting !== undefined) return this.#settle(waiting, message);
+    if (message.head.isError === true && message.head.id === "null")
+      return this.#failOnly(message, stream);
     // Before listen() is called, only a call under way leads to the client.
     const deliver = this.#listener ?? [...this.#waiting][0]?.deliver;
     if (deliver !== undefined) return deliver(message);
     const bytes = this.#early.reduce((sum, early) => sum + early.bytes.length, 0);
     if (bytes + message.bytes.length <= maxEarlyBytes) this.#early.push(message);
     else this.#dropped.note({ bytes: message.bytes.length });
+  }
+
+  /** An error with id null can only be told where one request waits on the stream. */
+  #failOnly(error: Message, stream: SseStream): void {
+    const [only, ...others] = [...this.#waiting].filter((one) => one.stream === stream);
+    if (only !== undefined && others.length === 0)
+      only.settle.reject(badAnswer("the server's error names no request", error));
   }
 
   async #settle(waiting: Waiting, answer: Message): Promise<void> {

@@ -138,7 +138,7 @@ export class StatelessHttp implements Upstream {
         throw badAnswer(`"${name}" answered ${response.status} without a body`);
       await pendingResponses.take(answer);
       if (!pendingResponses.isDone)
-        throw badAnswer(`"${name}" answered another request than the one it was asked`);
+        throw badAnswer(`"${name}" answered another request than the one it was asked`, answer);
     };
     if (mediaType(response) === "application/json")
       return readJson(response, { limit, budget, signal, take });

@@ -179,7 +179,7 @@ export class StreamableHttp implements Upstream {
       throw badAnswer(`"${name}" answered ${response.status} without a body`);
     await pendingResponses.take(answer);
     if (!pendingResponses.isDone)
-      throw badAnswer(`"${name}" answered another request than the one it was asked`);
+      throw badAnswer(`"${name}" answered another request than the one it was asked`, answer);
   }
 
   /** Delivers the messages in a response to a message that needs no answer. */

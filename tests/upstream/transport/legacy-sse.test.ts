@@ -187,3 +187,13 @@ test.each([
     await client.upstream.close(100);
   },
 );
+
+test("an error that names no request reaches the only call that waits, in the server's words", async () => {
+  const error = { code: -32000, message: "the quota is used up" };
+  const server = new SseServer({
+    respond: (body) => (body.method === "x/y" ? { id: null, error } : echo(body)),
+  });
+  const client = chainClient(server.url, { transport: "sse" });
+  await client.start();
+  expect((await client.call("x/y")).at(-1)).toMatchObject({ error });
+});

@@ -66,6 +66,7 @@ test.each<[string, (id: number) => Response]>([
   ],
   ["without a content type", (id) => bare(message(id, { error }))],
   ["as a 400", (id) => jsonRpc({ id, error }, 400)],
+  ["of another id, alone in the body", () => jsonRpc({ id: "server-error", error })],
   ["as a 400 of no request", () => jsonRpc({ id: null, error }, 400)],
   ["as a 422 in an array", (id) => new Response(`[${message(id, { error })}]`, { status: 422 })],
   ["as a 400 without a content type", (id) => bare(message(id, { error }), 400)],
