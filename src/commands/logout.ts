@@ -1,5 +1,8 @@
 import { defineCommand, serverArgument } from "../cli/command.ts";
 import { loadConfig, pickServer } from "../config/load.ts";
+import { cacheFile } from "../platform/paths.ts";
+import { ServerCache } from "../platform/server-cache.ts";
+import { cacheKeyName } from "../upstream/catalog/entry.ts";
 import { asBridgeError } from "../wire/errors.ts";
 import { openServerOAuth } from "./auth/open-oauth.ts";
 
@@ -26,6 +29,10 @@ export const command = defineCommand({
       const isRevoked = grant !== undefined && (await revoke(oauth.context, grant, signal));
       if (sendsConfiguredSecret(oauth.context.auth)) await oauth.store.forgetAllButPin();
       else await oauth.store.forget();
+      // The lists are those of the person who leaves.
+      const cache = new ServerCache(cacheFile(server.state), server.url, context.log);
+      cache.set(cacheKeyName, undefined);
+      cache.flush();
       return { hadGrant: stored === undefined || stored.grant !== undefined, isRevoked };
     });
     if (!outcome.hadGrant) {

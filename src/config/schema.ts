@@ -210,6 +210,13 @@ export const serverEntry = {
   cookies: () =>
     opt(flag("keep cookies that the server sets while a session lasts; true by default")),
   endSession: () => opt(flag("end the session with a DELETE at the end; true by default")),
+  protocol: () =>
+    opt(
+      oneOf(
+        ["auto", "session", "stateless"],
+        "session: 2024-11-05 to 2025-11-25; stateless: 2026-07-28; auto by default",
+      ),
+    ),
   token: () => opt(token("a bearer or personal access token")),
   access_token: () => opt(token("a token, as the Python package wrote it")),
   tokenEnv: () => opt(variable("variable that holds the token")),

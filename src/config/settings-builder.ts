@@ -139,6 +139,7 @@ export function serverSettings(
     transport: entry.transport ?? "auto",
     cookies: entry.cookies ?? true,
     endSession: entry.endSession ?? true,
+    protocol: entry.protocol ?? "auto",
     credential: credentialOf(entry, home, at),
     headers,
     ...(entry.headersCommand === undefined ? {} : { headersCommand: entry.headersCommand }),

@@ -75,6 +75,8 @@ export interface ServerSettings {
   readonly cookies: boolean;
   /** Whether a session is ended with a DELETE. */
   readonly endSession: boolean;
+  /** The protocol spoken with the server; "auto": the client's own, where the server speaks it. */
+  readonly protocol: "auto" | "session" | "stateless";
   readonly credential: Credential;
   /** Configured headers, with `${VAR}` not yet expanded. */
   readonly headers: Readonly<Record<string, string>>;

@@ -17,6 +17,8 @@ export interface ConnectServerOptions {
   readonly client: ClientFacts;
   readonly ask: Ask;
   readonly ids: RequestIds;
+  /** Whether a server that is not there yet is waited for as long as a start may take. */
+  readonly waitsForStart: boolean;
   /** The command that signs in. */
   readonly login: string;
   /** Reads the server's entry again; undefined where it is gone. */
@@ -26,12 +28,23 @@ export interface ConnectServerOptions {
 /** What openServer() loads late: the way to the network, the authorizer, and the chain from the protocol to HTTP. */
 export function connectServer(
   settings: ServerSettings,
-  { env, log, redactor, cache, client, ask, ids, login, reload }: ConnectServerOptions,
+  {
+    env,
+    log,
+    redactor,
+    cache,
+    client,
+    ask,
+    ids,
+    waitsForStart,
+    login,
+    reload,
+  }: ConnectServerOptions,
 ): { readonly upstream: Upstream; readonly authorizer: ChosenAuthorizer } {
   const reach = openHttp(settings, { env, log, cache });
   const deps = { http: reach.http, env, log, redactor, login, reload };
   const authorizer = new ChosenAuthorizer(settings, deps);
-  const shared = { cache, log, redactor, client, ask, ids };
+  const shared = { cache, log, redactor, client, ask, ids, waitsForStart };
   const upstream = connect({ settings, ...reach, authorizer, ...shared });
   return { upstream, authorizer };
 }

@@ -14,6 +14,7 @@ import { NegotiatingUpstream } from "./protocol/negotiate.ts";
 import { SessionClientAdapter } from "./protocol/session-client.ts";
 import { StatelessClientAdapter } from "./protocol/stateless-client.ts";
 import { AttemptTimeouts } from "./retry/attempt-timeout.ts";
+import { startLimitMs } from "./retry/deadline.ts";
 import { IdempotentTools } from "./retry/idempotent-tools.ts";
 import { RetryUpstream } from "./retry/retry.ts";
 import { AbandonedSessions } from "./session/abandoned-sessions.ts";
@@ -43,12 +44,16 @@ export interface ConnectOptions {
   readonly ask: Ask;
   /** Ids of the requests that the bridge itself sends to the server. */
   readonly ids: RequestIds;
+  /** Whether a server that is not there yet is waited for as long as a start may take; else for three seconds. */
+  readonly waitsForStart?: boolean;
 }
 
 /** Under this name the memory keeps the path that a 307 or 308 led to. */
 const movedKey = "moved";
-/** Under this name it keeps how a legacy client is served. */
+/** Under this name it keeps how a client of the session protocol is served. */
 const transportKey = "transport";
+/** Under this name it keeps the newest revision that the server takes, where that is older than the client's. */
+const revisionKey = "revision";
 
 /** Under this name it keeps the path that the place for messages of HTTP+SSE lacks. */
 const lostPrefixKey = "lostPrefix";
@@ -79,6 +84,7 @@ export function connect(options: ConnectOptions): Upstream {
   const attemptTimeouts = new AttemptTimeouts(idempotentTools, inFlight, scope.now);
   const { attempts } = settings.retry;
   const { random } = Math;
+  const startWaitMs = options.waitsForStart === true ? startLimitMs(timeoutMs) : undefined;
   const repeating = {
     ...scope,
     idempotentTools,
@@ -87,6 +93,7 @@ export function connect(options: ConnectOptions): Upstream {
     attempts,
     timeoutMs,
     random,
+    startWaitMs,
   };
   /** The one judge of repetition above a transport, and the server's tool table below it. */
   const retrying = (transport: Upstream, leavesOutInvalid: boolean) =>
@@ -112,7 +119,7 @@ export function connect(options: ConnectOptions): Upstream {
   const isRepeatable = (message: Message) => idempotentTools.isRepeatable(message);
   const common = { name, endpoint, log, redactor, limit, budget, isRepeatable, beginSession };
   const streamable = () => {
-    const session: Session = { id: undefined, version: undefined };
+    const session: Session = { id: undefined, version: undefined, answered: new Set() };
     const next = new StreamableHttp({ ...common, session, endsSessions: settings.endSession });
     // Some servers give every session of a client the same id.
     const end = async (id: string, deadlineMs: number) => {
@@ -137,7 +144,6 @@ export function connect(options: ConnectOptions): Upstream {
   const statelessClient = {
     ...scope,
     remembered,
-    rememberStateless: () => remember("stateless-http"),
     timeoutMs,
   };
   if (transport === "sse")
@@ -147,8 +153,11 @@ export function connect(options: ConnectOptions): Upstream {
   const stateless = retrying(probe, true);
   const mode = new NegotiatingUpstream({
     ...scope,
+    protocol: settings.protocol,
     remembered,
     remember,
+    rememberedRevision: () => cache.get(revisionKey),
+    rememberRevision: (revision) => cache.set(revisionKey, revision),
     stateless,
     probe,
     sessionClient: () => new SessionClientAdapter({ ...scope, next: stateless, ask }),

@@ -22,3 +22,7 @@ export function events(...messages: object[]): Response {
   const text = messages.map((one) => `data: ${JSON.stringify({ jsonrpc: "2.0", ...one })}\n\n`);
   return new Response(text.join(""), { headers: { "content-type": "text/event-stream" } });
 }
+
+/** The answer of a server that speaks the stateless protocol alone to an initialize. */
+export const noInitialize = (id: unknown) =>
+  jsonRpc({ id, error: { code: -32601, message: "Method not found" } }, 404);

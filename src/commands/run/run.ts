@@ -65,7 +65,8 @@ export function commandAfter(early: EarlyAnswer | undefined) {
       // The child of `test` asks the server itself, and leaves what it learns for Codex's start.
       const isTest = context.env.CODEX_MCP_BRIDGE_TEST !== undefined;
       const mayAnswer = !isForgetful && !isTest;
-      return bridge({ settings, cache, mayAnswer, answered }, context, mode);
+      const waitsForStart = !isTest;
+      return bridge({ settings, cache, mayAnswer, waitsForStart, answered }, context, mode);
     },
     refuse: (error, commandLine) => refuse(error, commandLine, early?.answered),
   });
@@ -94,11 +95,13 @@ async function knownServer(
 interface Start extends KnownServer {
   /** Whether the catalog may answer. */
   readonly mayAnswer?: boolean;
+  /** Whether a server that is not there yet is waited for as long as a start may take. */
+  readonly waitsForStart?: boolean;
   readonly answered?: Answered | undefined;
 }
 
 async function bridge(
-  { settings, cache, mayAnswer = false, answered }: Start,
+  { settings, cache, mayAnswer = false, waitsForStart = false, answered }: Start,
   context: Context,
   signIn: SignInMode = "elicit",
 ): Promise<number> {
@@ -111,8 +114,8 @@ async function bridge(
   const code = await serve({
     name: settings.name,
     connect(client, ask) {
-      const said = answered?.said;
-      server = openServer(settings, { ...context, cache, client, ask, mayAnswer, said, signIn });
+      const start = { mayAnswer, waitsForStart, said: answered?.said };
+      server = openServer(settings, { ...context, cache, client, ask, ...start, signIn });
       return server.upstream;
     },
     stdio: openStdio(),

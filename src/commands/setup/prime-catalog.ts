@@ -34,6 +34,7 @@ export async function fillCatalog(settings: ServerSettings, context: Context): P
       client: { name: "", capabilities: "{}", protocolVersion: "" },
       ask: () => new Promise(() => undefined),
       mayAnswer: false,
+      waitsForStart: false,
       signIn: undefined,
     },
   );

@@ -219,5 +219,6 @@ export function grantFrom(
     ...(refreshToken !== undefined && { refreshToken }),
     ...(scope !== undefined && { scope }),
     ...(account !== undefined && { account }),
+    ...(base.signedInAt !== undefined && { signedInAt: base.signedInAt }),
   };
 }

@@ -48,6 +48,8 @@ export interface Grant {
   readonly resource?: string;
   /** The account that the ID token names. */
   readonly account?: string;
+  /** When a person signed in, in ms since 1970; kept over renewals. Undefined for a machine's grant. */
+  readonly signedInAt?: number;
   /** The private key that DPoP tokens are bound to. */
   readonly dpopKey?: webcrypto.JsonWebKey;
 }

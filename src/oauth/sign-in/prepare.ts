@@ -48,11 +48,13 @@ export async function noteRefusedScope({ oauth, scope }: Prepared): Promise<void
 /** The grant that a person's sign-in made. */
 export function grantOf(prepared: Prepared, client: OAuthClient, tokens: Tokens): Grant {
   const { context, found, scope, dpop } = prepared;
+  const now = context.now();
   const base = {
     ...grantBase(found, client, scope),
+    signedInAt: now,
     ...(dpop !== undefined && tokens.tokenType === "DPoP" && { dpopKey: dpop.exported }),
   };
-  return grantFrom(tokens, base, context.now());
+  return grantFrom(tokens, base, now);
 }
 
 /** Stores a new sign-in; from here on every process uses it. */

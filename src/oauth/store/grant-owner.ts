@@ -3,11 +3,12 @@ import { readJudged } from "../../platform/files.ts";
 import { credentialsFile } from "../../platform/paths.ts";
 import type { Grant } from "../core/grant.ts";
 
-/** The issuer and client id of a grant. */
-export type GrantOwner = readonly [issuer: string, clientId: string];
+/** The issuer and client id of a grant, and its account, or the moment of its sign-in if the server names no account. */
+export type GrantOwner = readonly [issuer: string, clientId: string, person?: string | number];
 
-export function grantOwnerOf({ issuer, client }: Grant): GrantOwner {
-  return [issuer, client.id];
+export function grantOwnerOf({ issuer, client, account, signedInAt }: Grant): GrantOwner {
+  const person = account ?? signedInAt;
+  return person === undefined ? [issuer, client.id] : [issuer, client.id, person];
 }
 
 const maxBytes = 1024 * 1024;

@@ -1,4 +1,4 @@
-// Which era a server is of, asked with server/discover (MCP 2026-07-28 server/discover, basic/versioning).
+// Which protocols a server speaks, asked with server/discover (MCP 2026-07-28 server/discover, basic/versioning).
 import { BridgeError, type ErrorKind } from "../../wire/errors.ts";
 import { type Message, requestOf, responseTo } from "../../wire/message.ts";
 import type { RequestIds } from "../core/request-ids.ts";
@@ -11,16 +11,17 @@ import {
 import type { Deliver, Upstream } from "../core/types.ts";
 import { type Identity, metaMembers } from "./request-meta.ts";
 
-/** What the probe found. */
+/** What a server says about itself. */
 export type Discovery =
-  /** The server speaks the modern era only; its answer may be an error. */
-  | { readonly mode: "stateless"; readonly answer: Message }
-  /** It speaks the legacy era too, or gave no sign of the modern one; where it was silent, that may be for now only. */
-  | { readonly mode: "session"; readonly isDual?: boolean; readonly isSilent?: boolean };
+  /** It names no revision of the session protocol, or refuses by an error that only the stateless protocol has: `answer`. */
+  | { readonly speaks: "stateless"; readonly answer: Message }
+  | { readonly speaks: "both"; readonly answer: Message }
+  /** It gave no sign of the stateless protocol; it may have been silent. */
+  | { readonly speaks: "session" };
 
-/** A server that does not answer the probe within this time is tried as a legacy one. */
+/** A server that does not answer within this time counts as one of the session protocol. */
 const probeTimeoutMs = 5000;
-/** These tell nothing about the era: the probe is made again once the user is signed in. */
+/** These say nothing about the protocol: the server is asked again once the user is signed in. */
 const signInKinds: readonly ErrorKind[] = [
   "sign-in-required",
   "unauthorized",
@@ -28,7 +29,8 @@ const signInKinds: readonly ErrorKind[] = [
   "configuration",
 ];
 
-const sessionRevisions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+/** Revisions of the session protocol, oldest first. */
+export const sessionRevisions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
 
 /** Asks the server once (twice where it rejects the revision by name). Rejects where a credential is missing, or with the signal's reason. */
 export async function discover(
@@ -39,25 +41,25 @@ export async function discover(
 ): Promise<Discovery> {
   for (let tries = 0; ; tries++) {
     const answer = await ask(next, ids, identity, signal);
-    if (answer === undefined) return { mode: "session", isSilent: true };
+    if (answer === undefined) return { speaks: "session" };
     const code = errorCodeOf(answer);
-    if (answer.head.isError !== true)
-      return isStatelessOnly(answer)
-        ? { mode: "stateless", answer }
-        : { mode: "session", isDual: isStateless(answer) };
+    if (answer.head.isError !== true) {
+      if (!isStateless(answer)) return { speaks: "session" };
+      return { speaks: namesSessions(answer) ? "both" : "stateless", answer };
+    }
     if (code === statelessErrors.unsupportedVersion) {
       const supported = answer.value(["error", "data", "supported"]);
       const isOurs = Array.isArray(supported) && supported.includes(statelessRevision);
       if (isOurs && tries === 0) continue;
-      return isOurs ? { mode: "stateless", answer } : { mode: "session" };
+      return isOurs ? { speaks: "stateless", answer } : { speaks: "session" };
     }
     const isStatelessError =
       code === statelessErrors.headerMismatch || code === statelessErrors.missingCapability;
-    return isStatelessError ? { mode: "stateless", answer } : { mode: "session" };
+    return isStatelessError ? { speaks: "stateless", answer } : { speaks: "session" };
   }
 }
 
-/** The answer to one server/discover; undefined where there was none that says anything. */
+/** The answer to one server/discover; undefined where none came. */
 async function ask(next: Upstream, ids: RequestIds, identity: Identity, signal: AbortSignal) {
   const params = `{"_meta":{${metaMembers(identity)}}}`;
   const request = requestOf(ids.next("discover"), "server/discover", params);
@@ -74,13 +76,11 @@ async function ask(next: Upstream, ids: RequestIds, identity: Identity, signal: 
   return answer;
 }
 
-/** Whether an answer to server/discover names the modern era only: a server that names a legacy revision too serves a legacy client best itself. */
-export function isStatelessOnly(answer: Message): boolean {
-  const versions = versionsOf(answer);
-  return isStateless(answer) && !versions.some((version) => sessionRevisions.includes(version));
+function namesSessions(answer: Message): boolean {
+  return versionsOf(answer).some((version) => sessionRevisions.includes(version));
 }
 
-/** Whether an answer to server/discover names the modern era: a modern client is passed on to such a server. */
+/** Whether an answer to server/discover names the stateless protocol: a client of that protocol is passed on to such a server. */
 export function isStateless(answer: Message): boolean {
   return versionsOf(answer).includes(statelessRevision);
 }
@@ -90,12 +90,8 @@ function versionsOf(answer: Message): string[] {
   return Array.isArray(versions) ? versions : [];
 }
 
-/** The answer to the client's initialize that a discovery amounts to. */
-export function initializeAnswer(
-  initialize: Message,
-  { answer }: { answer: Message },
-  name: string,
-) {
+/** The answer to the client's initialize, made of the server's `answer` to server/discover. */
+export function initializeAnswer(initialize: Message, answer: Message, name: string): Message {
   const id = initialize.head.id!;
   if (answer.head.isError === true) return answer.with([{ path: ["id"], raw: id }]);
   const asked = initialize.value(["params", "protocolVersion"]);

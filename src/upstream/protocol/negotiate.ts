@@ -1,28 +1,27 @@
-// Which era and transport a server speaks: found at the first message, remembered, found again when it stops being true.
+// How a server is spoken to for a client of the session protocol: in the client's own protocol first, in another where that is refused.
 
 import { abortable } from "../../platform/async.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
 import { errorCodeOf, revisionOf, statelessErrors } from "../core/stateless-protocol.ts";
 import type { CallContext, Deliver, ServerScope, Upstream } from "../core/types.ts";
-import { type Discovery, discover } from "./discover.ts";
+import { type Discovery, discover, sessionRevisions } from "./discover.ts";
 import { identityOf } from "./request-meta.ts";
 import type { SessionClientAdapter } from "./session-client.ts";
 
-/** What a legacy client is served by. */
+/** By what a client of the session protocol is served. */
 type Transport = "streamable-http" | "sse" | "stateless-http";
 
-/** Why a server is taken for one of the legacy era: an earlier run found it, it said so, or it was silent. */
-type Belief = "remembered" | "told" | "guessed";
-
-/** JSON-RPC's word for a method that is not there; only a modern server has no initialize. */
-const unknownMethod = -32601;
-
 interface NegotiatingOptions extends ServerScope {
+  /** What the configuration allows. */
+  readonly protocol: "auto" | "session" | "stateless";
   /** What was found in an earlier run; any text. */
   readonly remembered: () => unknown;
   readonly remember: (transport: Transport) => void;
-  /** Speaks the modern era with the server. */
+  /** An older revision than the client's, where an earlier run found that the server takes no newer one; any text. */
+  readonly rememberedRevision: () => unknown;
+  readonly rememberRevision: (revision: string | undefined) => void;
+  /** Speaks the stateless protocol with the server. */
   readonly stateless: Upstream;
   /** The same, trying once. */
   readonly probe: Upstream;
@@ -40,11 +39,32 @@ interface Start {
   readonly call: CallContext | undefined;
 }
 
-/** Chooses, for the client that speaks, how its server is spoken to. */
+/** How a server refused initialize: by an error response, or by a status without one. */
+interface Refusal {
+  /** The session that the server refused. */
+  readonly upstream: Upstream;
+  readonly answer?: Message;
+  readonly error?: BridgeError;
+  /** The JSON-RPC code, where there is one. */
+  readonly code: number | undefined;
+}
+
+/** JSON-RPC's codes for a request that the server does not understand: one of another protocol or revision. */
+const notUnderstood: readonly number[] = [-32600, -32601, -32602];
+/** Codes that only the stateless protocol has. */
+const statelessCodes: readonly number[] = Object.values(statelessErrors);
+/** Statuses of a server that takes no initialize here: it may speak another protocol or transport. */
+const otherProtocol = [400, 404, 405, 406, 410, 415, 422];
+/** Those with which a server of HTTP+SSE refuses a POST to its stream's URL. */
+const otherTransport = [...otherProtocol, 403, 501];
+/** Those that may be about the revision in the request, and not about the place it went to. */
+const aboutRequest = [400, 406, 422];
+
+/** Chooses, for a client of the session protocol, how its server is spoken to; a client of the stateless protocol passes. */
 export class NegotiatingUpstream implements Upstream {
   readonly #options: NegotiatingOptions;
   #current: Upstream | undefined;
-  /** Settles when an initialize does; what comes behind one that failed is told why. */
+  /** Settles when an initialize does; messages behind one that failed get its error. */
   #chosen = choice();
   #hasFailed = false;
 
@@ -86,7 +106,6 @@ export class NegotiatingUpstream implements Upstream {
     this.#chosen.resolve();
   }
 
-  /** A client of the legacy era: its server may be of either. */
   async #start(start: Start): Promise<void> {
     if (this.#hasFailed) this.#chosen = choice();
     this.#hasFailed = false;
@@ -102,72 +121,107 @@ export class NegotiatingUpstream implements Upstream {
   }
 
   async #serve(start: Start): Promise<void> {
-    const { remembered, sse, probe, ids } = this.#options;
+    const { protocol, remembered, sse, probe, stateless } = this.#options;
     const transport = remembered();
-    if (transport === "sse" && sse !== undefined) {
-      if (await this.#trySse(sse, start)) return;
+    if (protocol === "stateless") {
+      if (await this.#translate(start, ["stateless", "both"], stateless)) return;
+      throw notStateless(this.#options.name);
     }
-    let belief: Belief = "remembered";
-    if (transport !== "streamable-http") {
-      const discovery = await discover(probe, ids, identityOf(start.message), start.signal);
-      if (discovery.mode === "stateless") return this.#translate(start, discovery);
-      belief = discovery.isSilent === true ? "guessed" : "told";
-    }
-    await this.#initialize(start, belief);
+    // A server that has learned the session protocol since then serves this client best itself.
+    if (transport === "stateless-http" && protocol !== "session")
+      if (await this.#translate(start, ["stateless"], probe)) return;
+    if (transport === "sse" && sse !== undefined && (await this.#trySse(sse, start))) return;
+    const refusal = await this.#initialize(start);
+    if (refusal !== undefined) await this.#serveOtherwise(start, refusal);
   }
 
-  /** Probes once more, a server that was silent before with all the patience there is. */
-  #discoverAgain({ message, signal }: Start, belief: Belief): Promise<Discovery> {
-    const { stateless, probe, ids } = this.#options;
-    return discover(belief === "guessed" ? stateless : probe, ids, identityOf(message), signal);
+  /** The server refused the client's initialize: an older revision, then the stateless protocol, then HTTP+SSE; where none of them is spoken, its refusal is the answer. */
+  async #serveOtherwise(start: Start, refusal: Refusal): Promise<void> {
+    const { protocol, sse, stateless } = this.#options;
+    const { status } = refusal.error ?? {};
+    if (mayTakeOlder(refusal) && (await this.#tryOlder(start))) return;
+    const mayBeStateless = isNotUnderstood(refusal.code) || otherProtocol.includes(status ?? 0);
+    if (protocol === "auto" && mayBeStateless)
+      if (await this.#translate(start, ["stateless", "both"], stateless)) return;
+    if (refusal.error !== undefined) {
+      if (sse !== undefined && (await this.#trySse(sse, start))) return;
+      throw refusal.error;
+    }
+    this.#choose(refusal.upstream);
+    await start.deliver(refusal.answer!);
   }
 
+  /** Puts the client before the server's stateless protocol; false where the server speaks none, or more than `wanted`. */
   async #translate(
-    { message, deliver }: Start,
-    discovery: Discovery & { mode: "stateless" },
-  ): Promise<void> {
-    const upstream = this.#options.sessionClient();
-    if (discovery.answer.head.isError !== true) this.#options.remember("stateless-http");
+    start: Start,
+    wanted: readonly Discovery["speaks"][],
+    by: Upstream,
+  ): Promise<boolean> {
+    const { ids, sessionClient, remember } = this.#options;
+    const { message, deliver, signal } = start;
+    const discovery = await discover(by, ids, identityOf(message), signal);
+    if (discovery.speaks === "session" || !wanted.includes(discovery.speaks)) return false;
+    const { answer } = discovery;
+    if (answer.head.isError !== true) remember("stateless-http");
+    const upstream = sessionClient();
     this.#choose(upstream);
-    await upstream.start(message, discovery, deliver);
+    await upstream.start(message, answer, deliver);
+    return true;
   }
 
-  /** The handshake itself; a server that refuses it as only a modern one does is asked again, and so is one only believed to take it. */
-  async #initialize(start: Start, belief: Belief): Promise<void> {
-    const { message, deliver, signal, call } = start;
-    const upstream = this.#options.streamable();
-    let refusal: Message | undefined;
-    const take: Deliver = async (said) => {
-      const code = errorCodeOf(said);
-      if (code !== undefined && maySpeakStateless(code, belief)) {
-        refusal = said;
+  /** The client's own handshake, in the revision that an earlier run found; resolves to the server's refusal. */
+  async #initialize(start: Start): Promise<Refusal | undefined> {
+    const { rememberedRevision, rememberRevision } = this.#options;
+    const asked = start.message.value(["params", "protocolVersion"]);
+    const older = rememberedRevision();
+    if (typeof asked !== "string" || typeof older !== "string" || older >= asked)
+      return this.#handshake(start);
+    const refusal = await this.#handshake(inRevision(start, older));
+    if (refusal === undefined) return undefined;
+    rememberRevision(undefined);
+    return this.#handshake(start);
+  }
+
+  /** Asks a server that refuses the newest revision for the one before, once; false where it refuses that, too. */
+  async #tryOlder(start: Start): Promise<boolean> {
+    const { log, name } = this.#options;
+    const asked = start.message.value(["params", "protocolVersion"]);
+    const newest = sessionRevisions.at(-1)!;
+    if (typeof asked !== "string" || asked < newest) return false;
+    const older = sessionRevisions.findLast((revision) => revision < asked)!;
+    log.debug("asking for an older revision", { server: name, revision: older });
+    return (await this.#handshake(inRevision(start, older), older)) === undefined;
+  }
+
+  /** initialize over Streamable HTTP, in a revision `older` than the client's where one is given. Resolves to a refusal that may be of the protocol or the transport; any other answer is delivered. */
+  async #handshake(
+    { message, deliver, signal, call }: Start,
+    older?: string,
+  ): Promise<Refusal | undefined> {
+    const { streamable, remember, rememberRevision } = this.#options;
+    const upstream = streamable();
+    let refusal: Refusal | undefined;
+    const take: Deliver = async (incoming) => {
+      const code = errorCodeOf(incoming);
+      if (isNotUnderstood(code)) {
+        refusal = { upstream, answer: incoming, code };
         return;
       }
-      if (said.head.kind === "response") {
-        if (code === undefined) this.#options.remember("streamable-http");
+      if (incoming.head.kind === "response") {
+        if (code === undefined) remember("streamable-http");
+        if (code === undefined && older !== undefined) rememberRevision(older);
         this.#choose(upstream);
       }
-      await deliver(said);
+      await deliver(incoming);
     };
-    // What the client pipelined waits inside the session for the handshake, in its order.
     try {
+      // What the client sends behind it waits inside the session for the handshake, in its order.
       await upstream.send(message, take, signal, call);
+      return refusal;
     } catch (error) {
-      const { sse } = this.#options;
       if (!isOtherTransport(error)) throw error;
-      const code = codeIn(error);
-      if (belief === "remembered" || (code !== undefined && maySpeakStateless(code, belief))) {
-        const discovery = await this.#discoverAgain(start, belief);
-        if (discovery.mode === "stateless") return this.#translate(start, discovery);
-      }
-      if (sse !== undefined && (await this.#trySse(sse, start))) return;
-      throw error;
+      return { upstream, error, code: codeIn(error) };
     }
-    if (refusal === undefined) return;
-    const discovery = await this.#discoverAgain(start, belief);
-    if (discovery.mode === "stateless") return this.#translate(start, discovery);
-    this.#choose(upstream);
-    await deliver(refusal);
   }
 
   /** The 2024-11-05 transport; false where the server does not speak it (MCP 2025-03-26 basic/transports, backwards compatibility). */
@@ -175,13 +229,13 @@ export class NegotiatingUpstream implements Upstream {
     const { message, deliver, signal, call } = start;
     const { log, name, remember } = this.#options;
     const upstream = sse();
-    const take: Deliver = async (said) => {
-      if (said.head.kind === "response") {
+    const take: Deliver = async (incoming) => {
+      if (incoming.head.kind === "response") {
         log.debug("server speaks HTTP+SSE of 2024-11-05", { server: name });
-        if (said.head.isError !== true) remember("sse");
+        if (incoming.head.isError !== true) remember("sse");
         this.#choose(upstream);
       }
-      await deliver(said);
+      await deliver(incoming);
     };
     try {
       await upstream.send(message, take, signal, call);
@@ -193,24 +247,41 @@ export class NegotiatingUpstream implements Upstream {
   }
 }
 
-/** Whether a refusal of initialize by `code` may be that of a modern server (MCP 2026-07-28 basic/versioning). */
-function maySpeakStateless(code: number, belief: Belief): boolean {
-  if (Object.values(statelessErrors).some((stateless) => stateless === code)) return true;
-  return belief === "remembered" || (belief === "guessed" && code === unknownMethod);
+function inRevision(start: Start, revision: string): Start {
+  const raw = JSON.stringify(revision);
+  return { ...start, message: start.message.with([{ path: ["params", "protocolVersion"], raw }]) };
+}
+
+function isNotUnderstood(code: number | undefined): boolean {
+  return code !== undefined && (notUnderstood.includes(code) || statelessCodes.includes(code));
+}
+
+/** Whether a refusal may be that of the revision; a code of the stateless protocol says more. */
+function mayTakeOlder({ error, code }: Refusal): boolean {
+  if (code !== undefined && (statelessCodes.includes(code) || code === -32601)) return false;
+  return error === undefined || (error.status !== undefined && aboutRequest.includes(error.status));
 }
 
 /** Whether a failed start leaves room for another transport: the answer was none of this one's. */
-function isOtherTransport(error: unknown): boolean {
+function isOtherTransport(error: unknown): error is BridgeError {
   if (!(error instanceof BridgeError)) return false;
   const { status, kind } = error;
-  if (status === undefined) return kind === "bad-answer";
-  return [400, 404, 405, 406, 410, 415, 501].includes(status);
+  return status === undefined ? kind === "bad-answer" : otherTransport.includes(status);
 }
 
 /** The code of the server's own JSON-RPC error that goes with a failure. */
-function codeIn(error: unknown): number | undefined {
-  const said = error instanceof BridgeError ? error.serverError : undefined;
-  return said === undefined ? undefined : JSON.parse(said).code;
+function codeIn({ serverError }: BridgeError): number | undefined {
+  return serverError === undefined ? undefined : JSON.parse(serverError).code;
+}
+
+function notStateless(name: string): BridgeError {
+  return new BridgeError(
+    "bad-answer",
+    `"${name}" does not answer server/discover as the stateless protocol asks`,
+    {
+      hint: 'remove "protocol" from its entry: the bridge then finds out what it speaks',
+    },
+  );
 }
 
 function notReached(name: string): BridgeError {

@@ -1,8 +1,8 @@
-// A client of the legacy era in front of a server of the modern one (MCP 2026-07-28 basic/versioning).
+// A client of the session protocol in front of a server of the stateless one (MCP 2026-07-28 basic/versioning).
 import { errorTo, type Message, responseTo } from "../../wire/message.ts";
 import type { Ask, CallContext, Deliver, ServerScope, Upstream } from "../core/types.ts";
 import { sendParts } from "../transport/split-batch.ts";
-import { type Discovery, initializeAnswer } from "./discover.ts";
+import { initializeAnswer } from "./discover.ts";
 import { sendWithInputRequests } from "./input-requests.ts";
 import { type Identity, identityOf, mayCarryMeta, metaMembers, withMeta } from "./request-meta.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -13,7 +13,7 @@ interface SessionClientOptions extends ServerScope {
   readonly ask: Ask;
 }
 
-/** Notifications of the legacy era that a modern server has no use for. */
+/** Notifications of the session protocol that the stateless one does not have. */
 const dropped = [
   "notifications/initialized",
   "notifications/cancelled",
@@ -21,9 +21,12 @@ const dropped = [
   "notifications/roots/list_changed",
 ];
 
+/** JSON text; what a client gets that never calls logging/setLevel. */
+const defaultLogLevel = '"info"';
+
 const noObject = 'Invalid Request: "params" is not an object';
 
-/** Answers what the modern era no longer has, and gives every request what it now must carry. */
+/** Answers requests that the stateless protocol no longer has, and gives all others the `_meta` that they must carry there. */
 export class SessionClientAdapter implements Upstream {
   readonly #options: SessionClientOptions;
   readonly #subscriptions: Subscriptions;
@@ -36,14 +39,18 @@ export class SessionClientAdapter implements Upstream {
     this.#subscriptions = new Subscriptions({ ...options, meta: () => this.#meta() });
   }
 
-  /** Answers initialize from what the server said of itself. */
-  async start(initialize: Message, discovery: Discovery & { mode: "stateless" }, deliver: Deliver) {
+  /** Answers initialize with what the server says about itself in its `answer` to server/discover. */
+  async start(initialize: Message, answer: Message, deliver: Deliver): Promise<void> {
     const { name, log } = this.#options;
     this.#identity = identityOf(initialize);
-    this.#subscriptions.declare(discovery.answer.value(["result", "capabilities"]));
-    await deliver(initializeAnswer(initialize, discovery, name));
-    if (!discovery.answer.head.isError)
-      log.info("connected", { server: name, protocol: "stateless" });
+    const capabilities = answer.value(["result", "capabilities"]) as
+      | { logging?: unknown }
+      | undefined;
+    this.#subscriptions.declare(capabilities);
+    // A session server sends log messages unasked; this one only with requests that name a level.
+    if (capabilities?.logging !== undefined) this.#logLevel = defaultLogLevel;
+    await deliver(initializeAnswer(initialize, answer, name));
+    if (!answer.head.isError) log.info("connected", { server: name, protocol: "stateless" });
   }
 
   async send(
@@ -77,7 +84,7 @@ export class SessionClientAdapter implements Upstream {
     return metaMembers(this.#identity, this.#logLevel);
   }
 
-  /** The answer to what the bridge answers itself. */
+  /** The answer to a request that the bridge answers itself; undefined for any other. */
   async #answerOf(message: Message): Promise<Message | undefined> {
     const { method } = message.head;
     const id = message.head.id!;

@@ -5,7 +5,7 @@ import { type Message, notificationOf, requestOf, responseTo } from "../../wire/
 import { metaKeys, revisionOf, statelessRevision } from "../core/stateless-protocol.ts";
 import type { CallContext, Deliver, ServerScope, Stop, Upstream } from "../core/types.ts";
 import { handshakeMs, sendWithin } from "../retry/deadline.ts";
-import { discover, isStateless, isStatelessOnly } from "./discover.ts";
+import { discover, isStateless } from "./discover.ts";
 import { StatelessClientCalls, unansweredError } from "./stateless-client-calls.ts";
 
 interface StatelessClientOptions extends ServerScope {
@@ -13,10 +13,8 @@ interface StatelessClientOptions extends ServerScope {
   readonly next: Upstream;
   /** Speaks the modern era with the server, trying once; undefined where the configuration excludes it. */
   readonly probe: Upstream | undefined;
-  /** What was found in an earlier run; any text. */
+  /** How an earlier run served a client of the session protocol; any text. */
   readonly remembered: () => unknown;
-  /** Notes that the server speaks the modern era only. */
-  readonly rememberStateless: () => void;
   /** Deadline of a call, where what is sent for none may not take longer either. */
   readonly timeoutMs: number;
 }
@@ -89,10 +87,8 @@ export class StatelessClientAdapter implements Upstream {
   }
 
   #overhear(said: Message, deliver: Deliver): Promise<void> {
-    if (said.head.kind === "response" && isStateless(said)) {
+    if (said.head.kind === "response" && isStateless(said))
       this.#isStatelessClient = Promise.resolve(false);
-      if (isStatelessOnly(said)) this.#options.rememberStateless();
-    }
     return deliver(said);
   }
 
@@ -106,10 +102,7 @@ export class StatelessClientAdapter implements Upstream {
     found.catch(() => {
       this.#isStatelessClient = undefined;
     });
-    const discovery = await found;
-    if (discovery.mode === "stateless" && discovery.answer.head.isError !== true)
-      this.#options.rememberStateless();
-    return discovery.mode === "session" && discovery.isDual !== true;
+    return (await found).speaks === "session";
   }
 
   async #serve(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {

@@ -17,6 +17,8 @@ interface RetryOptions extends ServerScope {
   readonly attempts: number;
   /** Deadline of a call: no wait goes beyond it. */
   readonly timeoutMs: number;
+  /** How long a server that has never answered in this run is waited for; undefined: as any other. */
+  readonly startWaitMs: number | undefined;
   /** 0 to 1, for the jitter. */
   readonly random: () => number;
 }
@@ -30,6 +32,8 @@ export interface Situation {
   readonly attempts: number;
   readonly elapsedMs: number;
   readonly timeoutMs: number;
+  /** How long to wait for a server that has not answered in this run; undefined once it has. */
+  readonly startWaitMs?: number | undefined;
   /** The server could not be reached for longer than we wait: the client is told at once. */
   readonly circuitOpen: boolean;
   readonly random: () => number;
@@ -62,6 +66,11 @@ function isUntouched(error: BridgeError): boolean {
   return isAbsent(error) || (safeToRetry && kind === "tls");
 }
 
+/** Whether a proxy in front of the server says that there is none behind it, as in a deploy. */
+function isBehindGateway({ status }: BridgeError): boolean {
+  return status === 502 || status === 503 || status === 504;
+}
+
 /** Whether another attempt may go better, and only the harm of a second execution stands against it. */
 function isPassing({ kind, status }: BridgeError): boolean {
   return (
@@ -71,12 +80,20 @@ function isPassing({ kind, status }: BridgeError): boolean {
 
 /** Milliseconds to wait before the next attempt (full jitter), or undefined where there is none. */
 export function waitBefore(situation: Situation): number | undefined {
-  const { error, isRepeatable, attempt, attempts, elapsedMs, timeoutMs, random } = situation;
+  const { error, isRepeatable, attempt, attempts, elapsedMs, timeoutMs } = situation;
+  const { startWaitMs } = situation;
   if (attempts <= 1) return undefined;
   if (!isUntouched(error) && !(isRepeatable && isPassing(error))) return undefined;
-  const leftMs =
-    (isAbsent(error) ? Math.min(timeoutMs / 2, maxUnreachableMs) : timeoutMs) - elapsedMs;
+  const awayMs = startWaitMs ?? Math.min(timeoutMs / 2, maxUnreachableMs);
+  if (startWaitMs !== undefined && isRepeatable && isBehindGateway(error))
+    return nextWait(situation, awayMs - elapsedMs);
+  const leftMs = (isAbsent(error) ? awayMs : timeoutMs) - elapsedMs;
   if (isAbsent(error) ? situation.circuitOpen : attempt >= attempts) return undefined;
+  return nextWait(situation, leftMs);
+}
+
+/** The wait itself, unless it is longer than the `leftMs` or the server asks for too much. */
+function nextWait({ error, attempt, random }: Situation, leftMs: number): number | undefined {
   const base = error.status === 429 ? tooManyRequestsBackoffMs : firstBackoffMs;
   const longest = isAbsent(error) ? maxReconnectWaitMs : longestBackoffMs;
   const backoff = random() * Math.min(longest, base * 2 ** (attempt - 1));
@@ -110,6 +127,7 @@ export class RetryUpstream implements Upstream {
   /** The circuit: open after a server could not be reached for the whole of our patience. */
   #circuitOpen = false;
   #reconnectWait: ReconnectWait | undefined;
+  #hasAnswered = false;
 
   constructor(options: RetryOptions) {
     this.#options = options;
@@ -136,6 +154,7 @@ export class RetryUpstream implements Upstream {
       () => {
         this.#settled(attemptAbort, timer);
         this.#circuitOpen = false;
+        this.#hasAnswered = true;
         if (reconnectWait !== undefined) this.#end(reconnectWait);
       },
       (error) => {
@@ -226,6 +245,7 @@ export class RetryUpstream implements Upstream {
       attempts,
       elapsedMs: now() - startedAt,
       timeoutMs,
+      startWaitMs: this.#hasAnswered ? undefined : this.#options.startWaitMs,
       circuitOpen: this.#circuitOpen,
       random,
     });

@@ -6,7 +6,7 @@ import { idKey, type Message } from "../../wire/message.ts";
 import { batchRevision } from "../../wire/program.ts";
 import type { CallContext, ClientFacts, Deliver, ServerScope, Upstream } from "../core/types.ts";
 import { sendWithin, startMs } from "../retry/deadline.ts";
-import { type Session, SessionLost } from "../transport/session-lost.ts";
+import { noteAnswer, type Session, SessionLost } from "../transport/session-lost.ts";
 import { sendParts } from "../transport/split-batch.ts";
 import type { AbandonedSessions } from "./abandoned-sessions.ts";
 import { SessionSetup } from "./session-setup.ts";
@@ -30,6 +30,9 @@ const lastingMs = 30_000;
 /** A server that does not say that it took `initialized` is asked on after this, or a third of a call's time. */
 const announcedMs = 5000;
 
+/** What may stand in a header field as it is (RFC 9110 5.5), as short as a revision can be. */
+const headerText = /^[\x21-\x7e]{1,64}$/;
+
 const deliverNothing: Deliver = async () => undefined;
 
 /** Gates everything behind initialize (and `initialized`), and replays both after a lost session. */
@@ -50,6 +53,8 @@ export class SessionUpstream implements Upstream {
   readonly #asked = new Set<string>();
   readonly #askedBefore = new Set<string>();
   readonly #setup = new SessionSetup();
+  /** Aborted when another session takes the place of the present one: its listening stream is opened at once. */
+  #renewed = new AbortController();
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -91,19 +96,24 @@ export class SessionUpstream implements Upstream {
 
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
     await abortable(this.#announced, signal);
+    const { next, now } = this.#options;
     const take = this.#noting(deliver);
     for (let failures = 0; !signal.aborted; failures++) {
-      const startedAt = this.#options.now();
+      const startedAt = now();
+      const renewed = this.#renewed.signal;
+      const either = AbortSignal.any([signal, renewed]);
       try {
-        await this.#options.next.listen(take, signal);
-        return;
+        await next.listen(take, either);
+        if (!renewed.aborted) return;
       } catch (error) {
-        if (!(error instanceof SessionLost)) throw error;
+        if (!(error instanceof SessionLost) && !renewed.aborted) throw error;
         // A server that drops every new session at once must not be asked for one after the other.
-        if (this.#options.now() - startedAt > lastingMs) failures = 0;
+        if (now() - startedAt > lastingMs) failures = 0;
         const backoff = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(failures, 10));
-        await sleep(backoff, signal);
-        await this.#recover(error.id).catch(() => undefined);
+        await sleep(backoff, either).catch(() => signal.throwIfAborted());
+        // A server that counts its sessions from one again gives the next the id of the lost one.
+        if (error instanceof SessionLost && !renewed.aborted)
+          await this.#recover(error.id).catch(() => undefined);
       }
     }
   }
@@ -146,14 +156,25 @@ export class SessionUpstream implements Upstream {
     if (answer.head.isError)
       agreed.reject(new BridgeError("bad-answer", "the server refused to initialize"));
     else {
-      const version = answer.value(["result", "protocolVersion"]);
-      this.#options.session.version = typeof version === "string" ? version : undefined;
+      this.#options.session.version = this.#revisionIn(answer);
       agreed.resolve();
     }
     await deliver(answer);
     const { log, name, session } = this.#options;
     if (!answer.head.isError)
       log.info("connected", { server: name, protocol: "session", revision: session.version });
+  }
+
+  /** The revision that an answer to initialize agrees on; undefined where it names none. It becomes a header of every request: text that cannot is refused. */
+  #revisionIn(answer: Message): string | undefined {
+    const version = answer.value(["result", "protocolVersion"]);
+    if (typeof version !== "string") return undefined;
+    if (headerText.test(version)) return version;
+    throw new BridgeError(
+      "bad-answer",
+      `"${this.#options.name}" answers initialize with a protocolVersion that is no header value`,
+      { hint: "its operator can tell more" },
+    );
   }
 
   #forward(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
@@ -188,6 +209,7 @@ export class SessionUpstream implements Upstream {
       if (!(again instanceof SessionLost)) throw again;
       // A new session changed nothing: it was not lost, and the server still keeps it.
       this.#options.abandoned?.add(error.id);
+      if (again.told.serverError !== undefined) noteAnswer(this.#options.session, message);
       throw again.told;
     }
   }
@@ -217,10 +239,12 @@ export class SessionUpstream implements Upstream {
     await sendWithin(startMs, this.#options, this.#initialize, take, signal);
     if (answered === undefined || answered.head.isError)
       throw new BridgeError("server-error", `"${name}" lost the session and refuses another`);
-    const version = answered.value(["result", "protocolVersion"]);
-    session.version = typeof version === "string" ? version : undefined;
+    session.version = this.#revisionIn(answered);
     if (this.#initialized !== undefined)
       await sendWithin(startMs, this.#options, this.#initialized, deliverNothing, signal);
+    // What the server says from here on, it says on the stream of the new session.
+    this.#renewed.abort();
+    this.#renewed = new AbortController();
     await this.#setup.renew(next, this.#options, signal);
     this.#isLost = false;
   }

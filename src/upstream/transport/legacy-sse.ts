@@ -180,7 +180,7 @@ export class LegacySse implements Upstream {
   }
 
   async #post(stream: SseStream, message: Message, signal: AbortSignal, waiting?: Waiting) {
-    const { name, limit, budget, redactor } = this.#options;
+    const { name, limit, budget, redactor, session } = this.#options;
     const { method } = message.head;
     const request = () =>
       stream.post.request({
@@ -216,7 +216,7 @@ export class LegacySse implements Upstream {
     const refusal = () => statusError(response, text, name, redactor);
     if (
       method !== "initialize" &&
-      isSessionLost(response.status, text, isAnswer ? said : undefined)
+      isSessionLost(response.status, text, session, message, isAnswer ? said : undefined)
     )
       throw this.#lost(stream.id, refusal());
     if (isAnswer && !isPutOff(response)) return this.#settle(waiting!, said);

@@ -5,6 +5,19 @@ import type { Message } from "../../wire/message.ts";
 export interface Session {
   id: string | undefined;
   version: string | undefined;
+  /** Requests whose 404 was the same in a fresh session: there it is the server's answer. */
+  readonly answered?: Set<string>;
+}
+
+/** More are not noted: they then cost a session each. */
+const maxAnswered = 1000;
+
+/** Tells a request by its method and subject: its 404 depends on no other part. */
+const subjectOf = (request: Message) => `${request.head.method} ${request.name ?? ""}`;
+
+/** Notes that a fresh session got the same JSON-RPC error with 404 for this request. */
+export function noteAnswer({ answered }: Session, request: Message): void {
+  if (answered !== undefined && answered.size < maxAnswered) answered.add(subjectOf(request));
 }
 
 /** The session is unknown to the server: nothing was done. */
@@ -45,15 +58,23 @@ const unknownSession = new RegExp(
 );
 
 /**
- * Whether an error status says that the session is gone: 404 (MCP 2025-03-26 basic/transports), and what servers
- * send in its place. `text` is the body, `answer` what it holds where that names the very request.
+ * Whether an error status says that the session is gone: 404 (MCP 2025-11-25 basic/transports, session management), and
+ * what servers send in its place. `text` is the body, `answer` what it holds where that names the very `request`.
  */
-export function isSessionLost(status: number, text: string, answer?: Message): boolean {
+export function isSessionLost(
+  status: number,
+  text: string,
+  session: Session,
+  request?: Message,
+  answer?: Message,
+): boolean {
   const names = unknownSession.test(text.slice(0, 1000));
-  if (answer === undefined)
-    return status === 401 || status === 404 || ([400, 410].includes(status) && names);
-  // Who answers the request itself knows the session, unless that is what the answer tells.
-  if (status === 404) return names;
+  if (status === 404) {
+    const isAnswer = answer !== undefined && request !== undefined;
+    return names || !isAnswer || session.answered?.has(subjectOf(request)) !== true;
+  }
+  if (answer === undefined) return status === 401 || ([400, 410].includes(status) && names);
+  // A server that answers the request itself knows the session, unless its answer says otherwise.
   const isCode = sessionCodes.includes(answer.value(["error", "code"]));
   return isCode && (status === 401 || (status === 400 && names));
 }

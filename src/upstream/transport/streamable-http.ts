@@ -69,7 +69,7 @@ export class StreamableHttp implements Upstream {
       if (response.ok && !pendingResponses.isDone && this.#isPlain(response, message))
         await this.#takeJson(await readBrief(response), response, pendingResponses);
       else if (response.ok) await this.#take(response, message, pendingResponses, signal);
-      else await this.#refused(response, pendingResponses, sessionId);
+      else await this.#refused(response, message, pendingResponses, sessionId);
     } catch (error) {
       if (signal.aborted) this.#stop(message, signal.reason);
       throw error;
@@ -92,7 +92,7 @@ export class StreamableHttp implements Upstream {
       },
       // The session of the refused request: a call may have started another one since.
       lost: (response, text) => {
-        if (id !== undefined && isSessionLost(response.status, text))
+        if (id !== undefined && isSessionLost(response.status, text, session))
           throw new SessionLost(name, asked ?? id, statusError(response, text, name, redactor));
       },
     });
@@ -204,15 +204,16 @@ export class StreamableHttp implements Upstream {
   /** An error status: the server's own JSON-RPC error goes to the client as it is, anything else becomes ours. */
   async #refused(
     response: Response,
+    message: Message,
     pendingResponses: PendingResponses,
     sessionId: string | undefined,
   ) {
-    const { name, endpoint, redactor, log } = this.#options;
+    const { name, endpoint, redactor, log, session } = this.#options;
     const { status } = response;
     const text = await readErrorText(response);
     const said = messageIn(text);
     const answer = said !== undefined && pendingResponses.isAnswer(said) ? said : undefined;
-    if (sessionId !== undefined && isSessionLost(status, text, answer)) {
+    if (sessionId !== undefined && isSessionLost(status, text, session, message, answer)) {
       const isDoubtful = response instanceof DoubtfulRefusal;
       const refusal = isDoubtful ? response.refusal : statusError(response, text, name, redactor);
       throw new SessionLost(name, sessionId, refusal);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { belongsTo } from "../../../src/oauth/core/grant.ts";
-import { storedGrantOwner } from "../../../src/oauth/store/grant-owner.ts";
+import { grantOwnerOf, storedGrantOwner } from "../../../src/oauth/store/grant-owner.ts";
 import { CredentialStore } from "../../../src/oauth/store/store.ts";
 import type { Keyring } from "../../../src/platform/keyring.ts";
 import { withLock } from "../../../src/platform/lock.ts";
@@ -193,7 +193,7 @@ test("beside the keyring the file says whose the sign-in is, and no more of it",
   await store.locked(() => store.writeNew(stored));
   const text = JSON.stringify(await home.stored());
   expect(text).not.toContain(grant.accessToken);
-  expect(storedGrantOwner(server)).toBe(JSON.stringify([grant.issuer, grant.client.id]));
+  expect(storedGrantOwner(server)).toBe(JSON.stringify(grantOwnerOf(grant)));
   expect(await store.read()).toEqual(stored);
 });
 

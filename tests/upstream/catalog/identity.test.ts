@@ -94,6 +94,16 @@ const grant = (issuer: string, id: string) => ({ issuer, client: { id }, accessT
 test.each<[string, object, string | undefined]>([
   ["a grant", { grant: grant("https://as.example", "c") }, '["https://as.example","c"]'],
   [
+    "a grant of a named account, signed in again",
+    { grant: { ...grant("https://as.example", "c"), account: "alice", signedInAt: 7 } },
+    '["https://as.example","c","alice"]',
+  ],
+  [
+    "a grant whose account the server does not name",
+    { grant: { ...grant("https://as.example", "c"), signedInAt: 7 } },
+    '["https://as.example","c",7]',
+  ],
+  [
     "one in the keyring",
     { keyring: true, owner: ["https://as.example", "c"] },
     '["https://as.example","c"]',
@@ -101,7 +111,7 @@ test.each<[string, object, string | undefined]>([
   ["none", {}, undefined],
   ["something else", { grant: "canary" }, undefined],
 ])(
-  "of a stored sign-in its issuer and client id count, and no token: %s",
+  "of a stored sign-in its issuer, client id and person count, and no token: %s",
   (_, stored, expected) => {
     using folder = ownFolder();
     mkdirSync(join(folder.path, "credentials"));

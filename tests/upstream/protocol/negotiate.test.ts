@@ -34,86 +34,193 @@ const fails =
   ({ id }: Body) =>
     jsonRpc({ id, error: { code, message: "m", ...(data && { data }) } }, status);
 
-const modern = "2026-07-28";
+const stateless = "2026-07-28";
 
-test.each<[string, (body: Body) => Response]>([
-  ["400 without a session", () => new Response("Bad Request", { status: 400 })],
-  ["404", () => new Response("no", { status: 404 })],
-  ["an unknown method", fails(-32601, 200)],
-  ["an unknown method on 404", fails(-32601, 404)],
-  ["403", () => new Response("no", { status: 403 })],
-  ["500", () => new Response("broken", { status: 500 })],
-  ["an empty result", ({ id }) => jsonRpc({ id, result: {} })],
-  ["202 and nothing", () => new Response(null, { status: 202 })],
-  ["a page", () => new Response("<p>", { headers: { "content-type": "text/html" } })],
-  ["only older revisions", discover(["2025-06-18"])],
-  ["both eras", discover([modern, "2025-11-25"])],
-  ["an unsupported revision, only older ones", fails(-32022, 400, { supported: ["2025-06-18"] })],
-])("a server that answers the probe with %s gets the client's own initialize", async (_, probe) => {
-  const { url, seen } = serveMethods({ "server/discover": probe, initialize });
+const refused = fails(-32601, 404);
+const older = ["2025-06-18"];
+
+test("a client that initializes is answered by the server's own initialize, which costs one request", async () => {
+  const { url, seen } = serveMethods({ "server/discover": discover([stateless]), initialize });
   const client = chainClient(url);
   expect((await client.start()).result.protocolVersion).toBe("2025-06-18");
-  expect(seen.slice(0, 2)).toEqual(["server/discover", "initialize"]);
+  await client.call("tools/list");
+  expect(seen.filter((method) => method !== "GET")).toEqual([
+    "initialize",
+    "notifications/initialized",
+    "tools/list",
+  ]);
   expect(client.cache.get("transport")).toBe("streamable-http");
 });
 
-test.each<[string, (body: Body) => Response, number]>([
-  ["the modern revision", discover([modern]), 1],
-  ["unsupported, but the modern revision is", fails(-32022, 400, { supported: [modern] }), 2],
-])("a server that answers the probe with %s is a modern one", async (_, probe, probes) => {
-  const { url, seen } = serveMethods({ "server/discover": probe });
+test.each<[string, (body: Body) => Response]>([
+  ["400", () => new Response("Bad Request", { status: 400 })],
+  ["404", () => new Response("no", { status: 404 })],
+  ["405", () => new Response("no", { status: 405 })],
+  ["an unknown method", fails(-32601, 200)],
+  ["an unknown method on 404", refused],
+  ["an unsupported revision", fails(-32022, 400, { supported: [stateless] })],
+  ["invalid parameters", fails(-32602, 200, { supported: [stateless] })],
+])(
+  "a server that refuses initialize with %s is served by the stateless protocol where it speaks that, and so at once the next time",
+  async (_, refusal) => {
+    for (const versions of [[stateless], [stateless, "2025-11-25"]]) {
+      const answers = { "server/discover": discover(versions), initialize: refusal };
+      const { url, seen } = serveMethods(answers);
+      const client = chainClient(url);
+      expect((await client.start()).result?.serverInfo).toEqual({ name: "kb", version: "unknown" });
+      expect(seen).toEqual(["initialize", "server/discover"]);
+      expect(client.cache.get("transport")).toBe("stateless-http");
+    }
+    const { url, seen } = serveMethods({ "server/discover": discover([stateless]) });
+    const again = chainClient(url, { remembered: "stateless-http" });
+    expect((await again.start()).result?.serverInfo).toEqual({ name: "kb", version: "unknown" });
+    expect(seen).toEqual(["server/discover"]);
+  },
+);
+
+test.each<[string, (body: Body) => Response]>([
+  ["500", () => new Response("broken", { status: 500 })],
+  ["502", () => new Response("broken", { status: 502 })],
+  ["an internal error", fails(-32603, 200)],
+  ["an error of its own", fails(-32000, 200)],
+])(
+  "a server that fails at initialize with %s is not asked by another protocol",
+  async (_, failure) => {
+    const { url, seen } = serveMethods({
+      "server/discover": discover([stateless]),
+      initialize: failure,
+    });
+    expect((await chainClient(url, { retry: { attempts: 1 } }).start()).error).toBeDefined();
+    expect(seen).toEqual(["initialize"]);
+  },
+);
+
+test("a server that never answers initialize is not asked by another protocol", async () => {
+  const seen: string[] = [];
+  const url = serveHttp(async (request) => {
+    seen.push(((await request.json()) as Body).method);
+    return new Promise<Response>(() => undefined);
+  });
+  expect((await chainClient(url, { timeoutMs: 50 }).start()).error.data.kind).toBe("timeout");
+  expect(seen).not.toContain("server/discover");
+});
+
+test.each([
+  ["session", refused, ["initialize"]],
+  ["stateless", initialize, ["server/discover"]],
+] as const)('with "protocol": "%s" nothing else is tried', async (protocol, answer, expected) => {
+  const answers = { "server/discover": discover([stateless]), initialize: answer };
+  const { url, seen } = serveMethods(answers);
+  const { result, error } = await chainClient(url, { protocol }).start();
+  expect(seen).toEqual([...expected]);
+  if (protocol === "session") expect(error.code).toBe(-32601);
+  else expect(result.serverInfo).toEqual({ name: "kb", version: "unknown" });
+});
+
+test('with "protocol": "stateless" a server that does not speak it is told as that', async () => {
+  const { url } = serveMethods({ "server/discover": refused, initialize });
+  const { error } = await chainClient(url, { protocol: "stateless" }).start();
+  expect(error.data.kind).toBe("bad-answer");
+  expect(error.message).toContain("server/discover");
+});
+
+test("what is remembered as stateless counts for nothing where the protocol is set to session", async () => {
+  const { url, seen } = serveMethods({ "server/discover": discover([stateless]), initialize });
+  await chainClient(url, { protocol: "session", remembered: "stateless-http" }).start();
+  expect(seen[0]).toBe("initialize");
+});
+
+/** Takes `newest` and older revisions alone. */
+const upTo =
+  (newest: string, refusal: (body: Body) => Response) =>
+  (body: Body & { readonly params?: { readonly protocolVersion: string } }) =>
+    body.params!.protocolVersion > newest ? refusal(body) : initialize(body);
+
+test.each<[string, (body: Body) => Response]>([
+  ["400", () => new Response("unsupported protocol version", { status: 400 })],
+  ["422", () => new Response("unsupported", { status: 422 })],
+  ["invalid parameters", fails(-32602, 200, { supported: older })],
+])(
+  "a server that refuses the newest revision with %s is asked for the next older one, once, and so at once the next time",
+  async (_, refusal) => {
+    const { url, seen } = serveMethods({ initialize: upTo("2025-06-18", refusal) });
+    const client = chainClient(url);
+    expect((await client.start({}, "2025-11-25")).result.protocolVersion).toBe("2025-06-18");
+    expect(seen.filter((method) => method === "initialize")).toHaveLength(2);
+    expect((await client.start({}, "2025-11-25")).result.protocolVersion).toBe("2025-06-18");
+    expect(seen.filter((method) => method === "initialize")).toHaveLength(3);
+    expect(client.cache.get("revision")).toBe("2025-06-18");
+  },
+);
+
+test("an older revision that is refused, too, is not remembered, and the refusal is the answer", async () => {
+  const { url, seen } = serveMethods({ initialize: upTo("2024-11-05", fails(-32602, 200)) });
   const client = chainClient(url);
-  await client.start();
-  expect(seen).toEqual(Array(probes).fill("server/discover"));
+  expect((await client.start({}, "2025-11-25")).error.code).toBe(-32602);
+  expect(seen).toEqual(["initialize", "initialize", "server/discover"]);
+  expect(client.cache.get("revision")).toBeUndefined();
+});
+
+test("a server that takes the newest revision again is spoken to in it once the older one is refused", async () => {
+  const { url } = serveMethods({
+    initialize: (body) =>
+      JSON.stringify(body).includes("2025-11-25") ? initialize(body) : fails(-32602, 200)(body),
+  });
+  const client = chainClient(url);
+  client.cache.set("revision", "2025-06-18");
+  expect((await client.start({}, "2025-11-25")).result.protocolVersion).toBe("2025-06-18");
+  expect(client.cache.get("revision")).toBeUndefined();
+});
+
+test("a server that names the revision to ask for is asked once more", async () => {
+  let asked = 0;
+  const { url } = serveMethods({
+    initialize: refused,
+    "server/discover": (body) =>
+      asked++ === 0
+        ? fails(-32022, 400, { supported: [stateless] })(body)
+        : discover([stateless])(body),
+  });
+  expect((await chainClient(url).start()).result.serverInfo.name).toBe("kb");
+  expect(asked).toBe(2);
 });
 
 test.each([-32020, -32021])(
-  "a modern error %d to the probe is the answer to initialize",
+  "an error %d of the stateless protocol to server/discover is the answer to initialize",
   async (code) => {
-    const { url, seen } = serveMethods({ "server/discover": fails(code, 400) });
+    const { url, seen } = serveMethods({
+      initialize: refused,
+      "server/discover": fails(code, 400),
+    });
     const client = chainClient(url);
     expect((await client.start()).error.code).toBe(code);
-    expect(seen).toEqual(["server/discover"]);
+    expect(seen).toEqual(["initialize", "server/discover"]);
     expect(client.cache.get("transport")).toBeUndefined();
   },
 );
 
-test("the probe is made once, however much a call would be repeated", async () => {
-  const down = () => new Response("down", { status: 503 });
-  const { url, seen } = serveMethods({ "server/discover": down, initialize });
-  const client = chainClient(url, { retry: { attempts: 3 } });
-  await client.start();
-  expect(seen.slice(0, 2)).toEqual(["server/discover", "initialize"]);
-});
-
 const json = { "content-type": "application/json" };
 
-test.each<[string, () => Response, object]>([
-  ["503", () => new Response("warming up", { status: 503, headers: { "retry-after": "0" } }), {}],
-  ["429", () => new Response("slow down", { status: 429 }), {}],
-  ["an answer cut short", () => new Response("{", { headers: json, status: 502 }), {}],
-  [
-    "503, though remembered",
-    () => new Response("down", { status: 503 }),
-    { remembered: "stateless-http" },
-  ],
+test.each<[string, () => Response]>([
+  ["503", () => new Response("warming up", { status: 503, headers: { "retry-after": "0" } })],
+  ["429", () => new Response("slow down", { status: 429 })],
+  ["an answer cut short", () => new Response("{", { headers: json, status: 502 })],
 ])(
-  "a modern server whose first answers to the probe are %s is asked again when it knows no initialize",
-  async (_, failure, remembered) => {
+  "a stateless server whose first answers to server/discover are %s is asked again",
+  async (_, failure) => {
     let failures = 2;
     const { url, seen } = serveMethods({
-      "server/discover": (body) => (failures-- > 0 ? failure() : discover([modern])(body)),
-      initialize: fails(-32601, 404),
+      "server/discover": (body) => (failures-- > 0 ? failure() : discover([stateless])(body)),
+      initialize: refused,
     });
-    const client = chainClient(url, { ...remembered, retry: { attempts: 3 } });
+    const client = chainClient(url, { retry: { attempts: 3 } });
     expect((await client.start()).result.serverInfo).toEqual({ name: "kb", version: "unknown" });
-    const probe = "server/discover";
-    expect(seen).toEqual([probe, "initialize", probe, probe]);
+    expect(seen).toEqual(["initialize", ...Array(3).fill("server/discover")]);
     expect(client.cache.get("transport")).toBe("stateless-http");
   },
 );
 
-test("a server that knows neither initialize nor the probe is told by its own words", async () => {
+test("a server that knows neither initialize nor server/discover is told by its own words", async () => {
   const { url } = serveMethods({
     "server/discover": () => new Response("no", { status: 400 }),
     initialize: fails(-32601, 404),
@@ -121,17 +228,10 @@ test("a server that knows neither initialize nor the probe is told by its own wo
   expect((await chainClient(url).start()).error).toEqual({ code: -32601, message: "m" });
 });
 
-test("a remembered server of the legacy era costs no probe", async () => {
-  const { url, seen } = serveMethods({ initialize });
-  const client = chainClient(url, { remembered: "streamable-http" });
-  await client.start();
-  expect(seen[0]).toBe("initialize");
-});
-
-test("a remembered server that has become modern is found out by its refusal", async () => {
+test("a remembered session server that has become stateless is found out by its refusal", async () => {
   const { url, seen } = serveMethods({
-    initialize: fails(-32022, 400, { supported: [modern] }),
-    "server/discover": discover([modern]),
+    initialize: fails(-32022, 400, { supported: [stateless] }),
+    "server/discover": discover([stateless]),
   });
   const client = chainClient(url, { remembered: "streamable-http" });
   expect((await client.start()).result.serverInfo).toEqual({ name: "kb", version: "unknown" });
@@ -139,7 +239,7 @@ test("a remembered server that has become modern is found out by its refusal", a
   expect(client.cache.get("transport")).toBe("stateless-http");
 });
 
-test("a refusal that looks modern, by a server that is not, reaches the client", async () => {
+test("a refusal by a code of the stateless protocol reaches the client where the server does not speak that", async () => {
   const { url } = serveMethods({
     initialize: fails(-32020, 400),
     "server/discover": fails(-32601, 200),
@@ -149,7 +249,7 @@ test("a refusal that looks modern, by a server that is not, reaches the client",
 });
 
 test.each(["stateless-http", "sse"])(
-  "a remembered %s server that has become a legacy one is found out",
+  "a remembered %s server that has come to speak Streamable HTTP is found out",
   async (remembered) => {
     const { url } = serveMethods({ "server/discover": fails(-32601, 200), initialize });
     const client = chainClient(url, { remembered });
@@ -165,7 +265,7 @@ test("a server that does neither transport is told by its answer to initialize",
   });
   const client = chainClient(url);
   expect((await client.start()).error.code).toBe(1404);
-  expect(seen.slice(0, 3)).toEqual(["server/discover", "initialize", "GET"]);
+  expect(seen).toEqual(["initialize", "server/discover", "GET"]);
 });
 
 test("with transport http nothing but POST is tried", async () => {
@@ -201,7 +301,7 @@ test("what is sent behind an initialize that fails gets an error too, and anothe
 test("a client that probes first and then initializes is served in its second way", async () => {
   const { url, seen } = serveMethods({ "server/discover": fails(-32601, 404), initialize });
   const client = chainClient(url, { remembered: "streamable-http" });
-  const _meta = { "io.modelcontextprotocol/protocolVersion": modern };
+  const _meta = { "io.modelcontextprotocol/protocolVersion": stateless };
   expect((await client.call("server/discover", { _meta })).at(-1).error.code).toBe(-32601);
   expect((await client.start()).result.protocolVersion).toBe("2025-06-18");
   await client.call("tools/list");
@@ -224,19 +324,3 @@ test("what comes behind an initialize that failed is told why at once, and anoth
   client.send({ id: "then", method: "ping" });
   expect((await client.next()).result).toEqual({ pong: true });
 });
-
-test.each<[string, (body: Body) => Response]>([
-  ["an unknown method", fails(-32601, 404)],
-  ["404", () => new Response("no", { status: 404 })],
-  ["400", () => new Response("no", { status: 400 })],
-])(
-  "a remembered server that has become modern and refuses initialize with %s is asked",
-  async (_, refusal) => {
-    const { url } = serveMethods({ initialize: refusal, "server/discover": discover([modern]) });
-    for (const transport of ["auto", "http"] as const) {
-      const client = chainClient(url, { remembered: "streamable-http", transport });
-      expect((await client.start()).result?.serverInfo).toEqual({ name: "kb", version: "unknown" });
-      expect(client.cache.get("transport")).toBe("stateless-http");
-    }
-  },
-);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { events, jsonRpc, serveHttp } from "../../support/serve-http.ts";
+import { events, jsonRpc, noInitialize, serveHttp } from "../../support/serve-http.ts";
 import { chainClient } from "../../support/whole-chain.ts";
 
 interface Body {
@@ -16,6 +16,7 @@ function serveModern(answer: (body: Body) => Response | Promise<Response>, tools
     const body = (await request.json()) as Body;
     const capabilities = { tools, resources: { subscribe: true } };
     const result = { supportedVersions: ["2026-07-28"], capabilities };
+    if (body.method === "initialize") return noInitialize(body.id);
     if (body.method === "server/discover") return jsonRpc({ id: body.id, result });
     seen.push(body.method);
     return answer(body);

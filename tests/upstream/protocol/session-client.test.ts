@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { events, jsonRpc, serveHttp } from "../../support/serve-http.ts";
+import { events, jsonRpc, noInitialize, serveHttp } from "../../support/serve-http.ts";
 import { chainClient } from "../../support/whole-chain.ts";
 
 interface Body {
@@ -21,6 +21,7 @@ function serveModern(answer: (body: Body, text: string) => Response, result: obj
   const url = serveHttp(async (request) => {
     const text = await request.text();
     const body = JSON.parse(text) as Body;
+    if (body.method === "initialize") return noInitialize(body.id);
     if (body.method === "server/discover") return jsonRpc({ id: body.id, result });
     texts.push(text);
     return answer(body, text);
@@ -47,6 +48,20 @@ test.each([
   },
 );
 
+test("a client that never names a log level gets what a session server would send unasked, where the server logs", async () => {
+  const level = 'logLevel":"info"';
+  for (const capabilities of [{ logging: {} }, {}]) {
+    const { url, texts } = serveModern(done, { ...discovered, capabilities });
+    const client = chainClient(url);
+    await client.start();
+    await client.call("a/b");
+    expect(texts[0]!.includes(level)).toBe("logging" in capabilities);
+    await client.call("logging/setLevel", { level: "error" });
+    await client.call("a/b");
+    expect(texts[1]).toContain('logLevel":"error"');
+  }
+});
+
 test("requests carry the client's identity and keep their own bytes and _meta", async () => {
   const { url, texts } = serveModern(done);
   const client = chainClient(url);
@@ -58,7 +73,7 @@ test("requests carry the client's identity and keep their own bytes and _meta", 
   client.write('{"jsonrpc":"2.0","id":"y","method":"a/b"}\n');
   await client.line();
   const meta =
-    '"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"chain","version":"1"},"io.modelcontextprotocol/clientCapabilities":{"roots":{}}';
+    '"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"chain","version":"1"},"io.modelcontextprotocol/clientCapabilities":{"roots":{}},"io.modelcontextprotocol/logLevel":"info"';
   expect(texts).toEqual([
     `{"jsonrpc":"2.0","id":"x","method":"a/b","params":{"n":12345678901234567890, "_meta":{${meta},"progressToken":1}}}`,
     `{"jsonrpc":"2.0","id":"y","method":"a/b","params":{"_meta":{${meta}}}}`,

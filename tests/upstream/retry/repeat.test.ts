@@ -62,6 +62,7 @@ function repeating(given: { timeoutMs?: number; attempts?: number } = {}) {
     ids: new RequestIds(),
     now,
     random: () => 0.5,
+    startWaitMs: undefined,
     ...given,
   });
   let ids = 0;

@@ -85,6 +85,26 @@ test("a server that is away is waited for up to three seconds, then the circuit 
   expect(away({ circuitOpen: true })).toBeUndefined();
 });
 
+test("a server that has never answered in this run is waited for as long as a start may take", () => {
+  const starting = (
+    kind: ErrorKind,
+    details: ErrorDetails,
+    elapsedMs: number,
+    isRepeatable = true,
+  ) =>
+    waitBefore(
+      situation(kind, details, { attempt: 30, elapsedMs, isRepeatable, startWaitMs: 25_000 }),
+    );
+  expect(starting("connection-refused", safeToRetry, 20_000)).toBeNumber();
+  expect(starting("connection-refused", safeToRetry, 25_000)).toBeUndefined();
+  for (const status of [502, 503, 504]) {
+    expect(starting("server-error", { status }, 20_000)).toBeNumber();
+    expect(starting("server-error", { status }, 25_000)).toBeUndefined();
+    expect(starting("server-error", { status }, 0, false)).toBeUndefined();
+  }
+  expect(starting("server-error", { status: 500 }, 0)).toBeUndefined();
+});
+
 test("one attempt means one", () => {
   expect(waitBefore(situation("connection-refused", safeToRetry, { attempts: 1 }))).toBeUndefined();
 });

@@ -89,3 +89,67 @@ test("a server that never says that it took `initialized` is asked on after a th
   client.send({ id: 1, method: "ping" });
   expect((await client.next()).result).toEqual({});
 });
+
+test("a new session has its listening stream at once: what the server says there, and asks, is not lost", async () => {
+  const opens: (string | null)[] = [];
+  let lost = false;
+  let sessions = 0;
+  const heard = Promise.withResolvers<Body>();
+  const url = serveHttp(async (request) => {
+    const session = request.headers.get("mcp-session-id");
+    if (request.method === "GET") {
+      opens.push(session);
+      const asked = `data: {"jsonrpc":"2.0","id":"r","method":"roots/list"}\n\n`;
+      const start = (controller: ReadableStreamDefaultController) =>
+        session === "s2" && controller.enqueue(asked);
+      const headers = { "content-type": "text/event-stream" };
+      return new Response(new ReadableStream({ start, cancel() {} }), { headers });
+    }
+    if (request.method !== "POST") return new Response(null, { status: 202 });
+    const body = (await request.json()) as Body;
+    if (body.method === "initialize") return opened(body.id, `s${++sessions}`);
+    if (session === "s1" && lost) return new Response("gone", { status: 404 });
+    if (body.method === undefined) heard.resolve(body);
+    if (body.id === undefined || body.method === undefined)
+      return new Response(null, { status: 202 });
+    // The call waits for the client's roots, which are asked for on the listening stream.
+    if (session === "s2") await heard.promise;
+    return jsonRpc({ id: body.id, result: { session } });
+  });
+  const client = streamableClient(url);
+  await handshake(client);
+  while (opens.length === 0) await Bun.sleep(1);
+  lost = true;
+  const startedAt = performance.now();
+  client.send({ id: 1, method: "tools/call", params: { name: "t" } });
+  const { id, method } = await client.next();
+  expect(method).toBe("roots/list");
+  client.send({ id, result: { roots: [] } });
+  expect((await client.next()).result).toEqual({ session: "s2" });
+  expect(opens).toEqual(["s1", "s2"]);
+  // The first wait before a lost stream is opened again is 100 ms, the second 200 ms.
+  expect(performance.now() - startedAt).toBeLessThan(1000);
+});
+
+test.each([
+  ["a line break", "2025-06-18\r\nx: y"],
+  ["a letter beyond ASCII", "2025-06-18é"],
+  ["nothing", ""],
+  ["a long text", "2".repeat(65)],
+])(
+  "a protocolVersion with %s, which is no header value, is bad-answer at initialize",
+  async (_, protocolVersion) => {
+    const seen: string[] = [];
+    const url = serveHttp(async (request) => {
+      const { id, method } = (await request.json()) as Body;
+      seen.push(method!);
+      return jsonRpc({ id, result: { protocolVersion, capabilities: {} } });
+    });
+    const client = streamableClient(url);
+    client.send({ id: 0, method: "initialize", params: {} });
+    expect((await client.next()).error.data.kind).toBe("bad-answer");
+    client.send({ id: 1, method: "tools/list" });
+    expect((await client.next()).error.data.kind).toBe("bad-answer");
+    expect(seen).toEqual(["initialize"]);
+  },
+);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { ownFolder } from "../../support/folder.ts";
 import { bridgeHome, signIn } from "../../support/oauth-bridge.ts";
 import { type ClientProcess, handshake, startClient } from "../../support/oauth-client.ts";
@@ -48,7 +48,8 @@ test("where a list from before, too old to be served, holds sign_in, ours has th
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);
-  await runProgram(["logout", "-s", "kb"], { env: home.env });
+  // The sign-in is gone, and what was listed with it is still kept.
+  rmSync(`${folder.path}/.codex-mcp-bridge/credentials/kb.json`);
   const file = `${folder.path}/.codex-mcp-bridge/cache/kb.json`;
   const cache = JSON.parse(readFileSync(file, "utf8"));
   for (const entry of Object.values(cache.facts.catalog.entries) as { savedAt: number }[])
@@ -58,4 +59,18 @@ test("where a list from before, too old to be served, holds sign_in, ours has th
   await handshake(client);
   expect(await namesIn(client)).toEqual(["sign_in_to_kb"]);
   await client.end();
+});
+
+test("logout forgets the lists of the person who leaves", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  await signIn(home);
+  const client = startClient(home);
+  await handshake(client);
+  expect(await namesIn(client)).toContain("sign_in");
+  await client.end();
+  const file = `${folder.path}/.codex-mcp-bridge/cache/kb.json`;
+  expect(readFileSync(file, "utf8")).toContain("sign_in");
+  await runProgram(["logout", "-s", "kb"], { env: home.env });
+  expect(JSON.parse(readFileSync(file, "utf8")).facts.catalog).toBeUndefined();
 });

@@ -63,5 +63,7 @@ test("a lost session drops the cookies, and its successor gets its own", async (
   expect(await client.call("tools/call")).toMatchObject([{ result: { node: 1 } }]);
   expect(started()).toBe(2);
   // The refused call with the old cookie, initialize without one, and what follows with the new one.
-  expect(cookies.slice(before)).toEqual(["node=0", null, "node=1", "node=1"]);
+  const [refused, initialize, ...others] = cookies.slice(before);
+  expect([refused, initialize]).toEqual(["node=0", null]);
+  expect(new Set(others)).toEqual(new Set(["node=1"]));
 });

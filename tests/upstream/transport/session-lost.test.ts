@@ -9,6 +9,7 @@ import { BridgeError } from "../../../src/wire/errors.ts";
 import { memoryLog, plainHttp, relayClient } from "../../support/client.ts";
 import { jsonRpc, serveHttp } from "../../support/serve-http.ts";
 import { plainSettings } from "../../support/settings.ts";
+import { handshake, opened, streamableClient } from "../../support/streamable.ts";
 
 interface Body {
   readonly id?: number | string;
@@ -170,7 +171,6 @@ test.each<[string, object, number]>([
     { code: -32602, message: "session_name is missing" },
     400,
   ],
-  ["an unknown method", { code: -32601, message: "no" }, 404],
   ["an error of the tool's own", { code: 7, message: "your session has ended" }, 400],
   [
     "an error about a session of the tool's",
@@ -187,6 +187,39 @@ test.each<[string, object, number]>([
   expect((await callOver(url)).error).toEqual(error);
   expect(seen.filter((one) => one.endsWith("initialize"))).toHaveLength(1);
   expect(seen.filter((one) => one.endsWith("tools/call"))).toHaveLength(1);
+});
+
+test("a 404 whatever its words starts another session, and the call is sent once more", async () => {
+  for (const body of [
+    ({ id }: Body) => jsonRpc({ id, error: { code: -32600, message: "Not Found" } }, 404),
+    () => jsonRpc({ id: null, error: { code: -32600, message: "Not Found" } }, 404),
+    () => new Response("<p>nothing here", { status: 404 }),
+    () => new Response(null, { status: 404 }),
+  ]) {
+    const { url } = forgetful(body);
+    expect((await callOver(url)).result).toEqual({ session: "s2" });
+  }
+});
+
+test("a request that a fresh session answers with the same 404 costs one session, however often it is made", async () => {
+  const error = { code: -32601, message: "no such method" };
+  const seen: string[] = [];
+  const url = serveHttp(async (request) => {
+    if (request.method !== "POST") return new Response(null, { status: 405 });
+    const { id, method } = (await request.json()) as Body;
+    seen.push(method);
+    if (method === "initialize") return opened(id, `s${seen.length}`);
+    if (id === undefined) return new Response(null, { status: 202 });
+    return method === "x/unknown" ? jsonRpc({ id, error }, 404) : jsonRpc({ id, result: {} });
+  });
+  const client = streamableClient(url);
+  await handshake(client);
+  for (let id = 1; id < 5; id++) {
+    client.send({ id, method: "x/unknown" });
+    expect((await client.next()).error).toEqual(error);
+  }
+  expect(seen.filter((method) => method === "initialize")).toHaveLength(2);
+  expect(seen.filter((method) => method === "x/unknown")).toHaveLength(5);
 });
 
 test("an error that names no request is the answer to the only one it can mean", async () => {
