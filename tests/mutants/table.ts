@@ -39,7 +39,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: "  requireShort(url, page);",
     replace: "",
     test: "tests/e2e/oauth/issuer.test.ts",
-    pattern: "more than 2 KB",
+    pattern: "longer than 2 KB",
   },
   "no-answer-for-not-found": {
     promise: "a request that a fresh session answers with the same 404 costs one session",

@@ -60,7 +60,7 @@ test.each([
     expect((stdout + stderr).includes(secret)).toBe(false);
 });
 
-test("a store that holds what no grant holds is no way to a secret", async () => {
+test("a stored value of the wrong type leaks no secret", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);

@@ -244,7 +244,7 @@ test("credentials import refuses an entry that has a token of its own", async ()
   expect(there.stored()).rejects.toThrow();
 });
 
-test("a sealed text opens with its passphrase only, and not after any change", async () => {
+test("an encrypted export is decrypted by its passphrase only, and not after any change", async () => {
   const encrypted = await encryptExport("the text", passphrase);
   expect(
     await decryptExport(` ${encrypted.slice(0, 60)}\n${encrypted.slice(60)}\n`, passphrase),
@@ -284,7 +284,7 @@ test("headers prints a valid token, and renews one that has ended or that the se
   expect(await ask()).not.toBe(second);
 });
 
-test("headers that come too late say so at once, and end only when the rotated token is stored", async () => {
+test("headers reports its timeout at once, and ends only when the rotated token is stored", async () => {
   using folder = ownFolder();
   const answered = Promise.withResolvers<void>();
   const slow = await startProvider({
@@ -315,7 +315,7 @@ test("headers that come too late say so at once, and end only when the rotated t
   await slow.close();
 }, 30_000);
 
-test("a sign-in bound by DPoP at the server's wish is none for headers nor for --native", async () => {
+test("headers and --native refuse a sign-in that the server bound to DPoP", async () => {
   using folder = ownFolder();
   const bound = startProtectedServer(provider, {
     metadata: (document) => ({ ...document, dpop_bound_access_tokens_required: true }),

@@ -136,7 +136,7 @@ test("a configured secret goes to the authorization server of the first sign-in,
   });
 });
 
-test("an assertion goes to no other authorization server either", async () => {
+test("an assertion is not sent to another authorization server", async () => {
   await withWorld(workload, async ({ first, second, home, list }) => {
     const { code } = await runProgram(["login", "-s", "kb"], { env: home.env });
     expect(code).toBe(0);
@@ -183,7 +183,7 @@ test("login asks a person, names both authorization servers, and the answer deci
   });
 });
 
-test("a client that registered itself is registered anew at a new authorization server, which learns nothing of the old one's", async () => {
+test("a new authorization server gets a new registered client, and nothing of the old one", async () => {
   await withWorld({ type: "oauth" }, async ({ second, home, list }) => {
     await signIn(home);
     const { grant } = await home.stored();
@@ -248,7 +248,7 @@ test.each(odd)(
   20_000,
 );
 
-test("metadata that are there at the second attempt are used", async () => {
+test("metadata of the second attempt are used", async () => {
   await withWorld(credentials, async ({ home, answer }) => {
     answer(() => {
       answer(undefined);
@@ -273,7 +273,7 @@ test("the second of two authorization servers is used where the first one is dea
   });
 }, 20_000);
 
-test("an authorization address of more than 2 KB is not shown, however it came to that length", async () => {
+test("an authorization address is not shown where the scopes make it longer than 2 KB", async () => {
   await withWorld({ type: "oauth" }, async ({ home, first, server, answer }) => {
     const scopes_supported = Array.from({ length: 400 }, (_, number) => `scope-${number}`);
     const authorization_servers = [first.issuer];

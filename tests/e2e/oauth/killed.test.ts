@@ -170,7 +170,7 @@ test(`requirement 23: a process killed between the answer and the rename costs o
   await Promise.all(others.map((child) => child.end()));
 }, 600_000);
 
-test("requirement 23: a process told to end in the middle of a renewal stores what comes of it", async () => {
+test("requirement 23: a process that is ended during a renewal stores the renewed grant first", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);

@@ -68,7 +68,7 @@ test("a passphrase is asked for twice, and not shown", async () => {
   expect((await home.stored()).grant).toBeUndefined();
 });
 
-test("an empty passphrase has one made, which the terminal alone shows and which opens the text", async () => {
+test("for an empty passphrase one is generated, which only the terminal shows and which decrypts the text", async () => {
   using folder = ownFolder();
   const { home, session } = await begin(folder.path);
   await using _session = session;

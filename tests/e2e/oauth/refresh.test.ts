@@ -93,7 +93,7 @@ test("requirements 20 and 21: 5 processes x 20 calls that meet a revoked token r
   expect(refreshes() - before).toBe(1);
 }, 60_000);
 
-test("requirement 23: a revoked refresh token leads every process to the sign-in, and to the command that mends it", async () => {
+test("requirement 23: after a revoked refresh token every process names the command that signs in", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);

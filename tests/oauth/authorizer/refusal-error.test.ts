@@ -21,11 +21,14 @@ test.each([
   expect(shown(body)).toBe(`Authentication failed: server "kb" answered 401 and said: ${words}`);
 });
 
-test.each(["<html>Sign in</html>", '{"a":1}', "[]", "  "])("%s are no words", (body) => {
-  expect(shown(body)).toBe('Authentication failed: server "kb" answered 401');
-});
+test.each(["<html>Sign in</html>", '{"a":1}', "[]", "  "])(
+  "the body %s gives no reason",
+  (body) => {
+    expect(shown(body)).toBe('Authentication failed: server "kb" answered 401');
+  },
+);
 
-test("the words of the challenge are shown where the body has none", () => {
+test("the description in the challenge is shown where the body gives no reason", () => {
   const challenge = 'Bearer error="invalid_token", error_description="the \\"kb\\" token expired"';
   expect(shown("", challenge)).toEndWith('and said: the "kb" token expired');
 });

@@ -40,7 +40,7 @@ async function call(tokens: readonly string[]) {
   return { outcome, seen };
 }
 
-test("a call goes through with the token that the file got meanwhile", async () => {
+test("a call succeeds with a token that was written to the file after the last request", async () => {
   expect(await call(["old", "new"])).toEqual({ outcome: 200, seen: ["Bearer old", "Bearer new"] });
 });
 

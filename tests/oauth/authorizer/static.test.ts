@@ -50,7 +50,7 @@ const counting = () => ["/bin/sh", "-c", `echo x >> ${folder.path}/runs; cat ${f
 const runs = () => readFileSync(join(folder.path, "runs"), "utf8").length / 2;
 
 describe("a configured credential", () => {
-  test("of any kind becomes a bearer token", async () => {
+  test("of any kind is sent as a bearer token", async () => {
     Object.assign(env, { TOKEN: " from-variable\n" });
     file("t", "from-file\n");
     const rows: [object, string][] = [
@@ -65,7 +65,7 @@ describe("a configured credential", () => {
     }
   });
 
-  test("comes with the configured headers, whose variables are filled in", async () => {
+  test("is sent with the configured headers, whose variables are expanded", async () => {
     Object.assign(env, { CRM_KEY: "key-0123" });
     const headers = { "X-Team": "blue", "X-Key": `a \${CRM_KEY} b` };
     const headersCommand = ["echo", '{"x-team":"red","X-More":"more"}'];
@@ -90,7 +90,7 @@ describe("a configured credential", () => {
     expect(await authorizer({ auth: { type: "none" } }).headers()).toEqual({});
   });
 
-  test("is known to the redaction as soon as it is known at all", async () => {
+  test("is redacted as soon as it is read", async () => {
     Object.assign(env, { HEADER_KEY: "canary-header-1" });
     const entry = {
       token: "canary-token-1",
@@ -104,7 +104,7 @@ describe("a configured credential", () => {
     expect(redactor.redact(text)).toBe("... ... ... ...");
   });
 
-  test("is got once for all who wait, and kept", async () => {
+  test("is read once for all waiting calls, and kept", async () => {
     file("out", "tok");
     const { headers } = authorizer({ tokenCommand: counting() });
     await Promise.all(Array.from({ length: 20 }, headers));
@@ -112,7 +112,7 @@ describe("a configured credential", () => {
     expect(runs()).toBe(1);
   });
 
-  test("that failed is tried again by the next call", async () => {
+  test("that failed is read again by the next call", async () => {
     const { headers } = authorizer({ tokenCommand: counting() });
     expect((await fails(headers())).kind).toBe("configuration");
     file("out", "tok");
@@ -190,7 +190,7 @@ describe("a configured credential", () => {
     expect(error.hint).toBe(`run chmod 600 ${path}`);
   });
 
-  test("does not hold up a call that was cancelled meanwhile", async () => {
+  test("does not delay a call that is cancelled", async () => {
     const made = new StaticAuthorizer(settings({ tokenCommand: ["sleep", "0.2"] }), {
       env,
       redactor,
@@ -228,7 +228,7 @@ describe("after a 401", () => {
     expect(runs()).toBe(2);
   });
 
-  test("the token of a changed configuration is taken", async () => {
+  test("the token of a changed configuration is used", async () => {
     let now = settings({ token: "old" });
     const { headers, refused } = authorizer({ token: "old" }, () => now);
     const sent = await headers();
@@ -237,7 +237,7 @@ describe("after a 401", () => {
     expect(await headers()).toEqual({ Authorization: "Bearer new" });
   });
 
-  test("a credential of another origin is not taken", async () => {
+  test("a credential for another origin is not used", async () => {
     const other = settings({ token: "canary" }, "https://evil.example.com/mcp");
     const { headers, refused } = authorizer({ token: "old" }, () => other);
     const sent = await headers();

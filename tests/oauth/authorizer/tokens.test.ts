@@ -135,7 +135,7 @@ test.each([
   ["429", () => new Response("", { status: 429 }), "rate-limited"],
   ["a reset", () => "reset" as const, "outcome-unknown"],
 ])(
-  "requirement 23: %s is tried again; where it lasts the refresh token stays",
+  "requirement 23: after %s the renewal is repeated; where it keeps failing the refresh token is kept",
   async (_, fault, kind) => {
     using folder = ownFolder();
     const { renew, home, grant } = await expired(folder.path);
@@ -209,7 +209,7 @@ test("requirement 24: a server that refuses every token ends in an error after o
   await deaf.close();
 });
 
-test("requirement 25: a scope that a call lacks is asked for at the next sign-in, in union; the old token stays good", async () => {
+test("requirement 25: the next sign-in asks for the granted scopes and the one that a call lacked; the old token stays valid", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);
@@ -229,7 +229,7 @@ test("requirement 25: a scope that a call lacks is asked for at the next sign-in
   await child.end();
 });
 
-test("requirement 24: a scope that stays missing although it was granted is an error, not another sign-in", async () => {
+test("requirement 24: a server that demands a granted scope ends in an error, not in another sign-in", async () => {
   using folder = ownFolder();
   const never = startProtectedServer(provider, {
     intercept: (request, url) =>

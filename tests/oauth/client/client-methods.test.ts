@@ -104,7 +104,7 @@ test("where a public client is refused, each method that the metadata list is tr
   ]);
 });
 
-test("a server that registers nobody is asked no more than that, and its words are told", async () => {
+test("a 401 of the registration endpoint ends the attempts, and its reason is shown", async () => {
   judge = ({ path }) =>
     path === "/reg" ? [401, { error: "invalid_token", error_description: "no token" }] : undefined;
   const error = await clientOf().catch((reason) => reason);
@@ -140,7 +140,7 @@ test.each([400, 403])("a scope that registration refuses by %p is left out", asy
   ]);
 });
 
-test("a step-up to more than was registered registers anew, with all of it", async () => {
+test("a step-up to more scopes than were registered registers a new client with all scopes", async () => {
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);
   await home.store({ ...(await home.stored()), wantedScope: "mcp mcp:write" });
@@ -152,7 +152,7 @@ test("a step-up to more than was registered registers anew, with all of it", asy
   expect((await home.stored()).grant.scope.split(" ")).toContain("mcp:write");
 });
 
-test("the initial access token goes into the registration, and a variable that is not set is named", async () => {
+test("the initial access token is sent with the registration; an unset variable in it is named", async () => {
   const auth = { initialAccessToken: "${REGISTRATION}" };
   const error = await clientOf(auth).catch((reason) => reason);
   expect(error).toMatchObject({ kind: "configuration" });
@@ -163,7 +163,7 @@ test("the initial access token goes into the registration, and a variable that i
   expect(headers).toMatchObject({ authorization: "Bearer the-initial-token" });
 });
 
-test("beside Basic the client id stands in the body, but not where the server refuses that", async () => {
+test("with Basic the client id is in the body as well, but not where the server refuses that", async () => {
   const auth = {
     type: "oauth",
     grant: "client_credentials",
@@ -190,7 +190,7 @@ test("beside Basic the client id stands in the body, but not where the server re
   expect(ids()).toEqual(["machine", "machine", null, null]);
 });
 
-test("revocation that wants a client secret of a public client gets an empty one at the second try", async () => {
+test("a server that demands client_secret of a public client at revocation gets an empty one at the second attempt", async () => {
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);
   judge = ({ path, form }) =>

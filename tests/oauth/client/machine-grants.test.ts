@@ -63,7 +63,7 @@ test.each([
   ["post", { clientId: "post", clientAuth: "client_secret_post", clientSecretEnv: "KB_SECRET" }],
   ["private_key_jwt", { clientId: "key", privateKeyFile: "key.pem" }],
 ])(
-  "requirement 28: client credentials (%s) need no login, and a token that ends is asked for again",
+  "requirement 28: client credentials (%s) need no login, and an expired token is requested again",
   async (_, client) => {
     using folder = ownFolder();
     const home = await bridgeHome(folder.path, { url: resource.url, auth: { ...auth, ...client } });
@@ -89,7 +89,7 @@ test.each([
   },
 );
 
-test("a machine that lacks a scope asks for it, once, and its call succeeds", async () => {
+test("a machine grant that lacks a scope requests it once, and the call succeeds", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, {
     url: resource.url,
@@ -104,7 +104,7 @@ test("a machine that lacks a scope asks for it, once, and its call succeeds", as
   await child.end();
 });
 
-test("a wrong secret is an error that names it, asked for once", async () => {
+test("a wrong secret ends in an error after one token request", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, {
     url: resource.url,
@@ -123,7 +123,7 @@ test("a wrong secret is an error that names it, asked for once", async () => {
   expect(tokens() - before).toBe(1);
 });
 
-test("headers gets a machine's token by itself", async () => {
+test("headers requests a machine's token without login", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, {
     url: resource.url,

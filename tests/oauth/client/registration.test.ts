@@ -88,7 +88,7 @@ test("requirement 10: a registration names a native public client with our redir
   });
 });
 
-test("requirement 9: where no client id can be had, the error says what to ask the provider for", async () => {
+test("requirement 9: without registration and client id, the error says what to ask the provider for", async () => {
   using folder = ownFolder();
   const closed = await startProvider({ registration: false });
   const server = startProtectedServer(closed);
@@ -100,7 +100,7 @@ test("requirement 9: where no client id can be had, the error says what to ask t
   await closed.close();
 });
 
-test("requirement 11: clients and tokens belong to their issuer: another issuer gets a client of its own and no token", async () => {
+test("requirement 11: another issuer gets a client of its own, and no token", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);

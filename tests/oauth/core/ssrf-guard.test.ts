@@ -65,7 +65,7 @@ test("a name is looked up once, and the judged address is the one that is used (
   expect(sent[0]?.address).toBe("93.184.216.34");
 });
 
-test("where the server itself is inside, so may be its authorization server; loopback only from loopback", async () => {
+test("an authorization server in a private network is reached where the MCP server stands in one; loopback only from loopback", async () => {
   const names = { "mcp.corp.example": ["10.0.0.5"], "auth.corp.example": ["10.0.0.6"] };
   const inside = guard({ names, server: new URL("https://mcp.corp.example/mcp") });
   await inside.get("https://auth.corp.example/");
@@ -88,7 +88,7 @@ test.each([
   expect(sent).toHaveLength(0);
 });
 
-test("trusted hosts are reached wherever they are", async () => {
+test("trusted hosts are reached in any network", async () => {
   const { get, sent } = guard({ trustedHosts: ["10.0.0.1", "127.0.0.1:9000"] });
   await get("https://10.0.0.1/");
   await get("http://127.0.0.1:9000/");
@@ -187,7 +187,7 @@ test.each([
   expect(followed).toBe(0);
 });
 
-test("a document in a coding that nobody asked for is read", async () => {
+test("a compressed document is read although identity was asked for", async () => {
   using folder = ownFolder();
   const { context } = oauthInside(folder.path, { url: `${hostile.url}mcp` });
   const url = new URL("/packed", hostile.url);
@@ -195,7 +195,7 @@ test("a document in a coding that nobody asked for is read", async () => {
   expect(await response.json()).toEqual({ issuer: "x" });
 });
 
-test("a document that drips is given up at the deadline", async () => {
+test("a document that arrives byte by byte is given up at the deadline", async () => {
   const guarded = createSsrfGuard({
     http: ({ url, signal }) => fetch(url, { signal }),
     lookup: async () => [],

@@ -32,7 +32,7 @@ test("scope and error come from the Bearer challenge only", () => {
   });
 });
 
-test("a DPoP challenge is read where no Bearer one is there", () => {
+test("a DPoP challenge is read where there is no Bearer challenge", () => {
   expect(bearerChallenge('DPoP algs="ES256", error="use_dpop_nonce"')).toEqual({
     scheme: "dpop",
     error: "use_dpop_nonce",
@@ -40,7 +40,7 @@ test("a DPoP challenge is read where no Bearer one is there", () => {
   expect(bearerChallenge(null)).toBeUndefined();
 });
 
-test("any text is read without an error and in linear time", () => {
+test("any header text is parsed without an error and in linear time", () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 200 }), (text) => {
       expect(parseChallenges(text)).toBeArray();
@@ -53,7 +53,7 @@ test("any text is read without an error and in linear time", () => {
   expect(performance.now() - started).toBeLessThan(500);
 });
 
-test("quoted values of any text survive", () => {
+test("a quoted value keeps any text", () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 50 }), (value) => {
       const quoted = `"${value.replace(/[\\"]/g, "\\$&")}"`;

@@ -47,7 +47,7 @@ test("the challenge's resource_metadata comes first", async () => {
   expect(http.asked[0]).toBe(place);
 });
 
-test("without it the metadata are looked for under the path, then at the root", async () => {
+test("without a challenge, resource metadata are fetched under the path, then at the root", async () => {
   const { http, found } = find({
     [`${wellKnown}/oauth-protected-resource`]: { ...resource, resource: "https://mcp.example.com" },
     ...issuerAt,
@@ -77,7 +77,7 @@ test.each([
   expect(speaksFor(name, server)).toBe(expected);
 });
 
-test("metadata that speak for another resource are refused", async () => {
+test("metadata of another resource are refused", async () => {
   const place = `${wellKnown}/oauth-protected-resource/team/mcp`;
   const { found } = find({
     [place]: { ...resource, resource: "https://evil.example.com" },
@@ -86,7 +86,7 @@ test("metadata that speak for another resource are refused", async () => {
   expect(found).rejects.toMatchObject({ kind: "refused" });
 });
 
-test("an issuer's metadata are looked for in the order of the specification", () => {
+test("an issuer's metadata are fetched in the order of the specification", () => {
   const places = (name: string) => metadataUrls(new URL(name)).map((url) => url.pathname);
   expect(places("https://a.example/tenant/")).toEqual([
     "/.well-known/oauth-authorization-server/tenant",
@@ -109,7 +109,7 @@ test.each([
   expect(isSameIssuer(one, other)).toBe(expected);
 });
 
-test("metadata of another issuer are refused (mix-up), and its own string is kept where only the slash differs", async () => {
+test("metadata of another issuer are refused (mix-up); a trailing slash may differ, and the metadata's string is kept", async () => {
   const place = `${issuer}/.well-known/oauth-authorization-server`;
   const foreign = documents({ [place]: metadata("https://evil.example.com") });
   expect(fetchFrom(foreign)).rejects.toMatchObject({
@@ -156,7 +156,7 @@ test.each([
   });
 });
 
-test("the resource is the metadata's string, else the URL without query; false omits it", async () => {
+test("the resource parameter is the metadata's string, else the URL without its query; false omits it", async () => {
   const place = `${wellKnown}/oauth-protected-resource/team/mcp`;
   const known = {
     [place]: { ...resource, resource: "https://mcp.example.com/team/mcp/" },
@@ -169,7 +169,7 @@ test("the resource is the metadata's string, else the URL without query; false o
   expect((await find(known, { auth: { resource: "urn:x" } }).found).resource).toBe("urn:x");
 });
 
-test("of several issuers the configured one is used, else the one used before, else the first", async () => {
+test("of several issuers the configured one is used, else the pinned one, else the first", async () => {
   const other = "https://other.example.com";
   const place = `${wellKnown}/oauth-protected-resource/team/mcp`;
   const known = {
@@ -246,7 +246,7 @@ test.each([401, 403, 404, 405, 410])("%p means that there is no document", async
   expect((await found).issuer.issuer).toBe("https://mcp.example.com");
 });
 
-test("pages in place of resource metadata are as good as none where the user named the issuer", async () => {
+test("HTML pages in place of resource metadata do no harm where auth.issuer is set", async () => {
   const page = () => new Response("<html>");
   const places = {
     [`${wellKnown}/oauth-protected-resource/team/mcp`]: page,
@@ -276,7 +276,7 @@ test("the metadata of an issuer with a path may stand at the root of its host, a
   expect(read("https://evil.example.com", false)).rejects.toMatchObject({ kind: "refused" });
 });
 
-test("a broken authorization server leaves the next one, but a secret does not go there", async () => {
+test("where an authorization server is broken the next one is used, but gets no secret", async () => {
   const other = "https://other.example.com";
   const known = {
     [`${wellKnown}/oauth-protected-resource/team/mcp`]: {

@@ -48,7 +48,7 @@ async function ended(folder: string, auth: object = {}) {
   return { home, grant: stored.grant, oauth: oauthInside(folder, entry) };
 }
 
-test("a renewal takes the client secret that is configured now, not the one of the sign-in", async () => {
+test("a renewal sends the client secret that is configured now, not the one at sign-in", async () => {
   using folder = ownFolder();
   const auth = { clientId: "known", clientSecret: secret, callbackPort };
   const { home, oauth } = await ended(folder.path, auth);
@@ -59,7 +59,7 @@ test("a renewal takes the client secret that is configured now, not the one of t
   expect(renewed?.accessToken).toBeString();
 });
 
-test("a renewed sign-in that cannot be stored is used all the same, and its own refresh token next", async () => {
+test("a renewed grant that cannot be stored is used, and its refresh token renews it again", async () => {
   using folder = ownFolder();
   const { home, oauth, grant } = await ended(folder.path);
   const { store, refresher, log } = oauth;
@@ -75,7 +75,7 @@ test("a renewed sign-in that cannot be stored is used all the same, and its own 
   expect((await provider.find(third!.accessToken))?.isExpired).toBe(false);
 });
 
-test("a process that hangs with the lock does not hold up the others for ever", async () => {
+test("a process that hangs while it holds the lock blocks the others for a bounded time", async () => {
   using folder = ownFolder();
   const { context, log } = oauthInside(folder.path, { url: resource.url });
   const { server, redactor } = context;
@@ -154,7 +154,7 @@ function fakeKeyring(works: { now: boolean }): Keyring & { readonly calls: strin
   };
 }
 
-test("auto leaves a sign-in where it is until the next one, and asks the keyring only then", async () => {
+test("with store auto a sign-in keeps its place until the next sign-in, and the keyring is asked only then", async () => {
   using folder = ownFolder();
   const { context, log } = oauthInside(folder.path, {
     url: resource.url,
@@ -181,7 +181,7 @@ test("auto leaves a sign-in where it is until the next one, and asks the keyring
   expect(JSON.stringify(await store.read())).not.toContain("keyring");
 });
 
-test("beside the keyring the file says whose the sign-in is, and no more of it", async () => {
+test("with a keyring the file holds the owner of the sign-in, and no secret", async () => {
   using folder = ownFolder();
   const { home, grant } = await ended(folder.path);
   const entry = { url: resource.url, auth: { type: "oauth", store: "keyring" } };
@@ -197,7 +197,7 @@ test("beside the keyring the file says whose the sign-in is, and no more of it",
   expect(await store.read()).toEqual(stored);
 });
 
-test("a sign-in that stood in the keyring is gone there once the next one stands in the file", async () => {
+test("a sign-in in the keyring is deleted once the next one is stored in the file", async () => {
   using folder = ownFolder();
   const keyring = fakeKeyring({ now: true });
   const open = (store: string) => {
