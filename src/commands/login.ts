@@ -47,7 +47,7 @@ export const command = defineCommand({
   },
 });
 
-/** Asks the server for its tools, so that Codex has them at its next start; the sign-in stands in any case. */
+/** Asks the server for its tools, so that Codex has them at its next start; a failure does not undo the sign-in. */
 async function learn(server: ServerSettings, context: Context): Promise<void> {
   const { silent, testOne } = await import("./test/test.ts");
   const { steps, tools } = await testOne(server, undefined, silent, context);
@@ -64,7 +64,7 @@ function secondsOf(text: string | undefined): number {
   throw new BridgeError("usage", "--timeout is a number of seconds from 1 to 86400");
 }
 
-/** One sign-in at a time over all processes; who waited for another takes its result. */
+/** One sign-in at a time over all processes; a `login` that waited for another one takes its result. */
 async function signInAlone(
   server: ServerSettings,
   noBrowser: boolean,

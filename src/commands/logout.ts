@@ -6,7 +6,7 @@ import { cacheKeyName } from "../upstream/catalog/entry.ts";
 import { asBridgeError } from "../wire/errors.ts";
 import { openServerOAuth } from "./auth/open-oauth.ts";
 
-/** Revocation gets this long; forgetting does not wait for more. */
+/** Limit for the revocation: forgetting does not wait longer. */
 const revocationMs = 15_000;
 
 export const command = defineCommand({
@@ -19,7 +19,7 @@ export const command = defineCommand({
     const { sendsConfiguredSecret } = await import("../oauth/client/token-plan.ts");
     const { usable } = await import("../oauth/authorizer/refresh.ts");
     const outcome = await oauth.store.locked(async () => {
-      // A store that cannot be read is forgotten all the same.
+      // A store that cannot be read is forgotten, too.
       const stored = await oauth.store.read().catch((error) => {
         context.note(asBridgeError(error).message);
         return undefined;

@@ -25,7 +25,7 @@ test.each<[string, () => Promise<Served>, string, Record<string, unknown>, strin
     "Echo: streamed",
   ],
   [
-    "a modern-only server of the official SDK 2.x",
+    "a stateless-only server of the official SDK 2.x",
     async () => serveModern(),
     "locate",
     { region: "Zürich" },

@@ -9,7 +9,7 @@ import { exec, type Trip, trip, until } from "./support/trip.ts";
 
 const setup = ["--approval", "approve", "--oauth"];
 
-/** Signs in by the page and out again: what stays is the list of tools. */
+/** Signs in by the page and out again, so that the list of tools is known. */
 async function learnTools({ home }: Trip): Promise<void> {
   const login = startProgram(["login", "--server", "kb", "--no-browser"], home.env);
   const [url] = await login.seen(/http:\/\/127\S+\/auth\?\S+/);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { chmodSync, existsSync } from "node:fs";
 import { ownFolder } from "../support/folder.ts";
 import { bridgeHome, callTool, startProgram, startRun } from "../support/oauth-bridge.ts";
 import { type AuthorizationServer, startProvider } from "../support/oauth-provider.ts";
@@ -41,8 +42,15 @@ async function lookAt(page: Page, scheme: "light" | "dark") {
 test("a whole sign-in in Chromium ends at a page that is fine on a phone, in the light and in the dark", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
-  const login = startProgram(["login", "-s", "kb", "--no-browser"], home.env);
-  const [url] = await login.seen(/http:\/\/127\S+\/auth\?\S+/);
+  const opened = `${folder.path}/opened`;
+  const opener = `${folder.path}/opener`;
+  await Bun.write(opener, `#!/bin/sh\necho "$1" > ${opened}.new && mv ${opened}.new ${opened}\n`);
+  chmodSync(opener, 0o755);
+  const login = startProgram(["login", "-s", "kb"], { ...home.env, BROWSER: opener });
+  while (!existsSync(opened)) await Bun.sleep(5);
+  // The loopback address that the browser is given redirects to the page at once.
+  const url = (await Bun.file(opened).text()).trim();
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]+$/);
   const page = await browser.open();
   await page.send("Emulation.setDeviceMetricsOverride", phone);
   await page.send("Page.navigate", { url });

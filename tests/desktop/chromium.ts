@@ -46,14 +46,14 @@ export async function startChromium(): Promise<Browser> {
     ],
     { stdin: "ignore", stdout: "ignore", stderr: "pipe", env: { ...process.env, HOME: profile } },
   );
-  let said = "";
+  let stderr = "";
   let address: string | undefined;
   for await (const chunk of child.stderr) {
-    said += new TextDecoder().decode(chunk);
-    address = /ws:\/\/127\.0\.0\.1:\d+\/devtools\/browser\/\S+/.exec(said)?.[0];
+    stderr += new TextDecoder().decode(chunk);
+    address = /ws:\/\/127\.0\.0\.1:\d+\/devtools\/browser\/\S+/.exec(stderr)?.[0];
     if (address !== undefined) break;
   }
-  if (address === undefined) throw new Error(`Chromium did not start: ${said}`);
+  if (address === undefined) throw new Error(`Chromium did not start: ${stderr}`);
   const socket = new WebSocket(address);
   await new Promise((resolve) => socket.addEventListener("open", resolve, { once: true }));
   const waiting = new Map<number, (reply: Reply) => void>();

@@ -6,7 +6,7 @@ import { removeFile } from "../../platform/files.ts";
 import { cacheFile } from "../../platform/paths.ts";
 import { BridgeError } from "../../wire/errors.ts";
 
-/** Forgets a server's sign-in, wherever it is kept, and what is remembered of it. Throws `configuration`. */
+/** Forgets a server's sign-in, in the file or the keyring, and its cache. Throws `configuration`. */
 export async function forgetStored(server: ServerSettings, context: Context): Promise<void> {
   const { log, redactor } = context;
   const { CredentialStore } = await import("../../oauth/store/store.ts");
@@ -16,7 +16,7 @@ export async function forgetStored(server: ServerSettings, context: Context): Pr
   removeFile(cacheFile(server.state));
 }
 
-/** Takes a server out of the configuration and forgets what is stored of it; its name as it stood there. */
+/** Removes a server from the configuration and forgets its sign-in and cache; returns its name as it is written there. */
 export async function removeServer(name: string, context: Context): Promise<string> {
   const config = await loadConfig(context.paths());
   const found = configuredName(config.raw, name);

@@ -17,7 +17,7 @@ async function* linesWhere(isRead: () => boolean) {
   if (isRead()) yield* stdinLines();
 }
 
-/** How `login` shows the ways to sign in: all that are possible at once, the first one done wins. */
+/** How `login` shows the methods of a sign-in: all at once, and the first that succeeds counts. */
 export function loginMethods(
   prepared: Prepared,
   { context, open, isInteractive }: LoginMethods,
@@ -28,7 +28,7 @@ export function loginMethods(
   let isOpen = false;
   return {
     device: "also",
-    // Beside an open browser nobody pipes an answer in.
+    // Without a terminal stdin is read only where no browser opened: a script may paste the response.
     pasted: linesWhere(() => isInteractive || !isOpen),
     onFailure: (error) => note(cleanText(error.message)),
     async showUrl(url, port) {
@@ -38,7 +38,7 @@ export function loginMethods(
         note(`If none has, open this address:\n\n${url.href}\n`);
         return true;
       }
-      // A result, not a remark: who called by a script needs it.
+      // On stdout, since a script that runs `login` reads it.
       await print(`${url.href}\n`);
       note(`\nOpen the address above in a browser, on any machine, to sign in to "${name}".`);
       note(

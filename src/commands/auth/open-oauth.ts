@@ -7,7 +7,7 @@ import { cacheFile } from "../../platform/paths.ts";
 import { ServerCache } from "../../platform/server-cache.ts";
 import { BridgeError } from "../../wire/errors.ts";
 
-/** The OAuth side of a server for a command, and the way to the network it takes. */
+/** The OAuth side of a server for a command, and its HTTP client. */
 export async function openServerOAuth(
   server: ServerSettings,
   context: Context,

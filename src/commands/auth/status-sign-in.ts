@@ -4,7 +4,7 @@ import { credentialsFile } from "../../platform/paths.ts";
 import { asBridgeError } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
 
-/** What is known of a server's OAuth sign-in; never a secret. Instants as ISO 8601. */
+/** The state of a server's OAuth sign-in, without a secret. Instants as ISO 8601. */
 export interface SignIn {
   readonly state: "signed-in" | "signed-out" | "expired" | "moved" | "unknown";
   /** Where it is kept. */
@@ -14,7 +14,7 @@ export interface SignIn {
   readonly issuer?: string;
   /** When the access token ends. */
   readonly expiresAt?: string;
-  /** Whether a refresh token renews it without anybody. */
+  /** Whether a refresh token renews it without a person. */
   readonly renews?: boolean;
   /** When the access token was got or last renewed. */
   readonly renewedAt?: string;

@@ -4,7 +4,7 @@ import type { OAuthContext } from "../core/context.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
 import { grantOf, type Prepared, requireShort, requireShowable } from "./prepare.ts";
 
-/** One request for authorization (RFC 6749 4.1.1, PKCE, RFC 9207), waiting for its answer. */
+/** An authorization request (RFC 6749 4.1.1, RFC 7636, RFC 9207) whose response has not come yet. */
 export interface CodeRequest {
   /** Where the person signs in. */
   readonly url: URL;
@@ -79,8 +79,8 @@ function fail({ server, login }: OAuthContext, why: string): BridgeError {
 }
 
 /**
- * The code of an authorization response whose `state` was checked already. Throws `sign-in-required` where
- * it comes from another issuer (RFC 9207 2.4: before the error is believed) or says no.
+ * The code of an authorization response; the caller has checked `state`. Throws `sign-in-required` where the
+ * response comes from another issuer or is an error. `iss` is checked first, errors included (RFC 9207 2.4).
  */
 export function codeFrom(prepared: Prepared, answer: URLSearchParams): string {
   const { context, found } = prepared;
@@ -135,8 +135,8 @@ export async function redeemCode(
 }
 
 /**
- * The answer in what a person pasted: the redirect URL, its query, or the bare code. Throws
- * `sign-in-required` where its state is wrong, or where a bare code cannot be traced to its issuer.
+ * Reads the authorization response that a person pasted: the redirect URL, its query, or the code alone. Throws
+ * `sign-in-required` where `state` is wrong, or where a code alone came although the server sends `iss`.
  */
 export function pastedAnswer(
   prepared: Prepared,

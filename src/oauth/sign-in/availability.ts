@@ -4,7 +4,7 @@ import { jsonObject } from "../core/document.ts";
 import type { BearerChallenge } from "../discovery/challenge.ts";
 import { discover } from "../discovery/discovery.ts";
 
-/** What a server's 401 asks for. */
+/** The challenges of a server's 401. */
 export interface Asked {
   readonly challenge: BearerChallenge | undefined;
   /** The schemes of all its challenges, in lower case. */
@@ -60,7 +60,7 @@ async function hasTokenEndpoint(
   if (response === undefined) return false;
   const json = jsonObject(await response.text());
   if (tokenErrors.includes(json?.error)) return true;
-  // A broken endpoint is one all the same.
+  // An endpoint that fails is an endpoint.
   return response.status === 400 || response.status === 429 || response.status >= 500;
 }
 

@@ -17,7 +17,7 @@ const escapes: Readonly<Record<string, string>> = {
 
 const escaped = (text: string) => text.replace(/[&<>"']/g, (sign) => escapes[sign] ?? "");
 
-/** The page that the browser shows at the end of a sign-in, and the policy that lets it load nothing at all. */
+/** The page that the browser shows at the end of a sign-in, and a Content-Security-Policy that lets it load nothing. */
 export function callbackPage(
   outcome: { readonly ok: true } | { readonly ok: false; readonly reason: string },
   server: string,

@@ -6,14 +6,14 @@ import type { Prepared } from "./prepare.ts";
 /** How the sign-in ended, for the page in the browser. */
 export type Outcome = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
-/** The place on this machine that the browser comes back to. */
+/** The listener on this machine that receives the redirect. */
 export interface Callback {
   readonly redirectUri: string;
-  /** Undefined where the redirect URI is not on this machine: then only pasting leads on. */
+  /** Undefined where the redirect URI is not on this machine: the person then pastes the response. */
   readonly port: number | undefined;
-  /** Waits for the one answer with this state; others are answered 400. */
+  /** Waits for the one response with this state; other requests get 400. */
   wait(state: string): Promise<URLSearchParams>;
-  /** Tells the browser that waits, and closes. */
+  /** Answers the waiting browser, and closes. */
   end(outcome: Outcome): Promise<void>;
 }
 
@@ -59,7 +59,7 @@ export async function openCallback(prepared: Prepared): Promise<Callback> {
       expected !== undefined &&
       url.searchParams.getAll("state").length === 1 &&
       url.searchParams.get("state") === expected.state;
-    // Stray, forged or repeated: said so, and the wait goes on (state comes before error).
+    // A stray, forged or repeated request gets 400 and the wait goes on; `state` is judged before `error`.
     if (!isOurs)
       return page(400, { ok: false, reason: "This is not the sign-in that is waited for." }, name);
     expected = undefined;
@@ -98,7 +98,7 @@ export async function openCallback(prepared: Prepared): Promise<Callback> {
   };
 }
 
-/** A configured URI stands as it was written; a free port is filled in. */
+/** A configured URI is sent as it is written; elsewhere the port that was free is filled in. */
 function uriWithPort({ context }: Prepared, uri: URL, port: number | undefined): string {
   if (context.auth.redirectUri !== undefined) return context.auth.redirectUri;
   if (port !== undefined && uri.port === "0") return `http://127.0.0.1:${port}${uri.pathname}`;

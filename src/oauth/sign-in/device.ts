@@ -7,7 +7,7 @@ import type { Grant, OAuthClient } from "../core/grant.ts";
 import { mayPass } from "../core/transient.ts";
 import { grantOf, noteRefusedScope, type Prepared, requireShowable } from "./prepare.ts";
 
-/** A server that names a longer pause would only let its own code expire. */
+/** Limit for the `interval` of a server: a longer one would only let its code expire. */
 const longestPauseMs = 60_000;
 
 const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
@@ -16,7 +16,7 @@ const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
 export interface DeviceRequest {
   /** Where the code is typed in. */
   readonly url: URL;
-  /** The same with the code in it, where the server gives that. */
+  /** The page with the code in its address (`verification_uri_complete`), where the server sends it. */
   readonly completeUrl?: URL;
   /** Letters, digits and dashes, 4 to 16; anything else is refused. */
   readonly userCode: string;
@@ -87,7 +87,7 @@ async function requestDevice(
     },
     await libraryOptions(context, issuer, signal),
   );
-  // Not by the package's reader, which refuses an `expires_in` or `interval` that is text, as some servers write it.
+  // The reader of oauth4webapi is stricter: it refuses an `expires_in` or `interval` that is text.
   const json = jsonObject(await response.text()) ?? {};
   if (response.ok) return { client, json, verifier };
   if (!isAgain && mayRegisterAnew(json.error, client, scope)) {
@@ -103,8 +103,8 @@ async function requestDevice(
 }
 
 /**
- * Asks for a code that a person types in elsewhere; `redirectUri` is what a registration names, for servers
- * that demand one. Throws a BridgeError.
+ * Asks for a code that a person types in on another device. `redirectUri` goes into a registration: some servers
+ * demand one there. Throws a BridgeError.
  */
 export async function startDevice(
   prepared: Prepared,
@@ -159,7 +159,7 @@ export async function startDevice(
   };
 }
 
-/** Waits for the person to type the code in (RFC 8628 3.4, 3.5). Throws `sign-in-required` where they refuse or it expires. */
+/** Waits for the person to type the code in (RFC 8628 3.4, 3.5). Throws `sign-in-required` where the person refuses or the code expires. */
 export async function awaitDevice(
   prepared: Prepared,
   request: DeviceRequest,
@@ -199,7 +199,7 @@ export async function awaitDevice(
         throw fail("nobody typed the code in before it expired");
       else if (tokens.error !== "authorization_pending") throw fail(refusalText(tokens));
     } catch (error) {
-      // No decision came: ask less often (RFC 8628 3.5).
+      // No response came: poll less often (RFC 8628 3.5).
       if (signal.aborted || !mayPass(error)) throw error;
       intervalMs = Math.min(intervalMs * 2, longestPauseMs);
     }

@@ -1,7 +1,7 @@
-/** The call is answered this much before its deadline, or a tenth of that time: then our words come first. */
+/** The call ends this long before its deadline, or a tenth of its time: our error then comes before the timeout. */
 const longestMarginMs = 1000;
 
-/** How long a call may wait for its person: to the end of its time, on a clock that can be stopped. */
+/** Ends a call's wait for its user shortly before the call's deadline; its clock can be paused. */
 export class PausableTimeout implements Disposable {
   readonly #end = new AbortController();
   readonly #reason: unknown;
@@ -9,7 +9,7 @@ export class PausableTimeout implements Disposable {
   #startedAt = 0;
   #timer: Timer | undefined;
 
-  /** `enteredAt`: when the call came, by `performance.now()`; `reason`: what the signal is aborted with. */
+  /** `enteredAt`: when the call came, by `performance.now()`; `reason`: of the aborted signal. */
   constructor(timeoutMs: number, enteredAt: number, reason: unknown) {
     const marginMs = Math.min(longestMarginMs, timeoutMs / 10);
     this.#leftMs = timeoutMs - marginMs - (performance.now() - enteredAt);

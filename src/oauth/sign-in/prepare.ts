@@ -8,7 +8,7 @@ import type { OAuthContext } from "../core/context.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
 import { scopeForUser } from "../discovery/scope.ts";
 
-/** All that is known before a person is asked to sign in. */
+/** Everything that a sign-in needs before a person is asked. */
 export interface Prepared extends TokenPlan {
   readonly oauth: OAuth;
   readonly context: OAuthContext;
@@ -17,7 +17,7 @@ export interface Prepared extends TokenPlan {
   readonly knownRedirect: string | undefined;
 }
 
-/** Finds out where and for what to sign in. Throws a BridgeError. */
+/** Finds the authorization server, the scope and the client of a sign-in. Throws a BridgeError. */
 export async function prepare(
   oauth: OAuth,
   { challenge, acceptIssuer, signal }: Omit<TokenPlanRequest, "stored">,
@@ -37,7 +37,7 @@ export async function prepare(
   };
 }
 
-/** Notes that the scope was refused as a whole: asking for it again would only fail again. */
+/** Notes that the server refused the whole scope, so that it is not asked for again. */
 export async function noteRefusedScope({ oauth, scope }: Prepared): Promise<void> {
   await oauth.store.update(({ wantedScope: _, ...stored }) => ({
     ...stored,
@@ -45,7 +45,7 @@ export async function noteRefusedScope({ oauth, scope }: Prepared): Promise<void
   }));
 }
 
-/** The grant that a person's sign-in made. */
+/** The grant of a person's sign-in. */
 export function grantOf(prepared: Prepared, client: OAuthClient, tokens: Tokens): Grant {
   const { context, found, scope, dpop } = prepared;
   const now = context.now();
@@ -76,10 +76,10 @@ export async function keep({ oauth, scope }: Prepared, grant: Grant): Promise<vo
   oauth.refresher.adopt(grant);
 }
 
-/** No page needs more; a model may have to repeat it, and a person to read it. */
+/** Limit for the address of a page: a model has to repeat it, and a person to read it. */
 const longestUrl = 2048;
 
-/** A URL that a person is sent to. Throws `refused` unless https (loopback, where the server is there, too), or where it is too long. */
+/** The URL of a page that a person is sent to. Throws `refused` where it is too long or not https; http on loopback is accepted for a server on loopback. */
 export function requireShowable({ context }: Prepared, text: string, what: string): URL {
   const url = new URL(text);
   const { server, auth } = context;
@@ -92,7 +92,7 @@ export function requireShowable({ context }: Prepared, text: string, what: strin
   throw new BridgeError("refused", `the ${what} "${url.host}" is not reached by https`);
 }
 
-/** Throws `refused` where an address is too long to be shown: judged again once a server's scopes and client id stand in it. */
+/** Throws `refused` where an address is too long to be shown; called again once scopes and client id are in it. */
 export function requireShort({ href, host }: URL, what: string): void {
   if (href.length <= longestUrl) return;
   throw new BridgeError("refused", `the ${what} "${host}" has an address of more than 2 KB`, {

@@ -4,17 +4,17 @@ import type { OAuth } from "../authorizer/open.ts";
 import { isOAuthCertain, type OAuthContext } from "../core/context.ts";
 import type { Begun, InteractiveSignIn } from "./interactive-sign-in.ts";
 
-/** Finding out whether a server has a sign-in takes no longer. */
+/** Limit for finding out whether a server has a sign-in. */
 const lookMs = 30_000;
 
-/** Signs in while a call of a running bridge waits; one prompt at a time. Its modules are loaded when a sign-in is wanted. */
+/** The sign-ins of a running bridge, one at a time. Loads their modules when the first one begins. */
 export class RunSignIn {
   readonly #oauth: () => Promise<OAuth>;
   readonly #opensBrowser: boolean;
   #signIn: InteractiveSignIn | undefined;
   #lastFailure: BridgeError | undefined;
   #noSignIn: Promise<BridgeError | undefined> | undefined;
-  /** Called at the end of each sign-in by which the user is signed in. */
+  /** Called at the end of each sign-in that succeeded. */
   onSignedIn: (() => void) | undefined;
 
   /** `opensBrowser`: as `--sign-in browser` says. */
@@ -53,8 +53,8 @@ export class RunSignIn {
   }
 
   /**
-   * Begins a sign-in, or joins the one that is under way, while `work` waits for it: it ends with the last that
-   * leaves. Waits for the prompt of another process. `answered`: the needs for which the caller has seen a sign-in.
+   * Begins a sign-in, or joins the running one, and runs `work`; the sign-in ends with its last caller. Waits while
+   * another process shows a prompt. `answered`: the needs for which the caller has seen a sign-in.
    */
   async during<T>(
     signal: AbortSignal,
@@ -74,18 +74,18 @@ export class RunSignIn {
     return this.#signIn.join(signal, work);
   }
 
-  /** The sign-in that is under way stands for its ten minutes although no call waits. */
+  /** The running sign-in goes on for its ten minutes although no call waits. */
   keep(): void {
     this.#signIn?.keep();
   }
 
-  /** Waits for the end of the sign-in of that id, where it is still under way. */
+  /** Waits for the end of the sign-in of that id, where it still runs. */
   async resume(id: string, signal: AbortSignal): Promise<void> {
     const signIn = this.#signIn;
     if (signIn?.id === id && !signIn.isOver) await signIn.ended(signal);
   }
 
-  /** The person does not want to: nobody is asked again for 5 minutes. */
+  /** The person declined: nobody is asked again for 5 minutes. */
   async decline(): Promise<void> {
     const { store, context } = await this.#oauth();
     const { declined } = await import("./interactive-sign-in.ts");
@@ -96,7 +96,7 @@ export class RunSignIn {
     }
   }
 
-  /** The server's entry, and what belongs to it. */
+  /** The OAuth context of the server. */
   async context(): Promise<OAuthContext> {
     return (await this.#oauth()).context;
   }

@@ -11,26 +11,26 @@ import { type Callback, openCallback } from "./callback.ts";
 import { awaitDevice, type DeviceRequest, offersDevice, startDevice } from "./device.ts";
 import { keep, noteRefusedScope, type Prepared } from "./prepare.ts";
 
-/** What a sign-in shows, and what it is told, by whoever runs it. */
+/** How a command or a running bridge shows the methods of a sign-in to its person. */
 export interface SignInMethodOptions {
   /**
-   * A page to sign in at; `port` is where this machine waits for the browser, undefined where it cannot.
-   * Resolves to whether the person has it before them.
+   * Shows the page to sign in at; `port`: of the listener on this machine that receives the redirect, undefined
+   * where there is none. Resolves to whether a browser shows the page to the person.
    */
   readonly showUrl: (url: URL, port: number | undefined) => boolean | Promise<boolean>;
   readonly showDevice: (request: DeviceRequest) => void | Promise<void>;
-  /** Whether a code for another device is offered: in place of the page, where the person does not have the page before them, or not at all. */
+  /** The device grant: in place of the page, beside a page that no browser shows, or never. */
   readonly device: "first" | "also" | "never";
   /** Lines that a person pastes. */
   readonly pasted?: AsyncIterable<string>;
-  /** Told of a pasted line or a method that failed while others are left. */
+  /** Called for a pasted line or a method that failed while other methods are left. */
   readonly onFailure?: (error: BridgeError) => void;
 }
 
 /** The reason of the signal by which a sign-in gives way to one elsewhere. */
 export const signInElsewhere = new BridgeError("sign-in-required", "somebody signs in elsewhere");
 
-/** Stdin ended and held nothing: no failure while another method is left. */
+/** Stdin ended without a line: no failure while another method is left. */
 const nothingPasted = new BridgeError("sign-in-required", "no answer was pasted");
 
 async function byCallback(
@@ -108,7 +108,7 @@ function nobodyReturns({ context }: Prepared): BridgeError {
   );
 }
 
-/** A redirect URI for a registration that only signs in on another device. */
+/** A redirect URI for the registration of a client that uses the device grant alone. */
 async function redirectForDevice(prepared: Prepared): Promise<string> {
   const callback = await openCallback(prepared);
   await callback.end({ ok: true });
@@ -138,7 +138,7 @@ export async function signIn(
       if (callback.port === undefined && methods.pasted === undefined)
         throw nobodyReturns(prepared);
       const request = await startCode(prepared, callback.redirectUri, signal);
-      // What the browser brings back is the person's own answer.
+      // The redirect carries the person's decision: its failure is final.
       if (callback.port !== undefined)
         all.add(byCallback(prepared, callback, request, both), () => true);
       const isShown = await methods.showUrl(request.url, callback.port);
@@ -170,7 +170,7 @@ export async function signIn(
   }
 }
 
-/** A device sign-in; undefined where the server refuses it to this client, so that the page is left (RFC 8628 3.1). */
+/** Starts the device grant; undefined where the server refuses it to this client and the page is left to try (RFC 8628 3.1). */
 async function deviceBeforePage(
   prepared: Prepared,
   { onFailure }: SignInMethodOptions,
@@ -186,7 +186,7 @@ async function deviceBeforePage(
   }
 }
 
-/** A device sign-in for people who do not have the page before them; undefined where the server refuses it. */
+/** Starts the device grant beside a page that no browser shows; undefined where the server refuses it. */
 async function deviceBesidePage(
   prepared: Prepared,
   redirectUri: string,

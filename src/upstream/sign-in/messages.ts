@@ -1,4 +1,4 @@
-// What a sign-in says to the client: our sentences, a checked URL, its host, a code; no text of a server.
+// Every text of a sign-in for the client: our own sentences, a checked URL, its host, a code, and the cleaned cause of a failure.
 import type { PendingSignIn } from "../../oauth/sign-in/interactive-sign-in.ts";
 import type { BridgeError } from "../../wire/errors.ts";
 import { program } from "../../wire/program.ts";
@@ -40,7 +40,7 @@ export function signInTool(toolName: string, name: string, host: string, login: 
   };
 }
 
-/** The result of a tool that a sign-in answers, as JSON text; `error`: the kind that it stands for. */
+/** A result in place of the server's, as JSON text; `error`: its kind, where it stands for an error. */
 export function signInResult(
   text: string,
   { isStateless, error }: { readonly isStateless: boolean; readonly error?: "sign-in-required" },
@@ -61,7 +61,7 @@ function withPage(lines: readonly string[], { url, code }: PendingSignIn): strin
   return [...lines, url.href, ...enter].join("\n");
 }
 
-/** The text of `sign_in` where no sign-in came about. */
+/** The text of `sign_in` where no sign-in could begin. */
 export function noSignInText(login: string, { message }: BridgeError): string {
   return `No sign-in can be started here (${message}): ask the user to run ${login}.`;
 }
@@ -76,7 +76,7 @@ export function pageText(name: string, pending: PendingSignIn, failure?: BridgeE
   return withPage(lines, pending);
 }
 
-/** The text of a call that was not executed, since nobody is signed in and the client asked nobody. */
+/** The text of a call that was not executed: nobody is signed in, and the client did not ask its user. */
 export function repeatText(name: string, pending: PendingSignIn, login: string): string {
   const lines = [
     `The call was not executed: server "${name}" needs a sign-in, here or by ${login} in a terminal.`,

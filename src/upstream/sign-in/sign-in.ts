@@ -1,4 +1,4 @@
-// What a client gets from a server that nobody is signed in to, and the sign-in while its call waits.
+// Answers a client in place of a server that nobody is signed in to, and signs its user in while a call waits.
 import type { RunSignIn } from "../../oauth/sign-in/run-sign-in.ts";
 import { abortable } from "../../platform/async.ts";
 import { BridgeError } from "../../wire/errors.ts";
@@ -17,7 +17,7 @@ import type { Call, CallSignIn } from "./call-sign-in.ts";
 import * as words from "./messages.ts";
 import { SignInTool } from "./tool.ts";
 
-/** How a sign-in may come about during `run`. */
+/** How a sign-in begins during `run`. */
 export type SignInMode = "elicit" | "browser" | "never";
 
 interface SignInOptions {
@@ -35,18 +35,18 @@ interface SignInOptions {
 
 /** `initialize` and lists wait this long for the browser's sign-in; Codex gives up on its tools after a second. */
 const browserWaitMs = { codex: 800, others: 20_000 };
-/** They wait this long for the answer to whether the server has a sign-in at all. */
+/** `initialize` and lists wait this long to find out whether the server has a sign-in at all. */
 const lookMs = { codex: 800, others: 3000 };
 
 const isSignInRequired = (error: unknown) =>
   error instanceof BridgeError && error.kind === "sign-in-required";
 
-/** Stands in for a server until somebody is signed in; no text of a server passes here. */
+/** Stands in for a server until somebody is signed in. */
 export class SignInUpstream implements Upstream {
   readonly #options: SignInOptions;
   #initialize: Message | undefined;
   #initialized: Message | undefined;
-  /** Whether the client was answered in the server's place and the server knows nothing of it. */
+  /** Whether the stand-in answered `initialize`, and the server has not seen it. */
   #isStandIn = false;
   readonly #tool: SignInTool;
   #calls: Promise<CallSignIn> | undefined;
@@ -144,7 +144,7 @@ export class SignInUpstream implements Upstream {
     }
   }
 
-  /** Does the client's initialize over again with the server itself; one at a time. */
+  /** Sends the client's initialize to the server itself, behind the stand-in's answer; one at a time. */
   #connect(): Promise<void> {
     this.#connecting ??= this.#introduce().finally(() => {
       this.#connecting = undefined;
@@ -156,19 +156,19 @@ export class SignInUpstream implements Upstream {
     const { next, name } = this.#options;
     if (!this.#isStandIn || this.#initialize === undefined) return;
     const signal = AbortSignal.timeout(60_000);
-    let answer: Message | undefined;
-    const take: Deliver = async (said) => {
-      if (said.head.kind === "response") answer = said;
+    let response: Message | undefined;
+    const take: Deliver = async (incoming) => {
+      if (incoming.head.kind === "response") response = incoming;
     };
     await next.send(this.#initialize, take, signal);
-    if (answer === undefined || answer.head.isError === true) {
+    if (response === undefined || response.head.isError === true) {
       throw new BridgeError("bad-answer", `server "${name}" refuses to initialize`);
     }
     this.#isStandIn = false;
     if (this.#initialized !== undefined) await next.send(this.#initialized, take, signal);
   }
 
-  /** Answers a request that the server refused for want of a sign-in, or lets the user sign in and sends it again. */
+  /** A request that the server refused because nobody is signed in: lets the user sign in and sends it again, or answers it. */
   async #withoutSignIn(call: Call, refusal: unknown): Promise<void> {
     await this.#requireSignIn(call);
     if (call.message.head.method === "tools/call") return this.#callSigningIn(call, refusal);
@@ -206,7 +206,7 @@ export class SignInUpstream implements Upstream {
     }
   }
 
-  /** As many sign-ins as the call needs, one after the other, and the call again behind each. */
+  /** Lets the user sign in as often as the call needs, and sends the call again after each sign-in. */
   async #callSigningIn(call: Call, refusal: unknown, answered?: Set<string>): Promise<void> {
     if (this.#options.mode === "never") throw refusal;
     const calls = await this.#callSignIns();
@@ -234,7 +234,7 @@ export class SignInUpstream implements Upstream {
     const resumed = await calls.resume(call, id);
     if ("result" in resumed) return call.deliver(responseTo(call.message.head.id!, resumed.result));
     const plain = { ...call, message: resumed.plain };
-    // However that sign-in ended: what is stored now counts.
+    // However that sign-in ended, the grant in the store counts.
     await this.#sendOr(plain, (refusal) => this.#callSigningIn(plain, refusal, resumed.answered));
   }
 
@@ -248,25 +248,25 @@ export class SignInUpstream implements Upstream {
     return calls.isDone(call, this.#soon(call, browserWaitMs));
   }
 
-  /** Aborts when a request that a client's start waits for has to be answered; other requests may take their time. */
+  /** Aborts when `initialize` or a list has to be answered, since a client's start waits for them; never for other requests. */
   #soon({ message, enteredAt }: Call, waitMs: { codex: number; others: number }): AbortSignal {
     const { client } = this.#options;
     const isOfStart = /^(?:initialize|server\/discover|(?:\w+\/)+list)$/;
     if (!isOfStart.test(message.head.method!)) return new AbortController().signal;
-    // All that Codex asks at its start is to be answered in one such time.
+    // Codex has one such time for its whole start.
     const beganAt = isCodex(client) ? (this.#startedAt ?? enteredAt) : enteredAt;
     const untilMs = beganAt + (isCodex(client) ? waitMs.codex : waitMs.others);
     return AbortSignal.timeout(Math.max(0, Math.ceil(untilMs - performance.now())));
   }
 
-  /** Throws the error of a server that has no sign-in: nobody is offered one. */
+  /** Throws where the server has no sign-in, so that none is offered. */
   async #requireSignIn(call: Call): Promise<void> {
     const signal = AbortSignal.any([call.signal, this.#soon(call, lookMs)]);
     const hopeless = await this.#options.signIns.noSignIn(signal);
     if (hopeless !== undefined) throw hopeless;
   }
 
-  /** The tool `sign_in`: begins the sign-in and returns at once with what the model is to show. */
+  /** Runs the tool `sign_in`: begins the sign-in and returns at once with the page that the model shows. */
   async #callSignIn(call: Call): Promise<void> {
     const { message, deliver, signal, isStateless } = call;
     const { name, signIns, login } = this.#options;
@@ -291,7 +291,7 @@ export class SignInUpstream implements Upstream {
     return answer(words.noSignInText(login, begun), "sign-in-required");
   }
 
-  /** Whether the server takes now what it refused when the tool was offered. */
+  /** Whether the server accepts now the request that it refused when the tool was offered. */
   async #isSignedIn(signal: AbortSignal): Promise<boolean> {
     const { list } = this.#tool;
     const again =
@@ -304,13 +304,13 @@ export class SignInUpstream implements Upstream {
     );
   }
 
-  /** Tells clients that listen to it that there are other tools now. */
+  /** Tells the client that the list of tools has changed. */
   async #announce(): Promise<void> {
     try {
       await this.#connect();
       await this.#notify?.(notificationOf("notifications/tools/list_changed"));
     } catch {
-      // The next call tells what is wrong.
+      // The next call reports the failure.
     }
   }
 }

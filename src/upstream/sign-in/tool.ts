@@ -23,7 +23,7 @@ export class SignInTool {
   #offered: string | undefined;
   /** The request for a list that it was last offered to. */
   list: Message | undefined;
-  /** Whether a list of the server's own may hold a tool of the first name. */
+  /** Whether the server's own list may hold a tool of that name. */
   #isTaken = false;
 
   constructor(options: ToolOptions) {
@@ -34,16 +34,16 @@ export class SignInTool {
     return this.#offered !== undefined && call.name === this.#offered;
   }
 
-  /** Looks at what the server answers to tools/list. */
+  /** Reads the server's response to tools/list. */
   learn({ head, bytes }: Message): void {
     if (head.kind !== "response" || head.isError === true) return;
     this.#offered = undefined;
     const { buffer, byteOffset, length } = bytes;
-    // A tool is not looked for more closely: the other name does no harm.
+    // The name may stand elsewhere than in a tool: the other name does no harm.
     this.#isTaken ||= Buffer.from(buffer, byteOffset, length).includes(JSON.stringify(firstName));
   }
 
-  /** The tool as a list shows it; under another name where the server has one of the first name, as far as is known. */
+  /** The tool as a list shows it; under another name where the server is known to have a `sign_in`. */
   async offer(list: Message): Promise<object> {
     this.list = list;
     const { name, host, login, signIns } = this.#options;

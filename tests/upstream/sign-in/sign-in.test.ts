@@ -232,7 +232,7 @@ test("requirement 8: --sign-in browser opens one by an argument vector without t
   await client.end();
 });
 
-test("a modern client is asked by input_required, and its second call succeeds", async () => {
+test("a stateless client is asked by input_required, and its second call succeeds", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   const client = startClient(home);
@@ -259,7 +259,7 @@ test("a modern client is asked by input_required, and its second call succeeds",
   await client.end();
 });
 
-test("a modern client whose user was done before it calls again is not asked a second time", async () => {
+test("a stateless client whose user was done before it calls again is not asked a second time", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   const client = startClient(home, { env: { LOG_LEVEL: "info" } });
