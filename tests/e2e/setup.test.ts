@@ -259,3 +259,23 @@ test("a broken configuration stops the wizard before its first question", async 
   expect(session.shown).not.toContain("Name of the server?");
   expect(readdirSync(home)).toEqual(["config.json"]);
 });
+
+test("a token that the terminal wrapped is joined, and an entry of several lines is one answer", async () => {
+  await using session = setup();
+  const paste = (text: string) => session.type(`\u001b[200~${text}\u001b[201~`);
+  await session.answers("Name of the server?", "kb");
+  await session.sees("URL?");
+  paste(`{\r  "kb": {\r    "url": "${url}"\r  }\r}\r`);
+  session.type(enter);
+  await session.sees("How do you sign in?");
+  // A paste into a question that takes no text answers nothing.
+  paste("canary\r");
+  session.type(enter);
+  await session.sees("Token?");
+  paste("canary-token-\r0123456789\r");
+  session.type(enter);
+  await finish(session);
+  expect(await session.ended).toBe(0);
+  expect(saved().servers).toEqual({ kb: { url, token: "canary-token-0123456789" } });
+  expect(session.shown).not.toContain("canary");
+});

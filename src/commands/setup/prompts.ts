@@ -1,6 +1,7 @@
 import type * as Clack from "@clack/prompts";
 import { Spinner } from "../../cli/spinner.ts";
 import { BridgeError } from "../../wire/errors.ts";
+import { withPastes } from "./paste-input.ts";
 
 /** Checks an answer: undefined, or a text that says what is wrong. */
 type Check = (answer: string) => string | undefined;
@@ -54,22 +55,28 @@ export class Prompts implements AsksUser {
   }
 
   async text(message: string, check: Check, initial = "", placeholder = ""): Promise<string> {
-    const answer = await this.#clack.text({
-      ...this.#output,
-      message,
-      initialValue: initial,
-      placeholder,
-      validate: (value) => check((value ?? "").trim()),
-    });
+    const answer = await withPastes("space", (input) =>
+      this.#clack.text({
+        ...this.#output,
+        input,
+        message,
+        initialValue: initial,
+        placeholder,
+        validate: (value) => check((value ?? "").trim()),
+      }),
+    );
     return this.#answered(answer).trim();
   }
 
   async secret(message: string, check: Check): Promise<string> {
-    const answer = await this.#clack.password({
-      ...this.#output,
-      message,
-      validate: (value) => check((value ?? "").trim()),
-    });
+    const answer = await withPastes("join", (input) =>
+      this.#clack.password({
+        ...this.#output,
+        input,
+        message,
+        validate: (value) => check((value ?? "").trim()),
+      }),
+    );
     return this.#answered(answer).trim();
   }
 
@@ -78,21 +85,22 @@ export class Prompts implements AsksUser {
     options: readonly Option<T>[],
     initial?: T,
   ): Promise<T> {
-    const answer = await this.#clack.select<string>({
-      ...this.#output,
-      message,
-      options: [...options],
-      ...(initial !== undefined && { initialValue: initial }),
-    });
+    const answer = await withPastes("drop", (input) =>
+      this.#clack.select<string>({
+        ...this.#output,
+        input,
+        message,
+        options: [...options],
+        ...(initial !== undefined && { initialValue: initial }),
+      }),
+    );
     return this.#answered(answer) as T;
   }
 
   async yes(message: string, initial = true): Promise<boolean> {
-    const answer = await this.#clack.confirm({
-      ...this.#output,
-      message,
-      initialValue: initial,
-    });
+    const answer = await withPastes("drop", (input) =>
+      this.#clack.confirm({ ...this.#output, input, message, initialValue: initial }),
+    );
     return this.#answered(answer);
   }
 
