@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+// Starts the executable of this platform, which its own package holds. Node is gone where it can replace itself
+// (process.execve, Node 22.15); elsewhere it passes on signals, the end of input and the exit code.
+"use strict";
+
+const { spawn } = require("node:child_process");
+
+/** Whether this Linux has musl instead of glibc: only glibc tells its version to Node's report. */
+function hasMusl() {
+  if (process.platform !== "linux") return false;
+  return process.report.getReport().header.glibcVersionRuntime === undefined;
+}
+
+function executable() {
+  const system = process.platform === "win32" ? "windows" : process.platform;
+  const platform = `${system}-${process.arch}${hasMusl() ? "-musl" : ""}`;
+  const suffix = process.platform === "win32" ? ".exe" : "";
+  try {
+    return require.resolve(`@NAME@-${platform}/codex-mcp-http-bridge${suffix}`);
+  } catch {
+    process.stderr.write(
+      `error: the package @NAME@-${platform} is not installed\n` +
+        "hint: install with optional dependencies, on the system that runs it; " +
+        "there is none for systems other than Linux, macOS and Windows on x64 or arm64\n",
+    );
+    process.exit(1);
+  }
+}
+
+const path = executable();
+const words = process.argv.slice(2);
+
+if (typeof process.execve === "function" && process.platform !== "win32") {
+  process.execve(path, [path, ...words], process.env);
+}
+const child = spawn(path, words, { stdio: "inherit", windowsHide: true });
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+child.on("error", (error) => {
+  process.stderr.write(`error: ${path} cannot be started: ${error.message}\n`);
+  process.exit(1);
+});
+child.on("exit", (code, signal) => {
+  if (signal === null) process.exit(code);
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+});

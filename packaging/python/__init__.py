@@ -1,0 +1,1 @@
+"""Lets Codex, or any MCP client that speaks stdio, use remote MCP servers over HTTPS."""

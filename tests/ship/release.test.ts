@@ -1,0 +1,322 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startRegistry } from "./support/registry.ts";
+
+const root = join(import.meta.dir, "../..");
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const program = "codex-mcp-http-bridge";
+const work = mkdtempSync(join(tmpdir(), "release-test-"));
+const release = join(work, "one/dist/release");
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function run(
+  words: readonly string[],
+  {
+    env = {},
+    cwd = work,
+    stdin = "",
+  }: { env?: Record<string, string>; cwd?: string; stdin?: string } = {},
+): Promise<Ran> {
+  await using child = Bun.spawn([...words], {
+    cwd,
+    env: { PATH: process.env.PATH ?? "", HOME: work, ...env },
+    stdin: new TextEncoder().encode(stdin),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, err, code] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  return { code, out, err };
+}
+
+/** Runs a program that must succeed; what it wrote on standard output. */
+async function output(
+  words: readonly string[],
+  options: Parameters<typeof run>[1] = {},
+): Promise<string> {
+  const { code, out, err } = await run(words, options);
+  if (code !== 0) throw new Error(`${words.join(" ")} ended with ${code}: ${out}${err}`);
+  return out;
+}
+
+/** A clone of the commit, with the packages that are installed here. */
+async function clone(name: string): Promise<string> {
+  const folder = join(work, name);
+  await output(["git", "clone", "--quiet", root, folder]);
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  symlinkSync(
+    join(root, "packaging/runtimes/node_modules"),
+    join(folder, "packaging/runtimes/node_modules"),
+  );
+  return folder;
+}
+
+const key = join(work, "minisign.key");
+const publicKey = join(work, "minisign.pub");
+let unsigned: Ran;
+
+beforeAll(async () => {
+  await output(["minisign", "-G", "-W", "-p", publicKey, "-s", key]);
+  const [one, two] = [await clone("one"), await clone("two")];
+  const words = ["sh", "scripts/release.sh", "linux-x64"];
+  [, unsigned] = await Promise.all([
+    output(words, { cwd: one, env: { RELEASE_MINISIGN_KEY: key } }),
+    run(words, { cwd: two, env: { TZ: "Asia/Tokyo" } }),
+  ]);
+}, 600_000);
+
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
+}
+
+const sha256 = (path: string) => createHash("sha256").update(readFileSync(path)).digest("hex");
+const inRelease = (name: string) => join(release, name);
+const executable = `${program}-${version}-linux-x64`;
+
+/** `demo` of an installed program passes, and one real call goes through it. */
+async function works(
+  words: readonly string[],
+  options: Parameters<typeof run>[1] = {},
+): Promise<void> {
+  expect(await output([...words, "--version"], options)).toBe(`${program} ${version}\n`);
+  expect(await output([...words, "demo"], options)).toContain("All 7 steps held");
+}
+
+describe("a release", () => {
+  test("agrees in every file but the signature with one made in another folder and time zone", () => {
+    expect(unsigned.code).toBe(0);
+    const other = join(work, "two/dist/release");
+    const files = filesBelow(release).filter((name) => name !== "SHA256SUMS.minisig");
+    expect(filesBelow(other)).toEqual(files);
+    const differing = files.filter((name) => sha256(inRelease(name)) !== sha256(join(other, name)));
+    expect(differing).toEqual([]);
+  });
+
+  test("says loudly that it is not signed where no key is given", () => {
+    expect(unsigned.err).toContain("WARNING: this release is not signed");
+  });
+
+  test("is signed with the key it is given", async () => {
+    const words = ["minisign", "-V", "-p", publicKey, "-m", inRelease("SHA256SUMS")];
+    expect(await output(words)).toContain("Signature and comment signature verified");
+  });
+
+  test("lists every file with its checksum", async () => {
+    await output(["sha256sum", "--check", "--strict", "SHA256SUMS"], { cwd: release });
+    const listed = readFileSync(inRelease("SHA256SUMS"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => line.slice(66));
+    const files = filesBelow(release).filter((name) => !name.startsWith("SHA256SUMS"));
+    expect(listed.sort()).toEqual(files);
+  });
+
+  test("is refused where changes are not committed", async () => {
+    writeFileSync(join(work, "two/new-file"), "");
+    const { code, err } = await run(["sh", "scripts/release.sh", "linux-x64"], {
+      cwd: join(work, "two"),
+    });
+    expect(code).toBe(1);
+    expect(err).toContain("there are changes that no commit holds");
+  });
+
+  test.each([
+    ["gz", ["gzip", "-dc"]],
+    ["xz", ["xz", "-dc"]],
+    ["zst", ["zstd", "-dc"]],
+  ] as const)("holds the executable as .%s", async (ending, words) => {
+    const file = join(work, `from-${ending}`);
+    await output([
+      "sh",
+      "-c",
+      `"$@" >${file} && chmod 755 ${file}`,
+      "sh",
+      ...words,
+      inRelease(`${executable}.${ending}`),
+    ]);
+    await works([file]);
+  });
+
+  test("holds an archive with everything beside the executable", async () => {
+    await output(["tar", "-xzf", inRelease(`${executable}.tar.gz`)]);
+    expect(filesBelow(join(work, executable))).toEqual([
+      "LICENSE",
+      "README.md",
+      "THIRD-PARTY-LICENSES",
+      program,
+      `completions/_${program}`,
+      `completions/${program}.bash`,
+      `completions/${program}.fish`,
+      `completions/${program}.ps1`,
+      `man/${program}.1`,
+    ]);
+    await works([join(work, executable, program)]);
+  });
+
+  test("names every bundled package in its bill of materials", () => {
+    const bom = JSON.parse(readFileSync(inRelease(`${program}.cdx.json`), "utf8"));
+    expect(bom.specVersion).toBe("1.6");
+    const names = bom.components.map(({ name }: { name: string }) => name);
+    expect(names).toContain("bun");
+    for (const name of ["citty", "valibot", "oauth4webapi", "@clack/prompts"])
+      expect(names).toContain(name);
+    for (const { name, hashes } of bom.components)
+      if (name !== "bun") expect(hashes[0].content).toMatch(/^[0-9a-f]{128}$/);
+  });
+
+  test("says in its provenance which commit made which files", async () => {
+    const { subject, predicate } = JSON.parse(
+      readFileSync(inRelease("provenance.intoto.json"), "utf8"),
+    );
+    const commit = (await output(["git", "rev-parse", "HEAD"], { cwd: join(work, "one") })).trim();
+    expect(predicate.buildDefinition.externalParameters.commit).toBe(commit);
+    for (const { name, digest } of subject) expect(digest.sha256).toBe(sha256(inRelease(name)));
+    expect(subject.length).toBeGreaterThan(10);
+  });
+});
+
+describe("installed from a release", () => {
+  test("npx finds the package of this platform, and the launcher passes on words and exit code", async () => {
+    await using registry = startRegistry(
+      ["codex-mcp-http-bridge", "codex-mcp-http-bridge-linux-x64"].map((name) => ({
+        name,
+        file: inRelease(`${name}-${version}.tgz`),
+      })),
+    );
+    const env = {
+      npm_config_registry: registry.url,
+      npm_config_cache: join(work, "npm"),
+      npm_config_update_notifier: "false",
+    };
+    const folder = join(work, "npx");
+    mkdirSync(folder);
+    const npx = ["npx", "--yes", program];
+    await works(npx, { env, cwd: folder });
+    const { code, err } = await run([...npx, "run", "--unknown"], { env, cwd: folder });
+    expect({ code, err }).toMatchObject({ code: 2 });
+  });
+
+  test("the launcher of npm passes on the end of input and a signal", async () => {
+    const folder = join(work, "npm-install/node_modules");
+    for (const name of [program, `${program}-linux-x64`]) {
+      mkdirSync(join(folder, name), { recursive: true });
+      await output([
+        "tar",
+        "-xzf",
+        inRelease(`${name}-${version}.tgz`),
+        "-C",
+        join(folder, name),
+        "--strip-components=1",
+      ]);
+    }
+    const words = ["node", join(folder, program, "bin/codex-mcp-http-bridge.cjs"), "run", "--demo"];
+    const ask =
+      '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}\n';
+    const { code, out } = await run(words, { stdin: ask });
+    expect(code).toBe(0);
+    expect(JSON.parse(out).result.serverInfo.name).toBeString();
+    await using child = Bun.spawn(words, {
+      env: { PATH: process.env.PATH ?? "", HOME: work },
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "ignore",
+    });
+    child.stdin.write(ask);
+    await child.stdin.flush();
+    const reader = child.stdout.getReader();
+    expect((await reader.read()).done).toBe(false);
+    child.kill("SIGTERM");
+    // Either way of the launcher ends as the executable does: by 128 + 15, or by the signal itself.
+    expect([143, 128 + 15]).toContain(await child.exited);
+  });
+
+  test("pip puts the executable on the PATH of its environment, and python -m starts it", async () => {
+    const venv = join(work, "venv");
+    await output(["python3", "-m", "venv", venv]);
+    const file = filesBelow(release).find((name) => name.endsWith(".whl"))!;
+    await output([
+      join(venv, "bin/pip"),
+      "install",
+      "--quiet",
+      "--no-index",
+      "--disable-pip-version-check",
+      inRelease(file),
+    ]);
+    await works([join(venv, "bin", program)]);
+    await works([join(venv, "bin/python"), "-m", "codex_mcp_http_bridge"]);
+    const { code } = await run([
+      join(venv, "bin/python"),
+      "-m",
+      "codex_mcp_http_bridge",
+      "run",
+      "--unknown",
+    ]);
+    expect(code).toBe(2);
+  });
+
+  test("dpkg installs and removes the Debian package", async () => {
+    const target = join(work, "debian");
+    mkdirSync(join(target, "var/lib/dpkg/updates"), { recursive: true });
+    mkdirSync(join(target, "var/lib/dpkg/info"));
+    writeFileSync(join(target, "var/lib/dpkg/status"), "");
+    const dpkg = ["dpkg", `--root=${target}`, "--force-depends", "--log=/dev/null"];
+    await output([...dpkg, "--install", inRelease(`${program}_${version}_amd64.deb`)]);
+    await works([join(target, "usr/bin", program)]);
+    expect(filesBelow(join(target, "usr/share"))).toContain(`man/man1/${program}.1.gz`);
+    await output([...dpkg, "--purge", program]);
+    expect(filesBelow(target).filter((name) => name.startsWith("usr/"))).toEqual([]);
+  });
+
+  test("the image runs as any user on a read-only root", async () => {
+    const image = inRelease("image");
+    const inspected = JSON.parse(await output(["skopeo", "inspect", `oci:${image}:${version}`]));
+    expect(inspected).toMatchObject({ Architecture: "amd64", Os: "linux" });
+    const bundle = join(work, "bundle");
+    await output(["umoci", "unpack", "--image", `${image}:${version}-amd64`, bundle]);
+    const rootfs = join(bundle, "rootfs");
+    // The home is a folder that this user may not write, as on a read-only root.
+    const inside = [
+      "unshare",
+      "--mount",
+      "sh",
+      "-ec",
+      `mount --bind ${rootfs} ${rootfs} && mount -o remount,bind,ro ${rootfs} && exec chroot --userspec=12345:12345 ${rootfs} "$@"`,
+      "sh",
+      `/usr/bin/${program}`,
+    ];
+    expect(await output([...inside, "--version"], { env: { HOME: "/home/nonroot" } })).toBe(
+      `${program} ${version}\n`,
+    );
+    const ask =
+      '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}\n';
+    const answer = await output([...inside, "run", "--demo"], {
+      stdin: ask,
+      env: { HOME: "/home/nonroot" },
+    });
+    expect(JSON.parse(answer).result.serverInfo.name).toBeString();
+  });
+});
