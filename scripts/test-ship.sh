@@ -1,0 +1,20 @@
+#!/bin/sh
+# Makes a release of the last commit, installs each of its artefacts and uses it; drives the completions in real
+# shells: npm run test:ship. It needs Debian's zsh, fish, minisign, skopeo, umoci, python3-venv, xz-utils and zstd.
+set -eu
+cd "$(dirname "$0")/.."
+
+bun=$(sh scripts/bun.sh)
+PATH="$(dirname "$bun"):$PATH"
+export PATH
+BRIDGE_BIN=${BRIDGE_BIN:-$PWD/dist/codex-mcp-http-bridge}
+export BRIDGE_BIN
+[ -x "$BRIDGE_BIN" ] || ./build.sh
+
+# The test's clones use the Bun that is installed here.
+runtimes=packaging/runtimes
+if ! cmp -s "$runtimes/package-lock.json" "$runtimes/node_modules/.installed-lock"; then
+  (cd "$runtimes" && npm ci --force --prefer-offline --no-audit --no-fund)
+  cp "$runtimes/package-lock.json" "$runtimes/node_modules/.installed-lock"
+fi
+exec "$bun" test --timeout=60000 tests/ship
