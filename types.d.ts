@@ -37,6 +37,7 @@ declare module "bun" {
     | "PROPERTY_RUNS"
     | "PROPERTY_SEED"
     | "REFRESH_ROUNDS"
+    | "RELEASE_EFFORT"
     | "RELEASE_MINISIGN_KEY"
     | "SOAK_CALLS"
     | "SOAK_SEED"

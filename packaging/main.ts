@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { type Entry, gzip, tar, textEntry } from "./archives.ts";
+import { type Entry, gzip, isQuick, tar, textEntry } from "./archives.ts";
 import { debianPackage } from "./debian.ts";
 import { canMakeImage, imageLayout } from "./image.ts";
 import { launcherPackage, platformPackage } from "./npm.ts";
@@ -123,8 +123,8 @@ const extras = [textEntry("README.md", release.readme), ...licences, ...completi
 for (const { platform, program } of built) {
   const file = `${name}-${version}-${platform.name}`;
   const [xz, zst] = await Promise.all([
-    filter(["xz", "--format=xz", "-6", "--threads=1", "--stdout"], program),
-    filter(["zstd", "-19", "--single-thread", "--quiet", "--stdout"], program),
+    filter(["xz", "--format=xz", isQuick ? "-0" : "-6", "--threads=1", "--stdout"], program),
+    filter(["zstd", isQuick ? "-1" : "-19", "--single-thread", "--quiet", "--stdout"], program),
   ]);
   put(`${file}.gz`, gzip(program));
   put(`${file}.xz`, xz);
