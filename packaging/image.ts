@@ -59,6 +59,9 @@ function baseLayer({ debian }: Platform, seconds: number): Buffer {
   const folders = [
     { path: home.slice(1), mode: 0o700, uid },
     { path: "tmp", mode: 0o1777 },
+    // A run time mounts these; some do not make the folders themselves on a read-only root.
+    { path: "dev", mode: 0o755 },
+    { path: "proc", mode: 0o555 },
   ];
   return gzip(tar(entries, { seconds, withFolders: true, folders }));
 }

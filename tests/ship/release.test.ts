@@ -300,16 +300,12 @@ describe("installed from a release", () => {
     const bundle = join(work, "bundle");
     await output(["umoci", "unpack", "--image", `${image}:${version}-amd64`, bundle]);
     const rootfs = join(bundle, "rootfs");
-    // The home is a folder that this user may not write, as on a read-only root.
-    const inside = [
-      "unshare",
-      "--mount",
-      "sh",
-      "-ec",
-      `mount --bind ${rootfs} ${rootfs} && mount -o remount,bind,ro ${rootfs} && exec chroot --userspec=12345:12345 ${rootfs} "$@"`,
-      "sh",
-      `/usr/bin/${program}`,
-    ];
+    // As a container's run time does it: /proc and /dev, a read-only root, a user that owns nothing there.
+    const script =
+      'mount --bind "$0" "$0"; mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"; ' +
+      'mount -o remount,bind,ro "$0"; exec chroot --userspec=12345:12345 "$0" "$@"';
+    const unshared = ["unshare", "--mount", "--pid", "--fork", "sh", "-ec", script, rootfs];
+    const inside = [...unshared, `/usr/bin/${program}`];
     expect(await output([...inside, "--version"], { env: { HOME: "/home/nonroot" } })).toBe(
       `${program} ${version}\n`,
     );
