@@ -41,6 +41,7 @@ declare module "bun" {
     | "RELEASE_MINISIGN_KEY"
     | "SOAK_CALLS"
     | "SOAK_SEED"
+    | "TMPDIR"
     | "TORTURE"
     | "TORTURE_AT"
     | "TORTURE_COUNT"

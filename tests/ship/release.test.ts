@@ -302,7 +302,7 @@ describe("installed from a release", () => {
     const rootfs = join(bundle, "rootfs");
     // As a container's run time does it: /proc and /dev, a read-only root, a user that owns nothing there.
     const script =
-      'mount --bind "$0" "$0"; mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"; ' +
+      'mount --bind "$0" "$0"; mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"; mount -t tmpfs tmp "$0/tmp"; ' +
       'mount -o remount,bind,ro "$0"; exec chroot --userspec=12345:12345 "$0" "$@"';
     const unshared = ["unshare", "--mount", "--pid", "--fork", "sh", "-ec", script, rootfs];
     const inside = [...unshared, `/usr/bin/${program}`];
