@@ -56,7 +56,7 @@ test.each([
   expect(plain).toBeGreaterThan(10);
 });
 
-test("what most configurations hold needs no schema", () => {
+test("usual configurations pass without the schema", () => {
   for (const [key, value] of Object.entries({
     url: "https://host.example/mcp",
     token: "abcdefgh",

@@ -74,7 +74,7 @@ test("every JSON text is read to the values that JSON.parse gives", async () => 
   );
 });
 
-test("a text with comments is told from one that a configuration may be", async () => {
+test("comments are a problem in a configuration", async () => {
   const { message, place } = await findJsonProblem('{\n  "a": 1 // x\n}');
   expect([message, place.line, place.column]).toEqual(["expected JSON without comments", 2, 10]);
 });

@@ -285,7 +285,7 @@ const wrong: [what: string, text: string, place: string, expected: string][] = [
   ["nesting without end", "[".repeat(100_000), "line 1, column", "nested too deeply"],
 ];
 
-describe("a wrong configuration is refused by file and key path, without the value", () => {
+describe("an invalid configuration is refused with file, line and key path, without the value", () => {
   test.each(wrong)("%s", async (_, text, place, expected) => {
     const error = await asyncFailure(() => parseConfig(text, paths));
     expect(error.kind).toBe("configuration");

@@ -16,7 +16,7 @@ const paths = homeOf({ HOME: "/home/user" });
 const one = (entry: object) => JSON.stringify({ servers: { crm: entry } });
 const url = "https://crm.example.com/mcp";
 
-describe("a right configuration", () => {
+describe("a valid configuration", () => {
   const server = async (entry: object, top: object = {}) => {
     const text = JSON.stringify({ ...top, servers: { crm: { url, ...entry } } });
     return pickServer(await parseConfig(text, paths));
@@ -162,7 +162,7 @@ describe("picking a server", async () => {
     expect(pickServer(two, "KB").name).toBe("kb");
   });
 
-  test("names the servers where none was named among several", () => {
+  test("lists the servers if there are several and none was named", () => {
     const error = failure(() => pickServer(two));
     expect([error.exitCode, error.message]).toEqual([
       2,
@@ -170,13 +170,13 @@ describe("picking a server", async () => {
     ]);
   });
 
-  test("names the servers where the name is unknown", () => {
+  test("lists the servers if the name is unknown", () => {
     const error = failure(() => pickServer(two, "toString"));
     expect(error.exitCode).toBe(3);
     expect(hintOf(error)).toContain('"kb", "crm"');
   });
 
-  test("points to setup where there is none", async () => {
+  test("points to setup if there is no server", async () => {
     const none = await parseConfig("{}", paths);
     expect(hintOf(failure(() => pickServer(none)))).toContain("setup");
   });

@@ -67,14 +67,14 @@ describe.each([
     expect(await known()).toBeDefined();
   });
 
-  test("a server that is not in the file is left to the check, which has the words for it", async () => {
+  test("a server that is not in the file is left to the full check, which reports it", async () => {
     write({ url });
     await check();
     for (const name of ["KB", "other", "constructor", "__proto__"])
       expect(await known(name)).toBeUndefined();
   });
 
-  test("no file, and one that is no JSON, are left to the check", async () => {
+  test("a missing file and a file that is not JSON are left to the full check", async () => {
     expect(await known()).toBeUndefined();
     writeFileSync(paths().configFile, "{", { mode: 0o600 });
     expect(await known()).toBeUndefined();
@@ -101,7 +101,7 @@ describe.each([
     expect((await readValidatedFast(paths(), "kb", memoryLog())) !== undefined).toBe(isQuick);
   });
 
-  test("a name that is none finds nothing", async () => {
+  test("an invalid name finds no server", async () => {
     write({ url });
     await check();
     expect(await known("../kb")).toBeUndefined();

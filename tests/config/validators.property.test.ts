@@ -54,7 +54,7 @@ test("plain http is allowed to exactly three hosts, however the URL is spelt", (
   );
 });
 
-test("a name is one where the schema's expression says so", () => {
+test("a server's name is valid exactly where the schema's pattern matches", () => {
   const name = fc.oneof(fc.stringMatching(/^[\w.-]{0,66}$/), fc.string({ unit: "binary" }));
   fc.assert(
     fc.property(name, (text) => {
@@ -85,7 +85,7 @@ test("no other scheme than https and http passes", () => {
   );
 });
 
-test("a token that passes can stand in a header", () => {
+test("every valid token can be sent in a header", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (text) => {
       if (tokenProblem(text) !== undefined) return;

@@ -464,7 +464,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: "\\p{Default_Ignorable_Code_Point}",
     replace: "\\u200b-\\u200f",
     test: "tests/wire/text.property.test.ts",
-    pattern: "lets a renderer leave out",
+    pattern: "default-ignorable",
   },
   "no-home-folder-check": {
     promise: "a home in a folder that others may write is refused unless the user trusts it",
@@ -593,7 +593,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: "O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;",
     replace: "O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY; void O_NOFOLLOW;",
     test: "tests/platform/log.test.ts",
-    pattern: "through a symlink",
+    pattern: "is a symlink",
   },
   "no-look-for-a-sign-in": {
     promise: "a server that has no sign-in is told as one that needs a token",

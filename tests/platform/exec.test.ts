@@ -99,7 +99,7 @@ describe("a child process of a hostile current directory", () => {
     expect(readFileSync(OUT, "utf8")).toBe(`${folder.path}\n${own}:/usr/bin:/bin\n`);
   });
 
-  test("has a PATH where none of ours is absolute", async () => {
+  test("has a default PATH if no entry of ours is absolute", async () => {
     for (const PATH of ["", ".", undefined]) {
       const child = startChild(
         { words: ["/bin/sh", "-c", "helper; echo $PATH"], env: { PATH } },

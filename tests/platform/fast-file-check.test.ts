@@ -33,7 +33,7 @@ const maxBytes = 1000;
 const look = (home = "home") =>
   checkFilesFast(at(`${home}/config.json`), at(`${home}/cache/kb.json`), maxBytes);
 
-test("two files of the user's in closed folders are sound, and read", async () => {
+test("two files of the user in closed folders are accepted and read", async () => {
   const { texts, sound } = look();
   expect(await texts).toEqual(["config", "memory"]);
   expect(await sound).toBeFunction();
@@ -74,45 +74,45 @@ function moveBehindLink(path: string, target: string): void {
   symlinkSync(at(target), at(path));
 }
 
-test("a link on the way leaves it to the judgement in full: who laid it may lay another", async () => {
+test("a link among the folders needs the full judgement: its owner may replace it", async () => {
   mkdirSync(at("real"), { mode: 0o700 });
   moveBehindLink("home", "real/home");
   expect(await look().sound).toBeUndefined();
 });
 
-test("a link beside what it leads to is as good as that", async () => {
+test("a link to a file in the same folder is accepted", async () => {
   moveBehindLink("home", "real");
   expect(await look().sound).toBeFunction();
 });
 
-test("a sticky bit does not help: others may still lay a link there", async () => {
+test("a sticky folder needs the full judgement: others may make a link there", async () => {
   chmodSync(at("home"), 0o1777);
   expect(await look().sound).toBeUndefined();
 });
 
-test("a path that is too long for the system is not sound", async () => {
+test("a path that is too long for the system needs the full judgement", async () => {
   expect(await look(`${"x/".repeat(2500)}home`).sound).toBeUndefined();
 });
 
-test("a folder for tests that is open to all is not sound", async () => {
+test("a folder that all may write needs the full judgement", async () => {
   trust[Symbol.dispose]();
   chmodSync(folder.path, 0o777);
   expect(await look().sound).toBeUndefined();
 });
 
-test("a file of another user is not sound", async () => {
+test("a file of another user needs the full judgement", async () => {
   const own = process.getuid!();
   using _ = own === 0 ? undefined : spyOn(process, "getuid").mockReturnValue(own + 1);
   if (own === 0) chownSync(at("home/config.json"), 12_345, 12_345);
   expect(await look().sound).toBeUndefined();
 });
 
-test("what is no UTF-8 is no text", async () => {
+test("a file that is not UTF-8 has no text", async () => {
   writeFileSync(at("home/config.json"), new Uint8Array([0x22, 0xff, 0x22]));
   expect((await look().texts)[0]).toBeUndefined();
 });
 
-test("a pipe in the file's place is not sound, and keeps nobody waiting", async () => {
+test("a pipe in the place of a file needs the full judgement, and does not block", async () => {
   renameSync(at("home/config.json"), at("old"));
   Bun.spawnSync(["mkfifo", at("home/config.json")]);
   expect(await look().sound).toBeUndefined();

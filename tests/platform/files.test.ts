@@ -34,7 +34,7 @@ const modeOf = (path: string) => (statSync(path).mode & 0o7777).toString(8);
 const read = (path: string) => readJudged(path, 1000)?.text;
 
 describe("reading", () => {
-  test("gives the text, and nothing where there is no file", () => {
+  test("returns the text, or undefined if there is no file", () => {
     writeFileSync(file, "text", { mode: 0o600 });
     expect(read(file)).toBe("text");
     expect(read(join(folder.path, "b"))).toBeUndefined();
@@ -118,7 +118,7 @@ describe("reading", () => {
     expect(readSecretFile(join(mount, "token"), "token")).toBe("tok");
   });
 
-  test("refuses what is no regular file, without blocking on a FIFO", async () => {
+  test("refuses anything but a regular file, without blocking on a FIFO", async () => {
     expect(failure(() => read(folder.path)).message).toContain("is not a regular file");
     await Bun.spawn(["mkfifo", "-m", "600", file]).exited;
     expect(failure(() => read(file)).message).toContain("is not a regular file");
@@ -130,7 +130,7 @@ describe("reading", () => {
     expect(failure(() => writeAtomically(file, "x")).message).toContain("circle of symlinks");
   });
 
-  test("refuses what is larger than its bound, and reads what is exactly as large", () => {
+  test("refuses a file over the limit, and reads one of exactly the limit", () => {
     writeFileSync(file, "x".repeat(1001), { mode: 0o600 });
     expect(failure(() => read(file)).message).toContain("larger than 1000 bytes");
     writeFileSync(file, "x".repeat(1000), { mode: 0o600 });
@@ -139,7 +139,7 @@ describe("reading", () => {
     expect(readJudged(file, 100_000)?.text).toHaveLength(100_000);
   });
 
-  test("of a secret demands that others cannot read it", () => {
+  test("refuses a secret that others may read", () => {
     writeFileSync(file, " tok\n", { mode: 0o600 });
     expect(readSecretFile(file, "tokenFile")).toBe("tok");
     chmodSync(file, 0o604);
@@ -181,7 +181,7 @@ describe("writing", () => {
     expect(readdirSync(folder.path)).toEqual(["a.json"]);
   });
 
-  test("goes through a symlink, also one whose file does not exist yet", () => {
+  test("writes through a symlink, even if its target does not exist yet", () => {
     mkdirSync(join(folder.path, "stow"));
     symlinkSync("stow/real", file);
     writeAtomically(file, "one");
@@ -222,7 +222,7 @@ describe("writing", () => {
     expect(readdirSync(folder.path).sort()).toEqual(["a.json", "d"]);
   });
 
-  test("says what stands in the way of a folder", () => {
+  test("says why a folder cannot be made", () => {
     writeFileSync(file, "");
     expect(failure(() => makePrivateFolder(join(file, "x"))).message).toContain("ENOTDIR");
     expect(failure(() => makePrivateFolder(file)).message).toContain("EEXIST");

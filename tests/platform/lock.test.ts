@@ -56,7 +56,7 @@ test("a lock is freed when its work fails", async () => {
   expect(await withLock(folder.path, "kb", () => 1)).toBe(1);
 });
 
-test("a lock's file is 0600 in 0700 under any umask", async () => {
+test("a lock's file is 0600 in a folder 0700, whatever the umask", async () => {
   const before = process.umask(0);
   await withLock(folder.path, "kb", () => {}).finally(() => process.umask(before));
   expect(statSync(join(folder.path, "locks")).mode & 0o777).toBe(0o700);
@@ -115,7 +115,7 @@ test("a process killed while it saves leaves the old configuration or the new on
   }
 }, 30_000);
 
-test("a configuration that is wrong already is never overwritten", async () => {
+test("an invalid configuration is never overwritten", async () => {
   const paths = homeOf({ CODEX_MCP_BRIDGE_HOME: folder.path });
   const broken = '{"servers": {"a": ';
   writeFileSync(paths.configFile, broken, { mode: 0o600 });
@@ -126,7 +126,7 @@ test("a configuration that is wrong already is never overwritten", async () => {
   expect(readFileSync(paths.configFile, "utf8")).toBe(broken);
 });
 
-test("a change that would be wrong is not written", async () => {
+test("an invalid change is not written", async () => {
   const paths = homeOf({ CODEX_MCP_BRIDGE_HOME: folder.path });
   await changeConfig(paths, (raw) => {
     raw.servers = { a: { url } };

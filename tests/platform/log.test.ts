@@ -75,7 +75,7 @@ test.each(
   if (format === "json") expect(JSON.parse(line).n).toBe(1);
 });
 
-test("a file of ours that others may read is closed to them, and a device stays what it is", () => {
+test("a log file of ours becomes 0600, and a device keeps its mode", () => {
   const file = join(folder.path, "log");
   writeFileSync(file, "before\n");
   chmodSync(file, 0o644);
@@ -87,7 +87,7 @@ test("a file of ours that others may read is closed to them, and a device stays 
   expect(statSync("/dev/null").mode).toBe(device);
 });
 
-describe("a log file in a folder of others", () => {
+describe("a log file that another user put in place", () => {
   const warnings = (file: string) => {
     warned.mockClear();
     const log = createLog({ level: "info", format: "text", file, redactor: new Redactor() });
@@ -98,7 +98,7 @@ describe("a log file in a folder of others", () => {
   };
   const log = () => join(folder.path, "log");
 
-  test("is not written through a symlink, be its target there or not", () => {
+  test("is a symlink: it is refused, whether its target exists or not", () => {
     const target = join(folder.path, "target");
     symlinkSync(target, log());
     expect(warnings(log())).toEqual([`cannot write the log file ${log()}: it is a symlink`]);
@@ -108,7 +108,7 @@ describe("a log file in a folder of others", () => {
     expect(readFileSync(target, "utf8")).toBe("kept");
   });
 
-  test("is not waited for where it is a pipe, be there a reader or not", () => {
+  test("is a pipe: it is refused and never blocks, with a reader or without", () => {
     expect(Bun.spawnSync(["mkfifo", log()]).exitCode).toBe(0);
     const expected = [`cannot write the log file ${log()}: it is no regular file`];
     expect(warnings(log())).toEqual(expected);
@@ -118,7 +118,7 @@ describe("a log file in a folder of others", () => {
     closeSync(reader);
   });
 
-  test("is refused where it belongs to another user", () => {
+  test("belongs to another user: it is refused", () => {
     writeFileSync(log(), "kept");
     if (process.getuid!() === 0) chownSync(log(), 65_534, 65_534);
     const other = process.getuid!() === 0 ? undefined : spyOn(process, "getuid");
@@ -133,7 +133,7 @@ describe("a log file in a folder of others", () => {
     expect(readFileSync(log(), "utf8")).toBe("kept");
   });
 
-  test("is refused where it is a second name of another file", () => {
+  test("is a hard link to another file: it is refused", () => {
     const other = join(folder.path, "other");
     writeFileSync(other, "kept");
     linkSync(other, log());
@@ -143,7 +143,7 @@ describe("a log file in a folder of others", () => {
     expect(readFileSync(other, "utf8")).toBe("kept");
   });
 
-  test("is refused where it is a folder", () => {
+  test("is a folder: it is refused", () => {
     expect(warnings(folder.path)).toEqual([`cannot write the log file ${folder.path}: EISDIR`]);
   });
 
@@ -156,7 +156,7 @@ describe("a log file in a folder of others", () => {
   });
 });
 
-test("a file that cannot be written is told once, and stderr goes on", () => {
+test("a file that cannot be written gives one warning, and lines still go to stderr", () => {
   const file = join(folder.path, "none", "log");
   const log = createLog({ level: "info", format: "text", file, redactor: new Redactor() });
   log.info("one");

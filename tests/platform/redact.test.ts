@@ -3,7 +3,7 @@ import { Redactor } from "../../src/platform/redact.ts";
 
 const token = "canary-token-4c1d9e";
 
-test("where one secret begins with another, the longer one is hidden whole", () => {
+test("a secret that begins with another secret is hidden whole", () => {
   const redactor = new Redactor();
   for (const secret of ["canary-a", "canary-abcd", "canary-ab"]) redactor.add(secret);
   expect(redactor.redact("it was canary-abcd")).toBe("it was ...");
@@ -22,7 +22,7 @@ test.each([
   expect(new Redactor().redact("4711abc and X-Pins")).toBe("4711abc and X-Pins");
 });
 
-test("a header's name may hold what a pattern would take for a sign", () => {
+test("a header's name may contain characters that have a meaning in regular expressions", () => {
   const redactor = new Redactor();
   redactor.addHeader("X.Key*", "abc");
   expect(redactor.redact("X.Key*: abc, XaKey: abc")).toBe("X.Key*: ..., XaKey: abc");
@@ -34,7 +34,7 @@ test("a configured header's value is hidden without the scheme before it, too", 
   expect(redactor.redact(`what is ${token}?`)).toBe("what is ...?");
 });
 
-test("what is shown of a secret at the edge is nothing, not its first half", () => {
+test("a secret at the cut is hidden whole, not shown in part", () => {
   const redactor = new Redactor();
   redactor.add(token);
   for (let before = 80; before <= 100; before++) {
@@ -44,7 +44,7 @@ test("what is shown of a secret at the edge is nothing, not its first half", () 
   }
 });
 
-test("a name and its value are not parted by what is cleaned away", () => {
+test("a name and its value are redacted even if cleaned characters stood between them", () => {
   expect(new Redactor().shown("Cookie\u200b:\u0000canary")).toBe("Cookie : ...");
 });
 

@@ -7,7 +7,7 @@ import { ownFolder } from "../support/folder.ts";
 
 const url = new URL("https://kb.example.com/mcp?key=canary");
 
-test("what was learned outlives the process, belongs to its URL, and holds no secret of it", () => {
+test("facts outlive the process, belong to their URL, and contain no secret of it", () => {
   using folder = ownFolder();
   const file = join(folder.path, "cache/kb.json");
   const first = new ServerCache(file, url, memoryLog());
@@ -20,7 +20,7 @@ test("what was learned outlives the process, belongs to its URL, and holds no se
   expect(new ServerCache(file, other, memoryLog()).get("era")).toBeUndefined();
 });
 
-test("what two processes learn is kept together", () => {
+test("facts of two processes are merged", () => {
   using folder = ownFolder();
   const file = join(folder.path, "kb.json");
   const one = new ServerCache(file, url, memoryLog());
@@ -54,7 +54,7 @@ test("a file that cannot be written is only logged", () => {
   expect(log.events.join("\n")).toContain("cannot remember");
 });
 
-test("what two processes change of one value is kept together, also where one writes in the middle of the other", () => {
+test("changes of one value by two processes are merged, even if they write at the same time", () => {
   using folder = ownFolder();
   const file = join(folder.path, "kb.json");
   const one = new ServerCache(file, url, memoryLog());
@@ -80,7 +80,7 @@ test("what two processes change of one value is kept together, also where one wr
   expect(new ServerCache(file, url, memoryLog()).get("seen")).toEqual({ one: true, two: true });
 });
 
-test("a file that was taken away meanwhile, or is another URL's by now, is left alone", () => {
+test("a file that was removed meanwhile, or that belongs to another URL, is not written", () => {
   using folder = ownFolder();
   const file = join(folder.path, "kb.json");
   const cache = new ServerCache(file, url, memoryLog());

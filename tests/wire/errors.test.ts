@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { asBridgeError, BridgeError } from "../../src/wire/errors.ts";
 
-test("the end of a time that no call bounds is a timeout, anything else thrown is a defect", async () => {
+test("an expired AbortSignal.timeout() is a timeout; any other unknown error is a defect", async () => {
   const signal = AbortSignal.timeout(1);
   await new Promise((resolve) => signal.addEventListener("abort", resolve));
   expect(asBridgeError(signal.reason)).toMatchObject({ kind: "timeout", exitCode: 5 });

@@ -109,7 +109,7 @@ test.each([
   expect(accepts(encoder.encode(text))).toBe(false);
 });
 
-test("tells where the outermost members stand, with their text where it is short", () => {
+test("records the places of the outermost members, and the texts of short ones", () => {
   const text =
     ' {"jsonrpc":"2.0", "i\\u0064" : 12345678901234567890 ,"params":{"id":3},"x":[{"method":1}]}';
   for (let abandon = 0; abandon < text.length; abandon++) {

@@ -5,7 +5,7 @@ import { runsOf } from "../support/property.ts";
 
 const runs = runsOf(import.meta.path);
 
-test("what is shown never moves the cursor, reorders text or grows", () => {
+test("shown text never moves the cursor, is never reordered and never grows", () => {
   fc.assert(
     fc.property(
       fc.string({ unit: "binary", maxLength: 400 }),
@@ -31,7 +31,7 @@ function* charactersOf(pattern: RegExp) {
   }
 }
 
-test("no character is shown that Unicode lets a renderer leave out", () => {
+test("no default-ignorable character is shown", () => {
   const shown = new Set<string>();
   for (const character of charactersOf(/\p{Default_Ignorable_Code_Point}/u))
     shown.add(cleanText(`a${character}b`));
@@ -71,7 +71,7 @@ test("plain text is shown as it is", () => {
   );
 });
 
-test("what is read by hand is what an expression says", () => {
+test("isWord and isVisible agree with regular expressions", () => {
   const text = fc.oneof(fc.stringMatching(/^[!-~]*$/), fc.string({ unit: "binary", maxLength: 5 }));
   fc.assert(
     fc.property(text, (text) => {
