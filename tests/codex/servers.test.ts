@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { startEverything } from "../support/everything.ts";
-import { serveModern } from "../support/stateless-server.ts";
+import { serveStateless } from "../support/stateless-server.ts";
 import { Home, offline } from "./support/codex.ts";
 import { callsTool, scriptedModel } from "./support/model.ts";
 import { exec } from "./support/trip.ts";
@@ -26,7 +26,7 @@ test.each<[string, () => Promise<Served>, string, Record<string, unknown>, strin
   ],
   [
     "a stateless-only server of the official SDK 2.x",
-    async () => serveModern(),
+    async () => serveStateless(),
     "locate",
     { region: "Zürich" },
     "in Zürich",
@@ -41,7 +41,7 @@ test.each<[string, () => Promise<Served>, string, Record<string, unknown>, strin
   expect((await exec(home)).code).toBe(0);
   expect(model.requests[0]?.offered).toContain(`mcp__kb/${tool}`);
   expect(model.requests[1]?.outputs.get("call")).toContain(result);
-  // The second start knows the server's era.
+  // The second start knows the server's protocol.
   expect((await exec(home)).code).toBe(0);
   expect(model.requests.at(-1)?.offered).toContain(`mcp__kb/${tool}`);
 });

@@ -17,7 +17,7 @@ test.each([
   ["that does not fall back", "streamableHttp", { kind: "modern", discover }],
   ["that does not fall back", "sse", { kind: "modern", discover }],
 ] as const)(
-  "a modern client %s is served by the everything server over %s",
+  "a stateless client %s is served by the everything server over %s",
   async (_, transport, prior) => {
     await using server = await startEverything(transport);
     using bridge = stdioBridge({ url: server.url });

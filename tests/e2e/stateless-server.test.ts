@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Client as ModernClient } from "@modelcontextprotocol/client";
-import { StdioClientTransport as ModernStdio } from "@modelcontextprotocol/client/stdio";
+import { Client as StatelessClient } from "@modelcontextprotocol/client";
+import { StdioClientTransport as StatelessStdio } from "@modelcontextprotocol/client/stdio";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import {
@@ -11,10 +11,10 @@ import {
   ResourceUpdatedNotificationSchema,
   ToolListChangedNotificationSchema,
 } from "@modelcontextprotocol/sdk/types.js";
-import { serveModern, untilCancelled, watched } from "../support/stateless-server.ts";
+import { serveStateless, untilCancelled, watched } from "../support/stateless-server.ts";
 import { stdioBridge } from "../support/stdio-bridge.ts";
 
-async function legacyClient(parameters: ReturnType<typeof stdioBridge>["parameters"]) {
+async function sessionClient(parameters: ReturnType<typeof stdioBridge>["parameters"]) {
   const client = new Client(
     { name: "legacy", version: "1" },
     { capabilities: { elicitation: {} } },
@@ -30,11 +30,11 @@ async function legacyClient(parameters: ReturnType<typeof stdioBridge>["paramete
 const textOf = (result: object) =>
   ((result as { content?: { text?: string }[] }).content ?? [])[0]?.text;
 
-test("a legacy client is served by a modern-only server, era found once and remembered", async () => {
-  await using server = serveModern();
+test("a session client is served by a server of the stateless protocol alone, and its protocol is found once and remembered", async () => {
+  await using server = serveStateless();
   using bridge = stdioBridge({ url: server.url });
   for (const times of [1, 2]) {
-    const client = await legacyClient(bridge.parameters);
+    const client = await sessionClient(bridge.parameters);
     expect(client.getServerVersion()).toEqual({ name: "modern", version: "1.2.3" });
     expect(client.getInstructions()).toBe("what it is for");
     expect((await client.listTools()).tools.map(({ name }) => name)).toContain("locate");
@@ -52,18 +52,18 @@ test("a legacy client is served by a modern-only server, era found once and reme
 }, 20_000);
 
 test("what the server wants to know is asked of the client, and its state comes back as it was", async () => {
-  await using server = serveModern();
+  await using server = serveStateless();
   using bridge = stdioBridge({ url: server.url });
-  const client = await legacyClient(bridge.parameters);
+  const client = await sessionClient(bridge.parameters);
   const result = await client.callTool({ name: "confirm", arguments: {} });
   expect(textOf(result)).toBe('yes=true state=é"\\/\u2028 "');
   await client.close();
 }, 20_000);
 
 test("progress, log level, subscriptions and list changes are translated", async () => {
-  await using server = serveModern();
+  await using server = serveStateless();
   using bridge = stdioBridge({ url: server.url });
-  const client = await legacyClient(bridge.parameters);
+  const client = await sessionClient(bridge.parameters);
   const logged = Promise.withResolvers<unknown>();
   const updated = Promise.withResolvers<string>();
   const changed = Promise.withResolvers<void>();
@@ -94,9 +94,9 @@ test("progress, log level, subscriptions and list changes are translated", async
 }, 20_000);
 
 test("a cancelled call ends at the server, and nothing else is posted for it", async () => {
-  await using server = serveModern();
+  await using server = serveStateless();
   using bridge = stdioBridge({ url: server.url });
-  const client = await legacyClient(bridge.parameters);
+  const client = await sessionClient(bridge.parameters);
   const cancelled = untilCancelled();
   const controller = new AbortController();
   const call = client
@@ -110,10 +110,10 @@ test("a cancelled call ends at the server, and nothing else is posted for it", a
   expect(server.seen).not.toContain("POST notifications/cancelled");
 }, 20_000);
 
-test("a server of both eras that names only the modern one is translated too", async () => {
-  await using server = serveModern("stateless");
+test("a server of both protocols that names only the stateless one is translated too", async () => {
+  await using server = serveStateless("stateless");
   using bridge = stdioBridge({ url: server.url });
-  const client = await legacyClient(bridge.parameters);
+  const client = await sessionClient(bridge.parameters);
   expect(textOf(await client.callTool({ name: "locate", arguments: { region: "x" } }))).toBe(
     "in x",
   );
@@ -122,11 +122,11 @@ test("a server of both eras that names only the modern one is translated too", a
 }, 20_000);
 
 test.each(["auto", { pin: "2026-07-28" }] as const)(
-  "a modern client (%p) passes to a modern server as it is",
+  "a stateless client (%p) passes to a stateless server as it is",
   async (mode) => {
-    await using server = serveModern();
+    await using server = serveStateless();
     using bridge = stdioBridge({ url: server.url });
-    const client = new ModernClient(
+    const client = new StatelessClient(
       { name: "modern", version: "1" },
       { capabilities: { elicitation: {} }, versionNegotiation: { mode } },
     );
@@ -134,7 +134,7 @@ test.each(["auto", { pin: "2026-07-28" }] as const)(
       action: "accept" as const,
       content: { yes: false },
     }));
-    await client.connect(new ModernStdio({ ...bridge.parameters }));
+    await client.connect(new StatelessStdio({ ...bridge.parameters }));
     expect((await client.listTools()).tools).toHaveLength(4);
     const found = await client.callTool({ name: "locate", arguments: { region: " a" } });
     expect(textOf(found)).toBe("in  a");

@@ -11,13 +11,13 @@ test("facts outlive the process, belong to their URL, and contain no secret of i
   using folder = ownFolder();
   const file = join(folder.path, "cache/kb.json");
   const first = new ServerCache(file, url, memoryLog());
-  first.set("era", "legacy");
+  first.set("protocol", "session");
   first.flush();
   expect(readFileSync(file, "utf8")).not.toContain("canary");
   expect(statSync(file).mode & 0o777).toBe(0o600);
-  expect(new ServerCache(file, url, memoryLog()).get("era")).toBe("legacy");
+  expect(new ServerCache(file, url, memoryLog()).get("protocol")).toBe("session");
   const other = new URL("https://kb.example.com/mcp?key=other");
-  expect(new ServerCache(file, other, memoryLog()).get("era")).toBeUndefined();
+  expect(new ServerCache(file, other, memoryLog()).get("protocol")).toBeUndefined();
 });
 
 test("facts of two processes are merged", () => {

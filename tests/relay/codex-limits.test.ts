@@ -109,9 +109,12 @@ test("a notification that Codex cannot read is left out, and the call answered",
 test.each([
   ["codex-mcp-client", "text"],
   ["claude", "chart"],
-])("a client of the modern era is known by its requests: %s gets %s", async (name, type) => {
-  const client = relayClient(answering(() => mixed));
-  const _meta = { "io.modelcontextprotocol/clientInfo": { name, version: "1" } };
-  client.send({ id: "c", method: "tools/call", params: { name: "t", _meta } });
-  expect((await client.next()).result.content[1].type).toBe(type);
-});
+])(
+  "a client of the stateless protocol is known by its requests: %s gets %s",
+  async (name, type) => {
+    const client = relayClient(answering(() => mixed));
+    const _meta = { "io.modelcontextprotocol/clientInfo": { name, version: "1" } };
+    client.send({ id: "c", method: "tools/call", params: { name: "t", _meta } });
+    expect((await client.next()).result.content[1].type).toBe(type);
+  },
+);

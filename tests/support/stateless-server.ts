@@ -7,7 +7,7 @@ import {
   McpServer,
 } from "@modelcontextprotocol/server";
 
-interface ModernServer extends AsyncDisposable {
+interface StatelessServer extends AsyncDisposable {
   readonly url: string;
   /** HTTP requests as `METHOD rpc-method`, in order. */
   readonly seen: string[];
@@ -86,7 +86,7 @@ export function untilCancelled(): Promise<void> {
 }
 
 /** Serves it on a loopback port; a session client is refused unless `legacy` is `stateless`. */
-export function serveModern(legacy: "reject" | "stateless" = "reject"): ModernServer {
+export function serveStateless(legacy: "reject" | "stateless" = "reject"): StatelessServer {
   const handler = createMcpHandler(makeServer, { legacy });
   const seen: string[] = [];
   let headers = new Headers();

@@ -63,7 +63,7 @@ const fate: fc.Arbitrary<Fate> = fc.record({
   isCancelled: fc.boolean(),
 });
 
-/** A server of the legacy era that treats every call as its fate says. */
+/** A server of the session protocol that treats every call as its fate says. */
 class FatefulServer {
   #sessions = 0;
   readonly #left: Mishap[][];

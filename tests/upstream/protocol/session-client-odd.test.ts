@@ -9,8 +9,8 @@ interface Body {
   readonly params: any;
 }
 
-/** A modern-only server that can be subscribed to. */
-function serveModern(answer: (body: Body) => Response | Promise<Response>, tools = {}) {
+/** A server of the stateless protocol alone that can be subscribed to. */
+function serveStateless(answer: (body: Body) => Response | Promise<Response>, tools = {}) {
   const seen: string[] = [];
   const url = serveHttp(async (request) => {
     const body = (await request.json()) as Body;
@@ -26,7 +26,7 @@ function serveModern(answer: (body: Body) => Response | Promise<Response>, tools
 
 test("one request of a batch that fails leaves the others their answers", async () => {
   const failed = Promise.withResolvers<void>();
-  const { url } = serveModern(async ({ id, method }) => {
+  const { url } = serveStateless(async ({ id, method }) => {
     if (method === "x/fail") {
       setTimeout(failed.resolve, 50);
       return new Response("broken", { status: 500 });
@@ -44,7 +44,7 @@ test("one request of a batch that fails leaves the others their answers", async 
 });
 
 test("a result that wants input and says neither which nor where it stands is sent once", async () => {
-  const { url, seen } = serveModern(({ id }) =>
+  const { url, seen } = serveStateless(({ id }) =>
     jsonRpc({ id, result: { resultType: "input_required" } }),
   );
   const client = chainClient(url);
@@ -58,7 +58,7 @@ test("where one question cannot be answered, the call ends while another is stil
     e: { method: "elicitation/create", params: { message: "m" } },
     s: { method: "sampling/createMessage" },
   };
-  const { url } = serveModern(({ id }) =>
+  const { url } = serveStateless(({ id }) =>
     jsonRpc({ id, result: { resultType: "input_required", inputRequests } }),
   );
   const client = chainClient(url, { timeoutMs: 1000 });
@@ -72,7 +72,7 @@ test("where one question cannot be answered, the call ends while another is stil
 });
 
 test("subscriptions made at once are all answered when the server has taken them", async () => {
-  const { url } = serveModern(({ id, method }) => {
+  const { url } = serveStateless(({ id, method }) => {
     if (method !== "subscriptions/listen") return jsonRpc({ id, result: {} });
     const said = { jsonrpc: "2.0", method: "notifications/subscriptions/acknowledged" };
     const start = (controller: ReadableStreamDefaultController) =>
@@ -93,7 +93,7 @@ test("subscriptions made at once are all answered when the server has taken them
 test("a listening stream that the server refuses for now is asked for again", async () => {
   const onResponseHeaders = Promise.withResolvers<void>();
   let listens = 0;
-  const { url } = serveModern(({ id, method }) => {
+  const { url } = serveStateless(({ id, method }) => {
     if (method !== "subscriptions/listen") return jsonRpc({ id, result: {} });
     if (++listens === 1) return jsonRpc({ id, error: { code: -32603, message: "later" } }, 500);
     onResponseHeaders.resolve();
@@ -123,7 +123,7 @@ test("a subscription that the server refuses gets its error, and list changes ar
   const asked: (readonly string[] | undefined)[] = [];
   let stream!: ReadableStreamDefaultController;
   const error = { code: -32602, message: "no such resource" };
-  const { url } = serveModern(
+  const { url } = serveStateless(
     ({ id, method, params }) => {
       if (method !== "subscriptions/listen") return jsonRpc({ id, result: {} });
       asked.push(params.notifications.resourceSubscriptions);
@@ -152,7 +152,7 @@ test("a subscription that the server refuses gets its error, and list changes ar
 
 test("a server without any subscriptions refuses each in its own words", async () => {
   const error = { code: -32601, message: "no subscriptions here" };
-  const { url, seen } = serveModern(({ id }) => jsonRpc({ id, error }, 404));
+  const { url, seen } = serveStateless(({ id }) => jsonRpc({ id, error }, 404));
   const client = chainClient(url);
   await client.start();
   for (const uri of ["a:1", "a:2"])
@@ -161,7 +161,7 @@ test("a server without any subscriptions refuses each in its own words", async (
 });
 
 test("parameters that are no object are the client's mistake, told as that and not sent on", async () => {
-  const { url, seen } = serveModern(({ id }) => jsonRpc({ id, result: {} }));
+  const { url, seen } = serveStateless(({ id }) => jsonRpc({ id, result: {} }));
   const client = chainClient(url);
   await client.start();
   client.send({ id: "a", method: "x/y", params: [1] });

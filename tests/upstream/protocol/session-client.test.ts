@@ -15,8 +15,11 @@ const discovered = {
   _meta: { "io.modelcontextprotocol/serverInfo": { name: "m", version: "9" } },
 };
 
-/** A modern-only server: texts of its requests, and `answer` for all but discovery. */
-function serveModern(answer: (body: Body, text: string) => Response, result: object = discovered) {
+/** A server of the stateless protocol alone: texts of its requests, and `answer` for all but discovery. */
+function serveStateless(
+  answer: (body: Body, text: string) => Response,
+  result: object = discovered,
+) {
   const texts: string[] = [];
   const url = serveHttp(async (request) => {
     const text = await request.text();
@@ -39,7 +42,7 @@ test.each([
 ])(
   "a client that asks for %s is answered %s, with what the server said of itself",
   async (asked, version) => {
-    const { url } = serveModern(done);
+    const { url } = serveStateless(done);
     expect((await chainClient(url).start({}, asked)).result).toEqual({
       protocolVersion: version,
       capabilities: discovered.capabilities,
@@ -51,7 +54,7 @@ test.each([
 test("a client that never names a log level gets what a session server would send unasked, where the server logs", async () => {
   const level = 'logLevel":"info"';
   for (const capabilities of [{ logging: {} }, {}]) {
-    const { url, texts } = serveModern(done, { ...discovered, capabilities });
+    const { url, texts } = serveStateless(done, { ...discovered, capabilities });
     const client = chainClient(url);
     await client.start();
     await client.call("a/b");
@@ -63,7 +66,7 @@ test("a client that never names a log level gets what a session server would sen
 });
 
 test("requests carry the client's identity and keep their own bytes and _meta", async () => {
-  const { url, texts } = serveModern(done);
+  const { url, texts } = serveStateless(done);
   const client = chainClient(url);
   await client.start({ roots: {} });
   client.write(
@@ -80,8 +83,8 @@ test("requests carry the client's identity and keep their own bytes and _meta", 
   ]);
 });
 
-test("what the modern era no longer has is answered here, what it cannot use is kept here", async () => {
-  const { url, texts } = serveModern(done);
+test("what the stateless protocol no longer has is answered here, what it cannot use is kept here", async () => {
+  const { url, texts } = serveStateless(done);
   const client = chainClient(url);
   await client.start();
   expect((await client.call("ping")).at(-1).result).toEqual({});
@@ -97,7 +100,7 @@ test("what the modern era no longer has is answered here, what it cannot use is 
 });
 
 test("batches of a client of 2025-03-26 are sent one by one", async () => {
-  const { url, texts } = serveModern(done);
+  const { url, texts } = serveStateless(done);
   const client = chainClient(url);
   await client.start({}, "2025-03-26");
   const part = (id: string) => ({ jsonrpc: "2.0", id, method: "x/y" });
@@ -119,7 +122,7 @@ const wants = (id: unknown, inputRequests: string, withState = true) =>
 test("questions go to the client, and the call again with the answers and the state byte for byte", async () => {
   const inputRequests =
     '{"e":{"method":"elicitation/create","params":{"message":"m","requestedSchema":{"type":"object","properties":{}}}},"s":{"method":"sampling/createMessage","params":{"n":12345678901234567890}},"r":{"method":"roots/list"}}';
-  const { url, texts } = serveModern((body) =>
+  const { url, texts } = serveStateless((body) =>
     body.params.inputResponses === undefined
       ? wants(body.id, inputRequests)
       : events({ method: "notifications/progress" }, { id: body.id, result: { ok: true } }),
@@ -149,7 +152,7 @@ test("questions go to the client, and the call again with the answers and the st
 test("without a state none is sent, and an error of the client cancels an elicitation", async () => {
   const asks =
     '{"e":{"method":"elicitation/create","params":{"mode":"url","message":"m","url":"https://x.example"}}}';
-  const { url, texts } = serveModern((body) =>
+  const { url, texts } = serveStateless((body) =>
     body.params.inputResponses === undefined ? wants(body.id, asks, false) : done(body),
   );
   const client = chainClient(url);
@@ -168,7 +171,7 @@ test.each([
   ["sampling/createMessage", 1451],
   ["something/else", 1451],
 ])("a question that the client cannot be asked (%s) ends the call", async (method, code) => {
-  const { url } = serveModern((body) => wants(body.id, JSON.stringify({ q: { method } })));
+  const { url } = serveStateless((body) => wants(body.id, JSON.stringify({ q: { method } })));
   const client = chainClient(url);
   await client.start({});
   const { error } = (await client.call("tools/call", { name: "t" })).at(-1);
@@ -178,7 +181,7 @@ test.each([
 
 test("an elicitation that the client cannot be asked is cancelled towards the server", async () => {
   const asks = '{"e":{"method":"elicitation/create","params":{"message":"m"}}}';
-  const { url, texts } = serveModern((body) =>
+  const { url, texts } = serveStateless((body) =>
     body.params.inputResponses === undefined ? wants(body.id, asks) : done(body),
   );
   const client = chainClient(url);
@@ -190,7 +193,7 @@ test("an elicitation that the client cannot be asked is cancelled towards the se
 });
 
 test("a server that only wants to be asked again is asked again, with its state", async () => {
-  const { url, texts } = serveModern((body) =>
+  const { url, texts } = serveStateless((body) =>
     body.params.requestState === undefined ? wants(body.id, "{}") : done(body),
   );
   const client = chainClient(url);
@@ -202,7 +205,7 @@ test("a server that only wants to be asked again is asked again, with its state"
 });
 
 test("a server without subscriptions is not asked again", async () => {
-  const { url, texts } = serveModern(
+  const { url, texts } = serveStateless(
     ({ id }) => jsonRpc({ id, error: { code: -32601, message: "no" } }, 404),
     { ...discovered, capabilities: { tools: { listChanged: true } } },
   );
@@ -214,7 +217,7 @@ test("a server without subscriptions is not asked again", async () => {
 
 test("a listening stream that breaks is opened again; subscriptions go with it", async () => {
   const asked: object[] = [];
-  const { url } = serveModern((body) => {
+  const { url } = serveStateless((body) => {
     if (body.method !== "subscriptions/listen") return done(body);
     asked.push(body.params.notifications);
     return events(

@@ -30,7 +30,7 @@ function stream(opened: (stream: Stream) => void): Response {
   return new Response(new ReadableStream({ start }), { headers });
 }
 
-/** A legacy server whose calls stay open for the test to speak in; `answered` waits for what it was told under an id. */
+/** A session server whose calls stay open for the test to speak in; `answered` waits for what it was told under an id. */
 function serveLegacy() {
   const open = new Map<string, { readonly id: unknown; readonly stream: Stream }>();
   const told = new Map<unknown, Body>();

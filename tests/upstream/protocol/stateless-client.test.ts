@@ -21,7 +21,7 @@ const say = (message: object) => `data: ${JSON.stringify({ jsonrpc: "2.0", ...me
 const eventStream = (body: ReadableStream) =>
   new Response(body, { headers: { "content-type": "text/event-stream" } });
 
-/** A legacy-only server; `ask` is a tool that asks the client in the middle, `slow` one that never ends. */
+/** A server of the session protocol alone; `ask` is a tool that asks the client in the middle, `slow` one that never ends. */
 function serveLegacy() {
   const seen: Body[] = [];
   const answered = Promise.withResolvers<Body>();
@@ -60,7 +60,7 @@ function serveLegacy() {
   return { url, seen, listening: listening.promise };
 }
 
-test("a modern request to a legacy server makes the handshake, and its result says what a modern one must", async () => {
+test("a stateless request to a session server makes the handshake, and its result says what a stateless one must", async () => {
   const { url, seen } = serveLegacy();
   const client = chainClient(url);
   const listed = (await client.call("tools/list", { _meta })).at(-1);
@@ -247,7 +247,7 @@ test.each([
   ["nothing", {}],
   ["Streamable HTTP", { remembered: "streamable-http" }],
 ])(
-  "a modern client of a server of both eras is passed on, whatever is remembered (%s)",
+  "a stateless client of a server of both protocols is passed on, whatever is remembered (%s)",
   async (_, remembered) => {
     const methods: unknown[] = [];
     const url = serveHttp(async (request) => {

@@ -22,8 +22,8 @@ interface Body {
   readonly params: { readonly cursor?: string; readonly _meta?: Record<string, unknown> };
 }
 
-/** A modern server; every request's body and headers are kept. */
-function serveModern(answer: (body: Body, request: Request) => Response | Promise<Response>) {
+/** A stateless server; every request's body and headers are kept. */
+function serveStateless(answer: (body: Body, request: Request) => Response | Promise<Response>) {
   const seen: { readonly body: Body; readonly headers: Headers }[] = [];
   const url = serveHttp(async (request) => {
     const body = (await request.json()) as Body;
@@ -42,7 +42,7 @@ test.each([
 ])(
   "%s carries its method, its subject and its revision in headers",
   async (method, params, name) => {
-    const { url, seen } = serveModern(({ id }) => jsonRpc({ id, result: {} }));
+    const { url, seen } = serveStateless(({ id }) => jsonRpc({ id, result: {} }));
     const client = chainClient(url, { remembered: "stateless-http" });
     await client.call(method, { ...params, _meta });
     const { headers } = seen[0]!;
@@ -57,7 +57,7 @@ test.each([
 
 test("after a header mismatch the tools are listed anew, page by page, and the call sent once more", async () => {
   const inputSchema = { properties: { r: { type: "string", "x-mcp-header": "R" } } };
-  const { url, seen } = serveModern(({ id, method, params }, { headers }) => {
+  const { url, seen } = serveStateless(({ id, method, params }, { headers }) => {
     if (method === "tools/list")
       return params.cursor === undefined
         ? jsonRpc({ id, result: { tools: [], nextCursor: "2" } })
@@ -81,7 +81,7 @@ test.each([
 ])(
   "a call whose headers never match, because the tool %s, gets the server's error",
   async (_, list) => {
-    const { url } = serveModern(({ id, method }) =>
+    const { url } = serveStateless(({ id, method }) =>
       method === "tools/list"
         ? list(id)
         : jsonRpc({ id, error: { code: -32020, message: "mismatch" } }, 400),
@@ -95,7 +95,7 @@ test.each([
 test("tools with invalid header annotations are left out of the list, and told to the log", async () => {
   const bad = { name: "bad", inputSchema: { properties: { r: { "x-mcp-header": "" } } } };
   const tools = [bad, { name: "good", inputSchema: {} }, { ...bad, name: "worse" }];
-  const { url } = serveModern(({ id }) => events({ id, result: { tools } }));
+  const { url } = serveStateless(({ id }) => events({ id, result: { tools } }));
   const client = chainClient(url, { remembered: "stateless-http" });
   const came = await client.call("tools/list", { _meta });
   expect(came.at(-1).result.tools).toEqual([tools[1]]);
@@ -108,7 +108,7 @@ test.each([
   ["400 without an id", 400, null],
 ])("an error on %s reaches the client word for word", async (_, status, id) => {
   const error = { code: -32022, message: "m", data: { supported: ["x"] } };
-  const { url } = serveModern(() => jsonRpc({ id, error }, status));
+  const { url } = serveStateless(() => jsonRpc({ id, error }, status));
   const client = chainClient(url, { remembered: "stateless-http" });
   expect((await client.call("ping", { _meta })).at(-1)).toEqual({ jsonrpc: "2.0", id: 0, error });
 });
@@ -127,7 +127,7 @@ test.each<[string, () => Response, number]>([
   ["500", () => new Response("broken", { status: 500 }), 1500],
   ["404 as text", () => new Response("no", { status: 404 }), 1404],
 ])("%s becomes an error of ours", async (_, answer, code) => {
-  const { url } = serveModern(answer);
+  const { url } = serveStateless(answer);
   const client = chainClient(url, { remembered: "stateless-http" });
   expect((await client.call("tools/list", { _meta })).at(-1).error.code).toBe(code);
 });
@@ -135,7 +135,7 @@ test.each<[string, () => Response, number]>([
 test("a cancelled call is cut off, and nothing is posted for it; answers of the client neither", async () => {
   const abandon = Promise.withResolvers<void>();
   const begun = Promise.withResolvers<void>();
-  const { url, seen } = serveModern(({ id, method }, request) => {
+  const { url, seen } = serveStateless(({ id, method }, request) => {
     if (method === "ping") return jsonRpc({ id, result: {} });
     request.signal.addEventListener("abort", () => abandon.resolve());
     begun.resolve();
@@ -157,7 +157,7 @@ test("a cancelled call is cut off, and nothing is posted for it; answers of the 
 test("a subscription outlives the deadline of calls, and ends without an answer", async () => {
   const asked = Promise.withResolvers<void>();
   const abandon = Promise.withResolvers<void>();
-  const { url } = serveModern((_, request) => {
+  const { url } = serveStateless((_, request) => {
     request.signal.addEventListener("abort", () => abandon.resolve());
     asked.resolve();
     const said = { jsonrpc: "2.0", method: "notifications/subscriptions/acknowledged" };

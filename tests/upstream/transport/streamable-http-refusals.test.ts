@@ -114,21 +114,24 @@ test.each<[string, () => Response]>([
   ["500 without an id", () => jsonRpc({ id: null, error: words }, 500)],
   ["200 without an id", () => jsonRpc({ id: null, error: words })],
   ["an event without an id", () => events({ id: null, error: words })],
-])("a JSON-RPC error on %s reaches the client word for word, in either era", async (_, refuse) => {
-  const url = serveHttp(async (request) => {
-    if (request.method !== "POST") return new Response(null, { status: 405 });
-    const { id, method } = (await request.json()) as { id?: number; method: string };
-    if (method === "initialize") return jsonRpc({ id, result: initializeResult });
-    return id === undefined ? new Response(null, { status: 202 }) : refuse();
-  });
-  const retry = { attempts: 2 };
-  const legacy = chainClient(url, { remembered: "streamable-http", retry });
-  await legacy.start();
-  expect((await legacy.call("tools/call", { name: "t" })).at(-1).error).toEqual(words);
-  const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28" };
-  const modern = chainClient(url, { remembered: "stateless-http", retry });
-  expect((await modern.call("tools/call", { name: "t", _meta })).at(-1).error).toEqual(words);
-});
+])(
+  "a JSON-RPC error on %s reaches the client word for word, in either protocol",
+  async (_, refuse) => {
+    const url = serveHttp(async (request) => {
+      if (request.method !== "POST") return new Response(null, { status: 405 });
+      const { id, method } = (await request.json()) as { id?: number; method: string };
+      if (method === "initialize") return jsonRpc({ id, result: initializeResult });
+      return id === undefined ? new Response(null, { status: 202 }) : refuse();
+    });
+    const retry = { attempts: 2 };
+    const legacy = chainClient(url, { remembered: "streamable-http", retry });
+    await legacy.start();
+    expect((await legacy.call("tools/call", { name: "t" })).at(-1).error).toEqual(words);
+    const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28" };
+    const modern = chainClient(url, { remembered: "stateless-http", retry });
+    expect((await modern.call("tools/call", { name: "t", _meta })).at(-1).error).toEqual(words);
+  },
+);
 
 test.each<[number, string[]]>([
   [200, ["POST", "GET"]],
