@@ -68,11 +68,8 @@ function refused(server: string, why: string, hint: Hint): BridgeError {
 const askProvider = (redirectUri: string) =>
   `ask the provider for a client id of a native app (redirect URI ${redirectUri}) and set it as "auth.clientId"`;
 
-/** Whether a status refuses the metadata of this client, so that other metadata may be accepted. */
-const isAboutMetadata = (status: number) =>
-  status >= 400 && status < 500 && ![401, 403, 404, 405, 410, 429].includes(status);
-/** Whether the same metadata without `scope` may be accepted: Keycloak refuses scopes with 403. */
-const isAboutScope = (status: number) => isAboutMetadata(status) || status === 403;
+/** Whether other metadata cannot help: there is no such endpoint, or it answered without a client id. */
+const isFinal = (status: number) => status < 300 || [404, 405, 410].includes(status);
 
 /**
  * Registers a client (RFC 7591) with the scope of the sign-in, because some servers grant a client only the scope of its
@@ -86,14 +83,14 @@ export async function register(
 ): Promise<OAuthClient> {
   const { auth, server } = context;
   if (issuer.registrationEndpoint === undefined) {
-    const why = "the authorization server registers none by itself";
+    const why = "the authorization server does not register clients";
     throw refused(server.name, why, askProvider(needs.redirectUri));
   }
   if (auth.clientAuth === "private_key_jwt") {
     throw new BridgeError(
       "configuration",
-      `"auth.clientAuth" of server "${server.name}" is private_key_jwt, which no client has that registers itself`,
-      { hint: 'set "auth.clientId" to the client that the provider knows by its key' },
+      `"auth.clientAuth" of server "${server.name}" is private_key_jwt, which needs a client that the provider knows by its key`,
+      { hint: 'set "auth.clientId" to the id of that client' },
     );
   }
   let last: { readonly status: number; readonly answer: JsonObject | undefined } | undefined;
@@ -103,9 +100,10 @@ export async function register(
       const { status, answer } = last;
       if (status < 300 && typeof answer?.client_id === "string" && answer.client_id !== "")
         return clientFrom(context, issuer, { ...needs, scope }, method, answer);
-      if (!isAboutScope(status)) break;
+      // A 401 asks for a token, which says nothing of the scope.
+      if (isFinal(status) || status === 401) break;
     }
-    if (!isAboutMetadata(last?.status ?? 0)) break;
+    if (last !== undefined && isFinal(last.status)) break;
   }
   throw registrationRefused(context, last!, needs.redirectUri);
 }

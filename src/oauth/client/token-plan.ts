@@ -41,6 +41,8 @@ export function sendsConfiguredSecret(auth: Partial<OAuthSettings>): boolean {
     auth.assertionFile ?? auth.assertionEnv ?? auth.assertionCommand,
     auth.idp,
     auth.initialAccessToken,
+    // Their meaning is the user's: a provider may take a secret there.
+    auth.tokenParams,
   ];
   return secrets.some((secret) => secret !== undefined);
 }

@@ -104,14 +104,29 @@ test("where a public client is refused, each method that the metadata list is tr
   ]);
 });
 
-test("a 401 of the registration endpoint ends the attempts, and its reason is shown", async () => {
-  judge = ({ path }) =>
-    path === "/reg" ? [401, { error: "invalid_token", error_description: "no token" }] : undefined;
-  const error = await clientOf().catch((reason) => reason);
-  expect(error).toMatchObject({ kind: "registration-refused" });
-  expect(error.message).toContain("no token");
-  expect(registrations()).toEqual([["none", scope]]);
-});
+test.each<[number, number]>([
+  [401, 3],
+  [404, 1],
+  [200, 1],
+])(
+  "a %p of the registration endpoint is met %p times, and its reason is shown",
+  async (status, times) => {
+    judge = ({ path }) =>
+      path === "/reg"
+        ? [status, { error: "invalid_token", error_description: "no token" }]
+        : undefined;
+    const error = await clientOf().catch((reason) => reason);
+    expect(error).toMatchObject({ kind: "registration-refused" });
+    expect(error.message).toContain("no token");
+    expect(registrations()).toEqual(
+      [
+        ["none", scope],
+        ["client_secret_basic", scope],
+        ["client_secret_post", scope],
+      ].slice(0, times),
+    );
+  },
+);
 
 test("auth.clientAuth says how a registered client proves itself", async () => {
   expect(await clientOf({ clientAuth: "client_secret_post" })).toMatchObject({
