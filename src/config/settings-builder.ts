@@ -36,7 +36,7 @@ function atMostOne(entry: object, keys: readonly string[], path: readonly string
     throw new ConfigProblem(path, `expected one ${what}, not ${found.join(" and ")}`);
 }
 
-function oauthSettings(auth: OAuthEntry, home: string, at: readonly string[]): OAuthSettings {
+function authSettingsOf(auth: OAuthEntry, home: string, at: readonly string[]): OAuthSettings {
   const path = [...at, "auth"];
   atMostOne(auth, ["clientSecret", "clientSecretEnv", "clientSecretFile"], path, "client secret");
   atMostOne(auth, ["assertionFile", "assertionEnv", "assertionCommand"], path, "assertion");
@@ -90,7 +90,7 @@ function credentialOf(entry: ServerEntry, home: string, at: readonly string[]): 
   }
   if (entry.tokenCommand !== undefined) return { type: "tokenCommand", argv: entry.tokenCommand };
   if (entry.auth?.type === "oauth") {
-    return { type: "oauth", auth: oauthSettings(entry.auth, home, at) };
+    return { type: "oauth", auth: authSettingsOf(entry.auth, home, at) };
   }
   // An Authorization header is a static credential: a 401 never leads to a sign-in.
   return { type: entry.auth?.type === "none" || hasAuthorization ? "none" : "unset" };
