@@ -98,7 +98,9 @@ licenses() {
   : >>dist/THIRD-PARTY-LICENSES
   "$bun" build --splitting --format=esm --target=bun --outdir="$work/bundle" \
     --metafile="$work/imports.json" bridge.ts >"$work/log" 2>&1 || failed "$native"
-  "$bun" scripts/licenses.ts "$work/imports.json" dist/THIRD-PARTY-LICENSES
+  # By a rename: another build may read the file meanwhile.
+  "$bun" scripts/licenses.ts "$work/imports.json" "dist/.licenses.$$"
+  mv "dist/.licenses.$$" dist/THIRD-PARTY-LICENSES
   cp LICENSE dist/LICENSE
 }
 

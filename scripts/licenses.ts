@@ -40,4 +40,4 @@ writeFileSync(
   out,
   `The executable contains these packages and this run time.\n\n${sections.join("\n")}`,
 );
-console.log(`wrote ${out}: the licences of ${folders.size} packages and of Bun ${version}`);
+console.log(`collected the licences of ${folders.size} packages and of Bun ${version}`);
