@@ -83,7 +83,10 @@ function readResource(
 }
 
 /** The places of protected resource metadata, in order: the challenge's, under the path, at the root (RFC 9728 3.1). */
-function resourceUrls({ server, resourceMetadata }: DiscoveryRequest): string[] {
+export function resourceUrls({
+  server,
+  resourceMetadata,
+}: Pick<DiscoveryRequest, "server" | "resourceMetadata">): string[] {
   const wellKnown = `${server.origin}/.well-known/oauth-protected-resource`;
   const path = server.pathname.replace(/\/+$/, "");
   const named = resourceMetadata === undefined ? [] : [resourceMetadata];

@@ -1,8 +1,10 @@
 import { BridgeError } from "../../wire/errors.ts";
 import { isOAuthCertain, type OAuthContext } from "../core/context.ts";
 import { jsonObject } from "../core/document.ts";
+import type { GuardedRequest } from "../core/ssrf-guard.ts";
 import type { BearerChallenge } from "../discovery/challenge.ts";
-import { discover } from "../discovery/discovery.ts";
+import { resourceUrls } from "../discovery/discovery.ts";
+import { legacyIssuer, metadataUrls } from "../discovery/issuer.ts";
 
 /** The challenges of a server's 401. */
 export interface Asked {
@@ -39,12 +41,41 @@ function needsToken(name: string, schemes: readonly string[]): BridgeError {
   );
 }
 
+/** Sends a request; undefined where the guard refuses the answer: a redirect, to a page for people most likely. */
+async function send(
+  { http }: OAuthContext,
+  request: GuardedRequest,
+): Promise<Response | undefined> {
+  try {
+    return await http(request);
+  } catch (error) {
+    if (error instanceof BridgeError && error.kind === "refused") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Whether a place has metadata; undefined where that is not known. Asked once, since a client waits for the answer; a
+ * page for people, as many servers send it for every path, is no metadata.
+ */
+async function hasMetadata(
+  context: OAuthContext,
+  place: string,
+  signal: AbortSignal,
+): Promise<boolean | undefined> {
+  const headers = { accept: "application/json" };
+  const response = await send(context, { method: "GET", url: new URL(place), headers, signal });
+  if (response === undefined) return false;
+  if (response.status === 429 || response.status >= 500) return undefined;
+  return response.status === 200 && jsonObject(await response.text()) !== undefined;
+}
+
 /**
  * Whether a token endpoint answers there. A server without metadata is only assumed to have one (MCP 2025-03-26), and
  * most such servers take a token of their own. An empty request changes nothing (RFC 6749 5.2: 400).
  */
 async function hasTokenEndpoint(
-  { http }: OAuthContext,
+  context: OAuthContext,
   endpoint: string,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -53,10 +84,7 @@ async function hasTokenEndpoint(
     "content-type": "application/x-www-form-urlencoded",
     accept: "application/json",
   };
-  const response = await http({ method: "POST", url, headers, body: "", signal }).catch((error) => {
-    if (error instanceof BridgeError && error.kind === "refused") return undefined;
-    throw error;
-  });
+  const response = await send(context, { method: "POST", url, headers, body: "", signal });
   if (response === undefined) return false;
   const json = jsonObject(await response.text());
   if (tokenErrors.includes(json?.error)) return true;
@@ -77,8 +105,13 @@ export async function noSignIn(
   if (isOAuthCertain(context, challenge)) return undefined;
   const isOther = schemes.length > 0 && schemes.every((scheme) => scheme in otherSchemes);
   if (isOther) return needsToken(server.name, schemes);
-  const { issuer } = await discover({ ...context, server: server.url, sendsSecret: false, signal });
-  if (issuer.isAssumed !== true) return undefined;
-  const isThere = await hasTokenEndpoint(context, issuer.tokenEndpoint, signal);
+  const { origin } = server.url;
+  const places = [
+    ...resourceUrls({ server: server.url }),
+    ...metadataUrls(new URL(origin)).map(({ href }) => href),
+  ];
+  const found = await Promise.all(places.map((place) => hasMetadata(context, place, signal)));
+  if (found.some((answer) => answer !== false)) return undefined;
+  const isThere = await hasTokenEndpoint(context, legacyIssuer(origin).tokenEndpoint, signal);
   return isThere ? undefined : needsToken(server.name, schemes);
 }

@@ -278,6 +278,7 @@ export class SignInUpstream implements Upstream {
         ),
       );
     if (await this.#isSignedIn(signal)) return answer(words.signedInText(name));
+    await this.#requireSignIn(call);
     const { isPending } = await import("../../oauth/sign-in/interactive-sign-in.ts");
     const calls = await this.#callSignIns();
     const failure = signIns.lastFailure;

@@ -192,6 +192,7 @@ test.each([
   ["Negotiate and NTLM", "Negotiate, NTLM", 404, /it asks for Negotiate or NTLM/],
   ["a bearer token without any metadata", "Bearer", 404, /offers no sign-in$/],
   ["nothing in particular", undefined, 404, /offers no sign-in$/],
+  ["nothing, and sends a page for every other path", undefined, 200, /offers no sign-in$/],
 ])(
   "a server that asks for %s needs a token: it is told so, and no sign_in is offered",
   async (_, header, others, why) => {
