@@ -72,7 +72,8 @@ export async function startWorld() {
         grants: new Map(
           ["kb", "out"].map((one) => [one, read(path(name, `credentials/${one}.json`))]),
         ),
-        codex: read(join(name, ".codex/config.toml")),
+        // The entry names the user's home, which is another one for each command.
+        codex: read(join(name, ".codex/config.toml"))?.replaceAll(name, "HOME"),
       };
     },
     async close(): Promise<void> {
