@@ -2,7 +2,8 @@ import { closeSync, constants, openSync, readFileSync, readSync, writeSync } fro
 import { programOnPath, runToEnd } from "../platform/exec.ts";
 import { BridgeError } from "../wire/errors.ts";
 
-const maxLength = 1024;
+/** A terminal takes no longer line (N_TTY_BUF_SIZE). */
+const maxLength = 4096;
 /** The interval at which the terminal is read. */
 const pollMs = 20;
 const endSignals = ["SIGHUP", "SIGINT", "SIGTERM"] as const;

@@ -11,7 +11,7 @@ const unicode: Marks = { ok: "✓", failed: "✗", arrow: "→" };
 const ascii: Marks = { ok: "[ok]", failed: "[failed]", arrow: "->" };
 
 /** Whether the user wants ASCII without colours and cursor movements: NO_COLOR, TERM=dumb, or the locale C. */
-function isPlain({ NO_COLOR, TERM, LC_ALL, LC_CTYPE, LANG }: Environment): boolean {
+export function isPlain({ NO_COLOR, TERM, LC_ALL, LC_CTYPE, LANG }: Environment): boolean {
   // The first variable that is set decides (POSIX 8.2). Containers often set none and show UTF-8 all the same.
   const locale = LC_ALL || LC_CTYPE || LANG;
   return Boolean(NO_COLOR) || TERM === "dumb" || locale === "C" || locale === "POSIX";

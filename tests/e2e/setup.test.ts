@@ -279,3 +279,28 @@ test("a token that the terminal wrapped is joined, and an entry of several lines
   expect(saved().servers).toEqual({ kb: { url, token: "canary-token-0123456789" } });
   expect(session.shown).not.toContain("canary");
 });
+
+test.each([{ TERM: "dumb" }, { NO_COLOR: "1" }, { LANG: "C" }])(
+  "the wizard asks in plain lines under %j",
+  async (env) => {
+    await using session = new Session(["setup"], { HOME: folder.path, ...env });
+    await session.answers("Name of the server?", "my server");
+    await session.sees("expected a name of letters");
+    await session.answers("Name of the server?", "kb");
+    await session.answers("URL?", url);
+    await session.sees("1. Access token");
+    await session.answers("1 to 4?", "");
+    await session.answers("Token?", "canary-token-0123456789");
+    await session.answers("Description?", "");
+    await session.answers("1 to 5? [1]", "9");
+    await session.answers("1 to 5? [1]", "");
+    await session.answers('Test "kb" now?', "n");
+    await session.answers("into Codex's configuration now?", "n");
+    await session.answers("1 to 4? [4]", "");
+    await session.sees("Next steps:");
+    expect(await session.ended).toBe(0);
+    expect(saved().servers).toEqual({ kb: { url, token: "canary-token-0123456789" } });
+    expect(session.painted.replaceAll(/[\r\n]/g, "")).toMatch(/^[ -~]*$/);
+    expect(session.shown).not.toContain("canary");
+  },
+);

@@ -4,7 +4,7 @@ import { BridgeError } from "../../wire/errors.ts";
 import { withPastes } from "./paste-input.ts";
 
 /** Checks an answer: undefined, or a text that says what is wrong. */
-type Check = (answer: string) => string | undefined;
+export type Check = (answer: string) => string | undefined;
 
 export interface Option<T extends string> {
   readonly value: T;

@@ -1,4 +1,5 @@
 import type { Context } from "../../cli/command.ts";
+import { isPlain } from "../../cli/terminal.ts";
 import {
   type Config,
   configuredName,
@@ -22,6 +23,7 @@ import type { FlagForm } from "./flags.ts";
 import { offer } from "./follow-up.ts";
 import type { Look } from "./look-at-server.ts";
 import { type Pasted, pastedProblem, readPasted } from "./pasted.ts";
+import { PlainPrompts } from "./plain-prompts.ts";
 import { type AsksUser, Prompts } from "./prompts.ts";
 
 type Started = Pick<FlagForm, "change" | "credential">;
@@ -33,7 +35,8 @@ export async function wizard(
   context: Context,
   given?: AsksUser,
 ): Promise<number> {
-  const ask = given ?? (await Prompts.open(`${program.name} setup`));
+  const title = `${program.name} setup`;
+  const ask = given ?? (isPlain(context.env) ? new PlainPrompts(title) : await Prompts.open(title));
   try {
     await converse(ask, form, config, context);
   } finally {
