@@ -55,3 +55,13 @@ test.each(["a.", "a", "bearer ", "authorization ", "://a", "code"])(
     expect(new Redactor().shown(long, 300).length).toBeLessThanOrEqual(303);
   },
 );
+
+test("an exempt text is shown whole, wherever it stands, and the rest is redacted as ever", () => {
+  const redactor = new Redactor();
+  redactor.add("secret-state");
+  const page = "https://as.example.com/authorize?state=secret-state&code=1";
+  redactor.exempt(page);
+  expect(redactor.shown(`open ${page} or ${page}, not state=secret-state`)).toBe(
+    `open ${page} or ${page}, not state=...`,
+  );
+});
