@@ -69,7 +69,7 @@ async function tryGet(
   }
 }
 
-test("an unknown issuer is refused after the system's store was tried, which is remembered", async () => {
+test("a certificate of an unknown issuer is refused after the system's store was tried, and the cache remembers the store", async () => {
   const { error, cache } = await tryGet(good, {});
   expect(error?.kind).toBe("tls");
   expect(error?.safeToRetry).toBe(true);
@@ -80,15 +80,18 @@ test("an unknown issuer is refused after the system's store was tried, which is 
 test.each([
   ["holds it", "ca.pem", ["hello", true, 1]],
   ["does not", "expired.pem", ["tls", true, 1]],
-])("an issuer that nobody named is trusted where the system's store %s", async (_, name, came) => {
-  // A process of its own: the run time reads the system's store once, and in it what its environment names.
-  const script = join(import.meta.dir, "../support/system-store.ts");
-  const child = Bun.spawn([process.execPath, script, good.href, pem("selfsigned.pem")], {
-    env: { SSL_CERT_FILE: pem(name), HOME: home, PATH: "/usr/bin:/bin" },
-    stderr: "inherit",
-  });
-  expect(JSON.parse(await child.stdout.text())).toEqual(came);
-});
+])(
+  "an issuer that no setting names is trusted where the system's store %s",
+  async (_, name, came) => {
+    // A process of its own: the run time reads the system's store once, and in it what its environment names.
+    const script = join(import.meta.dir, "../support/system-store.ts");
+    const child = Bun.spawn([process.execPath, script, good.href, pem("selfsigned.pem")], {
+      env: { SSL_CERT_FILE: pem(name), HOME: home, PATH: "/usr/bin:/bin" },
+      stderr: "inherit",
+    });
+    expect(JSON.parse(await child.stdout.text())).toEqual(came);
+  },
+);
 
 test("a private CA is trusted by network.caFile", async () => {
   expect((await tryGet(good, { caFile: pem("ca.pem") })).text).toBe("hello");
@@ -126,7 +129,7 @@ test.each([
   }
 });
 
-test("a variable that names no file is said once and changes nothing else", async () => {
+test("a variable that names a missing file is logged once and changes nothing else", async () => {
   const tried = await tryGet(
     good,
     { caFile: pem("ca.pem") },
@@ -139,7 +142,7 @@ test("a variable that names no file is said once and changes nothing else", asyn
 test.each([
   ["missing", "none.pem", "ENOENT"],
   ["no certificate", "empty.pem", "no PEM text"],
-])("a caFile that is %s is a fault of the configuration", async (_, name, words) => {
+])("a caFile that is %s is an error of kind configuration", async (_, name, words) => {
   writeFileSync(join(home, "empty.pem"), "");
   const { error } = await tryGet(good, { caFile: join(home, name) });
   expect(error?.kind).toBe("configuration");
@@ -150,13 +153,13 @@ test.each([
   ["expired", "expired", "has expired"],
   ["elsewhere", "for another host", "is not for"],
   ["selfsigned", "self-signed", "is not trusted"],
-])("a certificate that is %s is told as such", async (name, _, words) => {
+])("the error for a certificate that is %s says so", async (name, _, words) => {
   const { error } = await tryGet(serverWith(name), { caFile: pem("ca.pem") });
   expect(error?.kind).toBe("tls");
   expect(error?.message).toContain(words);
 });
 
-test("a client certificate is shown where it is configured, and its lack is told", async () => {
+test("a configured client certificate is sent, and the error without one names the setting", async () => {
   const url = serverWith("good", {
     ca: Bun.file(pem("ca.pem")),
     requestCert: true,

@@ -33,7 +33,7 @@ test("ipFamily 6 never connects to an IPv4 address", async () => {
   expect(error.safeToRetry).toBe(true);
 });
 
-test("a host that does not exist is told as dns", async () => {
+test("a host that does not exist is an error of kind dns", async () => {
   const error = (await request(new URL("https://mcp.invalid/"), {}).catch(
     (thrown) => thrown,
   )) as BridgeError;
@@ -47,7 +47,7 @@ test("an error never quotes the query of a URL", async () => {
   expect(`${error.message} ${error.hint}`).not.toContain("canary");
 });
 
-test("the signal's reason is what an ended request is told with", async () => {
+test("an aborted request rejects with the signal's reason", async () => {
   const silent = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -79,7 +79,7 @@ async function refusedBy(answer: string): Promise<BridgeError> {
   )) as BridgeError;
 }
 
-test("a proxy that refuses us is told with its status, one that finds no way is as good as no server", async () => {
+test("the error for a proxy that refuses tells its status; a proxy that cannot reach the server counts as an absent server", async () => {
   const refused = await refusedBy("407 Proxy Authentication Required");
   expect([refused.kind, refused.safeToRetry, refused.status]).toEqual(["unreachable", true, 407]);
   expect(refused.message).toContain("(407)");

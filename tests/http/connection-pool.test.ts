@@ -27,7 +27,7 @@ test.each<[string, number, Record<string, string>]>([
   ["timeout=10", 9000, { "Keep-Alive": "timeout=10" }],
   ["max=5, timeout=2", 1000, { "Keep-Alive": "max=5, timeout=2" }],
   ["max=5", 4000, { "Keep-Alive": "max=5" }],
-])("where a server says %s of idle connections, they are good for %d ms", (_, keptMs, headers) => {
+])("with a Keep-Alive header of %s idle connections are used for %d ms", (_, keptMs, headers) => {
   const connectionPool = new ConnectionPool();
   expect(isStale(connectionPool)).toBe(false);
   connectionPool.note(origin, answer(headers));
@@ -37,7 +37,7 @@ test.each<[string, number, Record<string, string>]>([
   expect(isStale(connectionPool)).toBe(true);
 });
 
-test("an answer to one of many makes only its own connection new", () => {
+test("the answer to one of several requests refreshes one connection only", () => {
   const inFlight = new InFlightRequests();
   const connectionPool = new ConnectionPool(inFlight);
   for (let n = 0; n < 3; n++) inFlight.enter();

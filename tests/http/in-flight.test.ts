@@ -8,7 +8,7 @@ function tick(): number {
   return performance.now();
 }
 
-test("one request after the other is always full: each leaves its connection to the next", () => {
+test("with one request at a time every connection counts as busy at each request", () => {
   const inFlight = new InFlightRequests();
   inFlight.enter();
   tick();
@@ -22,7 +22,7 @@ test("one request after the other is always full: each leaves its connection to 
   expect(inFlight.fullAt).toBeGreaterThanOrEqual(later);
 });
 
-test("fewer requests than there were leave connections idle since the most were under way", () => {
+test("with fewer requests than before, connections count as idle since the maximum", () => {
   const inFlight = new InFlightRequests();
   for (let n = 0; n < 3; n++) inFlight.enter();
   for (let n = 0; n < 3; n++) inFlight.leave();
@@ -40,7 +40,7 @@ test("fewer requests than there were leave connections idle since the most were 
   expect(inFlight.fullAt).toBeGreaterThan(since);
 });
 
-test("after the pool was closed only those under way count", () => {
+test("after the pool was closed only the requests under way count", () => {
   const inFlight = new InFlightRequests();
   for (let n = 0; n < 3; n++) inFlight.enter();
   for (let n = 0; n < 2; n++) inFlight.leave();

@@ -22,7 +22,7 @@ async function asked(body: string): Promise<number> {
 const error = (id: string) =>
   `{"jsonrpc":"2.0","id":${id},"error":{"code":-32600,"message":"Unauthorized"}}`;
 
-test("a 401 without a challenge that answers the request itself is no call for a credential", async () => {
+test("a 401 without a challenge that is the JSON-RPC response to the request asks for no credential", async () => {
   expect(await asked(error("7.0"))).toBe(0);
 });
 

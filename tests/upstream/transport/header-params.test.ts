@@ -34,7 +34,7 @@ test.each<[string, object]>([
   expect(invalid).toMatchObject({ index: 0, name: "t" });
 });
 
-test("an argument that is called like the annotation, and data that look like one, are none", () => {
+test("an argument named like the annotation, and data that look like one, are no annotation", () => {
   const schema = {
     properties: { "x-mcp-header": { type: "string" }, a: { enum: [marked("A")], default: {} } },
   };

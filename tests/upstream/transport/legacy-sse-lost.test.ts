@@ -31,7 +31,7 @@ test.each<[string, () => Response]>([
   },
 );
 
-test("a stream that says nothing until a call has timed out is left; the next call finds another", async () => {
+test("a stream that is silent until a call times out is closed, and the next call opens another", async () => {
   const server = new SseServer({
     respond: (body) => (body.method === "x/lost" ? undefined : echo(body)),
   });
@@ -42,7 +42,7 @@ test("a stream that says nothing until a call has timed out is left; the next ca
   expect(server.streams).toBe(2);
 });
 
-test("a stream that said something during a call that timed out, be it a comment, stays", async () => {
+test("a stream that sent anything, even a comment, during a call that timed out stays open", async () => {
   const server = new SseServer({
     respond: (body, self) => {
       if (body.method === "x/slow") self.comment();
@@ -96,13 +96,13 @@ async function openTransport() {
   return { transport, send, say, signal, posted };
 }
 
-test("a stream that falls silent while nobody waits for an answer is left for another", async () => {
+test("a stream that falls silent while no call waits is replaced", async () => {
   const { transport, signal } = await openTransport();
   const lost = await transport.listen(async () => undefined, signal).catch((error) => error);
   expect(lost).toBeInstanceOf(SessionLost);
 });
 
-test("a stream that falls silent while an answer is waited for is not", async () => {
+test("a stream that falls silent while a call waits is kept", async () => {
   const { send, say, posted } = await openTransport();
   const answered = send(1, "x/slow");
   setTimeout(() => say(1), 100);

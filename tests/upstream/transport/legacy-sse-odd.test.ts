@@ -43,7 +43,7 @@ test.each<[string, (id: unknown) => Response, object]>([
   expect((await client.call("x/y")).at(-1)).toMatchObject(told);
 });
 
-test("a second place for messages changes nothing", async () => {
+test("a second endpoint event changes nothing", async () => {
   const earlyAnswer = "event: endpoint\ndata: m\n\nevent: endpoint\ndata: /elsewhere\n\n";
   const url = serveSse(({ id }) => jsonRpc({ id, result: {} }), earlyAnswer);
   const client = chainClient(url, { transport: "sse" });

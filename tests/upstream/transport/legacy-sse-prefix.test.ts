@@ -41,7 +41,7 @@ test.each([
   ["/team/kb/sse", "/team/kb/messages", "/team/kb/messages", ["/team/kb/messages"]],
   ["/team/kb/sse", "messages", "/team/kb/messages", ["/team/kb/messages"]],
   ["/sse", "/messages", "/messages", ["/messages"]],
-])("at %s a place %s is found at %s", async (stream, place, takes, tried) => {
+])("at %s the message URL %s is found at %s", async (stream, place, takes, tried) => {
   const { url, posts } = server(stream, place, takes);
   const client = chainClient(url, { transport: "sse" });
   expect((await client.start()).result.protocolVersion).toBe("2024-11-05");
@@ -51,7 +51,7 @@ test.each([
   await client.upstream.close(100);
 });
 
-test("the prefix is told in the log and remembered, and forgotten where it is lacking no more", async () => {
+test("the lost prefix is logged and remembered, and forgotten once the server names the right URL", async () => {
   const { url, posts } = server("/team/kb/sse", "/messages", "/team/kb/messages");
   const first = chainClient(url, { transport: "sse" });
   await first.start();
@@ -74,7 +74,7 @@ test("the prefix is told in the log and remembered, and forgotten where it is la
   await third.upstream.close(100);
 });
 
-test("a place that is nowhere is told as not found, after few attempts", async () => {
+test("a message URL that no prefix repairs is not found, after few attempts", async () => {
   const { url, posts } = server("/a/b/c/d/e/f/sse", "/messages", "/nowhere");
   const client = chainClient(url, { transport: "sse" });
   expect((await client.start()).error.data.kind).toBe("server-not-found");

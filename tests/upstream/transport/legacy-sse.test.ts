@@ -42,7 +42,7 @@ test("the server's own messages and questions reach the client, whose answers ar
   expect((await answered.promise).id).toBe("q");
 });
 
-test("a place for messages on another origin is refused: the credential would go there", async () => {
+test("a message URL on another origin is refused: the credential would go there", async () => {
   const server = new SseServer({ respond: echo, place: () => "https://elsewhere.example/message" });
   const client = chainClient(server.url, { transport: "sse" });
   const { error } = await client.start();
@@ -51,7 +51,7 @@ test("a place for messages on another origin is refused: the credential would go
   expect(server.posts).toEqual([]);
 });
 
-test("a stream that ends answers what waits with outcome-unknown, and the session is made anew", async () => {
+test("when the stream ends, waiting calls get outcome-unknown and a new session begins", async () => {
   const server = new SseServer({
     respond: (body, self) => {
       if (body.method !== "x/drop") return echo(body);
@@ -67,7 +67,7 @@ test("a stream that ends answers what waits with outcome-unknown, and the sessio
   expect(server.posts.filter(({ method }) => method === "initialize")).toHaveLength(2);
 });
 
-test("a stream that ends while nobody calls is opened again, so that the server is heard", async () => {
+test("a stream that ends while no call waits is opened again for the server's own messages", async () => {
   const server = new SseServer({ respond: echo });
   const client = chainClient(server.url, { transport: "sse" });
   await client.start();
@@ -105,12 +105,12 @@ test.each<[string, () => Response, number]>([
     () => new Response("", { headers: { "content-type": "text/event-stream" } }),
     1502,
   ],
-])("a server that %s is told as that", async (_, answer, code) => {
+])("the error for a server that %s says so", async (_, answer, code) => {
   const client = chainClient(serveHttp(answer), { transport: "sse" });
   expect((await client.start()).error.code).toBe(code);
 });
 
-test("what the server says before the client listens waits for that", async () => {
+test("the server's messages that come before listen() are kept until then", async () => {
   const early = [
     { id: "r", method: "roots/list" },
     { method: "notifications/message", params: { level: "info", data: "hi" } },
@@ -157,7 +157,7 @@ test.each([
   ]);
 });
 
-test("an answer that the server puts into a batch is found there", async () => {
+test("an answer inside a batch is found", async () => {
   const server = new SseServer({
     respond: ({ id }, self) => {
       if (id !== undefined) self.say([{ jsonrpc: "2.0", id, result: { a: 1 } }]);

@@ -4,7 +4,7 @@ import { ReadBudget } from "../../../src/upstream/transport/read-budget.ts";
 const megabyte = 1024 * 1024;
 const never = new AbortController().signal;
 
-test("the answer that was read first is read on, the others wait until there is room", async () => {
+test("the oldest answer is read on, the others wait for room in the budget", async () => {
   const budget = new ReadBudget();
   const [first, second, third] = [budget.begin(), budget.begin(), budget.begin()];
   expect(first.hold(60 * megabyte, never)).toBeUndefined();
@@ -24,7 +24,7 @@ test("the answer that was read first is read on, the others wait until there is 
   third.end();
 });
 
-test("an answer that waits leaves with its call, and small ones wait for nobody", async () => {
+test("a waiting answer ends with its call, and small answers never wait", async () => {
   const budget = new ReadBudget();
   const [first, second] = [budget.begin(), budget.begin()];
   expect(first.hold(200 * megabyte, never)).toBeUndefined();

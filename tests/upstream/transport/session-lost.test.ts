@@ -106,7 +106,7 @@ test.each<[string, (body: Body) => Response]>([
   ]);
 });
 
-test("a 401 that outlives one renewal of the token means the session first", async () => {
+test("a 401 that stays after the token was renewed is first taken for a lost session", async () => {
   let renewals = 0;
   const { url, seen } = forgetful(() => challenge("Bearer"));
   const answer = await callOver(url, {
@@ -118,7 +118,7 @@ test("a 401 that outlives one renewal of the token means the session first", asy
   expect(seen.filter((one) => one === "s1 tools/call")).toHaveLength(2);
 });
 
-test("a 401 that outlives the new session too is the credential's", async () => {
+test("a 401 that stays in the new session too means the credential", async () => {
   const { url } = forgetful(() => new Response("no", { status: 401 }), true);
   const { error } = await callOver(url);
   expect(error.code).toBe(1402);
@@ -154,7 +154,7 @@ test.each<[string, (body: Body) => Response, object]>([
     () => new Response("expired yesterday", { status: 401 }),
     { code: 1402, message: expect.stringContaining("answered 401 and said: expired yesterday") },
   ],
-])("%s that another session does not mend is told in its own words", async (_, refuse, error) => {
+])("%s that stays in a new session is reported in its own words", async (_, refuse, error) => {
   const { url, seen } = forgetful(refuse, true);
   const authorizer = new StaticAuthorizer(plainSettings(url), {
     env: {},
@@ -222,7 +222,7 @@ test("a request that a fresh session answers with the same 404 costs one session
   expect(seen.filter((method) => method === "x/unknown")).toHaveLength(5);
 });
 
-test("an error that names no request is the answer to the only one it can mean", async () => {
+test("an error with id null answers the only request that it can mean", async () => {
   const error = { code: -32000, message: "Bad Request: Unsupported protocol version", data: 1 };
   const { url } = forgetful(() => jsonRpc({ id: null, error }, 400), true);
   expect(await callOver(url)).toEqual({ jsonrpc: "2.0", id: 1, error });

@@ -126,13 +126,13 @@ test.each<[string, () => Response, number]>([
   ["a redirect elsewhere", () => Response.redirect("https://elsewhere.example/", 302), 1451],
   ["500", () => new Response("broken", { status: 500 }), 1500],
   ["404 as text", () => new Response("no", { status: 404 }), 1404],
-])("%s becomes an error of ours", async (_, answer, code) => {
+])("%s becomes an error of the bridge", async (_, answer, code) => {
   const { url } = serveStateless(answer);
   const client = chainClient(url, { remembered: "stateless-http" });
   expect((await client.call("tools/list", { _meta })).at(-1).error.code).toBe(code);
 });
 
-test("a cancelled call is cut off, and nothing is posted for it; answers of the client neither", async () => {
+test("a cancelled call is aborted without a POST, and the client's responses are not sent", async () => {
   const abandon = Promise.withResolvers<void>();
   const begun = Promise.withResolvers<void>();
   const { url, seen } = serveStateless(({ id, method }, request) => {
@@ -175,7 +175,7 @@ test("a subscription outlives the deadline of calls, and ends without an answer"
   expect(client.rest).toEqual([]);
 });
 
-test("a subscription that falls silent is asked for again, and the client hears but one acknowledgement", async () => {
+test("a subscription that falls silent is sent again, and the client gets one acknowledgement", async () => {
   const asked: string[] = [];
   const onResponseHeaders: unknown[] = [];
   const stop = new AbortController();

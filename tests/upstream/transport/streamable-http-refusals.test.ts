@@ -29,7 +29,7 @@ test.each([
   [500, "boom", "server-error", "Server error"],
   [503, "<html>down</html>", "server-error", "answered 503"],
   [400, '{"error":"what?"}', "server-error", "said: what?"],
-])("status %d is told in words", async (status, body, kind, words) => {
+])("the error for status %d tells its class in words", async (status, body, kind, words) => {
   const url = serveHttp(() => new Response(body, { status }));
   const client = streamableClient(url);
   client.send({ id: 0, method: "initialize", params: {} });

@@ -14,7 +14,7 @@ import {
   withHandshake,
 } from "../../support/streamable.ts";
 
-test("session id and revision go with every request after initialize, and the end is told", async () => {
+test("session id and revision go with every request after initialize, and a DELETE ends the session", async () => {
   const seen: string[] = [];
   const ended = Promise.withResolvers<void>();
   const url = serveHttp(
@@ -130,7 +130,7 @@ test("event streams deliver notifications, requests and the answer; the client's
   expect(await answered.promise).toEqual({ jsonrpc: "2.0", id: "q", result: { roots: [] } });
 });
 
-test("what the server says by itself comes over the listening stream", async () => {
+test("the server's own messages come over the listening stream", async () => {
   const url = serveHttp(
     withHandshake((request) => {
       if (request.method !== "GET") return new Response(null, { status: 202 });
@@ -244,7 +244,7 @@ test("a 308 on the same origin is followed once and remembered, and forgotten wh
   expect(cache.get("moved")).toBeUndefined();
 });
 
-test("a remembered place that has moved again is found by the way over the configured one", async () => {
+test("a remembered URL that has moved again is found by way of the configured one", async () => {
   const paths: string[] = [];
   const url = serveHttp((request) => {
     const { pathname } = new URL(request.url);

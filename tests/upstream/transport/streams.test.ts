@@ -43,7 +43,7 @@ test("an answer that began in a lost session is not resumed in the next", async 
   expect(gets).toEqual([]);
 });
 
-test("a listening stream that is refused late names the session it asked for, not the next one", async () => {
+test("a listening stream that is refused late reports the session it asked for, not the next one", async () => {
   const session = { id: "s1" as string | undefined, version: undefined };
   let gets = 0;
   const get = async () => {
@@ -70,7 +70,7 @@ test("a listening stream that is refused late names the session it asked for, no
   expect(lost.id).toBe("s1");
 });
 
-test("a notification that is answered with an endless stream holds nothing up", async () => {
+test("a notification that is answered with an endless stream delays no other message", async () => {
   const url = serveHttp(async (request) => {
     if (request.method === "GET") return new Response(null, { status: 405 });
     const { id, method } = (await request.json()) as { id?: number; method: string };
@@ -83,7 +83,7 @@ test("a notification that is answered with an endless stream holds nothing up", 
   expect((await client.next()).result).toEqual({});
 });
 
-test("an answer is resumed after any id, in UTF-8, and an empty id takes it back", async () => {
+test("an answer is resumed after any id, in UTF-8, and an empty id clears the last one", async () => {
   const last: string[] = [];
   const url = serveHttp(async (request) => {
     if (request.method === "GET") {
@@ -177,7 +177,7 @@ test("a listening stream is reopened at the interval that the server names", asy
   expect(gaps()).toEqual([2000, 2000, 2000, 2000, 2000]);
 });
 
-test("the end of a batch is told for each of its requests", async () => {
+test("each request of a batch that times out is cancelled", async () => {
   const told: string[] = [];
   const both = Promise.withResolvers<void>();
   const url = serveHttp(async (request) => {
