@@ -21,6 +21,7 @@ import { AbandonedSessions } from "./session/abandoned-sessions.ts";
 import { KeepAlive } from "./session/keep-alive.ts";
 import { SessionUpstream } from "./session/session.ts";
 import { authorize } from "./transport/authorize.ts";
+import { CredentialWatch } from "./transport/credential-watch.ts";
 import { Endpoint } from "./transport/endpoint.ts";
 import { LegacySse } from "./transport/legacy-sse.ts";
 import { ReadBudget } from "./transport/read-budget.ts";
@@ -77,7 +78,9 @@ export function connect(options: ConnectOptions): Upstream {
   const limit = settings.limits.messageBytes;
   const cookies = settings.cookies ? new AffinityCookies(settings.url.origin) : undefined;
   const beginSession = () => cookies?.clear();
-  const authorized = authorize(http, authorizer, beginSession);
+  const watch = new CredentialWatch(authorizer);
+  const anotherCredential = (signal: AbortSignal) => watch.another(signal);
+  const authorized = authorize(http, watch, beginSession);
   const scope: ServerScope = { name, log, ids, now: () => performance.now() };
   const tools = new ToolTable();
   const idempotentTools = new IdempotentTools(tools);
@@ -120,7 +123,12 @@ export function connect(options: ConnectOptions): Upstream {
   const common = { name, endpoint, log, redactor, limit, budget, isRepeatable, beginSession };
   const streamable = () => {
     const session: Session = { id: undefined, version: undefined, answered: new Set() };
-    const next = new StreamableHttp({ ...common, session, endsSessions: settings.endSession });
+    const next = new StreamableHttp({
+      ...common,
+      session,
+      anotherCredential,
+      endsSessions: settings.endSession,
+    });
     // Some servers give every session of a client the same id.
     const end = async (id: string, deadlineMs: number) => {
       if (id !== session.id) await next.end(id, deadlineMs);
@@ -160,7 +168,8 @@ export function connect(options: ConnectOptions): Upstream {
     rememberRevision: (revision) => cache.set(revisionKey, revision),
     stateless,
     probe,
-    sessionClient: () => new SessionClientAdapter({ ...scope, next: stateless, ask }),
+    sessionClient: () =>
+      new SessionClientAdapter({ ...scope, next: stateless, ask, anotherCredential }),
     streamable,
     sse: transport === "auto" ? sse : undefined,
   });

@@ -357,6 +357,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/oauth/sign-in/page-opener.test.ts",
     pattern: "a second fetch ends",
   },
+  "no-end-of-cursor-walk": {
+    promise: "a cursor that leads back ends the walk",
+    file: "src/upstream/catalog/lists.ts",
+    find: "while (page !== undefined && !seen.has(page) && seen.size < maxPages) {",
+    replace: "while (page !== undefined && seen.size < maxPages) {",
+    test: "tests/upstream/catalog/lists.test.ts",
+    pattern: "leads back",
+  },
   "no-end-when-stdout-fails": {
     promise: "a reader that left ends run",
     file: "src/relay/output.ts",
@@ -927,6 +935,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "",
     test: "tests/fault/fault.test.ts",
     pattern: "neither result nor error",
+  },
+  "no-rest-after-refused-stream": {
+    promise: "a 401 on the listening stream renews the credential once",
+    file: "src/upstream/transport/sse-resume.ts",
+    find: "if (isRefused) await this.#options.anotherCredential?.(signal).catch(() => undefined);",
+    replace: "void isRefused;",
+    test: "tests/upstream/transport/credential-watch.test.ts",
+    pattern: "on the listening stream renews",
   },
   "no-retry": {
     promise: "what was not executed, or may be executed twice, is repeated",

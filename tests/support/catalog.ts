@@ -28,6 +28,8 @@ export class Server implements Upstream {
   onResponseHeaders: Deliver | undefined;
   /** A method whose first message is never answered. */
   swallows: string | undefined;
+  /** The cursor that every page names in place of its own next one. */
+  nextCursor: string | undefined;
   /** A method that the server answers with an error. */
   refuses: string | undefined;
 
@@ -63,7 +65,8 @@ export class Server implements Upstream {
       return { protocolVersion: "2025-06-18", capabilities: {}, serverInfo: { v: this.version } };
     if (method !== "tools/list") return {};
     const at = Number(message.value(["params", "cursor"]) ?? 0);
-    const more = at + 1 < this.tools.length && { nextCursor: String(at + 1) };
+    const next = this.nextCursor ?? (at + 1 < this.tools.length ? String(at + 1) : undefined);
+    const more = next !== undefined && { nextCursor: next };
     return { tools: [{ name: this.tools[at] }], ...more };
   }
 }

@@ -149,7 +149,10 @@ export class CatalogLists {
     let isTold = false;
     let page: string | undefined = first;
     try {
-      for (let pages = 0; page !== undefined && pages < maxPages; pages++) {
+      // A cursor that leads back to a page would lead there for ever.
+      const seen = new Set<string>();
+      while (page !== undefined && !seen.has(page) && seen.size < maxPages) {
+        seen.add(page);
         said ??= await this.#ask(page, signal);
         if (signal.aborted || said.head.isError === true) return;
         const isNews = shown[page] !== undefined && shown[page] !== said.text(["result"]);

@@ -11,6 +11,8 @@ interface SessionClientOptions extends ServerScope {
   /** Speaks the stateless protocol. */
   readonly next: Upstream;
   readonly ask: Ask;
+  /** Resolves once the server has accepted another credential than the one that it refused. */
+  readonly anotherCredential: (signal: AbortSignal) => Promise<void>;
 }
 
 /** Notifications of the session protocol that the stateless one does not have. */

@@ -29,6 +29,8 @@ interface Question {
 
 /** How long a question of the server waits for the client to come back. */
 const answerWaitMs = 600_000;
+/** Answers of ours that may be on their way to the server at a time. */
+const maxReplies = 100;
 /** Under this key a question stands in a result, and its answer in the next request. */
 const key = "question";
 /** What a modern client may be asked in a round, and the requests that may end in one (MCP 2026-07-28 basic/patterns/mrtr). */
@@ -44,6 +46,7 @@ export class StatelessClientCalls {
   readonly #closing: AbortSignal;
   readonly #exchanges = new Set<Exchange>();
   readonly #pending = new Map<string, Question>();
+  #replies = 0;
 
   constructor(next: Upstream, closing: AbortSignal) {
     this.#next = next;
@@ -93,9 +96,21 @@ export class StatelessClientCalls {
     );
   }
 
-  /** Answers the server; what follows on its stream need not wait for that. */
+  /** Answers the server, while its stream is read on; a server that takes no answers is not read any further. */
   #reply(answer: Message): void {
-    this.#next.send(answer, async () => undefined, this.#closing).catch(() => undefined);
+    if (this.#replies === maxReplies)
+      throw new BridgeError(
+        "bad-answer",
+        "the server sends requests without end and takes no answers",
+        {
+          hint: "its operator can tell more",
+        },
+      );
+    this.#replies++;
+    this.#next
+      .send(answer, async () => undefined, this.#closing)
+      .catch(() => undefined)
+      .finally(() => this.#replies--);
   }
 
   #open(request: Message, seat: Seat, call?: CallContext): Exchange {

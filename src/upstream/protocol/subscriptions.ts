@@ -5,9 +5,12 @@ import { asBridgeError } from "../../wire/errors.ts";
 import { type Message, requestOf } from "../../wire/message.ts";
 import { errorCodeOf } from "../core/stateless-protocol.ts";
 import type { Deliver, ServerScope, Upstream } from "../core/types.ts";
+import { isCredentialError } from "../transport/authorize.ts";
 
 interface ListenOptions extends ServerScope {
   readonly next: Upstream;
+  /** Resolves once the server has accepted another credential than the one that it refused. */
+  readonly anotherCredential: (signal: AbortSignal) => Promise<void>;
   /** Members of `_meta`, as JSON text. */
   readonly meta: () => string;
 }
@@ -35,6 +38,8 @@ export class Subscriptions {
   readonly #lists: string[] = [];
   readonly #uris = new Set<string>();
   #stream = new AbortController();
+  /** Whether the last stream was refused for its credential. */
+  #isRefused = false;
   #changed = Promise.withResolvers<void>();
   /** Resolves when the server has taken the filter, to its error where it refuses. */
   #acknowledged = Promise.withResolvers<Message | undefined>();
@@ -95,13 +100,17 @@ export class Subscriptions {
       this.#stream = new AbortController();
       const stream = this.#stream.signal;
       const startedAt = this.#options.now();
-      const hasServed = await this.#listen(filter, deliver, AbortSignal.any([signal, stream]));
+      const either = AbortSignal.any([signal, stream]);
+      this.#isRefused = false;
+      const hasServed = await this.#listen(filter, deliver, either);
       if (this.#none !== undefined) return;
       const isWell = hasServed || this.#options.now() - startedAt > lastingMs;
       failures = isWell ? 0 : failures + 1;
       if (stream.aborted) continue;
+      // Each further attempt would renew the credential once more.
+      if (this.#isRefused) await this.#options.anotherCredential(either).catch(() => undefined);
       const backoff = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(failures, 8));
-      await sleep(backoff, AbortSignal.any([signal, stream])).catch(() => undefined);
+      await sleep(backoff, either).catch(() => undefined);
     }
   }
 
@@ -133,6 +142,7 @@ export class Subscriptions {
     try {
       await next.send(requestOf(ids.next("listen"), "subscriptions/listen", params), take, signal);
     } catch (error) {
+      this.#isRefused = isCredentialError(error);
       if (!signal.aborted)
         log.debug("listening stream broke", { server: name, error: asBridgeError(error).message });
     }

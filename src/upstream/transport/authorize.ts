@@ -120,3 +120,9 @@ function isAnswered({ body }: HttpRequest, text: string): boolean {
 
 const isStanding = (error: unknown): error is BridgeError =>
   error instanceof BridgeError && error.kind === "unauthorized";
+
+/** Whether a request failed for want of a credential that the server takes. */
+export function isCredentialError(error: unknown): boolean {
+  if (!(error instanceof BridgeError)) return false;
+  return ["unauthorized", "forbidden", "sign-in-required"].includes(error.kind);
+}

@@ -156,8 +156,11 @@ export class LegacySse implements Upstream {
     if (waiting !== undefined) return this.#settle(waiting, message);
     if (message.head.isError === true && message.head.id === "null")
       return this.#failOnly(message, stream);
+    // All messages come on one stream: a request of the server belongs to the call under way if that is the only one.
+    const [call, other] = this.#waiting;
+    const asks = message.head.kind === "request" && other === undefined;
     // Before listen() is called, only a call under way leads to the client.
-    const deliver = this.#listener ?? [...this.#waiting][0]?.deliver;
+    const deliver = asks ? (call?.deliver ?? this.#listener) : (this.#listener ?? call?.deliver);
     if (deliver !== undefined) return deliver(message);
     const bytes = this.#early.reduce((sum, early) => sum + early.bytes.length, 0);
     if (bytes + message.bytes.length <= maxEarlyBytes) this.#early.push(message);

@@ -4,6 +4,7 @@ import type { Log } from "../../platform/log.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
 import type { Deliver } from "../core/types.ts";
+import { isCredentialError } from "./authorize.ts";
 import type { ReadBudget } from "./read-budget.ts";
 import { discard, mediaType, readErrorText } from "./response-body.ts";
 import { SessionLost } from "./session-lost.ts";
@@ -16,6 +17,8 @@ interface Sink {
 }
 
 interface StreamOptions {
+  /** Resolves once the server has accepted another credential than the one that it refused. */
+  readonly anotherCredential?: ((signal: AbortSignal) => Promise<void>) | undefined;
   readonly name: string;
   readonly limit: number;
   readonly budget: ReadBudget;
@@ -71,6 +74,7 @@ export class EventStream {
     const sink: Sink = { isDone: false, take: deliver };
     let hasWorked = false;
     for (let failures = 0; !signal.aborted; failures++) {
+      let isRefused = false;
       try {
         const response = await this.#options.get(this.#lastEventId, signal);
         if (response.ok && mediaType(response) === "text/event-stream") {
@@ -80,14 +84,18 @@ export class EventStream {
         } else if (response.ok || !hasWorked) await discard(response);
         else this.#options.lost?.(response, await readErrorText(response));
         if ([404, 405, 501].includes(response.status)) return;
+        isRefused = response.status === 401 || response.status === 403;
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof SessionLost) throw error;
+        isRefused = isCredentialError(error);
         log.debug("listening stream broke", {
           server: name,
           error: String((error as Error)?.message),
         });
       }
+      // Each further attempt would renew the credential once more, for a stream that nobody needs.
+      if (isRefused) await this.#options.anotherCredential?.(signal).catch(() => undefined);
       await sleep(this.#backoffMs(failures, maxListenBackoffMs), signal).catch(() => undefined);
     }
   }

@@ -35,6 +35,8 @@ export interface TransportOptions {
   readonly budget: ReadBudget;
   /** Whether executing the message twice does no harm. */
   readonly isRepeatable: (message: Message) => boolean;
+  /** Resolves once the server has accepted another credential than the one that it refused. */
+  readonly anotherCredential: (signal: AbortSignal) => Promise<void>;
   /** Called before each initialize, to drop what belongs to the last session. */
   readonly beginSession: () => void;
   /** Whether sessions are ended with a DELETE; some servers die of it. */
@@ -82,6 +84,7 @@ export class StreamableHttp implements Upstream {
     let asked = id;
     const stream = new EventStream({
       name,
+      anotherCredential: this.#options.anotherCredential,
       limit,
       budget,
       log,

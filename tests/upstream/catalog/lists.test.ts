@@ -247,3 +247,21 @@ test("another handshake ends what went on behind the one before", async () => {
   expect(client.rest).toEqual([]);
   expect(first.server.seen).not.toContain("tools/list");
 });
+
+test("a cursor that leads back ends the walk behind an answer from the catalog", async () => {
+  const cache = await filled({}, withPages("one", "two"));
+  const server = withPages("one", "two");
+  const client = await begun(server, cache);
+  // Each page of this server names the first cursor again.
+  server.nextCursor = "1";
+  const { resolve, promise } = Promise.withResolvers<void>();
+  server.ready = promise;
+  expect(await toolsOf(client)).toEqual(["one"]);
+  resolve();
+  await callsTool(client);
+  await until(() => server.seen.filter((one) => one === "tools/list 1").length === 1);
+  await callsTool(client);
+  await callsTool(client);
+  expect(server.seen.filter((one) => one === "tools/list 1")).toHaveLength(1);
+  await client.end();
+});

@@ -30,6 +30,7 @@ function silentServer(roundTripMs: number, endsSessions = true) {
     budget: new ReadBudget(),
     isRepeatable: () => false,
     beginSession: () => undefined,
+    anotherCredential: async () => undefined,
     endsSessions,
   });
   return { transport, asked };

@@ -197,3 +197,21 @@ test("an error that names no request reaches the only call that waits, in the se
   await client.start();
   expect((await client.call("x/y")).at(-1)).toMatchObject({ error });
 });
+
+test("a request of the server stops the deadline of the call under way, if that is the only one", async () => {
+  const server = new SseServer({
+    respond: (body) => (body.method === "tools/call" ? undefined : echo(body)),
+  });
+  const client = chainClient(server.url, { transport: "sse", timeoutMs: 300 });
+  await client.start();
+  await client.call("ping");
+  client.send({ id: "call", method: "tools/call", params: { name: "t" } });
+  while (!server.posts.some(({ method }) => method === "tools/call")) await Bun.sleep(1);
+  server.say({ id: "q", method: "elicitation/create", params: {} });
+  const asked = await client.next();
+  expect(asked.method).toBe("elicitation/create");
+  await Bun.sleep(400);
+  expect(client.rest).toEqual([]);
+  client.send({ id: asked.id, result: { action: "decline" } });
+  expect((await client.next()).error.data.kind).toBe("timeout");
+});

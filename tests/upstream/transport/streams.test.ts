@@ -61,6 +61,7 @@ test("a listening stream that is refused late reports the session it asked for, 
     budget: new ReadBudget(),
     isRepeatable: () => false,
     beginSession: () => undefined,
+    anotherCredential: async () => undefined,
     endsSessions: true,
   });
   const lost = await transport
