@@ -15,7 +15,7 @@ import { program } from "../wire/program.ts";
 import { type ExportedSignIn, type ImportedSignIn, readExport } from "./auth/exported-sign-in.ts";
 import { openServerOAuth, requireOAuth } from "./auth/open-oauth.ts";
 
-/** The shortest passphrase: whoever holds the text may try as many as they like. */
+/** Least length of a passphrase, in characters: whoever holds the text can try any number of passphrases. */
 const leastPassphrase = 12;
 const maxTextBytes = 8 * 1024 * 1024;
 /** Longest wait for the metadata of the issuer. */
@@ -61,7 +61,7 @@ function requireLong(passphrase: string): string {
   });
 }
 
-/** 100 random bits in letters and digits that are told apart when they are read aloud. */
+/** A random passphrase of 100 bits, in letters and digits that are not mistaken for each other. */
 function madePassphrase(): string {
   const signs = "abcdefghjkmnpqrstuvwxyz023456789";
   const all = [...crypto.getRandomValues(new Uint8Array(20))].map((byte) => signs[byte % 32]);
@@ -108,7 +108,7 @@ async function exportSignIn(name: string | undefined, fd: number | undefined, co
       ...(auth !== undefined && { auth }),
       stored: { ...(stored.grant && { grant: stored.grant }) },
     };
-    // A rotating refresh token has one owner: from here on it is whoever holds the text.
+    // A rotating refresh token has one owner: from now on the holder of the text.
     if (!(await context.print(`${await encryptExport(JSON.stringify(exported), passphrase)}\n`)))
       throw new BridgeError("configuration", "nobody reads the exported sign-in: it stays here", {
         hint: "write it to a file, or into the import of the other machine",
@@ -191,7 +191,7 @@ async function readStdin(): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** Whether this very sign-in was here before: then it comes back, and nobody is asked. */
+/** Whether this sign-in was exported from here: then it returns, and no question is asked. */
 function isKnown({ issuer, client, account }: Grant, pinned: PinnedIssuer | undefined): boolean {
   return (
     pinned !== undefined &&
@@ -201,10 +201,10 @@ function isKnown({ issuer, client, account }: Grant, pinned: PinnedIssuer | unde
   );
 }
 
-/** Shows what the text brings and asks a person. Throws `refused` where the issuer is another one than here, `usage` where nobody can be asked. */
+/** Shows server, issuer, client and account, and asks a person. Throws `refused` where the pinned issuer is another one, `usage` without a terminal. */
 async function agree(
   name: string,
-  { url, grant, left }: ImportedSignIn,
+  { url, grant, leftOut }: ImportedSignIn,
   pinned: PinnedIssuer | undefined,
   isAgreed: boolean,
   context: Context,
@@ -215,7 +215,7 @@ async function agree(
     ["issuer", grant.issuer],
     ["client", grant.client.id],
     ["account", grant.account ?? "not told"],
-    ...(left.length > 0 ? [["left out", `auth: ${left.join(", ")}`]] : []),
+    ...(leftOut.length > 0 ? [["left out", `auth: ${leftOut.join(", ")}`]] : []),
   ];
   context.note(`This sign-in is new here:`);
   for (const [what = "", text = ""] of facts) context.note(`  ${what.padEnd(8)}  ${shown(text)}`);
@@ -234,7 +234,7 @@ async function agree(
   });
 }
 
-/** Throws `refused` where the grant's endpoints are not the issuer's own: tokens and secrets would go there. */
+/** Throws `refused` where the endpoints of the grant are not those of the issuer's metadata: tokens and secrets would go there. */
 async function requireOwnEndpoints({ context }: OAuth, grant: Grant): Promise<void> {
   const { fetchIssuer, legacyIssuer } = await import("../oauth/discovery/issuer.ts");
   const signal = AbortSignal.timeout(checkMs);
@@ -250,7 +250,7 @@ async function requireOwnEndpoints({ context }: OAuth, grant: Grant): Promise<vo
   );
 }
 
-/** The server's entry here, else the one that the text would make; an entry with another URL is never changed. */
+/** The server's entry, else a new one from the text, not saved yet. Throws `configuration` where the entry has another URL. */
 async function entryFor(name: string, { url, auth }: ImportedSignIn, context: Context) {
   const paths = context.paths();
   const config = await readConfig(paths);

@@ -11,19 +11,19 @@ export interface ExportedSignIn {
   readonly stored: { readonly grant?: Grant };
 }
 
-/** What an import takes over. */
+/** The parts of an exported text that an import uses. */
 export interface ImportedSignIn {
   readonly server: string;
   readonly url: URL;
   readonly auth: { readonly type: "oauth" };
   readonly grant: Grant;
-  /** Keys of `auth` that are not taken over. */
-  readonly left: readonly string[];
+  /** Keys of `auth` that are not imported. */
+  readonly leftOut: readonly string[];
 }
 
 /**
- * Keys of `auth` that a text from elsewhere may set. Not among them: commands, files, names of variables, trusted
- * hosts, endpoints, and what the exported grant itself says.
+ * Keys of `auth` that an exported text may set, each with a check of its value. Commands, files, names of variables,
+ * trusted hosts and endpoints are not among them.
  */
 const importable: Readonly<Record<string, (value: unknown, grant: Grant) => boolean>> = {
   grant: (value) =>
@@ -38,18 +38,18 @@ const importable: Readonly<Record<string, (value: unknown, grant: Grant) => bool
   clientMetadataUrl: (value, { client }) => value === client.id,
   issuer: () => true,
   resource: () => true,
-  authorizeParams: (value) => !Object.keys(Object(value)).some((name) => ours.includes(name)),
+  authorizeParams: (value) => !Object.keys(Object(value)).some((name) => reserved.includes(name)),
   tokenParams: () => true,
   pkce: () => true,
   dpop: () => true,
   callbackPort: () => true,
-  // The code would go to any other place than this machine.
+  // A redirect URI on another host would send the authorization code there.
   redirectUri: (value) => isLoopback(URL.parse(String(value)) ?? new URL("about:blank")),
   store: () => true,
 };
 
-/** Parameters of an authorization request that are ours to set: they decide who gets the code. */
-const ours = [
+/** Parameters of an authorization request that no import may set: they decide who gets the code. */
+const reserved = [
   "client_id",
   "code_challenge",
   "code_challenge_method",
@@ -80,7 +80,7 @@ export function readExport(text: string): ImportedSignIn {
   const grant = value?.stored?.grant;
   const url = typeof value?.url === "string" ? URL.parse(value.url) : null;
   if (typeof value?.server !== "string" || url === null || !isWholeGrant(grant)) throw damaged();
-  // Filled in from the environment at every start: a variable of this machine would go to that server.
+  // Variables in a URL are expanded at every start: the server would get the value of one of this machine.
   if (/\$(?:\{|%7b)/i.test(url.href))
     throw new BridgeError("configuration", "the URL in the exported sign-in names a variable");
   const { type: _, ...auth } = { type: "oauth", ...value.auth } as Record<string, unknown>;
@@ -92,7 +92,7 @@ export function readExport(text: string): ImportedSignIn {
     url,
     auth: { type: "oauth", ...Object.fromEntries(entries.filter(isTaken)) },
     grant: plainGrant(grant),
-    left: entries.filter((entry) => !isTaken(entry)).map(([key]) => key),
+    leftOut: entries.filter((entry) => !isTaken(entry)).map(([key]) => key),
   };
 }
 
@@ -109,7 +109,7 @@ function isWholeGrant(value: unknown): value is Grant {
   );
 }
 
-/** The grant's own members, and no others. */
+/** Copies the members of a grant and drops all others. */
 function plainGrant(grant: Grant): Grant {
   const { id, secret, method, source, redirectUri, scope, expiresAt } = grant.client;
   const defined = <T extends object>(value: T): T =>

@@ -9,7 +9,13 @@ import type { Redactor } from "../../platform/redact.ts";
 import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import { oauthOf } from "../core/context.ts";
 import { jsonObject } from "../core/document.ts";
-import { belongsTo, type Grant, pinOf, type StoredGrant } from "../core/grant.ts";
+import {
+  belongsTo,
+  type Grant,
+  type PinnedIssuer,
+  pinOf,
+  type StoredGrant,
+} from "../core/grant.ts";
 import { type GrantOwner, grantOwnerOf } from "./grant-owner.ts";
 
 export interface StoreDeps {
@@ -59,16 +65,16 @@ export class CredentialStore {
    * members that hold for both. Throws `configuration` for an unsafe file or a locked keyring.
    */
   async read(): Promise<StoredGrant> {
-    return this.#seen(await this.#readAll());
+    return this.#forEntry(await this.#readAll());
   }
 
-  /** Reads, changes and writes under the lock; resolves to the result. The grant of another entry is kept. */
+  /** Reads, changes and writes under the lock; resolves to the result. The grant of another entry is file. */
   async update(change: (stored: StoredGrant) => StoredGrant): Promise<StoredGrant> {
     return this.locked(async () => {
       const all = await this.#readAll();
-      const next = change(this.#seen(all));
+      const next = change(this.#forEntry(all));
       const isForeign = all !== undefined && !belongsTo(all, this.#server);
-      await this.write(isForeign ? { ...next, ...ownPart(all) } : next);
+      await this.write(isForeign ? { ...next, ...membersOfEntry(all) } : next);
       return next;
     });
   }
@@ -119,7 +125,7 @@ export class CredentialStore {
 
   /** Deletes the sign-in but keeps the pinned issuer, so that no secret goes elsewhere at the next one; call it under the lock. */
   async forgetAllButPin(): Promise<void> {
-    const { pinned } = this.#seen(await this.#readAll().catch(() => undefined));
+    const pinned = this.#pinInFile();
     await this.forget();
     if (pinned === undefined) return;
     writeAtomically(this.#file, JSON.stringify({ ...this.#empty(), pinned }, null, 2));
@@ -127,13 +133,23 @@ export class CredentialStore {
 
   /** Where the sign-in is stored, for `status`. */
   place(): Place | undefined {
-    const kept = readKept(this.#file, this.#server.name);
-    return kept === undefined ? undefined : kept.keyring ? "keyring" : "file";
+    const file = readGrantFile(this.#file, this.#server.name);
+    return file === undefined ? undefined : file.keyring ? "keyring" : "file";
   }
 
   /** A text that changes whenever the file is written; costs one stat. */
   fileVersion(): string {
     return fileVersionOf(this.#file);
+  }
+
+  /** The pinned issuer, which no locked keyring withholds; undefined where the file cannot be read. */
+  #pinInFile(): PinnedIssuer | undefined {
+    try {
+      const file = readGrantFile(this.#file, this.#server.name);
+      return file && this.#forEntry(withPin(file)).pinned;
+    } catch {
+      return undefined;
+    }
   }
 
   #mayUseKeyring(): boolean {
@@ -150,15 +166,15 @@ export class CredentialStore {
   }
 
   async #readAll(): Promise<StoredGrant | undefined> {
-    const kept = readKept(this.#file, this.#server.name);
-    if (kept === undefined) return undefined;
-    const { keyring, owner: _, ...rest } = kept;
+    const file = readGrantFile(this.#file, this.#server.name);
+    if (file === undefined) return undefined;
+    const { keyring, owner: _, ...rest } = file;
     const stored = withPin(keyring ? { ...rest, ...(await this.#readKeyring()) } : rest);
     for (const secret of secretsOf(stored)) this.#deps.redactor.add(secret);
     return stored;
   }
 
-  #seen(stored: StoredGrant | undefined): StoredGrant {
+  #forEntry(stored: StoredGrant | undefined): StoredGrant {
     if (stored === undefined) return this.#empty();
     if (belongsTo(stored, this.#server)) return stored;
     this.#deps.log.debug("stored sign-in belongs to another entry", { server: this.#server.name });
@@ -188,11 +204,11 @@ export class CredentialStore {
 
   /** A stored sign-in stays in the keyring; "auto" decides for a new one, and where nothing is stored. */
   async #placeFor(isNew: boolean): Promise<Place> {
-    const there = isNew ? undefined : this.place();
-    if (there === "keyring") return there;
-    const wish = oauthOf(this.#server).store;
-    if (wish !== "auto") return wish;
-    return there ?? ((await isKeyringUsable(this.#deps.keyring())) ? "keyring" : "file");
+    const current = isNew ? undefined : this.place();
+    if (current === "keyring") return current;
+    const configured = oauthOf(this.#server).store;
+    if (configured !== "auto") return configured;
+    return current ?? ((await isKeyringUsable(this.#deps.keyring())) ? "keyring" : "file");
   }
 
   async #put(given: StoredGrant, place: Place): Promise<void> {
@@ -233,7 +249,7 @@ export class CredentialStore {
   }
 }
 
-/** Sets the pin from the grant; without a grant the old pin is kept. */
+/** Sets the pin from the grant; without a grant the old pin is file. */
 function withPin(stored: StoredGrant): StoredGrant {
   return stored.grant === undefined ? stored : { ...stored, pinned: pinOf(stored.grant) };
 }
@@ -251,11 +267,11 @@ function secretsOf({ grant, clients }: StoredGrant): (string | undefined)[] {
 
 /** The type of the access token in the server's file; undefined where the file holds none. Throws `configuration`. */
 export function storedTokenType({ name, state }: ServerSettings): Grant["tokenType"] | undefined {
-  return readKept(credentialsFile(state), name)?.grant?.tokenType;
+  return readGrantFile(credentialsFile(state), name)?.grant?.tokenType;
 }
 
 /** The members of a store that belong to one entry. */
-function ownPart({
+function membersOfEntry({
   server,
   origin,
   grant,
@@ -274,7 +290,7 @@ function ownPart({
 }
 
 /** Reads the file. Throws `configuration` for an unsafe file, or one with other content. */
-function readKept(path: string, server: string): StoredGrantFile | undefined {
+function readGrantFile(path: string, server: string): StoredGrantFile | undefined {
   const file = readJudged(path, maxBytes);
   if (file === undefined) return undefined;
   file.requirePrivate();

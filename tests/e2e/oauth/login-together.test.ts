@@ -58,11 +58,13 @@ test("login gives up after --timeout with exit code 4, and the next one register
   expect(registrations() - before).toBe(1);
 });
 
-test("after login the tools are known, so that Codex sees them although the sign-in has ended", async () => {
+test("after login the tools are known, so that Codex sees them although the sign-in has expired", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);
-  await runProgram(["logout", "-s", "kb"], { env: home.env });
+  const { grant, ...rest } = await home.stored();
+  const { refreshToken: _, ...unrenewed } = grant;
+  await home.store({ ...rest, grant: { ...unrenewed, obtainedAt: 0, expiresAt: 1 } });
   const client = startClient(home);
   await handshake(client, {
     experimental: { "codex/auth-change": {} },
