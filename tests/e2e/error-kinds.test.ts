@@ -186,3 +186,15 @@ test("a start without a client secret goes on where a person signed in", async (
   expect(JSON.parse(stdout.split("\n")[0]!).error.code).toBe(1404);
   expect(code).toBe(0);
 });
+
+test("test shows the whole address of a redirect on a terminal alone, and in no command", async () => {
+  const target = "https://other.example/IMPORTANT-run-this";
+  const env = configure(answering(302, "", { location: target }));
+  const { stdout, stderr } = await runProgram(["test"], { env });
+  expect(stdout).toContain('to "other.example"');
+  expect(stdout + stderr).not.toContain("IMPORTANT");
+  await using session = new Session(["test"], env);
+  await session.sees("IMPORTANT-run-this");
+  expect(await session.ended).toBe(1);
+  expect(ownCommands(session.shown).join()).not.toContain("IMPORTANT");
+});
