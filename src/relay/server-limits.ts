@@ -3,7 +3,7 @@ import type { Message } from "../wire/message.ts";
 import { ConcurrencyLimiter } from "./concurrency-limiter.ts";
 
 /** More requests under way would only open sockets that the pool does not keep; stdin is read all the same. */
-export const requestBounds = { places: 60, waiting: 10_000, waitingBytes: 256 * 1024 * 1024 };
+const requestBounds = { places: 60, waiting: 10_000, waitingBytes: 256 * 1024 * 1024 };
 /** Requests may wait for what a notification tells, so notifications have places of their own. */
 const notificationBounds = { places: 30, waiting: 100_000, waitingBytes: 256 * 1024 * 1024 };
 /** Responses to the server's own requests free calls under way, so they wait behind nothing else. */

@@ -221,9 +221,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-concurrency-limit": {
     promise: "at most 60 requests are under way",
     file: "src/relay/server-limits.ts",
-    find: "export const requestBounds = { places: 60, waiting: 10_000, waitingBytes: 256 * 1024 * 1024 };",
+    find: "const requestBounds = { places: 60, waiting: 10_000, waitingBytes: 256 * 1024 * 1024 };",
     replace:
-      "export const requestBounds = { places: 10_000, waiting: 10_000, waitingBytes: 256 * 1024 * 1024 };",
+      "const requestBounds = { places: 10_000, waiting: 10_000, waitingBytes: 256 * 1024 * 1024 };",
     test: "tests/fault/fault.test.ts",
     pattern: "on at most 64 sockets",
   },
