@@ -67,7 +67,7 @@ interface RequestPlan {
   readonly signal: AbortSignal;
 }
 
-/** The one place where `fetch(` stands: every hazard of the run time is switched off here (SECURITY.md). */
+/** The one place where `fetch(` stands: every hazard of Bun is switched off here (SECURITY.md). */
 export function createHttp(options: HttpOptions): Http {
   const { network, certificates, connectTimeoutMs } = options;
   const connectionPool = new ConnectionPool(options.inFlight);

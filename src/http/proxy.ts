@@ -21,7 +21,7 @@ export interface Route {
   readonly setBy: string | undefined;
 }
 
-/** The route to a URL. Throws `configuration` where a proxy is set that is no HTTP proxy (the run time would ignore SOCKS and connect directly), or NO_PROXY is malformed. */
+/** The route to a URL. Throws `configuration` where a proxy is set that is no HTTP proxy (Bun would ignore SOCKS and connect directly), or NO_PROXY is malformed. */
 export function routeTo(url: URL, { network, env }: ProxyOptions): Route {
   if (isLoopback(url)) return { proxy: undefined, setBy: undefined };
   const names = [`${url.protocol.slice(0, -1)}_proxy`, "all_proxy"];

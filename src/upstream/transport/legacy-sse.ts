@@ -214,15 +214,15 @@ export class LegacySse implements Upstream {
       });
     }
     const text = await readErrorText(response);
-    const said = messageIn(text);
-    const isAnswer = said !== undefined && waiting?.pendingResponses.isAnswer(said) === true;
+    const found = messageIn(text);
+    const isAnswer = found !== undefined && waiting?.pendingResponses.isAnswer(found) === true;
     const refusal = () => statusError(response, text, name, redactor);
     if (
       method !== "initialize" &&
-      isSessionLost(response.status, text, session, message, isAnswer ? said : undefined)
+      isSessionLost(response.status, text, session, message, isAnswer ? found : undefined)
     )
       throw this.#lost(stream.id, refusal());
-    if (isAnswer && !isPutOff(response)) return this.#settle(waiting!, said);
+    if (isAnswer && !isPutOff(response)) return this.#settle(waiting!, found);
     throw refusal();
   }
 

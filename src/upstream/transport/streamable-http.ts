@@ -214,8 +214,8 @@ export class StreamableHttp implements Upstream {
     const { name, endpoint, redactor, log, session } = this.#options;
     const { status } = response;
     const text = await readErrorText(response);
-    const said = messageIn(text);
-    const answer = said !== undefined && pendingResponses.isAnswer(said) ? said : undefined;
+    const found = messageIn(text);
+    const answer = found !== undefined && pendingResponses.isAnswer(found) ? found : undefined;
     if (sessionId !== undefined && isSessionLost(status, text, session, message, answer)) {
       const isDoubtful = response instanceof DoubtfulRefusal;
       const refusal = isDoubtful ? response.refusal : statusError(response, text, name, redactor);
