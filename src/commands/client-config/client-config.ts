@@ -15,7 +15,7 @@ import { command as codexConfig } from "../codex-config/codex-config.ts";
 import { unifiedDiff } from "../codex-config/diff.ts";
 import { readUserFile } from "../codex-config/user-file.ts";
 import { backupOf } from "../codex-config/write.ts";
-import { placedEntries, removeEntry, sectionOf, writeEntry } from "./entry.ts";
+import { type EntryChange, placedEntries, removeEntry, sectionOf, writeEntries } from "./entry.ts";
 import { changeClientFile, clientText } from "./write.ts";
 
 /** mcporter imports the other clients' files; it is no client whose users write one. */
@@ -148,9 +148,11 @@ async function withEntries(
   mayReplace: boolean,
   { redactor }: Context,
 ): Promise<string> {
-  let after = text;
+  const entries = await placedEntries(text, client);
+  const section = sectionOf(client, await readValue(text, client.format, client.title));
+  const changes: EntryChange[] = [];
+  let added = 0;
   for (const [name, start] of starts) {
-    const entries = await placedEntries(after, client);
     // The exact name wins over one that differs in case.
     const there =
       entries.find((entry) => entry.name === name) ??
@@ -159,12 +161,11 @@ async function withEntries(
       if (!mayReplace) throw otherOwner(client, name);
       for (const secret of there.secrets) redactor.add(secret);
     }
-    const value = await readValue(after, client.format, client.title);
-    const section = sectionOf(client, value);
-    const path = there?.path ?? [...section, client.isList ? entries.length : name];
-    after = await writeEntry(after, { client, path, name: there?.name ?? name, start });
+    const key = client.isList ? entries.length + added : name;
+    if (there === undefined) added++;
+    changes.push({ path: there?.path ?? [...section, key], name: there?.name ?? name, start });
   }
-  return after;
+  return writeEntries(text, client, changes);
 }
 
 function otherOwner({ title }: Client, name: string): BridgeError {
@@ -181,12 +182,10 @@ async function print(
   starts: ReadonlyMap<string, Start>,
   context: Context,
 ): Promise<number> {
-  let text = "";
-  for (const [name, start] of starts) {
-    const at = client.isList ? [...starts.keys()].indexOf(name) : name;
-    text = await writeEntry(text, { client, path: [...client.section, at], name, start });
-  }
-  await context.print(text);
+  const changes = [...starts].map(([name, start], at) => {
+    return { path: [...client.section, client.isList ? at : name], name, start };
+  });
+  await context.print(await writeEntries("", client, changes));
   context.note(`for ${client.title}: it goes into ${path}; --write merges it there`);
   return 0;
 }

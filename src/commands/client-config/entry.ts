@@ -1,14 +1,18 @@
 import type { Client, Start } from "../../config/clients/clients.ts";
 import { isObject, type JsonObject, readValue } from "../../config/clients/document.ts";
 import { type EntryPath, findEntries } from "../../config/clients/entries.ts";
-import { removeJson, setJson } from "../../config/clients/json-edit.ts";
+import {
+  changeJson,
+  type ObjectChange,
+  removeJson,
+  setJson,
+} from "../../config/clients/json-edit.ts";
 import { removeYaml, setYaml } from "../../config/clients/yaml-edit.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { ownerOf } from "../codex-config/entry.ts";
 
 /** A change of one entry in a client's file. */
 export interface EntryChange {
-  readonly client: Client;
   /** The keys that lead to the entry; a list's place stands last where the client has a list. */
   readonly path: EntryPath;
   /** The entry's name in the client. */
@@ -34,8 +38,11 @@ function mergedEnv(before: unknown, wanted: unknown, drop: ReadonlySet<string>):
 }
 
 /** The entry after the change: what belongs to the client stays, in its order. */
-function entryAfter(before: JsonObject | undefined, change: EntryChange): JsonObject {
-  const { client, name, start, drop = new Set() } = change;
+function entryAfter(
+  before: JsonObject | undefined,
+  client: Client,
+  { name, start, drop = new Set() }: EntryChange,
+): JsonObject {
   const wanted = client.entry(name, start);
   if (before === undefined) return { ...wanted, ...client.defaults };
   const after: Record<string, unknown> = {};
@@ -63,82 +70,85 @@ function valueAt(value: unknown, path: EntryPath): unknown {
   );
 }
 
-/** Proves a change by reading it back: the entry is as meant, and everything else as it was. */
-async function judge(
-  after: string,
-  before: unknown,
-  path: EntryPath,
-  entry: unknown,
-  { format, title }: Client,
-): Promise<void> {
+/** Puts an entry into a copy of the file's value, with the sections that lead there. */
+function putAt(value: unknown, path: EntryPath, entry: JsonObject, isList: boolean): unknown {
+  const whole = isObject(value) ? value : {};
+  let inner: object = whole;
+  path.forEach((key, at) => {
+    const isLast = at === path.length - 1;
+    const there = (inner as Readonly<Record<string | number, unknown>>)[key];
+    const isSection = typeof there === "object" && there !== null;
+    const made = isList && at === path.length - 2 ? [] : {};
+    const next = isLast ? entry : isSection ? there : made;
+    // Not by assignment: `__proto__` would be the prototype's.
+    const property = { value: next, enumerable: true, configurable: true, writable: true };
+    Object.defineProperty(inner, key, property);
+    inner = next;
+  });
+  return whole;
+}
+
+/** Proves a change by reading it back: the entries are as meant, and everything else as it was. */
+async function judge(after: string, expected: unknown, { format, title }: Client): Promise<void> {
   const read = await readValue(after, format, title).catch(() => undefined);
-  const without = (value: unknown) => {
-    const copy: unknown = structuredClone(value ?? {});
-    const last = path.at(-1)!;
-    const parent = valueAt(copy, path.slice(0, -1));
-    if (Array.isArray(parent)) parent.splice(Number(last), 1);
-    else if (isObject(parent)) Reflect.deleteProperty(parent, String(last));
-    return pruned(copy);
-  };
-  const isMeant = Bun.deepEquals(valueAt(read, path), entry);
-  if (isMeant && Bun.deepEquals(without(read), without(before))) return;
+  if (Bun.deepEquals(read ?? {}, expected)) return;
   throw new BridgeError("configuration", "the file stands in a form that is not edited", {
     hint: "write the entry by hand; nothing was changed",
   });
 }
 
-/** Without objects and lists that hold nothing: a section that was made for the entry is no change of the rest. */
-function pruned(value: unknown): unknown {
-  if (!isObject(value)) return value;
-  const pairs = Object.entries(value)
-    .map(([key, inner]) => [key, pruned(inner)] as const)
-    .filter(([, inner]) => inner !== null && !isEmpty(inner));
-  return Object.fromEntries(pairs);
-}
-
-const isEmpty = (value: unknown) =>
-  Array.isArray(value) ? value.length === 0 : isObject(value) && Object.keys(value).length === 0;
-
-/** The text with the entry set; a field that is right already keeps its bytes. Throws `configuration`. */
-export async function writeEntry(text: string, change: EntryChange): Promise<string> {
-  const { client, path, name } = change;
+/** The text with the entries of one client set; a field that is right already keeps its bytes. Throws `configuration`. */
+export async function writeEntries(
+  text: string,
+  client: Client,
+  changes: readonly EntryChange[],
+): Promise<string> {
   const { format, title } = client;
+  const isList = client.isList === true;
   const value = await readValue(text, format, title);
-  const old = valueAt(value, path);
-  const before = isObject(old) ? old : undefined;
-  const entry = entryAfter(before, change);
-  if (before !== undefined && Bun.deepEquals(before, entry)) return text;
-  let after = text;
-  if (format === "yaml") {
-    const section = { key: String(path[0]), isList: client.isList === true };
-    after = await setYaml(text, section, name, entry);
-  } else if (before === undefined) {
-    after = await setJson(text, path.map(String), entry, title);
-  } else {
-    const keys = path.map(String);
-    for (const key of Object.keys(before)) {
-      if (!Object.hasOwn(entry, key)) after = await removeJson(after, [...keys, key], title);
-    }
-    for (const [key, field] of Object.entries(entry)) {
-      if (Bun.deepEquals(before[key], field)) continue;
-      after = await setJson(after, [...keys, key], field, title);
+  let expected = structuredClone(value);
+  const known: ObjectChange[] = [];
+  const others: { change: EntryChange; entry: JsonObject }[] = [];
+  for (const change of changes) {
+    const { path } = change;
+    const old = valueAt(value, path);
+    const before = isObject(old) ? old : undefined;
+    const entry = entryAfter(before, client, change);
+    if (before !== undefined && Bun.deepEquals(before, entry)) continue;
+    expected = putAt(expected, path, entry, isList);
+    if (format === "yaml" || before === undefined) others.push({ change, entry });
+    else {
+      const pairs = Object.entries(entry).filter(([key, to]) => !Bun.deepEquals(before[key], to));
+      const remove = Object.keys(before).filter((key) => !Object.hasOwn(entry, key));
+      known.push({ path: path.map(String), set: Object.fromEntries(pairs), remove });
     }
   }
-  await judge(after, value, path, entry, client);
+  if (known.length + others.length === 0) return text;
+  let after = known.length === 0 ? text : await changeJson(text, known, title);
+  for (const { change, entry } of others) {
+    const { path, name } = change;
+    after =
+      format === "yaml"
+        ? await setYaml(after, { key: String(path[0]), isList }, name, entry)
+        : await setJson(after, path.map(String), entry, title);
+  }
+  await judge(after, expected, client);
   return after;
 }
 
 /** The text without the entry at `path`. Throws `configuration`. */
 export async function removeEntry(text: string, client: Client, path: EntryPath, name: string) {
   const { format, title } = client;
-  const value = await readValue(text, format, title);
+  const expected = await readValue(text, format, title);
+  const section = valueAt(expected, path.slice(0, -1));
+  const key = path.at(-1)!;
+  if (Array.isArray(section)) section.splice(Number(key), 1);
+  else if (isObject(section)) Reflect.deleteProperty(section, key);
   const after =
     format === "yaml"
       ? await removeYaml(text, String(path[0]), name)
       : await removeJson(text, path.map(String), title);
-  if (!Array.isArray(valueAt(value, path.slice(0, -1)))) {
-    await judge(after, value, path, undefined, client);
-  }
+  await judge(after, expected, client);
   return after;
 }
 

@@ -3,7 +3,7 @@ import { parseConfig, readConfig } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { startOf } from "../client-config/client-config.ts";
-import { writeEntry } from "../client-config/entry.ts";
+import { type EntryChange, writeEntries } from "../client-config/entry.ts";
 import { changeClientFile, clientText } from "../client-config/write.ts";
 import { launchOf } from "../codex-config/codex-config.ts";
 import { stdioEntry } from "../codex-config/entry.ts";
@@ -31,6 +31,7 @@ async function rewritten(
   context: Context,
 ): Promise<string> {
   let after = text;
+  const changes: EntryChange[] = [];
   for (const row of rows) {
     const { source, entry, draft, name } = row;
     const server = servers.get(name);
@@ -43,10 +44,10 @@ async function rewritten(
       continue;
     }
     const start = startOf(server, client, named, context);
-    const change = { client, path: entry.path, name: entry.name, start, drop: draft.used };
-    after = await writeEntry(after, change);
+    changes.push({ path: entry.path, name: entry.name, start, drop: draft.used });
   }
-  return after;
+  const client = rows[0]?.source.client;
+  return client === undefined ? after : writeEntries(after, client, changes);
 }
 
 /** Codex's entry, without an \`env\` whose secrets the bridge has taken over. */

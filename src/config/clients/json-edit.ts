@@ -26,10 +26,11 @@ class Style {
   readonly lineEnd: "\n" | "\r\n";
   readonly unit: string;
 
-  constructor(text: string) {
+  /** `whole`: the style of the text that this one is a part of. */
+  constructor(text: string, whole?: Style) {
     this.#text = text;
-    this.lineEnd = /\r\n/.test(text) ? "\r\n" : "\n";
-    this.unit = /\{\s*?\r?\n([ \t]+)["/]/.exec(text)?.[1] ?? "  ";
+    this.lineEnd = whole?.lineEnd ?? (/\r\n/.test(text) ? "\r\n" : "\n");
+    this.unit = whole?.unit ?? /\{\s*?\r?\n([ \t]+)["/]/.exec(text)?.[1] ?? "  ";
   }
 
   /** The white space with which the line of a place begins. */
@@ -71,8 +72,7 @@ function notAnObject(keys: readonly string[]): BridgeError {
   });
 }
 
-function inserted(text: string, object: Node, key: string, value: unknown): Edit[] {
-  const style = new Style(text);
+function inserted(text: string, object: Node, key: string, value: unknown, style: Style): Edit[] {
   const close = endOf(object) - 1;
   const last = object.children?.at(-1);
   const isInline = !text.slice(object.offset, close).includes("\n");
@@ -144,7 +144,9 @@ export async function setJson(
   path: readonly string[],
   value: unknown,
   where: string,
+  whole?: Style,
 ): Promise<string> {
+  const style = new Style(text, whole);
   const root = await parseJsonTree(text, where);
   if (root === undefined) {
     const whole = path.toReversed().reduce((inner: unknown, key) => ({ [key]: inner }), value);
@@ -158,13 +160,12 @@ export async function setJson(
     const rest = path.slice(at + 1);
     if (property === undefined || node === undefined) {
       const inner = rest.toReversed().reduce((sum: unknown, each) => ({ [each]: sum }), value);
-      return apply(text, inserted(text, object, key, inner));
+      return apply(text, inserted(text, object, key, inner, style));
     }
     if (rest.length > 0) {
       object = node;
       continue;
     }
-    const style = new Style(text);
     const isInline = !text.slice(object.offset, endOf(object)).includes("\n");
     const rendered = isInline
       ? JSON.stringify(value)
@@ -188,4 +189,37 @@ export async function removeJson(
     object = property.children?.[1];
   }
   return text;
+}
+
+/** Properties to set in and to take out of the object at `path`, which is there. */
+export interface ObjectChange {
+  readonly path: readonly string[];
+  readonly set: Readonly<Record<string, unknown>>;
+  readonly remove: readonly string[];
+}
+
+/** Changes objects that are there, each in its own piece of the text: a large file is read once. Throws `configuration`. */
+export async function changeJson(
+  text: string,
+  changes: readonly ObjectChange[],
+  where: string,
+): Promise<string> {
+  const root = await parseJsonTree(text, where);
+  const style = new Style(text);
+  const edits: Edit[] = [];
+  for (const { path, set, remove } of changes) {
+    let object = root;
+    for (const key of path) object = object && propertyOf(object, key)?.children?.[1];
+    if (object?.type !== "object") throw notAnObject(path);
+    const [start, end] = [object.offset, endOf(object)];
+    // The white space of its line tells how deep the object stands.
+    const indent = style.indentAt(start);
+    let piece = indent + text.slice(start, end);
+    for (const [key, value] of Object.entries(set)) {
+      piece = await setJson(piece, [key], value, where, style);
+    }
+    for (const key of remove) piece = await removeJson(piece, [key], where);
+    edits.push({ start, end, text: piece.slice(indent.length) });
+  }
+  return apply(text, edits);
 }
