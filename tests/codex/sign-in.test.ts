@@ -1,21 +1,21 @@
 import { describe, expect, test } from "bun:test";
 import { startProgram } from "../support/oauth-bridge.ts";
-import { startProvider } from "../support/oauth-provider.ts";
+import { type AuthorizationServer, startProvider } from "../support/oauth-provider.ts";
 import { startProtectedServer } from "../support/oauth-resource.ts";
 import { approveDevice, approveInBrowser } from "../support/oauth-user.ts";
 import { AppServer } from "./support/app-server.ts";
 import { callsTool } from "./support/model.ts";
-import { exec, type Trip, trip, until } from "./support/trip.ts";
+import { endSignIn, exec, type Trip, trip, until } from "./support/trip.ts";
 
 const setup = ["--approval", "approve", "--oauth"];
 
-/** Signs in by the page and out again, so that the list of tools is known. */
-async function learnTools({ home }: Trip): Promise<void> {
+/** Signs in by the page and ends the sign-in at the authorization server, so that the list of tools is known. */
+async function learnTools({ home }: Trip, provider: AuthorizationServer): Promise<void> {
   const login = startProgram(["login", "--server", "kb", "--no-browser"], home.env);
   const [url] = await login.seen(/http:\/\/127\S+\/auth\?\S+/);
   await approveInBrowser(url);
   expect((await login.ended).code).toBe(0);
-  await home.bridge("logout", "--server", "kb");
+  await endSignIn(home, provider);
 }
 
 describe("a sign-in inside the real Codex", () => {
@@ -27,7 +27,7 @@ describe("a sign-in inside the real Codex", () => {
         setup,
         url: () => resource.url,
       });
-      await learnTools(on);
+      await learnTools(on, provider);
       await using app = await AppServer.start(on.home, async (method, params) => {
         if (method !== "mcpServer/elicitation/request") return { decision: "approved" };
         const code = /the code ([A-Z0-9-]+)/.exec(params.message)?.[1];
@@ -53,7 +53,7 @@ describe("a sign-in inside the real Codex", () => {
     try {
       const calls = ["first", "second"].map((id) => [callsTool("kb", "echo", {}, id)]);
       await using on = await trip(calls, { setup, url: () => resource.url });
-      await learnTools(on);
+      await learnTools(on, provider);
       const ended = exec(on.home);
       const textOf = (id: string) => on.model.requests.at(-1)?.outputs.get(id);
       await until("the first result", () => textOf("first") !== undefined);

@@ -5,7 +5,7 @@ import { type AuthorizationServer, startProvider } from "../support/oauth-provid
 import { type ProtectedServer, startProtectedServer } from "../support/oauth-resource.ts";
 import { approveDevice, approveInBrowser } from "../support/oauth-user.ts";
 import { callsTool, says, type Turn } from "./support/model.ts";
-import { bridgesOf, type Trip, trip, until } from "./support/trip.ts";
+import { bridgesOf, endSignIn, type Trip, trip, until } from "./support/trip.ts";
 import { Tui } from "./support/tui.ts";
 
 const certificates = join(import.meta.dir, "../fault/certificates");
@@ -15,7 +15,7 @@ interface SignedOut extends AsyncDisposable {
   readonly provider: AuthorizationServer;
 }
 
-/** A home whose server needs a sign-in at an https authorization server, and whose tools are known from an earlier one. */
+/** A home whose server needs a sign-in at an https authorization server, since an earlier one has ended there: its tools are known. */
 async function signedOut(turns: readonly Turn[], codex = ""): Promise<SignedOut> {
   await using stack = new AsyncDisposableStack();
   const file = (name: string) => Bun.file(join(certificates, name));
@@ -32,7 +32,7 @@ async function signedOut(turns: readonly Turn[], codex = ""): Promise<SignedOut>
   const [url] = await login.seen(/https:\/\/localhost\S+\/auth\?\S+/);
   await approveInBrowser(url);
   expect((await login.ended).code).toBe(0);
-  await on.home.bridge("logout", "--server", "kb");
+  await endSignIn(on.home, provider);
   const moved = stack.move();
   return { on, provider, [Symbol.asyncDispose]: () => moved.disposeAsync() };
 }

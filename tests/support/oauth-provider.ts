@@ -72,6 +72,8 @@ export interface AuthorizationServer {
   tokenRequests(grantType?: string): Recorded[];
   /** Forgets an access token: the resource refuses it from now on. */
   revoke(accessToken: string): Promise<void>;
+  /** Ends a sign-in here alone: its access token and its refresh token are refused from now on. */
+  end(grant: { readonly accessToken: string; readonly refreshToken?: string }): Promise<void>;
   /** The stored access token, where it is valid. */
   find(accessToken: string): ReturnType<Provider["AccessToken"]["find"]>;
   close(): Promise<void>;
@@ -224,6 +226,10 @@ export async function startProvider(options: ProviderOptions = {}): Promise<Auth
       ),
     async revoke(accessToken) {
       await (await provider.AccessToken.find(accessToken))?.destroy();
+    },
+    async end({ accessToken, refreshToken = "" }) {
+      await (await provider.AccessToken.find(accessToken))?.destroy();
+      await (await provider.RefreshToken.find(refreshToken))?.destroy();
     },
     find: async (accessToken) =>
       (await provider.AccessToken.find(accessToken)) ??

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { join } from "node:path";
 import { compiledBridge } from "../../support/binary.ts";
 import { type Everything, startEverything } from "../../support/everything.ts";
+import type { AuthorizationServer } from "../../support/oauth-provider.ts";
 import { Home, offline } from "./codex.ts";
 import { type ScriptedModel, scriptedModel, type Turn } from "./model.ts";
 
@@ -34,6 +36,12 @@ export async function trip(
   await home.bridge("codex-config", "--write", ...codexConfig);
   const moved = stack.move();
   return { home, model, everything, [Symbol.asyncDispose]: () => moved.disposeAsync() };
+}
+
+/** Ends the home's sign-in at the authorization server: Codex goes on seeing the tools, and the next call needs a sign-in. */
+export async function endSignIn({ path }: Home, provider: AuthorizationServer): Promise<void> {
+  const file = join(path, ".codex-mcp-bridge/credentials/kb.json");
+  await provider.end(JSON.parse(readFileSync(file, "utf8")).grant);
 }
 
 /** Runs `codex exec` in the home. */
