@@ -357,14 +357,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/oauth/sign-in/page-opener.test.ts",
     pattern: "a second fetch ends",
   },
-  "no-end-of-cursor-walk": {
-    promise: "a cursor that leads back ends the walk",
-    file: "src/upstream/catalog/lists.ts",
-    find: "while (page !== undefined && !seen.has(page) && seen.size < maxPages) {",
-    replace: "while (page !== undefined && seen.size < maxPages) {",
-    test: "tests/upstream/catalog/lists.test.ts",
-    pattern: "leads back",
-  },
   "no-end-when-stdout-fails": {
     promise: "a reader that left ends run",
     file: "src/relay/output.ts",
