@@ -1,4 +1,4 @@
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, type ErrorKind } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
 import type { CallContext, Deliver, Stop, Upstream } from "../core/types.ts";
 
@@ -19,6 +19,7 @@ export function handshakeMs(timeoutMs: number): number {
 }
 
 const deadline: Stop = { by: "deadline" };
+const absent: readonly ErrorKind[] = ["connection-refused", "dns", "unreachable"];
 
 /** Sends a message that has no call's deadline and gives up after `ms`: rejects with `timeout` then, in words. */
 export async function sendWithin(
@@ -40,10 +41,16 @@ export async function sendWithin(
     if (limit.signal.reason !== deadline || signal.aborted) throw error;
     const what = `"${name}" did not answer ${message.head.method} within ${ms / 1000} s`;
     const cause = error instanceof BridgeError ? error : undefined;
-    throw new BridgeError("timeout", cause ? `${what}: ${cause.message}` : what, {
-      hint: cause?.hint ?? "check that the server is up, then try again",
-      cause,
-    });
+    // A server that cannot be reached is reported as such, however long it was waited for.
+    const isAway = cause !== undefined && absent.includes(cause.kind);
+    throw new BridgeError(
+      isAway ? cause.kind : "timeout",
+      cause ? `${what}: ${cause.message}` : what,
+      {
+        hint: cause?.hint ?? "check that the server is up, then try again",
+        cause,
+      },
+    );
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
