@@ -169,7 +169,7 @@ describe("the rules of the house", () => {
       "src/commands/demo/demo.ts: program.name} run --server demo\\n\\n` +",
       "src/commands/demo/server.ts: program.name} demo`, version: program.version },",
       "src/commands/setup/wizard.ts: program.name} setup`;",
-      "src/wire/program.ts: program.name} ${words}${option}`;",
+      "src/wire/program-facts.ts: program.name} ${words}${option}`;",
     ]);
   });
 

@@ -1,6 +1,6 @@
 import { BridgeError } from "../wire/errors.ts";
-import { nearest } from "../wire/nearest.ts";
-import { program } from "../wire/program.ts";
+import { nearest } from "../wire/nearest-name.ts";
+import { program } from "../wire/program-facts.ts";
 import {
   type Argument,
   type Arguments,

@@ -3,8 +3,8 @@ import { resolve } from "../platform/path.ts";
 import { type Environment, homeOf } from "../platform/paths.ts";
 import { Redactor } from "../platform/redact.ts";
 import { asBridgeError, BridgeError, type CommandLine } from "../wire/errors.ts";
-import { nearest } from "../wire/nearest.ts";
-import { commandLineFor, program, protocolRevisions } from "../wire/program.ts";
+import { nearest } from "../wire/nearest-name.ts";
+import { commandLineFor, program, protocolRevisions } from "../wire/program-facts.ts";
 import { cleanText } from "../wire/text.ts";
 import { commandAt, readArguments } from "./arguments.ts";
 import {

@@ -3,7 +3,7 @@ import { isAbsolute, resolve } from "node:path";
 import { programOnPath } from "../platform/exec.ts";
 import type { Environment } from "../platform/paths.ts";
 import { BridgeError } from "../wire/errors.ts";
-import { program } from "../wire/program.ts";
+import { program } from "../wire/program-facts.ts";
 import type { Context } from "./command.ts";
 
 function real(path: string): string | undefined {

@@ -11,7 +11,7 @@ import type { OAuth } from "../oauth/authorizer/open.ts";
 import type { Grant, PinnedIssuer, StoredGrant } from "../oauth/core/grant.ts";
 import { shownUrl } from "../platform/redact.ts";
 import { BridgeError } from "../wire/errors.ts";
-import { program } from "../wire/program.ts";
+import { program } from "../wire/program-facts.ts";
 import { type ExportedSignIn, type ImportedSignIn, readExport } from "./auth/exported-sign-in.ts";
 import { openServerOAuth, requireOAuth } from "./auth/open-oauth.ts";
 

@@ -4,7 +4,7 @@ import { confirmOnTerminal } from "../cli/passphrase-prompt.ts";
 import { loadConfig, pickServer } from "../config/load.ts";
 import type { ServerSettings } from "../config/settings.ts";
 import type { OAuth } from "../oauth/authorizer/open.ts";
-import type { IssuerChange } from "../oauth/client/token-plan.ts";
+import type { IssuerChange } from "../oauth/client/token-request-plan.ts";
 import type { Grant } from "../oauth/core/grant.ts";
 import { inLoginTurn } from "../oauth/sign-in/sign-in-locks.ts";
 import { hasDesktop } from "../platform/browser.ts";

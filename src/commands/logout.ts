@@ -16,7 +16,7 @@ export const command = defineCommand({
     const server = pickServer(config, name);
     const { oauth } = await openServerOAuth(server, context);
     const { revoke } = await import("../oauth/client/revoke.ts");
-    const { sendsConfiguredSecret } = await import("../oauth/client/token-plan.ts");
+    const { sendsConfiguredSecret } = await import("../oauth/client/token-request-plan.ts");
     const { usable } = await import("../oauth/authorizer/refresh.ts");
     const outcome = await oauth.store.locked(async () => {
       // A store that cannot be read is forgotten, too.

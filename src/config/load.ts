@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { readJudged } from "../platform/files.ts";
 import type { Paths } from "../platform/paths.ts";
 import { BridgeError } from "../wire/errors.ts";
-import { nearest } from "../wire/nearest.ts";
+import { nearest } from "../wire/nearest-name.ts";
 import { cleanText } from "../wire/text.ts";
 import { isFastValidEntry, isFastValidTop } from "./fast-validate.ts";
 import {

@@ -6,7 +6,7 @@ import type { Log } from "../platform/log.ts";
 import { isPosix } from "../platform/path.ts";
 import { cacheFile, type Paths, stateOf } from "../platform/paths.ts";
 import { ServerCache } from "../platform/server-cache.ts";
-import { program } from "../wire/program.ts";
+import { program } from "../wire/program-facts.ts";
 import type { Config } from "./load.ts";
 import type { ServerEntry, TopLevel } from "./schema.ts";
 import type { ServerSettings } from "./settings.ts";

@@ -1,7 +1,7 @@
 import type { NetworkSettings } from "../config/settings.ts";
 import type { Environment } from "../platform/paths.ts";
 import { BridgeError } from "../wire/errors.ts";
-import { program } from "../wire/program.ts";
+import { program } from "../wire/program-facts.ts";
 import type { Certificates, TlsOptions } from "./certificates.ts";
 import { placeOf, requireReachable, watchConnecting } from "./connect-probe.ts";
 import { ConnectionPool } from "./connection-pool.ts";

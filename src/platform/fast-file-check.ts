@@ -1,6 +1,6 @@
-// Stand-in for judge.ts, which needs node:fs (1 ms of every start): uses Bun alone, and leaves every doubtful case to
-// judge.ts.
-import { judgePrivate } from "./judge.ts";
+// Stand-in for file-permissions.ts, which needs node:fs (1 ms of every start): uses Bun alone, and leaves every doubtful
+// case to file-permissions.ts.
+import { judgePrivate } from "./file-permissions.ts";
 import { dirname } from "./path.ts";
 
 /** stat as a promise, even for a path that is too long, for which Bun throws at once. */
@@ -38,7 +38,7 @@ export interface FastFileCheck {
   /** The texts of the two files, not judged yet; undefined for one that cannot be read. */
   readonly texts: Promise<(string | undefined)[]>;
   /**
-   * Resolves to undefined if judge.ts might refuse anything; its error is then the one to show. Otherwise to a function
+   * Resolves to undefined if file-permissions.ts might refuse anything; its error is then the one to show. Otherwise to a function
    * that throws `configuration` if users other than the owner may read the first file.
    */
   readonly sound: Promise<(() => void) | undefined>;

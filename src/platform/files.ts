@@ -1,6 +1,5 @@
 import { BridgeError } from "../wire/errors.ts";
 import { shellWord } from "../wire/text.ts";
-import { fs } from "./fs.ts";
 import {
   codeOf,
   failed,
@@ -10,7 +9,8 @@ import {
   judgePrivate,
   type Purpose,
   refuse,
-} from "./judge.ts";
+} from "./file-permissions.ts";
+import { fs } from "./fs.ts";
 import { basename, dirname, join, resolve } from "./path.ts";
 
 /** A temporary file of this age was left by a process that died: a write takes milliseconds. */

@@ -1,7 +1,25 @@
 // The bridge's own answers to the client.
+import type { Redactor } from "../platform/redact.ts";
 import { BridgeError, type CommandLine } from "../wire/errors.ts";
 import type { Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, type Message } from "../wire/message.ts";
+
+/** An error in place of an answer: the server's own as it is, else ours, without a secret. */
+export function errorReply(
+  id: string,
+  error: BridgeError,
+  { redactor, commandLine }: { redactor: Redactor; commandLine: CommandLine },
+): Message {
+  if (error.serverError !== undefined) return errorTo(id, error.serverError);
+  const { code, message, data } = error.toJsonRpc(commandLine);
+  const hint = data.hint === undefined ? {} : { hint: redactor.redact(data.hint) };
+  const cause = data.cause === undefined ? {} : { cause: redactor.redact(data.cause) };
+  return errorTo(id, {
+    code,
+    message: redactor.redact(message),
+    data: { ...data, ...hint, ...cause },
+  });
+}
 
 /** A line that is no JSON-RPC message: the two codes that JSON-RPC 2.0 5.1 has for it. */
 export function flawReply({ flaw, reason, id }: Flaw): Message {

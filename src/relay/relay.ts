@@ -11,17 +11,17 @@ import {
 import { asBridgeError, type BridgeError, type CommandLine } from "../wire/errors.ts";
 import { LineSplitter, type Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, idKey, isSameId, Message, readMessage } from "../wire/message.ts";
-import { batchRevision } from "../wire/program.ts";
+import { batchRevision } from "../wire/program-facts.ts";
 import { areListening, Call, prolong, requestIdOf } from "./call.ts";
 import { agree, meet } from "./client-facts.ts";
 import { ClientRequests } from "./client-requests.ts";
 import { forCodex, isReadable, tooLongError } from "./codex-limits.ts";
 import { Deadlines } from "./deadlines.ts";
-import { errorReply } from "./error-reply.ts";
 import { Notifications } from "./notifications.ts";
 import type { Output } from "./output.ts";
 import {
   endedError,
+  errorReply,
   flawReply,
   floodError,
   oversizeReply,

@@ -28,7 +28,7 @@ import { ReadBudget } from "./transport/read-budget.ts";
 import type { Session } from "./transport/session-lost.ts";
 import { StatelessHttp } from "./transport/stateless-http.ts";
 import { StreamableHttp } from "./transport/streamable-http.ts";
-import { ToolFeed } from "./transport/tool-feed.ts";
+import { ToolListObserver } from "./transport/tool-list-observer.ts";
 
 export interface ConnectOptions {
   readonly settings: ServerSettings;
@@ -102,7 +102,7 @@ export function connect(options: ConnectOptions): Upstream {
   const retrying = (transport: Upstream, leavesOutInvalid: boolean) =>
     new RetryUpstream({
       ...repeating,
-      next: new ToolFeed({ ...scope, next: transport, tools, leavesOutInvalid }),
+      next: new ToolListObserver({ ...scope, next: transport, tools, leavesOutInvalid }),
     });
   const inSession = (transport: Upstream, session: Session, abandoned?: AbandonedSessions) => {
     const next = retrying(transport, false);

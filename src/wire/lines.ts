@@ -1,5 +1,5 @@
+import { ByteChunks } from "./byte-chunks.ts";
 import { headOf } from "./message.ts";
-import { Pieces } from "./pieces.ts";
 import { Scanner } from "./scan.ts";
 import { ScanError } from "./scan-states.ts";
 
@@ -38,7 +38,7 @@ class LongLine {
  */
 export class LineSplitter {
   readonly #limit: number;
-  readonly #pieces = new Pieces();
+  readonly #pieces = new ByteChunks();
   #long: LongLine | undefined;
   #isFirst = true;
 

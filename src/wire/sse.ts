@@ -1,7 +1,8 @@
 // Parser of server-sent events (WHATWG HTML, 9.2.6). Works on bytes: the data of an event is a whole message, which the
 // bridge forwards without decoding it.
+
+import { ByteChunks } from "./byte-chunks.ts";
 import { BridgeError } from "./errors.ts";
-import { Pieces } from "./pieces.ts";
 
 /** One event, or the `id` and `retry` of a block without data. */
 export interface SseEvent {
@@ -23,11 +24,11 @@ const lineFeed = new Uint8Array([0x0a]);
 export class EventParser {
   readonly #limit: number;
   /** The line that has not ended yet. */
-  readonly #line = new Pieces();
+  readonly #line = new ByteChunks();
   #bytes = 0;
   /** The first data line; most events have no other. */
   #first: Uint8Array | undefined;
-  readonly #others = new Pieces();
+  readonly #others = new ByteChunks();
   #event = "";
   #id: string | undefined;
   #retryMs: number | undefined;

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { parseConfig } from "../../src/config/load.ts";
 import { homeOf } from "../../src/platform/paths.ts";
 import { Redactor } from "../../src/platform/redact.ts";
-import { commandLineFor } from "../../src/wire/program.ts";
+import { commandLineFor } from "../../src/wire/program-facts.ts";
 import { asyncFailure } from "../support/failure.ts";
 
 const paths = homeOf({ HOME: "/home/user" });

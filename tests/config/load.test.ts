@@ -6,7 +6,7 @@ import schema from "../../src/config/config.schema.json";
 import { loadConfig, parseConfig, pickServer } from "../../src/config/load.ts";
 import { homeOf } from "../../src/platform/paths.ts";
 import type { BridgeError } from "../../src/wire/errors.ts";
-import { commandLineFor } from "../../src/wire/program.ts";
+import { commandLineFor } from "../../src/wire/program-facts.ts";
 import { asyncFailure, failure } from "../support/failure.ts";
 import { ownFolder } from "../support/folder.ts";
 

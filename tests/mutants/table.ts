@@ -468,7 +468,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-home-folder-check": {
     promise: "a home in a folder that others may write is refused unless the user trusts it",
-    file: "src/platform/judge.ts",
+    file: "src/platform/file-permissions.ts",
     find: "trustsHome(process.env)",
     replace: "trustsHome({ CODEX_MCP_BRIDGE_TRUST_HOME: '1' })",
     test: "tests/platform/files.test.ts",
@@ -500,7 +500,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-issuer-pin": {
     promise: "a configured secret goes to the pinned authorization server alone",
-    file: "src/oauth/client/token-plan.ts",
+    file: "src/oauth/client/token-request-plan.ts",
     find: "const isNew = auth.issuer === undefined && pinned !== undefined && !isSameIssuer(issuer, pinned);",
     replace: 'const isNew = auth.issuer !== auth.issuer && !isSameIssuer(issuer, pinned ?? "");',
     test: "tests/e2e/oauth/issuer.test.ts",
@@ -688,7 +688,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-owner-check-of-secrets": {
     promise: "a secret file of another user is refused where anybody here decides what it holds",
-    file: "src/platform/judge.ts",
+    file: "src/platform/file-permissions.ts",
     find: 'if (purpose === "home" || !isProvided(path)) judgeOwner(path, stats, purpose);',
     replace: 'if (purpose === "home") judgeOwner(path, stats, purpose);',
     test: "tests/platform/files.test.ts",
@@ -962,7 +962,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-same-origin-redirect-check": {
     promise: "a redirect is followed on the same scheme, host and port only",
-    file: "src/upstream/transport/endpoint.ts",
+    file: "src/upstream/transport/redirects.ts",
     find: 'if (target === null || target.origin !== base.origin || target.username !== "") return undefined;',
     replace: 'if (target === null || target.username !== "") return undefined;',
     test: "tests/fault/fault.test.ts",
@@ -1174,7 +1174,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "const isStart = false;",
     also: [
       {
-        file: "src/upstream/transport/tool-feed.ts",
+        file: "src/upstream/transport/tool-list-observer.ts",
         find: 'if (method !== "tools/list" && method !== "initialize")',
         replace: 'if (method !== "tools/list")',
       },
@@ -1200,7 +1200,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-userinfo-check-in-redirect": {
     promise: "a redirect with a user in it is refused",
-    file: "src/upstream/transport/endpoint.ts",
+    file: "src/upstream/transport/redirects.ts",
     find: 'if (target === null || target.origin !== base.origin || target.username !== "") return undefined;',
     replace:
       'if (target === null || target.origin !== base.origin || target.username === "nobody") return undefined;',

@@ -4,7 +4,7 @@ import type { Stdio } from "../../src/platform/stdio.ts";
 import { Output } from "../../src/relay/output.ts";
 import { serve } from "../../src/relay/serve.ts";
 import { responseTo } from "../../src/wire/message.ts";
-import { commandLineFor } from "../../src/wire/program.ts";
+import { commandLineFor } from "../../src/wire/program-facts.ts";
 import { memoryLog } from "../support/client.ts";
 import { handUpstream } from "../support/hand-upstream.ts";
 

@@ -7,7 +7,7 @@ import { Output } from "../../src/relay/output.ts";
 import { Relay } from "../../src/relay/relay.ts";
 import { ServerLimits } from "../../src/relay/server-limits.ts";
 import type { ClientFacts, Upstream } from "../../src/upstream/core/types.ts";
-import { commandLineFor } from "../../src/wire/program.ts";
+import { commandLineFor } from "../../src/wire/program-facts.ts";
 
 /** A log that keeps its events, so that a test can read them. */
 export function memoryLog(): Log & { readonly events: string[] } {

@@ -2,7 +2,7 @@ import type { Context } from "../../src/cli/command.ts";
 import { marksOf } from "../../src/cli/terminal.ts";
 import { type Environment, homeOf } from "../../src/platform/paths.ts";
 import { Redactor } from "../../src/platform/redact.ts";
-import { commandLineFor } from "../../src/wire/program.ts";
+import { commandLineFor } from "../../src/wire/program-facts.ts";
 import { memoryLog } from "./client.ts";
 import { programWords } from "./program.ts";
 

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { forCodex } from "../../src/relay/codex-limits.ts";
 import { LineSplitter } from "../../src/wire/lines.ts";
 import { parseMessage } from "../../src/wire/message.ts";
-import { commandLineFor } from "../../src/wire/program.ts";
+import { commandLineFor } from "../../src/wire/program-facts.ts";
 import { EventParser } from "../../src/wire/sse.ts";
 
 const encoder = new TextEncoder();

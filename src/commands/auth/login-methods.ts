@@ -1,6 +1,5 @@
 import { hostname } from "node:os";
 import type { Context } from "../../cli/command.ts";
-import { stdinLines } from "../../cli/stdin-lines.ts";
 import type { Prepared } from "../../oauth/sign-in/prepare.ts";
 import type { SignInMethodOptions } from "../../oauth/sign-in/sign-in.ts";
 import { cleanText, shellWord } from "../../wire/text.ts";
@@ -11,6 +10,21 @@ export interface LoginMethods {
   readonly open: (url: URL) => Promise<boolean>;
   /** Whether a person is at stdin. */
   readonly isInteractive: boolean;
+}
+
+/** The lines of stdin, terminal or pipe, without their ends; at most 64 KiB each. */
+async function* stdinLines(): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>) {
+    rest += decoder.decode(chunk, { stream: true });
+    for (let at = rest.indexOf("\n"); at >= 0; at = rest.indexOf("\n")) {
+      yield rest.slice(0, at).replace(/\r$/, "");
+      rest = rest.slice(at + 1);
+    }
+    if (rest.length > 64 * 1024) return;
+  }
+  if (rest !== "") yield rest;
 }
 
 async function* linesWhere(isRead: () => boolean) {

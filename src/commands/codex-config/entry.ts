@@ -2,7 +2,7 @@ import { namedVariables, passedVariables } from "../../config/codex-environment.
 import type { ServerSettings } from "../../config/settings.ts";
 import { storedTokenType } from "../../oauth/store/store.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { program } from "../../wire/program.ts";
+import { program } from "../../wire/program-facts.ts";
 import { shellWord, splitWords } from "../../wire/text.ts";
 import type { TomlValue, Wanted } from "./toml-render.ts";
 

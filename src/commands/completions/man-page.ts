@@ -1,5 +1,5 @@
 import { type Arguments, type Commands, globalArguments } from "../../cli/command.ts";
-import { program } from "../../wire/program.ts";
+import { program } from "../../wire/program-facts.ts";
 
 /** docs/errors.md tells which error ends with which. */
 const exitCodes = [

@@ -3,7 +3,7 @@ import { type Context, defineCommand } from "../../cli/command.ts";
 import type { Marks } from "../../cli/terminal.ts";
 import { writeAtomically } from "../../platform/files.ts";
 import { withTempFolder } from "../../platform/temp-folder.ts";
-import { program } from "../../wire/program.ts";
+import { program } from "../../wire/program-facts.ts";
 import { type Answer, initializeParams, RunChild } from "../test/mcp-child.ts";
 import { type DemoServer, startDemoServer, type Visit } from "./server.ts";
 

@@ -1,4 +1,4 @@
-import { program } from "../../wire/program.ts";
+import { program } from "../../wire/program-facts.ts";
 
 /** One HTTP request to the demo server, and its answer. */
 export interface Visit {

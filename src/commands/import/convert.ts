@@ -1,5 +1,5 @@
 import type { ClientEntry } from "../../config/clients/entries.ts";
-import { program } from "../../wire/program.ts";
+import { program } from "../../wire/program-facts.ts";
 import { Draft } from "./draft.ts";
 import { findBridge, type OtherBridge } from "./launcher.ts";
 import { type ReadFile, takeMcpRemote } from "./mcp-remote.ts";

@@ -15,7 +15,7 @@ import {
   tokenProblem,
 } from "../../config/validators.ts";
 import { shownUrl } from "../../platform/redact.ts";
-import { program } from "../../wire/program.ts";
+import { program } from "../../wire/program-facts.ts";
 import { cleanText } from "../../wire/text.ts";
 import { removeServer } from "../auth/forget.ts";
 import { type Approval, type Change, movesOrigin, saveChange } from "./edit.ts";

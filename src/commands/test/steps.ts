@@ -1,6 +1,6 @@
 import { standInKey } from "../../upstream/sign-in/messages.ts";
 import { BridgeError, type Hint, isErrorKind } from "../../wire/errors.ts";
-import { program } from "../../wire/program.ts";
+import { program } from "../../wire/program-facts.ts";
 import { cleanText } from "../../wire/text.ts";
 import { type Answer, initializeParams, type Result, type RunChild } from "./mcp-child.ts";
 

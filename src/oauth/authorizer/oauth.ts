@@ -1,7 +1,7 @@
 import { abortable } from "../../platform/async.ts";
 import type { BridgeError } from "../../wire/errors.ts";
 import { isMachineGrant } from "../client/machine-grants.ts";
-import { planTokens, usesOwnRegistration } from "../client/token-plan.ts";
+import { planTokens, usesOwnRegistration } from "../client/token-request-plan.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { type Grant, isExpired, joinScopes } from "../core/grant.ts";
 import { signInRequired } from "../core/sign-in-required.ts";

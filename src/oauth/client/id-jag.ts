@@ -2,7 +2,7 @@ import { BridgeError } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { jsonObject } from "../core/document.ts";
 import type { SignInTarget } from "../discovery/discovery.ts";
-import { libraryOptions } from "./library.ts";
+import { libraryOptions } from "./oauth4webapi.ts";
 import { readSource } from "./secret-source.ts";
 import { refusalOf, refusalText } from "./token-endpoint.ts";
 

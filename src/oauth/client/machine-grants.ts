@@ -6,7 +6,7 @@ import { exchangeForIdJag } from "./id-jag.ts";
 import { configuredClient } from "./registration.ts";
 import { readSource } from "./secret-source.ts";
 import { grantBase, grantFrom, refusalText, requestTokens } from "./token-endpoint.ts";
-import { planTokens, type TokenPlanRequest } from "./token-plan.ts";
+import { planTokens, type TokenPlanRequest } from "./token-request-plan.ts";
 
 const jwtBearerGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 

@@ -7,7 +7,7 @@ import { type JsonObject, jsonObject } from "../core/document.ts";
 import type { ClientAuthMethod, OAuthClient } from "../core/grant.ts";
 import type { Issuer } from "../discovery/issuer.ts";
 import { clientSecret, methodFor } from "./client-secret.ts";
-import { libraryOptions } from "./library.ts";
+import { libraryOptions } from "./oauth4webapi.ts";
 
 const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
 const methods: readonly string[] = ["none", "client_secret_basic", "client_secret_post"];

@@ -2,7 +2,7 @@ import type { OAuthContext } from "../core/context.ts";
 import type { Grant } from "../core/grant.ts";
 import { clientAuth } from "./client-auth.ts";
 import { currentClient } from "./client-secret.ts";
-import { libraryOptions } from "./library.ts";
+import { libraryOptions } from "./oauth4webapi.ts";
 
 /**
  * Revokes the refresh token of a grant, else its access token (RFC 7009). Resolves to whether the server confirmed it;

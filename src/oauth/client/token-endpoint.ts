@@ -6,7 +6,7 @@ import type { Grant, OAuthClient } from "../core/grant.ts";
 import type { Issuer } from "../discovery/issuer.ts";
 import { clientAuth } from "./client-auth.ts";
 import type { DpopKey } from "./dpop.ts";
-import { libraryOptions } from "./library.ts";
+import { libraryOptions } from "./oauth4webapi.ts";
 
 /** A successful token answer (RFC 6749 5.1). */
 export interface Tokens {

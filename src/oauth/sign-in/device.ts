@@ -1,6 +1,6 @@
 import { BridgeError } from "../../wire/errors.ts";
 import { clientAuth } from "../client/client-auth.ts";
-import { libraryOptions } from "../client/library.ts";
+import { libraryOptions } from "../client/oauth4webapi.ts";
 import { refusalOf, refusalText, requestTokens } from "../client/token-endpoint.ts";
 import { endpointUrl, type JsonObject, jsonObject } from "../core/document.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";

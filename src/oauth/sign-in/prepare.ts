@@ -3,7 +3,7 @@ import { BridgeError } from "../../wire/errors.ts";
 import type { OAuth } from "../authorizer/open.ts";
 import { SignInClient } from "../client/sign-in-client.ts";
 import { grantBase, grantFrom, type Tokens } from "../client/token-endpoint.ts";
-import { planTokens, type TokenPlan, type TokenPlanRequest } from "../client/token-plan.ts";
+import { planTokens, type TokenPlan, type TokenPlanRequest } from "../client/token-request-plan.ts";
 import type { OAuthContext } from "../core/context.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
 import { scopeForUser } from "../discovery/scope.ts";

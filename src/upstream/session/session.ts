@@ -3,7 +3,7 @@
 import { abortable, sleep } from "../../platform/async.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { idKey, type Message } from "../../wire/message.ts";
-import { batchRevision } from "../../wire/program.ts";
+import { batchRevision } from "../../wire/program-facts.ts";
 import type { CallContext, ClientFacts, Deliver, ServerScope, Upstream } from "../core/types.ts";
 import { sendWithin, startMs } from "../retry/deadline.ts";
 import { noteAnswer, type Session, SessionLost } from "../transport/session-lost.ts";

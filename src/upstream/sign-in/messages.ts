@@ -1,7 +1,7 @@
 // Every text of a sign-in for the client: our own sentences, a checked URL, its host, a code, and the cleaned cause of a failure.
 import type { PendingSignIn } from "../../oauth/sign-in/interactive-sign-in.ts";
 import type { BridgeError } from "../../wire/errors.ts";
-import { program } from "../../wire/program.ts";
+import { program } from "../../wire/program-facts.ts";
 
 /** Marks our own question and its answer in a stateless client's call. */
 export const inputKey = "bridge-sign-in";

@@ -3,7 +3,7 @@ import type { RunSignIn } from "../../oauth/sign-in/run-sign-in.ts";
 import { abortable } from "../../platform/async.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { type Message, notificationOf, responseTo } from "../../wire/message.ts";
-import { protocolRevisions } from "../../wire/program.ts";
+import { protocolRevisions } from "../../wire/program-facts.ts";
 import { metaKeys, revisionOf, statelessRevision } from "../core/stateless-protocol.ts";
 import {
   type Ask,

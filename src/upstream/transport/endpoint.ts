@@ -1,5 +1,6 @@
 import type { Http } from "../../http/client.ts";
 import type { AffinityCookies } from "../../http/cookies.ts";
+import { redirectTarget } from "./redirects.ts";
 import { discard } from "./response-body.ts";
 
 /** One request to a server's endpoint, which knows the URL. */
@@ -72,7 +73,7 @@ export class Endpoint {
   async #follow(request: EndpointRequest, response: Response, mayBeGone: boolean) {
     const { http, url, moved, cookies } = this.#options;
     const isGone = response.status === 404 && mayBeGone && this.#url !== url;
-    const target = isGone ? url : movedTo(response, this.#url);
+    const target = isGone ? url : redirectTarget(response, this.#url);
     if (target === undefined) return response;
     await discard(response);
     this.#url = target;
@@ -80,19 +81,4 @@ export class Endpoint {
     // The configured URL may redirect again: that redirect is followed, once.
     return isGone ? this.request(request, false) : http({ ...request, url: target, cookies });
   }
-}
-
-/** Where a redirect leads, resolved against the request's URL. */
-export function locationOf(response: Response, base: URL): URL | null {
-  const location = response.headers.get("location");
-  return location === null || location === "" ? null : URL.parse(location, base.href);
-}
-
-/** The target of a 307 or 308 on the same scheme, host and port; any other target must not get the body and the credential. */
-function movedTo(response: Response, base: URL): URL | undefined {
-  if (response.status !== 307 && response.status !== 308) return undefined;
-  const target = locationOf(response, base);
-  if (target === null || target.origin !== base.origin || target.username !== "") return undefined;
-  target.hash = "";
-  return target;
 }

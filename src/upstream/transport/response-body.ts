@@ -1,7 +1,8 @@
 // Bounded reading of response bodies, and the errors for bodies that are no JSON-RPC message.
+
+import { ByteChunks } from "../../wire/byte-chunks.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { Message, messageOf, readMessage } from "../../wire/message.ts";
-import { Pieces } from "../../wire/pieces.ts";
 import { Scanner } from "../../wire/scan.ts";
 import { ScanError } from "../../wire/scan-states.ts";
 import { reasonIn } from "../../wire/server-reason.ts";
@@ -175,7 +176,7 @@ class BodyBuffer {
   length = 0;
   readonly #limit: number;
   readonly #whole: Uint8Array | undefined;
-  readonly #pieces = new Pieces();
+  readonly #pieces = new ByteChunks();
 
   /** `announced`: the Content-Length, or NaN. */
   constructor(announced: number, limit: number) {

@@ -7,10 +7,10 @@ import type { RequestIds } from "../core/request-ids.ts";
 import { errorCodeOf, revisionOf, statelessErrors } from "../core/stateless-protocol.ts";
 import type { ToolTable } from "../core/tool-table.ts";
 import type { Deliver, Upstream } from "../core/types.ts";
-import { type Endpoint, locationOf } from "./endpoint.ts";
-import { paramHeaders } from "./header-params.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { PendingResponses } from "./pending-responses.ts";
 import type { ReadBudget } from "./read-budget.ts";
+import { locationOf } from "./redirects.ts";
 import {
   badAnswer,
   discard,
@@ -226,4 +226,26 @@ export class StatelessHttp implements Upstream {
     }
     return true;
   }
+}
+
+/** The Mcp-Param headers of a call (MCP 2026-07-28 basic/transports/streamable-http, custom headers); none for a tool that was never listed. */
+export function paramHeaders(call: Message, tools: ToolTable): Record<string, string> {
+  const headers: Record<string, string> = {};
+  const mirrored = tools.factsOf(call.name ?? "")?.mirrored ?? [];
+  if (typeof mirrored === "string") return headers;
+  for (const { path, header } of mirrored) {
+    const text = call.text(["params", "arguments", ...path]);
+    const value = text === undefined ? undefined : plainValue(text);
+    if (value !== undefined) headers[`Mcp-Param-${header}`] = headerValue(value);
+  }
+  return headers;
+}
+
+/** A primitive's text in a header; undefined for null, for objects and lists, and for an integer that a peer with doubles would round. */
+function plainValue(json: string): string | undefined {
+  const value: unknown = JSON.parse(json);
+  if (typeof value === "string") return value;
+  if (typeof value === "boolean") return String(value);
+  if (typeof value !== "number" || !Number.isFinite(value)) return undefined;
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? undefined : String(value);
 }

@@ -5,9 +5,10 @@ import type { Message } from "../../wire/message.ts";
 import type { Deliver, Stop, Upstream } from "../core/types.ts";
 import { DoubtfulRefusal } from "./authorize.ts";
 import { noticesOf } from "./cancellation.ts";
-import { type Endpoint, locationOf } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { PendingResponses } from "./pending-responses.ts";
 import type { ReadBudget } from "./read-budget.ts";
+import { locationOf } from "./redirects.ts";
 import {
   badAnswer,
   discard,

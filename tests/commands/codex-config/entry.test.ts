@@ -7,7 +7,7 @@ import {
   stdioEntry,
 } from "../../../src/commands/codex-config/entry.ts";
 import { renderTable, renderValue } from "../../../src/commands/codex-config/toml-render.ts";
-import { program } from "../../../src/wire/program.ts";
+import { program } from "../../../src/wire/program-facts.ts";
 import { failure } from "../../support/failure.ts";
 import { settingsOf } from "../../support/settings.ts";
 

@@ -6,7 +6,7 @@ import { marksOf } from "../../../src/cli/terminal.ts";
 import { homeOf } from "../../../src/platform/paths.ts";
 import { Redactor } from "../../../src/platform/redact.ts";
 import { BridgeError } from "../../../src/wire/errors.ts";
-import { commandLineFor } from "../../../src/wire/program.ts";
+import { commandLineFor } from "../../../src/wire/program-facts.ts";
 import { memoryLog } from "../../support/client.ts";
 import { ownFolder } from "../../support/folder.ts";
 

@@ -5,7 +5,7 @@ import type { ServerSettings } from "../../../src/config/settings.ts";
 import { StaticAuthorizer } from "../../../src/oauth/authorizer/static.ts";
 import { Redactor } from "../../../src/platform/redact.ts";
 import type { BridgeError } from "../../../src/wire/errors.ts";
-import { commandLineFor } from "../../../src/wire/program.ts";
+import { commandLineFor } from "../../../src/wire/program-facts.ts";
 import { ownFolder } from "../../support/folder.ts";
 import { settingsOf } from "../../support/settings.ts";
 

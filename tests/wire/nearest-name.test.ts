@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { nearest } from "../../src/wire/nearest.ts";
+import { nearest } from "../../src/wire/nearest-name.ts";
 
 const names = ["setup", "test", "run", "status", "codex-config", "--token-env", "--token-file"];
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { invalidTools, ToolTable } from "../../../src/upstream/core/tool-table.ts";
-import { paramHeaders } from "../../../src/upstream/transport/header-params.ts";
+import { paramHeaders } from "../../../src/upstream/transport/stateless-http.ts";
 import { parseMessage, requestOf } from "../../../src/wire/message.ts";
 
 const message = (value: object) =>

@@ -3,7 +3,7 @@ import type { Message } from "../../wire/message.ts";
 import { invalidTools, type ToolTable } from "../core/tool-table.ts";
 import type { CallContext, Deliver, Upstream } from "../core/types.ts";
 
-interface ToolFeedOptions {
+interface ToolListObserverOptions {
   readonly next: Upstream;
   readonly tools: ToolTable;
   /** Whether tools with invalid header annotations are left out, as the stateless protocol demands. */
@@ -13,10 +13,10 @@ interface ToolFeedOptions {
 }
 
 /** Feeds the server's one ToolTable with every list as it leaves the transport, before anybody filters it. */
-export class ToolFeed implements Upstream {
-  readonly #options: ToolFeedOptions;
+export class ToolListObserver implements Upstream {
+  readonly #options: ToolListObserverOptions;
 
-  constructor(options: ToolFeedOptions) {
+  constructor(options: ToolListObserverOptions) {
     this.#options = options;
   }
 

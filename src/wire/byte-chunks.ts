@@ -2,7 +2,7 @@
 const manyPieces = 1024;
 
 /** Collects bytes that arrive in pieces. Memory grows with the bytes, not with the number of pieces. */
-export class Pieces {
+export class ByteChunks {
   #joined: Uint8Array[] = [];
   #loose: Uint8Array[] = [];
   length = 0;
