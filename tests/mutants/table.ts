@@ -42,9 +42,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     pattern: "longer than 2 KB",
   },
   "no-answer-for-not-found": {
-    promise: "a request that a fresh session answers with the same 404 costs one session",
+    promise: "a request that a fresh session answers with 404, too, costs one session",
     file: "src/upstream/session/session.ts",
-    find: "if (again.told.serverError !== undefined) noteAnswer(this.#options.session, message);",
+    find: "if (again.status === 404) noteAnswer(this.#options.session, message);",
     replace: "",
     test: "tests/upstream/transport/session-lost.test.ts",
     pattern: "costs one session",
@@ -623,8 +623,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-lost-session-for-not-found": {
     promise: "404 for a request with a session id begins a new session, whatever its words",
     file: "src/upstream/transport/session-lost.ts",
-    find: "return names || !isAnswer || session.answered?.has(subjectOf(request)) !== true;",
-    replace: "return names || !isAnswer;",
+    find: "return names || !isAnswered;",
+    replace: "return names;",
     test: "tests/upstream/transport/session-lost.test.ts",
     pattern: "a 404 whatever its words",
   },

@@ -209,7 +209,7 @@ export class SessionUpstream implements Upstream {
       if (!(again instanceof SessionLost)) throw again;
       // A new session changed nothing: it was not lost, and the server still keeps it.
       this.#options.abandoned?.add(error.id);
-      if (again.told.serverError !== undefined) noteAnswer(this.#options.session, message);
+      if (again.status === 404) noteAnswer(this.#options.session, message);
       throw again.told;
     }
   }

@@ -15,7 +15,7 @@ const maxAnswered = 1000;
 /** Tells a request by its method and subject: its 404 depends on no other part. */
 const subjectOf = (request: Message) => `${request.head.method} ${request.name ?? ""}`;
 
-/** Notes that a fresh session got the same JSON-RPC error with 404 for this request. */
+/** Notes that the server answered 404 to this request in a fresh session, too. */
 export function noteAnswer({ answered }: Session, request: Message): void {
   if (answered !== undefined && answered.size < maxAnswered) answered.add(subjectOf(request));
 }
@@ -70,8 +70,8 @@ export function isSessionLost(
 ): boolean {
   const names = unknownSession.test(text.slice(0, 1000));
   if (status === 404) {
-    const isAnswer = answer !== undefined && request !== undefined;
-    return names || !isAnswer || session.answered?.has(subjectOf(request)) !== true;
+    const isAnswered = request !== undefined && session.answered?.has(subjectOf(request)) === true;
+    return names || !isAnswered;
   }
   if (answer === undefined) return status === 401 || ([400, 410].includes(status) && names);
   // A server that answers the request itself knows the session, unless its answer says otherwise.

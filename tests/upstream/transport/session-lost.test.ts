@@ -201,26 +201,40 @@ test("a 404 whatever its words starts another session, and the call is sent once
   }
 });
 
-test("a request that a fresh session answers with the same 404 costs one session, however often it is made", async () => {
-  const error = { code: -32601, message: "no such method" };
-  const seen: string[] = [];
-  const url = serveHttp(async (request) => {
-    if (request.method !== "POST") return new Response(null, { status: 405 });
-    const { id, method } = (await request.json()) as Body;
-    seen.push(method);
-    if (method === "initialize") return opened(id, `s${seen.length}`);
-    if (id === undefined) return new Response(null, { status: 202 });
-    return method === "x/unknown" ? jsonRpc({ id, error }, 404) : jsonRpc({ id, result: {} });
-  });
-  const client = streamableClient(url);
-  await handshake(client);
-  for (let id = 1; id < 5; id++) {
-    client.send({ id, method: "x/unknown" });
-    expect((await client.next()).error).toEqual(error);
-  }
-  expect(seen.filter((method) => method === "initialize")).toHaveLength(2);
-  expect(seen.filter((method) => method === "x/unknown")).toHaveLength(5);
-});
+test.each<[string, (id: unknown) => Response, object]>([
+  [
+    "a JSON-RPC error",
+    (id) => jsonRpc({ id, error: { code: -32601, message: "no such method" } }, 404),
+    { code: -32601, message: "no such method" },
+  ],
+  [
+    "text",
+    () => new Response("no such route", { status: 404 }),
+    { code: 1404, message: expect.stringContaining("no such route") },
+  ],
+  ["no body", () => new Response(null, { status: 404 }), { code: 1404 }],
+])(
+  "a request that a fresh session answers with 404 and %s, too, costs one session, however often it is made",
+  async (_, refusal, error) => {
+    const seen: string[] = [];
+    const url = serveHttp(async (request) => {
+      if (request.method !== "POST") return new Response(null, { status: 405 });
+      const { id, method } = (await request.json()) as Body;
+      seen.push(method);
+      if (method === "initialize") return opened(id, `s${seen.length}`);
+      if (id === undefined) return new Response(null, { status: 202 });
+      return method === "x/unknown" ? refusal(id) : jsonRpc({ id, result: {} });
+    });
+    const client = streamableClient(url);
+    await handshake(client);
+    for (let id = 1; id < 5; id++) {
+      client.send({ id, method: "x/unknown" });
+      expect((await client.next()).error).toMatchObject(error);
+    }
+    expect(seen.filter((method) => method === "initialize")).toHaveLength(2);
+    expect(seen.filter((method) => method === "x/unknown")).toHaveLength(5);
+  },
+);
 
 test("an error with id null answers the only request that it can mean", async () => {
   const error = { code: -32000, message: "Bad Request: Unsupported protocol version", data: 1 };
