@@ -79,23 +79,28 @@ function decodedStream(
       yield read.value;
     }
   }
+  // Each coding is bounded: one that grows in the middle may end as nothing, and its reader could not stop it.
+  async function* bounded(chunks: Bytes): Bytes {
+    let decodedBytes = 0;
+    for await (const chunk of chunks) {
+      decodedBytes += chunk.length;
+      if (decodedBytes > freeBytes && decodedBytes > encodedBytes * maxRatio) {
+        void reader.cancel().catch(() => undefined);
+        throw badCoding(
+          url,
+          `answered ${encodedBytes} bytes that decompress to ${decodedBytes} and more`,
+        );
+      }
+      yield chunk;
+    }
+  }
   let body = source();
-  for (const coding of codings.toReversed()) body = decode(body, coding, url);
-  let decodedBytes = 0;
+  for (const coding of codings.toReversed()) body = bounded(decode(body, coding, url));
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const { done, value } = await body.next();
         if (done === true) return controller.close();
-        decodedBytes += value.length;
-        if (decodedBytes > freeBytes && decodedBytes > encodedBytes * maxRatio) {
-          void reader.cancel().catch(() => undefined);
-          await body.return();
-          throw badCoding(
-            url,
-            `answered ${encodedBytes} bytes that decompress to ${decodedBytes} and more`,
-          );
-        }
         controller.enqueue(value);
       },
       cancel(reason) {

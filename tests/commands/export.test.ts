@@ -18,6 +18,10 @@ const servers = {
     auth: { type: "oauth", clientId: "id", clientSecret: "canary-secret", scopes: ["a"] },
   },
   file: { url: "https://file.example/mcp", tokenFile: "/run/token" },
+  first: {
+    url: "https://first.example/mcp",
+    auth: { type: "oauth", initialAccessToken: "canary-initial", trustedHosts: ["in.example"] },
+  },
   open: { url: "https://open.example/mcp" },
 };
 
@@ -47,6 +51,7 @@ describe("export", () => {
           },
         },
         file: { url: "https://file.example/mcp", tokenEnv: "FILE_TOKEN" },
+        first: { url: "https://first.example/mcp", auth: { type: "oauth" } },
         open: { url: "https://open.example/mcp" },
       },
     });
@@ -101,6 +106,22 @@ describe("export", () => {
       { url: "https://x.example/", auth: { type: "oauth", assertionCommand: ["x"] } },
       "may not hold auth.assertionCommand",
     ],
+    ...[
+      { idp: { idTokenCommand: ["sh", "-c", "x"] } },
+      { trustedHosts: ["169.254.169.254"] },
+      { initialAccessToken: "${TOKEN_OF_ANOTHER_SERVICE}" },
+      { privateKeyFile: "/home/user/.ssh/id_ed25519" },
+      { tokenParams: { a: "b" } },
+    ].map((setting): [object, string] => [
+      { url: "https://x.example/", auth: { type: "oauth", ...setting } },
+      `may not hold auth.${Object.keys(setting)[0]}`,
+    ]),
+    ...[{ caFile: "/tmp/ca.pem" }, { proxy: "http://p.example:8080" }].map(
+      (network): [object, string] => [
+        { url: "https://x.example/", network },
+        `may not hold network.${Object.keys(network)[0]}`,
+      ],
+    ),
     [{ url: "http://x.example/" }, "plain http"],
     [{ url: "https://x.example/", surprise: 1 }, "unknown key"],
     [{}, "it has no url"],

@@ -87,6 +87,21 @@ test.each([
   expect(bytes).toBeLessThan(24 << 20);
 });
 
+test("a bomb that grows between two codings and ends as nothing is noticed", async () => {
+  // A gzip stream of stored blocks without a byte (RFC 1951 3.2.4): no output ever reaches the reader.
+  const header = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+  const inner = Buffer.concat([
+    Buffer.from(header),
+    Buffer.alloc(64 << 20, Buffer.from([0, 0, 0, 0xff, 0xff])),
+  ]);
+  const response = await get(serve(gzipSync(inner), "gzip, gzip"));
+  const error = await response.text().catch((thrown) => thrown);
+  expect(error).toMatchObject({
+    kind: "bad-answer",
+    message: expect.stringContaining("decompress to"),
+  });
+});
+
 test("a large body of ordinary text is no bomb", async () => {
   const lines = Array.from(
     { length: 200_000 },

@@ -82,6 +82,15 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "once: it is ended and repeated",
   },
+  "no-auth-key-check-in-team-file": {
+    promise:
+      "a team file brings no command, secret, file, certificate or proxy in any part of an entry",
+    file: "src/commands/import/team-file.ts",
+    find: "...keysBeyond(teamAuthKeys, auth)",
+    replace: "...keysBeyond(teamAuthKeys, {})",
+    test: "tests/commands/export.test.ts",
+    pattern: "has no effect",
+  },
   "no-back-pressure-on-stdout": {
     promise: "a client that does not read stops the server, not our memory",
     file: "src/relay/output.ts",
@@ -521,6 +530,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "if (passphrase.length >= 0) return passphrase;",
     test: "tests/e2e/oauth/credentials.test.ts",
     pattern: "needs a passphrase",
+  },
+  "no-limit-between-codings": {
+    promise: "a body in several codings grows in none of them beyond its bound",
+    file: "src/http/content-coding.ts",
+    find: "body = bounded(decode(body, coding, url));",
+    replace: "body = decode(body, coding, url);\n  body = bounded(body);",
+    test: "tests/http/content-coding.test.ts",
+    pattern: "between two codings",
   },
   "no-limit-for-client-certificate": {
     promise: "a client certificate is shown to no host that only a server names",
@@ -1105,10 +1122,10 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-stop-at-broken-issuer": {
     promise: "a secret does not go to the next authorization server because one is out of order",
     file: "src/oauth/discovery/discovery.ts",
-    find: "if (signal.aborted || (sendsSecret && mayPass(error))) throw error;",
-    replace: "if (signal.aborted || (sendsSecret && signal.aborted)) throw error;",
-    test: "tests/e2e/oauth/issuer.test.ts",
-    pattern: "second of two",
+    find: "if (signal.aborted || sendsSecret) throw error;",
+    replace: "if (signal.aborted || (sendsSecret && mayPass(error))) throw error;",
+    test: "tests/oauth/discovery/discovery.test.ts",
+    pattern: "gets no secret",
   },
   "no-stream-idle-limit": {
     promise: "a listening stream that fell silent is opened anew",

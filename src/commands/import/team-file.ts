@@ -26,9 +26,14 @@ export function isTeamFile(value: unknown): boolean {
 
 /** Commands would run on the machine of whoever imports the file; certificates would decide whom it trusts. */
 const machineKeys = ["tokenCommand", "headersCommand", "tokenFile", "access_token", "token"];
-const machineAuthKeys = [
-  ...["clientSecret", "clientSecretFile", "privateKeyFile", "assertionFile", "assertionCommand"],
+/** Keys of `auth` that are as good on another machine. Not among them: secrets, commands, files, trusted hosts. */
+const teamAuthKeys: readonly string[] = [
+  ...["type", "grant", "clientId", "clientSecretEnv", "clientAuth", "keyId", "algorithm"],
+  ...["scopes", "clientMetadataUrl", "clientName", "issuer", "resource", "authorizeParams"],
+  ...["pkce", "dpop", "callbackPort", "redirectUri", "assertionEnv"],
 ];
+/** Keys of `network` that are as good on another machine: certificates and a proxy decide who reads along. */
+const teamNetworkKeys: readonly string[] = ["ipFamily"];
 
 /** The servers of a team file, with the answers in place of their variables. */
 export function teamEntries(source: Source, answers: ReadonlyMap<string, string>): Found[] {
@@ -57,18 +62,25 @@ interface TeamEntry extends JsonObject {
 }
 type TeamEntryDraft = { -readonly [K in keyof TeamEntry]: TeamEntry[K] };
 
+/** The keys of an object that are not among `allowed`. */
+const keysBeyond = (allowed: readonly string[], value: unknown) =>
+  isObject(value) ? Object.keys(value).filter((key) => !allowed.includes(key)) : [];
+
 function takeTeamEntry(value: TeamEntry, draft: Draft): void {
   const { url, tokenEnv, headers, auth, ...rest } = value;
-  const foreign = machineKeys.find((key) => Object.hasOwn(value, key));
-  const foreignAuth = isObject(auth)
-    ? machineAuthKeys.find((key) => Object.hasOwn(auth, key))
-    : undefined;
-  if (foreign !== undefined || foreignAuth !== undefined) {
-    draft.refuse(`a team file may not hold ${foreign ?? `auth.${foreignAuth}`}`);
+  const foreign = [
+    ...machineKeys.filter((key) => Object.hasOwn(value, key)),
+    ...keysBeyond(teamAuthKeys, auth).map((key) => `auth.${key}`),
+    ...keysBeyond(teamNetworkKeys, rest.network).map((key) => `network.${key}`),
+  ];
+  if (foreign.length > 0) {
+    draft.refuse(`a team file may not hold ${foreign.join(", ")}`);
     return;
   }
-  const secret = isObject(auth) ? (auth as TeamAuth).clientSecretEnv : undefined;
-  const named = [tokenEnv, secret].filter((variable) => typeof variable === "string");
+  const { clientSecretEnv, assertionEnv } = (isObject(auth) ? auth : {}) as TeamAuth;
+  const named = [tokenEnv, clientSecretEnv, assertionEnv].filter(
+    (variable) => typeof variable === "string",
+  );
   draft.ask(url, headers, ...named.map((variable) => `\${${variable}}`));
   if (typeof url === "string") draft.url(url);
   else draft.refuse("it has no url");
@@ -83,6 +95,7 @@ function takeTeamEntry(value: TeamEntry, draft: Draft): void {
 
 interface TeamAuth extends JsonObject {
   readonly clientSecretEnv?: unknown;
+  readonly assertionEnv?: unknown;
 }
 
 function takeAuth(value: TeamAuth, draft: Draft): void {
@@ -163,11 +176,10 @@ function exportedAuth(
   variable: (what: string) => string,
   notes: string[],
 ): object {
-  const { clientSecret, clientSecretFile, privateKeyFile, assertionFile, ...more } = auth;
-  const { assertionCommand, store: _, tokenParams, idp, ...kept } = more;
-  const left = { privateKeyFile, assertionFile, assertionCommand, tokenParams, idp };
-  const names = Object.entries(left).filter(([, value]) => value !== undefined);
-  for (const [key] of names) notes.push(`auth.${key} is left out: it belongs to this machine`);
+  const { clientSecret, clientSecretFile, store: _, ...more } = auth;
+  const left = keysBeyond(teamAuthKeys, more);
+  for (const key of left) notes.push(`auth.${key} is left out: it belongs to this machine`);
+  const kept = Object.fromEntries(Object.entries(more).filter(([key]) => !left.includes(key)));
   const isSecret = clientSecret !== undefined || clientSecretFile !== undefined;
   return { ...kept, ...(isSecret && { clientSecretEnv: variable("CLIENT_SECRET") }) };
 }
@@ -177,9 +189,9 @@ function exportNetwork(
   exported: TeamEntryDraft,
   notes: string[],
 ): void {
-  const { ipFamily, ...files } = network;
+  const { ipFamily } = network;
   if (ipFamily !== undefined) exported.network = { ipFamily };
-  for (const key of Object.keys(files)) {
+  for (const key of keysBeyond(teamNetworkKeys, network)) {
     notes.push(`network.${key} is left out: it belongs to this machine`);
   }
 }

@@ -154,18 +154,20 @@ async function fetchFirstIssuer(
   const { auth, server, signal, sendsSecret } = request;
   const failures: DocumentFailure[] = [];
   for (const issuer of issuers) {
+    const place = URL.parse(issuer) ?? server;
     try {
       const found = await fetchIssuer(issuer, request, auth.issuer !== undefined, signal);
       if (found !== undefined) return found;
-      throw new BridgeError(
+      const error = new BridgeError(
         "bad-answer",
-        `the authorization server "${new URL(issuer).host}" publishes no metadata`,
+        `the authorization server "${place.host}" publishes no metadata`,
         { hint: 'check "auth.issuer", or ask the server\'s operator' },
       );
+      failures.push({ place, error });
     } catch (error) {
-      // The first server may be down for a moment: its secret must not go to the next one.
-      if (signal.aborted || (sendsSecret && mayPass(error))) throw error;
-      failures.push({ place: URL.parse(issuer) ?? server, error: asBridgeError(error) });
+      // Only "no metadata" passes a secret on: a server that is down or out of order still owns it.
+      if (signal.aborted || sendsSecret) throw error;
+      failures.push({ place, error: asBridgeError(error) });
     }
   }
   const [first, ...others] = failures;

@@ -276,18 +276,28 @@ test("the metadata of an issuer with a path may stand at the root of its host, a
   expect(read("https://evil.example.com", false)).rejects.toMatchObject({ kind: "refused" });
 });
 
-test("where an authorization server is broken the next one is used, but gets no secret", async () => {
-  const other = "https://other.example.com";
-  const known = {
-    [`${wellKnown}/oauth-protected-resource/team/mcp`]: {
-      ...resource,
-      authorization_servers: [issuer, other],
-    },
-    [`${issuer}/.well-known/oauth-authorization-server`]: 503,
-    [`${other}/.well-known/oauth-authorization-server`]: metadata(other),
-  };
-  expect((await find(known).found).issuer.issuer).toBe(other);
-  const { http, found } = find(known, { sendsSecret: true });
-  expect(await found.catch((error) => error.kind)).toBe("server-error");
-  expect(http.asked.some((url) => url.startsWith(other))).toBe(false);
-});
+const broken: [string, unknown, string][] = [
+  ["answers 503", 503, "server-error"],
+  ["answers 400", 400, "refused"],
+  ["shows a page", () => new Response("<html>sign in to the wifi</html>"), "bad-answer"],
+  ["names another issuer", metadata("https://third.example.com"), "refused"],
+];
+
+test.each(broken)(
+  "where an authorization server %s the next one is used, but gets no secret",
+  async (_, answer, kind) => {
+    const other = "https://other.example.com";
+    const known = {
+      [`${wellKnown}/oauth-protected-resource/team/mcp`]: {
+        ...resource,
+        authorization_servers: [issuer, other],
+      },
+      [`${issuer}/.well-known/oauth-authorization-server`]: answer,
+      [`${other}/.well-known/oauth-authorization-server`]: metadata(other),
+    };
+    expect((await find(known).found).issuer.issuer).toBe(other);
+    const { http, found } = find(known, { sendsSecret: true });
+    expect(await found.catch((error) => error.kind)).toBe(kind);
+    expect(http.asked.some((url) => url.startsWith(other))).toBe(false);
+  },
+);
