@@ -413,6 +413,21 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "if (host === undefined || isOther) return () => true;",
     test: "tests/http/proxy.test.ts",
   },
+  "no-end-at-repeated-cursor": {
+    promise: "a cursor that leads back ends the walk",
+    file: "src/upstream/transport/stateless-http.ts",
+    find: "while (!seen.has(cursor) && seen.size < maxPages) {",
+    replace: "while (seen.size < maxPages) {",
+    test: "tests/upstream/transport/stateless-http.test.ts",
+    pattern: "ends the new list",
+  },
+  "no-end-at-repeated-cursor-in-test": {
+    promise: "a cursor that leads back ends the walk of test",
+    file: "src/commands/test/steps.ts",
+    find: "if (seen.has(params)) return [...new Set(names)];",
+    replace: "",
+    test: "tests/commands/test/steps.test.ts",
+  },
   "no-fast-lane-for-responses": {
     promise: "answers of the client do not wait behind notifications",
     file: "src/relay/server-limits.ts",
@@ -711,6 +726,21 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/platform/files.test.ts",
     pattern: "a secret of another user",
   },
+  "no-limit-of-own-replies": {
+    promise: "answers to a flood of requests are bounded",
+    file: "src/upstream/protocol/stateless-client-calls.ts",
+    find: "const maxReplies = 100;",
+    replace: "const maxReplies = 1000;",
+    test: "tests/upstream/protocol/stateless-client-calls.test.ts",
+  },
+  "no-limit-of-wait-for-unknown-host": {
+    promise: "a host name that does not resolve is reported after three seconds",
+    file: "src/upstream/retry/retry.ts",
+    find: 'const awayMs = error.kind === "dns" ? unreachableMs : (startWaitMs ?? unreachableMs);',
+    replace: "const awayMs = startWaitMs ?? unreachableMs;",
+    test: "tests/upstream/retry/retry.test.ts",
+    pattern: "does not resolve",
+  },
   "no-pagination-of-lists": {
     promise: "behind an answer from the catalog every page is asked for",
     file: "src/upstream/catalog/lists.ts",
@@ -945,6 +975,13 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "neither result nor error",
   },
+  "no-reopening-at-once": {
+    promise: "a subscription whose stream ends is opened again at once",
+    file: "src/upstream/protocol/subscriptions.ts",
+    find: "if (this.#isTaken && short <= shortStreams) continue;",
+    replace: "",
+    test: "tests/upstream/protocol/subscriptions.test.ts",
+  },
   "no-rest-after-refused-stream": {
     promise: "a 401 on the listening stream renews the credential once",
     file: "src/upstream/transport/sse-resume.ts",
@@ -952,6 +989,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "void isRefused;",
     test: "tests/upstream/transport/credential-watch.test.ts",
     pattern: "on the listening stream renews",
+  },
+  "no-rest-after-server-error": {
+    promise: "an initialize that fails with 5xx never leads to server/discover",
+    file: "src/upstream/transport/streamable-http.ts",
+    find: "if (answer !== undefined && !isPutOff(response) && !isFailedStart)",
+    replace: "if (answer !== undefined && !isPutOff(response))",
+    test: "tests/upstream/protocol/negotiate.test.ts",
+    pattern: "fails at initialize with",
   },
   "no-retry": {
     promise: "what was not executed, or may be executed twice, is repeated",
@@ -1237,8 +1282,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-wait-at-start": {
     promise: "a server that is not there yet is waited for as long as a start may take",
     file: "src/upstream/retry/retry.ts",
-    find: "const awayMs = startWaitMs ?? Math.min(timeoutMs / 2, maxUnreachableMs);",
-    replace: "const awayMs = Math.min(timeoutMs / 2, maxUnreachableMs);",
+    find: "(startWaitMs ?? unreachableMs);",
+    replace: "unreachableMs;",
     test: "tests/upstream/retry/retry.test.ts",
     pattern: "never answered in this run",
   },

@@ -12,6 +12,8 @@ interface SseAnswers {
   /** Endpoint for messages of the n-th stream. */
   readonly place?: (n: number) => string;
   readonly protocolVersion?: string;
+  /** Status of the response to a POST to the stream's URL. */
+  readonly postStatus?: number;
 }
 
 /** A server of 2024-11-05 on loopback. */
@@ -24,12 +26,12 @@ export class SseServer {
   readonly #place: (n: number) => string;
   #controller: ReadableStreamDefaultController | undefined;
 
-  constructor({ respond, place, protocolVersion = "2024-11-05" }: SseAnswers) {
+  constructor({ respond, place, protocolVersion = "2024-11-05", postStatus = 404 }: SseAnswers) {
     this.#place = place ?? ((n) => `/message?s=${n}`);
     this.url = serveHttp(async (request) => {
       const { pathname, searchParams } = new URL(request.url);
       if (pathname === "/mcp" && request.method === "GET") return this.#open();
-      if (pathname !== "/message") return new Response("no", { status: 404 });
+      if (pathname !== "/message") return new Response("no", { status: postStatus });
       if (Number(searchParams.get("s")) !== this.streams)
         return new Response("no such session", { status: 404 });
       if (this.refuse !== undefined) return this.refuse();

@@ -130,7 +130,9 @@ async function list(child: Client, kind: string, declared: boolean): Promise<str
   const names: string[] = [];
   const method = `${kind}/list`;
   let params = "{}";
-  for (let page = 0; page < maxPages; page++) {
+  const seen = new Set<string>();
+  while (seen.size < maxPages) {
+    seen.add(params);
     const answer = await child.request(method, params);
     if (!declared && answer.error?.code === -32601) return names;
     const result = resultOf(method, answer);
@@ -141,6 +143,8 @@ async function list(child: Client, kind: string, declared: boolean): Promise<str
       names.push(cleanText(String(item?.name ?? item?.uri ?? "(no name)"), 200));
     if (typeof result.nextCursor !== "string") return names;
     params = JSON.stringify({ cursor: result.nextCursor });
+    // A cursor that leads back to a page would lead there for ever, and its names are known.
+    if (seen.has(params)) return [...new Set(names)];
   }
   throw new BridgeError("too-large", `${method} has more than ${maxPages} pages`);
 }

@@ -138,9 +138,10 @@ export class NegotiatingUpstream implements Upstream {
   /** The server refused the client's initialize: an older revision, then the stateless protocol, then HTTP+SSE; where none of them is spoken, its refusal is the answer. */
   async #serveOtherwise(start: Start, refusal: Refusal): Promise<void> {
     const { protocol, sse, stateless } = this.#options;
-    const { status } = refusal.error ?? {};
+    const { status = 0 } = refusal.error ?? {};
     if (mayTakeOlder(refusal) && (await this.#tryOlder(start))) return;
-    const mayBeStateless = isNotUnderstood(refusal.code) || otherProtocol.includes(status ?? 0);
+    const mayBeStateless =
+      otherProtocol.includes(status) || (isNotUnderstood(refusal.code) && status < 500);
     if (protocol === "auto" && mayBeStateless)
       if (await this.#translate(start, ["stateless", "both"], stateless)) return;
     if (refusal.error !== undefined) {

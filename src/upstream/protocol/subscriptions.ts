@@ -26,6 +26,8 @@ const firstBackoffMs = 500;
 const longestBackoffMs = 60_000;
 /** A stream that lasted this long was well: the next is opened soon. */
 const lastingMs = 5000;
+/** So many shorter streams in a row are opened again at once; a server that ends every stream early would else be asked without a pause. */
+const shortStreams = 3;
 /** JSON-RPC's words for a server that has no subscriptions, and for one that cannot serve them just now. */
 const unknownMethod = -32601;
 const internalError = -32603;
@@ -38,6 +40,8 @@ export class Subscriptions {
   readonly #lists: string[] = [];
   readonly #uris = new Set<string>();
   #stream = new AbortController();
+  /** Whether the server took the filter of the last stream. */
+  #isTaken = false;
   /** Whether the last stream was refused for its credential. */
   #isRefused = false;
   #changed = Promise.withResolvers<void>();
@@ -90,7 +94,7 @@ export class Subscriptions {
 
   /** Delivers what changes, until the signal; a stream that ends is opened again. */
   async run(deliver: Deliver, signal: AbortSignal): Promise<void> {
-    for (let failures = 0; !signal.aborted; ) {
+    for (let failures = 0, short = 0; !signal.aborted; ) {
       const filter = this.#filter();
       this.#changed = Promise.withResolvers<void>();
       if (filter === undefined) {
@@ -101,12 +105,16 @@ export class Subscriptions {
       const stream = this.#stream.signal;
       const startedAt = this.#options.now();
       const either = AbortSignal.any([signal, stream]);
+      this.#isTaken = false;
       this.#isRefused = false;
       const hasServed = await this.#listen(filter, deliver, either);
       if (this.#none !== undefined) return;
-      const isWell = hasServed || this.#options.now() - startedAt > lastingMs;
-      failures = isWell ? 0 : failures + 1;
+      const isLasting = this.#options.now() - startedAt > lastingMs;
+      failures = hasServed || isLasting ? 0 : failures + 1;
+      short = isLasting ? 0 : short + 1;
       if (stream.aborted) continue;
+      // A server that restarts ends a stream that was well; what it says until the next one is open is lost.
+      if (this.#isTaken && short <= shortStreams) continue;
       // Each further attempt would renew the credential once more.
       if (this.#isRefused) await this.#options.anotherCredential(either).catch(() => undefined);
       const backoff = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(failures, 8));
@@ -133,9 +141,11 @@ export class Subscriptions {
         return;
       }
       if (said.head.method === "notifications/subscriptions/acknowledged") {
+        this.#isTaken = true;
         this.#acknowledged.resolve(undefined);
         return;
       }
+      this.#isTaken = true;
       hasServed = true;
       await deliver(said);
     };

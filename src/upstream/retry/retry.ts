@@ -84,7 +84,9 @@ export function waitBefore(situation: Situation): number | undefined {
   const { startWaitMs } = situation;
   if (attempts <= 1) return undefined;
   if (!isUntouched(error) && !(isRepeatable && isPassing(error))) return undefined;
-  const awayMs = startWaitMs ?? Math.min(timeoutMs / 2, maxUnreachableMs);
+  const unreachableMs = Math.min(timeoutMs / 2, maxUnreachableMs);
+  // A server that restarts keeps its name: one that does not resolve is mistyped, or there is no network.
+  const awayMs = error.kind === "dns" ? unreachableMs : (startWaitMs ?? unreachableMs);
   if (startWaitMs !== undefined && isRepeatable && isBehindGateway(error))
     return nextWait(situation, awayMs - elapsedMs);
   const leftMs = (isAbsent(error) ? awayMs : timeoutMs) - elapsedMs;

@@ -210,7 +210,10 @@ export class StatelessHttp implements Upstream {
     log.info("listing the tools again", { server: name, tool: call.name });
     const meta = call.text(["params", "_meta"]) ?? "{}";
     let cursor: string | undefined;
-    for (let page = 0; page < maxPages; page++) {
+    const seen = new Set<string | undefined>();
+    // A cursor that leads back to a page would lead there for ever.
+    while (!seen.has(cursor) && seen.size < maxPages) {
+      seen.add(cursor);
       const params = `{"_meta":${meta}${cursor === undefined ? "" : `,"cursor":${cursor}`}}`;
       const asked = requestOf(ids.next("relist"), "tools/list", params);
       let answer: Message | undefined;

@@ -222,7 +222,10 @@ export class StreamableHttp implements Upstream {
       const refusal = isDoubtful ? response.refusal : statusError(response, text, name, redactor);
       throw new SessionLost(name, sessionId, refusal);
     }
-    if (answer !== undefined && !isPutOff(response)) return pendingResponses.take(answer);
+    // A server that fails at initialize says nothing about its protocol, whatever the code: the error keeps the status.
+    const isFailedStart = status >= 500 && message.head.method === "initialize";
+    if (answer !== undefined && !isPutOff(response) && !isFailedStart)
+      return pendingResponses.take(answer);
     if (status >= 300 && status < 400)
       throw redirectError({
         name,

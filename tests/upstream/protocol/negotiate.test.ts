@@ -81,6 +81,10 @@ test.each<[string, (body: Body) => Response]>([
 test.each<[string, (body: Body) => Response]>([
   ["500", () => new Response("broken", { status: 500 })],
   ["502", () => new Response("broken", { status: 502 })],
+  ["500 and an unknown method", fails(-32601, 500)],
+  ["501 and an unknown method", fails(-32601, 501)],
+  ["503 and an invalid request", fails(-32600, 503)],
+  ["500 and a code of the stateless protocol", fails(-32022, 500, { supported: [stateless] })],
   ["an internal error", fails(-32603, 200)],
   ["an error of its own", fails(-32000, 200)],
 ])(
@@ -90,8 +94,9 @@ test.each<[string, (body: Body) => Response]>([
       "server/discover": discover([stateless]),
       initialize: failure,
     });
-    expect((await chainClient(url, { retry: { attempts: 1 } }).start()).error).toBeDefined();
-    expect(seen).toEqual(["initialize"]);
+    const client = chainClient(url, { retry: { attempts: 1 } });
+    expect((await client.start()).error).toBeDefined();
+    expect(seen.filter((method) => method !== "GET")).toEqual(["initialize"]);
   },
 );
 

@@ -103,6 +103,14 @@ test("a server that has never answered in this run is waited for as long as a st
     expect(starting("server-error", { status }, 0, false)).toBeUndefined();
   }
   expect(starting("server-error", { status: 500 }, 0)).toBeUndefined();
+  expect(starting("unreachable", safeToRetry, 20_000)).toBeNumber();
+});
+
+test("a host name that does not resolve is reported after three seconds, at a start, too", () => {
+  const unknown = (elapsedMs: number) =>
+    waitBefore(situation("dns", safeToRetry, { attempt: 30, elapsedMs, startWaitMs: 25_000 }));
+  expect(unknown(1000)).toBeNumber();
+  expect(unknown(3000)).toBeUndefined();
 });
 
 test("one attempt means one", () => {

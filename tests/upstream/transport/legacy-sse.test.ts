@@ -22,6 +22,18 @@ test.each(["auto", "sse"] as const)(
   },
 );
 
+test.each([400, 403, 404, 405, 422])(
+  "a server of HTTP+SSE that answers %d to a POST to its stream's URL is found, and remembered",
+  async (postStatus) => {
+    const server = new SseServer({ respond: echo, postStatus });
+    const client = chainClient(server.url);
+    expect((await client.start()).result.protocolVersion).toBe("2024-11-05");
+    expect((await client.call("x/y", { a: 1 })).at(-1).result).toEqual({ a: 1 });
+    expect(client.cache.get("transport")).toBe("sse");
+    await client.upstream.close(100);
+  },
+);
+
 test("the server's own messages and questions reach the client, whose answers are posted", async () => {
   const answered = Promise.withResolvers<Body>();
   const server = new SseServer({

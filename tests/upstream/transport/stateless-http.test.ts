@@ -76,6 +76,26 @@ test("after a header mismatch the tools are listed anew, page by page, and the c
 });
 
 test.each([
+  ["never advances", () => "1"],
+  ["leads back", (cursor: string | undefined) => (cursor === "1" ? "2" : "1")],
+])(
+  "a cursor that %s ends the new list of the tools, and the call is sent once more",
+  async (_, next) => {
+    const { url, seen } = serveStateless(({ id, method, params: { cursor } }) => {
+      if (method !== "tools/list" || seen.length > 10)
+        return jsonRpc({ id, error: { code: -32020, message: "mismatch" } }, 400);
+      return jsonRpc({ id, result: { tools: [], nextCursor: next(cursor) } });
+    });
+    const client = chainClient(url, { remembered: "stateless-http" });
+    const came = await client.call("tools/call", { name: "t", _meta });
+    expect(came.at(-1).error.code).toBe(-32020);
+    const cursors = seen.slice(1, -1).map(({ body }) => body.params.cursor);
+    expect(cursors).toEqual([...new Set([undefined, "1", next("1")])]);
+    expect(seen.at(-1)!.body.method).toBe("tools/call");
+  },
+);
+
+test.each([
   ["still does not match", (id: unknown) => jsonRpc({ id, result: { tools: [] } })],
   ["cannot be listed", (id: unknown) => jsonRpc({ id, error: { code: 1, message: "" } })],
 ])(
