@@ -7,7 +7,8 @@ import { ownFolder } from "../support/folder.ts";
 import { configureBridge, type OwnBridge, signedInTools, withSignIn } from "./support/bridge.ts";
 import { play } from "./support/scenarios.ts";
 
-const url = process.argv.at(-1)!;
+/** The server's `protocol`, where the run names one, and its URL, which the suite adds. */
+const [protocol, url = protocol!] = process.argv.slice(2);
 const scenario = process.env.MCP_CONFORMANCE_SCENARIO ?? "";
 /** Runs without the bridge, to check the harness itself. */
 const isDirect = process.env.CONFORMANCE_DIRECT === "1";
@@ -35,7 +36,7 @@ async function connect(bridge: OwnBridge): Promise<Client> {
 }
 
 using home = ownFolder();
-const bridge = configureBridge(home.path, url, scenario);
+const bridge = configureBridge(home.path, url, scenario, protocol === url ? undefined : protocol);
 const client = await withSignIn(bridge, () => connect(bridge));
 try {
   await play(scenario, {

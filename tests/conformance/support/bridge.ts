@@ -28,10 +28,15 @@ export interface OwnBridge {
 }
 
 /** Writes a configuration for `url` into `home`, with the credentials that the scenario provides. */
-export function configureBridge(home: string, url: string, scenario: string): OwnBridge {
+export function configureBridge(
+  home: string,
+  url: string,
+  scenario: string,
+  protocol?: string,
+): OwnBridge {
   const facts = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? "{}") as Facts;
   const auth = scenario.startsWith("auth/") ? authOf(scenario, facts, home) : undefined;
-  const entry = auth === undefined ? { url } : { url, auth };
+  const entry = { url, ...(auth && { auth }), ...(protocol && { protocol }) };
   const config = { version: 1, servers: { [server]: entry } };
   writeFileSync(join(home, "config.json"), JSON.stringify(config), { mode: 0o600 });
   const env = {
