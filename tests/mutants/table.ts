@@ -983,12 +983,12 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/upstream/protocol/subscriptions.test.ts",
   },
   "no-rest-after-refused-stream": {
-    promise: "a 401 on the listening stream renews the credential once",
+    promise: "a 401 rests until another credential the credential once",
     file: "src/upstream/transport/sse-resume.ts",
     find: "if (isRefused) await this.#options.anotherCredential?.(signal).catch(() => undefined);",
     replace: "void isRefused;",
-    test: "tests/upstream/transport/credential-watch.test.ts",
-    pattern: "on the listening stream renews",
+    test: "tests/upstream/transport/streams.test.ts",
+    pattern: "rests until another credential",
   },
   "no-rest-after-server-error": {
     promise: "an initialize that fails with 5xx never leads to server/discover",

@@ -222,7 +222,13 @@ test("a request of the server stops the deadline of the call under way, if that 
   server.say({ id: "q", method: "elicitation/create", params: {} });
   const asked = await client.next();
   expect(asked.method).toBe("elicitation/create");
-  await Bun.sleep(400);
+  // A call with the same deadline that begins now ends before this one.
+  const other = chainClient(new SseServer({ respond: () => undefined }).url, {
+    transport: "sse",
+    timeoutMs: 300,
+  });
+  await other.start();
+  expect((await other.call("x/y")).at(-1).error.data.kind).toBe("timeout");
   expect(client.rest).toEqual([]);
   client.send({ id: asked.id, result: { action: "decline" } });
   expect((await client.next()).error.data.kind).toBe("timeout");

@@ -144,6 +144,36 @@ function scriptedStream(text: (connection: number) => string, count: number) {
   return { stream, signal: stop.signal, gaps };
 }
 
+test.each([401, 403])(
+  "a listening stream that is refused with %d rests until another credential is accepted",
+  async (status) => {
+    jest.useFakeTimers();
+    const stop = new AbortController();
+    const accepted = Promise.withResolvers<void>();
+    let opens = 0;
+    const stream = new EventStream({
+      name: "s",
+      anotherCredential: () => accepted.promise,
+      limit: 1000,
+      budget: new ReadBudget(),
+      log: memoryLog(),
+      get: async () => {
+        if (++opens === 2) stop.abort({ by: "closing" });
+        return new Response("no", { status });
+      },
+    });
+    const listening = stream.listen(async () => undefined, stop.signal);
+    for (let minute = 0; minute < 10; minute++) {
+      await new Promise((resolve) => turn(resolve));
+      jest.advanceTimersByTime(60_000);
+    }
+    expect(opens).toBe(1);
+    accepted.resolve();
+    await runTimersUntil(listening);
+    expect(opens).toBe(2);
+  },
+);
+
 test("a server that ends the stream of an answer without an event is asked at growing intervals", async () => {
   const { stream, signal, gaps } = scriptedStream(() => "", 5);
   const sink = { isDone: false, take: async (_: Message) => undefined };
