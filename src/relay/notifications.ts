@@ -23,12 +23,14 @@ export class Notifications {
   readonly #underWay = new Set<Promise<void>>();
   readonly #ended = new AbortController();
   readonly #strayAnswers: CountedLog;
+  readonly #undelivered: CountedLog;
   /** Ends what is heard in the present handshake; undefined before it was begun. */
   #hearing: AbortController | undefined;
 
   constructor(options: NotificationsOptions) {
     this.#options = options;
     this.#strayAnswers = new CountedLog(options.log, "warn", "answer to nothing dropped");
+    this.#undelivered = new CountedLog(options.log, "warn", "not delivered");
   }
 
   /** Sends a message that has no answer; resolves when the server has it, or it failed, which is only logged. */
@@ -52,13 +54,13 @@ export class Notifications {
   }
 
   async #send(message: Message): Promise<void> {
-    const { upstream, timeoutMs, log } = this.#options;
+    const { upstream, timeoutMs } = this.#options;
     const closing = this.#ended.signal;
     try {
       const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), closing]);
       await upstream.send(message, (incoming) => this.#take(incoming), signal);
     } catch (error) {
-      log.warn("not delivered", {
+      this.#undelivered.note({
         method: message.head.method,
         error: asBridgeError(error).message,
       });

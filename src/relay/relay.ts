@@ -68,6 +68,8 @@ export class Relay {
   readonly #clientRequests: ClientRequests;
   readonly #notifications: Notifications;
   readonly #strayAnswers: CountedLog;
+  readonly #refused: CountedLog;
+  readonly #tooLong: CountedLog;
   #answered = 0;
   /** Refusals on their way to the server. */
   #refusals = 0;
@@ -80,6 +82,8 @@ export class Relay {
     this.#options = options;
     this.#answeredEarly = options.answered;
     this.#strayAnswers = new CountedLog(options.log, "warn", "answer to nothing dropped");
+    this.#refused = new CountedLog(options.log, "warn", "request of the server refused");
+    this.#tooLong = new CountedLog(options.log, "warn", "too long for Codex, dropped");
     this.#onFirstAnswer = options.onFirstAnswer;
     const fromServer = (message: Message) => this.#fromServer(message);
     this.#notifications = new Notifications({ ...options, fromServer });
@@ -272,10 +276,10 @@ export class Relay {
 
   /** A notification or a request of the server; `call`: on whose stream it came. Rejects where the stream is to be closed. */
   #fromServer(message: Message, call?: Call): Promise<void> {
-    const { client, log, output } = this.#options;
+    const { client, output } = this.#options;
     const { kind, method } = message.head;
     if (isCodex(client) && !isReadable(message)) {
-      log.warn("too long for Codex, dropped", { bytes: message.bytes.length });
+      this.#tooLong.note({ bytes: message.bytes.length });
       const error = tooLongError("question", message, "make it shorter");
       return kind === "request" ? this.#refuseServer(message, error) : done;
     }
@@ -295,11 +299,10 @@ export class Relay {
 
   /** Refuses a request of the server. A server that takes no refusals either is not read any further: each would wait in memory. */
   #refuseServer(request: Message, error: BridgeError): Promise<void> {
-    const { log, commandLine } = this.#options;
-    log.warn("request of the server refused", { reason: error.message });
+    this.#refused.note({ reason: error.message });
     if (this.#refusals === maxRefusals) return Promise.reject(floodError());
     this.#refusals++;
-    const refusal = errorTo(request.head.id!, error.toJsonRpc(commandLine));
+    const refusal = errorTo(request.head.id!, error.toJsonRpc(this.#options.commandLine));
     void this.#notifications.send(refusal).finally(() => this.#refusals--);
     return done;
   }

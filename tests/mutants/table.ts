@@ -275,6 +275,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "this.#write();",
     test: "tests/platform/counted-log.test.ts",
   },
+  "no-counting-of-refusals": {
+    promise: "a flood of requests that are refused makes one log line a second",
+    file: "src/relay/relay.ts",
+    find: "this.#refused.note({ reason: error.message });",
+    replace: 'this.#options.log.warn("request of the server refused", { reason: error.message });',
+    test: "tests/relay/relay.test.ts",
+    pattern: "flood of requests",
+  },
   "no-cwd-in-codex-entry": {
     promise: "Codex starts the bridge in a folder that is there",
     file: "src/commands/codex-config/entry.ts",
@@ -836,6 +844,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "void budgetMs;",
     test: "tests/fault/fault.test.ts",
     pattern: "beyond the deadline: the call lives on",
+  },
+  "no-project-boundary": {
+    promise: "a link of a repository leads no write out of the project",
+    file: "src/commands/client-config/client-config.ts",
+    find: "if (isInside) continue;",
+    replace: "if (isInside || !isInside) continue;",
+    test: "tests/commands/client-config/client-config.test.ts",
+    pattern: "out of the project",
   },
   "no-public-registration": {
     promise: "a public client is registered wherever the server takes one",

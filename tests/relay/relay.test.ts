@@ -270,6 +270,26 @@ test("a server that asks without end and takes no answers has its stream closed"
   expect(client.rest.length).toBeLessThanOrEqual(1000);
 });
 
+test("a flood of requests that are refused, or whose refusals the server does not take, makes one log line a second of each kind", async () => {
+  const { upstream, next } = handUpstream();
+  const client = relayClient({
+    ...upstream,
+    send: (message, ...more) =>
+      message.head.kind === "response"
+        ? Promise.reject(new BridgeError("server-error", "no"))
+        : upstream.send(message, ...more),
+  });
+  jest.useFakeTimers();
+  client.send({ id: 1, method: "tools/call" });
+  const call = await next();
+  for (let n = 0; n < 5000; n++)
+    await call.deliver(requestOf(`"q${n}"`, "elicitation/create", "{}"));
+  for (const event of ["request of the server refused", "not delivered"]) {
+    const lines = () => client.log.events.filter((line) => line.startsWith(event)).length;
+    expect(lines()).toBe(1);
+  }
+});
+
 test("requests, notifications and progress of the server pass as they are", async () => {
   const { upstream, next, answer } = handUpstream();
   const client = relayClient(upstream);

@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, lstatSync, realpathSync } from "node:fs";
+import { join, sep } from "node:path";
 import { readArguments } from "../../cli/arguments.ts";
 import { type Context, defineCommand, serversArgument, type Values } from "../../cli/command.ts";
 import { bridgeExecutable } from "../../cli/own-path.ts";
@@ -9,6 +9,7 @@ import { readValue } from "../../config/clients/document.ts";
 import { namedVariables } from "../../config/codex-environment.ts";
 import { loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
+import { writeTarget } from "../../platform/files.ts";
 import { trustsHome } from "../../platform/paths.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { command as codexConfig } from "../codex-config/codex-config.ts";
@@ -113,7 +114,33 @@ function fileOf(client: Client, isProject: boolean, { env }: Context): string {
       hint: "leave out --project",
     });
   }
-  return join(process.cwd(), client.projectFile);
+  return projectFile(client.projectFile);
+}
+
+/** The project's file in the current directory. Throws `configuration` where a symlink leads out of it: whoever made the repository would choose the file that is written. */
+function projectFile(name: string): string {
+  const folder = realpathSync(process.cwd());
+  let path = folder;
+  for (const part of name.split("/")) {
+    path = join(path, part);
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) continue;
+    const target = linkTarget(path);
+    const isInside = target?.startsWith(`${folder}${sep}`) === true;
+    if (isInside) continue;
+    throw new BridgeError("configuration", `${path} is a symlink that leads out of the project`, {
+      hint: "put a regular file there",
+    });
+  }
+  return path;
+}
+
+/** Where a symlink leads; undefined where no folder is there. */
+function linkTarget(path: string): string | undefined {
+  try {
+    return writeTarget(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** How a client starts the bridge for one server. */

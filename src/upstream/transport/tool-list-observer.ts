@@ -12,6 +12,9 @@ interface ToolListObserverOptions {
   readonly name: string;
 }
 
+/** Invalid tools of one list that get a log line each. */
+const maxLogged = 20;
+
 /** Feeds the server's one ToolTable with every list as it leaves the transport, before anybody filters it. */
 export class ToolListObserver implements Upstream {
   readonly #options: ToolListObserverOptions;
@@ -53,8 +56,10 @@ export class ToolListObserver implements Upstream {
     if (!leavesOutInvalid || answer.head.kind !== "response" || answer.head.isError === true)
       return answer;
     const invalid = invalidTools(answer);
-    for (const { name: tool, reason } of invalid)
+    for (const { name: tool, reason } of invalid.slice(0, maxLogged))
       log.warn("invalid tool left out", { server: name, tool, reason });
+    if (invalid.length > maxLogged)
+      log.warn("invalid tools left out", { server: name, count: invalid.length });
     return answer.withElements(
       ["result", "tools"],
       new Map(invalid.map(({ index }) => [index, null])),

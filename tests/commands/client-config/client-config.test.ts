@@ -211,6 +211,31 @@ describe("client-config", () => {
     ]);
   });
 
+  test("--project follows no link out of the project, to a file or to a folder", async () => {
+    const { refused, run, put, text, home } = user(servers);
+    put("mine/settings.json", "{}");
+    put("project/inside.json", "{}");
+    const project = join(home, "project");
+    symlinkSync("../mine/settings.json", join(project, ".mcp.json"));
+    symlinkSync("../mine", join(project, ".gemini"));
+    symlinkSync("../nowhere/at/all", join(project, ".vscode"));
+    symlinkSync("inside.json", join(project, "opencode.json"));
+    const before = process.cwd();
+    process.chdir(project);
+    try {
+      for (const client of ["claude-code", "gemini", "vscode"]) {
+        const error = await refused(command, ...write(client), "--project");
+        expect(error.message).toEndWith("is a symlink that leads out of the project");
+      }
+      expect((await run(command, ...write("opencode"), "--project")).code).toBe(0);
+    } finally {
+      process.chdir(before);
+    }
+    expect(text("mine/settings.json")).toBe("{}");
+    expect(readdirSync(join(home, "mine"))).toEqual(["settings.json"]);
+    expect(text("project/inside.json")).toContain("kb");
+  });
+
   test.each([
     ["{", "ends early"],
     ['{"mcpServers": {"a": 1, "a": 2}}', "the key stands twice"],
