@@ -1,63 +1,62 @@
-// How long an attempt may be without a byte of an answer, where another may be made.
+// How long an attempt waits for the response headers before another one is made in its place.
 import type { InFlightRequests } from "../../http/in-flight.ts";
 import type { Message } from "../../wire/message.ts";
 import type { Stop } from "../core/types.ts";
 import { startMs } from "./deadline.ts";
 import type { IdempotentTools } from "./idempotent-tools.ts";
 
-/** A first attempt gets this part of its deadline, but not less than that: what is left is the second one's. */
+/** A first attempt gets this share of the call's deadline, but at least `leastMs`; the rest is left for the second attempt. */
 const share = 1 / 3;
 const leastMs = 5000;
-/** Names that are remembered as slow. */
+/** Most tools and methods that are remembered as slow. */
 const maxSlow = 1000;
 
 const tooLate: Stop = { by: "deadline" };
 
-/** Ends one attempt, and not its call. */
+/** Aborts one attempt without its call; is aborted with the call, too. */
 export class AttemptAbort {
+  readonly message: Message;
+  readonly isFirst: boolean;
+  readonly dueAt: number;
   readonly #controller = new AbortController();
   readonly signal = this.#controller.signal;
-  #call: AbortSignal | undefined;
-  message: Message | undefined;
-  isFirst = false;
-  dueAt = 0;
-  readonly #follow = () => this.#controller.abort(this.#call?.reason);
+  readonly #call: AbortSignal;
+  readonly #follow = () => this.#controller.abort(this.#call.reason);
 
-  /** Ends with `call`, too. */
-  follow(call: AbortSignal): void {
+  constructor(message: Message, call: AbortSignal, isFirst: boolean, dueAt: number) {
+    this.message = message;
     this.#call = call;
+    this.isFirst = isFirst;
+    this.dueAt = dueAt;
     call.addEventListener("abort", this.#follow);
     if (call.aborted) this.#follow();
   }
 
+  /** Removes the listener from the call, which outlives its attempts. */
   release(): void {
-    this.#call?.removeEventListener("abort", this.#follow);
-    this.#call = undefined;
-    this.message = undefined;
+    this.#call.removeEventListener("abort", this.#follow);
   }
 
   abandon(): void {
     this.#controller.abort(tooLate);
   }
 
-  /** Whether it was cut. */
+  /** Whether the attempt was aborted because no response headers came in its time. */
   get isAbandoned(): boolean {
     return this.signal.reason === tooLate;
   }
 }
 
 /**
- * Watches over the requests that may be repeated and wait for the head of their answer. The first attempt is ended
- * after a part of its deadline: a request that was lost would else cost the whole of it.
+ * Watches the repeatable requests that wait for their response headers. The first attempt is aborted after a share of
+ * the call's deadline; otherwise a request that was lost on the way would use up the whole deadline.
  */
 export class AttemptTimeouts {
   readonly #idempotentTools: IdempotentTools;
   readonly #inFlight: InFlightRequests;
   readonly #now: () => number;
   readonly #awaiting = new Map<AbortSignal, AttemptAbort>();
-  /** Nearly every attempt ends by itself, and leaves its leash to another. */
-  readonly #free: AttemptAbort[] = [];
-  /** What takes its time and is not lost. */
+  /** Tools and methods whose second attempt was silent for as long, too: the server is slow, the request was not lost. */
   readonly #slow = new Set<string>();
   #timer: Timer | undefined;
   #nextCheckAt = Number.POSITIVE_INFINITY;
@@ -70,18 +69,15 @@ export class AttemptTimeouts {
 
   /** An attempt begins; `timeoutMs` is the deadline of its call. */
   begin(message: Message, call: AbortSignal, timeoutMs: number, isFirst: boolean): AttemptAbort {
-    const attemptAbort = this.#free.pop() ?? new AttemptAbort();
     const wholeMs = message.head.method === "initialize" ? Math.min(timeoutMs, startMs) : timeoutMs;
-    attemptAbort.message = message;
-    attemptAbort.isFirst = isFirst;
-    attemptAbort.dueAt = this.#now() + Math.max(leastMs, wholeMs * share);
-    attemptAbort.follow(call);
+    const dueAt = this.#now() + Math.max(leastMs, wholeMs * share);
+    const attemptAbort = new AttemptAbort(message, call, isFirst, dueAt);
     this.#awaiting.set(attemptAbort.signal, attemptAbort);
-    this.#scheduleCheck(attemptAbort.dueAt);
+    this.#scheduleCheck(dueAt);
     return attemptAbort;
   }
 
-  /** The head of an answer came. */
+  /** The response headers of an attempt have come: it is no longer timed. */
   onResponseHeaders(signal: AbortSignal): void {
     this.#awaiting.delete(signal);
   }
@@ -90,10 +86,9 @@ export class AttemptTimeouts {
   end(attemptAbort: AttemptAbort): void {
     this.#awaiting.delete(attemptAbort.signal);
     attemptAbort.release();
-    if (!attemptAbort.signal.aborted) this.#free.push(attemptAbort);
   }
 
-  /** One timer for all; it rings early rather than often. */
+  /** One timer for all attempts. It may fire too early, and is then set again: cheaper than a timer for each. */
   #scheduleCheck(at: number): void {
     if (at >= this.#nextCheckAt) return;
     clearTimeout(this.#timer);
@@ -113,11 +108,11 @@ export class AttemptTimeouts {
 
   #lose(attemptAbort: AttemptAbort): void {
     this.#awaiting.delete(attemptAbort.signal);
-    const message = attemptAbort.message!;
-    // The list may have changed since.
+    const { message } = attemptAbort;
+    // The server's tool list may have changed since the attempt began.
     if (!this.#idempotentTools.isRepeatable(message)) return;
     const subject = message.name ?? message.head.method!;
-    // What is silent for so long twice is at work: ending it would be all that goes wrong.
+    // Two silent attempts: the server is working on the call, so aborting it again would only do harm.
     if (!attemptAbort.isFirst && this.#slow.size < maxSlow) this.#slow.add(subject);
     if (!attemptAbort.isFirst || this.#slow.has(subject)) return;
     this.#inFlight.suspect();
