@@ -1,10 +1,10 @@
 // Header annotations in a tool's input schema (MCP 2026-07-28 basic/transports/streamable-http, custom headers).
 
-/** An argument whose value a stateless request repeats in a header. */
+/** A tool argument whose value is repeated in a header of the request. */
 export interface MirroredArgument {
   /** Keys from `arguments` inwards. */
   readonly path: readonly string[];
-  /** Behind `Mcp-Param-`. */
+  /** The part of the header's name after `Mcp-Param-`. */
   readonly header: string;
 }
 
@@ -13,15 +13,15 @@ type Json = Record<string, unknown>;
 const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The keyword of a schema that names the header. */
+/** The schema keyword that names the header. */
 export const annotation = "x-mcp-header";
-/** Where a schema may stand that no chain of `properties` reaches. */
+/** Keywords that hold schemas which no chain of `properties` reaches; an annotation there is invalid. */
 const schemas = ["items", "contains", "additionalProperties", "unevaluatedProperties", "not"];
 const moreSchemas = ["unevaluatedItems", "propertyNames", "if", "then", "else"];
 const schemaLists = ["prefixItems", "oneOf", "anyOf", "allOf", "items"];
 const schemaMaps = ["patternProperties", "dependentSchemas", "$defs", "definitions"];
 
-/** The mirrored arguments of a tool with this input schema, or why its definition is invalid. */
+/** Returns the mirrored arguments of a tool with this input schema; a string says why its annotations are invalid. */
 export function mirroredArguments(inputSchema: unknown): readonly MirroredArgument[] | string {
   const found: MirroredArgument[] = [];
   const names = new Set<string>();

@@ -1,8 +1,8 @@
-/** Allots the ids of the requests that the bridge itself sends to one server; one for all wrappers of its chain. */
+/** Allots ids for the requests that the bridge itself sends to one server. All wrappers of the server's chain share it. */
 export class RequestIds {
   #count = 0;
 
-  /** JSON text of an id that no other request of the bridge's has at this server; `purpose` is for who reads a log. */
+  /** Returns an unused id as JSON text. `purpose` stands in the id for people who read a log. */
   next(purpose: string): string {
     return `"bridge-${purpose}-${this.#count++}"`;
   }

@@ -3,45 +3,45 @@ import type { Message } from "../../wire/message.ts";
 import { children, find } from "../../wire/spans.ts";
 import { annotation, type MirroredArgument, mirroredArguments } from "./header-annotations.ts";
 
-/** What a server's list says of one tool. */
+/** Facts about one tool from the server's tools/list. */
 export interface ToolFacts {
   /** `readOnlyHint` or `idempotentHint` is true (MCP 2025-03-26 server/tools, annotations). */
   readonly isRepeatable: boolean;
-  /** Arguments that a stateless request repeats in its headers; a text says why the tool may not be offered there. */
+  /** Arguments that a stateless request repeats in its headers; a string says why the tool is invalid in the stateless protocol. */
   readonly mirrored: readonly MirroredArgument[] | string;
 }
 
-/** A tool that may not be offered by the stateless protocol. */
+/** A tool that a client must drop in the stateless protocol. */
 interface InvalidTool {
-  /** Its place in `result.tools`. */
+  /** Index in `result.tools`. */
   readonly index: number;
   readonly name: string;
   readonly reason: string;
 }
 
-/** Pages stay unread up to this many bytes in all: no start has to read one. */
+/** Pages are parsed lazily until they hold more bytes than this together, so that a start parses none. */
 const unreadBytes = 256 * 1024;
-/** The table of a longer list stays empty, and a longer name is left out: memory is bounded whatever a server sends. */
+/** A longer list leaves the table empty, and a tool with a longer name is left out: this bounds memory. */
 const maxTools = 10_000;
 const maxNameLength = 256;
 
 const decoder = new TextDecoder();
 
-/** The tools of one server as it listed them in this run, unfiltered: fed where answers leave the transport (`ToolFeed`), read by whoever needs a tool's facts. */
+/** The tools that one server listed in this run, unfiltered. ToolListObserver feeds it right above the transport. */
 export class ToolTable {
   #unread: Message[] = [];
   #unreadBytes = 0;
   readonly #facts = new Map<string, ToolFacts>();
-  /** Tools read of the present list. */
+  /** Number of tools read from the current list. */
   #count = 0;
   #isOutdated = false;
   #hasRepeatable = false;
 
-  /** Notes a response to tools/list; one to initialize begins a session that has listed nothing. */
+  /** Records a response to tools/list. A response to initialize empties the table: a new session has listed nothing. */
   learn(request: Message, response: Message): void {
     if (response.head.kind !== "response" || response.head.isError === true) return;
     const isStart = request.head.method === "initialize";
-    // A page without a cursor begins the list anew.
+    // A request without a cursor asks for the first page: the list begins again.
     if (isStart || request.view(["params", "cursor"]) === undefined) this.#clear();
     if (isStart) return;
     this.#unread.push(response);
@@ -49,21 +49,21 @@ export class ToolTable {
     if (this.#unreadBytes > unreadBytes) this.#readAll();
   }
 
-  /** Notes that the server announced another list: until it is fetched, no tool counts as repeatable. */
+  /** Records that the server announced a changed list: until it is fetched, no tool counts as repeatable. */
   outdate(): void {
     this.#isOutdated = true;
   }
 
-  /** Whether executing this tools/call twice does no harm, by the server's own word in its present list. */
+  /** Whether the server's current list marks the tool of this tools/call as safe to execute twice. */
   isRepeatable(call: Message): boolean {
     this.#readAll();
-    // Most calls go to servers that mark no tool: their names need not be read.
+    // Most servers mark no tool; then the call's name need not be parsed.
     if (!this.#hasRepeatable || this.#isOutdated) return false;
     const { name } = call;
     return name !== undefined && this.#facts.get(name)?.isRepeatable === true;
   }
 
-  /** Undefined where the tool was never listed. */
+  /** The facts of a tool; undefined if it was never listed. */
   factsOf(name: string): ToolFacts | undefined {
     this.#readAll();
     return this.#facts.get(name);
@@ -93,7 +93,7 @@ export class ToolTable {
   }
 }
 
-/** The tools of a response to tools/list that a client of the stateless protocol may not be offered (MCP 2026-07-28 basic/transports/streamable-http, custom headers). */
+/** The tools of a tools/list response that a client must drop in the stateless protocol (MCP 2026-07-28 basic/transports/streamable-http, custom headers). */
 export function invalidTools(response: Message): InvalidTool[] {
   if (!mayMirror(response)) return [];
   return [...toolsOn(response)].flatMap(({ name, mirrored }, index) =>
@@ -112,7 +112,7 @@ function toolsOn(page: Message): Iterable<ListedTool> {
   return page.bytes.length > unreadBytes ? scanned(page, schemaOf) : parsed(page, schemaOf);
 }
 
-/** Whether any schema on the page may hold a header annotation: without its name, plain or escaped, none is walked. */
+/** Whether a schema on the page may hold a header annotation. If the keyword is absent, plain and escaped, no schema is walked. */
 function mayMirror({ bytes }: Message): boolean {
   const page = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   return page.includes(annotation) || page.includes("\\u");
@@ -124,7 +124,7 @@ interface Tool {
   readonly annotations?: { readonly readOnlyHint?: unknown; readonly idempotentHint?: unknown };
 }
 
-/** The native parser is fastest where the list is small. */
+/** Reads a small page: JSON.parse is fastest there. */
 function* parsed(page: Message, schemaOf: typeof mirroredArguments): Generator<ListedTool> {
   const tools = page.value(["result", "tools"]);
   if (!Array.isArray(tools)) return;
@@ -138,7 +138,7 @@ function* parsed(page: Message, schemaOf: typeof mirroredArguments): Generator<L
   }
 }
 
-/** Of a large list only names, hints and annotated schemas become values. */
+/** Reads a large page: only names, hints and annotated schemas are parsed into values. */
 function* scanned(page: Message, schemaOf: typeof mirroredArguments): Generator<ListedTool> {
   const { bytes } = page;
   const tools = page.view(["result", "tools"]);
@@ -149,7 +149,7 @@ function* scanned(page: Message, schemaOf: typeof mirroredArguments): Generator<
     const name = find(bytes, ["name"], tool);
     const schema = mirrors ? find(bytes, ["inputSchema"], tool) : undefined;
     yield {
-      // A character takes six bytes at most.
+      // One character takes at most six bytes in JSON (\uXXXX).
       name:
         name && name.end - name.start <= 6 * maxNameLength + 2 ? valueAt(bytes, name) : undefined,
       isRepeatable: holds("readOnlyHint") || holds("idempotentHint"),

@@ -1,4 +1,4 @@
-// Which protocols a server speaks, asked with server/discover (MCP 2026-07-28 server/discover, basic/versioning).
+// Finds out with server/discover which protocols a server speaks (MCP 2026-07-28 server/discover, basic/versioning).
 import { BridgeError, type ErrorKind } from "../../wire/errors.ts";
 import { type Message, requestOf, responseTo } from "../../wire/message.ts";
 import type { RequestIds } from "../core/request-ids.ts";
@@ -11,17 +11,17 @@ import {
 import type { Deliver, Upstream } from "../core/types.ts";
 import { type Identity, metaMembers } from "./request-meta.ts";
 
-/** What a server says about itself. */
+/** Which protocols a server speaks; `answer` is its response to server/discover. */
 export type Discovery =
-  /** It names no revision of the session protocol, or refuses by an error that only the stateless protocol has: `answer`. */
+  /** The answer names no revision of the session protocol, or is an error that only the stateless protocol has. */
   | { readonly speaks: "stateless"; readonly answer: Message }
   | { readonly speaks: "both"; readonly answer: Message }
-  /** It gave no sign of the stateless protocol; it may have been silent. */
+  /** The server gave no sign of the stateless protocol, or no answer. */
   | { readonly speaks: "session" };
 
-/** A server that does not answer within this time counts as one of the session protocol. */
+/** A server that does not answer within this time counts as a session server. */
 const probeTimeoutMs = 5000;
-/** These say nothing about the protocol: the server is asked again once the user is signed in. */
+/** Errors that say nothing about the protocol: the server is asked again once the user has signed in. */
 const signInKinds: readonly ErrorKind[] = [
   "sign-in-required",
   "unauthorized",
@@ -32,7 +32,7 @@ const signInKinds: readonly ErrorKind[] = [
 /** Revisions of the session protocol, oldest first. */
 export const sessionRevisions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
 
-/** Asks the server once (twice where it rejects the revision by name). Rejects where a credential is missing, or with the signal's reason. */
+/** Sends server/discover, and once more if the server refuses the revision but lists it as supported. Rejects if a credential is missing, or with the signal's reason. */
 export async function discover(
   next: Upstream,
   ids: RequestIds,
@@ -59,13 +59,13 @@ export async function discover(
   }
 }
 
-/** The answer to one server/discover; undefined where none came. */
+/** Sends one server/discover; undefined if no response came. */
 async function ask(next: Upstream, ids: RequestIds, identity: Identity, signal: AbortSignal) {
   const params = `{"_meta":{${metaMembers(identity)}}}`;
   const request = requestOf(ids.next("discover"), "server/discover", params);
   let answer: Message | undefined;
-  const take: Deliver = async (said) => {
-    if (said.head.kind === "response") answer = said;
+  const take: Deliver = async (incoming) => {
+    if (incoming.head.kind === "response") answer = incoming;
   };
   try {
     await next.send(request, take, AbortSignal.any([signal, AbortSignal.timeout(probeTimeoutMs)]));
@@ -80,7 +80,7 @@ function namesSessions(answer: Message): boolean {
   return versionsOf(answer).some((version) => sessionRevisions.includes(version));
 }
 
-/** Whether an answer to server/discover names the stateless protocol: a client of that protocol is passed on to such a server. */
+/** Whether an answer to server/discover names the stateless revision. */
 export function isStateless(answer: Message): boolean {
   return versionsOf(answer).includes(statelessRevision);
 }
@@ -90,7 +90,7 @@ function versionsOf(answer: Message): string[] {
   return Array.isArray(versions) ? versions : [];
 }
 
-/** The answer to the client's initialize, made of the server's `answer` to server/discover. */
+/** Builds the answer to the client's initialize from the server's `answer` to server/discover. */
 export function initializeAnswer(initialize: Message, answer: Message, name: string): Message {
   const id = initialize.head.id!;
   if (answer.head.isError === true) return answer.with([{ path: ["id"], raw: id }]);

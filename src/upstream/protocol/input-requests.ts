@@ -1,4 +1,4 @@
-// Multi-round results for a client of the legacy era (MCP 2026-07-28 basic/patterns/mrtr).
+// Resolves `input_required` results for a client of the session protocol (MCP 2026-07-28 basic/patterns/mrtr).
 
 import { sleep } from "../../platform/async.ts";
 import { BridgeError } from "../../wire/errors.ts";
@@ -10,23 +10,23 @@ interface InputRequestOptions extends Pick<ServerScope, "name" | "ids"> {
   readonly next: Upstream;
   readonly ask: Ask;
   readonly call: CallContext | undefined;
-  /** The client's capabilities as it told them, as JSON text. */
+  /** The client's capabilities from its initialize, as JSON text. */
   readonly capabilities: string;
 }
 
-/** A server that still wants more after so many rounds will never be content. */
+/** Most `input_required` results in a row for one call. */
 const maxInputRequests = 64;
-/** Wait before a round in which the server asked for nothing but to be asked again. */
+/** Wait before the request is sent again if the server returned a state but no input requests. */
 const pauseMs = 500;
 
-/** What the client may be asked, by the capability it needs. */
-const questions: Readonly<Record<string, string>> = {
+/** Requests that may be passed to the client, with the capability that each needs. */
+const capabilityFor: Readonly<Record<string, string>> = {
   "elicitation/create": "elicitation",
   "sampling/createMessage": "sampling",
   "roots/list": "roots",
 };
 
-/** Sends a request; what the server wants to know first is asked of the client, and the request sent again with the answers. */
+/** Sends a request. If the result is `input_required`, passes the input requests to the client and sends the request again with the answers. */
 export async function sendWithInputRequests(
   request: Message,
   options: InputRequestOptions,
@@ -36,19 +36,20 @@ export async function sendWithInputRequests(
   const id = request.head.id!;
   let sent = request;
   for (let round = 0; round < maxInputRequests; round++) {
-    let wanted: Message | undefined;
+    let inputRequired: Message | undefined;
     await options.next.send(
       sent,
-      async (said) => {
-        if (said.head.kind !== "response") await deliver(said);
-        else if (said.value(["result", "resultType"]) === "input_required") wanted = said;
-        else await deliver(round === 0 ? said : said.with([{ path: ["id"], raw: id }]));
+      async (incoming) => {
+        if (incoming.head.kind !== "response") await deliver(incoming);
+        else if (incoming.value(["result", "resultType"]) === "input_required")
+          inputRequired = incoming;
+        else await deliver(round === 0 ? incoming : incoming.with([{ path: ["id"], raw: id }]));
       },
       signal,
       options.call,
     );
-    if (wanted === undefined) return;
-    sent = await nextRequest(request, wanted, options, signal);
+    if (inputRequired === undefined) return;
+    sent = await nextRequest(request, inputRequired, options, signal);
   }
   throw new BridgeError(
     "bad-answer",
@@ -59,24 +60,24 @@ export async function sendWithInputRequests(
   );
 }
 
-/** The request with the answers to what `wanted` asks for, and its state byte for byte. */
+/** Builds the next request: the client's answers to the input requests of `inputRequired`, and its state byte for byte. */
 async function nextRequest(
   request: Message,
-  wanted: Message,
+  inputRequired: Message,
   options: InputRequestOptions,
   signal: AbortSignal,
 ): Promise<Message> {
   const edits: Edit[] = [{ path: ["id"], raw: options.ids.next("round") }];
-  const asked = wanted.value(["result", "inputRequests"]);
-  const state = wanted.text(["result", "requestState"]);
+  const asked = inputRequired.value(["result", "inputRequests"]);
+  const state = inputRequired.text(["result", "requestState"]);
   if (typeof asked === "object" && asked !== null && Object.keys(asked).length > 0) {
-    // Where one question cannot be answered, the client is not left with the others.
+    // If one input request fails, the others are cancelled at the client.
     const over = new AbortController();
     const until = AbortSignal.any([signal, over.signal]);
     const resume = options.call?.pause();
     const answers = await Promise.all(
       Object.keys(asked).map(async (key) => {
-        const answer = await askClient(wanted, key, options, until);
+        const answer = await askClient(inputRequired, key, options, until);
         return `${JSON.stringify(key)}:${answer}`;
       }),
     ).finally(() => {
@@ -93,30 +94,30 @@ async function nextRequest(
   return request.with(edits);
 }
 
-/** The client's answer to one question, as JSON text of a result. */
+/** The client's answer to one input request, as JSON text of a result. */
 async function askClient(
-  wanted: Message,
+  inputRequired: Message,
   key: string,
   { ask, name, capabilities }: InputRequestOptions,
   signal: AbortSignal,
 ): Promise<string> {
   const at = ["result", "inputRequests", key];
-  const method = String(wanted.value([...at, "method"]));
-  const capability = questions[method];
+  const method = String(inputRequired.value([...at, "method"]));
+  const capability = capabilityFor[method];
   if (capability === undefined) throw unanswerable(name, method);
   const isAble = JSON.parse(capabilities)?.[capability] !== undefined;
   const answer = isAble
-    ? await ask({ method, params: paramsOf(wanted, at, method) }, signal)
+    ? await ask({ method, params: paramsOf(inputRequired, at, method) }, signal)
     : undefined;
   if (answer !== undefined && answer.head.isError !== true) return answer.text(["result"]) ?? "{}";
-  // Nobody can be asked, or the asking failed: for an elicitation the protocol has a word for that.
+  // The client lacks the capability or answered with an error: for an elicitation, that is `cancel`.
   if (method === "elicitation/create") return '{"action":"cancel"}';
   throw unanswerable(name, method);
 }
 
-/** The question's parameters; a client of 2025-11-25 wants an id with a URL, which the modern era has no more. */
-function paramsOf(wanted: Message, at: readonly string[], method: string): string {
-  const params = wanted.text([...at, "params"]) ?? "{}";
+/** The input request's parameters. MCP 2025-11-25 requires an `elicitationId` in URL mode, which the stateless protocol no longer has. */
+function paramsOf(inputRequired: Message, at: readonly string[], method: string): string {
+  const params = inputRequired.text([...at, "params"]) ?? "{}";
   if (method !== "elicitation/create") return params;
   const { mode, elicitationId } = JSON.parse(params) ?? {};
   if (mode !== "url" || elicitationId !== undefined) return params;

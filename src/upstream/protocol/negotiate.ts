@@ -1,4 +1,5 @@
-// How a server is spoken to for a client of the session protocol: in the client's own protocol first, in another where that is refused.
+// Chooses the protocol and transport for a client of the session protocol: its own protocol first, another one if the
+// server refuses that.
 
 import { abortable } from "../../platform/async.ts";
 import { BridgeError } from "../../wire/errors.ts";
@@ -9,21 +10,21 @@ import { type Discovery, discover, sessionRevisions } from "./discover.ts";
 import { identityOf } from "./request-meta.ts";
 import type { SessionClientAdapter } from "./session-client.ts";
 
-/** By what a client of the session protocol is served. */
+/** How a client of the session protocol reaches the server. */
 type Transport = "streamable-http" | "sse" | "stateless-http";
 
 interface NegotiatingOptions extends ServerScope {
-  /** What the configuration allows. */
+  /** Protocols that the configuration allows. */
   readonly protocol: "auto" | "session" | "stateless";
-  /** What was found in an earlier run; any text. */
+  /** The `Transport` that an earlier run found; may be any value. */
   readonly remembered: () => unknown;
   readonly remember: (transport: Transport) => void;
-  /** An older revision than the client's, where an earlier run found that the server takes no newer one; any text. */
+  /** The newest revision that the server accepts, if an earlier run found one older than the client's; may be any value. */
   readonly rememberedRevision: () => unknown;
   readonly rememberRevision: (revision: string | undefined) => void;
   /** Speaks the stateless protocol with the server. */
   readonly stateless: Upstream;
-  /** The same, trying once. */
+  /** Speaks the stateless protocol with the server, without retries. */
   readonly probe: Upstream;
   readonly sessionClient: () => SessionClientAdapter;
   readonly streamable: () => Upstream;
@@ -31,7 +32,7 @@ interface NegotiatingOptions extends ServerScope {
   readonly sse: (() => Upstream) | undefined;
 }
 
-/** The client's initialize on its way. */
+/** The client's initialize and what its answer needs. */
 interface Start {
   readonly message: Message;
   readonly deliver: Deliver;
@@ -39,32 +40,32 @@ interface Start {
   readonly call: CallContext | undefined;
 }
 
-/** How a server refused initialize: by an error response, or by a status without one. */
+/** How a server refused initialize: with an error response, or with an HTTP status alone. */
 interface Refusal {
-  /** The session that the server refused. */
+  /** The upstream whose handshake was refused. */
   readonly upstream: Upstream;
   readonly answer?: Message;
   readonly error?: BridgeError;
-  /** The JSON-RPC code, where there is one. */
+  /** The JSON-RPC error code, if there is one. */
   readonly code: number | undefined;
 }
 
-/** JSON-RPC's codes for a request that the server does not understand: one of another protocol or revision. */
+/** JSON-RPC codes for a request that the server does not understand: it may speak another protocol or revision. */
 const notUnderstood: readonly number[] = [-32600, -32601, -32602];
-/** Codes that only the stateless protocol has. */
+/** Error codes that only the stateless protocol has. */
 const statelessCodes: readonly number[] = Object.values(statelessErrors);
-/** Statuses of a server that takes no initialize here: it may speak another protocol or transport. */
+/** Statuses of a server that accepts no initialize at this URL: it may speak another protocol or transport. */
 const otherProtocol = [400, 404, 405, 406, 410, 415, 422];
-/** Those with which a server of HTTP+SSE refuses a POST to its stream's URL. */
+/** Statuses with which an HTTP+SSE server refuses a POST to the URL of its stream. */
 const otherTransport = [...otherProtocol, 403, 501];
-/** Those that may be about the revision in the request, and not about the place it went to. */
+/** Statuses that may refuse the revision in the request rather than the URL. */
 const aboutRequest = [400, 406, 422];
 
-/** Chooses, for a client of the session protocol, how its server is spoken to; a client of the stateless protocol passes. */
+/** Chooses protocol and transport for a client of the session protocol. Requests of a stateless client pass unchanged. */
 export class NegotiatingUpstream implements Upstream {
   readonly #options: NegotiatingOptions;
   #current: Upstream | undefined;
-  /** Settles when an initialize does; messages behind one that failed get its error. */
+  /** Settles with the initialize; messages that wait for one that fails get its error. */
   #chosen = choice();
   #hasFailed = false;
 
@@ -127,7 +128,7 @@ export class NegotiatingUpstream implements Upstream {
       if (await this.#translate(start, ["stateless", "both"], stateless)) return;
       throw notStateless(this.#options.name);
     }
-    // A server that has learned the session protocol since then serves this client best itself.
+    // If the server speaks both protocols by now, the session protocol serves this client best.
     if (transport === "stateless-http" && protocol !== "session")
       if (await this.#translate(start, ["stateless"], probe)) return;
     if (transport === "sse" && sse !== undefined && (await this.#trySse(sse, start))) return;
@@ -135,7 +136,7 @@ export class NegotiatingUpstream implements Upstream {
     if (refusal !== undefined) await this.#serveOtherwise(start, refusal);
   }
 
-  /** The server refused the client's initialize: an older revision, then the stateless protocol, then HTTP+SSE; where none of them is spoken, its refusal is the answer. */
+  /** Tries an older revision, the stateless protocol and HTTP+SSE after the server refused initialize. If all fail, the client gets the refusal. */
   async #serveOtherwise(start: Start, refusal: Refusal): Promise<void> {
     const { protocol, sse, stateless } = this.#options;
     const { status = 0 } = refusal.error ?? {};
@@ -152,7 +153,7 @@ export class NegotiatingUpstream implements Upstream {
     await start.deliver(refusal.answer!);
   }
 
-  /** Puts the client before the server's stateless protocol; false where the server speaks none, or more than `wanted`. */
+  /** Serves the client through the stateless protocol; false unless server/discover shows one of the `wanted` answers. */
   async #translate(
     start: Start,
     wanted: readonly Discovery["speaks"][],
@@ -170,7 +171,7 @@ export class NegotiatingUpstream implements Upstream {
     return true;
   }
 
-  /** The client's own handshake, in the revision that an earlier run found; resolves to the server's refusal. */
+  /** Sends the client's initialize, in the remembered revision if that is older; resolves to the server's refusal, if any. */
   async #initialize(start: Start): Promise<Refusal | undefined> {
     const { rememberedRevision, rememberRevision } = this.#options;
     const asked = start.message.value(["params", "protocolVersion"]);
@@ -183,7 +184,7 @@ export class NegotiatingUpstream implements Upstream {
     return this.#handshake(start);
   }
 
-  /** Asks a server that refuses the newest revision for the one before, once; false where it refuses that, too. */
+  /** Sends initialize once more with the revision before the client's; false if the server refuses that, too. */
   async #tryOlder(start: Start): Promise<boolean> {
     const { log, name } = this.#options;
     const asked = start.message.value(["params", "protocolVersion"]);
@@ -194,7 +195,7 @@ export class NegotiatingUpstream implements Upstream {
     return (await this.#handshake(inRevision(start, older), older)) === undefined;
   }
 
-  /** initialize over Streamable HTTP, in a revision `older` than the client's where one is given. Resolves to a refusal that may be of the protocol or the transport; any other answer is delivered. */
+  /** Sends initialize over Streamable HTTP; `older` is the revision to remember on success. Resolves to a refusal that may concern the protocol or the transport, and delivers any other answer. */
   async #handshake(
     { message, deliver, signal, call }: Start,
     older?: string,
@@ -216,7 +217,7 @@ export class NegotiatingUpstream implements Upstream {
       await deliver(incoming);
     };
     try {
-      // What the client sends behind it waits inside the session for the handshake, in its order.
+      // Messages that follow wait inside the session for the handshake, in their order.
       await upstream.send(message, take, signal, call);
       return refusal;
     } catch (error) {
@@ -225,7 +226,7 @@ export class NegotiatingUpstream implements Upstream {
     }
   }
 
-  /** The 2024-11-05 transport; false where the server does not speak it (MCP 2025-03-26 basic/transports, backwards compatibility). */
+  /** Tries the HTTP+SSE transport of 2024-11-05; false if the server does not speak it (MCP 2025-03-26 basic/transports, backwards compatibility). */
   async #trySse(sse: () => Upstream, start: Start): Promise<boolean> {
     const { message, deliver, signal, call } = start;
     const { log, name, remember } = this.#options;
@@ -257,20 +258,20 @@ function isNotUnderstood(code: number | undefined): boolean {
   return code !== undefined && (notUnderstood.includes(code) || statelessCodes.includes(code));
 }
 
-/** Whether a refusal may be that of the revision; a code of the stateless protocol says more. */
+/** Whether the server may have refused the revision alone. A code of the stateless protocol refuses the protocol. */
 function mayTakeOlder({ error, code }: Refusal): boolean {
   if (code !== undefined && (statelessCodes.includes(code) || code === -32601)) return false;
   return error === undefined || (error.status !== undefined && aboutRequest.includes(error.status));
 }
 
-/** Whether a failed start leaves room for another transport: the answer was none of this one's. */
+/** Whether the server may speak another transport: its answer is not one of Streamable HTTP. */
 function isOtherTransport(error: unknown): error is BridgeError {
   if (!(error instanceof BridgeError)) return false;
   const { status, kind } = error;
   return status === undefined ? kind === "bad-answer" : otherTransport.includes(status);
 }
 
-/** The code of the server's own JSON-RPC error that goes with a failure. */
+/** The code of the server's JSON-RPC error, if the failure carries one. */
 function codeIn({ serverError }: BridgeError): number | undefined {
   return serverError === undefined ? undefined : JSON.parse(serverError).code;
 }

@@ -1,15 +1,15 @@
-// What a modern request carries about its client, for clients that said it once in initialize.
+// Builds the `_meta` of a stateless request for a client that introduced itself once, in initialize.
 import type { Message } from "../../wire/message.ts";
 import type { Edit } from "../../wire/spans.ts";
 import { metaKeys, statelessRevision } from "../core/stateless-protocol.ts";
 
-/** The client as its initialize told, as JSON text. */
+/** The client's name and capabilities from its initialize, as JSON text. */
 export interface Identity {
   readonly clientInfo: string;
   readonly capabilities: string;
 }
 
-/** Reads the identity out of an initialize request. */
+/** Reads name and capabilities from an initialize request. */
 export function identityOf(initialize: Message): Identity {
   const unnamed = '{"name":"unknown","version":"0"}';
   return {
@@ -18,7 +18,7 @@ export function identityOf(initialize: Message): Identity {
   };
 }
 
-/** The members of `_meta` for one request, as JSON text without the braces. */
+/** Members of `_meta` for one request, as JSON text without the braces. */
 export function metaMembers({ clientInfo, capabilities }: Identity, logLevel?: string): string {
   const members = [
     `"${metaKeys.version}":"${statelessRevision}"`,
@@ -29,7 +29,7 @@ export function metaMembers({ clientInfo, capabilities }: Identity, logLevel?: s
   return members.join(",");
 }
 
-/** Whether parameters are such that `_meta` may stand in them: an object, or none. */
+/** Whether `params` can hold `_meta`: it is an object, null or absent. */
 export function mayCarryMeta(message: Message): boolean {
   const params = message.view(["params"]);
   if (params === undefined) return true;
@@ -37,7 +37,7 @@ export function mayCarryMeta(message: Message): boolean {
   return first === 0x7b || first === 0x6e;
 }
 
-/** `message` with `members` in its `_meta`; what stands there stays. */
+/** Adds `members` to the `_meta` of `message`; its other members stay. */
 export function withMeta(message: Message, members: string): Message {
   const edits: Edit[] = [];
   const params = message.text(["params"]);

@@ -1,4 +1,4 @@
-// A client of the session protocol in front of a server of the stateless one (MCP 2026-07-28 basic/versioning).
+// Serves a client of the session protocol at a stateless server (MCP 2026-07-28 basic/versioning).
 import { errorTo, type Message, responseTo } from "../../wire/message.ts";
 import type { Ask, CallContext, Deliver, ServerScope, Upstream } from "../core/types.ts";
 import { sendParts } from "../transport/split-batch.ts";
@@ -11,11 +11,11 @@ interface SessionClientOptions extends ServerScope {
   /** Speaks the stateless protocol. */
   readonly next: Upstream;
   readonly ask: Ask;
-  /** Resolves once the server has accepted another credential than the one that it refused. */
+  /** Resolves once the server has accepted a credential other than the refused one. */
   readonly anotherCredential: (signal: AbortSignal) => Promise<void>;
 }
 
-/** Notifications of the session protocol that the stateless one does not have. */
+/** Notifications that the stateless protocol does not have. */
 const dropped = [
   "notifications/initialized",
   "notifications/cancelled",
@@ -23,17 +23,17 @@ const dropped = [
   "notifications/roots/list_changed",
 ];
 
-/** JSON text; what a client gets that never calls logging/setLevel. */
+/** Log level, as JSON text, for a client that never calls logging/setLevel. */
 const defaultLogLevel = '"info"';
 
 const noObject = 'Invalid Request: "params" is not an object';
 
-/** Answers requests that the stateless protocol no longer has, and gives all others the `_meta` that they must carry there. */
+/** Answers the requests that the stateless protocol no longer has, and adds the required `_meta` to all others. */
 export class SessionClientAdapter implements Upstream {
   readonly #options: SessionClientOptions;
   readonly #subscriptions: Subscriptions;
   #identity: Identity = { clientInfo: "{}", capabilities: "{}" };
-  /** JSON text. */
+  /** As JSON text. */
   #logLevel: string | undefined;
 
   constructor(options: SessionClientOptions) {
@@ -41,7 +41,7 @@ export class SessionClientAdapter implements Upstream {
     this.#subscriptions = new Subscriptions({ ...options, meta: () => this.#meta() });
   }
 
-  /** Answers initialize with what the server says about itself in its `answer` to server/discover. */
+  /** Answers initialize from the server's `answer` to server/discover. */
   async start(initialize: Message, answer: Message, deliver: Deliver): Promise<void> {
     const { name, log } = this.#options;
     this.#identity = identityOf(initialize);
@@ -49,7 +49,7 @@ export class SessionClientAdapter implements Upstream {
       | { logging?: unknown }
       | undefined;
     this.#subscriptions.declare(capabilities);
-    // A session server sends log messages unasked; this one only with requests that name a level.
+    // A session server sends log messages unasked; a stateless server sends them only with requests that name a level.
     if (capabilities?.logging !== undefined) this.#logLevel = defaultLogLevel;
     await deliver(initializeAnswer(initialize, answer, name));
     if (!answer.head.isError) log.info("connected", { server: name, protocol: "stateless" });
@@ -86,7 +86,7 @@ export class SessionClientAdapter implements Upstream {
     return metaMembers(this.#identity, this.#logLevel);
   }
 
-  /** The answer to a request that the bridge answers itself; undefined for any other. */
+  /** The bridge's own answer to a request that the stateless protocol does not have; undefined for any other request. */
   async #answerOf(message: Message): Promise<Message | undefined> {
     const { method } = message.head;
     const id = message.head.id!;

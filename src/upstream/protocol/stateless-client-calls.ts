@@ -1,48 +1,50 @@
-// Calls of a modern client at a legacy server: what that asks in the middle becomes a round of its own.
+// Runs a stateless client's calls on a session server. A request that the server sends in mid-call becomes an
+// `input_required` result.
 import { BridgeError } from "../../wire/errors.ts";
 import { errorTo, type Message, notificationOf, responseTo } from "../../wire/message.ts";
 import type { CallContext, Deliver, Stop, Upstream } from "../core/types.ts";
 
-/** Where the client waits at the moment: in its first request, or in the one that brings answers. */
-interface Seat {
+/** The client's request that gets the next result: its first one, or the latest one with `inputResponses`. */
+interface ClientRequest {
   readonly id: string;
   readonly deliver: Deliver;
   readonly settle: PromiseWithResolvers<void>;
 }
 
-/** One call at the server, over all its rounds. */
+/** One call at the server, over all requests that the client sends for it. */
 interface Exchange {
-  seat: Seat;
-  /** Whether the client waits at that seat; between two rounds nobody does. */
-  isSeated: boolean;
-  /** What came while nobody was seated, to end the next rounds with. */
-  readonly held: (() => Promise<void>)[];
+  current: ClientRequest;
+  /** Whether `current` still waits for its result; after an `input_required` result none does. */
+  isWaiting: boolean;
+  /** Results that came while no request waited: each ends one of the next requests. */
+  readonly queued: (() => Promise<void>)[];
   readonly controller: AbortController;
   readonly request: Message;
 }
 
+/** A request of the server that waits for the client's answer. */
 interface Question {
   readonly exchange: Exchange;
   readonly asked: Message;
   readonly expiry: Timer;
 }
 
-/** How long a question of the server waits for the client to come back. */
+/** How long a question of the server waits for the client's next request. */
 const answerWaitMs = 600_000;
-/** Answers of ours that may be on their way to the server at a time. */
+/** Most responses of the bridge that may be on their way to the server at a time. */
 const maxReplies = 100;
-/** Under this key a question stands in a result, and its answer in the next request. */
+/** Key of the question in `inputRequests`, and of its answer in `inputResponses`. */
 const key = "question";
-/** What a modern client may be asked in a round, and the requests that may end in one (MCP 2026-07-28 basic/patterns/mrtr). */
+/** Requests that may stand in an `input_required` result, and requests that may get one (MCP 2026-07-28 basic/patterns/mrtr). */
 const questions = ["elicitation/create", "sampling/createMessage", "roots/list"];
 const asking = ["tools/call", "prompts/get", "resources/read"];
-/** Results that a modern client may keep, and wants to know for how long. */
+/** Methods whose results carry `ttlMs` and `cacheScope` in the stateless protocol. */
 const cacheable = /\/list$|^resources\/read$/;
 
 /** The calls under way, and the questions that wait for answers. */
 export class StatelessClientCalls {
   readonly #next: Upstream;
-  /** Ends with the bridge. */
+  /** Aborted when the bridge ends. */
   readonly #closing: AbortSignal;
   readonly #exchanges = new Set<Exchange>();
   readonly #pending = new Map<string, Question>();
@@ -53,29 +55,29 @@ export class StatelessClientCalls {
     this.#closing = closing;
   }
 
-  /** Sends a request, or brings the answer that an earlier one waits for. */
+  /** Sends a request of the client; one with a known `requestState` answers a question instead. */
   async send(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
     const settle = Promise.withResolvers<void>();
-    // A round that failed before may end once more.
+    // Nobody may be awaiting `settle` when it rejects.
     settle.promise.catch(() => undefined);
-    const seat: Seat = { id: message.head.id!, deliver, settle };
+    const current: ClientRequest = { id: message.head.id!, deliver, settle };
     const state = message.value(["params", "requestState"]);
     const question = typeof state === "string" ? this.#pending.get(state) : undefined;
-    const exchange = question?.exchange ?? this.#open(message, seat, call);
-    const held = exchange.held.shift();
-    exchange.seat = seat;
-    // What was held comes first.
-    exchange.isSeated = held === undefined;
+    const exchange = question?.exchange ?? this.#open(message, current, call);
+    const queued = exchange.queued.shift();
+    exchange.current = current;
+    // Queued results are delivered first.
+    exchange.isWaiting = queued === undefined;
     const stop = () => exchange.controller.abort(this.#stopOf(signal.reason, exchange));
     signal.addEventListener("abort", stop, { once: true });
     try {
       if (question !== undefined) {
         const answered = this.#answer(state as string, question, message, signal);
-        // An answer that nobody waits for any more spoils nothing.
-        await (held === undefined ? answered : answered.catch(() => undefined));
-        if (held !== undefined) {
-          exchange.isSeated = true;
-          await this.#end(exchange, held);
+        // With a queued result, a failure to deliver the answer does not matter any more.
+        await (queued === undefined ? answered : answered.catch(() => undefined));
+        if (queued !== undefined) {
+          exchange.isWaiting = true;
+          await this.#end(exchange, queued);
         }
       }
       await settle.promise;
@@ -84,7 +86,7 @@ export class StatelessClientCalls {
     }
   }
 
-  /** A request of the server: a question ends a round of its call, or of the newest that may be asked; the rest is answered here. */
+  /** Handles a request of the server. A question ends the client's current request of `call`, or of the newest call that may be asked; anything else is answered here. */
   async ask(asked: Message, call?: Exchange): Promise<void> {
     const { id, method } = asked.head;
     if (method === "ping") return this.#reply(responseTo(id!, "{}"));
@@ -96,7 +98,7 @@ export class StatelessClientCalls {
     );
   }
 
-  /** Answers the server, while its stream is read on; a server that takes no answers is not read any further. */
+  /** Sends a response to the server without waiting for it. Throws if too many are under way: the server takes none, so its stream is closed. */
   #reply(answer: Message): void {
     if (this.#replies === maxReplies)
       throw new BridgeError(
@@ -113,22 +115,22 @@ export class StatelessClientCalls {
       .finally(() => this.#replies--);
   }
 
-  #open(request: Message, seat: Seat, call?: CallContext): Exchange {
+  #open(request: Message, current: ClientRequest, call?: CallContext): Exchange {
     const controller = new AbortController();
-    const exchange: Exchange = { seat, isSeated: true, held: [], controller, request };
+    const exchange: Exchange = { current, isWaiting: true, queued: [], controller, request };
     this.#exchanges.add(exchange);
-    const take: Deliver = async (said) => {
-      if (said.head.kind === "request") await this.ask(said, exchange);
-      else if (said.head.kind !== "response") await exchange.seat.deliver(said);
+    const take: Deliver = async (incoming) => {
+      if (incoming.head.kind === "request") await this.ask(incoming, exchange);
+      else if (incoming.head.kind !== "response") await exchange.current.deliver(incoming);
       else
         await this.#end(exchange, () =>
-          exchange.seat.deliver(completed(said, request, exchange.seat.id)),
+          exchange.current.deliver(completed(incoming, request, exchange.current.id)),
         );
     };
     let hasAnswered = false;
-    const watch: Deliver = (said) => {
-      hasAnswered ||= said.head.kind === "response";
-      return take(said);
+    const watch: Deliver = (incoming) => {
+      hasAnswered ||= incoming.head.kind === "response";
+      return take(incoming);
     };
     this.#next
       .send(request, watch, controller.signal, call)
@@ -140,18 +142,18 @@ export class StatelessClientCalls {
     return exchange;
   }
 
-  /** Ends the round under way, or the next one where nobody waits now. */
+  /** Ends the client's current request with `last`, or queues it for the next request if none waits. */
   async #end(exchange: Exchange, last: () => Promise<void>): Promise<void> {
-    if (!exchange.isSeated) {
-      exchange.held.push(last);
+    if (!exchange.isWaiting) {
+      exchange.queued.push(last);
       return;
     }
-    exchange.isSeated = false;
-    const { settle } = exchange.seat;
+    exchange.isWaiting = false;
+    const { settle } = exchange.current;
     await last().then(settle.resolve, settle.reject);
   }
 
-  /** Gives the client the question; the call itself stays open at the server. */
+  /** Delivers the question as an `input_required` result; the call itself stays open at the server. */
   async #put(exchange: Exchange, asked: Message): Promise<void> {
     const state = crypto.randomUUID();
     const expire = () => {
@@ -162,8 +164,8 @@ export class StatelessClientCalls {
     const params = asked.text(["params"]);
     const request = `{"method":${JSON.stringify(asked.head.method)}${params === undefined ? "" : `,"params":${params}`}}`;
     const result = `{"resultType":"input_required","inputRequests":{"${key}":${request}},"requestState":"${state}"}`;
-    const { seat } = exchange;
-    await seat.deliver(responseTo(seat.id, result));
+    const { current } = exchange;
+    await current.deliver(responseTo(current.id, result));
   }
 
   async #answer(state: string, question: Question, message: Message, signal: AbortSignal) {
@@ -173,10 +175,10 @@ export class StatelessClientCalls {
     const id = question.asked.head.id!;
     const refusal = { code: -32603, message: "the client gave no answer" };
     const answer = result === undefined ? errorTo(id, refusal) : responseTo(id, result);
-    await this.#next.send(answer, question.exchange.seat.deliver, signal);
+    await this.#next.send(answer, question.exchange.current.deliver, signal);
   }
 
-  /** The client knows the call by the id of its last round, the server by that of the first. */
+  /** Translates a cancellation: the client names the id of its last request, the server knows the call by the first. */
   #stopOf(stop: Stop, { request }: Exchange): Stop {
     if (stop.by !== "client") return stop;
     const params = `{"requestId":${request.head.id}}`;
@@ -186,19 +188,19 @@ export class StatelessClientCalls {
 
 const mayBeAsked = ({ request }: Exchange) => asking.includes(request.head.method!);
 
-/** A result of the legacy era with what a modern one must say. */
-function completed(said: Message, request: Message, id: string): Message {
-  const edits = id === said.head.id ? [] : [{ path: ["id"], raw: id }];
-  if (said.head.isError === true) return said.with(edits);
+/** Adds the members that a result must have in the stateless protocol. */
+function completed(response: Message, request: Message, id: string): Message {
+  const edits = id === response.head.id ? [] : [{ path: ["id"], raw: id }];
+  if (response.head.isError === true) return response.with(edits);
   const add = (name: string, raw: string) =>
-    said.view(["result", name]) === undefined ? [{ path: ["result", name], raw }] : [];
+    response.view(["result", name]) === undefined ? [{ path: ["result", name], raw }] : [];
   const keeping = cacheable.test(request.head.method ?? "")
     ? [...add("ttlMs", "0"), ...add("cacheScope", '"private"')]
     : [];
-  return said.with([...edits, ...add("resultType", '"complete"'), ...keeping]);
+  return response.with([...edits, ...add("resultType", '"complete"'), ...keeping]);
 }
 
-/** The error for a client that speaks to a server before anybody knows its era. */
+/** The error for a session server that did not answer the bridge's initialize. */
 export function unansweredError(name: string): BridgeError {
   return new BridgeError("bad-answer", `"${name}" did not answer initialize`);
 }

@@ -1,4 +1,4 @@
-// A client of the modern era that does not fall back, in front of a server of the legacy one.
+// Serves a client that speaks only the stateless protocol at a session server.
 
 import { abortable } from "../../platform/async.ts";
 import { type Message, notificationOf, requestOf, responseTo } from "../../wire/message.ts";
@@ -9,13 +9,13 @@ import { discover, isStateless } from "./discover.ts";
 import { StatelessClientCalls, unansweredError } from "./stateless-client-calls.ts";
 
 interface StatelessClientOptions extends ServerScope {
-  /** Finds the server's era for a client that initializes, and passes a modern one on. */
+  /** Negotiates the protocol for a client that initializes, and passes stateless requests unchanged. */
   readonly next: Upstream;
-  /** Speaks the modern era with the server, trying once; undefined where the configuration excludes it. */
+  /** Speaks the stateless protocol with the server, without retries; undefined if the configuration excludes it. */
   readonly probe: Upstream | undefined;
-  /** How an earlier run served a client of the session protocol; any text. */
+  /** The transport by which an earlier run served a session client; may be any value. */
   readonly remembered: () => unknown;
-  /** Deadline of a call, where what is sent for none may not take longer either. */
+  /** Deadline of a call; bounds the adapter's own requests, too. */
   readonly timeoutMs: number;
 }
 
@@ -23,12 +23,12 @@ interface StatelessClientOptions extends ServerScope {
 interface Listener {
   readonly id: string;
   readonly deliver: Deliver;
-  /** Methods of the notifications that it wants. */
+  /** Methods of the notifications that the client subscribed to. */
   readonly wants: ReadonlySet<string>;
   readonly uris: ReadonlySet<unknown>;
 }
 
-/** Notifications by the words of a subscription's filter. */
+/** Notification methods by the names in a subscription's filter. */
 const changes: Readonly<Record<string, string>> = {
   toolsListChanged: "notifications/tools/list_changed",
   promptsListChanged: "notifications/prompts/list_changed",
@@ -37,16 +37,16 @@ const changes: Readonly<Record<string, string>> = {
 const updated = "notifications/resources/updated";
 const newestSessionRevision = "2025-11-25";
 
-/** Passes everything on, until a modern request meets a server that only knows initialize. */
+/** Passes every message on, until a stateless request meets a server that speaks only the session protocol. */
 export class StatelessClientAdapter implements Upstream {
   readonly #options: StatelessClientOptions;
   readonly #calls: StatelessClientCalls;
   readonly #listeners = new Set<Listener>();
   readonly #closing = new AbortController();
-  /** A client that initializes is never fronted: nothing of its messages is looked at here. */
+  /** Whether the client sent initialize: its messages then pass unread. */
   #isSessionClient = false;
-  /** Whether the client is fronted; undefined until a modern request needs to know. */
-  #isStatelessClient: Promise<boolean> | undefined;
+  /** Whether the adapter translates for the client; undefined before the first stateless request. */
+  #translates: Promise<boolean> | undefined;
   #session: Promise<Message> | undefined;
 
   constructor(options: StatelessClientOptions) {
@@ -64,16 +64,21 @@ export class StatelessClientAdapter implements Upstream {
     const { kind, method } = message.head;
     if (kind === "request" && method === "initialize") this.#isSessionClient = true;
     if (this.#isSessionClient) return next.send(message, deliver, signal, call);
-    const isUndecided = this.#isStatelessClient === undefined && kind === "request";
+    const isUndecided = this.#translates === undefined && kind === "request";
     if (isUndecided && revisionOf(message) !== undefined) {
-      // A client that asks which revisions there are can fall back by itself, where the answer may pass.
+      // A client that asks for the server's revisions can fall back by itself, so its question passes to the server.
       if (method === "server/discover" && probe !== undefined)
-        return next.send(message, (said) => this.#overhear(said, deliver), signal, call);
-      this.#isStatelessClient = this.#decide(message);
+        return next.send(
+          message,
+          (incoming) => this.#noteDiscovery(incoming, deliver),
+          signal,
+          call,
+        );
+      this.#translates = this.#decide(message);
     }
-    const isStatelessClient =
-      this.#isStatelessClient !== undefined && (await abortable(this.#isStatelessClient, signal));
-    if (!isStatelessClient) return next.send(message, deliver, signal, call);
+    const translates =
+      this.#translates !== undefined && (await abortable(this.#translates, signal));
+    if (!translates) return next.send(message, deliver, signal, call);
     if (kind === "request") await this.#serve(message, deliver, signal, call);
   }
 
@@ -86,21 +91,21 @@ export class StatelessClientAdapter implements Upstream {
     return this.#options.next.close(deadlineMs);
   }
 
-  #overhear(said: Message, deliver: Deliver): Promise<void> {
-    if (said.head.kind === "response" && isStateless(said))
-      this.#isStatelessClient = Promise.resolve(false);
-    return deliver(said);
+  #noteDiscovery(incoming: Message, deliver: Deliver): Promise<void> {
+    if (incoming.head.kind === "response" && isStateless(incoming))
+      this.#translates = Promise.resolve(false);
+    return deliver(incoming);
   }
 
   async #decide(message: Message): Promise<boolean> {
     const { probe, ids, remembered } = this.#options;
     const transport = remembered();
-    // What serves a legacy client by Streamable HTTP may serve a modern one itself.
+    // The server may speak both protocols, even if an earlier run used the session protocol.
     if (probe === undefined || transport === "sse") return true;
     if (transport === "stateless-http") return false;
     const found = discover(probe, ids, identityIn(message), this.#closing.signal);
     found.catch(() => {
-      this.#isStatelessClient = undefined;
+      this.#translates = undefined;
     });
     return (await found).speaks === "session";
   }
@@ -115,16 +120,16 @@ export class StatelessClientAdapter implements Upstream {
     await this.#calls.send(message, deliver, signal, call);
   }
 
-  /** Makes the handshake the client knows nothing of; one that fails is made anew by the next request. */
+  /** Makes the session's handshake on the client's behalf; the next request repeats one that failed. */
   async #initialize(message: Message): Promise<Message> {
     const { log, name } = this.#options;
     const { clientInfo, capabilities } = identityIn(message);
     const params = `{"protocolVersion":"${newestSessionRevision}","capabilities":${capabilities},"clientInfo":${clientInfo}}`;
     try {
       const answer = await this.#request("initialize", params);
-      log.info("fronting a server of the legacy era", { server: name });
+      log.info("translating for a session server", { server: name });
       await this.#send(notificationOf("notifications/initialized"));
-      void this.#hear();
+      void this.#listenToServer();
       return answer;
     } catch (error) {
       this.#session = undefined;
@@ -135,37 +140,37 @@ export class StatelessClientAdapter implements Upstream {
   async #request(method: string, params: string): Promise<Message> {
     const { name, ids } = this.#options;
     let answer: Message | undefined;
-    const take: Deliver = async (said) => {
-      if (said.head.kind === "response") answer = said;
+    const take: Deliver = async (incoming) => {
+      if (incoming.head.kind === "response") answer = incoming;
     };
-    await this.#send(requestOf(ids.next("front"), method, params), take);
+    await this.#send(requestOf(ids.next("session"), method, params), take);
     if (answer === undefined || answer.head.isError === true) throw unansweredError(name);
     return answer;
   }
 
-  /** Sends what no call's deadline bounds. */
+  /** Sends a message of the adapter's own, which no call's deadline bounds. */
   #send(message: Message, take: Deliver = async () => undefined): Promise<void> {
     const ms = handshakeMs(this.#options.timeoutMs);
     return sendWithin(ms, this.#options, message, take, this.#closing.signal);
   }
 
-  /** What the server says by itself goes to those who subscribed to it. */
-  async #hear(): Promise<void> {
+  /** Delivers messages from the server's listening stream to the subscriptions that want them. */
+  async #listenToServer(): Promise<void> {
     const { next, log, name } = this.#options;
-    const take: Deliver = async (said) => {
-      const { kind, method } = said.head;
-      if (kind === "request") return this.#calls.ask(said);
-      const uri = method === updated ? said.value(["params", "uri"]) : undefined;
+    const take: Deliver = async (incoming) => {
+      const { kind, method } = incoming.head;
+      if (kind === "request") return this.#calls.ask(incoming);
+      const uri = method === updated ? incoming.value(["params", "uri"]) : undefined;
       for (const listener of this.#listeners)
         if (method === updated ? listener.uris.has(uri) : listener.wants.has(method ?? ""))
-          await listener.deliver(marked(said, listener.id));
+          await listener.deliver(marked(incoming, listener.id));
     };
     await next.listen(take, this.#closing.signal).catch((error) => {
       log.debug("not listening", { server: name, error: String(error?.message) });
     });
   }
 
-  /** Holds a subscription open until the client lets it go. */
+  /** Serves one subscriptions/listen until the client cancels it. */
   async #listen(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const filter = message.value(["params", "notifications"]) as
       | { readonly [name: string]: unknown; readonly resourceSubscriptions?: unknown }
@@ -191,7 +196,7 @@ export class StatelessClientAdapter implements Upstream {
   }
 }
 
-/** The client as a modern request tells of it, as JSON text. */
+/** The client's name and capabilities from the `_meta` of a stateless request, as JSON text. */
 function identityIn(message: Message) {
   const meta = (key: string) => message.text(["params", "_meta", key]);
   return {
@@ -200,19 +205,20 @@ function identityIn(message: Message) {
   };
 }
 
-/** `said` with the id of its subscription. */
-function marked(said: Message, id: string): Message {
+/** Adds the id of its subscription to a notification. */
+function marked(notification: Message, id: string): Message {
   const path = ["params", "_meta", "io.modelcontextprotocol/subscriptionId"];
-  const params = said.view(["params"]) === undefined ? [{ path: ["params"], raw: "{}" }] : [];
-  const meta = said.view(["params", "_meta"]) === undefined;
-  return said.with([
+  const params =
+    notification.view(["params"]) === undefined ? [{ path: ["params"], raw: "{}" }] : [];
+  const meta = notification.view(["params", "_meta"]) === undefined;
+  return notification.with([
     ...params,
     ...(meta ? [{ path: path.slice(0, 2), raw: "{}" }] : []),
     { path, raw: id },
   ]);
 }
 
-/** The result of server/discover that an initialize amounts to. */
+/** Builds a server/discover result from the server's answer to initialize. */
 function discovered(initialized: Message): string {
   const serverInfo = initialized.text(["result", "serverInfo"]);
   const instructions = initialized.text(["result", "instructions"]);

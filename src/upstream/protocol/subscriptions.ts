@@ -1,4 +1,4 @@
-// subscriptions/listen on behalf of a client that has resources/subscribe and expects list changes unasked.
+// Keeps one subscriptions/listen open for a session client, which uses resources/subscribe and gets list changes unasked.
 
 import { sleep } from "../../platform/async.ts";
 import { asBridgeError } from "../../wire/errors.ts";
@@ -9,13 +9,13 @@ import { isCredentialError } from "../transport/authorize.ts";
 
 interface ListenOptions extends ServerScope {
   readonly next: Upstream;
-  /** Resolves once the server has accepted another credential than the one that it refused. */
+  /** Resolves once the server has accepted a credential other than the refused one. */
   readonly anotherCredential: (signal: AbortSignal) => Promise<void>;
   /** Members of `_meta`, as JSON text. */
   readonly meta: () => string;
 }
 
-/** What the server declared that it can tell. */
+/** Server capabilities that announce changes. */
 interface Declared {
   readonly tools?: { readonly listChanged?: unknown };
   readonly prompts?: { readonly listChanged?: unknown };
@@ -24,17 +24,17 @@ interface Declared {
 
 const firstBackoffMs = 500;
 const longestBackoffMs = 60_000;
-/** A stream that lasted this long was well: the next is opened soon. */
+/** A stream that lasted this long was healthy: the backoff starts again. */
 const lastingMs = 5000;
-/** So many shorter streams in a row are opened again at once; a server that ends every stream early would else be asked without a pause. */
+/** Most shorter streams in a row that are reopened without backoff: a server may end every stream early. */
 const shortStreams = 3;
-/** JSON-RPC's words for a server that has no subscriptions, and for one that cannot serve them just now. */
+/** JSON-RPC codes of a server that has no subscriptions, and of one that cannot serve them now. */
 const unknownMethod = -32601;
 const internalError = -32603;
 /** How long a subscribe waits for the server's acknowledgement before it is answered anyway. */
 const acknowledgeMs = 5000;
 
-/** The one stream on which a modern server tells what changed. */
+/** The one stream on which a stateless server announces changes. */
 export class Subscriptions {
   readonly #options: ListenOptions;
   readonly #lists: string[] = [];
@@ -45,18 +45,18 @@ export class Subscriptions {
   /** Whether the last stream was refused for its credential. */
   #isRefused = false;
   #changed = Promise.withResolvers<void>();
-  /** Resolves when the server has taken the filter, to its error where it refuses. */
+  /** Resolves when the server has acknowledged the filter, or to its error response. */
   #acknowledged = Promise.withResolvers<Message | undefined>();
-  /** The server's word that it has no subscriptions at all. */
-  #none: Message | undefined;
-  /** The change under way: where a filter is refused, the last one is what it was refused for. */
+  /** The error of a server that has no subscriptions at all. */
+  #unsupported: Message | undefined;
+  /** The change under way. One at a time: if the server refuses the filter, the last change is the cause. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: ListenOptions) {
     this.#options = options;
   }
 
-  /** Notes which list changes the server tells of, from its capabilities. */
+  /** Reads from the server's capabilities which list changes it announces. */
   declare(capabilities: unknown): void {
     const { tools, prompts, resources } = (capabilities ?? {}) as Declared;
     if (tools?.listChanged === true) this.#lists.push("toolsListChanged");
@@ -64,7 +64,7 @@ export class Subscriptions {
     if (resources?.listChanged === true) this.#lists.push("resourcesListChanged");
   }
 
-  /** Adds or removes a resource, one after another; resolves when the server has taken it, to its error where it refuses. */
+  /** Adds or removes a resource; changes run one after another. Resolves when the server has acknowledged it, or to its error response. */
   change(uri: string, isWanted: boolean): Promise<Message | undefined> {
     const changed = this.#turn.then(() => this.#change(uri, isWanted));
     this.#turn = changed;
@@ -73,14 +73,14 @@ export class Subscriptions {
 
   async #change(uri: string, isWanted: boolean): Promise<Message | undefined> {
     if (this.#uris.has(uri) === isWanted) return undefined;
-    if (this.#none !== undefined) return this.#none;
+    if (this.#unsupported !== undefined) return this.#unsupported;
     this.#acknowledged = Promise.withResolvers();
     this.#set(uri, isWanted);
     if (this.#filter() === undefined) return undefined;
     const { promise } = this.#acknowledged;
     const refusal = await Promise.race([promise, Bun.sleep(acknowledgeMs).then(() => undefined)]);
     if (refusal === undefined || !isWanted) return undefined;
-    // It would keep everything else from being told, too.
+    // The refused resource would keep the whole stream from opening.
     this.#set(uri, false);
     return refusal;
   }
@@ -92,7 +92,7 @@ export class Subscriptions {
     this.#changed.resolve();
   }
 
-  /** Delivers what changes, until the signal; a stream that ends is opened again. */
+  /** Delivers notifications until the signal; reopens a stream that ends. */
   async run(deliver: Deliver, signal: AbortSignal): Promise<void> {
     for (let failures = 0, short = 0; !signal.aborted; ) {
       const filter = this.#filter();
@@ -108,46 +108,46 @@ export class Subscriptions {
       this.#isTaken = false;
       this.#isRefused = false;
       const hasServed = await this.#listen(filter, deliver, either);
-      if (this.#none !== undefined) return;
+      if (this.#unsupported !== undefined) return;
       const isLasting = this.#options.now() - startedAt > lastingMs;
       failures = hasServed || isLasting ? 0 : failures + 1;
       short = isLasting ? 0 : short + 1;
       if (stream.aborted) continue;
-      // A server that restarts ends a stream that was well; what it says until the next one is open is lost.
+      // A restarting server ends a healthy stream. Notifications are lost until the next one is open, so do not wait.
       if (this.#isTaken && short <= shortStreams) continue;
-      // Each further attempt would renew the credential once more.
+      // Another attempt with the refused credential would only refresh it once more.
       if (this.#isRefused) await this.#options.anotherCredential(either).catch(() => undefined);
       const backoff = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(failures, 8));
       await sleep(backoff, either).catch(() => undefined);
     }
   }
 
-  /** One stream, to its end; true where something came that had changed. */
+  /** Reads one stream to its end; true if it delivered a notification. */
   async #listen(filter: string, deliver: Deliver, signal: AbortSignal): Promise<boolean> {
     const { next, log, name, ids, meta } = this.#options;
     const params = `{"_meta":{${meta()}},"notifications":${filter}}`;
     let hasServed = false;
-    const take = async (said: Message) => {
-      if (said.head.kind === "response") {
-        if (said.head.isError !== true) return;
-        const code = errorCodeOf(said);
-        // Nobody has to wait for what will not come.
-        this.#acknowledged.resolve(code === internalError ? undefined : said);
-        if (code === unknownMethod) this.#none = said;
+    const take = async (incoming: Message) => {
+      if (incoming.head.kind === "response") {
+        if (incoming.head.isError !== true) return;
+        const code = errorCodeOf(incoming);
+        // Subscribers stop waiting for an acknowledgement that will not come.
+        this.#acknowledged.resolve(code === internalError ? undefined : incoming);
+        if (code === unknownMethod) this.#unsupported = incoming;
         log.warn("not listening", {
           server: name,
-          error: String(said.value(["error", "message"])),
+          error: String(incoming.value(["error", "message"])),
         });
         return;
       }
-      if (said.head.method === "notifications/subscriptions/acknowledged") {
+      if (incoming.head.method === "notifications/subscriptions/acknowledged") {
         this.#isTaken = true;
         this.#acknowledged.resolve(undefined);
         return;
       }
       this.#isTaken = true;
       hasServed = true;
-      await deliver(said);
+      await deliver(incoming);
     };
     try {
       await next.send(requestOf(ids.next("listen"), "subscriptions/listen", params), take, signal);
@@ -159,7 +159,7 @@ export class Subscriptions {
     return hasServed;
   }
 
-  /** What to listen to, as JSON text; undefined for nothing. */
+  /** The filter of subscriptions/listen, as JSON text; undefined if there is nothing to listen to. */
   #filter(): string | undefined {
     if (this.#lists.length === 0 && this.#uris.size === 0) return undefined;
     const lists = Object.fromEntries(this.#lists.map((list) => [list, true]));

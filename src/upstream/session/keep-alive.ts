@@ -4,11 +4,11 @@ import type { CallContext, Deliver, ServerScope, Upstream } from "../core/types.
 
 interface KeepAliveOptions extends ServerScope {
   readonly next: Upstream;
-  /** A ping goes out after so long without a request. */
+  /** Idle time after which a ping is sent. */
   readonly everyMs: number;
 }
 
-/** Pings an idle server of the legacy era, whose sessions (and the devices on the way) may forget the silent (MCP basic/utilities/ping). */
+/** Pings an idle session server: servers and middleboxes drop sessions and connections that are silent for long (MCP 2025-11-25 basic/utilities/ping). */
 export class KeepAlive implements Upstream {
   readonly #options: KeepAliveOptions;
   #timer: Timer | undefined;
@@ -23,9 +23,9 @@ export class KeepAlive implements Upstream {
     try {
       await this.#options.next.send(message, deliver, signal, call);
     } finally {
-      // Nothing may be asked before `initialized` was said.
+      // No ping may be sent before `initialized`.
       if (this.#timer !== undefined || message.head.method === "notifications/initialized")
-        this.#rest();
+        this.#scheduleNext();
     }
   }
 
@@ -39,11 +39,11 @@ export class KeepAlive implements Upstream {
     return this.#options.next.close(deadlineMs);
   }
 
-  #rest(): void {
+  #scheduleNext(): void {
     clearTimeout(this.#timer);
     if (this.#isClosed) return;
     this.#timer = setTimeout(() => void this.#ping(), this.#options.everyMs);
-    // The process must not live for its pings.
+    // The timer must not keep the process alive.
     this.#timer.unref();
   }
 
@@ -55,6 +55,6 @@ export class KeepAlive implements Upstream {
     } catch (error) {
       log.debug("ping failed", { server: name, error: asBridgeError(error).message });
     }
-    this.#rest();
+    this.#scheduleNext();
   }
 }

@@ -1,4 +1,4 @@
-// What a client set up in its session, to be set up again in the one that takes its place.
+// Records the log level and subscriptions that a client set in its session, and sets them again in a new session.
 import { asBridgeError } from "../../wire/errors.ts";
 import { type Message, requestOf } from "../../wire/message.ts";
 import type { Deliver, ServerScope, Upstream } from "../core/types.ts";
@@ -8,34 +8,34 @@ const subscribe = "resources/subscribe";
 const unsubscribe = "resources/unsubscribe";
 const methods = new Set<string | undefined>([setLevel, subscribe, unsubscribe]);
 
-/** Subscriptions beyond these are not renewed. */
+/** Most subscriptions that are renewed. */
 const maxSubscriptions = 1000;
-/** Renewed at a time: all at once would take the places of everything else. */
+/** Renewed at a time: more would take the connections of other requests. */
 const atOnce = 10;
 
 /** The log level and the subscriptions of one client. */
 export class SessionSetup {
   /** `params` of the last logging/setLevel, as JSON text. */
   #level: string | undefined;
-  /** `params` of each resources/subscribe, as JSON text, by the resource. */
+  /** `params` of each resources/subscribe, as JSON text, by URI. */
   readonly #subscriptions = new Map<unknown, string>();
 
-  /** `deliver`, noting what `request` sets up once the server has taken it. */
+  /** Wraps `deliver`: records what `request` sets once the server has answered it. */
   noting(request: Message, deliver: Deliver): Deliver {
     if (!methods.has(request.head.method)) return deliver;
-    return (said) => {
-      if (said.head.kind === "response" && said.head.isError !== true) this.#note(request);
-      return deliver(said);
+    return (incoming) => {
+      if (incoming.head.kind === "response" && incoming.head.isError !== true) this.#note(request);
+      return deliver(incoming);
     };
   }
 
-  /** A client that initializes again has set up nothing. */
+  /** Forgets everything: the client initializes again. */
   clear(): void {
     this.#level = undefined;
     this.#subscriptions.clear();
   }
 
-  /** Sets everything up in a new session; what the server refuses there is left out. */
+  /** Repeats the recorded requests in a new session; failures are only logged. */
   async renew(next: Upstream, { log, ids }: ServerScope, signal: AbortSignal): Promise<void> {
     const level = this.#level === undefined ? [] : [[setLevel, this.#level] as const];
     const uris = [...this.#subscriptions.values()].map((params) => [subscribe, params] as const);

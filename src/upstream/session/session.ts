@@ -1,4 +1,4 @@
-// The session of the legacy era: one initialize, what was agreed, recovery when the server forgets it.
+// The session protocol's handshake, and its recovery when the server has lost the session.
 
 import { abortable, sleep } from "../../platform/async.ts";
 import { BridgeError } from "../../wire/errors.ts";
@@ -17,43 +17,43 @@ interface SessionOptions extends ServerScope {
   readonly client: ClientFacts;
   /** Deadline of a call. */
   readonly timeoutMs: number;
-  /** Where sessions go that were replaced in vain; undefined for a transport that ends them itself. */
+  /** Takes sessions that were replaced in vain; undefined for a transport that ends them itself. */
   readonly abandoned: AbandonedSessions | undefined;
 }
 
-/** Waits before a session that was lost while listening is replaced, ever longer where that fails. */
+/** Backoff before a session that was lost while listening is replaced. */
 const firstBackoffMs = 100;
 const longestBackoffMs = 60_000;
-/** Listening that lasted this long was well: the next loss is replaced soon. */
+/** A listening stream that lasted this long was healthy: the backoff starts again. */
 const lastingMs = 30_000;
 
-/** A server that does not say that it took `initialized` is asked on after this, or a third of a call's time. */
+/** Requests wait this long for the answer to `initialized`, or for a third of a call's deadline if that is shorter. */
 const announcedMs = 5000;
 
-/** What may stand in a header field as it is (RFC 9110 5.5), as short as a revision can be. */
+/** Text that is valid as a header value (RFC 9110 5.5) and short enough for a revision. */
 const headerText = /^[\x21-\x7e]{1,64}$/;
 
 const deliverNothing: Deliver = async () => undefined;
 
-/** Gates everything behind initialize (and `initialized`), and replays both after a lost session. */
+/** Holds messages back until initialize and `initialized` are done, and repeats both after the session is lost. */
 export class SessionUpstream implements Upstream {
   readonly #options: SessionOptions;
   #initialize: Message | undefined;
   #initialized: Message | undefined;
-  /** Settles when initialize was answered; rejects with why it was not. */
+  /** Settles with the answer to initialize; rejects with the reason if there is none. */
   #agreed = Promise.withResolvers<void>();
-  /** Settles when the server has taken `initialized`. */
+  /** Resolves when the server has accepted `initialized`, or was waited for long enough. */
   #announced: Promise<void> = Promise.resolve();
-  /** The handshake is done: requests wait for nothing any more. */
+  /** Whether the handshake is done: requests no longer wait. */
   #handshakeDone = false;
   #recovering: Promise<void> | undefined;
-  /** Whether the session is known to be lost and no other has taken its place. */
+  /** Whether the session is lost and not yet replaced. */
   #isLost = false;
-  /** Ids of what the server asked in this session, and in those that were lost: no answer may reach another session. */
-  readonly #asked = new Set<string>();
-  readonly #askedBefore = new Set<string>();
+  /** Ids of the server's requests in this session, and in lost ones: the client's answer must not reach another session. */
+  readonly #requestIds = new Set<string>();
+  readonly #lostRequestIds = new Set<string>();
   readonly #setup = new SessionSetup();
-  /** Aborted when another session takes the place of the present one: its listening stream is opened at once. */
+  /** Aborted when a new session replaces this one, so that its listening stream is opened at once. */
   #renewed = new AbortController();
 
   constructor(options: SessionOptions) {
@@ -71,13 +71,13 @@ export class SessionUpstream implements Upstream {
       : this.#sendInTurn(message, deliver, signal, call);
   }
 
-  /** Sends what has to wait for the handshake, or belongs to it. */
+  /** Sends a message that waits for the handshake or is part of it. */
   async #sendInTurn(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
     const { method, kind } = message.head;
     await abortable(this.#agreed.promise, signal);
     if (method === "notifications/initialized") {
       this.#initialized = message;
-      // Some servers refuse requests before they have seen `initialized`: those that follow wait for it, for a while.
+      // Some servers refuse requests before they have seen `initialized`, so later requests wait for it, up to a limit.
       const sent = this.#forward(message, deliver, signal);
       const taken = sent.catch(() => undefined);
       const announceWaitMs = Math.min(announcedMs, this.#options.timeoutMs / 3);
@@ -86,7 +86,7 @@ export class SessionUpstream implements Upstream {
       });
       return sent;
     }
-    // The client may have been told an earlier revision: each side is spoken to in its own.
+    // The client may have got an earlier revision from the catalog: a batch is split for a server without batches.
     if (kind === "batch" && this.#options.session.version !== batchRevision)
       return sendParts(message, (part) => this.send(part, deliver, signal, call));
     if (kind !== "response") await abortable(this.#announced, signal);
@@ -97,7 +97,7 @@ export class SessionUpstream implements Upstream {
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
     await abortable(this.#announced, signal);
     const { next, now } = this.#options;
-    const take = this.#noting(deliver);
+    const take = this.#recordingIds(deliver);
     for (let failures = 0; !signal.aborted; failures++) {
       const startedAt = now();
       const renewed = this.#renewed.signal;
@@ -107,11 +107,11 @@ export class SessionUpstream implements Upstream {
         if (!renewed.aborted) return;
       } catch (error) {
         if (!(error instanceof SessionLost) && !renewed.aborted) throw error;
-        // A server that drops every new session at once must not be asked for one after the other.
+        // A server that drops every new session at once must not get initialize in a tight loop.
         if (now() - startedAt > lastingMs) failures = 0;
         const backoff = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(failures, 10));
         await sleep(backoff, either).catch(() => signal.throwIfAborted());
-        // A server that counts its sessions from one again gives the next the id of the lost one.
+        // A restarted server may give the new session the id of the lost one.
         if (error instanceof SessionLost && !renewed.aborted)
           await this.#recover(error.id).catch(() => undefined);
       }
@@ -125,9 +125,9 @@ export class SessionUpstream implements Upstream {
 
   async #start(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
     const { next } = this.#options;
-    if (this.#initialize !== undefined) this.#await();
+    if (this.#initialize !== undefined) this.#reset();
     this.#initialize = message;
-    // This attempt's own: one that fails late must not spoil the agreement of the next.
+    // Captured: an initialize that fails late must not reject the promise of the next one.
     const agreed = this.#agreed;
     try {
       await next.send(message, (answer) => this.#agree(answer, deliver, agreed), signal, call);
@@ -137,8 +137,8 @@ export class SessionUpstream implements Upstream {
     }
   }
 
-  /** A client that initializes again starts afresh. */
-  #await(): void {
+  /** Forgets the session: the client initializes again. */
+  #reset(): void {
     this.#options.session.id = undefined;
     this.#isLost = false;
     this.#handshakeDone = false;
@@ -165,7 +165,7 @@ export class SessionUpstream implements Upstream {
       log.info("connected", { server: name, protocol: "session", revision: session.version });
   }
 
-  /** The revision that an answer to initialize agrees on; undefined where it names none. It becomes a header of every request: text that cannot is refused. */
+  /** The revision in an answer to initialize; undefined if it names none. Throws if it is no valid header value, since every request carries it as a header. */
   #revisionIn(answer: Message): string | undefined {
     const version = answer.value(["result", "protocolVersion"]);
     if (typeof version !== "string") return undefined;
@@ -178,7 +178,7 @@ export class SessionUpstream implements Upstream {
   }
 
   #forward(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
-    // A request without a session, sent in the middle of a replay or after one that failed, would be refused.
+    // While the session is lost, the server would refuse the request: recover first.
     if (this.#isLost)
       return abortable(this.#recover(undefined), signal).then(() =>
         this.#sendOnce(message, deliver, signal, call),
@@ -187,7 +187,7 @@ export class SessionUpstream implements Upstream {
   }
 
   #sendOnce(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
-    const take = this.#noting(this.#setup.noting(message, deliver));
+    const take = this.#recordingIds(this.#setup.noting(message, deliver));
     return this.#options.next
       .send(message, take, signal, call)
       .catch((error) => this.#sendAgain(error, message, take, signal, call));
@@ -207,14 +207,14 @@ export class SessionUpstream implements Upstream {
         await this.#options.next.send(message, take, signal, call);
     } catch (again) {
       if (!(again instanceof SessionLost)) throw again;
-      // A new session changed nothing: it was not lost, and the server still keeps it.
+      // The new session got the same refusal: the old one was not lost, and the server still keeps it.
       this.#options.abandoned?.add(error.id);
       if (again.status === 404) noteAnswer(this.#options.session, message);
-      throw again.told;
+      throw again.refusal;
     }
   }
 
-  /** Replays initialize, `initialized` and what was set up; the answers are the bridge's own business. One at a time. */
+  /** Repeats initialize, `initialized` and the session's setup, once for all callers. The client does not see the answers. */
   #recover(lostId: string | undefined): Promise<void> {
     if (!this.#isLost && this.#options.session.id !== lostId) return Promise.resolve();
     this.#recovering ??= this.#replay().finally(() => {
@@ -230,8 +230,8 @@ export class SessionUpstream implements Upstream {
     const signal = AbortSignal.timeout(startMs);
     let answered: Message | undefined;
     this.#isLost = true;
-    for (const id of this.#asked) this.#askedBefore.add(id);
-    this.#asked.clear();
+    for (const id of this.#requestIds) this.#lostRequestIds.add(id);
+    this.#requestIds.clear();
     session.id = undefined;
     const take: Deliver = async (answer) => {
       if (answer.head.kind === "response") answered = answer;
@@ -242,31 +242,31 @@ export class SessionUpstream implements Upstream {
     session.version = this.#revisionIn(answered);
     if (this.#initialized !== undefined)
       await sendWithin(startMs, this.#options, this.#initialized, deliverNothing, signal);
-    // What the server says from here on, it says on the stream of the new session.
+    // From here on the server sends its messages on the new session's stream.
     this.#renewed.abort();
     this.#renewed = new AbortController();
     await this.#setup.renew(next, this.#options, signal);
     this.#isLost = false;
   }
 
-  /** `deliver`, noting what the server asks on the way. */
-  #noting(deliver: Deliver): Deliver {
-    return (said) => {
-      const { kind } = said.head;
+  /** Wraps `deliver`: records the ids of the server's requests. */
+  #recordingIds(deliver: Deliver): Deliver {
+    return (incoming) => {
+      const { kind } = incoming.head;
       if (kind === "request" || kind === "batch")
-        for (const id of said.requestIds().map(idKey)) {
-          this.#asked.add(id);
-          this.#askedBefore.delete(id);
+        for (const id of incoming.requestIds().map(idKey)) {
+          this.#requestIds.add(id);
+          this.#lostRequestIds.delete(id);
         }
-      return deliver(said);
+      return deliver(incoming);
     };
   }
 
-  /** Whether a response of the client answers what only a lost session asked; it is forgotten with that. */
+  /** Whether a response of the client answers a request of a lost session; forgets its id. */
   #isStale({ head }: Message): boolean {
     const id = idKey(head.id!);
-    this.#asked.delete(id);
-    return this.#askedBefore.delete(id);
+    this.#requestIds.delete(id);
+    return this.#lostRequestIds.delete(id);
   }
 }
 

@@ -24,8 +24,8 @@ export function noteAnswer({ answered }: Session, request: Message): void {
 export class SessionLost extends BridgeError {
   /** The id that was refused. */
   readonly id: string;
-  /** What the client is told where another session changes nothing. */
-  readonly told: BridgeError;
+  /** The error for the client if a new session is refused, too. */
+  readonly refusal: BridgeError;
 
   /** `cause`: what the refusal would mean without a session. */
   constructor(name: string, id: string, cause?: BridgeError) {
@@ -36,7 +36,7 @@ export class SessionLost extends BridgeError {
       cause,
     });
     this.id = id;
-    this.told = cause ?? this;
+    this.refusal = cause ?? this;
   }
 }
 
