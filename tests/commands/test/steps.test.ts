@@ -26,3 +26,15 @@ test.each([
   expect(tools).toEqual([...names]);
   expect(lists).toBe(names.length);
 });
+
+test("stops at a server that hands out cursors for ever", async () => {
+  let lists = 0;
+  const client: Client = {
+    async request(_, params) {
+      return { result: { tools: [], nextCursor: String(lists++) }, ms: 1, sent: params };
+    },
+    notify: () => undefined,
+  };
+  const { steps } = await testServer("s", client, silent, undefined);
+  expect(steps.at(-1)?.error?.message).toBe("tools/list has more than 1000 pages");
+});

@@ -211,10 +211,11 @@ URL: http://127.0.0.1:PORT/mcp
     expect(code).toBe(1);
   });
 
-  test("stops at a server that hands out cursors for ever", async () => {
-    await using server = lyingServer({ "tools/list": { tools: [], nextCursor: "again" } });
+  test("ends the list at a cursor that the server names again", async () => {
+    const tools = [{ name: "look" }];
+    await using server = lyingServer({ "tools/list": { tools, nextCursor: "again" } });
     const { printed } = await tested({ kb: { url: server.url, auth: { type: "none" } } });
-    expect(printed).toContain("✗ tools/list has more than 1000 pages\nhint: for more: ");
+    expect(printed).toContain("Found 1 tool\n");
   });
 });
 
