@@ -12,7 +12,7 @@ import { ServerLimits } from "./server-limits.ts";
 export interface Answered {
   /** The id of its request, as the client wrote it. */
   readonly id: string;
-  readonly said: CachedPage;
+  readonly page: CachedPage;
   /** Where it went out. */
   readonly output: Output;
 }

@@ -17,15 +17,15 @@ export interface ConnectServerOptions {
   readonly client: ClientFacts;
   readonly ask: Ask;
   readonly ids: RequestIds;
-  /** Whether a server that is not there yet is waited for as long as a start may take. */
+  /** Whether to wait for an unreachable server as long as a start may take. */
   readonly waitsForStart: boolean;
-  /** The command that signs in. */
+  /** The command line that signs in. */
   readonly login: string;
-  /** Reads the server's entry again; undefined where it is gone. */
+  /** Reads the server's entry again; undefined if it was removed. */
   readonly reload: () => Promise<ServerSettings | undefined>;
 }
 
-/** What openServer() loads late: the way to the network, the authorizer, and the chain from the protocol to HTTP. */
+/** The part of openServer() that is loaded lazily: HTTP, the authorizer, and the chain from the protocol down to HTTP. */
 export function connectServer(
   settings: ServerSettings,
   {

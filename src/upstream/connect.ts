@@ -35,7 +35,7 @@ export interface ConnectOptions {
   readonly http: Http;
   /** Counts the requests under way for `http`. */
   readonly inFlight?: InFlightRequests;
-  /** What the answers of several servers in one process share; without it this server has one of its own. */
+  /** Shared by all servers of the process; default: one for this server alone. */
   readonly budget?: ReadBudget;
   readonly authorizer: Authorizer;
   readonly cache: ServerCache;
@@ -45,21 +45,21 @@ export interface ConnectOptions {
   readonly ask: Ask;
   /** Ids of the requests that the bridge itself sends to the server. */
   readonly ids: RequestIds;
-  /** Whether a server that is not there yet is waited for as long as a start may take; else for three seconds. */
+  /** Whether to wait for an unreachable server as long as a start may take; otherwise three seconds. */
   readonly waitsForStart?: boolean;
 }
 
-/** Under this name the memory keeps the path that a 307 or 308 led to. */
+// Keys in the server's cache file.
+/** The path that a 307 or 308 led to. */
 const movedKey = "moved";
-/** Under this name it keeps how a client of the session protocol is served. */
+/** The transport that serves a client of the session protocol. */
 const transportKey = "transport";
-/** Under this name it keeps the newest revision that the server takes, where that is older than the client's. */
+/** The newest revision that the server accepts, if it is older than the client's. */
 const revisionKey = "revision";
-
-/** Under this name it keeps the path that the place for messages of HTTP+SSE lacks. */
+/** The path prefix that is missing in the message URL of an HTTP+SSE server. */
 const lostPrefixKey = "lostPrefix";
 
-/** The chain of wrappers that one server's configuration asks for; the order is the way a request takes. */
+/** Builds one server's chain of wrappers from its configuration, outermost last. */
 export function connect(options: ConnectOptions): Upstream {
   const {
     settings,
@@ -98,17 +98,26 @@ export function connect(options: ConnectOptions): Upstream {
     random,
     startWaitMs,
   };
-  /** The one judge of repetition above a transport, and the server's tool table below it. */
+  /** Adds the retries and, between them and the transport, the observer that feeds the tool table. */
   const retrying = (transport: Upstream, leavesOutInvalid: boolean) =>
     new RetryUpstream({
       ...repeating,
       next: new ToolListObserver({ ...scope, next: transport, tools, leavesOutInvalid }),
     });
-  const inSession = (transport: Upstream, session: Session, abandoned?: AbandonedSessions) => {
+  const withSession = (transport: Upstream, session: Session, abandoned?: AbandonedSessions) => {
     const next = retrying(transport, false);
     const { keepAliveMs } = settings;
-    const kept = new SessionUpstream({ ...scope, next, session, client, timeoutMs, abandoned });
-    return keepAliveMs > 0 ? new KeepAlive({ ...scope, next: kept, everyMs: keepAliveMs }) : kept;
+    const inSession = new SessionUpstream({
+      ...scope,
+      next,
+      session,
+      client,
+      timeoutMs,
+      abandoned,
+    });
+    return keepAliveMs > 0
+      ? new KeepAlive({ ...scope, next: inSession, everyMs: keepAliveMs })
+      : inSession;
   };
   const onResponseHeaders = (signal: AbortSignal) => attemptTimeouts.onResponseHeaders(signal);
   const endpoint = new Endpoint({
@@ -117,7 +126,7 @@ export function connect(options: ConnectOptions): Upstream {
     http: authorized,
     cookies,
     onResponseHeaders,
-    moved: (url) => cache.set(movedKey, pathToKeep(url, settings.url)),
+    moved: (url) => cache.set(movedKey, pathToRemember(url, settings.url)),
   });
   const isRepeatable = (message: Message) => idempotentTools.isRepeatable(message);
   const common = { name, endpoint, log, redactor, limit, budget, isRepeatable, beginSession };
@@ -134,7 +143,7 @@ export function connect(options: ConnectOptions): Upstream {
       if (id !== session.id) await next.end(id, deadlineMs);
     };
     const abandoned = new AbandonedSessions({ end, callMs: settings.timeoutMs });
-    return inSession(next, session, abandoned);
+    return withSession(next, session, abandoned);
   };
   const sse = () => {
     const session: Session = { id: undefined, version: undefined };
@@ -143,7 +152,7 @@ export function connect(options: ConnectOptions): Upstream {
     const lostPrefix = () => cache.get(lostPrefixKey);
     const noteLostPrefix = (prefix?: string) => cache.set(lostPrefixKey, prefix);
     const next = new LegacySse({ ...common, postTo, session, lostPrefix, noteLostPrefix });
-    return inSession(next, session);
+    return withSession(next, session);
   };
   const remembered = () => cache.get(transportKey);
   const remember = (foundTransport: string) => {
@@ -156,7 +165,7 @@ export function connect(options: ConnectOptions): Upstream {
   };
   if (transport === "sse")
     return new StatelessClientAdapter({ next: sse(), probe: undefined, ...statelessClient });
-  // The probe is never repeated: the handshake that follows has all the patience there is.
+  // The probe has no retries: the handshake that follows has them.
   const probe = new StatelessHttp({ ...common, tools, ids });
   const stateless = retrying(probe, true);
   const mode = new NegotiatingUpstream({
@@ -176,12 +185,12 @@ export function connect(options: ConnectOptions): Upstream {
   return new StatelessClientAdapter({ next: mode, probe, ...statelessClient });
 }
 
-/** The path to remember: without its query, which may hold a secret and has to be the configured one. */
-function pathToKeep(moved: URL | undefined, url: URL): string | undefined {
+/** The path to remember. Its query is not stored, since it may hold a secret; it must equal the configured one. */
+function pathToRemember(moved: URL | undefined, url: URL): string | undefined {
   return moved?.search === url.search ? moved.pathname : undefined;
 }
 
-/** Where the endpoint was found to be, on the configured origin. */
+/** The remembered URL of the endpoint, on the configured origin. */
 function movedUrl(cache: ServerCache, url: URL): URL | undefined {
   const path = cache.get(movedKey);
   if (typeof path !== "string" || !path.startsWith("/")) return undefined;

@@ -1,7 +1,7 @@
 import type { Message } from "../wire/message.ts";
 import type { CallContext, Deliver, Upstream } from "./core/types.ts";
 
-/** An upstream that is made when the first message wants to pass: nothing of it runs before. */
+/** Creates the upstream when the first message is sent. */
 export class LazyUpstream implements Upstream {
   readonly #make: () => Promise<Upstream>;
   #coming: Promise<Upstream> | undefined;
@@ -11,7 +11,7 @@ export class LazyUpstream implements Upstream {
     this.#make = make;
   }
 
-  /** Messages that come while it is made pass in their order. */
+  /** Messages that arrive while the upstream is created are sent in their order. */
   send(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext): Promise<void> {
     if (this.#made !== undefined) return this.#made.send(message, deliver, signal, call);
     return this.#get().then((made) => made.send(message, deliver, signal, call));

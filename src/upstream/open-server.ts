@@ -15,29 +15,30 @@ import { type SignInMode, SignInUpstream } from "./sign-in/sign-in.ts";
 
 export interface OpenServerOptions extends Omit<ConnectServerOptions, "login" | "reload" | "ids"> {
   readonly commandLine: CommandLine;
-  /** Where the configuration is read again after a 401. */
+  /** Paths of the configuration, which is read again after a 401. */
   readonly paths: () => Paths;
-  /** Whether the catalog may answer before the server does. */
+  /** Whether the catalog may answer from its cache. */
   readonly mayAnswer: boolean;
-  /** What the client's initialize was answered with before the server was opened. */
-  readonly said?: CachedPage | undefined;
-  /** How a call that needs a sign-in gets it; undefined: it fails. */
+  /** The cached answer that the client's initialize got before the server was opened. */
+  readonly earlyAnswer?: CachedPage | undefined;
+  /** How the user signs in when a call needs it; undefined: the call fails. */
   readonly signIn: SignInMode | undefined;
 }
 
-/** One server, reached through everything that its configuration asks for. */
+/** One server with everything that its configuration asks for. */
 export interface Server {
   readonly upstream: Upstream;
-  /** Resolves once no token is being renewed: a new one that is lost would cost the sign-in. */
+  /** Resolves once no token refresh is under way: a rotated refresh token that is lost would end the sign-in. */
   settled(): Promise<void>;
 }
 
 /**
- * Composes the chain of one server, outermost first: sign-in, catalog, and behind them connectServer(). That is loaded by
- * the first message that the catalog does not answer, so that a start which the catalog answers does not wait for it.
+ * Composes the chain of one server, outermost first: sign-in, catalog, connectServer(). The last is loaded with the first
+ * message that the catalog does not answer, so that a start from the catalog does not wait for it.
  */
 export function openServer(settings: ServerSettings, options: OpenServerOptions): Server {
-  const { env, log, commandLine, paths, cache, client, ask, mayAnswer, said, signIn } = options;
+  const { env, log, commandLine, paths, cache, client, ask, mayAnswer, earlyAnswer, signIn } =
+    options;
   const { name, url, credential, timeoutMs } = settings;
   const login = commandLine(`login --server ${name}`);
   const ids = new RequestIds();
@@ -46,7 +47,7 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
   const reload = async () => {
     const { readConfig } = await import("../config/load.ts");
     const fresh = (await readConfig(paths()))?.servers.get(name);
-    // A credential belongs to its origin: one for another origin is not taken over.
+    // A credential belongs to its origin: an entry for another origin is ignored.
     if (fresh?.url.origin === url.origin) {
       current = fresh;
       catalog.doubt();
@@ -67,7 +68,7 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
     ids,
     timeoutMs,
     mayAnswer,
-    said,
+    earlyAnswer,
   });
   const oauth = async () => (await connect()).authorizer.oauth();
   const mayNeedSignIn = credential.type === "unset" || credential.type === "oauth";

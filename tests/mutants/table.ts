@@ -150,8 +150,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-caller-in-catalog-key": {
     promise: "what one caller was told is not shown to another",
     file: "src/upstream/catalog/store.ts",
-    find: "return { text: JSON.stringify([schemaVersion, ...told, caller]), owner };",
-    replace: 'return { text: JSON.stringify([schemaVersion, ...told, caller && ""]), owner };',
+    find: "return { text: JSON.stringify([schemaVersion, ...asked, caller]), owner };",
+    replace: 'return { text: JSON.stringify([schemaVersion, ...asked, caller && ""]), owner };',
     test: "tests/upstream/catalog/catalog.test.ts",
     pattern: "another identity",
   },
@@ -671,8 +671,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-memory-of-early-answer": {
     promise: "what the client was told before the bridge was there stays so",
     file: "src/upstream/catalog/catalog.ts",
-    find: "const kept = said ?? (mayAnswer ? store.start(this.#cacheKey) : undefined);",
-    replace: "const kept = mayAnswer ? store.start(this.#cacheKey) : undefined;",
+    find: "const cached = earlyAnswer ?? (mayAnswer ? store.start(this.#cacheKey) : undefined);",
+    replace: "const cached = mayAnswer ? store.start(this.#cacheKey) : undefined;",
     test: "tests/upstream/catalog/catalog.test.ts",
     pattern: "told before stays so",
   },
@@ -1065,8 +1065,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-second-fetch-of-lists": {
     promise: "a server that was away is asked for its lists once it is reached",
     file: "src/upstream/catalog/lists.ts",
-    find: "said ??= await this.#ask(page, signal);",
-    replace: "if (said === undefined) return;",
+    find: "response ??= await this.#ask(page, signal);",
+    replace: "if (response === undefined) return;",
     test: "tests/upstream/catalog/lists.test.ts",
     pattern: "was away|asked for again",
   },

@@ -44,7 +44,7 @@ test("what was said before the bridge was there leaves first, however slowly it 
     log: memoryLog(),
     redactor: new Redactor(),
     commandLine: commandLineFor(undefined),
-    answered: { id: "0", said: { result: '"said"', savedAt: 0 }, output },
+    answered: { id: "0", page: { result: '"said"', savedAt: 0 }, output },
     limit: 1000,
     timeoutMs: 60_000,
   });

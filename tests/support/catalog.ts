@@ -94,7 +94,7 @@ export interface Setting {
   now?: number | (() => number);
   timeoutMs?: number;
   mayAnswer?: boolean;
-  said?: CachedPage;
+  earlyAnswer?: CachedPage;
   times?: Partial<typeof usualTimes>;
 }
 
@@ -108,7 +108,7 @@ const asFunction = <T>(value: T | (() => T)) =>
 /** A client and a server, with the catalog of `memory` between them. */
 export function start(server: Upstream, setting: Setting): CatalogClient {
   const { cache, identity = "me", owner, now = 0, timeoutMs = 60_000 } = setting;
-  const { mayAnswer = true, said, times } = setting;
+  const { mayAnswer = true, earlyAnswer, times } = setting;
   const identityNow = asFunction(identity);
   const store = new CatalogStore(cache, () => ({ caller: identityNow(), owner }), asFunction(now));
   const catalog = new CatalogUpstream({
@@ -119,7 +119,7 @@ export function start(server: Upstream, setting: Setting): CatalogClient {
     ids: new RequestIds(),
     timeoutMs,
     mayAnswer,
-    said,
+    earlyAnswer,
     times: { ...usualTimes, ...times },
   });
   return { ...relayClient(catalog), catalog };

@@ -114,7 +114,7 @@ async function bridge(
   const code = await serve({
     name: settings.name,
     connect(client, ask) {
-      const start = { mayAnswer, waitsForStart, said: answered?.said };
+      const start = { mayAnswer, waitsForStart, earlyAnswer: answered?.page };
       server = openServer(settings, { ...context, cache, client, ask, ...start, signIn });
       return server.upstream;
     },

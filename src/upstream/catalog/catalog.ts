@@ -1,4 +1,4 @@
-// The last good initialize and lists of a server answer while the server itself is still being reached.
+// Answers initialize and lists from the cache while the connection to the server is being made.
 
 import { abortable } from "../../platform/async.ts";
 import { asBridgeError, BridgeError } from "../../wire/errors.ts";
@@ -12,19 +12,19 @@ import { type CacheKey, type CatalogStore, pageKey } from "./store.ts";
 interface CatalogOptions extends Omit<ServerScope, "now"> {
   readonly next: Upstream;
   readonly store: CatalogStore;
-  /** Deadline of a call: no part of a start may take longer. */
+  /** Deadline of a call; no part of the handshake may take longer. */
   readonly timeoutMs: number;
-  /** False: the server itself is asked in any case; what it says is kept all the same. */
+  /** Whether cached answers may be used; if not, the server is asked, and its answers are still cached. */
   readonly mayAnswer: boolean;
-  /** What the client's first initialize was answered with before any of this was there: it stays so. */
-  readonly said?: CachedPage | undefined;
-  /** `usualTimes` unless a test says otherwise. */
+  /** The cached answer that the client's first initialize got before this object existed; it stays the answer. */
+  readonly earlyAnswer?: CachedPage | undefined;
+  /** Default: `usualTimes`; tests set their own. */
   readonly times?: typeof usualTimes;
 }
 
 /**
- * How long the server is waited for: where nothing is kept, where that is too old, and where it is not; and how
- * long an attempt that nobody waits for comes after the one that failed, at first.
+ * How long to wait for the server: with nothing cached, with a stale cache, with a fresh cache; and the first pause
+ * between attempts in the background.
  */
 export const usualTimes = { startMs, staleMs: 5_000, freshMs: 300, againMs: 5_000 };
 
@@ -33,28 +33,28 @@ const closing: Stop = { by: "closing" };
 export class CatalogUpstream implements Upstream {
   readonly #options: CatalogOptions;
   readonly #times: typeof usualTimes;
-  #said: CachedPage | undefined;
-  /** The client's handshake, and who sees what the server answers. */
+  #earlyAnswer: CachedPage | undefined;
+  /** The client's handshake, and the cache key that belongs to it. */
   #initialize: Message | undefined;
   #initialized: Message | undefined;
   #cacheKey: CacheKey | undefined;
   #isDoubtful = false;
-  /** There where the catalog answered the handshake: the server gets it in the background. */
+  /** Set if the catalog answered the handshake: the server gets it in the background. */
   #lists: CatalogLists | undefined;
-  /** Ends what happens behind the answers: with the client, or its next handshake. */
+  /** Ends the work in the background: aborted on close and by the client's next initialize. */
   #ended = new AbortController();
   #live: Promise<void> | undefined;
   #announcing: Promise<void> | undefined;
-  /** The server has the whole handshake: nothing stands between it and the client any more. */
+  /** Whether the server has the whole handshake: messages then pass without waiting. */
   #handshakeDone = false;
   #opened = Promise.withResolvers<void>();
-  /** Where messages go that belong to no call, once the client listens. */
-  #aside: Deliver | undefined;
+  /** Takes messages that belong to no call, once the client listens; they are queued before. */
+  #listener: Deliver | undefined;
   #waiting: Message[] = [];
 
   constructor(options: CatalogOptions) {
     this.#options = options;
-    this.#said = options.said;
+    this.#earlyAnswer = options.earlyAnswer;
     this.#times = options.times ?? usualTimes;
   }
 
@@ -77,14 +77,14 @@ export class CatalogUpstream implements Upstream {
   }
 
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
-    this.#aside = deliver;
+    this.#listener = deliver;
     for (const message of this.#waiting.splice(0)) await deliver(message);
     const pause = pauses(this.#times.againMs);
     while (this.#lists !== undefined && !signal.aborted) {
       const failed = await abortable(this.#connect(), signal).catch((error) => error ?? true);
       if (failed === undefined) break;
       if (signal.aborted) return;
-      // Calls try at once; nobody waits for this, and a refused credential must not be sent for ever.
+      // Calls connect at once; this loop pauses, because a refused credential must not be sent again and again.
       await abortable(pause(), signal).catch(() => undefined);
     }
     await this.#options.next.listen(deliver, signal);
@@ -95,7 +95,7 @@ export class CatalogUpstream implements Upstream {
     return this.#options.next.close(deadlineMs);
   }
 
-  /** The credential may be another by now: what one caller is told is neither shown to the next nor kept for it. */
+  /** The credential may have changed: the cache key is computed again, so that one caller's answers never reach another. */
   doubt(): void {
     this.#isDoubtful = true;
   }
@@ -127,13 +127,13 @@ export class CatalogUpstream implements Upstream {
     this.#live = undefined;
     this.#handshakeDone = false;
     this.#opened = Promise.withResolvers();
-    const said = this.#said;
-    this.#said = undefined;
-    const kept = said ?? (mayAnswer ? store.start(this.#cacheKey) : undefined);
-    const isFresh = kept !== undefined && (kept === said || store.isFresh(kept));
+    const earlyAnswer = this.#earlyAnswer;
+    this.#earlyAnswer = undefined;
+    const cached = earlyAnswer ?? (mayAnswer ? store.start(this.#cacheKey) : undefined);
+    const isFresh = cached !== undefined && (cached === earlyAnswer || store.isFresh(cached));
     if (!isFresh) {
-      const isAway = await this.#startLive(message, deliver, signal, kept === undefined, call);
-      if (!isAway || kept === undefined) return;
+      const isAway = await this.#startLive(message, deliver, signal, cached === undefined, call);
+      if (!isAway || cached === undefined) return;
     }
     log.debug("answering from the catalog", { server: name });
     this.#lists = new CatalogLists({
@@ -144,12 +144,12 @@ export class CatalogUpstream implements Upstream {
       isOffline: !isFresh,
       cacheKey: () => this.#cacheKeyNow(),
       ask: (...asked) => this.#ask(...asked),
-      tell: (said) => this.#tell(said),
+      deliverToListener: (incoming) => this.#deliverToListener(incoming),
       opened: this.#opened.promise,
       signal: this.#ended.signal,
     });
-    const delivered = deliver(responseTo(message.head.id!, kept.result));
-    // Behind the turn in which the answer leaves: what reaches the server runs here for the first time.
+    const delivered = deliver(responseTo(message.head.id!, cached.result));
+    // In a later turn of the event loop: loading the code that connects must not delay the answer.
     setImmediate(() =>
       this.#connect().catch((error) =>
         log.warn("not connected yet", { server: name, error: asBridgeError(error).message }),
@@ -158,7 +158,7 @@ export class CatalogUpstream implements Upstream {
     await delivered;
   }
 
-  /** The handshake with the server itself; true where it is out of reach and what is kept may stand in for it. */
+  /** Sends initialize to the server; true if it is out of reach and a cached answer may be used instead. */
   async #startLive(
     message: Message,
     deliver: Deliver,
@@ -168,9 +168,9 @@ export class CatalogUpstream implements Upstream {
   ): Promise<boolean> {
     const { startMs: mostMs, staleMs } = this.#times;
     const ms = isAlone ? startLimitMs(this.#options.timeoutMs, mostMs) : staleMs;
-    const take: Deliver = (said) => {
-      this.#learnStart(said);
-      return deliver(said);
+    const take: Deliver = (incoming) => {
+      this.#learnStart(incoming);
+      return deliver(incoming);
     };
     try {
       await sendWithin(ms, this.#options, message, take, signal, call);
@@ -181,7 +181,7 @@ export class CatalogUpstream implements Upstream {
     }
   }
 
-  /** Resolves once the server has taken the handshake that the catalog answered; a failed attempt is made anew. */
+  /** Resolves once the server has the handshake that the catalog answered. After a failure, the next call tries again. */
   #connect(): Promise<void> {
     this.#live ??= this.#handshake().catch((error) => {
       this.#live = undefined;
@@ -194,10 +194,10 @@ export class CatalogUpstream implements Upstream {
     const { name } = this.#options;
     let answer: Message | undefined;
     this.#announcing = undefined;
-    await this.#shake(this.#initialize!, async (said) => {
-      this.#learnStart(said);
-      if (said.head.kind === "response") answer = said;
-      else await this.#tell(said);
+    await this.#shake(this.#initialize!, async (incoming) => {
+      this.#learnStart(incoming);
+      if (incoming.head.kind === "response") answer = incoming;
+      else await this.#deliverToListener(incoming);
     });
     if (answer?.head.isError === true)
       throw new BridgeError("server-error", `"${name}" refused to initialize`, {
@@ -205,12 +205,12 @@ export class CatalogUpstream implements Upstream {
       });
   }
 
-  /** `initialized` follows as soon as the client has sent it. */
+  /** Sends `initialized` as soon as the client has sent it. */
   async #announce(): Promise<void> {
     if (this.#initialized === undefined) return;
     const { signal } = this.#ended;
-    const tell: Deliver = (said) => this.#tell(said);
-    this.#announcing ??= this.#shake(this.#initialized, tell).catch((error) => {
+    const take: Deliver = (incoming) => this.#deliverToListener(incoming);
+    this.#announcing ??= this.#shake(this.#initialized, take).catch((error) => {
       this.#announcing = undefined;
       throw error;
     });
@@ -220,7 +220,7 @@ export class CatalogUpstream implements Upstream {
     this.#opened.resolve();
   }
 
-  /** Sends a part of the handshake that no call's deadline bounds: what is lost on the way must be made anew. */
+  /** Sends a part of the handshake, which no call's deadline bounds. */
   #shake(message: Message, take: Deliver): Promise<void> {
     const ms = handshakeMs(this.#options.timeoutMs);
     return sendWithin(ms, this.#options, message, take, this.#ended.signal);
@@ -231,7 +231,7 @@ export class CatalogUpstream implements Upstream {
     return this.#ask(message, deliver, signal, message.head.method === "tools/list", call);
   }
 
-  /** Asks the server for a page of a list, once it is reached, and keeps it. */
+  /** Asks the server for a page of a list once it is connected, and caches the page. */
   async #ask(
     message: Message,
     deliver: Deliver,
@@ -240,9 +240,9 @@ export class CatalogUpstream implements Upstream {
     call?: CallContext,
   ): Promise<void> {
     const { next, name, timeoutMs } = this.#options;
-    const take: Deliver = async (said) => {
-      await deliver(said);
-      this.#learnPage(message, said);
+    const take: Deliver = async (incoming) => {
+      await deliver(incoming);
+      this.#learnPage(message, incoming);
     };
     const send: Upstream["send"] = async (...sent) => {
       if (this.#lists !== undefined) await abortable(this.#connect(), sent[2]);
@@ -253,26 +253,26 @@ export class CatalogUpstream implements Upstream {
     else await send(message, take, signal, call);
   }
 
-  #learnStart(said: Message): void {
-    const result = resultOf(said);
+  #learnStart(incoming: Message): void {
+    const result = resultOf(incoming);
     if (result !== undefined) this.#options.store.saveStart(this.#cacheKeyNow(), result);
   }
 
-  #learnPage(request: Message, said: Message): void {
-    const result = resultOf(said);
-    // A client that never initialized is a modern one: nothing is kept for it.
+  #learnPage(request: Message, incoming: Message): void {
+    const result = resultOf(incoming);
+    // A client that sent no initialize speaks the stateless protocol: nothing is cached for it.
     if (result === undefined || this.#cacheKey === undefined) return;
     this.#options.store.savePage(this.#cacheKeyNow(), pageKey(request), result);
   }
 
-  async #tell(message: Message): Promise<void> {
-    if (this.#aside === undefined) this.#waiting.push(message);
-    else await this.#aside(message);
+  async #deliverToListener(message: Message): Promise<void> {
+    if (this.#listener === undefined) this.#waiting.push(message);
+    else await this.#listener(message);
   }
 }
 
-/** What a response holds for keeping: an error of the server is not kept. */
-function resultOf(said: Message): string | undefined {
-  const { kind, isError } = said.head;
-  return kind === "response" && isError !== true ? said.text(["result"]) : undefined;
+/** The result to cache from a response; undefined for an error. */
+function resultOf(incoming: Message): string | undefined {
+  const { kind, isError } = incoming.head;
+  return kind === "response" && isError !== true ? incoming.text(["result"]) : undefined;
 }

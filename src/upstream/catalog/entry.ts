@@ -1,33 +1,33 @@
-// What is kept of one server in its cache file, judged before it is believed: the file may say anything.
+// The shape of a server's catalog in its cache file. Every value is checked before use: the file may hold anything.
 import type { ServerCache } from "../../platform/server-cache.ts";
 
-/** A text that the server said, the JSON of a `result`, and when. */
+/** JSON text of a `result` of the server, and when it was saved (ms since the epoch). */
 export interface CachedPage {
   readonly result: string;
   readonly savedAt: number;
 }
 
-/** What one client, signed in as one identity, was told. */
+/** The answers that one client got, signed in as one identity. */
 export interface CatalogEntry {
   readonly initialize: string;
   readonly savedAt: number;
-  /** Hash of what the sign-in belonged to; absent where there was none. */
+  /** Hash of the grant's owner; absent for an anonymous caller. */
   readonly owner?: string;
   /** By `pageKey`. */
   readonly lists: Readonly<Record<string, CachedPage>>;
 }
 
 export interface CatalogFile {
-  /** Stands before what is hashed: what that is cannot be guessed from one file with the help of another. */
+  /** Salt of all hashes in this file, so that they cannot be compared with those of another file. */
   readonly salt: string;
-  /** By the hash of who asked, and what with. */
+  /** By the hash of the cache key. */
   readonly entries: Readonly<Record<string, unknown>>;
 }
 
-/** The name of all catalogs of a server in its memory. */
+/** Key of the catalog in a server's cache file. */
 export const cacheKeyName = "catalog";
 
-/** Lists that are kept: where their items stand, and what is announced when they changed. */
+/** Lists that are cached: the member with their items, and the notification of a change. */
 export const lists: Readonly<Record<string, { readonly items: string; readonly changed: string }>> =
   {
     "tools/list": { items: "tools", changed: "notifications/tools/list_changed" },
@@ -41,36 +41,36 @@ export const lists: Readonly<Record<string, { readonly items: string; readonly c
 
 const latestAt = 8_640_000_000_000_000;
 
-/** The method of a list's page; its cursor stands behind a space. */
+/** The method in a `pageKey`, which has the form "method cursor". */
 export const methodOf = (page: string) => page.slice(0, page.indexOf(" "));
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Whether a number is one that Date can show. */
+/** Whether a value is a time that Date can represent. */
 const isInstant = (value: unknown) => typeof value === "number" && value >= 0 && value <= latestAt;
 
-export function isStored(value: unknown): value is CatalogFile {
+export function isCatalogFile(value: unknown): value is CatalogFile {
   if (!isRecord(value)) return false;
   const { salt, entries } = value;
   return typeof salt === "string" && isRecord(entries);
 }
 
-/** Its pages are judged one by one, when they are asked for: a start must not parse all that is kept. */
+/** Checks an entry without its pages: each is checked when it is read, so that a start does not parse them all. */
 export function isEntry(value: unknown): value is CatalogEntry {
   if (!isRecord(value)) return false;
   const { savedAt, lists: pages, initialize } = value;
   return isInstant(savedAt) && isRecord(pages) && isResult(initialize, "initialize");
 }
 
-/** Whether a value is a page that may be served to a request of that method. */
+/** Whether a value is a cached page of the list `method`. */
 export function isPage(value: unknown, method: string): value is CachedPage {
   if (!isRecord(value)) return false;
   const { savedAt, result } = value;
   return isInstant(savedAt) && isResult(result, method);
 }
 
-/** Whether a text may be the result of that method: it goes out on one line, as it stands. */
+/** Whether a text is a result of `method`, on one line: it is written to the client unchanged. */
 export function isResult(text: unknown, method: string): text is string {
   if (typeof text !== "string" || text.includes("\n") || text.includes("\r")) return false;
   try {
@@ -86,17 +86,17 @@ export function isResult(text: unknown, method: string): text is string {
 
 function entriesIn(cache: ServerCache): CatalogEntry[] {
   const found = cache.get(cacheKeyName);
-  return isStored(found) ? Object.values(found.entries).filter(isEntry) : [];
+  return isCatalogFile(found) ? Object.values(found.entries).filter(isEntry) : [];
 }
 
 function toolPages({ lists: pages }: CatalogEntry): CachedPage[] {
   const own = Object.entries(pages).filter(([page]) => methodOf(page) === "tools/list");
-  return own.map(([, kept]) => kept).filter((kept) => isPage(kept, "tools/list"));
+  return own.map(([, page]) => page).filter((page) => isPage(page, "tools/list"));
 }
 
 const toolsOn = ({ result }: CachedPage) => (JSON.parse(result) as { tools: unknown[] }).tools;
 
-/** What `status` tells of the newest catalog of a server; `tools` undefined where they were never listed. */
+/** Age and number of tools of a server's newest catalog, for `status`; `tools` is undefined if they were never listed. */
 export function newestCatalog(
   cache: ServerCache,
 ): { readonly savedAt: number; readonly tools: number | undefined } | undefined {
@@ -108,8 +108,8 @@ export function newestCatalog(
   return { savedAt: Math.min(...pages.map(({ savedAt }) => savedAt)), tools };
 }
 
-/** Whether any kept list of the server's holds a tool of that name. */
-export function keepsTool(cache: ServerCache, name: string): boolean {
+/** Whether a cached list of the server holds a tool of that name. */
+export function hasCachedTool(cache: ServerCache, name: string): boolean {
   const tools = entriesIn(cache).flatMap(toolPages).flatMap(toolsOn);
   return tools.some((tool) => (tool as { name?: unknown } | null)?.name === name);
 }

@@ -3,15 +3,14 @@ import { expand } from "../../config/validators.ts";
 import { storedGrantOwner } from "../../oauth/store/grant-owner.ts";
 import { readSecretFile } from "../../platform/files.ts";
 import type { Environment } from "../../platform/paths.ts";
-import type { Identity } from "./store.ts";
+import type { CallerIdentity } from "./store.ts";
 
 /**
- * Differs where a server would see another caller: what one is shown must not be served to the next. It may
- * hold secrets and is only ever hashed. Commands count by their words and the variables meant for them (what they
- * print changes with every token), client certificates by their path, OAuth by what a grant belongs to, so that a
- * list outlives the sign-in that fetched it.
+ * The caller as the server sees it: one caller's answers must not be served to another. May hold secrets, so it is only
+ * ever hashed. A command counts by its words and variables (its output changes with every token), a client certificate by
+ * its path, OAuth by the grant's owner, so that a cached list outlives the sign-in that fetched it.
  */
-export function catalogIdentity(settings: ServerSettings, env: Environment): Identity {
+export function catalogIdentity(settings: ServerSettings, env: Environment): CallerIdentity {
   const { name, url, headers, headersCommand, network, credential } = settings;
   const sent = Object.entries(headers).map(([header, value]) => [
     header,
@@ -43,7 +42,7 @@ function credentialIdentity({ credential }: ServerSettings, env: Environment): u
   }
 }
 
-/** What the configuration says of a grant; a machine's is whose assertion it is got with. */
+/** The grant by its configuration; a machine grant counts by its assertion, too. */
 function grantIdentity(auth: OAuthSettings, env: Environment): unknown {
   const { grant, issuer, clientId, assertionEnv, assertionFile, assertionCommand, idp } = auth;
   const variables = [assertionEnv, idp?.idTokenEnv].map((name) => name && env[name]);
@@ -57,7 +56,7 @@ function fileContent(path: string): string {
   try {
     return readSecretFile(path, "credential");
   } catch {
-    // The request itself will say what is wrong with it.
+    // The request reports the error of the same file.
     return "";
   }
 }

@@ -1,4 +1,4 @@
-// Lists of a server that is slow or away come from the catalog; behind that the server itself is asked, page by page.
+// Answers lists from the catalog if the server is slow or out of reach, and fetches them from the server in the background.
 
 import { abortable } from "../../platform/async.ts";
 import type { Log } from "../../platform/log.ts";
@@ -13,17 +13,17 @@ interface ListsOptions {
   readonly store: CatalogStore;
   readonly log: Log;
   readonly ids: RequestIds;
-  /** How long what is kept waits for the server: fresh beats instant while both fit into the second that Codex grants. */
+  /** How long a fresh cached page waits for the server: short enough for the second that Codex grants. */
   readonly freshMs: number;
-  /** The same for what is too old to be served unless the server is out of reach. */
+  /** How long a stale cached page waits for the server; it is then used only if the server is out of reach. */
   readonly staleMs: number;
-  /** Before a list that could not be got is asked for once more, at first. */
+  /** First pause before a list that failed is fetched again. */
   readonly againMs: number;
-  /** Whether the server was out of reach at the start: then what is kept counts, however old. */
+  /** Whether the server was out of reach at the start: cached pages of any age are then used. */
   readonly isOffline: boolean;
-  /** Who looks at it now. */
+  /** The current cache key. */
   readonly cacheKey: () => CacheKey;
-  /** Asks the server itself and keeps what it says; `isBound`: gives up in the time of a start. */
+  /** Asks the server and caches its answer; `isBound`: gives up after `startLimitMs`. */
   readonly ask: (
     request: Message,
     deliver: Deliver,
@@ -31,30 +31,30 @@ interface ListsOptions {
     isBound: boolean,
     call?: CallContext,
   ) => Promise<void>;
-  /** Takes what belongs to no call. */
-  readonly tell: Deliver;
+  /** Takes messages that belong to no call. */
+  readonly deliverToListener: Deliver;
   /** Resolves once the server has the whole handshake. */
   readonly opened: Promise<void>;
-  /** Ends what happens behind the answers. */
+  /** Ends the work in the background. */
   readonly signal: AbortSignal;
 }
 
 type Pages = Readonly<Record<string, string>>;
 
-/** A server that hands out cursors for ever is not followed further. */
+/** Most pages of one list: a server may return cursors without end. */
 const maxPages = 1000;
-/** Longest pause between attempts that nobody waits for. */
+/** Longest pause between attempts in the background. */
 const longestPauseMs = 300_000;
 
 const superseded: Stop = { by: "closing" };
 
-/** Whether an error tells that the server is out of reach, not that it has changed. */
+/** Whether an error means that the server is out of reach. */
 export function isOutOfReach(error: unknown): boolean {
   const kinds = ["dns", "connection-refused", "unreachable", "timeout"];
   return error instanceof BridgeError && kinds.includes(error.kind);
 }
 
-/** Pauses before further attempts that nobody waits for, each twice as long as the one before. */
+/** Pauses between attempts in the background, each twice as long as the one before. */
 export function pauses(firstMs: number): () => Promise<void> {
   let ms = firstMs / 2;
   return () => {
@@ -63,24 +63,24 @@ export function pauses(firstMs: number): () => Promise<void> {
   };
 }
 
-/** The lists of one start whose handshake the catalog answered. */
+/** The lists of one session whose handshake the catalog answered. */
 export class CatalogLists {
   readonly #options: ListsOptions;
-  /** Lists that the client reads from the catalog, as they were at the first page: cursors belong together. */
-  readonly #shown = new Map<string, Pages>();
-  /** What goes on behind the last such answer, by the list. */
-  readonly #behind = new Map<string, AbortController>();
+  /** Pages of the lists that the client reads from the catalog, as of their first page: cursors of different lists must not mix. */
+  readonly #servedPages = new Map<string, Pages>();
+  /** Aborts the background fetch of a list, by its method. */
+  readonly #fetches = new Map<string, AbortController>();
 
   constructor(options: ListsOptions) {
     this.#options = options;
   }
 
-  /** Another caller sees other lists. */
+  /** Forgets the lists that were served: the caller has changed. */
   forget(): void {
-    this.#shown.clear();
+    this.#servedPages.clear();
   }
 
-  /** Answers with what the server says, or with the kept page where that takes its time or fails. */
+  /** Answers with the server's page, or with the cached one if the server is slow or fails. */
   async send(
     message: Message,
     deliver: Deliver,
@@ -90,11 +90,11 @@ export class CatalogLists {
     const { store, cacheKey, ask } = this.#options;
     const page = pageKey(message);
     const method = methodOf(page);
-    const kept = store.page(cacheKey(), page);
-    const shown = isFirst(page) ? undefined : this.#shown.get(method)?.[page];
-    if (shown !== undefined) return deliver(responseTo(message.head.id!, shown));
-    if (kept === undefined) return ask(message, deliver, signal, method === "tools/list", call);
-    const isGood = this.#options.isOffline || store.isFresh(kept);
+    const cached = store.page(cacheKey(), page);
+    const served = isFirst(page) ? undefined : this.#servedPages.get(method)?.[page];
+    if (served !== undefined) return deliver(responseTo(message.head.id!, served));
+    if (cached === undefined) return ask(message, deliver, signal, method === "tools/list", call);
+    const isGood = this.#options.isOffline || store.isFresh(cached);
     await this.#race(message, isGood, deliver, signal, call);
   }
 
@@ -105,14 +105,14 @@ export class CatalogLists {
     signal: AbortSignal,
     call: CallContext | undefined,
   ) {
-    const { store, cacheKey, ask, tell, freshMs, staleMs } = this.#options;
-    let said: Message | undefined;
+    const { store, cacheKey, ask, deliverToListener, freshMs, staleMs } = this.#options;
+    let response: Message | undefined;
     let isLate = false;
-    const take: Deliver = async (one) => {
-      const isAnswer = one.head.kind === "response";
-      if (isAnswer) said = one;
-      if (!isLate) await deliver(one);
-      else if (!isAnswer) await tell(one);
+    const take: Deliver = async (incoming) => {
+      const isAnswer = incoming.head.kind === "response";
+      if (isAnswer) response = incoming;
+      if (!isLate) await deliver(incoming);
+      else if (!isAnswer) await deliverToListener(incoming);
     };
     const either = AbortSignal.any([signal, this.#options.signal]);
     const live = ask(message, take, either, true, call);
@@ -123,44 +123,45 @@ export class CatalogLists {
     const failure = await Promise.race([failed, Bun.sleep(isGood ? freshMs : staleMs)]);
     const page = pageKey(message);
     const method = methodOf(page);
-    if (said !== undefined) this.#shown.delete(method);
-    // Looked up again: the credential may be another's by now.
-    const kept = store.page(cacheKey(), page);
+    if (response !== undefined) this.#servedPages.delete(method);
+    // Looked up again: the caller may have changed meanwhile.
+    const cached = store.page(cacheKey(), page);
     const isUsable = isGood || failure === undefined || isOutOfReach(failure.error);
-    if (said !== undefined || signal.aborted || kept === undefined || !isUsable) return live;
+    if (response !== undefined || signal.aborted || cached === undefined || !isUsable) return live;
     isLate = true;
     this.#options.log.debug("list from the catalog", { method });
-    const shown = store.pages(cacheKey(), method);
-    this.#shown.set(method, shown);
-    const answer = failed.then(() => said);
-    void this.#catchUp(page, answer, shown);
-    await deliver(responseTo(message.head.id!, kept.result));
+    const served = store.pages(cacheKey(), method);
+    this.#servedPages.set(method, served);
+    const answer = failed.then(() => response);
+    void this.#catchUp(page, answer, served);
+    await deliver(responseTo(message.head.id!, cached.result));
   }
 
-  /** Asks on behind an answer from the catalog, from its page to the last: what changed is announced, once, and kept. */
-  async #catchUp(first: string, answer: Promise<Message | undefined>, shown: Pages) {
-    const { tell, log } = this.#options;
+  /** Fetches the list in the background after an answer from the catalog, page by page; caches it, and announces a change once. */
+  async #catchUp(first: string, answer: Promise<Message | undefined>, served: Pages) {
+    const { deliverToListener, log } = this.#options;
     const method = methodOf(first);
-    this.#behind.get(method)?.abort(superseded);
+    this.#fetches.get(method)?.abort(superseded);
     const own = new AbortController();
-    this.#behind.set(method, own);
+    this.#fetches.set(method, own);
     const signal = AbortSignal.any([own.signal, this.#options.signal]);
-    let said = await answer;
-    let isTold = false;
+    let response = await answer;
+    let isAnnounced = false;
     let page: string | undefined = first;
     try {
-      // A cursor that leads back to a page would lead there for ever.
+      // A cursor may lead back to an earlier page.
       const seen = new Set<string>();
       while (page !== undefined && !seen.has(page) && seen.size < maxPages) {
         seen.add(page);
-        said ??= await this.#ask(page, signal);
-        if (signal.aborted || said.head.isError === true) return;
-        const isNews = shown[page] !== undefined && shown[page] !== said.text(["result"]);
-        if (isNews && !isTold) await tell(notificationOf(lists[method]!.changed));
-        isTold ||= isNews;
-        const cursor = said.value(["result", "nextCursor"]);
+        response ??= await this.#ask(page, signal);
+        if (signal.aborted || response.head.isError === true) return;
+        const hasChanged = served[page] !== undefined && served[page] !== response.text(["result"]);
+        if (hasChanged && !isAnnounced)
+          await deliverToListener(notificationOf(lists[method]!.changed));
+        isAnnounced ||= hasChanged;
+        const cursor = response.value(["result", "nextCursor"]);
         page = typeof cursor === "string" ? `${method} ${JSON.stringify(cursor)}` : undefined;
-        said = undefined;
+        response = undefined;
       }
     } catch (error) {
       if (!signal.aborted)
@@ -168,18 +169,18 @@ export class CatalogLists {
     }
   }
 
-  /** A page, asked for until the server answers. */
+  /** Fetches a page; tries again until the server answers. */
   async #ask(page: string, signal: AbortSignal): Promise<Message> {
-    const { ask, tell, opened, log, ids, againMs } = this.#options;
+    const { ask, deliverToListener, opened, log, ids, againMs } = this.#options;
     const method = methodOf(page);
     const params = isFirst(page) ? undefined : `{"cursor":${page.slice(method.length + 1)}}`;
     const pause = pauses(againMs);
     for (;;) {
       await abortable(opened, signal);
       let answer: Message | undefined;
-      const take: Deliver = async (said) => {
-        if (said.head.kind === "response") answer = said;
-        else await tell(said);
+      const take: Deliver = async (incoming) => {
+        if (incoming.head.kind === "response") answer = incoming;
+        else await deliverToListener(incoming);
       };
       const request = requestOf(ids.next("list"), method, params);
       await ask(request, take, signal, true).catch((error) =>

@@ -1,4 +1,4 @@
-// The catalogs of one server: which of them, its caller's identity and what it asks with decide.
+// Reads and writes the catalogs of one server, one for each cache key.
 import type { ServerCache } from "../../platform/server-cache.ts";
 import type { Message } from "../../wire/message.ts";
 import {
@@ -6,38 +6,38 @@ import {
   type CatalogEntry,
   type CatalogFile,
   cacheKeyName,
+  isCatalogFile,
   isEntry,
   isPage,
   isResult,
-  isStored,
   lists,
   methodOf,
 } from "./entry.ts";
 
-/** Whose eyes see what a server shows. */
-export interface Identity {
-  /** Text that differs where the configuration makes another caller of us; it may hold secrets. */
+/** The caller as the server sees it. */
+export interface CallerIdentity {
+  /** Text that changes whenever the configuration makes the bridge a different caller; may hold secrets. */
   readonly caller: string;
-  /** What the stored sign-in belongs to; undefined where there is none. */
+  /** Owner of the stored grant; undefined without a sign-in. */
   readonly owner: string | undefined;
 }
 
-/** A client, with whose eyes it sees; only hashes of it are kept. */
+/** Cache key: changes whenever the server would see a different caller or client. Only its hashes are stored. */
 export interface CacheKey {
   readonly text: string;
   readonly owner: string | undefined;
 }
 
-/** Changes when the meaning of an entry changes. */
+/** Raised when the meaning of an entry changes. */
 const schemaVersion = 2;
-/** Clients that differ in revision or capabilities, and identities: more than these are forgotten, the oldest first. */
+/** Most entries (clients with other revisions or capabilities, other callers) of a server; the oldest are dropped. */
 const maxEntries = 4;
-/** What is kept of a server in all: a start reads it before anything else, 4 ms for 1 MB. */
+/** Most characters of all entries together: a start reads them first, at 4 ms for 1 MB. */
 const maxChars = 2 * 1024 * 1024;
 const weekMs = 7 * 24 * 60 * 60 * 1000;
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** Names one page of a list: its method and the cursor that leads to it, as JSON. */
+/** Key of one page of a list: its method, a space, and its cursor as JSON text. */
 export function pageKey(request: Message): string {
   const cursor = request.value(["params", "cursor"]);
   const text = typeof cursor === "string" ? JSON.stringify(cursor) : undefined;
@@ -46,40 +46,40 @@ export function pageKey(request: Message): string {
 
 export class CatalogStore {
   readonly #cache: ServerCache;
-  readonly #identity: () => Identity;
+  readonly #identity: () => CallerIdentity;
   readonly #now: () => number;
 
-  constructor(cache: ServerCache, identity: () => Identity, now: () => number) {
+  constructor(cache: ServerCache, identity: () => CallerIdentity, now: () => number) {
     this.#cache = cache;
     this.#identity = identity;
     this.#now = now;
   }
 
-  /** Who asks with this `initialize`, as the configuration and the sign-in stand now. */
+  /** The cache key of a client's `initialize`, by the current configuration and sign-in. */
   cacheKeyOf(initialize: Message): CacheKey {
-    // As the client wrote it: what is nested deep can be read, but not written anew.
-    const told = ["protocolVersion", "capabilities"].map((name) =>
+    // The client's own text: deeply nested JSON can be read, but not serialized again.
+    const asked = ["protocolVersion", "capabilities"].map((name) =>
       initialize.text(["params", name]),
     );
     const { caller, owner } = this.#identity();
-    return { text: JSON.stringify([schemaVersion, ...told, caller]), owner };
+    return { text: JSON.stringify([schemaVersion, ...asked, caller]), owner };
   }
 
-  /** The answer to initialize. */
+  /** The cached answer to initialize. */
   start(cacheKey: CacheKey): CachedPage | undefined {
     const entry = this.#entry(cacheKey);
     return entry && { result: entry.initialize, savedAt: entry.savedAt };
   }
 
   page(cacheKey: CacheKey, page: string): CachedPage | undefined {
-    const kept = this.#entry(cacheKey)?.lists[page];
-    return isPage(kept, methodOf(page)) ? kept : undefined;
+    const cached = this.#entry(cacheKey)?.lists[page];
+    return isPage(cached, methodOf(page)) ? cached : undefined;
   }
 
-  /** The results of a list's pages. */
+  /** The cached results of a list's pages, by `pageKey`. */
   pages(cacheKey: CacheKey, method: string): Readonly<Record<string, string>> {
-    const kept = Object.entries(this.#entry(cacheKey)?.lists ?? {});
-    const own = kept.filter(([page, one]) => methodOf(page) === method && isPage(one, method));
+    const cached = Object.entries(this.#entry(cacheKey)?.lists ?? {});
+    const own = cached.filter(([page, one]) => methodOf(page) === method && isPage(one, method));
     return Object.fromEntries(own.map(([page, { result }]) => [page, result]));
   }
 
@@ -89,26 +89,26 @@ export class CatalogStore {
     return age >= 0 && age < weekMs;
   }
 
-  /** Keeps an answer to initialize; writes only where that is news, or a day old. */
+  /** Caches an answer to initialize; writes only if it has changed or the cached one is a day old. */
   saveStart(cacheKey: CacheKey, result: string): void {
     if (!isResult(result, "initialize") || this.#isKnown(this.start(cacheKey), result)) return;
     const savedAt = this.#now();
     this.#change(cacheKey, (old) => ({ lists: {}, ...old, initialize: result, savedAt }));
   }
 
-  /** The same for a page of a list. The pages behind one that changed are forgotten: its cursor led to them. */
+  /** Caches a page of a list. If it has changed, the pages after it are dropped: its old cursor led to them. */
   savePage(cacheKey: CacheKey, page: string, result: string): void {
     const method = methodOf(page);
     if (!isResult(result, method) || this.#isKnown(this.page(cacheKey, page), result)) return;
-    const kept = { result, savedAt: this.#now() };
+    const cached = { result, savedAt: this.#now() };
     this.#change(cacheKey, (old) => {
       if (old === undefined) return undefined;
       if (isPage(old.lists[page], method) && old.lists[page].result === result)
-        return { ...old, lists: { ...old.lists, [page]: kept } };
+        return { ...old, lists: { ...old.lists, [page]: cached } };
       const before = pagesBefore(page, old.lists);
       if (before === undefined) return old;
       const others = Object.entries(old.lists).filter(([one]) => methodOf(one) !== method);
-      return { ...old, lists: { ...Object.fromEntries(others), ...before, [page]: kept } };
+      return { ...old, lists: { ...Object.fromEntries(others), ...before, [page]: cached } };
     });
   }
 
@@ -117,20 +117,20 @@ export class CatalogStore {
   }
 
   #entry(cacheKey: CacheKey): CatalogEntry | undefined {
-    const stored = this.#cache.get(cacheKeyName);
-    return isStored(stored) ? entryFor(cacheKey, stored) : undefined;
+    const file = this.#cache.get(cacheKeyName);
+    return isCatalogFile(file) ? entryFor(cacheKey, file) : undefined;
   }
 
-  /** Changes what is kept for a viewer, here and on disk, where another process may keep more. */
+  /** Read, modify, write: `change` is applied again to what other processes wrote meanwhile. */
   #change(
     cacheKey: CacheKey,
     change: (old: CatalogEntry | undefined) => CatalogEntry | undefined,
   ): void {
     this.#cache.change(cacheKeyName, (value) => {
-      const stored = isStored(value) ? value : { salt: crypto.randomUUID(), entries: {} };
-      const { salt, entries } = stored;
-      const old = entryFor(cacheKey, stored);
-      // What is said to nobody takes the place of nothing that was said to somebody.
+      const file = isCatalogFile(value) ? value : { salt: crypto.randomUUID(), entries: {} };
+      const { salt, entries } = file;
+      const old = entryFor(cacheKey, file);
+      // An anonymous answer never overwrites one that was given to a signed-in caller.
       if (cacheKey.owner === undefined && old?.owner !== undefined) return value;
       const next = change(old);
       if (next === undefined) return value;
@@ -146,7 +146,7 @@ function hash(text: string, salt: string): string {
   return Bun.CryptoHasher.hash("sha256", `${salt}\n${text}`, "hex");
 }
 
-/** What is kept for the viewer; a list outlives the sign-in it was got with, but is not shown to another one. */
+/** The entry of a cache key. An entry of one grant's owner is served after sign-out, but never to another owner. */
 function entryFor(
   { text, owner }: CacheKey,
   { salt, entries }: CatalogFile,
@@ -156,7 +156,7 @@ function entryFor(
   return owner === undefined || entry.owner === hash(owner, salt) ? entry : undefined;
 }
 
-/** The pages from the first of a list to the one before `page`; undefined where none of them leads there. */
+/** The pages from a list's first one to the one before `page`; undefined if their cursors do not lead to `page`. */
 function pagesBefore(
   page: string,
   pages: CatalogEntry["lists"],
@@ -164,15 +164,15 @@ function pagesBefore(
   const method = methodOf(page);
   const before: Record<string, CachedPage> = {};
   for (let at = `${method} `; at !== page; ) {
-    const kept = pages[at];
-    if (!isPage(kept, method) || Object.hasOwn(before, at)) return undefined;
-    before[at] = kept;
-    at = `${method} ${JSON.stringify(JSON.parse(kept.result).nextCursor)}`;
+    const cached = pages[at];
+    if (!isPage(cached, method) || Object.hasOwn(before, at)) return undefined;
+    before[at] = cached;
+    at = `${method} ${JSON.stringify(JSON.parse(cached.result).nextCursor)}`;
   }
   return before;
 }
 
-/** The entries that may be kept: this one, and of the others the newest that there is room for. */
+/** The entries to store: this one, and the newest others that fit. */
 function bounded(
   entry: CatalogEntry,
   key: string,
@@ -182,17 +182,17 @@ function bounded(
   const newest = Object.entries(others)
     .filter(isSound)
     .sort(([, a], [, b]) => b.savedAt - a.savedAt);
-  const kept: Record<string, CatalogEntry> = {};
+  const cached: Record<string, CatalogEntry> = {};
   let left = maxChars;
   for (const [name, one] of [[key, fitting(entry)] as const, ...newest].slice(0, maxEntries)) {
     left -= sizeOf(one);
     if (left < 0) break;
-    kept[name] = one;
+    cached[name] = one;
   }
-  return kept;
+  return cached;
 }
 
-/** The entry without the lists that there is no room for; the pages of one belong together. */
+/** Drops the lists that do not fit; a list is stored with all of its pages or not at all. */
 function fitting(entry: CatalogEntry): CatalogEntry {
   let left = maxChars - sizeOf({ ...entry, lists: {} });
   const fit = Object.keys(lists).flatMap((method) => {
@@ -205,4 +205,4 @@ function fitting(entry: CatalogEntry): CatalogEntry {
   return { ...entry, lists: Object.fromEntries(fit) };
 }
 
-const sizeOf = (kept: object) => JSON.stringify(kept).length;
+const sizeOf = (cached: object) => JSON.stringify(cached).length;

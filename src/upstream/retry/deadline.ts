@@ -2,18 +2,18 @@ import { BridgeError, type ErrorKind } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
 import type { CallContext, Deliver, Stop, Upstream } from "../core/types.ts";
 
-/** How long the server may take over a message of the start: our words come before the 30 s after which Codex gives up. */
+/** Longest time for a message of the handshake: our error arrives before Codex gives up after 30 s. */
 export const startMs = 25_000;
 
-/** The time of what others wait for: shorter than theirs, so that they hear why it failed. */
+/** The limit of a step that a caller with the limit `ms` waits for: shorter, so that the caller gets the step's error. */
 const within = (ms: number) => ms * 0.9;
 
-/** The same for a message that is also a call of the client's, whose deadline is `timeoutMs`. */
+/** Limit of a handshake message that is also a call of the client, with the deadline `timeoutMs`. */
 export function startLimitMs(timeoutMs: number, mostMs = startMs): number {
   return Math.min(mostMs, within(timeoutMs));
 }
 
-/** How long a part of the handshake may take that no call's deadline bounds. */
+/** Limit of a handshake message that no call's deadline bounds. */
 export function handshakeMs(timeoutMs: number): number {
   return within(startLimitMs(timeoutMs));
 }
@@ -21,7 +21,7 @@ export function handshakeMs(timeoutMs: number): number {
 const deadline: Stop = { by: "deadline" };
 const absent: readonly ErrorKind[] = ["connection-refused", "dns", "unreachable"];
 
-/** Sends a message that has no call's deadline and gives up after `ms`: rejects with `timeout` then, in words. */
+/** Sends a message and gives up after `ms`; then rejects with `timeout`, or with the kind that says that the server cannot be reached. */
 export async function sendWithin(
   ms: number,
   { next, name }: { readonly next: Pick<Upstream, "send">; readonly name: string },
@@ -41,7 +41,7 @@ export async function sendWithin(
     if (limit.signal.reason !== deadline || signal.aborted) throw error;
     const what = `"${name}" did not answer ${message.head.method} within ${ms / 1000} s`;
     const cause = error instanceof BridgeError ? error : undefined;
-    // A server that cannot be reached is reported as such, however long it was waited for.
+    // "Cannot be reached" says more than "timeout".
     const isAway = cause !== undefined && absent.includes(cause.kind);
     throw new BridgeError(
       isAway ? cause.kind : "timeout",

@@ -1,14 +1,14 @@
 import type { Message } from "../../wire/message.ts";
 import type { ToolTable } from "../core/tool-table.ts";
 
-/** Methods that only read, in both protocols, end so. */
+/** Suffixes of the methods that only read, in both protocols. */
 const readingSuffixes = ["/list", "/read", "/get", "/discover", "/complete"];
 const isReading = (method: string) =>
   method === "initialize" ||
   method === "ping" ||
   readingSuffixes.some((suffix) => method.endsWith(suffix));
 
-/** Which messages may be executed twice: told by their method or, for tools, by the server's list. */
+/** Decides which messages may be executed twice: by their method or, for tools, by the server's annotations. */
 export class IdempotentTools {
   readonly #tools: ToolTable;
 
@@ -16,7 +16,7 @@ export class IdempotentTools {
     this.#tools = tools;
   }
 
-  /** Whether executing the message twice does no harm. */
+  /** Whether it does no harm if the server executes the message twice. */
   isRepeatable(message: Message): boolean {
     const { kind, method } = message.head;
     if (kind === "notification") return method === "notifications/initialized";

@@ -1,4 +1,5 @@
-// The one judge of what is sent twice. Nothing that may have been executed is, unless it says that it may be.
+// The one place that decides what is sent again. A request that may have been executed is sent again only if it is
+// repeatable.
 import type { InFlightRequests } from "../../http/in-flight.ts";
 import { abortable, sleep } from "../../platform/async.ts";
 import { BridgeError, type ErrorKind } from "../../wire/errors.ts";
@@ -11,74 +12,74 @@ interface RetryOptions extends ServerScope {
   readonly next: Upstream;
   readonly idempotentTools: IdempotentTools;
   readonly attemptTimeouts: AttemptTimeouts;
-  /** Counts what is under way. */
+  /** Counts the requests under way. */
   readonly inFlight: InFlightRequests;
-  /** How often a request is sent at most; 1: never again. */
+  /** Most attempts for one request; 1: no retries. */
   readonly attempts: number;
-  /** Deadline of a call: no wait goes beyond it. */
+  /** Deadline of a call: no wait ends after it. */
   readonly timeoutMs: number;
-  /** How long a server that has never answered in this run is waited for; undefined: as any other. */
+  /** How long to wait for a server that has not answered yet in this run; undefined: as for any other. */
   readonly startWaitMs: number | undefined;
   /** 0 to 1, for the jitter. */
   readonly random: () => number;
 }
 
-/** What the judge looks at. */
+/** Facts by which waitBefore() decides. */
 export interface Situation {
   readonly error: BridgeError;
   readonly isRepeatable: boolean;
-  /** Attempts made. */
+  /** Attempts made so far. */
   readonly attempt: number;
   readonly attempts: number;
   readonly elapsedMs: number;
   readonly timeoutMs: number;
   /** How long to wait for a server that has not answered in this run; undefined once it has. */
   readonly startWaitMs?: number | undefined;
-  /** The server could not be reached for longer than we wait: the client is told at once. */
+  /** Whether the server could not be reached for the whole wait of an earlier request: fail at once. */
   readonly circuitOpen: boolean;
   readonly random: () => number;
 }
 
 const firstBackoffMs = 100;
 const longestBackoffMs = 2000;
-/** A server that is away is asked often enough to be found soon after it is back. */
+/** Longest backoff while the server cannot be reached: short, so that its return is noticed soon. */
 const maxReconnectWaitMs = 400;
-/** A server that says "too many" gets more room than one that dropped us. */
+/** First backoff after a 429. */
 const tooManyRequestsBackoffMs = 500;
-/** A server that wants us to wait longer than this is not waited for. */
+/** A longer Retry-After is not waited for: the request fails. */
 const longestRetryAfterMs = 60_000;
-/** How long a server that cannot be reached is waited for. */
+/** How long to wait for a server that cannot be reached. */
 const maxUnreachableMs = 3000;
-/** Lets the cancellation of an attempt arrive before the next one, which has the same id. */
+/** Gives the cancellation of an attempt time to arrive before the next attempt, which has the same id. */
 const cancellationMs = 200;
 
 const absent: readonly ErrorKind[] = ["connection-refused", "dns", "unreachable"];
 
-/** Whether the server cannot be reached at all: nothing of the request was sent. A proxy that refuses us (a status below 500) is there. */
+/** Whether the server could not be reached and nothing was sent. A proxy's status below 500 is a refusal, so it does not count. */
 function isAbsent({ kind, safeToRetry, status = 500 }: BridgeError): boolean {
   return safeToRetry && absent.includes(kind) && status >= 500;
 }
 
-/** Whether the request was certainly not executed: not sent, or refused for now. */
+/** Whether the request was certainly not executed: never sent, or refused for now. */
 function isUntouched(error: BridgeError): boolean {
   const { kind, safeToRetry, status, retryAfterMs } = error;
   if (status === 429 || (status === 503 && retryAfterMs !== undefined)) return true;
   return isAbsent(error) || (safeToRetry && kind === "tls");
 }
 
-/** Whether a proxy in front of the server says that there is none behind it, as in a deploy. */
+/** Whether a gateway reports that no server is behind it, as during a deploy. */
 function isBehindGateway({ status }: BridgeError): boolean {
   return status === 502 || status === 503 || status === 504;
 }
 
-/** Whether another attempt may go better, and only the harm of a second execution stands against it. */
+/** Whether the failure may be temporary: a repeatable request is sent again. */
 function isPassing({ kind, status }: BridgeError): boolean {
   return (
     kind === "outcome-unknown" || kind === "timeout" || (status !== undefined && status >= 500)
   );
 }
 
-/** Milliseconds to wait before the next attempt (full jitter), or undefined where there is none. */
+/** Milliseconds to wait before the next attempt (full jitter); undefined if there is none. */
 export function waitBefore(situation: Situation): number | undefined {
   const { error, isRepeatable, attempt, attempts, elapsedMs, timeoutMs } = situation;
   const { startWaitMs } = situation;
@@ -94,7 +95,7 @@ export function waitBefore(situation: Situation): number | undefined {
   return nextWait(situation, leftMs);
 }
 
-/** The wait itself, unless it is longer than the `leftMs` or the server asks for too much. */
+/** Computes the wait; undefined if it exceeds `leftMs` or the server's Retry-After is too long. */
 function nextWait({ error, attempt, random }: Situation, leftMs: number): number | undefined {
   const base = error.status === 429 ? tooManyRequestsBackoffMs : firstBackoffMs;
   const longest = isAbsent(error) ? maxReconnectWaitMs : longestBackoffMs;
@@ -107,7 +108,7 @@ function nextWait({ error, attempt, random }: Situation, leftMs: number): number
   return wait < leftMs ? wait : undefined;
 }
 
-/** One request on its way. */
+/** One attempt to send a request. */
 interface Sending {
   readonly message: Message;
   readonly deliver: Deliver;
@@ -116,17 +117,17 @@ interface Sending {
   readonly startedAt: number;
   /** Attempts made, this one included. */
   readonly attempt: number;
-  /** The absence that this request waits out for all of them: it asks, the others wait. */
+  /** Set if this request tries to reconnect on behalf of all that wait. */
   readonly reconnectWait?: ReconnectWait | undefined;
 }
 
-/** Settles once the server is there again, or was waited for in vain. */
+/** Settles once the server is reachable again, or the wait is over. */
 type ReconnectWait = PromiseWithResolvers<void>;
 
-/** Repeats what may be repeated, within the deadline of its call. */
+/** Sends failed requests again where that is safe, within the deadline of their call. */
 export class RetryUpstream implements Upstream {
   readonly #options: RetryOptions;
-  /** The circuit: open after a server could not be reached for the whole of our patience. */
+  /** Open after the server could not be reached for the whole wait; requests then fail at once. */
   #circuitOpen = false;
   #reconnectWait: ReconnectWait | undefined;
   #hasAnswered = false;
@@ -149,7 +150,7 @@ export class RetryUpstream implements Upstream {
       return deliver(incoming);
     };
     const attemptAbort = this.#attemptAbortFor(sending);
-    // What is not refused by then is being served.
+    // A connection that is not refused by then exists: the others may go on.
     const timer = reconnectWait && setTimeout(() => this.#end(reconnectWait), maxReconnectWaitMs);
     inFlight.enter();
     return next.send(message, take, attemptAbort?.signal ?? signal, call).then(
@@ -186,11 +187,11 @@ export class RetryUpstream implements Upstream {
   async #again(sending: Sending, error: unknown, delivered: boolean): Promise<void> {
     const { signal, reconnectWait } = sending;
     const isOurs = error instanceof BridgeError && !signal.aborted && !delivered;
-    const waitMs = isOurs ? this.#judge(error, sending) : undefined;
+    const waitMs = isOurs ? this.#retryWait(error, sending) : undefined;
     const isAway = isOurs && waitMs !== undefined && isAbsent(error);
     if (reconnectWait !== undefined && !isAway) this.#end(reconnectWait);
     if (!isOurs || waitMs === undefined) throw error;
-    // Where the time runs out meanwhile, the failure says more than the clock.
+    // If the deadline passes during the wait, report the failure that caused the wait.
     await this.#repeat(sending, error, waitMs, isAway).catch((end: Partial<Stop>) => {
       throw end.by === "deadline" ? error : end;
     });
@@ -199,14 +200,14 @@ export class RetryUpstream implements Upstream {
   async #repeat(sending: Sending, error: BridgeError, waitMs: number, isAway: boolean) {
     const { signal, attempt } = sending;
     const next = { ...sending, attempt: attempt + 1 };
-    if (isAway) return this.#waitOut(next, error, waitMs);
+    if (isAway) return this.#reconnect(next, error, waitMs);
     this.#note(sending, error, waitMs);
     await sleep(waitMs, signal);
     return this.#attempt({ ...next, reconnectWait: undefined });
   }
 
-  /** The server is away: one request asks for it again, and those that fail meanwhile wait for what comes of that. */
-  async #waitOut(next: Sending, error: BridgeError, waitMs: number): Promise<void> {
+  /** The server cannot be reached: one request tries again, and others that fail meanwhile wait for its outcome. */
+  async #reconnect(next: Sending, error: BridgeError, waitMs: number): Promise<void> {
     const { signal } = next;
     if (this.#reconnectWait !== undefined && this.#reconnectWait !== next.reconnectWait) {
       await abortable(this.#reconnectWait.promise, signal);
@@ -238,7 +239,7 @@ export class RetryUpstream implements Upstream {
     return this.#options.next.close(deadlineMs);
   }
 
-  #judge(error: BridgeError, { message, attempt, startedAt }: Sending): number | undefined {
+  #retryWait(error: BridgeError, { message, attempt, startedAt }: Sending): number | undefined {
     const { attempts, timeoutMs, random, now, idempotentTools } = this.#options;
     const waitMs = waitBefore({
       error,
@@ -251,7 +252,7 @@ export class RetryUpstream implements Upstream {
       circuitOpen: this.#circuitOpen,
       random,
     });
-    // Where no connection came about in its time, that was our patience.
+    // A connection attempt that timed out has used up the whole wait.
     const isSilent = error.kind === "unreachable" && error.status === undefined;
     this.#circuitOpen = waitMs === undefined && (isAbsent(error) || isSilent);
     return waitMs;

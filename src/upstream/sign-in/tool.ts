@@ -2,7 +2,7 @@ import type { RunSignIn } from "../../oauth/sign-in/run-sign-in.ts";
 import { cacheFile } from "../../platform/paths.ts";
 import { ServerCache } from "../../platform/server-cache.ts";
 import type { Message } from "../../wire/message.ts";
-import { keepsTool } from "../catalog/entry.ts";
+import { hasCachedTool } from "../catalog/entry.ts";
 import * as words from "./messages.ts";
 
 const firstName = "sign_in";
@@ -49,7 +49,7 @@ export class SignInTool {
     const { name, host, login, signIns } = this.#options;
     const { server, log } = await signIns.context();
     const cache = new ServerCache(cacheFile(server.state), server.url, log);
-    const isTaken = this.#isTaken || keepsTool(cache, firstName);
+    const isTaken = this.#isTaken || hasCachedTool(cache, firstName);
     this.#offered = isTaken ? `${firstName}_to_${name}` : firstName;
     return words.signInTool(this.#offered, name, host, login);
   }

@@ -80,8 +80,8 @@ test("a call waits for the server behind the answered handshake, and gets there 
 test("what the client was told before stays so, whatever is kept by now; its next handshake is any other", async () => {
   const server = new Server();
   server.failure = new BridgeError("unreachable", "down");
-  const said = { result: '{"protocolVersion":"2025-06-18"}', savedAt: 0 };
-  const client = start(server, { cache: remembering(), said, now: ages });
+  const earlyAnswer = { result: '{"protocolVersion":"2025-06-18"}', savedAt: 0 };
+  const client = start(server, { cache: remembering(), earlyAnswer, now: ages });
   expect((await shake(client)).result).toEqual({ protocolVersion: "2025-06-18" });
   client.send({ id: 1, method: "tools/call" });
   expect((await client.next()).error.data.kind).toBe("unreachable");

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ServerCache } from "../../../src/platform/server-cache.ts";
-import { CatalogStore, type Identity } from "../../../src/upstream/catalog/store.ts";
+import { type CallerIdentity, CatalogStore } from "../../../src/upstream/catalog/store.ts";
 import { requestOf } from "../../../src/wire/message.ts";
 import {
   codex,
@@ -28,7 +28,10 @@ const first = "tools/list ";
 const second = 'tools/list "2"';
 
 /** The store of one process. */
-function open(file: string, setting: { identity?: Partial<Identity>; now?: () => number } = {}) {
+function open(
+  file: string,
+  setting: { identity?: Partial<CallerIdentity>; now?: () => number } = {},
+) {
   const cache = new ServerCache(file, url, memoryLog());
   const identity = { caller: "me", owner: undefined, ...setting.identity };
   const store = new CatalogStore(cache, () => identity, setting.now ?? (() => 0));

@@ -59,12 +59,12 @@ export async function answerEarly(
     if (message?.head.kind !== "request" || message.head.method !== "initialize") return early;
     const identity = () => catalogIdentity(known.settings, env);
     const store = new CatalogStore(known.cache, identity, Date.now);
-    const kept = store.start(store.cacheKeyOf(message));
-    if (kept === undefined || !store.isFresh(kept)) return early;
+    const cached = store.start(store.cacheKeyOf(message));
+    if (cached === undefined || !store.isFresh(cached)) return early;
     const id = message.head.id!;
     const output = new Output(stdio.output);
-    void output.write(responseTo(id, kept.result), true);
-    early = { known, answered: { id, said: kept, output } };
+    void output.write(responseTo(id, cached.result), true);
+    early = { known, answered: { id, page: cached, output } };
   } catch {
     // The command meets the same error, and reports it.
   }

@@ -95,7 +95,7 @@ describe("with what an earlier start learned", () => {
   ])("initialize %s is answered, once, under its id as it was written", async (_, first) => {
     expect(await said(first)).toBe(answer);
     expect(early?.answered?.id).toBe('"\\u0061"');
-    expect(early?.answered?.said.result).toBe(result);
+    expect(early?.answered?.page.result).toBe(result);
     expect(early?.known?.settings.name).toBe("kb");
   });
 
