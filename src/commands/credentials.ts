@@ -8,7 +8,13 @@ import {
 import { loadConfig, parseConfig, pickServer, readConfig } from "../config/load.ts";
 import { changeConfig } from "../config/save.ts";
 import type { OAuth } from "../oauth/authorizer/open.ts";
-import type { Grant, PinnedIssuer, StoredGrant } from "../oauth/core/grant.ts";
+import {
+  belongsTo,
+  type Grant,
+  type PinnedIssuer,
+  pinOf,
+  type StoredGrant,
+} from "../oauth/core/grant.ts";
 import { shownUrl } from "../platform/redact.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { program } from "../wire/program-facts.ts";
@@ -135,7 +141,6 @@ async function importSignIn({ name, fd, isAgreed }: ImportRequest, context: Cont
   const { grant } = imported;
   const { server, isConfigured } = await entryFor(name ?? imported.server, imported, context);
   const { oauth } = await openServerOAuth(server, context);
-  const { belongsTo } = await import("../oauth/core/grant.ts");
   const { issuer, client } = grant;
   const stored: StoredGrant = {
     version: 1,
@@ -192,13 +197,8 @@ async function readStdin(): Promise<string> {
 }
 
 /** Whether this sign-in was exported from here: then it returns, and no question is asked. */
-function isKnown({ issuer, client, account }: Grant, pinned: PinnedIssuer | undefined): boolean {
-  return (
-    pinned !== undefined &&
-    pinned.issuer === issuer &&
-    pinned.clientId === client.id &&
-    pinned.account === account
-  );
+function isKnown(grant: Grant, pinned: PinnedIssuer | undefined): boolean {
+  return pinned !== undefined && Bun.deepEquals(pinOf(grant), pinned);
 }
 
 /** Shows server, issuer, client and account, and asks a person. Throws `refused` where the pinned issuer is another one, `usage` without a terminal. */

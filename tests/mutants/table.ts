@@ -798,6 +798,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/upstream/catalog/identity.test.ts",
     pattern: "person count",
   },
+  "no-person-in-import": {
+    promise: "an imported sign-in without an account is another person's",
+    file: "src/commands/auth/exported-sign-in.ts",
+    find: 'signedInAt: typeof grant.signedInAt === "number" ? grant.signedInAt : Date.now(),',
+    replace: "",
+    test: "tests/e2e/oauth/credentials.test.ts",
+    pattern: "another person",
+  },
   "no-pin-after-logout": {
     promise: "the pin outlives the sign-in",
     file: "src/oauth/store/store.ts",

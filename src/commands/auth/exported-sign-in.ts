@@ -109,7 +109,7 @@ function isWholeGrant(value: unknown): value is Grant {
   );
 }
 
-/** Copies the members of a grant and drops all others. */
+/** Copies the members of a grant and drops all others. Where the text names no moment of the sign-in, the import is it: two persons without an account must differ. */
 function plainGrant(grant: Grant): Grant {
   const { id, secret, method, source, redirectUri, scope, expiresAt } = grant.client;
   const defined = <T extends object>(value: T): T =>
@@ -128,6 +128,7 @@ function plainGrant(grant: Grant): Grant {
     scope: grant.scope,
     resource: grant.resource,
     account: grant.account,
+    signedInAt: typeof grant.signedInAt === "number" ? grant.signedInAt : Date.now(),
     dpopKey: grant.dpopKey,
   }) as Grant;
 }

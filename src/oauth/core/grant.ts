@@ -59,6 +59,8 @@ export interface PinnedIssuer {
   readonly issuer: string;
   readonly clientId: string;
   readonly account?: string;
+  /** The grant's `signedInAt` if the server names no account. */
+  readonly signedInAt?: number;
 }
 
 /** The stored sign-in of one server (credentials/NAME.json). */
@@ -84,8 +86,12 @@ export interface StoredGrant {
 }
 
 /** The pin of a grant. */
-export function pinOf({ issuer, client, account }: Grant): PinnedIssuer {
-  return { issuer, clientId: client.id, ...(account !== undefined && { account }) };
+export function pinOf({ issuer, client, account, signedInAt }: Grant): PinnedIssuer {
+  return {
+    issuer,
+    clientId: client.id,
+    ...(account === undefined ? signedInAt !== undefined && { signedInAt } : { account }),
+  };
 }
 
 /** A token is renewed this long before it expires, or a tenth of its life where that is shorter. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { decryptExport, encryptExport } from "../../../src/oauth/store/encrypted-export.ts";
+import { grantOwnerOf } from "../../../src/oauth/store/grant-owner.ts";
 import { ownFolder } from "../../support/folder.ts";
 import {
   bridgeHome,
@@ -119,6 +120,23 @@ test("an import of something new needs a person, or --yes", async () => {
   const { code, stderr } = await put(withoutYes);
   expect([code, await load()]).toEqual([2, {}]);
   expect(stderr).toContain("repeat the command with --yes");
+});
+
+test("an import without an account counts as another person's, by the question and by the lists that are kept", async () => {
+  using folder = ownFolder();
+  const { home, put } = await importForged(folder.path, {});
+  await home.configure({});
+  const owners: string[] = [];
+  for (const words of [importWords, importWords]) {
+    expect((await put(words)).code).toBe(0);
+    owners.push(JSON.stringify(grantOwnerOf((await home.stored()).grant)));
+  }
+  expect(owners[0]).not.toBe(owners[1]);
+  // The issuer and the client are known here, the person is not.
+  const { code, stderr } = await put(withoutYes);
+  expect(code).toBe(2);
+  expect(stderr).toContain("This sign-in is new here");
+  expect(JSON.stringify(grantOwnerOf((await home.stored()).grant))).toBe(owners[1]!);
 });
 
 test("an import names no other authorization server than the one in use here, --yes or not", async () => {
