@@ -215,7 +215,7 @@ URL: http://127.0.0.1:PORT/mcp
     const tools = [{ name: "look" }];
     await using server = lyingServer({ "tools/list": { tools, nextCursor: "again" } });
     const { printed } = await tested({ kb: { url: server.url, auth: { type: "none" } } });
-    expect(printed).toContain("Found 1 tool\n");
+    expect(printed).toContain("Found 1 tool:\n  - look\n");
   });
 });
 
