@@ -22,7 +22,7 @@ const servers = {
     url: "https://first.example/mcp",
     auth: { type: "oauth", initialAccessToken: "canary-initial", trustedHosts: ["in.example"] },
   },
-  open: { url: "https://open.example/mcp" },
+  open: { url: "https://open.example/mcp", codex: { approval: "approve", required: true } },
 };
 
 describe("export", () => {
@@ -52,7 +52,7 @@ describe("export", () => {
         },
         file: { url: "https://file.example/mcp", tokenEnv: "FILE_TOKEN" },
         first: { url: "https://first.example/mcp", auth: { type: "oauth" } },
-        open: { url: "https://open.example/mcp" },
+        open: { url: "https://open.example/mcp", codex: { required: true } },
       },
     });
     expect(notes).toContain('"crm" needs CRM_API_KEY, CRM_X_API_KEY');
@@ -92,7 +92,7 @@ describe("export", () => {
           clientSecretEnv: "APP_CLIENT_SECRET",
         },
       },
-      open: { url: servers.open.url },
+      open: { url: servers.open.url, codex: { required: true } },
     });
     const receiver = user(saved());
     expect(JSON.parse((await receiver.run(exportCommand)).out)).toEqual(JSON.parse(out));
@@ -122,6 +122,10 @@ describe("export", () => {
         `may not hold network.${Object.keys(network)[0]}`,
       ],
     ),
+    [
+      { url: "https://x.example/", codex: { approval: "approve", required: true } },
+      "may not hold codex.approval",
+    ],
     [{ url: "http://x.example/" }, "plain http"],
     [{ url: "https://x.example/", surprise: 1 }, "unknown key"],
     [{}, "it has no url"],

@@ -34,6 +34,8 @@ const teamAuthKeys: readonly string[] = [
 ];
 /** Keys of `network` that are as good on another machine: certificates and a proxy decide who reads along. */
 const teamNetworkKeys: readonly string[] = ["ipFamily"];
+/** Keys of `codex` that a team shares: whether a tool needs an approval is each person's own decision. */
+const teamCodexKeys: readonly string[] = ["required"];
 
 /** The servers of a team file, with the answers in place of their variables. */
 export function teamEntries(source: Source, answers: ReadonlyMap<string, string>): Found[] {
@@ -59,6 +61,7 @@ interface TeamEntry extends JsonObject {
   readonly headers?: unknown;
   readonly auth?: unknown;
   readonly network?: unknown;
+  readonly codex?: unknown;
 }
 type TeamEntryDraft = { -readonly [K in keyof TeamEntry]: TeamEntry[K] };
 
@@ -72,6 +75,7 @@ function takeTeamEntry(value: TeamEntry, draft: Draft): void {
     ...machineKeys.filter((key) => Object.hasOwn(value, key)),
     ...keysBeyond(teamAuthKeys, auth).map((key) => `auth.${key}`),
     ...keysBeyond(teamNetworkKeys, rest.network).map((key) => `network.${key}`),
+    ...keysBeyond(teamCodexKeys, rest.codex).map((key) => `codex.${key}`),
   ];
   if (foreign.length > 0) {
     draft.refuse(`a team file may not hold ${foreign.join(", ")}`);
@@ -124,7 +128,7 @@ const looksSecret = (value: string) =>
 /** Takes every secret out of a server's entry. */
 export function exportEntry(name: string, entry: ServerEntry): Exported {
   const { token, access_token, tokenFile, tokenCommand, headers, auth, network, ...rest } = entry;
-  const { headersCommand, ...plain } = rest;
+  const { headersCommand, codex, ...plain } = rest;
   const variables: string[] = [];
   const notes: string[] = [];
   const prefix = /^[0-9]/.test(name) ? `MCP_${name}` : name;
@@ -148,6 +152,9 @@ export function exportEntry(name: string, entry: ServerEntry): Exported {
   if (auth?.type === "oauth") exported.auth = exportedAuth(auth, variable, notes);
   else if (auth !== undefined) exported.auth = auth;
   if (network !== undefined) exportNetwork(network, exported, notes);
+  if (codex?.required !== undefined) exported.codex = { required: codex.required };
+  if (codex?.approval !== undefined)
+    notes.push("codex.approval is left out: each person decides about it");
   return { entry: exported, variables, notes };
 }
 
