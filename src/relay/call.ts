@@ -2,21 +2,21 @@ import type { CallContext } from "../upstream/core/types.ts";
 import { type Flaw, Message } from "../wire/message.ts";
 import type { Deadline } from "./deadlines.ts";
 
-/** A request of the client (or a batch of them) that is under way. */
+/** One request of the client, or one batch, that is under way. */
 export class Call implements CallContext {
   readonly server: string;
   readonly message: Message;
   readonly startedAt: number;
   readonly id: string;
   readonly method: string;
-  /** Ids as written that are not answered yet. */
+  /** Ids without an answer yet, as the client wrote them. */
   readonly open: Set<string>;
   readonly controller = new AbortController();
   readonly isInitialize: boolean;
-  /** Whether the client has its answer already: the one that comes is not shown. */
+  /** Whether the client got its answer from the catalog: the server's answer is not written. */
   readonly isAnswered: boolean;
   deadline?: Deadline;
-  /** Null where the call asked for no progress. */
+  /** JSON text; null if the call asked for no progress, undefined before it is read. */
   #progressToken: string | null | undefined;
 
   constructor(
@@ -36,7 +36,7 @@ export class Call implements CallContext {
     this.isAnswered = isAnswered;
   }
 
-  /** Whether its answer comes only when the client stops listening (MCP 2026-07-28 basic/utilities/subscriptions): no deadline, no waiting for it. */
+  /** Whether it is answered only when the client stops listening (MCP 2026-07-28 basic/utilities/subscriptions): it has no deadline, and the exit does not wait for it. */
   get isListening(): boolean {
     return this.method === "subscriptions/listen";
   }
@@ -45,7 +45,7 @@ export class Call implements CallContext {
     return this.deadline?.pause() ?? (() => undefined);
   }
 
-  /** Whether it asked for progress under this token, as written; read from its bytes once. */
+  /** Whether the call asked for progress under this token (JSON text). */
   asksProgressAs(token: string): boolean {
     if (this.#progressToken === undefined)
       this.#progressToken = this.message.text(["params", "_meta", "progressToken"]) ?? null;
@@ -53,21 +53,21 @@ export class Call implements CallContext {
   }
 }
 
-/** Progress prolongs the call that asked for it. */
+/** Extends the deadline of the call that a progress notification belongs to. */
 export function prolong(calls: Iterable<Call>, progress: Message): void {
   const token = progress.text(["params", "progressToken"]);
   if (token === undefined) return;
   for (const call of calls) if (call.asksProgressAs(token)) call.deadline?.extend();
 }
 
-/** Whether no call waits for an answer: those that listen are answered when they end. */
+/** Whether every call under way is a subscription. */
 export function areListening(calls: ReadonlyMap<string, Call>): boolean {
   return (
     calls.size === 0 || (calls.size < 3 && [...calls.values()].every((call) => call.isListening))
   );
 }
 
-/** The id of a request, also of one that is flawed. */
+/** The id of a request, valid or not; empty for any other message. */
 export function requestIdOf(part: Message | Flaw): string[] {
   if (!(part instanceof Message)) return part.id === undefined ? [] : [part.id];
   return part.head.kind === "request" ? [part.head.id!] : [];

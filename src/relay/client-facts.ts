@@ -1,11 +1,11 @@
 import type { ClientFacts } from "../upstream/core/types.ts";
 import type { Message } from "../wire/message.ts";
 
-/** Prefix of what a modern request says of its client (MCP 2026-07-28 basic). */
+/** Prefix of the client's members in the `_meta` of a stateless request (MCP 2026-07-28 basic). */
 const prefix = "io.modelcontextprotocol/";
 
-/** Notes who the client is, from its initialize, or from the `_meta` of a modern request; any other tells nothing. */
-export function meet(client: ClientFacts, message: Message): void {
+/** Reads the client's name, capabilities and revision from initialize, or from the `_meta` of a stateless request. */
+export function readClientFacts(client: ClientFacts, message: Message): void {
   if (message.head.method === "initialize") {
     const text = (name: string) => message.text(["params", name]);
     note(client, text("clientInfo"), text("capabilities"), text("protocolVersion"));
@@ -17,7 +17,7 @@ export function meet(client: ClientFacts, message: Message): void {
   note(client, clientInfo, text("clientCapabilities"), text("protocolVersion"));
 }
 
-/** All as JSON text, which may hold anything: written anew, what is deep would be too much. */
+/** Takes JSON text of any value. `capabilities` stay text: deeply nested JSON can be read, but not serialized again. */
 function note(client: ClientFacts, info = "null", capabilities = "null", version = "null"): void {
   const name: unknown = JSON.parse(info)?.name;
   const protocolVersion: unknown = JSON.parse(version);
@@ -26,8 +26,8 @@ function note(client: ClientFacts, info = "null", capabilities = "null", version
   client.protocolVersion = typeof protocolVersion === "string" ? protocolVersion : "";
 }
 
-/** The revision spoken with the client is the one it was answered with. */
-export function agree(client: ClientFacts, answer: Message): void {
+/** Takes the revision from the answer to initialize. */
+export function readRevision(client: ClientFacts, answer: Message): void {
   const version = answer.head.isError ? undefined : answer.value(["result", "protocolVersion"]);
   if (typeof version === "string") client.protocolVersion = version;
 }

@@ -6,11 +6,11 @@ import { isReadable, tooLongError } from "./codex-limits.ts";
 import { maxPauseMs } from "./deadlines.ts";
 import type { Output } from "./output.ts";
 
-/** A request that the client has not answered yet, or whose answer is on its way to the server. */
+/** A request to the client that waits for its answer, or whose answer is on its way to the server. */
 interface Pending {
   readonly askedAt: number;
   takeAnswer(answer: Message): void;
-  /** Called when the server takes its request back, or nobody answered for too long. */
+  /** Called when the server cancels its request, or no answer came for too long. */
   withdraw(): void;
 }
 
@@ -18,27 +18,27 @@ interface ClientRequestsOptions {
   readonly client: ClientFacts;
   readonly output: Output;
   readonly now: () => number;
-  /** Sends a response of the client to the server that asked; resolves when the server has it, or it failed. */
+  /** Sends the client's response to the server; resolves when the server has accepted it or the sending failed. */
   readonly reply: (answer: Message) => Promise<void>;
 }
 
-/** Requests that wait for the client at a time, those whose answer is still on its way to the server included. */
+/** Most requests at a time that wait for the client or whose answer is on its way to the server. */
 const maxPending = 1000;
 
-/** Requests to the client, the bridge's own and the servers': each goes out under an id that is allotted here, since two servers may use the same. */
+/** Requests of the bridge and of the server to the client. Each gets an id allotted here, since two servers may use the same id. */
 export class ClientRequests {
   readonly #options: ClientRequestsOptions;
   readonly #ids = new RequestIds();
-  /** By the allotted id. */
+  /** By allotted id. */
   readonly #pending = new Map<string, Pending>();
-  /** Allotted ids of a server's requests, by the server's own id. */
+  /** Allotted ids of the server's requests, by the server's id. */
   readonly #allotted = new Map<string, string>();
 
   constructor(options: ClientRequestsOptions) {
     this.#options = options;
   }
 
-  /** Whether as many requests wait as may; those that nobody answered for ten minutes are given up first. */
+  /** Whether the limit is reached, after dropping requests that nobody answered for ten minutes. */
   get isFull(): boolean {
     if (this.#pending.size < maxPending) return false;
     const now = this.#options.now();
@@ -47,7 +47,7 @@ export class ClientRequests {
     return this.#pending.size >= maxPending;
   }
 
-  /** Asks on behalf of the bridge and takes the question back on the signal; resolves to the client's response. */
+  /** Sends a request of the bridge to the client and cancels it on the signal; resolves to the client's response. */
   async ask({ method, params }: Outgoing, signal: AbortSignal): Promise<Message> {
     if (signal.aborted) throw signal.reason;
     const { client, output } = this.#options;
@@ -73,7 +73,7 @@ export class ClientRequests {
     }
   }
 
-  /** Passes a request of the server on. The deadline of `call`, on whose stream it came, stands still until the client answers; a request of the listening stream stops none. */
+  /** Passes a request of the server to the client. The deadline of `call`, on whose stream it came, is paused until the client answers; without `call` it came on the listening stream. */
   forward(request: Message, call: Call | undefined): Promise<void> {
     const { output, reply, now } = this.#options;
     const own = request.head.id!;
@@ -89,7 +89,7 @@ export class ClientRequests {
       if (isAnswered) return;
       isAnswered = true;
       resume?.();
-      // It counts until the server has the answer: a server that takes no answers may not ask for ever.
+      // It counts until the server has the answer, which limits a server that asks but accepts no answers.
       void reply(answer.with([{ path: ["id"], raw: own }])).finally(withdraw);
     };
     this.#pending.set(id, { askedAt: now(), takeAnswer, withdraw });
@@ -97,14 +97,14 @@ export class ClientRequests {
     return output.write(request.with([{ path: ["id"], raw: id }]));
   }
 
-  /** Takes the client's response; false where it answers nothing that was asked. */
+  /** Takes a response of the client; false if it answers no pending request. */
   take(response: Message): boolean {
     const pending = this.#pending.get(idKey(response.head.id!));
     pending?.takeAnswer(response);
     return pending !== undefined;
   }
 
-  /** The server's cancellation of its own request, under the id that the client knows; undefined where nothing waits under it. */
+  /** Translates the server's cancellation of its request to the allotted id; undefined if that request is not pending. */
   cancelled(notification: Message): Message | undefined {
     const own = notification.text(["params", "requestId"]);
     const id = own === undefined ? undefined : this.#allotted.get(idKey(own));

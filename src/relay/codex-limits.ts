@@ -1,11 +1,11 @@
-// What Codex cannot take (measured with 0.169.0): a line over 16 MiB hangs its call, an unknown kind of content fails it.
+// Limits of Codex, measured with 0.169.0: a line over 16 MiB hangs its call, content of an unknown type fails it.
 import { BridgeError, type CommandLine } from "../wire/errors.ts";
 import { errorTo, type Message } from "../wire/message.ts";
 import { children, find } from "../wire/spans.ts";
 
-/** Codex discards a longer line, its line feed included, and with it the answer. */
+/** Codex discards a longer line, line feed included, and so never sees the answer. */
 const maxLineBytes = 16 * 1024 * 1024;
-/** Kinds of content that Codex knows. */
+/** Content types that Codex knows. */
 const known: ReadonlySet<unknown> = new Set([
   "text",
   "image",
@@ -13,7 +13,7 @@ const known: ReadonlySet<unknown> = new Set([
   "resource",
   "resource_link",
 ]);
-/** Up to this many bytes an answer is parsed whole to look at its content. */
+/** Answers up to this size are parsed whole to check their content. */
 const smallBytes = 64 * 1024;
 const decoder = new TextDecoder();
 
@@ -22,7 +22,7 @@ export function isReadable({ bytes }: Message): boolean {
   return bytes.length < maxLineBytes;
 }
 
-/** The answer to a request of this method as Codex can take it: unchanged wherever it can. */
+/** Changes an answer that Codex cannot read; returns any other answer unchanged. */
 export function forCodex(
   answer: Message,
   method: string | undefined,
@@ -34,10 +34,10 @@ export function forCodex(
   return errorTo(taken.head.id!, error.toJsonRpc(commandLine));
 }
 
-/** Content of another kind becomes a text block that holds its JSON. */
+/** Replaces content of an unknown type by a text block with its JSON. */
 function withKnownContent(answer: Message): Message {
   const { bytes } = answer;
-  // Small answers, which most are, the native parser judges sooner than a walk does.
+  // Most answers are small; JSON.parse checks them faster than a walk over their bytes.
   if (bytes.length <= smallBytes && hasKnownContent(answer.value(["result", "content"])))
     return answer;
   const content = find(bytes, ["result", "content"]);
@@ -60,13 +60,13 @@ function hasKnownContent(content: unknown): boolean {
   return content.every((item: { type?: unknown } | null) => known.has(item?.type));
 }
 
-/** The string that the JSON text says; empty for any other value. */
+/** Parses a JSON string; empty for any other value. */
 function wordAt(json: Uint8Array): string {
   const value: unknown = json[0] === 0x22 ? JSON.parse(decoder.decode(json)) : undefined;
   return typeof value === "string" ? value : "";
 }
 
-/** The error for a message that Codex does not read; `what` it is, and what helps. */
+/** The error for a message that is too long for Codex; `what` names the message. */
 export function tooLongError(what: string, { bytes }: Message, hint: string): BridgeError {
   return new BridgeError(
     "too-large",

@@ -1,9 +1,9 @@
 import { BridgeError } from "../wire/errors.ts";
 
 interface Bounds {
-  /** Let through at a time. */
+  /** Most that are let through at a time. */
   readonly places: number;
-  /** Most that wait, and the most bytes they hold together. */
+  /** Most that wait, and the most bytes that their messages hold together. */
   readonly waiting: number;
   readonly waitingBytes: number;
 }
@@ -14,7 +14,7 @@ interface Bounds {
  */
 const collectEveryBytes = 4 * 1024 * 1024;
 
-/** Lets a bounded number through at a time; a bounded number of others wait in the order they came. */
+/** Lets a bounded number through at a time; a bounded number of others wait, first come, first served. */
 export class ConcurrencyLimiter {
   readonly #bounds: Bounds;
   #free: number;
@@ -28,8 +28,8 @@ export class ConcurrencyLimiter {
   }
 
   /**
-   * Undefined where a place was free, else a promise that resolves when one is; that rejects with the signal's
-   * reason when that comes first, with `rate-limited` where too many wait.
+   * Takes a place: returns undefined if one is free, else a promise that resolves when one is. It rejects with the
+   * signal's reason, or with `rate-limited` if too many wait.
    */
   enter(bytes: number, signal: AbortSignal): Promise<void> | undefined {
     if (this.#free === 0 || signal.aborted) return this.#wait(bytes, signal);
@@ -43,7 +43,7 @@ export class ConcurrencyLimiter {
     this.#refuseBeyond(bytes);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const abort = () => {
-      // One that was let in already gives its place back by itself.
+      // After it was let through, its owner gives the place back.
       if (this.#waiting.delete(resolve)) reject(signal.reason);
     };
     this.#waiting.add(resolve);

@@ -1,13 +1,13 @@
-/** Longest that a call's clock stands still, however often the client's user is asked. */
+/** Longest total pause of one call, however often the user is asked. */
 export const maxPauseMs = 600_000;
-/** Longest that progress keeps a call alive, counted from its start. */
+/** Longest duration to which progress extends a call, without pauses. */
 const maxExtendedMs = 600_000;
 
 /** The deadline of one call. */
 export interface Deadline {
-  /** Begins the call's time anew, up to a cap. */
+  /** Starts the call's time again, up to `maxExtendedMs`. */
   extend(): void;
-  /** Stops its clock until the returned function is called; several pauses may overlap. */
+  /** Pauses the deadline until the returned function is called; several pauses may overlap. */
   pause(): () => void;
   callOff(): void;
 }
@@ -16,19 +16,19 @@ interface Running {
   readonly startedAt: number;
   budgetMs: number;
   readonly expire: () => void;
-  /** Pauses that are open. */
+  /** Number of open pauses. */
   pauses: number;
-  /** When the first of them began. */
+  /** When the first open pause began. */
   pausedAt: number;
-  /** Length of those that are over. */
+  /** Total length of the pauses that have ended. */
   pausedMs: number;
 }
 
-/** Deadlines of calls; each has a clock of its own, which stands still while the server waits for the client's user. */
+/** Deadlines of calls. Each can be paused while the server waits for the user. */
 export class Deadlines {
   readonly #now: () => number;
   readonly #running = new Set<Running>();
-  /** One timer for all calls: one for each would cost every call a timer. Rings at `#nextCheckAt`. */
+  /** One timer for all calls, cheaper than one for each. Fires at `#nextCheckAt`. */
   #timer: Timer | undefined;
   #nextCheckAt = Number.POSITIVE_INFINITY;
 
@@ -36,7 +36,7 @@ export class Deadlines {
     this.#now = now;
   }
 
-  /** Calls `expire` once, after `ms` of the call's clock. */
+  /** Calls `expire` once, after `ms` without the pauses. */
   start(ms: number, expire: () => void): Deadline {
     const startedAt = this.#now();
     const running: Running = {
@@ -74,18 +74,18 @@ export class Deadlines {
     };
   }
 
-  /** How long the call's clock has stood still; a server that asks without end does not stop it for ever. */
+  /** Total pause of a call, capped: a server that asks without end must not stop its deadline for ever. */
   #pauseOf({ pauses, pausedAt, pausedMs }: Running): number {
     return Math.min(maxPauseMs, pausedMs + (pauses > 0 ? this.#now() - pausedAt : 0));
   }
 
-  /** When a call is over, unless something changes. */
+  /** When a call expires, unless it is extended or paused again. */
   #dueAt(running: Running): number {
     const pauseMs = running.pauses > 0 ? maxPauseMs : this.#pauseOf(running);
     return running.startedAt + running.budgetMs + pauseMs;
   }
 
-  /** Rings early rather than often: a call that is not over by then is looked at again. */
+  /** Sets the timer unless it fires earlier. A check that comes too early sets it again. */
   #scheduleCheck(at: number): void {
     if (at >= this.#nextCheckAt) return;
     clearTimeout(this.#timer);

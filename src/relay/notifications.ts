@@ -8,24 +8,24 @@ import { within } from "./timeout.ts";
 interface NotificationsOptions {
   readonly upstream: Upstream;
   readonly log: Log;
-  /** Longest that one message may take. */
+  /** Deadline of one message. */
   readonly timeoutMs: number;
-  /** Takes notifications and requests of the server that belong to no call. */
+  /** Takes the server's notifications and requests that belong to no call. */
   readonly fromServer: Deliver;
 }
 
-/** How long messages may take to arrive once the client has closed its end. */
+/** How long messages may take to arrive once the client has closed stdin. */
 const graceMs = 1000;
 
-/** What passes beside the calls: messages of the client that have no answer, and what the server says by itself. */
+/** Messages outside of calls: the client's notifications and responses, and the server's listening stream. */
 export class Notifications {
   readonly #options: NotificationsOptions;
   readonly #underWay = new Set<Promise<void>>();
   readonly #ended = new AbortController();
   readonly #strayAnswers: CountedLog;
   readonly #undelivered: CountedLog;
-  /** Ends what is heard in the present handshake; undefined before it was begun. */
-  #hearing: AbortController | undefined;
+  /** Ends the listening stream of the current handshake; undefined before it begins. */
+  #listening: AbortController | undefined;
 
   constructor(options: NotificationsOptions) {
     this.#options = options;
@@ -33,20 +33,20 @@ export class Notifications {
     this.#undelivered = new CountedLog(options.log, "warn", "not delivered");
   }
 
-  /** Sends a message that has no answer; resolves when the server has it, or it failed, which is only logged. */
+  /** Sends a message that has no answer. Resolves when the server has accepted it; a failure is only logged. */
   send(message: Message): Promise<void> {
     const sent = this.#send(message).finally(() => this.#underWay.delete(sent));
     this.#underWay.add(sent);
     return sent;
   }
 
-  /** Another handshake: what was heard in the one before ends. */
+  /** Ends the listening stream of the previous handshake. */
   renew(): void {
-    this.#hearing?.abort({ by: "closing" } satisfies Stop);
-    this.#hearing = undefined;
+    this.#listening?.abort({ by: "closing" } satisfies Stop);
+    this.#listening = undefined;
   }
 
-  /** Waits for what is under way, `mostMs` and a second at most; then nothing passes any more. */
+  /** Waits for the messages under way, for `mostMs` but at most a second; then aborts everything. */
   async finish(mostMs: number): Promise<void> {
     if (this.#underWay.size > 0 && mostMs > 0)
       await within(Math.min(mostMs, graceMs), Promise.all(this.#underWay));
@@ -68,12 +68,12 @@ export class Notifications {
     if (message.head.method === "notifications/initialized") void this.#listen();
   }
 
-  /** Hears what the server says by itself, once in a handshake. */
+  /** Listens to the server's own messages, once for each handshake. */
   async #listen(): Promise<void> {
-    if (this.#hearing !== undefined) return;
-    this.#hearing = new AbortController();
+    if (this.#listening !== undefined) return;
+    this.#listening = new AbortController();
     const { upstream, log } = this.#options;
-    const signal = AbortSignal.any([this.#hearing.signal, this.#ended.signal]);
+    const signal = AbortSignal.any([this.#listening.signal, this.#ended.signal]);
     try {
       await upstream.listen((incoming) => this.#take(incoming), signal);
     } catch (error) {
@@ -81,7 +81,7 @@ export class Notifications {
     }
   }
 
-  /** An answer outside of any call belongs to nobody. */
+  /** Passes on a message that belongs to no call; a response is dropped. */
   async #take(message: Message): Promise<void> {
     const { fromServer } = this.#options;
     if (message.head.kind === "batch") {

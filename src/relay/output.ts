@@ -1,25 +1,25 @@
 import type { Message } from "../wire/message.ts";
 
-/** What writes to stdout; Bun's FileSink has this shape. */
+/** Writes to stdout; Bun's FileSink has this shape. */
 export interface Sink {
   write(bytes: Uint8Array): number | Promise<number>;
   flush(): number | Promise<number>;
 }
 
-/** Large messages leave in pieces of this size, so that the sink never holds a second copy of the whole. */
+/** Large messages are written in pieces of this size, so that the sink never holds a second copy of the whole. */
 const sliceBytes = 256 * 1024;
-/** Below this much unflushed, writers go on at once; above, they wait for the reader. */
+/** With more unflushed bytes than this, writers wait for the reader. */
 const highWaterBytes = 64 * 1024;
-/** More than this of the bridge's own words for a reader that does not read, and the bridge stops reading, too. */
+/** With more unflushed bytes than this, the bridge stops reading stdin. */
 const mostBytes = 16 * 1024 * 1024;
 const lineFeed = new Uint8Array([0x0a]);
 const done = Promise.resolve();
 
-/** The one way out: whole lines in the order they were written, never faster than the reader reads. */
+/** The only writer to stdout: whole lines in the order they were written, with back pressure from the reader. */
 export class Output {
   readonly #sink: Sink;
   readonly #closed = Promise.withResolvers<void>();
-  /** Lines that were written and wait for what is on its way. */
+  /** Lines that wait for the current flush. */
   #waiting: Uint8Array[] = [];
   /** Bytes written and not yet flushed, line feeds included. */
   #pendingBytes = 0;
@@ -29,14 +29,14 @@ export class Output {
     this.#sink = sink;
   }
 
-  /** Resolves when nobody reads any more (EPIPE). */
+  /** Resolves when the reader has closed its end (EPIPE). */
   get closed(): Promise<void> {
     return this.#closed.promise;
   }
 
   /**
-   * Writes one line, at once where it is `urgent`, else with what else comes in this turn; resolves when more may be
-   * written. Never rejects: a reader that left is told by `closed`.
+   * Writes one line: at once if `urgent`, else together with the other lines of this turn of the event loop. Resolves
+   * when more may be written. Never rejects: `closed` tells that the reader is gone.
    */
   write({ bytes }: Message, urgent = false): Promise<void> {
     if (urgent && this.#flushing === undefined && bytes.length <= sliceBytes)
@@ -47,12 +47,12 @@ export class Output {
     return this.#pendingBytes > highWaterBytes ? this.#flushing : done;
   }
 
-  /** Undefined, or where more waits for the reader than may: resolves when it has left. */
+  /** Undefined if there is room; else a promise that resolves when everything is flushed. */
   room(): Promise<void> | undefined {
     return this.#pendingBytes > mostBytes ? this.drain() : undefined;
   }
 
-  /** Writes while nothing else is on its way: without a detour where the reader takes it at once. */
+  /** Writes while no flush is under way; synchronous if the reader takes the line at once. */
   #writeNow(bytes: Uint8Array): Promise<void> {
     try {
       this.#put(joined([bytes]));
@@ -67,13 +67,13 @@ export class Output {
     }
   }
 
-  /** Resolves when everything written has left. */
+  /** Resolves when everything written is flushed. */
   async drain(): Promise<void> {
     while (this.#flushing !== undefined) await this.#flushing;
   }
 
   async #flushAll(): Promise<void> {
-    // Messages of one turn of the event loop leave in one system call.
+    // Lines of one turn of the event loop share one system call.
     await new Promise(setImmediate);
     await this.#flushWaiting();
   }
@@ -84,7 +84,7 @@ export class Output {
     await this.#flushWaiting();
   }
 
-  /** What waits, in its order: a large line alone and in pieces, those between large ones together. */
+  /** Flushes the waiting lines in their order: each large line in pieces, the lines between them together. */
   async #flushWaiting(): Promise<void> {
     while (this.#waiting.length > 0) {
       const large = this.#waiting.findIndex(({ length }) => length > sliceBytes);
@@ -116,7 +116,7 @@ export class Output {
   }
 }
 
-/** The lines, each with its line feed, in one piece: every piece costs the sink a call. */
+/** Joins the lines, each with its line feed, so that the sink is called once. */
 function joined(lines: readonly Uint8Array[]): Uint8Array {
   let length = lines.length;
   for (const line of lines) length += line.length;

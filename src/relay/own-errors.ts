@@ -1,10 +1,10 @@
-// The bridge's own answers to the client.
+// Errors that the bridge itself answers with.
 import type { Redactor } from "../platform/redact.ts";
 import { BridgeError, type CommandLine } from "../wire/errors.ts";
 import type { Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, type Message } from "../wire/message.ts";
 
-/** An error in place of an answer: the server's own as it is, else ours, without a secret. */
+/** Answers a request with an error: the server's JSON-RPC error unchanged if there is one, else the bridge's, redacted. */
 export function errorReply(
   id: string,
   error: BridgeError,
@@ -21,13 +21,13 @@ export function errorReply(
   });
 }
 
-/** A line that is no JSON-RPC message: the two codes that JSON-RPC 2.0 5.1 has for it. */
+/** The answer to a line that is no JSON-RPC message (codes: JSON-RPC 2.0 section 5.1). */
 export function flawReply({ flaw, reason, id }: Flaw): Message {
   const [code, words] = flaw === "parse" ? [-32700, "Parse error"] : [-32600, "Invalid Request"];
   return errorTo(id ?? "null", { code, message: `${words}: ${reason}` });
 }
 
-/** A line over the limit. */
+/** The answer to a line over the limit. */
 export function oversizeReply(
   { bytes, id }: Oversize,
   limit: number,
@@ -43,33 +43,33 @@ export function oversizeReply(
   return errorTo(id ?? "null", error.toJsonRpc(commandLine));
 }
 
-/** The deadline of a call passed. */
+/** A call's deadline has passed. */
 export function timeoutError(timeoutMs: number): BridgeError {
   return new BridgeError("timeout", `the server did not answer within ${timeoutMs / 1000} s`, {
     hint: 'raise "timeoutSec" of this server if its calls take longer',
   });
 }
 
-/** The bridge ends before the server answered. */
+/** The bridge ends before the server has answered. */
 export function endedError(): BridgeError {
   return new BridgeError("outcome-unknown", "the bridge was ended before an answer came", {
     hint: "the server may or may not have done it: check before you repeat the call",
   });
 }
 
-/** The server's answer ended without a response. */
+/** The server's stream for a call ended without a response. */
 export function silentError(): BridgeError {
   return new BridgeError("bad-answer", "the server ended its answer without a response", {
     hint: "its operator can tell more; LOG_LEVEL=debug shows what came",
   });
 }
 
-/** The server asks more than a client can be made to answer; told to the server. */
+/** Too many requests of the server wait for the client; sent to the server. */
 export function tooManyRequestsError(): BridgeError {
   return new BridgeError("rate-limited", "too many requests wait for the client already");
 }
 
-/** The server goes on asking although it takes no answers: its stream is closed. */
+/** The server keeps sending requests but accepts no answers: its stream is closed. */
 export function floodError(): BridgeError {
   return new BridgeError(
     "bad-answer",

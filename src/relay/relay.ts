@@ -13,7 +13,7 @@ import { LineSplitter, type Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, idKey, isSameId, Message, readMessage } from "../wire/message.ts";
 import { batchRevision } from "../wire/program-facts.ts";
 import { areListening, Call, prolong, requestIdOf } from "./call.ts";
-import { agree, meet } from "./client-facts.ts";
+import { readClientFacts, readRevision } from "./client-facts.ts";
 import { ClientRequests } from "./client-requests.ts";
 import { forCodex, isReadable, tooLongError } from "./codex-limits.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -32,19 +32,19 @@ import {
 import { within } from "./timeout.ts";
 
 export interface RelayOptions {
-  /** Of the server's entry; empty where a start went wrong. */
+  /** Name of the server's entry; empty after a failed start. */
   readonly name: string;
   readonly upstream: Upstream;
   readonly output: Output;
   readonly client: ClientFacts;
   readonly log: Log;
-  /** Keeps secrets out of the bridge's own errors: a server's words may echo one. */
+  /** Removes secrets from the bridge's errors: the server's text in them may echo one. */
   readonly redactor: Redactor;
   /** Writes the commands in the hints of errors. */
   readonly commandLine: CommandLine;
-  /** Called behind the first answer that the relay gives. */
+  /** Called after the first answer was written. */
   readonly onFirstAnswer?: () => void;
-  /** The id of the client's first request, where that has its answer already. */
+  /** The id of the client's first request, if it was answered before the relay existed. */
   readonly answered?: string | undefined;
   /** Most bytes of one line of the client. */
   readonly limit: number;
@@ -52,15 +52,15 @@ export interface RelayOptions {
   readonly timeoutMs: number;
 }
 
-/** Refusals of a server's requests that may be on their way to it at a time; beyond, the stream that brings more is closed. */
+/** Most refusals that may be on their way to the server at a time; then the stream that brings more requests is closed. */
 const maxRefusals = 1000;
 
-/** So far the run time interprets: compiling at a start would only delay it (build.sh). */
+/** Number of answers after which Bun's JIT is switched on: compiling during a start would only delay it (build.sh). */
 const fewAnswers = 64;
 const done = Promise.resolve();
 const now = () => performance.now();
 
-/** Between the client and one upstream: every id that comes in is answered exactly once. */
+/** Connects the client to one upstream, and answers every request id exactly once. */
 export class Relay {
   readonly #options: RelayOptions;
   readonly #calls = new Map<string, Call>();
@@ -73,7 +73,7 @@ export class Relay {
   #answered = 0;
   /** Refusals on their way to the server. */
   #refusals = 0;
-  /** The id of the first request, where that has its answer. */
+  /** The id of the first request, if it was answered before the relay existed. */
   #answeredEarly: string | undefined;
   #onFirstAnswer: (() => void) | undefined;
   #isIdle = Promise.withResolvers<void>();
@@ -106,13 +106,13 @@ export class Relay {
     for (const line of lines.end()) this.#line(line);
   }
 
-  /** Waits for the calls under way, `graceMs` at most; what is open then gets `outcome-unknown`. True when none was. */
+  /** Waits at most `graceMs` for the calls under way, then answers the rest with `outcome-unknown`. True if every call was answered. */
   async finish(graceMs: number): Promise<boolean> {
     const endAt = now() + graceMs;
     for (const call of this.#calls.values())
       if (call.isListening) this.#drop(call, { by: "closing" });
     if (this.#calls.size > 0 && graceMs > 0) await within(graceMs, this.#isIdle.promise);
-    // What the client said last arrives, too, though nobody waits for an answer.
+    // The client's last notifications reach the server, too.
     await this.#notifications.finish(endAt - now());
     const open = [...new Set(this.#calls.values())];
     for (const call of open) {
@@ -122,7 +122,7 @@ export class Relay {
     return open.length === 0;
   }
 
-  /** Asks the client on behalf of the bridge itself. */
+  /** Sends a request of the bridge itself to the client. */
   ask(request: Outgoing, signal: AbortSignal): Promise<Message> {
     return this.#clientRequests.ask(request, signal);
   }
@@ -157,7 +157,7 @@ export class Relay {
       this.#refuse(parts.flatMap(requestIdOf), "no batch is allowed here");
       return;
     }
-    // Answers go one by one: each is known to the server by another id.
+    // Responses are taken out of the batch: each needs the id that the server knows.
     const answers = (sound as Message[]).flatMap((part, index) =>
       part.head.kind === "response" ? [[index, part] as const] : [],
     );
@@ -169,7 +169,7 @@ export class Relay {
     else this.#begin(rest, ids);
   }
 
-  /** Each request of what is refused gets an answer. */
+  /** Refuses every request id; without ids, answers with the id null. */
   #refuse(ids: readonly string[], reason: string): void {
     if (ids.length === 0) this.#flawed({ flaw: "invalid", reason });
     for (const id of new Set(ids)) this.#flawed({ flaw: "invalid", reason, id });
@@ -198,7 +198,7 @@ export class Relay {
       call.deadline = this.#deadlines.start(timeoutMs, () => this.#expire(call));
     try {
       if (call.isInitialize) this.#notifications.renew();
-      if (call.isInitialize || client.name === "") meet(client, message);
+      if (call.isInitialize || client.name === "") readClientFacts(client, message);
       await upstream.send(message, (incoming) => this.#deliver(call, incoming), signal, call);
       if (call.open.size > 0) this.#settle(call, silentError());
     } catch (error) {
@@ -223,12 +223,12 @@ export class Relay {
     call.controller.abort({ by: "deadline" } satisfies Stop);
   }
 
-  /** Answers what is open of a call with an error of ours. */
+  /** Answers the open ids of a call with an error. */
   #settle(call: Call, error: BridgeError): void {
     for (const id of call.open) void this.#answer(call, id, errorReply(id, error, this.#options));
   }
 
-  /** One message from the server for one call: only answers to its own ids get through, each once. */
+  /** Handles a message of the server for one call. Only responses to the call's open ids pass, each once. */
   #deliver(call: Call, message: Message): Promise<void> {
     const { kind, id } = message.head;
     if (kind === "batch") return this.#deliverEach(call, message);
@@ -246,9 +246,9 @@ export class Relay {
       if (part instanceof Message) await this.#deliver(call, part);
   }
 
-  /** Settles one id; the map forgets it before the line is written, so the client may use it again. */
+  /** Answers one id. It is removed before the line is written, so that the client may use it again. */
   #answer(call: Call, id: string, answer: Message): Promise<void> {
-    if (call.isInitialize) agree(this.#options.client, answer);
+    if (call.isInitialize) readRevision(this.#options.client, answer);
     if (++this.#answered === fewAnswers) Bun.unsafe.setJITPolicy(1);
     call.open.delete(id);
     this.#calls.delete(idKey(id));
@@ -266,15 +266,15 @@ export class Relay {
     const shown = isCodex(client)
       ? forCodex(answer, call.message.head.method, commandLine)
       : answer;
-    // Who waits for one answer alone gets it sooner; of many, several leave in one system call.
+    // The only answer awaited is written at once; many share one system call.
     const written = output.write(shown, areListening(this.#calls));
-    // Behind the answers that leave in this turn.
+    // After the answers that are written in this turn of the event loop.
     if (this.#onFirstAnswer !== undefined) setImmediate(this.#onFirstAnswer);
     this.#onFirstAnswer = undefined;
     return written;
   }
 
-  /** A notification or a request of the server; `call`: on whose stream it came. Rejects where the stream is to be closed. */
+  /** Handles a notification or request of the server; `call` is the call on whose stream it came. Rejects if that stream must be closed. */
   #fromServer(message: Message, call?: Call): Promise<void> {
     const { client, output } = this.#options;
     const { kind, method } = message.head;
@@ -291,13 +291,13 @@ export class Relay {
       const cancelled = this.#clientRequests.cancelled(message);
       return cancelled === undefined ? done : output.write(cancelled);
     }
-    // The limit of Codex's own does not move.
+    // Codex does not extend its own timeout on progress, so neither does the bridge.
     if (method === "notifications/progress" && !isCodex(client))
       prolong(this.#calls.values(), message);
     return output.write(message);
   }
 
-  /** Refuses a request of the server. A server that takes no refusals either is not read any further: each would wait in memory. */
+  /** Refuses a request of the server. Rejects if too many refusals wait in memory because the server accepts none. */
   #refuseServer(request: Message, error: BridgeError): Promise<void> {
     this.#refused.note({ reason: error.message });
     if (this.#refusals === maxRefusals) return Promise.reject(floodError());
@@ -319,7 +319,7 @@ export class Relay {
     else this.#drop(call, { by: "client", message });
   }
 
-  /** Ends a call that nobody waits for any more. */
+  /** Ends a call that the client no longer waits for. */
   #drop(call: Call, stop: Stop): void {
     for (const id of call.open) this.#calls.delete(idKey(id));
     call.open.clear();

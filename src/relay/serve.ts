@@ -8,17 +8,17 @@ import { Output } from "./output.ts";
 import { Relay } from "./relay.ts";
 import { ServerLimits } from "./server-limits.ts";
 
-/** The answer to initialize, given before anything else was there. */
+/** The answer to initialize that was written before the rest of the bridge was loaded. */
 export interface Answered {
   /** The id of its request, as the client wrote it. */
   readonly id: string;
   readonly page: CachedPage;
-  /** Where it went out. */
+  /** The output that it was written to. */
   readonly output: Output;
 }
 
 export interface ServeOptions {
-  /** Of the server's entry; empty where a start went wrong. */
+  /** Name of the server's entry; empty after a failed start. */
   readonly name: string;
   /** Builds the upstream; `ask` reaches the client. */
   readonly connect: (client: ClientFacts, ask: Ask) => Upstream;
@@ -27,9 +27,9 @@ export interface ServeOptions {
   readonly redactor: Redactor;
   /** Writes the commands in the hints of errors. */
   readonly commandLine: CommandLine;
-  /** Called behind the first answer that the relay gives. */
+  /** Called after the first answer was written. */
   readonly onFirstAnswer?: () => void;
-  /** The answer to the client's first message, where it has one by now. */
+  /** The answer that the client's first message has got already. */
   readonly answered?: Answered | undefined;
   /** Most bytes of one line of the client. */
   readonly limit: number;
@@ -37,9 +37,9 @@ export interface ServeOptions {
   readonly timeoutMs: number;
 }
 
-/** How long calls under way may take after the client closed its end. */
+/** How long calls under way may take after the client has closed stdin. */
 const graceMs = 5000;
-/** Longest that the exit waits for the answer to the DELETE; the transport waits shorter where the server is near. */
+/** Longest wait for the answer to the DELETE at exit; the transport waits less if the round trip is short. */
 const deleteGraceMs = 300;
 
 type End =
@@ -49,8 +49,8 @@ type End =
   | { readonly by: "signal"; readonly signal: number };
 
 /**
- * Serves one client until its input ends, a signal comes or nobody reads. Resolves to the exit code:
- * 0 where every request was answered, 1 where not or after a defect of ours, 128 + n after signal n.
+ * Serves one client until stdin ends, stdout is closed or a signal comes. Resolves to the exit code: 0 if every request was
+ * answered, 1 if not or after a defect of the bridge, 128 + n after signal n.
  */
 export async function serve(options: ServeOptions): Promise<number> {
   const { connect, stdio, answered: before, ...rest } = options;
@@ -78,7 +78,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   ]);
   const answered =
     end.by === "eof" && (await Promise.race([relay.finish(graceMs), signalled, faulted]));
-  // The session's end goes out before anything else is waited for: whoever signals us may kill us soon.
+  // The DELETE is sent before any other wait: the process that sent a signal may kill the bridge soon.
   const closed = upstream.close(deleteGraceMs).catch(() => undefined);
   if (answered !== true) await relay.finish(0);
   await Promise.race([Promise.all([closed, output.drain()]), output.closed, Bun.sleep(graceMs)]);
@@ -88,7 +88,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   return answered === true ? 0 : 1;
 }
 
-/** An upstream for a start that went wrong: every request is answered with what it was. */
+/** An upstream for a failed start: rejects every request with its error. */
 export function failedUpstream(error: BridgeError): Upstream {
   return {
     send: ({ head }) =>

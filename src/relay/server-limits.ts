@@ -2,14 +2,14 @@ import type { CallContext, Deliver, Upstream } from "../upstream/core/types.ts";
 import type { Message } from "../wire/message.ts";
 import { ConcurrencyLimiter } from "./concurrency-limiter.ts";
 
-/** More requests under way would only open sockets that the pool does not keep; stdin is read all the same. */
+/** More requests at a time would only open sockets that the pool does not keep. Reading from stdin goes on. */
 const requestBounds = { places: 60, waiting: 10_000, waitingBytes: 256 * 1024 * 1024 };
-/** Requests may wait for what a notification tells, so notifications have places of their own. */
+/** A request may wait for a notification, so notifications have places of their own. */
 const notificationBounds = { places: 30, waiting: 100_000, waitingBytes: 256 * 1024 * 1024 };
-/** Responses to the server's own requests free calls under way, so they wait behind nothing else. */
+/** A call under way may wait for a response to the server's request, so responses have places of their own. */
 const responseBounds = { places: 30, waiting: 10_000, waitingBytes: 256 * 1024 * 1024 };
 
-/** Bounds what is under way to one server at a time, and what waits for a place: several servers behind one relay do not feel each other. */
+/** Bounds the messages under way to one server and those that wait, so that several servers behind one relay do not slow each other down. */
 export class ServerLimits implements Upstream {
   readonly #next: Upstream;
   readonly #requests = new ConcurrencyLimiter(requestBounds);
@@ -26,7 +26,7 @@ export class ServerLimits implements Upstream {
     const leave = () => limiter.leave();
     const pass = () => this.#next.send(message, deliver, signal, call).finally(leave);
     const turn = limiter.enter(message.bytes.length, signal);
-    // Where a place is free nothing is waited for: the request behind `initialized` must not overtake it.
+    // Synchronous if a place is free: a request must not overtake the `initialized` before it.
     return turn === undefined ? pass() : turn.then(pass);
   }
 
@@ -38,7 +38,7 @@ export class ServerLimits implements Upstream {
     return this.#next.close(deadlineMs);
   }
 
-  /** Undefined for a cancellation, which frees a place, and for a subscription, which would hold one for ever. */
+  /** Undefined for a cancellation, which frees a place, and for a subscription, which would keep one for ever. */
   #limiterOf({ head: { kind, method } }: Message): ConcurrencyLimiter | undefined {
     if (kind === "response") return this.#responses;
     if (kind === "notification")
