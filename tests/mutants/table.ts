@@ -619,6 +619,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/upstream/session/session.test.ts",
     pattern: "its listening stream at once",
   },
+  "no-log-file-kind-check": {
+    promise: "a log file that is a pipe is not written",
+    file: "src/platform/log.ts",
+    find: "if (!stats.isFile() && !stats.isCharacterDevice()) throw",
+    replace: "if (!stats.isFile() && stats.isFile()) throw",
+    test: "tests/platform/log.test.ts",
+    pattern: "is a pipe",
+  },
   "no-log-file-owner-check": {
     promise: "a log file that another user made is not written",
     file: "src/platform/log.ts",
