@@ -339,7 +339,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: "this.#isDoubtful = true;",
     replace: "this.#isDoubtful = false;",
     test: "tests/upstream/catalog/lists.test.ts",
-    pattern: "taken over",
+    pattern: "cached for (one credential|the previous)",
   },
   "no-dropping-of-cookies": {
     promise: "cookies end with their session",
@@ -617,7 +617,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: "    this.#renewed.abort();",
     replace: "",
     test: "tests/upstream/session/session.test.ts",
-    pattern: "its listening stream at once",
+    pattern: "listening stream is opened at once",
   },
   "no-log-file-kind-check": {
     promise: "a log file that is a pipe is not written",
@@ -682,7 +682,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: "const cached = earlyAnswer ?? (mayAnswer ? store.start(this.#cacheKey) : undefined);",
     replace: "const cached = mayAnswer ? store.start(this.#cacheKey) : undefined;",
     test: "tests/upstream/catalog/catalog.test.ts",
-    pattern: "told before stays so",
+    pattern: "early answer stays valid",
   },
   "no-merge-of-cache-writes": {
     promise: "what processes learn at once is kept together",
@@ -763,7 +763,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: 'page = typeof cursor === "string" ? `${method} ${JSON.stringify(cursor)}` : undefined;',
     replace: "page = cursor === null ? `${method} ${JSON.stringify(cursor)}` : undefined;",
     test: "tests/upstream/catalog/lists.test.ts",
-    pattern: "for every page",
+    pattern: "every page is fetched",
   },
   "no-pause-limit": {
     promise: "a server that asks without end does not keep a call for ever",
@@ -1139,7 +1139,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: "if (this.#reconnectWait !== undefined && this.#reconnectWait !== next.reconnectWait) {",
     replace: "if (this.#reconnectWait !== undefined && this.#reconnectWait === undefined) {",
     test: "tests/upstream/retry/repeat.test.ts",
-    pattern: "one request asks for it",
+    pattern: "one request reconnects",
   },
   "no-skipping-of-odd-events": {
     promise: "events that are no messages cost no answer",
@@ -1225,7 +1225,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: "if (call.isAnswered) return done;",
     replace: "",
     test: "tests/relay/relay.test.ts",
-    pattern: "has its answer is passed on",
+    pattern: "was answered early is passed on",
   },
   "no-taken-address-error": {
     promise: "a port of the callback that another program holds is an error",
@@ -1334,7 +1334,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: "return turn === undefined ? pass() : turn.then(pass);",
     replace: "return limiter === this.#notifications ? Promise.resolve(turn).then(pass) : pass();",
     test: "tests/relay/relay.test.ts",
-    pattern: "in one breath",
+    pattern: "writes at once reach",
   },
 };
 

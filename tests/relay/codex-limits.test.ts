@@ -61,7 +61,7 @@ test("Codex gets a clear error with the same id in place of a line that it would
 const mixed =
   '{"jsonrpc":"2.0","id":"c","result":{"content":[{"type":"text","text":"a"},{"type":"chart" , "n":12345678901234567890},{"x":1},{"type":"resource_link","uri":"u","name":"n"}],"isError":false}}';
 
-test("content of a kind that Codex does not know becomes text that holds its JSON, the rest stays", async () => {
+test("content of a type that Codex does not know becomes text with its JSON; other content is unchanged", async () => {
   const line = await callAs(
     "codex-tui",
     answering(() => mixed),

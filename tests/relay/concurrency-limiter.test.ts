@@ -3,7 +3,7 @@ import { ConcurrencyLimiter } from "../../src/relay/concurrency-limiter.ts";
 
 const never = new AbortController().signal;
 
-test("lets waiters in by the order in which they came", async () => {
+test("lets waiters in first come, first served", async () => {
   const limiter = new ConcurrencyLimiter({ places: 1, waiting: 10, waitingBytes: 100 });
   const order: number[] = [];
   await limiter.enter(1, never);
@@ -43,7 +43,7 @@ test("one message over the bound of bytes waits all the same when nothing else d
   await large;
 });
 
-test("a waiter that leaves takes no one else's turn", async () => {
+test("a waiter that is aborted takes no place", async () => {
   const limiter = new ConcurrencyLimiter({ places: 1, waiting: 10, waitingBytes: 100 });
   const stop = new AbortController();
   await limiter.enter(1, never);

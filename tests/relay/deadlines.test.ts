@@ -36,7 +36,7 @@ test("expires once, when its time is over", () => {
   expect(expired).toEqual([minuteMs]);
 });
 
-test("stands still while a question is open", () => {
+test("is paused while a question is open", () => {
   const { deadline, expired } = startOne(minuteMs);
   pass(30_000);
   const resume = deadline.pause();
@@ -62,7 +62,7 @@ test("a server that asks without end does not keep a call for ever", () => {
   expect(expired).toHaveLength(1);
 });
 
-test("extending begins its time anew, ten minutes in all", () => {
+test("extending starts the time again, up to ten minutes in all", () => {
   const { deadline, expired } = startOne(minuteMs);
   for (let n = 0; n < 30; n += 1) {
     pass(30_000);
@@ -71,7 +71,7 @@ test("extending begins its time anew, ten minutes in all", () => {
   expect(expired).toEqual([10 * minuteMs]);
 });
 
-test("extending never takes time away", () => {
+test("extending never shortens the time", () => {
   const { deadline, expired } = startOne(20 * minuteMs);
   pass(minuteMs);
   deadline.extend();
@@ -81,14 +81,14 @@ test("extending never takes time away", () => {
   expect(expired).toHaveLength(1);
 });
 
-test("called off, it never expires", () => {
+test("a deadline that is called off never expires", () => {
   const { deadline, expired } = startOne(minuteMs);
   deadline.callOff();
   pass(5 * minuteMs);
   expect(expired).toEqual([]);
 });
 
-test("questions stop the clock of a call for ten minutes in all", () => {
+test("questions pause the deadline of a call for ten minutes in all", () => {
   const { deadline, expired } = startOne(2 * minuteMs);
   pass(minuteMs);
   const resume = deadline.pause();
@@ -99,7 +99,7 @@ test("questions stop the clock of a call for ten minutes in all", () => {
   expect(expired).toEqual([12 * minuteMs]);
 });
 
-test("a question of one call does not stop the clock of another", () => {
+test("a question of one call does not pause the deadline of another", () => {
   const deadlines = new Deadlines(() => elapsed);
   const expired: string[] = [];
   deadlines.start(minuteMs, () => expired.push("asked")).pause();

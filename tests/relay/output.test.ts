@@ -26,7 +26,7 @@ function slowSink() {
 
 const quick: Sink = { write: (bytes) => bytes.length, flush: () => 0 };
 
-test("what is urgent leaves in the turn it is written, the rest together and in its order", async () => {
+test("an urgent line is written in the same turn, other lines together and in their order", async () => {
   const flushes: string[] = [];
   let pending = "";
   const decoder = new TextDecoder();
@@ -84,7 +84,7 @@ test("lines keep their order around a message that leaves in pieces", async () =
   expect(lines[3]).toHaveLength(large.bytes.length);
 });
 
-test("asks for a halt once 16 MB of lines wait for a reader that does not read", async () => {
+test("stops reading once 16 MB of lines wait for a reader that does not read", async () => {
   const { sink, readAll } = slowSink();
   const output = new Output(sink);
   const line = responseTo("1", `"${"x".repeat(200_000)}"`);

@@ -19,14 +19,14 @@ async function agreed(protocolVersion: string, name = "c", options = {}) {
 const never = new AbortController().signal;
 const big = JSON.stringify({ message: "x".repeat(16 * 1024 * 1024) });
 
-test("a question of ours that Codex would not read is not asked", async () => {
+test("a question of the bridge that is too long for Codex is not sent", async () => {
   const { client } = await agreed("2025-06-18", "codex-mcp-client");
   const asked = client.relay.ask({ method: "elicitation/create", params: big }, never);
   await expect(asked).rejects.toMatchObject({ kind: "too-large" });
   expect(client.rest).toEqual([]);
 });
 
-test("a question of the server that Codex would not read is refused with the reason", async () => {
+test("a question of the server that is too long for Codex is refused with the reason", async () => {
   const { client, next, answer } = await agreed("2025-06-18", "codex-mcp-client");
   client.send(part(1));
   const call = await next();
@@ -38,7 +38,7 @@ test("a question of the server that Codex would not read is refused with the rea
   expect((await client.next()).id).toBe(1);
 });
 
-test("a question of ours is taken back when what it is for ends, and not once it is answered", async () => {
+test("the bridge's question is cancelled when its call ends, but not once it is answered", async () => {
   const { client } = await agreed("2025-06-18");
   const over = new AbortController();
   const clientRequest = { method: "elicitation/create", params: "{}" };
@@ -55,7 +55,7 @@ test("a question of ours is taken back when what it is for ends, and not once it
   expect(client.rest).toEqual([]);
 });
 
-test("capabilities of any depth are kept as they were told", async () => {
+test("capabilities of any depth are kept unchanged", async () => {
   const { upstream, next, answer } = handUpstream();
   const client = relayClient(upstream);
   const depth = 200_000;
@@ -83,7 +83,7 @@ test.each([
   expect(await client.line()).toBe(`{"jsonrpc":"2.0","id":${id},"result":{}}`);
 });
 
-test("two numbers that no double tells apart are two ids", async () => {
+test("two numbers that are equal as doubles are two ids", async () => {
   const { upstream, next } = handUpstream();
   const client = relayClient(upstream);
   const [one, two] = [`1${"0".repeat(400)}`, `2${"0".repeat(400)}`];
@@ -95,7 +95,7 @@ test("two numbers that no double tells apart are two ids", async () => {
   expect(client.rest).toEqual([]);
 });
 
-test("an answer inside a batch lets the clock go on, and reaches a question of ours", async () => {
+test("an answer inside a batch resumes the deadline and reaches the bridge's question", async () => {
   const { client, next } = await agreed("2025-03-26", "c", { timeoutMs: 100 });
   client.send(part(1));
   const call = await next();
@@ -133,7 +133,7 @@ test.each<[string, unknown[], unknown[]]>([
   expect((await client.next()).result).toEqual({});
 });
 
-test("the server is heard once in a handshake, and anew in the next", async () => {
+test("there is one listening stream for each handshake", async () => {
   const { upstream, next, answer, listens } = handUpstream();
   const client = relayClient(upstream);
   const initialize = async () => {

@@ -9,7 +9,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-test("answers leave in the order they come, each under the id as the client wrote it", async () => {
+test("answers are written in the order of their arrival, each with the id as the client wrote it", async () => {
   const { upstream, next, answer } = handUpstream();
   const client = relayClient(upstream);
   client.write('{"jsonrpc":"2.0","id":12345678901234567890,"method":"a"}\r\n\n  \n');
@@ -68,7 +68,7 @@ test("a second request under an id in use is refused; the first goes on", async 
   expect((await client.next()).result).toEqual({ ok: 1 });
 });
 
-test("a request that has its answer is passed on, and what comes for it is not shown", async () => {
+test("a request that was answered early is passed on, and the server's answer is not written", async () => {
   const { upstream, next, answer } = handUpstream();
   const client = relayClient(upstream, { answered: "1" });
   client.send({ id: 1, method: "initialize" });
@@ -84,7 +84,7 @@ test("a request that has its answer is passed on, and what comes for it is not s
   expect(client.rest).toEqual([]);
 });
 
-test("a request under the id of one that had its answer, and was cancelled all the same, gets its own", async () => {
+test("a request that reuses the id of an answered and then cancelled request gets an answer", async () => {
   const { upstream, next, answer } = handUpstream();
   const client = relayClient(upstream, { answered: "1" });
   client.send({ id: 1, method: "initialize" });
@@ -137,7 +137,7 @@ test("a failure upstream becomes an error with its kind, code and hint", async (
   });
 });
 
-test("a failure's words reach the client without what is secret in them", async () => {
+test("a failure's message reaches the client without secrets", async () => {
   const { upstream, next } = handUpstream();
   const client = relayClient(upstream);
   client.send({ id: 1, method: "a" });
@@ -148,7 +148,7 @@ test("a failure's words reach the client without what is secret in them", async 
   expect(JSON.parse(answer).error.data.hint).toBe("ask http://...@host/?code=...");
 });
 
-test("an upstream that ends without a response is told as bad-answer", async () => {
+test("an upstream that ends without a response gives the error bad-answer", async () => {
   const { upstream, next } = handUpstream();
   const client = relayClient(upstream);
   client.send({ id: 1, method: "a" });
@@ -240,7 +240,7 @@ test("requests of the server reach the client under ids of the relay's own, and 
   expect((await next()).message.head.method).toBe("b");
 });
 
-test("a request that the server takes back is taken back from the client under the id it knows", async () => {
+test("the server's cancellation of its request reaches the client under the allotted id", async () => {
   const { upstream, next } = handUpstream();
   const client = relayClient(upstream);
   client.send({ id: 1, method: "tools/call" });
@@ -340,7 +340,7 @@ test("a batch passes as one where its revision was agreed on, and each request i
   expect([(await client.next()).id, (await client.next()).id]).toEqual([2, 1]);
 });
 
-test("what is open when the bridge ends is answered with outcome-unknown", async () => {
+test("calls that are open when the bridge ends are answered with outcome-unknown", async () => {
   const { upstream, next } = handUpstream();
   const client = relayClient(upstream);
   client.send({ id: 1, method: "a" });
@@ -363,7 +363,7 @@ test("more calls than places wait in order, answers of the client do not", async
   expect((await next()).message.head.id).toBe("60");
 });
 
-test("what the client says in one breath reaches the server in that order", async () => {
+test("messages that the client writes at once reach the server in their order", async () => {
   const { upstream, next, answer } = handUpstream();
   const client = relayClient(upstream);
   const line = (head: object) => JSON.stringify({ jsonrpc: "2.0", ...head });

@@ -11,7 +11,7 @@ import { handUpstream } from "../support/hand-upstream.ts";
 const line = (id: number, method: string) =>
   new TextEncoder().encode(`{"jsonrpc":"2.0","id":${id},"method":"${method}"}\n`);
 
-test("what was said before the bridge was there leaves first, however slowly it is read", async () => {
+test("the early answer is written first, however slowly it is read", async () => {
   let written = "";
   const read = Promise.withResolvers<number>();
   const sink = {
@@ -57,7 +57,7 @@ test("what was said before the bridge was there leaves first, however slowly it 
   expect(written.split("\n").slice(1)).toEqual(['{"jsonrpc":"2.0","id":1,"result":"ping"}', ""]);
 });
 
-test("calls back once, behind the first answer that leaves", async () => {
+test("calls back once, after the first answer was written", async () => {
   let written = "";
   const sink = {
     write(bytes: Uint8Array) {

@@ -24,13 +24,13 @@ function late() {
   return { upstream, send, passed, made, count: () => count };
 }
 
-test("nothing is made before a message wants to pass, not even to be closed", async () => {
+test("no upstream is created before the first message, not even by close", async () => {
   const { upstream, count } = late();
   await upstream.close(10);
   expect(count()).toBe(0);
 });
 
-test("messages that come while it is made pass in their order, those after it at once", async () => {
+test("messages that arrive while the upstream is created are sent in their order, later ones at once", async () => {
   const { upstream, send, passed, made, count } = late();
   const sent = [send("one"), send("two"), upstream.listen(async () => undefined, never)];
   const closed = upstream.close(10);
@@ -42,7 +42,7 @@ test("messages that come while it is made pass in their order, those after it at
   expect(count()).toBe(1);
 });
 
-test("what cannot be made is told to everyone who waits", async () => {
+test("if the upstream cannot be created, every waiting message gets the error", async () => {
   const upstream = new LazyUpstream(() => Promise.reject(new Error("broken")));
   const send = () => upstream.send(notificationOf("one"), async () => undefined, never);
   expect(await Promise.allSettled([send(), send()])).toMatchObject([

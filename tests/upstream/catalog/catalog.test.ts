@@ -45,7 +45,7 @@ test("a server that answers in time is asked itself", async () => {
   expect(await toolsOf(later)).toEqual(["two"]);
 });
 
-test("what changed meanwhile is announced, once, and served at the next start", async () => {
+test("a changed list is announced once, and served at the next start", async () => {
   const cache = await filled();
   const server = new Server();
   const gate = Promise.withResolvers<void>();
@@ -64,7 +64,7 @@ test("what changed meanwhile is announced, once, and served at the next start", 
   expect(await toolsOf(later)).toEqual(["one, better"]);
 });
 
-test("a call waits for the server behind the answered handshake, and gets there after initialized", async () => {
+test("after a handshake from the catalog, a call waits for the server and arrives after initialized", async () => {
   const cache = await filled();
   const server = new Server();
   const gate = Promise.withResolvers<void>();
@@ -77,7 +77,7 @@ test("a call waits for the server behind the answered handshake, and gets there 
   expect(server.seen).toEqual(["initialize", "notifications/initialized", "tools/call"]);
 });
 
-test("what the client was told before stays so, whatever is kept by now; its next handshake is any other", async () => {
+test("the early answer stays valid whatever is cached by now; the next handshake is an ordinary one", async () => {
   const server = new Server();
   server.failure = new BridgeError("unreachable", "down");
   const earlyAnswer = { result: '{"protocolVersion":"2025-06-18"}', savedAt: 0 };
@@ -94,7 +94,7 @@ test("what the client was told before stays so, whatever is kept by now; its nex
   expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
 });
 
-test("a server that could not be reached at the start is reached by a later call", async () => {
+test("a later call connects to a server that could not be reached at the start", async () => {
   const cache = await filled();
   const server = new Server();
   server.failure = new BridgeError("connection-refused", "nothing listens");
@@ -115,7 +115,7 @@ test.each([
     "notifications/initialized",
     ["initialize", "notifications/initialized", "notifications/initialized", "tools/call"],
   ],
-])("a handshake whose %s is never answered is made anew by a later call", async (lost, seen) => {
+])("a later call repeats a handshake whose %s got no answer", async (lost, seen) => {
   const cache = await filled();
   const server = new Server();
   server.swallows = lost;
@@ -164,7 +164,7 @@ test("a catalog older than a week is not used while the server answers", async (
   expect((await shake(client)).result.serverInfo).toEqual({ v: "2" });
 });
 
-test("a catalog older than a week stands in for a server that is out of reach", async () => {
+test("a catalog older than a week is used if the server is out of reach", async () => {
   const cache = await filled();
   const server = new Server();
   server.failure = new BridgeError("dns", "no such host");
@@ -173,7 +173,7 @@ test("a catalog older than a week stands in for a server that is out of reach", 
   expect(await toolsOf(client)).toEqual(["one"]);
 });
 
-test("an error of the server is passed on and never kept", async () => {
+test("an error of the server is passed on and never cached", async () => {
   const cache = remembering();
   const server = new Server();
   server.failure = new BridgeError("unauthorized", "no");
@@ -184,7 +184,7 @@ test("an error of the server is passed on and never kept", async () => {
   expect((await shake(later)).result.serverInfo).toEqual({ v: "1" });
 });
 
-test("what the server says by itself passes, before and after the client listens", async () => {
+test("the server's own messages pass, before and after the client listens", async () => {
   const cache = await filled();
   const server = new Server();
   const client = start(server, { cache });
@@ -195,7 +195,7 @@ test("what the server says by itself passes, before and after the client listens
   expect((await client.next()).method).toBe("notifications/message");
 });
 
-test("a damaged memory is no catalog", async () => {
+test("a damaged cache file holds no catalog", async () => {
   for (const value of [1, { salt: 1 }, { salt: "s", entries: { a: { initialize: "{" } } }]) {
     const cache = remembering();
     cache.set("catalog", value);
@@ -204,7 +204,7 @@ test("a damaged memory is no catalog", async () => {
   }
 });
 
-test("neither identity nor credential stands in what is kept", async () => {
+test("the cache file holds neither identity nor credential", async () => {
   const cache = await filled({ identity: "secret-of-mine" });
   expect(JSON.stringify(cache.get("catalog"))).not.toContain("secret-of-mine");
 });
@@ -247,7 +247,7 @@ test.each([true, false])(
   },
 );
 
-test("tools that were never listed are waited for in startMs, though the catalog has answered initialize", async () => {
+test("a tools/list that is not cached waits up to startMs, even if the catalog has answered initialize", async () => {
   const cache = remembering();
   const first = start(new Server(), { cache });
   await shake(first);
@@ -262,14 +262,14 @@ test("a start ends before the deadline of its call", async () => {
   expect((await shake(client)).error.message).toContain("did not answer initialize within 0.09 s");
 });
 
-test("a catalog older than a week stands in for a server that is silent for staleMs", async () => {
+test("a catalog older than a week is used if the server is silent for staleMs", async () => {
   const cache = await filled();
   const client = start(silent(), { cache, now: 8 * day, times: only({ staleMs: 1, freshMs: 1 }) });
   expect((await shake(client)).result.serverInfo).toEqual({ v: "1" });
   expect(await toolsOf(client)).toEqual(["one"]);
 });
 
-test("where it may not answer, the catalog is filled and loses nothing that the server does not replace", async () => {
+test("with mayAnswer false the catalog is filled, and keeps entries that the server does not replace", async () => {
   const cache = await filled();
   const server = new Server();
   server.version = "2";

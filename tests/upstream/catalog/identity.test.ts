@@ -69,7 +69,7 @@ test.each<[string, [CatalogEntry, Variables?], [CatalogEntry, Variables?]]>([
     [{ auth: { ...enterprise, idp: { ...idp, idTokenEnv: "I" } } }, { I: "alice" }],
     [{ auth: { ...enterprise, idp: { ...idp, idTokenEnv: "I" } } }, { I: "bob" }],
   ],
-])("%s of another caller is another identity", (_, one, other) => {
+])("%s of another caller gives another identity", (_, one, other) => {
   expect(identity(...one)).not.toEqual(identity(...other));
   expect(identity(...one)).toEqual(identity(...one));
 });
@@ -78,7 +78,7 @@ test.each<[string, CatalogEntry]>([
   ["a token file", { tokenFile: "secret" }],
   ["an assertion file", { auth: { ...workload, assertionFile: "secret" } }],
   ["an ID token file", { auth: { ...enterprise, idp: { ...idp, idTokenFile: "secret" } } }],
-])("what stands in %s counts", (_, entry) => {
+])("%s is part of the cache key", (_, entry) => {
   using folder = ownFolder();
   const write = (text: string) => writeFileSync(join(folder.path, "secret"), text, { mode: 0o600 });
   write("alice");

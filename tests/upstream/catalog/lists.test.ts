@@ -55,7 +55,7 @@ const callsTool = async (client: CatalogClient) => {
   }
 };
 
-test("behind a page from the catalog the server is asked for every page: what changed on a later one is announced and kept", async () => {
+test("after a page from the catalog every page is fetched; a change on a later page is announced and cached", async () => {
   const cache = await filled({}, withPages("one", "two", "three"));
   const { server, answers } = slow("one", "two", "three, better");
   const client = await begun(server, cache);
@@ -69,7 +69,7 @@ test("behind a page from the catalog the server is asked for every page: what ch
   expect(await toolsOf(later, "2")).toEqual(["three, better"]);
 });
 
-test("pages that are as they were are not announced, nor is one that the client never read", async () => {
+test("neither unchanged pages nor pages that the client never read are announced", async () => {
   const cache = await filled({}, withPages("one", "two"));
   const { server, answers } = slow("one", "two");
   const client = await begun(server, cache);
@@ -93,7 +93,7 @@ test("a list that changed on several pages is announced once", async () => {
   expect(await allKept(cache)).toEqual(["eins", "zwei"]);
 });
 
-test("a client that began to read the old list reads it to its end, whatever the server says meanwhile", async () => {
+test("a client that has read a list's first cached page gets the cached list to its end", async () => {
   const cache = await filled({}, withPages("one", "two"));
   const { server, answers } = slow("eins");
   const client = await begun(server, cache);
@@ -139,7 +139,7 @@ test("a list that the server could not give is asked for again", async () => {
   expect(await keptIn(cache)).toEqual(["new"]);
 });
 
-test("an error of the server's own to a list reaches the client and is not kept", async () => {
+test("the server's error to a list request reaches the client and is not cached", async () => {
   const cache = await filled();
   const server = new Server();
   server.refuses = "tools/list";
@@ -176,7 +176,7 @@ async function withOldList() {
   return cache;
 }
 
-test("a list that was not heard for a week is not served while the server answers, though initialize was", async () => {
+test("a list older than a week is not served while the server answers, even if initialize is newer", async () => {
   const cache = await withOldList();
   const { server, answers } = slow("new");
   const client = start(server, { cache, now: 8 * day, times: { freshMs: 0, staleMs: ages } });
@@ -204,7 +204,7 @@ test.each([
   },
 );
 
-test("another credential that is taken over sees nothing of what the one before was shown", async () => {
+test("another credential never gets answers that were cached for the previous one", async () => {
   const cache = await filled();
   let identity = "me";
   const server = withPages("a colleague's");
@@ -218,7 +218,7 @@ test("another credential that is taken over sees nothing of what the one before 
   expect(await keptIn(cache, { identity })).toBeUndefined();
 });
 
-test("a credential that is taken over while a list is waited for is not shown the kept one", async () => {
+test("a list cached for one credential is not served if the credential changes during the wait", async () => {
   const cache = await filled();
   let identity = "me";
   const { server, answers } = slow("a colleague's");
@@ -234,7 +234,7 @@ test("a credential that is taken over while a list is waited for is not shown th
   expect(await asked).toEqual(["a colleague's"]);
 });
 
-test("another handshake ends what went on behind the one before", async () => {
+test("another handshake ends the background work of the previous one", async () => {
   const cache = await filled();
   const first = slow("new");
   const client = await begun(first.server, cache);
@@ -248,7 +248,7 @@ test("another handshake ends what went on behind the one before", async () => {
   expect(first.server.seen).not.toContain("tools/list");
 });
 
-test("a cursor that leads back ends the walk behind an answer from the catalog", async () => {
+test("a cursor that leads back to an earlier page ends the background fetch", async () => {
   const cache = await filled({}, withPages("one", "two"));
   const server = withPages("one", "two");
   const client = await begun(server, cache);

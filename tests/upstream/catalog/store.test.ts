@@ -38,7 +38,7 @@ function open(
   return { cache, store, cacheKey: store.cacheKeyOf(initialize()) };
 }
 
-test("what two processes learn of different clients, and of one, is kept together", () => {
+test("entries that two processes write, for different clients and for one, are merged", () => {
   using folder = ownFolder();
   const file = join(folder.path, "kb.json");
   const [one, two] = [open(file), open(file)];
@@ -59,7 +59,7 @@ test("what two processes learn of different clients, and of one, is kept togethe
   expect(store.page(cacheKey, "prompts/list ")?.result).toBe('{"prompts":[]}');
 });
 
-test("pages behind one that changed are forgotten, and those before it are not", () => {
+test("the pages after a changed page are dropped, the pages before it stay", () => {
   using folder = ownFolder();
   const { store, cacheKey } = open(join(folder.path, "kb.json"));
   store.saveStart(cacheKey, answer);
@@ -77,7 +77,7 @@ test("pages behind one that changed are forgotten, and those before it are not",
   expect(store.pages(cacheKey, "tools/list")).toEqual({ [first]: page("A", "4") });
 });
 
-test("each page is as old as itself", () => {
+test("each page has its own age", () => {
   using folder = ownFolder();
   let now = 0;
   const { store, cacheKey } = open(join(folder.path, "kb.json"), { now: () => now });
@@ -91,7 +91,7 @@ test("each page is as old as itself", () => {
   expect(store.page(cacheKey, first)?.savedAt).toBe(2 * day);
 });
 
-test("what is as it was is not written again within a day", () => {
+test("an unchanged answer is not written again within a day", () => {
   using folder = ownFolder();
   const file = join(folder.path, "kb.json");
   let now = 0;
@@ -109,7 +109,7 @@ test("what is as it was is not written again within a day", () => {
   expect(save()).not.toBe(written);
 });
 
-test("of four clients and two million characters the oldest are forgotten first, and tools are kept before other lists", () => {
+test("beyond four clients or two million characters the oldest entries are dropped first, and tools stay longer than other lists", () => {
   using folder = ownFolder();
   const file = join(folder.path, "kb.json");
   let now = 0;
@@ -152,7 +152,7 @@ test("of four clients and two million characters the oldest are forgotten first,
   expect(readFileSync(file).length).toBeLessThan(2_200_000);
 });
 
-test("a list outlives the sign-in it was got with, and is not shown to another one", () => {
+test("a cached list survives a sign-out, and is not served to another grant's owner", () => {
   using folder = ownFolder();
   const file = join(folder.path, "kb.json");
   const as = (owner: string | undefined) => open(file, { identity: { owner } });
@@ -173,7 +173,7 @@ test("a list outlives the sign-in it was got with, and is not shown to another o
   expect(seen(other)).toBeUndefined();
 });
 
-test("a second handshake keeps nothing of the first one's lists", async () => {
+test("a second handshake forgets the lists of the first one", async () => {
   const cache = await filled();
   const client = start(new Server(), { cache });
   await shake(client);

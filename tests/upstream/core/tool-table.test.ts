@@ -25,7 +25,7 @@ test("a tool is repeatable where the live list says so, until it changes", () =>
   expect(tools.isRepeatable(call("reads"))).toBe(false);
 });
 
-test("a list is forgotten with the session that it was given in", () => {
+test("a new session forgets the tool list of the old one", () => {
   const tools = new ToolTable();
   tools.learn(list, page([{ name: "reads", annotations: { readOnlyHint: true } }]));
   expect(tools.isRepeatable(call("reads"))).toBe(true);
@@ -39,7 +39,7 @@ const marked = (name: string, size = 0) => ({
   annotations: { readOnlyHint: true },
 });
 
-test("of large lists only the names are kept", async () => {
+test("of a large list only the names are parsed", async () => {
   const tools = new ToolTable();
   const pages = Array.from({ length: 20 }, (_, n) => {
     const large = page([marked(`t${n}`, 300_000)]);
@@ -54,7 +54,7 @@ test("of large lists only the names are kept", async () => {
   expect(tools.isRepeatable(call("t19"))).toBe(true);
 });
 
-test("many small pages are read before they are too many", async () => {
+test("many small pages are parsed before their total size passes the limit", async () => {
   const tools = new ToolTable();
   const pages = Array.from({ length: 200 }, (_, n) => {
     const small = page([marked(`t${n}`, 10_000)]);
@@ -96,7 +96,7 @@ test.each([
   expect(tools.isRepeatable(call("e"))).toBe(false);
 });
 
-test("a second page adds, a new first page begins anew", () => {
+test("a second page adds tools, a new first page replaces them", () => {
   const tools = new ToolTable();
   const readOnly = (name: string) => ({ name, annotations: { readOnlyHint: true } });
   tools.learn(list, page([readOnly("a")]));

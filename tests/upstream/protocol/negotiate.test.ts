@@ -129,7 +129,7 @@ test('with "protocol": "stateless" a server that does not speak it is told as th
   expect(error.message).toContain("server/discover");
 });
 
-test("what is remembered as stateless counts for nothing where the protocol is set to session", async () => {
+test("a remembered stateless transport is ignored if the protocol is set to session", async () => {
   const { url, seen } = serveMethods({ "server/discover": discover([stateless]), initialize });
   await chainClient(url, { protocol: "session", remembered: "stateless-http" }).start();
   expect(seen[0]).toBe("initialize");
@@ -158,7 +158,7 @@ test.each<[string, (body: Body) => Response]>([
   },
 );
 
-test("an older revision that is refused, too, is not remembered, and the refusal is the answer", async () => {
+test("if an older revision is refused, too, it is not remembered, and the client gets the refusal", async () => {
   const { url, seen } = serveMethods({ initialize: upTo("2024-11-05", fails(-32602, 200)) });
   const client = chainClient(url);
   expect((await client.start({}, "2025-11-25")).error.code).toBe(-32602);
@@ -166,7 +166,7 @@ test("an older revision that is refused, too, is not remembered, and the refusal
   expect(client.cache.get("revision")).toBeUndefined();
 });
 
-test("a server that takes the newest revision again is spoken to in it once the older one is refused", async () => {
+test("if the remembered older revision is refused, the client's own revision is used again", async () => {
   const { url } = serveMethods({
     initialize: (body) =>
       JSON.stringify(body).includes("2025-11-25") ? initialize(body) : fails(-32602, 200)(body),
@@ -177,7 +177,7 @@ test("a server that takes the newest revision again is spoken to in it once the 
   expect(client.cache.get("revision")).toBeUndefined();
 });
 
-test("a server that names the revision to ask for is asked once more", async () => {
+test("a server that lists the supported revision in its refusal gets server/discover once more", async () => {
   let asked = 0;
   const { url } = serveMethods({
     initialize: refused,
@@ -225,7 +225,7 @@ test.each<[string, () => Response]>([
   },
 );
 
-test("a server that knows neither initialize nor server/discover is told by its own words", async () => {
+test("if the server knows neither initialize nor server/discover, the client gets the server's own error", async () => {
   const { url } = serveMethods({
     "server/discover": () => new Response("no", { status: 400 }),
     initialize: fails(-32601, 404),
@@ -233,7 +233,7 @@ test("a server that knows neither initialize nor server/discover is told by its 
   expect((await chainClient(url).start()).error).toEqual({ code: -32601, message: "m" });
 });
 
-test("a remembered session server that has become stateless is found out by its refusal", async () => {
+test("a remembered session server that has become stateless is recognized by its refusal", async () => {
   const { url, seen } = serveMethods({
     initialize: fails(-32022, 400, { supported: [stateless] }),
     "server/discover": discover([stateless]),
@@ -244,7 +244,7 @@ test("a remembered session server that has become stateless is found out by its 
   expect(client.cache.get("transport")).toBe("stateless-http");
 });
 
-test("a refusal by a code of the stateless protocol reaches the client where the server does not speak that", async () => {
+test("a refusal with a code of the stateless protocol reaches the client if the server does not speak that protocol", async () => {
   const { url } = serveMethods({
     initialize: fails(-32020, 400),
     "server/discover": fails(-32601, 200),
@@ -263,7 +263,7 @@ test.each(["stateless-http", "sse"])(
   },
 );
 
-test("a server that does neither transport is told by its answer to initialize", async () => {
+test("if no transport works, the client gets the server's answer to initialize", async () => {
   const { url, seen } = serveMethods({
     "server/discover": () => new Response("no", { status: 404 }),
     initialize: () => new Response("no", { status: 404 }),
@@ -283,7 +283,7 @@ test("with transport http nothing but POST is tried", async () => {
   expect(seen).not.toContain("GET");
 });
 
-test("what is sent behind an initialize that fails gets an error too, and another initialize may do better", async () => {
+test("messages after an initialize that fails get an error, too, and another initialize may succeed", async () => {
   let isBroken = true;
   const broken = () => new Response("down", { status: 500 });
   const { url } = serveMethods({
@@ -303,7 +303,7 @@ test("what is sent behind an initialize that fails gets an error too, and anothe
   expect((await client.call("tools/list")).at(-1).result).toEqual({});
 });
 
-test("a client that probes first and then initializes is served in its second way", async () => {
+test("a client that sends server/discover and then initialize is served by the session protocol", async () => {
   const { url, seen } = serveMethods({ "server/discover": fails(-32601, 404), initialize });
   const client = chainClient(url, { remembered: "streamable-http" });
   const _meta = { "io.modelcontextprotocol/protocolVersion": stateless };
@@ -313,7 +313,7 @@ test("a client that probes first and then initializes is served in its second wa
   expect(seen).toContain("notifications/initialized");
 });
 
-test("what comes behind an initialize that failed is told why at once, and another initialize works", async () => {
+test("messages after a failed initialize get its error at once, and another initialize works", async () => {
   let isUp = false;
   const { url } = serveMethods({
     "server/discover": fails(-32601, 404),

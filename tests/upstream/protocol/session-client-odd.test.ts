@@ -43,7 +43,7 @@ test("one request of a batch that fails leaves the others their answers", async 
   expect(came.find(({ id }) => id === "b").result).toEqual({ late: true });
 });
 
-test("a result that wants input and says neither which nor where it stands is sent once", async () => {
+test("an input_required result without input requests and state is an error", async () => {
   const { url, seen } = serveStateless(({ id }) =>
     jsonRpc({ id, result: { resultType: "input_required" } }),
   );
@@ -53,7 +53,7 @@ test("a result that wants input and says neither which nor where it stands is se
   expect(seen).toEqual(["tools/call"]);
 });
 
-test("where one question cannot be answered, the call ends while another is still open", async () => {
+test("if one input request cannot be answered, the call ends while another is still open", async () => {
   const inputRequests = {
     e: { method: "elicitation/create", params: { message: "m" } },
     s: { method: "sampling/createMessage" },
@@ -71,7 +71,7 @@ test("where one question cannot be answered, the call ends while another is stil
   expect(answer.error.code).toBe(1451);
 });
 
-test("subscriptions made at once are all answered when the server has taken them", async () => {
+test("simultaneous subscribes are all answered when the server has acknowledged them", async () => {
   const { url } = serveStateless(({ id, method }) => {
     if (method !== "subscriptions/listen") return jsonRpc({ id, result: {} });
     const said = { jsonrpc: "2.0", method: "notifications/subscriptions/acknowledged" };
@@ -119,7 +119,7 @@ function listening(opened: (stream: ReadableStreamDefaultController) => void): R
 
 const said = (method: string) => `data: ${JSON.stringify({ jsonrpc: "2.0", method })}\n\n`;
 
-test("a subscription that the server refuses gets its error, and list changes are told as before", async () => {
+test("a refused subscription gets the server's error, and list changes still arrive", async () => {
   const asked: (readonly string[] | undefined)[] = [];
   let stream!: ReadableStreamDefaultController;
   const error = { code: -32602, message: "no such resource" };
@@ -150,7 +150,7 @@ test("a subscription that the server refuses gets its error, and list changes ar
   expect((await client.next()).method).toBe("notifications/tools/list_changed");
 });
 
-test("a server without any subscriptions refuses each in its own words", async () => {
+test("each subscribe at a server without subscriptions gets the server's own error", async () => {
   const error = { code: -32601, message: "no subscriptions here" };
   const { url, seen } = serveStateless(({ id }) => jsonRpc({ id, error }, 404));
   const client = chainClient(url);
@@ -160,7 +160,7 @@ test("a server without any subscriptions refuses each in its own words", async (
   expect(seen).toEqual(["subscriptions/listen"]);
 });
 
-test("parameters that are no object are the client's mistake, told as that and not sent on", async () => {
+test("parameters that are no object are refused as an invalid request and not sent on", async () => {
   const { url, seen } = serveStateless(({ id }) => jsonRpc({ id, result: {} }));
   const client = chainClient(url);
   await client.start();

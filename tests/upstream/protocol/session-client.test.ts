@@ -51,7 +51,7 @@ test.each([
   },
 );
 
-test("a client that never names a log level gets what a session server would send unasked, where the server logs", async () => {
+test("a client that sets no log level gets log messages of level info, as a session server would send them", async () => {
   const level = 'logLevel":"info"';
   for (const capabilities of [{ logging: {} }, {}]) {
     const { url, texts } = serveStateless(done, { ...discovered, capabilities });
@@ -83,7 +83,7 @@ test("requests carry the client's identity and keep their own bytes and _meta", 
   ]);
 });
 
-test("what the stateless protocol no longer has is answered here, what it cannot use is kept here", async () => {
+test("requests that the stateless protocol no longer has are answered by the bridge, useless notifications are dropped", async () => {
   const { url, texts } = serveStateless(done);
   const client = chainClient(url);
   await client.start();
@@ -119,7 +119,7 @@ const wants = (id: unknown, inputRequests: string, withState = true) =>
     { headers: { "content-type": "application/json" } },
   );
 
-test("questions go to the client, and the call again with the answers and the state byte for byte", async () => {
+test("input requests go to the client, and the call is sent again with the answers and the state byte for byte", async () => {
   const inputRequests =
     '{"e":{"method":"elicitation/create","params":{"message":"m","requestedSchema":{"type":"object","properties":{}}}},"s":{"method":"sampling/createMessage","params":{"n":12345678901234567890}},"r":{"method":"roots/list"}}';
   const { url, texts } = serveStateless((body) =>
@@ -149,7 +149,7 @@ test("questions go to the client, and the call again with the answers and the st
   expect(Object.keys(two.params.inputResponses).sort()).toEqual(["e", "r", "s"]);
 });
 
-test("without a state none is sent, and an error of the client cancels an elicitation", async () => {
+test("a result without a state is answered without one, and an error of the client cancels an elicitation", async () => {
   const asks =
     '{"e":{"method":"elicitation/create","params":{"mode":"url","message":"m","url":"https://x.example"}}}';
   const { url, texts } = serveStateless((body) =>
@@ -170,7 +170,7 @@ test("without a state none is sent, and an error of the client cancels an elicit
 test.each([
   ["sampling/createMessage", 1451],
   ["something/else", 1451],
-])("a question that the client cannot be asked (%s) ends the call", async (method, code) => {
+])("an input request that the client cannot answer (%s) ends the call", async (method, code) => {
   const { url } = serveStateless((body) => wants(body.id, JSON.stringify({ q: { method } })));
   const client = chainClient(url);
   await client.start({});
@@ -179,7 +179,7 @@ test.each([
   expect(error.message).toContain(method);
 });
 
-test("an elicitation that the client cannot be asked is cancelled towards the server", async () => {
+test("an elicitation that the client does not support is answered with cancel", async () => {
   const asks = '{"e":{"method":"elicitation/create","params":{"message":"m"}}}';
   const { url, texts } = serveStateless((body) =>
     body.params.inputResponses === undefined ? wants(body.id, asks) : done(body),
@@ -192,7 +192,7 @@ test("an elicitation that the client cannot be asked is cancelled towards the se
   });
 });
 
-test("a server that only wants to be asked again is asked again, with its state", async () => {
+test("a result with a state but no input requests makes the request go out again with the state", async () => {
   const { url, texts } = serveStateless((body) =>
     body.params.requestState === undefined ? wants(body.id, "{}") : done(body),
   );

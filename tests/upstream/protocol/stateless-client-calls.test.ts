@@ -3,7 +3,7 @@ import { StatelessClientCalls } from "../../../src/upstream/protocol/stateless-c
 import { requestOf } from "../../../src/wire/message.ts";
 import { handUpstream } from "../../support/hand-upstream.ts";
 
-test("a server that asks without end and takes no answers is not read any further", async () => {
+test("the stream of a server that asks without end and accepts no answers is read no further", async () => {
   const { upstream, sent } = handUpstream();
   const calls = new StatelessClientCalls(upstream, new AbortController().signal);
   const ping = (n: number) => calls.ask(requestOf(`${n}`, "ping", "{}"));

@@ -77,7 +77,7 @@ test.each(["in the call's stream", "on the listening stream"])(
   },
 );
 
-test("a question outside of any call goes to one that may be asked, never to a list that came later", async () => {
+test("a question outside of any call goes to a call that may be asked, never to a later list request", async () => {
   const server = serveLegacy();
   const client = chainClient(server.url);
   client.send({ id: "l", method: "tools/list", params: { _meta } });

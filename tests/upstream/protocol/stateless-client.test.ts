@@ -60,7 +60,7 @@ function serveLegacy() {
   return { url, seen, listening: listening.promise };
 }
 
-test("a stateless request to a session server makes the handshake, and its result says what a stateless one must", async () => {
+test("a stateless request to a session server makes the handshake, and its result has the members of the stateless protocol", async () => {
   const { url, seen } = serveLegacy();
   const client = chainClient(url);
   const listed = (await client.call("tools/list", { _meta })).at(-1);
@@ -85,7 +85,7 @@ test("a stateless request to a session server makes the handshake, and its resul
   expect(client.cache.get("transport")).toBe("streamable-http");
 });
 
-test("the question which revisions there are passes, so that a client may fall back; later it is answered", async () => {
+test("server/discover passes to the server, so that the client may fall back; later the bridge answers it", async () => {
   const { url } = serveLegacy();
   const client = chainClient(url);
   expect((await client.call("server/discover", { _meta })).at(-1).error.code).toBe(-32000);
@@ -101,7 +101,7 @@ test("the question which revisions there are passes, so that a client may fall b
   });
 });
 
-test("what the server asks in the middle of a call becomes a round, and the answer goes back into the call", async () => {
+test("a request of the server in mid-call becomes an input_required result, and the answer goes back into the call", async () => {
   const { url, seen } = serveLegacy();
   const client = chainClient(url, { remembered: "streamable-http" });
   const asked = await client.call("tools/call", { name: "ask", _meta });
@@ -126,7 +126,7 @@ test("what the server asks in the middle of a call becomes a round, and the answ
   expect(seen.at(-1)).toMatchObject({ id: "q" });
 });
 
-test("a round without an answer tells the server that there is none", async () => {
+test("a next request without an answer sends the server an error", async () => {
   const { url } = serveLegacy();
   const client = chainClient(url, { remembered: "streamable-http" });
   const { requestState } = (await client.call("tools/call", { name: "ask", _meta })).at(-1).result;
@@ -144,7 +144,7 @@ test("a cancelled call is cancelled at the server", async () => {
   expect(seen.at(-1)!.params.requestId).toBe("c");
 });
 
-test("a subscription gets what it asked for, marked as its own", async () => {
+test("a subscription gets the notifications in its filter, with its subscription id", async () => {
   const { url, seen, listening } = serveLegacy();
   const client = chainClient(url, { remembered: "streamable-http" });
   const uri = "a:b";
@@ -170,7 +170,7 @@ test("a subscription gets what it asked for, marked as its own", async () => {
   expect(client.rest).toEqual([]);
 });
 
-test("a handshake that fails is told to the request, and made anew by the next", async () => {
+test("a request gets the error of its failed handshake, and the next request repeats the handshake", async () => {
   let isDown = true;
   const url = serveHttp(async (request) => {
     if (request.method === "GET") return new Response(null, { status: 405 });
@@ -214,7 +214,7 @@ const inputs = (state: string) => ({
   _meta,
 });
 
-test("what a server asks or answers while the client is between two rounds waits for the next one", async () => {
+test("questions and results that arrive between two requests of the client wait for the next one", async () => {
   const asks = [
     { id: "q1", method: "elicitation/create", params: { message: "1" } },
     { id: "q2", method: "elicitation/create", params: { message: "2" } },

@@ -74,7 +74,7 @@ test.each<[string, Send]>([
     },
   ],
   ["closes after a change, without an acknowledgement", async (_, deliver) => deliver(changed)],
-])("a stream that the server took and %s is opened again at once", async (_, send) => {
+])("a stream that the server acknowledged and %s is reopened at once", async (_, send) => {
   // One that lasted is always followed by the next one at once; short ones are, a few times in a row.
   expect(await streamsWithoutTimers(send, 6000)).toBe(21);
   expect(await streamsWithoutTimers(send)).toBe(4);
@@ -88,7 +88,7 @@ test.each<[string, Send]>([
   expect(await streamsWithoutTimers(send, 6000)).toBe(1);
 });
 
-test("a stream is opened again at once behind a short one, and waits behind one that fails", async () => {
+test("a stream is reopened at once after a short one, and with backoff after a failed one", async () => {
   const failsAtSecond: Send = async (n, deliver) => {
     if (n > 1) throw broken;
     await deliver(acknowledged);

@@ -18,13 +18,13 @@ async function failed(end: (reason: unknown) => unknown) {
   return asBridgeError(await sent.catch((error) => error));
 }
 
-test("a message that nobody answers in time fails by name", async () => {
+test("a message without an answer in time fails with its method's name", async () => {
   const { kind, message, hint } = await failed((reason) => reason);
   expect([kind, message]).toEqual(["timeout", '"kb" did not answer initialize within 0.01 s']);
   expect(hint).toBe("check that the server is up, then try again");
 });
 
-test("what went wrong before its time was over is named too", async () => {
+test("a timeout names the failure that came before it", async () => {
   const cause = new BridgeError("server-error", "the server answered 503", { hint: "wait" });
   const { kind, message, hint } = await failed(() => cause);
   expect([kind, hint]).toEqual(["timeout", "wait"]);

@@ -91,7 +91,7 @@ async function until(condition: () => boolean): Promise<void> {
 
 const many = (send: () => Promise<unknown>) => Array.from({ length: 20 }, () => send());
 
-test("while a server is away one request asks for it, and all go out once it is back", async () => {
+test("while the server is unreachable one request reconnects, and all are sent once it is back", async () => {
   const { transport, send } = repeating();
   const sent = many(send);
   await until(() => transport.attempts.length >= 23);
@@ -102,7 +102,7 @@ test("while a server is away one request asks for it, and all go out once it is 
   expect(transport.attempts).toHaveLength(23 + 20);
 });
 
-test("a server that stays away is told to all at once, and then to each after one attempt", async () => {
+test("if the server stays unreachable, all waiting requests fail at once, and later ones after one attempt", async () => {
   const { transport, send } = repeating({ timeoutMs: 400 });
   const told = await Promise.all(many(send));
   expect(new Set(told)).toEqual(new Set(["connection-refused"]));
@@ -112,7 +112,7 @@ test("a server that stays away is told to all at once, and then to each after on
   expect(transport.attempts).toHaveLength(before + 1);
 });
 
-test("when the one that asks is cancelled, another asks", async () => {
+test("if the request that reconnects is cancelled, another one reconnects", async () => {
   const { transport, send } = repeating();
   const cancelled = new AbortController();
   const first = send("write", cancelled.signal);
@@ -126,7 +126,7 @@ test("when the one that asks is cancelled, another asks", async () => {
   expect(await second).toBe(1);
 });
 
-test("the one that asks holds nobody up once it is served, however long that takes", async () => {
+test("a request that has reconnected lets the others go on while it is still being served", async () => {
   const { transport, send } = repeating();
   const asking = new AbortController();
   const first = send("write", asking.signal);
@@ -139,7 +139,7 @@ test("the one that asks holds nobody up once it is served, however long that tak
   expect(await first).toBe("done");
 });
 
-test("a connection that did not come about in its time opens the circuit", async () => {
+test("a connection attempt that times out opens the circuit", async () => {
   const { transport, send } = repeating();
   transport.settle = () => Promise.reject(new BridgeError("unreachable", "no connection"));
   expect(await send()).toBe("unreachable");
@@ -176,7 +176,7 @@ async function pass(ms: number): Promise<void> {
   for (let n = 0; n < 20; n++) await Promise.resolve();
 }
 
-test("a request that may be repeated and gets no byte in a third of its deadline is sent again", async () => {
+test("a repeatable request without response headers in a third of its deadline is sent again", async () => {
   jest.useFakeTimers();
   const { transport, send, learn, inFlight } = repeating();
   learn();
@@ -197,7 +197,7 @@ test("a request that may be repeated and gets no byte in a third of its deadline
   expect(await sent).toBe(1);
 });
 
-test("a short deadline leaves a first attempt five seconds, and a second the rest", async () => {
+test("with a short deadline the first attempt gets five seconds, and the second the rest", async () => {
   jest.useFakeTimers();
   const { transport, send, learn } = repeating({ timeoutMs: 6000 });
   learn();
@@ -241,7 +241,7 @@ test.each<[string, string, number, (given: ReturnType<typeof repeating>) => void
   expect(await sent).toBe("over");
 });
 
-test("what was silent for as long twice takes its time: it is not ended again", async () => {
+test("a tool that was silent in two attempts is slow: it is not aborted again", async () => {
   jest.useFakeTimers();
   const { transport, send, learn } = repeating();
   learn();

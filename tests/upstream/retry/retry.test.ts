@@ -27,7 +27,7 @@ test.each<[string, ErrorKind, ErrorDetails]>([
   ["a certificate", "tls", safeToRetry],
   ["429", "rate-limited", { status: 429 }],
   ["503 with Retry-After", "server-error", { status: 503, retryAfterMs: 10 }],
-])("%s: any call is repeated, for nothing of it was executed", (_, kind, details) => {
+])("%s: any call is sent again, since it was not executed", (_, kind, details) => {
   expect(waitBefore(situation(kind, details))).toBeNumber();
 });
 
@@ -36,7 +36,7 @@ test.each<[string, ErrorKind, ErrorDetails]>([
   ["503 without Retry-After", "server-error", { status: 503 }],
   ["502", "server-error", { status: 502 }],
   ["500", "server-error", { status: 500 }],
-])("%s: only what may be executed twice is repeated", (_, kind, details) => {
+])("%s: only a repeatable request is sent again", (_, kind, details) => {
   expect(waitBefore(situation(kind, details))).toBeUndefined();
   expect(waitBefore(situation(kind, details, { isRepeatable: true }))).toBeNumber();
 });
@@ -50,11 +50,11 @@ test.each<[string, ErrorKind, ErrorDetails]>([
   ["a configuration", "configuration", safeToRetry],
   ["a proxy that refuses us", "unreachable", { ...safeToRetry, status: 407 }],
   ["silence in place of a connection", "unreachable", {}],
-])("%s: nothing is repeated", (_, kind, details) => {
+])("%s: nothing is sent again", (_, kind, details) => {
   expect(waitBefore(situation(kind, details, { isRepeatable: true }))).toBeUndefined();
 });
 
-test("the wait stays within the deadline, the attempts and the patience, whatever the server asks for", () => {
+test("the wait stays within the deadline, the attempts and the longest wait, whatever the server asks for", () => {
   const details = fc.record({
     status: fc.constantFrom(429, 503),
     retryAfterMs: fc.option(fc.nat(200_000), { nil: undefined }),
@@ -77,7 +77,7 @@ test("the wait stays within the deadline, the attempts and the patience, whateve
   );
 });
 
-test("a server that is away is waited for up to three seconds, then the circuit is open", () => {
+test("an unreachable server is waited for up to three seconds, then the circuit is open", () => {
   const away = (more: Partial<Situation>) =>
     waitBefore(situation("connection-refused", safeToRetry, more));
   expect(away({ attempt: 30, elapsedMs: 1000 })).toBeNumber();
@@ -113,7 +113,7 @@ test("a host name that does not resolve is reported after three seconds, at a st
   expect(unknown(3000)).toBeUndefined();
 });
 
-test("one attempt means one", () => {
+test("attempts: 1 makes exactly one attempt", () => {
   expect(waitBefore(situation("connection-refused", safeToRetry, { attempts: 1 }))).toBeUndefined();
 });
 

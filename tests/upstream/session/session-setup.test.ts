@@ -39,7 +39,7 @@ function serveSessions(refusal: () => Response) {
 
 const gone = () => new Response("gone", { status: 404 });
 
-test("what the client set up in a lost session is set up in the next, before anything else", async () => {
+test("log level and subscriptions of a lost session are set in the next one before any other request", async () => {
   const { url, seen, lose } = serveSessions(gone);
   const client = chainClient(url, { remembered: "streamable-http" });
   await client.start();
@@ -57,7 +57,7 @@ test("what the client set up in a lost session is set up in the next, before any
   expect(client.rest).toEqual([]);
 });
 
-test("a client that initializes again has set up nothing", async () => {
+test("a new initialize forgets the client's log level and subscriptions", async () => {
   const { url, seen, lose } = serveSessions(gone);
   const client = chainClient(url, { remembered: "streamable-http" });
   await client.start();
@@ -68,7 +68,7 @@ test("a client that initializes again has set up nothing", async () => {
   expect(seen).not.toContain("s3 logging/setLevel debug");
 });
 
-test("a fronted subscription is told of changes after its session was lost", async () => {
+test("a subscription at a session server gets changes after the session was lost", async () => {
   const streams: ReadableStreamDefaultController[] = [];
   let sessions = 0;
   const subscribed = new Set<string>();
@@ -152,7 +152,7 @@ test.each(refusals)(
   },
 );
 
-test("a session whose id the next one has, too, is not ended for the one before", async () => {
+test("a replaced session is not ended if the new session has the same id", async () => {
   const { url, deleted } = serveRefusing(gone, () => "same");
   const client = chainClient(url, { remembered: "streamable-http" });
   await client.start();

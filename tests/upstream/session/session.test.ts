@@ -74,7 +74,7 @@ test.each([
   expect(responses).toEqual(['s2 {"roots":[1]}']);
 });
 
-test("a server that never says that it took `initialized` is asked on after a third of a call's time", async () => {
+test("requests wait for the answer to `initialized` for a third of a call's deadline at most", async () => {
   const url = serveHttp(async (request) => {
     if (request.method !== "POST") return new Response(null, { status: 405 });
     const { id, method } = (await request.json()) as Body;
@@ -90,7 +90,7 @@ test("a server that never says that it took `initialized` is asked on after a th
   expect((await client.next()).result).toEqual({});
 });
 
-test("a new session has its listening stream at once: what the server says there, and asks, is not lost", async () => {
+test("a new session's listening stream is opened at once, so no message of the server is lost", async () => {
   const opens: (string | null)[] = [];
   let lost = false;
   let sessions = 0;
