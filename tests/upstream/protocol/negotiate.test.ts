@@ -100,6 +100,15 @@ test.each<[string, (body: Body) => Response]>([
   },
 );
 
+test.each([500, 501, 503])(
+  "the server's own error with %d to initialize reaches the client as it is",
+  async (status) => {
+    const { url } = serveMethods({ initialize: fails(-32601, status) });
+    const client = chainClient(url, { retry: { attempts: 1 } });
+    expect((await client.start()).error).toEqual({ code: -32601, message: "m" });
+  },
+);
+
 test("a server that never answers initialize is not asked by another protocol", async () => {
   const seen: string[] = [];
   const url = serveHttp(async (request) => {
