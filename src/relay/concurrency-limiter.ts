@@ -78,7 +78,7 @@ export class ConcurrencyLimiter {
     const { waiting, waitingBytes } = this.#bounds;
     const isFull = this.#waiting.size >= waiting || this.#waitingBytes + bytes > waitingBytes;
     if (!isFull || this.#waiting.size === 0) return;
-    throw new BridgeError("rate-limited", "too many requests wait for the server already", {
+    throw new BridgeError("rate-limited", "too many requests already wait for the server", {
       hint: "send fewer at a time",
       safeToRetry: true,
     });

@@ -52,30 +52,26 @@ export function timeoutError(timeoutMs: number): BridgeError {
 
 /** The bridge ends before the server has answered. */
 export function endedError(): BridgeError {
-  return new BridgeError("outcome-unknown", "the bridge was ended before an answer came", {
+  return new BridgeError("outcome-unknown", "the bridge ended before the server answered", {
     hint: "the server may or may not have done it: check before you repeat the call",
   });
 }
 
 /** The server's stream for a call ended without a response. */
 export function silentError(): BridgeError {
-  return new BridgeError("bad-answer", "the server ended its answer without a response", {
-    hint: "its operator can tell more; LOG_LEVEL=debug shows what came",
+  return new BridgeError("bad-answer", "the server closed the stream without a response", {
+    hint: "ask the server's operator; LOG_LEVEL=debug shows more",
   });
 }
 
 /** Too many requests of the server wait for the client; sent to the server. */
 export function tooManyRequestsError(): BridgeError {
-  return new BridgeError("rate-limited", "too many requests wait for the client already");
+  return new BridgeError("rate-limited", "too many requests already wait for the client");
 }
 
 /** The server keeps sending requests but accepts no answers: its stream is closed. */
 export function floodError(): BridgeError {
-  return new BridgeError(
-    "bad-answer",
-    "the server sends requests without end and takes no answers",
-    {
-      hint: "its operator can tell more",
-    },
-  );
+  return new BridgeError("bad-answer", "the server keeps sending requests but accepts no answers", {
+    hint: "ask the server's operator",
+  });
 }

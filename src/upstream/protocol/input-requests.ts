@@ -55,7 +55,7 @@ export async function sendWithInputRequests(
     "bad-answer",
     `"${options.name}" asked ${maxInputRequests} times for more input`,
     {
-      hint: "its operator can tell more",
+      hint: "ask the server's operator",
     },
   );
 }
@@ -86,9 +86,13 @@ async function nextRequest(
     });
     edits.push({ path: ["params", "inputResponses"], raw: `{${answers.join(",")}}` });
   } else if (state === undefined)
-    throw new BridgeError("bad-answer", `"${options.name}" wants input without saying which`, {
-      hint: "its operator can tell more",
-    });
+    throw new BridgeError(
+      "bad-answer",
+      `"${options.name}" returned input_required without input requests or state`,
+      {
+        hint: "ask the server's operator",
+      },
+    );
   else await sleep(pauseMs, signal);
   if (state !== undefined) edits.push({ path: ["params", "requestState"], raw: state });
   return request.with(edits);

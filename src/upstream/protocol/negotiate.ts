@@ -279,9 +279,9 @@ function codeIn({ serverError }: BridgeError): number | undefined {
 function notStateless(name: string): BridgeError {
   return new BridgeError(
     "bad-answer",
-    `"${name}" does not answer server/discover as the stateless protocol asks`,
+    `"${name}" gives no valid answer to server/discover, which the stateless protocol requires`,
     {
-      hint: 'remove "protocol" from its entry: the bridge then finds out what it speaks',
+      hint: 'remove "protocol" from its entry, so that the bridge detects the protocol',
     },
   );
 }

@@ -94,7 +94,10 @@ export class StatelessClientCalls {
     if (exchange !== undefined && mayBeAsked(exchange) && questions.includes(method!))
       return this.#end(exchange, () => this.#put(exchange, asked));
     this.#reply(
-      errorTo(id!, { code: -32601, message: "no request under way takes this question" }),
+      errorTo(id!, {
+        code: -32601,
+        message: "no request under way can pass this on to the client",
+      }),
     );
   }
 
@@ -103,9 +106,9 @@ export class StatelessClientCalls {
     if (this.#replies === maxReplies)
       throw new BridgeError(
         "bad-answer",
-        "the server sends requests without end and takes no answers",
+        "the server keeps sending requests but accepts no answers",
         {
-          hint: "its operator can tell more",
+          hint: "ask the server's operator",
         },
       );
     this.#replies++;
@@ -173,7 +176,7 @@ export class StatelessClientCalls {
     clearTimeout(question.expiry);
     const result = message.text(["params", "inputResponses", key]);
     const id = question.asked.head.id!;
-    const refusal = { code: -32603, message: "the client gave no answer" };
+    const refusal = { code: -32603, message: "the client returned no answer to this request" };
     const answer = result === undefined ? errorTo(id, refusal) : responseTo(id, result);
     await this.#next.send(answer, question.exchange.current.deliver, signal);
   }

@@ -172,8 +172,8 @@ export class SessionUpstream implements Upstream {
     if (headerText.test(version)) return version;
     throw new BridgeError(
       "bad-answer",
-      `"${this.#options.name}" answers initialize with a protocolVersion that is no header value`,
-      { hint: "its operator can tell more" },
+      `"${this.#options.name}" answers initialize with a protocolVersion that is not a valid header value`,
+      { hint: "ask the server's operator" },
     );
   }
 
@@ -238,7 +238,7 @@ export class SessionUpstream implements Upstream {
     };
     await sendWithin(startMs, this.#options, this.#initialize, take, signal);
     if (answered === undefined || answered.head.isError)
-      throw new BridgeError("server-error", `"${name}" lost the session and refuses another`);
+      throw new BridgeError("server-error", `"${name}" lost the session and refuses a new one`);
     session.version = this.#revisionIn(answered);
     if (this.#initialized !== undefined)
       await sendWithin(startMs, this.#options, this.#initialized, deliverNothing, signal);

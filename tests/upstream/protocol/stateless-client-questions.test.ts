@@ -5,7 +5,7 @@ import { chainClient } from "../../support/whole-chain.ts";
 
 const _meta = {
   "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-  "io.modelcontextprotocol/clientInfo": { name: "modern", version: "2" },
+  "io.modelcontextprotocol/clientInfo": { name: "stateless-client", version: "2" },
   "io.modelcontextprotocol/clientCapabilities": { elicitation: {} },
 };
 

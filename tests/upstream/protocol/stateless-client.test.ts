@@ -4,7 +4,7 @@ import { chainClient } from "../../support/whole-chain.ts";
 
 const _meta = {
   "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-  "io.modelcontextprotocol/clientInfo": { name: "modern", version: "2" },
+  "io.modelcontextprotocol/clientInfo": { name: "stateless-client", version: "2" },
   "io.modelcontextprotocol/clientCapabilities": { elicitation: {} },
 };
 
@@ -80,7 +80,7 @@ test("a stateless request to a session server makes the handshake, and its resul
   expect(seen[0]!.params).toEqual({
     protocolVersion: "2025-11-25",
     capabilities: { elicitation: {} },
-    clientInfo: { name: "modern", version: "2" },
+    clientInfo: { name: "stateless-client", version: "2" },
   });
   expect(client.cache.get("transport")).toBe("streamable-http");
 });
@@ -131,7 +131,7 @@ test("a next request without an answer sends the server an error", async () => {
   const client = chainClient(url, { remembered: "streamable-http" });
   const { requestState } = (await client.call("tools/call", { name: "ask", _meta })).at(-1).result;
   const answer = await client.call("tools/call", { name: "ask", requestState, _meta });
-  expect(answer.at(-1).result.told.message).toBe("the client gave no answer");
+  expect(answer.at(-1).result.told.message).toBe("the client returned no answer to this request");
 });
 
 test("a cancelled call is cancelled at the server", async () => {

@@ -124,12 +124,12 @@ test.each<[string, () => Response]>([
       return id === undefined ? new Response(null, { status: 202 }) : refuse();
     });
     const retry = { attempts: 2 };
-    const legacy = chainClient(url, { remembered: "streamable-http", retry });
-    await legacy.start();
-    expect((await legacy.call("tools/call", { name: "t" })).at(-1).error).toEqual(words);
+    const session = chainClient(url, { remembered: "streamable-http", retry });
+    await session.start();
+    expect((await session.call("tools/call", { name: "t" })).at(-1).error).toEqual(words);
     const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28" };
-    const modern = chainClient(url, { remembered: "stateless-http", retry });
-    expect((await modern.call("tools/call", { name: "t", _meta })).at(-1).error).toEqual(words);
+    const stateless = chainClient(url, { remembered: "stateless-http", retry });
+    expect((await stateless.call("tools/call", { name: "t", _meta })).at(-1).error).toEqual(words);
   },
 );
 
