@@ -4,7 +4,7 @@
 
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { applyEdit, type Mutant, mutants } from "./table.ts";
 
 const root = join(import.meta.dir, "../..");
@@ -46,8 +46,11 @@ interface Outcome {
 function copyTree(name: string): string {
   const tree = join(work, name);
   mkdirSync(tree);
+  // Suites with packages of their own hold gigabytes of them.
+  const filter = (path: string) => basename(path) !== "node_modules";
   for (const entry of readdirSync(root)) {
-    if (!leftOut.has(entry)) cpSync(join(root, entry), join(tree, entry), { recursive: true });
+    if (!leftOut.has(entry))
+      cpSync(join(root, entry), join(tree, entry), { recursive: true, filter });
   }
   symlinkSync(join(root, "node_modules"), join(tree, "node_modules"));
   return tree;
