@@ -2,15 +2,24 @@
 //   npm run mutants [-- NAME...]
 // Two run at a time, since tests mostly wait. The last line has the counts.
 
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { dirname, join } from "node:path";
 import { applyEdit, type Mutant, mutants } from "./table.ts";
 
 const root = join(import.meta.dir, "../..");
 const atOnce = 2;
-/** Folders that tests of the source do not read; `node_modules` is linked instead. */
-const leftOut = new Set(["node_modules", ".git", "dist", "bench"]);
+/** Files that git tracks or would add: no packages, builds or environments of the suites. */
+const listed = Bun.spawnSync(
+  ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+  {
+    cwd: root,
+  },
+);
+const files = listed.stdout
+  .toString()
+  .split("\0")
+  .filter((file) => file !== "" && existsSync(join(root, file)));
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !Object.hasOwn(mutants, name));
@@ -45,12 +54,9 @@ interface Outcome {
 
 function copyTree(name: string): string {
   const tree = join(work, name);
-  mkdirSync(tree);
-  // Suites with packages of their own hold gigabytes of them.
-  const filter = (path: string) => basename(path) !== "node_modules";
-  for (const entry of readdirSync(root)) {
-    if (!leftOut.has(entry))
-      cpSync(join(root, entry), join(tree, entry), { recursive: true, filter });
+  for (const file of files) {
+    mkdirSync(dirname(join(tree, file)), { recursive: true });
+    cpSync(join(root, file), join(tree, file));
   }
   symlinkSync(join(root, "node_modules"), join(tree, "node_modules"));
   return tree;
