@@ -1,4 +1,4 @@
-// Archives whose bytes depend on their content alone: entries in the order given, one time for all, no owner's name.
+// Reproducible archives: entries in the given order, one fixed time for all, no user or group names.
 
 import { crc32, deflateRawSync, gzipSync } from "node:zlib";
 
@@ -7,13 +7,13 @@ export interface Entry {
   /** Path inside the archive, with slashes, without a leading one. */
   readonly path: string;
   readonly bytes: Uint8Array;
-  /** May be executed: mode 0755, else 0644. */
+  /** Mode 0755 if true, else 0644. */
   readonly isExecutable?: boolean;
 }
 
 const encoder = new TextEncoder();
 
-/** A file of text. */
+/** An entry with UTF-8 text. */
 export const textEntry = (path: string, text: string): Entry => ({
   path,
   bytes: encoder.encode(text),
@@ -21,7 +21,7 @@ export const textEntry = (path: string, text: string): Entry => ({
 
 const modeOf = ({ isExecutable }: Entry) => (isExecutable === true ? 0o755 : 0o644);
 
-/** Every folder above the entries, each once, parents first. */
+/** All parent folders of the entries, without duplicates, parents first. */
 function foldersOf(entries: readonly Pick<Entry, "path">[]): string[] {
   const folders = new Set<string>();
   for (const { path } of entries) {
@@ -33,7 +33,7 @@ function foldersOf(entries: readonly Pick<Entry, "path">[]): string[] {
 
 const blockBytes = 512;
 
-/** One header block of a ustar archive (POSIX.1-1988). Throws where the path does not fit its 100 bytes. */
+/** A header block of a ustar archive (POSIX.1-1988). Throws if the path is longer than 100 bytes. */
 function tarHeader(
   path: string,
   size: number,
@@ -65,13 +65,13 @@ function tarHeader(
 }
 
 export interface TarOptions {
-  /** Time of every entry, in seconds since 1970. */
+  /** Modification time of every entry, in seconds since 1970. */
   readonly seconds: number;
-  /** Whether folders get entries of their own; dpkg and OCI layers want them. */
+  /** Whether folders get entries of their own, which dpkg and OCI layers need. */
   readonly withFolders?: boolean;
-  /** Stands before every path, such as "./". */
+  /** Prepended to every path, such as "./". */
   readonly prefix?: string;
-  /** Folders that differ from 0755 of root, or that hold nothing. */
+  /** Folders that are empty, or whose mode is not 0755 or owner not root. */
   readonly folders?: readonly {
     readonly path: string;
     readonly mode: number;
@@ -102,19 +102,19 @@ export function tar(entries: readonly Entry[], options: TarOptions): Buffer {
   return Buffer.concat(pieces);
 }
 
-/** RELEASE_EFFORT=quick, for trying a release: the least compression, in a tenth of the time. */
+/** RELEASE_EFFORT=quick makes a test release with minimal compression, in a tenth of the time. */
 export const isQuick = process.env.RELEASE_EFFORT === "quick";
 
 /** Level 9 takes three times as long as 6 and saves 0.2 %. */
 const deflateLevel = isQuick ? 1 : 6;
 
-/** gzip without a name and a time in its header (RFC 1952). */
+/** gzip without a file name and time in its header (RFC 1952). */
 export const gzip = (bytes: Uint8Array): Buffer => gzipSync(bytes, { level: deflateLevel });
 
-/** The earliest time that a zip archive can name: 1980-01-01. */
+/** 1980-01-01, the earliest date in a zip archive, in MS-DOS format. */
 const zipDate = (1 << 5) | 1;
 
-/** A zip archive (APPNOTE 6.3.3), deflated, with Unix modes, all of 1980-01-01. */
+/** A zip archive (APPNOTE 6.3.3), deflated, with Unix modes; every entry is dated 1980-01-01. */
 export function zip(entries: readonly Entry[]): Buffer {
   const files: Buffer[] = [];
   const directory: Buffer[] = [];
@@ -122,7 +122,7 @@ export function zip(entries: readonly Entry[]): Buffer {
   for (const entry of entries) {
     const name = encoder.encode(entry.path);
     const data = deflateRawSync(entry.bytes, { level: deflateLevel });
-    // Version 2.0, UTF-8 names, deflate, no time, then checksum and sizes.
+    // Version 2.0, UTF-8 names, deflate, time 0:00, date, checksum and sizes.
     const common = Buffer.alloc(26);
     common.writeUInt16LE(20, 0);
     common.writeUInt16LE(0x0800, 2);
@@ -133,7 +133,7 @@ export function zip(entries: readonly Entry[]): Buffer {
     common.writeUInt32LE(entry.bytes.length, 18);
     common.writeUInt16LE(name.length, 22);
     const local = Buffer.concat([Buffer.from("PK\x03\x04", "latin1"), common, name, data]);
-    // "Made by" Unix, so that the mode in the upper half of the attributes counts.
+    // "Made by" Unix: the upper half of the external attributes is the file's mode.
     const central = Buffer.alloc(14);
     central.writeUInt32LE(((0o100000 | modeOf(entry)) << 16) >>> 0, 6);
     central.writeUInt32LE(offset, 10);
@@ -154,7 +154,7 @@ export function zip(entries: readonly Entry[]): Buffer {
   return Buffer.concat([...files, list, end]);
 }
 
-/** An ar archive, as dpkg reads it (deb(5)). */
+/** An ar archive in the variant that dpkg reads (deb(5)); owner root, mode 0644. */
 export function ar(entries: readonly Entry[], seconds: number): Buffer {
   const pieces: Uint8Array[] = [encoder.encode("!<arch>\n")];
   for (const { path, bytes } of entries) {

@@ -1,11 +1,11 @@
-// A Debian package (deb(5)): the executable in /usr/bin, completions, man page and copyright where Debian wants them.
+// A Debian package (deb(5)): the executable in /usr/bin; completions, man page and copyright in Debian's folders.
 
 import { createHash } from "node:crypto";
 import { ar, type Entry, gzip, tar, textEntry } from "./archives.ts";
 import type { Platform } from "./platforms.ts";
 import type { Release } from "./release-facts.ts";
 
-/** The package of one architecture; `extras`: further files by their paths below /. */
+/** The package for one architecture; `extras` are further files, with paths relative to /. */
 export function debianPackage(
   release: Release,
   { debian }: Platform,
@@ -28,7 +28,7 @@ export function debianPackage(
     `Architecture: ${debian}`,
     `Maintainer: ${release.maintainer}`,
     `Installed-Size: ${installedKiB}`,
-    // Symbols of glibc up to 2.17 are used; libgcc and libstdc++ are inside.
+    // The executable needs glibc symbols up to 2.17; libgcc and libstdc++ are linked statically.
     "Depends: libc6 (>= 2.17)",
     "Section: net",
     "Priority: optional",

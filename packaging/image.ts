@@ -1,4 +1,4 @@
-// A container image as an OCI layout, made without a daemon: the executable on what it needs of glibc, nothing else.
+// A container image as an OCI layout, made without a daemon: the executable and the glibc libraries that it needs.
 
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
@@ -6,11 +6,11 @@ import { type Entry, gzip, tar, textEntry } from "./archives.ts";
 import type { Platform } from "./platforms.ts";
 import type { Release } from "./release-facts.ts";
 
-/** The user that the image runs as by itself; any other works, too. */
+/** The image's default user; the image runs as any other user, too. */
 const uid = 65532;
 const home = "/home/nonroot";
 
-/** Where this machine keeps the C library of an architecture (Debian's libc6 and libc6-arm64-cross). */
+/** Folders of glibc for each architecture: `from` on the build machine (Debian's libc6 and libc6-arm64-cross), `to` in the image. */
 const libraries = {
   amd64: {
     from: "/lib/x86_64-linux-gnu",
@@ -33,7 +33,7 @@ const needed = [
   "libresolv.so.2",
 ];
 
-/** Whether this machine has the C library that an image for the platform needs. */
+/** Whether the build machine has the glibc that an image for the platform needs. */
 export function canMakeImage({ debian }: Platform): boolean {
   return debian !== undefined && existsSync(`${libraries[debian].from}/libc.so.6`);
 }
@@ -59,14 +59,14 @@ function baseLayer({ debian }: Platform, seconds: number): Buffer {
   const folders = [
     { path: home.slice(1), mode: 0o700, uid },
     { path: "tmp", mode: 0o1777 },
-    // A run time mounts these; some do not make the folders themselves on a read-only root.
+    // Mount points: some container runtimes cannot create them on a read-only root.
     { path: "dev", mode: 0o755 },
     { path: "proc", mode: 0o555 },
   ];
   return gzip(tar(entries, { seconds, withFolders: true, folders }));
 }
 
-/** Files of an OCI layout by their paths below image/ (OCI image layout 1.0). */
+/** The files of an OCI image layout 1.0 for all platforms, with paths relative to the layout. */
 export function imageLayout(
   release: Release,
   built: readonly { readonly platform: Platform; readonly program: Uint8Array }[],

@@ -1,5 +1,5 @@
 // Makes dist/release/ of the checked-out commit (scripts/release.sh): bun packaging/main.ts [--target PLATFORM]...
-// Its time is the commit's and the order of everything is fixed: two runs agree in every byte but the signature.
+// All times are the commit's time and every order is fixed, so two runs differ only in the signature.
 
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -25,7 +25,7 @@ async function filter(words: readonly string[], input: Uint8Array): Promise<Uint
   return bytes;
 }
 
-/** Runs a program to its end; its standard output. Throws with its errors where it fails. */
+/** Runs a program and returns its stdout. Throws with its stderr if it fails. */
 function run(words: readonly string[]): Buffer {
   const child = Bun.spawnSync([...words], { cwd: root, stdin: "ignore", stderr: "pipe" });
   if (child.exitCode !== 0)
@@ -50,7 +50,7 @@ function chosenPlatforms(): readonly Platform[] {
   });
 }
 
-/** The text below a version's heading in CHANGELOG.md. */
+/** The section of a version in CHANGELOG.md, without its heading. */
 function notesOf(version: string): string {
   const text = readFileSync(join(root, "CHANGELOG.md"), "utf8");
   const [, notes] =
@@ -62,7 +62,10 @@ function notesOf(version: string): string {
   return `${notes.trim()}\n`;
 }
 
-/** A template of packaging/templates, filled: @VERSION@, @ADDRESS@ and @SHA256 FILE@. Undefined where a file it names was not made. */
+/**
+ * Fills in @VERSION@, @ADDRESS@ and @SHA256 FILE@ in a template of packaging/templates. Undefined if the template needs
+ * the checksum of a file that was not made.
+ */
 function fill(template: string, sums: ReadonlyMap<string, string>): string | undefined {
   let isWhole = true;
   const text = readFileSync(join(root, "packaging/templates", template), "utf8")
@@ -98,7 +101,7 @@ const licences = ["LICENSE", "THIRD-PARTY-LICENSES"].map(
 const release = releaseFacts(commit, seconds, licences);
 const { version } = release;
 
-// This machine's own executable writes what stands in the archives beside it.
+// The build machine's own executable prints the completions and the man page.
 run(["./build.sh"]);
 const own = join(root, "dist", name);
 const completions = (
@@ -196,7 +199,7 @@ const sums = new Map(files().map((path) => [path, sumOf(path)]));
 for (const template of readdirSync(join(root, "packaging/templates")).sort()) {
   const text = fill(template, sums);
   if (text === undefined)
-    console.log(`${template} was not made: it names platforms that were not built`);
+    console.log(`${template} was not made: it refers to platforms that were not built`);
   else put(template, text);
 }
 const subjects = files().map((path) => ({ name: path, sha256: sumOf(path) }));
@@ -208,7 +211,7 @@ put("SHA256SUMS", `${lines.join("\n")}\n`);
 const key = process.env.RELEASE_MINISIGN_KEY;
 if (key === undefined || key === "") {
   console.error(
-    "WARNING: this release is not signed: RELEASE_MINISIGN_KEY names no minisign secret key",
+    "WARNING: this release is not signed: RELEASE_MINISIGN_KEY is not set to the file of a minisign secret key",
   );
 } else {
   run([

@@ -1,4 +1,4 @@
-// npm packages: a launcher, and one package for each platform that npm installs only there.
+// npm packages: a launcher, and for each platform a package that npm installs only on that platform.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { type Entry, gzip, tar, textEntry } from "./archives.ts";
 import { executableName, type Platform } from "./platforms.ts";
 import type { Release } from "./release-facts.ts";
 
-/** A package as `npm pack` writes it: everything below package/. */
+/** A package in the format of `npm pack`: all files are below package/. */
 function pack(entries: readonly Entry[], seconds: number): Buffer {
   const below = entries.map((entry) => ({ ...entry, path: `package/${entry.path}` }));
   return gzip(tar(below, { seconds }));
@@ -14,7 +14,7 @@ function pack(entries: readonly Entry[], seconds: number): Buffer {
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
-/** The package of one platform: the executable and its licences. */
+/** The package for one platform: the executable and the licences. */
 export function platformPackage(release: Release, platform: Platform, program: Uint8Array): Buffer {
   const file = executableName(platform);
   const manifest = {
@@ -38,7 +38,7 @@ export function platformPackage(release: Release, platform: Platform, program: U
   );
 }
 
-/** The package that people install: its launcher starts the platform's executable. */
+/** The package that users install: its launcher starts the executable in the platform's package. */
 export function launcherPackage(release: Release, built: readonly Platform[]): Buffer {
   const optional = built.map(({ name }) => [`${release.npmName}-${name}`, release.version]);
   const bin = "bin/codex-mcp-http-bridge.cjs";

@@ -1,16 +1,17 @@
-// What each platform is called by the packages that carry its executable.
+// The platforms of a release, with the names that npm, Python and Debian have for them.
 
 export interface Platform {
-  /** Name of ours, as `build.sh --target` takes it. */
+  /** Our name for the platform, the argument of `build.sh --target`. */
   readonly name: string;
-  /** npm's package with its Bun, and npm's words for it (package.json: os, cpu, libc). */
+  /** The npm package that contains Bun for the platform. */
   readonly runtime: string;
+  /** The values of `os`, `cpu` and `libc` in package.json. */
   readonly os: "linux" | "darwin" | "win32";
   readonly cpu: "x64" | "arm64";
   readonly libc?: "glibc" | "musl";
-  /** Platform tags of a wheel (PEP 425, PEP 600, PEP 656). */
+  /** Platform tags of the wheel, joined by dots (PEP 425, PEP 600, PEP 656). */
   readonly wheel: string;
-  /** Debian's architecture, where a .deb is made. */
+  /** Debian's architecture; undefined if the platform gets no .deb and no image. */
   readonly debian?: "amd64" | "arm64";
 }
 

@@ -1,4 +1,4 @@
-// Wheels that hold the executable, as ruff's and uv's do (PEP 427): pip puts it where scripts are found.
+// Wheels (PEP 427) that contain the executable, like those of ruff and uv: pip installs it into the scripts folder.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import type { Release } from "./release-facts.ts";
 
 const source = (name: string) => readFileSync(join(import.meta.dir, "python", name), "utf8");
 
-/** A wheel's RECORD: path, SHA-256 in URL-safe base64 without padding, size. */
+/** A wheel's RECORD: for each file its path, SHA-256 (URL-safe base64 without padding) and size. */
 function recordOf(entries: readonly Entry[], path: string): Entry {
   const lines = entries.map(({ path, bytes }) => {
     const digest = createHash("sha256").update(bytes).digest("base64url");
@@ -23,7 +23,7 @@ export interface Wheel {
   readonly bytes: Buffer;
 }
 
-/** The wheel of one platform. */
+/** The wheel for one platform. */
 export function wheel(release: Release, platform: Platform, program: Uint8Array): Wheel {
   const { version } = release;
   const name = "codex_mcp_http_bridge";

@@ -1,4 +1,4 @@
-// What every package of a release says of it: taken from the repository and from the variables of whoever publishes.
+// Metadata of a release for all packages, read from the repository and from the publisher's environment variables.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import type { Entry } from "./archives.ts";
 
 export const root = join(import.meta.dir, "..");
 
-/** Variables that whoever publishes sets, with what stands without them (docs/release.md). */
+/** The publisher's environment variables, with their defaults (docs/release.md). */
 const variables = {
   CODEX_MCP_BRIDGE_RELEASES: "https://releases.invalid/codex-mcp-http-bridge",
   RELEASE_NPM_NAME: "codex-mcp-http-bridge",
@@ -17,14 +17,14 @@ const variables = {
 export interface Release {
   readonly version: string;
   readonly description: string;
-  /** The commit that was built, 40 hexadecimal digits. */
+  /** Hash of the built commit, 40 hexadecimal digits. */
   readonly commit: string;
-  /** The commit's time, in seconds since 1970: the time of every file in every archive. */
+  /** Time of the commit in seconds since 1970; every file in every archive has this time. */
   readonly seconds: number;
   readonly readme: string;
   /** LICENSE and THIRD-PARTY-LICENSES. */
   readonly licences: readonly Entry[];
-  /** https address below which the files of the release are published, without a slash at its end. */
+  /** https URL of the folder in which the release is published, without a trailing slash. */
   readonly address: string;
   readonly npmName: string;
   /** Name of the container image, without a tag. */
@@ -37,7 +37,7 @@ function variable(name: keyof typeof variables, env = process.env): string {
   return (env as Record<string, string | undefined>)[name] || variables[name];
 }
 
-/** Facts of the release of the checked-out commit. */
+/** Metadata of a release of the checked-out commit. */
 export function releaseFacts(commit: string, seconds: number, licences: readonly Entry[]): Release {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   return {

@@ -1,4 +1,4 @@
-// What a release says about itself: the packages inside (CycloneDX 1.6) and how it was made (in-toto, SLSA provenance 1).
+// The bill of materials (CycloneDX 1.6) and the provenance (in-toto, SLSA provenance 1) of a release.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -11,7 +11,7 @@ interface Lock {
 
 const lock = (): Lock => JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
 
-/** Packages whose code is in the executable, by the paths of the build's metafile. */
+/** Names of the bundled npm packages, from the input paths in the build's metafile. */
 export function bundledPackages(inputs: readonly string[]): string[] {
   const names = inputs.flatMap(
     (path) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.slice(1) ?? [],
@@ -19,16 +19,16 @@ export function bundledPackages(inputs: readonly string[]): string[] {
   return [...new Set(names)].sort();
 }
 
-/** SHA-512 of a package's archive in hexadecimal, from npm's integrity. */
+/** SHA-512 in hexadecimal, from an `integrity` value of npm's lock file. */
 const sha512Of = (integrity: string) =>
   Buffer.from(integrity.replace(/^sha512-/, ""), "base64").toString("hex");
 
-/** The bill of materials (CycloneDX 1.6): every bundled package, and Bun, which is the run time. */
+/** The bill of materials (CycloneDX 1.6): every bundled package, and Bun as the runtime. */
 export function billOfMaterials(release: Release, bundled: readonly string[], bun: string): string {
   const { packages } = lock();
   const component = (name: string) => {
     const { version, integrity = "", license } = packages[`node_modules/${name}`] ?? {};
-    if (version === undefined) throw new Error(`package-lock.json does not hold ${name}`);
+    if (version === undefined) throw new Error(`package-lock.json does not contain ${name}`);
     const purl = `pkg:npm/${name.replace("@", "%40")}@${version}`;
     return {
       type: "library",
@@ -40,7 +40,7 @@ export function billOfMaterials(release: Release, bundled: readonly string[], bu
       ...(license !== undefined && { licenses: [{ license: { id: license } }] }),
     };
   };
-  const runTime = {
+  const runtime = {
     type: "platform",
     "bom-ref": `pkg:npm/bun@${bun}`,
     name: "bun",
@@ -49,7 +49,7 @@ export function billOfMaterials(release: Release, bundled: readonly string[], bu
     licenses: [{ license: { id: "MIT" } }],
   };
   const own = `pkg:generic/codex-mcp-http-bridge@${release.version}`;
-  const components = [...bundled.map(component), runTime];
+  const components = [...bundled.map(component), runtime];
   const bom = {
     $schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
     bomFormat: "CycloneDX",
@@ -76,7 +76,7 @@ export function billOfMaterials(release: Release, bundled: readonly string[], bu
 const timeOf = ({ seconds }: Release) =>
   new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
 
-/** A UUID of version 8 (RFC 9562 5.8) that depends on the text alone. */
+/** A UUID of version 8 (RFC 9562 5.8), derived from the text. */
 function uuidOf(text: string): string {
   const hash = createHash("sha256").update(text).digest().subarray(0, 16);
   hash[6] = (hash[6]! & 0x0f) | 0x80;
@@ -84,16 +84,18 @@ function uuidOf(text: string): string {
   return hash.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
+/** A file of the release. */
 export interface Subject {
   readonly name: string;
   readonly sha256: string;
 }
 
+/** How the executables were built. */
 export interface Build {
-  /** Bun of each platform, by npm's package name. */
+  /** Names of the npm packages that contain Bun for each platform. */
   readonly runtimes: readonly string[];
   readonly bun: string;
-  /** `./build.sh` as it was called for each platform. */
+  /** The `./build.sh` command line for each platform. */
   readonly commands: readonly string[];
 }
 
@@ -104,7 +106,7 @@ export function provenance(release: Release, subjects: readonly Subject[], build
     readFileSync(join(root, "packaging/runtimes/package-lock.json"), "utf8"),
   );
   const material = (name: string, entry: Lock["packages"][string] | undefined) => {
-    if (entry?.integrity === undefined) throw new Error(`no lock file holds ${name}`);
+    if (entry?.integrity === undefined) throw new Error(`no lock file contains ${name}`);
     return {
       uri: `pkg:npm/${name.replace("@", "%40")}@${entry.version}`,
       digest: { sha512: sha512Of(entry.integrity) },

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-// Starts the executable of this platform, which its own package holds. Node is gone where it can replace itself
-// (process.execve, Node 22.15); elsewhere it passes on signals, the end of input and the exit code.
+// Starts the executable in this platform's package. Where process.execve exists (Node 22.15), the executable replaces
+// this Node process; elsewhere the launcher passes on signals, the end of input and the exit code.
 "use strict";
 
 const { spawn } = require("node:child_process");
 
-/** Whether this Linux has musl instead of glibc: only glibc tells its version to Node's report. */
+/** Whether this Linux has musl instead of glibc: Node's report has a glibc version only on glibc. */
 function hasMusl() {
   if (process.platform !== "linux") return false;
   return process.report.getReport().header.glibcVersionRuntime === undefined;
@@ -20,8 +20,8 @@ function executable() {
   } catch {
     process.stderr.write(
       `error: the package @NAME@-${platform} is not installed\n` +
-        "hint: install with optional dependencies, on the system that runs it; " +
-        "there is none for systems other than Linux, macOS and Windows on x64 or arm64\n",
+        "hint: install with optional dependencies, on the system that runs the program; " +
+        "packages exist only for Linux, macOS and Windows on x64 and arm64\n",
     );
     process.exit(1);
   }

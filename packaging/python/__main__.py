@@ -9,7 +9,7 @@ NAME = "codex-mcp-http-bridge" + (".exe" if os.name == "nt" else "")
 
 
 def find_executable():
-    """Path of the executable: the scripts folder of this Python, of its user scheme, or beside a --target install."""
+    """Path of the executable, in the scripts folder of this Python, of its user scheme, or of a --target install."""
     folders = [sysconfig.get_path("scripts")]
     user_scheme = sysconfig.get_preferred_scheme("user") if hasattr(sysconfig, "get_preferred_scheme") else (
         "nt_user" if os.name == "nt" else "posix_user"
@@ -33,7 +33,7 @@ def main():
     words = [path] + sys.argv[1:]
     if os.name != "nt":
         os.execv(path, words)
-    # Windows has no exec: the child shares our console and standard streams, and its code becomes ours.
+    # Windows has no exec: run a child with the same console and standard streams, and exit with its exit code.
     sys.exit(subprocess.call(words))
 
 

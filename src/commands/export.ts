@@ -6,7 +6,7 @@ export const command = defineCommand({
   args: { server: serversArgument },
   async run({ server }, context) {
     const config = await loadConfig(context.paths());
-    // pickServer says what is wrong where there is none.
+    // pickServer throws the error of a configuration without servers.
     if (config.servers.size === 0) pickServer(config);
     const names =
       server.length === 0

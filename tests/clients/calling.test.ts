@@ -21,7 +21,7 @@ afterEach(async () => {
   await model[Symbol.asyncDispose]();
 });
 
-/** How each client is told of the scripted model, and asked for one turn. */
+/** Configures each client for the scripted model; returns the command line that runs one prompt. */
 const clients: Readonly<Record<string, () => readonly string[]>> = {
   "claude-code": () => {
     Object.assign(home.variables, {
@@ -64,7 +64,7 @@ const clients: Readonly<Record<string, () => readonly string[]>> = {
   },
 };
 
-describe("a real client with a scripted model calls a tool through what client-config wrote", () => {
+describe("a real client with a scripted model calls a tool through the entry that client-config wrote", () => {
   test.each(Object.entries(clients))("%s", async (client, prepare) => {
     const words = prepare();
     await home.bridge("client-config", "--for", client, "--write");

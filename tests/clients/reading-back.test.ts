@@ -8,7 +8,7 @@ let server: ReturnType<typeof listingServer>;
 beforeEach(async () => {
   home = new Home();
   server = listingServer({ ...listing(), tokens: ["tok"] });
-  // A secret that the client has to pass on, in the form that it expands.
+  // The entry refers to KB_TOKEN in the client's syntax; the client must expand it for the bridge.
   home.variables.KB_TOKEN = "tok";
   await home.bridge("setup", "--server", "kb", "--url", server.url, "--token-env", "KB_TOKEN");
 });
@@ -19,16 +19,16 @@ afterEach(async () => {
 
 const write = (client: string) => home.bridge("client-config", "--for", client, "--write");
 
-/** In a folder that is not trusted Gemini CLI starts no server. */
+/** Marks the work folder as trusted: in other folders Gemini CLI starts no server. */
 function trustWork(): void {
   home.put(".gemini/trustedFolders.json", JSON.stringify({ [home.work]: "TRUST_FOLDER" }));
 }
 
-/** What each client's own command tells of the entry that was written. */
+/** Each client's own command that shows its servers, with the expected output for the written entry. */
 const clients: readonly {
   readonly client: string;
   readonly command: readonly string[];
-  /** Shown where the client started the bridge and reached the server, or read the entry where it starts nothing. */
+  /** Output if the client reached the server through the bridge; for a command that starts no server, the entry. */
   readonly shows: RegExp;
   readonly before?: () => void;
 }[] = [
@@ -64,18 +64,18 @@ describe("a real client reads what client-config writes", () => {
     const ended = await home.run(...command);
     expect(ended.text).toMatch(shows);
     expect(ended.code).toBe(0);
-    // The second time nothing changes, although the client has written its file meanwhile.
+    // A second --write changes nothing, although the client has rewritten its file meanwhile.
     expect(await write(client)).toContain("up to date");
     await home.bridge("client-config", "--for", client, "--remove");
     expect((await home.run(...command)).text).not.toMatch(shows);
   });
 
-  test("clients read the project's file, too", async () => {
+  test("clients read the project file that --project writes", async () => {
     trustWork();
     for (const client of ["claude-code", "gemini", "qwen", "opencode"]) {
       await home.bridge("client-config", "--for", client, "--project", "--write");
     }
-    // Claude Code asks its user before it starts what a project brings.
+    // Claude Code lists a project's servers, but asks its user before it starts them.
     expect((await home.run("claude", "mcp", "list")).text).toContain("kb:");
     for (const client of ["gemini", "qwen", "opencode"]) {
       const { text } = await home.run(client, "mcp", "list");
@@ -83,18 +83,18 @@ describe("a real client reads what client-config writes", () => {
     }
   });
 
-  test("mcporter and the Inspector take the file of another client as it is", async () => {
+  test("mcporter and the Inspector read another client's file", async () => {
     await write("claude-code");
     const file = join(home.path, ".claude.json");
     const listed = await home.run("mcporter", "--config", file, "list", "kb");
     expect(listed.text).toContain("function look();");
     const words = ["--cli", "--config", file, "--server", "kb", "--method", "tools/list"];
-    // The Inspector passes five variables on.
+    // The Inspector passes only five standard variables on; -e adds KB_TOKEN.
     const inspected = await home.run("mcp-inspector", ...words, "-e", "KB_TOKEN=tok");
     expect(inspected.text).toContain('"name": "look"');
   });
 
-  test("what the clients' own commands add, import reads", async () => {
+  test("import reads the entries that the clients' own commands add", async () => {
     const url = "https://kb.example/mcp";
     await home.run(
       "claude",

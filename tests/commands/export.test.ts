@@ -99,12 +99,15 @@ describe("export", () => {
   });
 
   test.each([
-    [{ url: "https://x.example/", tokenCommand: ["sh", "-c", "x"] }, "may not hold tokenCommand"],
-    [{ url: "https://x.example/", headersCommand: ["x"] }, "may not hold headersCommand"],
-    [{ url: "https://x.example/", tokenFile: "/etc/passwd" }, "may not hold tokenFile"],
+    [
+      { url: "https://x.example/", tokenCommand: ["sh", "-c", "x"] },
+      "must not contain tokenCommand",
+    ],
+    [{ url: "https://x.example/", headersCommand: ["x"] }, "must not contain headersCommand"],
+    [{ url: "https://x.example/", tokenFile: "/etc/passwd" }, "must not contain tokenFile"],
     [
       { url: "https://x.example/", auth: { type: "oauth", assertionCommand: ["x"] } },
-      "may not hold auth.assertionCommand",
+      "must not contain auth.assertionCommand",
     ],
     ...[
       { idp: { idTokenCommand: ["sh", "-c", "x"] } },
@@ -114,23 +117,23 @@ describe("export", () => {
       { tokenParams: { a: "b" } },
     ].map((setting): [object, string] => [
       { url: "https://x.example/", auth: { type: "oauth", ...setting } },
-      `may not hold auth.${Object.keys(setting)[0]}`,
+      `must not contain auth.${Object.keys(setting)[0]}`,
     ]),
     ...[{ caFile: "/tmp/ca.pem" }, { proxy: "http://p.example:8080" }].map(
       (network): [object, string] => [
         { url: "https://x.example/", network },
-        `may not hold network.${Object.keys(network)[0]}`,
+        `must not contain network.${Object.keys(network)[0]}`,
       ],
     ),
     [
       { url: "https://x.example/", codex: { approval: "approve", required: true } },
-      "may not hold codex.approval",
+      "must not contain codex.approval",
     ],
-    [{ url: "http://x.example/" }, "plain http"],
+    [{ url: "http://x.example/" }, "http is unencrypted"],
     [{ url: "https://x.example/", surprise: 1 }, "unknown key"],
     [{}, "it has no url"],
-    [1, "it is no object"],
-  ])("a team file with %p has no effect", async (entry, said) => {
+    [1, "it is not a JSON object"],
+  ])("a team file with %p has no effect", async (entry, reason) => {
     const { put, run } = user();
     const text = JSON.stringify({
       format: "codex-mcp-http-bridge/team",
@@ -139,17 +142,17 @@ describe("export", () => {
     });
     const { out } = await run(importCommand, put("team.json", text), "--all", "--json");
     const [row] = JSON.parse(out).found;
-    expect([row.status, row.reason.includes(said)]).toEqual(["refused", true]);
+    expect([row.status, row.reason.includes(reason)]).toEqual(["refused", true]);
     expect(JSON.parse(out).saved).toEqual([]);
   });
 
-  test("a file of another version is refused", async () => {
+  test("a team file of version 2 is refused", async () => {
     const { put, run } = user();
     const text = JSON.stringify({
       ...{ format: "codex-mcp-http-bridge/team", version: 2 },
       servers: { x: { url: "https://x.example/" } },
     });
     const { out } = await run(importCommand, put("team.json", text), "--all", "--json");
-    expect(JSON.parse(out).found[0].reason).toContain("another version");
+    expect(JSON.parse(out).found[0].reason).toContain("version of the team file is not 1");
   });
 });

@@ -53,7 +53,7 @@ test.each([
   ["fish", "codex-mcp-http-bridge run --server kno", "knowledge"],
   ["fish", "codex-mcp-http-bridge run --sign-in=bro", "--sign-in=browser"],
   ["fish", "codex-mcp-http-bridge status --config-path ~/.codex-mcp-bridge/conf", "config.json"],
-] as const)("in %s, %j and Tab gives %s", async (shell, line, expected) => {
+] as const)("in %s, Tab after %j shows %s", async (shell, line, expected) => {
   const { program, start } = shells[shell];
   await using session = new Session([], env, { program, cwd: home });
   session.type(`${start}; echo re''ady\r`);

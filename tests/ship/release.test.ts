@@ -19,7 +19,7 @@ const program = "codex-mcp-http-bridge";
 const work = mkdtempSync(join(tmpdir(), "release-test-"));
 const release = join(work, "one/dist/release");
 
-interface Ran {
+interface ProgramResult {
   readonly code: number;
   readonly out: string;
   readonly err: string;
@@ -32,7 +32,7 @@ async function run(
     cwd = work,
     stdin = "",
   }: { env?: Record<string, string>; cwd?: string; stdin?: string } = {},
-): Promise<Ran> {
+): Promise<ProgramResult> {
   await using child = Bun.spawn([...words], {
     cwd,
     env: { PATH: process.env.PATH ?? "", HOME: work, ...env },
@@ -48,7 +48,7 @@ async function run(
   return { code, out, err };
 }
 
-/** Runs a program that must succeed; what it wrote on standard output. */
+/** Runs a program and returns its stdout. Throws if it fails. */
 async function output(
   words: readonly string[],
   options: Parameters<typeof run>[1] = {},
@@ -58,7 +58,7 @@ async function output(
   return out;
 }
 
-/** A clone of the commit, with the packages that are installed here. */
+/** Clones the repository, with links to the installed packages; returns the clone's folder. */
 async function clone(name: string): Promise<string> {
   const folder = join(work, name);
   await output(["git", "clone", "--quiet", root, folder]);
@@ -72,9 +72,10 @@ async function clone(name: string): Promise<string> {
 
 const key = join(work, "minisign.key");
 const publicKey = join(work, "minisign.pub");
-/** The usual compression takes minutes, and changes nothing of what is tested. */
+/** Normal compression takes minutes, and no test depends on it. */
 const quick = { RELEASE_EFFORT: "quick" };
-let unsigned: Ran;
+/** Result of the release that is made without a signing key. */
+let unsigned: ProgramResult;
 
 beforeAll(async () => {
   await output(["minisign", "-G", "-W", "-p", publicKey, "-s", key]);
@@ -99,7 +100,7 @@ const sha256 = (path: string) => createHash("sha256").update(readFileSync(path))
 const inRelease = (name: string) => join(release, name);
 const executable = `${program}-${version}-linux-x64`;
 
-/** `demo` of an installed program passes, and one real call goes through it. */
+/** Expects the program to print its version and to pass `demo`. */
 async function works(
   words: readonly string[],
   options: Parameters<typeof run>[1] = {},
@@ -109,7 +110,7 @@ async function works(
 }
 
 describe("a release", () => {
-  test("agrees in every file but the signature with one made in another folder and time zone", () => {
+  test("is reproducible: a release made in another folder and time zone differs only in the signature", () => {
     expect(unsigned.code).toBe(0);
     const other = join(work, "two/dist/release");
     const files = filesBelow(release).filter((name) => name !== "SHA256SUMS.minisig");
@@ -118,16 +119,16 @@ describe("a release", () => {
     expect(differing).toEqual([]);
   });
 
-  test("says loudly that it is not signed where no key is given", () => {
+  test("warns that it is not signed if no key is given", () => {
     expect(unsigned.err).toContain("WARNING: this release is not signed");
   });
 
-  test("is signed with the key it is given", async () => {
+  test("is signed with the given key", async () => {
     const words = ["minisign", "-V", "-p", publicKey, "-m", inRelease("SHA256SUMS")];
     expect(await output(words)).toContain("Signature and comment signature verified");
   });
 
-  test("lists every file with its checksum", async () => {
+  test("lists the checksum of every file in SHA256SUMS", async () => {
     await output(["sha256sum", "--check", "--strict", "SHA256SUMS"], { cwd: release });
     const listed = readFileSync(inRelease("SHA256SUMS"), "utf8")
       .trim()
@@ -137,7 +138,7 @@ describe("a release", () => {
     expect(listed.sort()).toEqual(files);
   });
 
-  test("is refused where changes are not committed", async () => {
+  test("is refused if the work tree has uncommitted changes", async () => {
     writeFileSync(join(work, "two/new-file"), "");
     const { code, err } = await run(["sh", "scripts/release.sh", "linux-x64"], {
       cwd: join(work, "two"),
@@ -150,7 +151,7 @@ describe("a release", () => {
     ["gz", ["gzip", "-dc"]],
     ["xz", ["xz", "-dc"]],
     ["zst", ["zstd", "-dc"]],
-  ] as const)("holds the executable as .%s", async (ending, words) => {
+  ] as const)("contains the executable as .%s", async (ending, words) => {
     const file = join(work, `from-${ending}`);
     await output([
       "sh",
@@ -163,7 +164,7 @@ describe("a release", () => {
     await works([file]);
   });
 
-  test("holds an archive with everything beside the executable", async () => {
+  test("contains a .tar.gz with the executable, licences, completions and man page", async () => {
     await output(["tar", "-xzf", inRelease(`${executable}.tar.gz`)]);
     expect(filesBelow(join(work, executable))).toEqual([
       "LICENSE",
@@ -179,7 +180,7 @@ describe("a release", () => {
     await works([join(work, executable, program)]);
   });
 
-  test("names every bundled package in its bill of materials", () => {
+  test("lists bundled packages with their hashes in the bill of materials", () => {
     const bom = JSON.parse(readFileSync(inRelease(`${program}.cdx.json`), "utf8"));
     expect(bom.specVersion).toBe("1.6");
     const names = bom.components.map(({ name }: { name: string }) => name);
@@ -190,7 +191,7 @@ describe("a release", () => {
       if (name !== "bun") expect(hashes[0].content).toMatch(/^[0-9a-f]{128}$/);
   });
 
-  test("says in its provenance which commit made which files", async () => {
+  test("names the commit and every file's checksum in the provenance", async () => {
     const { subject, predicate } = JSON.parse(
       readFileSync(inRelease("provenance.intoto.json"), "utf8"),
     );
@@ -201,8 +202,8 @@ describe("a release", () => {
   });
 });
 
-describe("installed from a release", () => {
-  test("npx finds the package of this platform, and the launcher passes on words and exit code", async () => {
+describe("a program installed from a release", () => {
+  test("npx installs this platform's package, and the launcher passes on arguments and exit code", async () => {
     await using registry = startRegistry(
       ["codex-mcp-http-bridge", "codex-mcp-http-bridge-linux-x64"].map((name) => ({
         name,
@@ -222,7 +223,7 @@ describe("installed from a release", () => {
     expect({ code, err }).toMatchObject({ code: 2 });
   });
 
-  test("the launcher of npm passes on the end of input and a signal", async () => {
+  test("the npm launcher passes on the end of input and SIGTERM", async () => {
     const folder = join(work, "npm-install/node_modules");
     for (const name of [program, `${program}-linux-x64`]) {
       mkdirSync(join(folder, name), { recursive: true });
@@ -252,11 +253,11 @@ describe("installed from a release", () => {
     const reader = child.stdout.getReader();
     expect((await reader.read()).done).toBe(false);
     child.kill("SIGTERM");
-    // Either way of the launcher ends as the executable does: by 128 + 15, or by the signal itself.
-    expect([143, 128 + 15]).toContain(await child.exited);
+    // Bun reports 128 + the signal's number both for this exit code and for a death by SIGTERM (15).
+    expect(await child.exited).toBe(128 + 15);
   });
 
-  test("pip puts the executable on the PATH of its environment, and python -m starts it", async () => {
+  test("pip installs the executable into the environment's bin folder, and python -m starts it", async () => {
     const venv = join(work, "venv");
     await output(["python3", "-m", "venv", venv]);
     const file = filesBelow(release).find((name) => name.endsWith(".whl"))!;
@@ -293,14 +294,14 @@ describe("installed from a release", () => {
     expect(filesBelow(target).filter((name) => name.startsWith("usr/"))).toEqual([]);
   });
 
-  test("the image runs as any user on a read-only root", async () => {
+  test("the image runs as an arbitrary user on a read-only root", async () => {
     const image = inRelease("image");
     const inspected = JSON.parse(await output(["skopeo", "inspect", `oci:${image}:${version}`]));
     expect(inspected).toMatchObject({ Architecture: "amd64", Os: "linux" });
     const bundle = join(work, "bundle");
     await output(["umoci", "unpack", "--image", `${image}:${version}-amd64`, bundle]);
     const rootfs = join(bundle, "rootfs");
-    // As a container's run time does it: /proc and /dev, a read-only root, a user that owns nothing there.
+    // Does as a container runtime: mounts /proc and /dev, a read-only root, and a user that owns no file of the image.
     const script =
       'mount --bind "$0" "$0"; mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"; mount -t tmpfs tmp "$0/tmp"; ' +
       'mount -o remount,bind,ro "$0"; exec chroot --userspec=12345:12345 "$0" "$@"';

@@ -19,21 +19,21 @@ import { backupOf } from "../codex-config/write.ts";
 import { type EntryChange, placedEntries, removeEntry, sectionOf, writeEntries } from "./entry.ts";
 import { changeClientFile, clientText } from "./write.ts";
 
-/** mcporter imports the other clients' files; it is no client whose users write one. */
+/** Clients that --for accepts; not mcporter, which reads the other clients' files. */
 const writable = [...clients.keys()].filter((id) => id !== "mcporter");
 
 const table = {
   for: {
     type: "string",
     valueHint: "CLIENT",
-    description: "cursor, vscode, gemini, ...; without it: all",
+    description: "cursor, vscode, gemini, ...; without --for, an error lists all",
   },
   server: serversArgument,
   write: { type: "boolean", description: "merge the entries into the client's file" },
-  remove: { type: "boolean", description: "take the entries out of the client's file" },
+  remove: { type: "boolean", description: "remove the entries from the client's file" },
   replace: {
     type: "boolean",
-    description: "also an entry that starts something else",
+    description: "overwrite an entry that starts another program",
   },
   "dry-run": { type: "boolean", description: "show what --write or --remove would change" },
   project: {
@@ -55,8 +55,8 @@ export const command = defineCommand({
         hint: `one of ${writable.join(", ")}`,
       });
     }
-    requireSense(values);
-    if (values.for === "codex") return toCodex(values, context);
+    requireCompatibleOptions(values);
+    if (values.for === "codex") return runCodexConfig(values, context);
     const client = clientNamed(values.for);
     const path = fileOf(client, values.project, context);
     if (values.remove) return remove(client, path, values, context);
@@ -87,13 +87,14 @@ export const command = defineCommand({
 
 type ClientConfigValues = Values<typeof table>;
 
-function requireSense({ write, remove, replace }: ClientConfigValues): void {
-  if (write && remove) throw new BridgeError("usage", "--write does not go with --remove");
-  if (remove && replace) throw new BridgeError("usage", "--remove does not go with --replace");
+function requireCompatibleOptions({ write, remove, replace }: ClientConfigValues): void {
+  if (write && remove) throw new BridgeError("usage", "--write cannot be combined with --remove");
+  if (remove && replace)
+    throw new BridgeError("usage", "--remove cannot be combined with --replace");
 }
 
-/** `--for codex` is codex-config, which reads the words that both know. */
-async function toCodex(values: ClientConfigValues, context: Context): Promise<number> {
+/** `--for codex`: runs codex-config with the options that both commands have. */
+async function runCodexConfig(values: ClientConfigValues, context: Context): Promise<number> {
   const words = values.server.flatMap((name) => ["--server", name]);
   for (const flag of ["write", "remove", "replace", "dry-run", "project"] as const) {
     if (values[flag]) words.push(`--${flag}`);
@@ -103,21 +104,24 @@ async function toCodex(values: ClientConfigValues, context: Context): Promise<nu
   return (await codexConfig.run(read, context)) ?? 0;
 }
 
-/** The file to change: the client's own, the first that is there, or the project's. Throws `usage`. */
+/** The file to change: the project's, or the first existing one of the client's files. Throws `usage`. */
 function fileOf(client: Client, isProject: boolean, { env }: Context): string {
   if (!isProject) {
     const files = client.files(placesOf(env));
     return files.find((path) => existsSync(path)) ?? files[0]!;
   }
   if (client.projectFile === undefined) {
-    throw new BridgeError("usage", `${client.title} has no file of servers in a project`, {
+    throw new BridgeError("usage", `${client.title} has no project configuration file`, {
       hint: "leave out --project",
     });
   }
   return projectFile(client.projectFile);
 }
 
-/** The project's file in the current directory. Throws `configuration` where a symlink leads out of it: whoever made the repository would choose the file that is written. */
+/**
+ * Path of the client's project file in the current directory. Throws `configuration` if a symlink leads out of the
+ * directory: otherwise a hostile repository could choose the file to overwrite.
+ */
 function projectFile(name: string): string {
   const folder = realpathSync(process.cwd());
   let path = folder;
@@ -134,7 +138,7 @@ function projectFile(name: string): string {
   return path;
 }
 
-/** Where a symlink leads; undefined where no folder is there. */
+/** The target of a symlink; undefined if the target's folder does not exist. */
 function linkTarget(path: string): string | undefined {
   try {
     return writeTarget(path);
@@ -143,11 +147,11 @@ function linkTarget(path: string): string | undefined {
   }
 }
 
-/** How a client starts the bridge for one server. */
+/** The command, arguments and environment with which the client starts the bridge for one server. */
 export function startOf(
   server: ServerSettings,
   client: Client,
-  named: string | undefined,
+  executable: string | undefined,
   context: Context,
 ): Start {
   const { custom, configFile } = context.paths();
@@ -155,11 +159,11 @@ export function startOf(
   const { reference } = client;
   if (variables.length > 0 && reference === undefined) {
     context.warn(
-      `${client.title} neither passes ${variables.join(", ")} on nor expands variables: store the secret itself (${context.commandLine(`setup --server ${server.name}`)})`,
+      `${client.title} does not pass ${variables.join(", ")} to servers and expands no variables: store the secret itself (${context.commandLine(`setup --server ${server.name}`)})`,
     );
   }
   return {
-    command: bridgeExecutable(named, context),
+    command: bridgeExecutable(executable, context),
     args: ["run", "--server", server.name, ...(custom ? ["--config-path", configFile] : [])],
     env: {
       ...(reference && Object.fromEntries(variables.map((name) => [name, reference(name)]))),
@@ -180,17 +184,21 @@ async function withEntries(
   const changes: EntryChange[] = [];
   let added = 0;
   for (const [name, start] of starts) {
-    // The exact name wins over one that differs in case.
-    const there =
+    // An exact name wins over a name that differs in case.
+    const existing =
       entries.find((entry) => entry.name === name) ??
       entries.find((entry) => entry.isOurs && entry.name.toLowerCase() === name.toLowerCase());
-    if (there !== undefined && !there.isOurs) {
+    if (existing !== undefined && !existing.isOurs) {
       if (!mayReplace) throw otherOwner(client, name);
-      for (const secret of there.secrets) redactor.add(secret);
+      for (const secret of existing.secrets) redactor.add(secret);
     }
     const key = client.isList ? entries.length + added : name;
-    if (there === undefined) added++;
-    changes.push({ path: there?.path ?? [...section, key], name: there?.name ?? name, start });
+    if (existing === undefined) added++;
+    changes.push({
+      path: existing?.path ?? [...section, key],
+      name: existing?.name ?? name,
+      start,
+    });
   }
   return writeEntries(text, client, changes);
 }
@@ -213,7 +221,7 @@ async function print(
     return { path: [...client.section, client.isList ? at : name], name, start };
   });
   await context.print(await writeEntries("", client, changes));
-  context.note(`for ${client.title}: it goes into ${path}; --write merges it there`);
+  context.note(`for ${client.title}: this belongs in ${path}; --write merges it into that file`);
   return 0;
 }
 
@@ -240,9 +248,9 @@ async function remove(
     const found = await removable(text, client, values.server, context);
     removed = found.map(({ name }) => name);
     let after = text;
-    // From the end: the places in a list before it stay.
-    for (const { path: place, name } of found.toReversed()) {
-      after = await removeEntry(after, client, place, name);
+    // Last entry first, so that the list indexes of the remaining entries stay valid.
+    for (const { path: entryPath, name } of found.toReversed()) {
+      after = await removeEntry(after, client, entryPath, name);
     }
     return after;
   };
@@ -258,7 +266,7 @@ async function remove(
   return 0;
 }
 
-/** The named entries that are there, or all that start the bridge with this configuration. Throws `configuration`. */
+/** The entries with these names; without names, all that start the bridge with this config.json. Throws `configuration`. */
 async function removable(text: string, client: Client, names: readonly string[], context: Context) {
   const entries = await placedEntries(text, client);
   const { custom, configFile } = context.paths();
@@ -281,6 +289,7 @@ async function removable(text: string, client: Client, names: readonly string[],
 }
 
 function tellNext({ reload }: Client, path: string, { note }: Context): void {
-  if (readUserFile(backupOf(path)) !== undefined) note(`what it was before: ${backupOf(path)}`);
+  if (readUserFile(backupOf(path)) !== undefined)
+    note(`backup of the previous file: ${backupOf(path)}`);
   note(`to see the change: ${reload}`);
 }

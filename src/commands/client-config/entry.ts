@@ -11,23 +11,24 @@ import { removeYaml, setYaml } from "../../config/clients/yaml-edit.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { ownerOf } from "../codex-config/entry.ts";
 
-/** A change of one entry in a client's file. */
+/** An entry of a client's file that is to start the bridge. */
 export interface EntryChange {
-  /** The keys that lead to the entry; a list's place stands last where the client has a list. */
+  /** The keys from the file's root to the entry; the last is an index if the client's servers are a list. */
   readonly path: EntryPath;
   /** The entry's name in the client. */
   readonly name: string;
   readonly start: Start;
-  /** Variables of the old entry whose values the bridge has taken over. */
+  /** Variables of the old entry's `env` to remove, because config.json now holds their values. */
   readonly drop?: ReadonlySet<string>;
 }
 
-/** What an entry may say of a server that the bridge reaches now. */
+/** Keys to remove from an entry: config.json now holds the remote server's settings. */
 const remoteKeys = [
   ...["url", "httpUrl", "serverUrl", "baseUrl", "base_url", "uri", "headers", "http_headers"],
   ...["requestOptions", "bearerToken", "bearerTokenEnv", "bearer_token_env", "env_http_headers"],
   ...["bearer_token_env_var", "headersHelper", "http_headers_helper", "oauth", "auth", "cwd"],
 ];
+/** Keys that say how the client starts a server; those that the new entry lacks are removed. */
 const startKeys = ["command", "args", "cmd", "transport", "type"];
 const envKeys = ["env", "environment", "envs"];
 
@@ -37,7 +38,7 @@ function mergedEnv(before: unknown, wanted: unknown, drop: ReadonlySet<string>):
   return { ...(isObject(wanted) ? wanted : {}), ...Object.fromEntries(kept) };
 }
 
-/** The entry after the change: what belongs to the client stays, in its order. */
+/** The entry after the change: the client's other keys and the order of all keys are kept. */
 function entryAfter(
   before: JsonObject | undefined,
   client: Client,
@@ -56,8 +57,8 @@ function entryAfter(
   return { ...after, ...withoutKeys(wanted, after), ...withoutKeys(client.defaults ?? {}, after) };
 }
 
-function withoutKeys(value: JsonObject, there: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(value).filter(([key]) => !Object.hasOwn(there, key)));
+function withoutKeys(value: JsonObject, excluded: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !Object.hasOwn(excluded, key)));
 }
 
 function valueAt(value: unknown, path: EntryPath): unknown {
@@ -70,17 +71,17 @@ function valueAt(value: unknown, path: EntryPath): unknown {
   );
 }
 
-/** Puts an entry into a copy of the file's value, with the sections that lead there. */
+/** Sets the entry at `path` in `value`, in place, and creates missing sections; returns the root. */
 function putAt(value: unknown, path: EntryPath, entry: JsonObject, isList: boolean): unknown {
   const whole = isObject(value) ? value : {};
   let inner: object = whole;
   path.forEach((key, at) => {
     const isLast = at === path.length - 1;
-    const there = (inner as Readonly<Record<string | number, unknown>>)[key];
-    const isSection = typeof there === "object" && there !== null;
-    const made = isList && at === path.length - 2 ? [] : {};
-    const next = isLast ? entry : isSection ? there : made;
-    // Not by assignment: `__proto__` would be the prototype's.
+    const current = (inner as Readonly<Record<string | number, unknown>>)[key];
+    const isSection = typeof current === "object" && current !== null;
+    const newSection = isList && at === path.length - 2 ? [] : {};
+    const next = isLast ? entry : isSection ? current : newSection;
+    // Assigning to the key `__proto__` would set the prototype.
     const property = { value: next, enumerable: true, configurable: true, writable: true };
     Object.defineProperty(inner, key, property);
     inner = next;
@@ -88,16 +89,24 @@ function putAt(value: unknown, path: EntryPath, entry: JsonObject, isList: boole
   return whole;
 }
 
-/** Proves a change by reading it back: the entries are as meant, and everything else as it was. */
-async function judge(after: string, expected: unknown, { format, title }: Client): Promise<void> {
+/** Parses the edited text and compares it with the expected value. Throws `configuration` if they differ. */
+async function verifyEdit(
+  after: string,
+  expected: unknown,
+  { format, title }: Client,
+): Promise<void> {
   const read = await readValue(after, format, title).catch(() => undefined);
   if (Bun.deepEquals(read ?? {}, expected)) return;
-  throw new BridgeError("configuration", "the file stands in a form that is not edited", {
-    hint: "write the entry by hand; nothing was changed",
-  });
+  throw new BridgeError(
+    "configuration",
+    "the file is written in a form that the bridge cannot edit",
+    {
+      hint: "write the entry by hand; nothing was changed",
+    },
+  );
 }
 
-/** The text with the entries of one client set; a field that is right already keeps its bytes. Throws `configuration`. */
+/** Sets entries in the text of a client's file; a field that already has its value keeps its bytes. Throws `configuration`. */
 export async function writeEntries(
   text: string,
   client: Client,
@@ -132,7 +141,7 @@ export async function writeEntries(
         ? await setYaml(after, { key: String(path[0]), isList }, name, entry)
         : await setJson(after, path.map(String), entry, title);
   }
-  await judge(after, expected, client);
+  await verifyEdit(after, expected, client);
   return after;
 }
 
@@ -148,28 +157,28 @@ export async function removeEntry(text: string, client: Client, path: EntryPath,
     format === "yaml"
       ? await removeYaml(text, String(path[0]), name)
       : await removeJson(text, path.map(String), title);
-  await judge(after, expected, client);
+  await verifyEdit(after, expected, client);
   return after;
 }
 
-/** One entry of the client's own section, and whether it starts this bridge. */
+/** An entry in the section of a client's file that client-config writes to. */
 export interface PlacedEntry {
   readonly name: string;
   readonly path: EntryPath;
   readonly isOurs: boolean;
-  /** The configuration file that it names; undefined for the default one. */
+  /** The `--config-path` in its arguments; undefined for the default config.json. */
   readonly configFile: string | undefined;
-  /** Texts of it that may be secrets. */
+  /** Values of its `env` and headers, which may be secrets. */
   readonly secrets: readonly string[];
 }
 
-/** The section of a client's file that holds its servers: opencode documents a second place. */
+/** The keys of the section that holds the servers; opencode has two forms, `mcp` and `mcp.servers`. */
 export function sectionOf(client: Client, value: unknown): readonly string[] {
   const nested = [...client.section, "servers"];
   return client.id === "opencode" && isObject(valueAt(value, nested)) ? nested : client.section;
 }
 
-/** The entries of the client's section. */
+/** The entries in the client's section of the file. Throws `configuration`. */
 export async function placedEntries(text: string, client: Client): Promise<PlacedEntry[]> {
   const value = await readValue(text, client.format, client.title);
   const section = sectionOf(client, value);

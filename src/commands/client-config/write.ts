@@ -8,12 +8,12 @@ import { backupOf } from "../codex-config/write.ts";
 
 const attempts = 5;
 
-/** A client's file as it is; empty where there is none. Throws `configuration`. */
+/** The text of a client's file; empty if there is no file. Throws `configuration`. */
 export function clientText(path: string): string {
   return isClientFile(path) ? (readUserFile(path)?.text ?? "") : "";
 }
 
-/** Puts the backup of a client's file in its place again. Throws `configuration`. */
+/** Restores a client's file from its backup, which is then removed. Throws `configuration`. */
 export async function restoreClientFile(path: string, context: Context): Promise<void> {
   const backup = backupOf(path);
   const text = clientText(backup);
@@ -22,8 +22,8 @@ export async function restoreClientFile(path: string, context: Context): Promise
 }
 
 /**
- * Changes a client's file under a lock; false where it needs no change. Throws `configuration`, and then neither the
- * file nor its backup is touched.
+ * Changes a client's file under a lock; false if `edit` changes nothing. Throws `configuration`; the file and its
+ * backup are then unchanged.
  */
 export async function changeClientFile(
   path: string,
@@ -35,14 +35,14 @@ export async function changeClientFile(
       const before = isClientFile(path) ? readUserFile(path) : undefined;
       const after = await edit(before?.text ?? "");
       if (after === (before?.text ?? "")) return false;
-      // The client writes the file, too: a change that it made meanwhile is kept.
+      // False if the client has written the file since it was read: its change is kept, and the edit is repeated.
       if (replaceUserFile(path, before, after, backupOf(path))) return true;
     }
     throw new BridgeError("configuration", `${path} keeps changing`, {
-      hint: "end the client that writes it, then try again",
+      hint: "quit the client that writes the file, then try again",
     });
   };
   const { home } = context.paths();
-  // Without a home of the bridge there is nobody to race with.
+  // The lock is a file in the bridge's folder; without that folder no other process of the bridge holds it.
   return isFolder(home) ? withLock(home, "client-config", change) : change();
 }

@@ -7,22 +7,22 @@ import {
 } from "../../cli/command.ts";
 import { levels } from "../../platform/log.ts";
 
-/** One word that may stand where the cursor is. */
+/** A word that can complete the one at the cursor. */
 export interface Candidate {
   readonly word: string;
-  /** Empty where the word says enough. */
+  /** Help text for the word; may be empty. */
   readonly description: string;
 }
 
 export interface Candidates {
   readonly words: readonly Candidate[];
-  /** Whether a file's path may stand there: the shell completes it itself. */
+  /** Whether a path fits at the cursor; the shell completes paths itself. */
   readonly isFile: boolean;
 }
 
 const none: Candidates = { words: [], isFile: false };
 
-/** Options that stand without a command. */
+/** Options that are valid before, or without, a command. */
 const withoutCommand: Arguments = {
   version: { type: "boolean", description: "show the version" },
   ...globalArguments,
@@ -31,7 +31,7 @@ const withoutCommand: Arguments = {
 const plain = (words: readonly string[]): Candidate[] =>
   words.map((word) => ({ word, description: "" }));
 
-/** Values of an argument; `serverNames` are those of the configuration. */
+/** Candidates for an argument's value; `serverNames` returns the names in config.json. */
 function valuesOf(
   name: string,
   { options, valueHint = "" }: Argument,
@@ -44,7 +44,7 @@ function valuesOf(
   return { words: [], isFile: /FILE|PATH|DIR/.test(valueHint) };
 }
 
-/** The option that a word names, with its value where it brings one (`--server=k`). */
+/** The option that a word names, such as `--server`, and whether the word contains its value (`--server=k`). */
 function optionAt(table: Arguments, word: string) {
   const [flag = "", ...value] = word.split("=");
   const found = Object.entries(table).find(
@@ -56,15 +56,15 @@ function optionAt(table: Arguments, word: string) {
 }
 
 /**
- * What may stand at the end of a command line: `words` are those behind the program's name, the last one begun,
- * perhaps empty. Candidates begin with what is there of it.
+ * The candidates for the last of `words`, the words after the program's name; the last may be empty. Every candidate
+ * begins with it.
  */
 export async function candidatesFor(
   commands: Commands,
   words: readonly string[],
   serverNames: () => string[],
 ): Promise<Candidates> {
-  const begun = words.at(-1) ?? "";
+  const current = words.at(-1) ?? "";
   const before = words.slice(0, -1);
   const at = commandAt(before);
   const name = at < 0 ? undefined : before[at]!;
@@ -76,54 +76,57 @@ export async function candidatesFor(
   const found = candidatesIn(
     table,
     before.toSpliced(Math.max(at, 0), at < 0 ? 0 : 1),
-    begun,
+    current,
     serverNames,
   );
   const rows = Object.entries(commands).map(([word, { does }]) => ({ word, description: does }));
   const all = name === undefined && found === undefined ? { words: rows, isFile: false } : found;
-  const fitting = all?.words.filter(({ word }) => word.startsWith(begun)) ?? [];
+  const fitting = all?.words.filter(({ word }) => word.startsWith(current)) ?? [];
   return { words: fitting, isFile: all?.isFile ?? false };
 }
 
-/** Candidates among a command's own options and words; undefined where a plain word must come and the table has none. */
+/** Candidates from a table of arguments; undefined if a positional argument is expected and the table has none. */
 function candidatesIn(
   table: Arguments,
   before: readonly string[],
-  begun: string,
+  current: string,
   serverNames: () => string[],
 ): Candidates | undefined {
-  const given: Record<string, number> = {};
-  let isBare = false;
-  let open: ReturnType<typeof optionAt>;
+  const usedOptions = new Set<string>();
+  let positionalCount = 0;
+  let isAfterDoubleDash = false;
+  let optionAwaitingValue: ReturnType<typeof optionAt>;
   for (const word of before) {
-    if (open !== undefined) open = undefined;
-    else if (isBare || !word.startsWith("-") || word === "-") given[""] = (given[""] ?? 0) + 1;
-    else if (word === "--") isBare = true;
+    if (optionAwaitingValue !== undefined) optionAwaitingValue = undefined;
+    else if (isAfterDoubleDash || !word.startsWith("-") || word === "-") positionalCount++;
+    else if (word === "--") isAfterDoubleDash = true;
     else {
       const option = optionAt(table, word);
       if (option === undefined) continue;
-      given[option.name] = (given[option.name] ?? 0) + 1;
-      if (option.argument.type !== "boolean" && !option.hasValue) open = option;
+      usedOptions.add(option.name);
+      if (option.argument.type !== "boolean" && !option.hasValue) optionAwaitingValue = option;
     }
   }
-  if (open !== undefined) return valuesOf(open.name, open.argument, serverNames);
-  if (!isBare && begun.startsWith("--") && begun.includes("=")) {
-    const option = optionAt(table, begun);
+  if (optionAwaitingValue !== undefined) {
+    return valuesOf(optionAwaitingValue.name, optionAwaitingValue.argument, serverNames);
+  }
+  if (!isAfterDoubleDash && current.startsWith("--") && current.includes("=")) {
+    const option = optionAt(table, current);
     if (option === undefined) return none;
     const { words } = valuesOf(option.name, option.argument, serverNames);
-    const start = begun.slice(0, begun.indexOf("=") + 1);
+    const start = current.slice(0, current.indexOf("=") + 1);
     return { words: words.map((each) => ({ ...each, word: start + each.word })), isFile: false };
   }
-  if (!isBare && begun.startsWith("-")) {
+  if (!isAfterDoubleDash && current.startsWith("-")) {
     const options = Object.entries(table).filter(
-      ([name, { type, repeat }]) => type !== "positional" && (repeat || given[name] === undefined),
+      ([name, { type, repeat }]) => type !== "positional" && (repeat || !usedOptions.has(name)),
     );
     const words = options.map(([name, { description }]) => ({ word: `--${name}`, description }));
     return { words, isFile: false };
   }
-  const places = Object.entries(table).filter(([, { type }]) => type === "positional");
-  const place = places[given[""] ?? 0] ?? places.at(-1);
-  if (place === undefined) return undefined;
-  const isSurplus = (given[""] ?? 0) >= places.length && place[1].repeat !== true;
-  return isSurplus ? none : valuesOf(...place, serverNames);
+  const positionals = Object.entries(table).filter(([, { type }]) => type === "positional");
+  const positional = positionals[positionalCount] ?? positionals.at(-1);
+  if (positional === undefined) return undefined;
+  const isSurplus = positionalCount >= positionals.length && positional[1].repeat !== true;
+  return isSurplus ? none : valuesOf(...positional, serverNames);
 }

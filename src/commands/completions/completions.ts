@@ -10,14 +10,13 @@ export const command = defineCommand({
       type: "positional",
       required: true,
       options: [...Object.keys(scripts), "man", "candidates"],
-      description:
-        "bash, zsh, fish or powershell; man: the manual page; candidates: for the scripts",
+      description: "a shell; man: prints the manual page; candidates: used by the scripts",
     },
     words: {
       type: "positional",
       required: false,
       repeat: true,
-      description: "after candidates --: the words of the command line so far",
+      description: "after candidates --: the words of the command line to complete",
     },
   },
   async run({ shell, words }, context) {
@@ -28,7 +27,7 @@ export const command = defineCommand({
       await context.print(await text);
       return 0;
     }
-    // A configuration that is missing or wrong offers no names; its error belongs to the command that needs it.
+    // Without a valid config.json there are no server names to offer; the completed command will report the error.
     const { readConfig } = await import("../../config/load.ts");
     const readNames = async () => [...((await readConfig(context.paths()))?.servers.keys() ?? [])];
     const names = await readNames().catch(() => []);

@@ -1,7 +1,7 @@
 import { type Arguments, type Commands, globalArguments } from "../../cli/command.ts";
 import { program } from "../../wire/program-facts.ts";
 
-/** docs/errors.md tells which error ends with which. */
+/** Exit codes and their meanings; docs/errors.md lists the errors of each. */
 const exitCodes = [
   [0, "done"],
   [1, "failed"],
@@ -12,14 +12,14 @@ const exitCodes = [
   [130, "interrupted"],
 ] as const;
 
-/** Text as roff takes it: no line begins a request, no hyphen becomes a dash (groff_man(7)). */
+/** Escapes text for roff: a line is not read as a request, and a hyphen stays a hyphen (groff_man(7)). */
 const roff = (text: string) =>
   text
     .replaceAll("\\", "\\e")
     .replaceAll("-", "\\-")
     .replace(/^([.'])/gm, "\\&$1");
 
-/** One tagged paragraph for each option and each plain word. */
+/** One tagged paragraph for each option and each positional argument. */
 function argumentLines(table: Arguments): string[] {
   return Object.entries(table).flatMap(([name, argument]) => {
     const { type, alias, valueHint, options, description } = argument;
@@ -31,7 +31,7 @@ function argumentLines(table: Arguments): string[] {
   });
 }
 
-/** The manual page in roff, from the tables that the help is made of; `date` as YYYY-MM-DD. */
+/** The manual page in roff, made from the same argument tables as --help. */
 export async function manPage(commands: Commands): Promise<string> {
   const name = roff(program.name);
   const sections = await Promise.all(

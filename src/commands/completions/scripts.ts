@@ -1,5 +1,5 @@
-// Scripts that ask this program for candidates: `completions candidates -- WORD...` prints one a line, a tab before
-// its description; the line ":file" stands for paths, which each shell completes itself.
+// The scripts run `completions candidates -- WORD...`, which prints one candidate per line, with a tab before its
+// description. The line ":file" tells the shell to complete paths.
 import bash from "./bash.txt" with { type: "text" };
 import fish from "./fish.txt" with { type: "text" };
 import powershell from "./powershell.txt" with { type: "text" };

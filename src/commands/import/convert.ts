@@ -5,28 +5,29 @@ import { findBridge, type OtherBridge } from "./launcher.ts";
 import { type ReadFile, takeMcpRemote } from "./mcp-remote.ts";
 import { takeMcpProxy, takeRemote, takeSupergateway } from "./other-bridges.ts";
 
-/** What becomes of an entry. */
+/** The result of converting an entry. */
 export type Outcome =
-  /** It has a URL, by itself or through another bridge. */
-  | { readonly kind: "server"; readonly draft: Draft; readonly through?: string }
-  /** It starts this bridge already. */
+  /** A remote server: the entry has a URL, or starts another bridge, whose name is `currentBridge`. */
+  | { readonly kind: "server"; readonly draft: Draft; readonly currentBridge?: string }
+  /** The entry starts this bridge already. */
   | { readonly kind: "ours" }
-  /** It starts a local server. */
+  /** The entry starts a local server. */
   | { readonly kind: "local" };
 
-/** Variables that mean something to a launcher or to the machine alone. */
+/** Variables that the server entry does not need: only the launcher or the operating system reads them. */
 const harmless =
   /^(PATH|HOME|NODE_OPTIONS|NODE_ENV|NO_PROXY|no_proxy|LANG|LC_.*|DEBUG|TERM|MCP_REMOTE_CONFIG_DIR)$/;
-const understood = /^(HTTPS?_PROXY|ALL_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|NODE_TLS_.*)$/i;
+/** Variables that Draft.environment() converts or explains in a note. */
+const converted = /^(HTTPS?_PROXY|ALL_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|NODE_TLS_.*)$/i;
 
-/** Reads an entry as a server of config.json. Nothing is executed, and no URL contacted. */
+/** Converts a client's entry to a draft for config.json. Executes no command and sends no request. */
 export function convertEntry(entry: ClientEntry, readFile: ReadFile): Outcome {
   const bridge = findBridge(entry.words);
   if (bridge !== undefined) {
     const draft = new Draft({ ...entry.env, ...bridge.env });
     takeBridge(bridge, entry, draft, readFile);
     finish(entry, draft);
-    return { kind: "server", draft, through: bridge.name };
+    return { kind: "server", draft, currentBridge: bridge.name };
   }
   if (entry.words.length > 0) {
     return { kind: startsUs(entry.words) ? "ours" : "local" };
@@ -60,11 +61,11 @@ function takeBridge(
   else if (name === "mcp-proxy") takeMcpProxy(args, entry.env, draft);
   else takeRemote(args, draft);
   if (wrapper !== undefined) {
-    draft.note(`${wrapper} is left out: what it sets must be set where the client starts`);
+    draft.note(`${wrapper} is left out: set its variables where the client starts`);
   }
 }
 
-/** The OAuth client of an entry with a URL, by the keys of any client. */
+/** Takes the OAuth client of an entry with a URL; each MCP client has its own key names for it. */
 function takeClient({ oauth }: ClientEntry, draft: Draft): void {
   const text = (keys: readonly string[]) =>
     keys.map((key) => oauth[key]).find((value) => typeof value === "string" && value !== "") as
@@ -96,9 +97,9 @@ function finish({ lost, isOff, env }: ClientEntry, draft: Draft): void {
         : `${key} will not carry over: it is a command; headersCommand of config.json does that`,
     );
   }
-  if (isOff) draft.note("it is switched off there");
-  const idle = draft.unused().filter((name) => !harmless.test(name) && !understood.test(name));
-  if (idle.length > 0 && Object.keys(env).length > 0) {
-    draft.note(`nothing of it uses ${idle.join(", ")}: left out`);
+  if (isOff) draft.note("it is disabled in the client");
+  const unused = draft.unused().filter((name) => !harmless.test(name) && !converted.test(name));
+  if (unused.length > 0 && Object.keys(env).length > 0) {
+    draft.note(`the entry does not use ${unused.join(", ")}: left out`);
   }
 }

@@ -10,28 +10,28 @@ import type { OAuthSettings } from "../../config/settings.ts";
 import { headerNameProblem, tokenProblem, urlProblem } from "../../config/validators.ts";
 import type { Environment } from "../../platform/paths.ts";
 
-/** Something that only the person knows, or another environment: a question of the client, an unset variable. */
+/** A value that no file holds: an input that the client asks its user for, or an environment variable. */
 export interface Missing {
-  /** The variable that config.json names for it. */
+  /** The environment variable that config.json refers to in place of the value. */
   readonly variable: string;
-  /** The client's own name for it. */
+  /** The client's name for the value, such as an input's id. */
   readonly label: string;
 }
 
 type OAuthEntry = Extract<NonNullable<ServerEntry["auth"]>, { type: "oauth" }>;
 
-/** A server on its way into config.json. */
+/** A server entry for config.json, being built from a client's entry. */
 export class Draft {
   readonly entry: ServerEntry = { url: "" };
-  /** What will not carry over, and what is other than it was: one sentence each, without a secret. */
+  /** One sentence for each setting that is dropped or changed by the import; without secrets. */
   readonly notes: string[] = [];
   readonly missing: Missing[] = [];
-  /** Secrets of the entry, for the redaction. */
+  /** Secrets of the entry, to be redacted in the output. */
   readonly secrets: string[] = [];
-  /** Variables of the entry's own `env` whose values were taken over. */
+  /** Names of the variables in the client entry's `env` whose values the draft now holds. */
   readonly used = new Set<string>();
   readonly #env: Readonly<Record<string, string>>;
-  /** Why the server cannot be imported. */
+  /** Why the server cannot be imported; undefined if it can. */
   refused: string | undefined;
 
   constructor(env: Readonly<Record<string, string>>) {
@@ -46,7 +46,7 @@ export class Draft {
     this.refused ??= reason;
   }
 
-  /** A text of the entry with its own variables filled in. */
+  /** Substitutes the variables of the entry's `env` in a text; records the variables that remain to be asked for. */
   resolve(text: string): Template {
     const template = resolveTemplate(text, this.#env, this.used);
     for (const { variable, asksFor, fallback } of referencesIn(template)) {
@@ -56,7 +56,7 @@ export class Draft {
     return template;
   }
 
-  /** Names every variable in some texts of the entry as something to ask for. */
+  /** Adds every `${VARIABLE}` in the values, except those of the entry's `env`, to `missing`. */
   ask(...values: readonly unknown[]): void {
     const text = values.map((value) => JSON.stringify(value) ?? "").join(" ");
     for (const [, variable = ""] of text.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g)) {
@@ -70,15 +70,15 @@ export class Draft {
     }
   }
 
-  /** Takes the server's URL. */
+  /** Sets the server's URL; refuses the draft if the URL is invalid. */
   url(text: string): void {
     const template = this.resolve(text.trim());
-    const [open] = referencesIn(template);
+    const [unresolved] = referencesIn(template);
     const url = configText(template);
     this.entry.url = url;
-    if (open !== undefined) {
+    if (unresolved !== undefined) {
       this.refuse(
-        `its URL names the variable ${open.variable}, and config.json takes none in a URL: add it by setup --url with the value in its place`,
+        `its URL contains the variable ${unresolved.variable}, and config.json allows no variables in a URL: add the server by setup --url with the variable's value in the URL`,
       );
       return;
     }
@@ -89,12 +89,12 @@ export class Draft {
     if (problem === undefined) return;
     this.refuse(
       parsed?.protocol === "http:"
-        ? "plain http leaves this machine unprotected and is refused, at private addresses too: serve it by https, or reach it by a tunnel (ssh -L)"
-        : `its URL does not fit: ${problem}`,
+        ? "http is unencrypted and is refused for every host but this machine, private addresses included: serve it by https, or through a tunnel (ssh -L)"
+        : `its URL is invalid: ${problem}`,
     );
   }
 
-  /** Takes one header; `Authorization: Bearer X` becomes the token. */
+  /** Sets one header; `Authorization: Bearer X` becomes the token. */
   header(name: string, text: string): void {
     const template = this.resolve(text.trim());
     if (name.toLowerCase() === "authorization") {
@@ -108,20 +108,20 @@ export class Draft {
       this.note(`the header ${name} is dropped: the bridge sets it`);
       return;
     }
-    this.#keep(template);
-    // The last one of a name stays, as in the clients.
+    this.#addSecrets(template);
+    // Header names are case-insensitive; the last of equal names wins, as in the clients.
     const others = Object.entries(this.entry.headers ?? {}).filter(
       ([other]) => other.toLowerCase() !== name.toLowerCase(),
     );
     this.entry.headers = { ...Object.fromEntries(others), [name]: configText(template) };
-    // A key in a header is a static credential: a 401 must not turn into a sign-in.
+    // A header with an API key is the credential: a 401 must not start a browser sign-in.
     const { auth, token, tokenEnv } = this.entry;
     if (isCredential(name) && [auth, token, tokenEnv].every((each) => each === undefined)) {
       this.entry.auth = { type: "none" };
     }
   }
 
-  /** Takes a bearer token, written out or as a variable. */
+  /** Sets the bearer token, either literal or as a variable; replaces earlier credentials. */
   token(template: Template): void {
     delete this.entry.token;
     delete this.entry.tokenEnv;
@@ -136,13 +136,13 @@ export class Draft {
         ...this.entry.headers,
         Authorization: `Bearer ${configText(template)}`,
       };
-      this.#keep(template);
+      this.#addSecrets(template);
       return;
     }
     const token = configText(template).trim();
     this.secrets.push(token);
     const problem = tokenProblem(token);
-    if (problem !== undefined) this.refuse(`its token does not fit: ${problem}`);
+    if (problem !== undefined) this.refuse(`its token is invalid: ${problem}`);
     this.entry.token = token;
   }
 
@@ -152,12 +152,12 @@ export class Draft {
       this.note("its OAuth settings are dropped: it has a token");
       return;
     }
-    const before: OAuthEntry =
+    const current: OAuthEntry =
       this.entry.auth?.type === "oauth" ? this.entry.auth : { type: "oauth" };
-    this.entry.auth = { ...before, ...(settings as Partial<OAuthEntry>) };
+    this.entry.auth = { ...current, ...(settings as Partial<OAuthEntry>) };
   }
 
-  /** Takes an OAuth client: its secret as text, or as a variable. */
+  /** Sets the OAuth client; a secret that is a single variable becomes `clientSecretEnv`. */
   client(id: string, secret: string | undefined): void {
     this.oauth({ clientId: configText(this.resolve(id)) });
     if (secret === undefined || secret === "") return;
@@ -167,11 +167,11 @@ export class Draft {
       this.oauth({ clientSecretEnv: only.variable });
       return;
     }
-    this.#keep(template);
+    this.#addSecrets(template);
     this.oauth({ clientSecret: configText(template) });
   }
 
-  /** What a variable of the entry's own environment means to the bridge as well. */
+  /** Converts the entry's certificate and proxy variables to the `network` settings. */
   environment(): void {
     const env: Environment = this.#env;
     const ca = env.NODE_EXTRA_CA_CERTS ?? env.SSL_CERT_FILE;
@@ -182,7 +182,7 @@ export class Draft {
     if (proxy !== undefined) this.#proxy(proxy);
     if (env.NODE_TLS_REJECT_UNAUTHORIZED === "0") {
       this.note(
-        "certificates are checked here, whatever NODE_TLS_REJECT_UNAUTHORIZED says: name the server's authority by network.caFile",
+        "the bridge always verifies certificates and ignores NODE_TLS_REJECT_UNAUTHORIZED: name the server's CA certificate in network.caFile",
       );
     }
   }
@@ -190,7 +190,7 @@ export class Draft {
   #certificates(path: string): void {
     if (!/^([A-Za-z]:)?[/\\]/.test(path)) {
       this.note(
-        "the relative certificate file will not carry over (each client resolves it elsewhere): name it by network.caFile",
+        "the relative certificate file will not carry over (each client resolves it from another folder): name it in network.caFile",
       );
       return;
     }
@@ -207,12 +207,12 @@ export class Draft {
     this.entry.network = { ...this.entry.network, proxy };
   }
 
-  /** Variables of the entry's `env` that nothing of it uses. */
+  /** Names of the variables in the entry's `env` whose values the draft does not use. */
   unused(): string[] {
     return Object.keys(this.#env).filter((name) => !this.used.has(name));
   }
 
-  #keep(template: Template): void {
+  #addSecrets(template: Template): void {
     this.secrets.push(...template.filter((part) => typeof part === "string").map((p) => p.trim()));
   }
 }
@@ -221,7 +221,7 @@ function isCredential(name: string): boolean {
   return /auth|key|token|secret|cookie|session|pat\b/i.test(name);
 }
 
-/** The token behind `Bearer`; undefined for another scheme, and for a variable that may bring one along. */
+/** The token after `Bearer`; undefined for another scheme, and for a leading variable, whose value may contain the scheme. */
 function withoutScheme(template: Template): Template | undefined {
   const [first, ...more] = template;
   if (typeof first !== "string") return undefined;

@@ -5,7 +5,7 @@ import { changeConfig } from "../../config/save.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { unifiedDiff } from "../codex-config/diff.ts";
 import { convertEntry } from "./convert.ts";
-import { keepJournal, undoImport } from "./journal.ts";
+import { undoImport, writeJournal } from "./journal.ts";
 import { type Found, planOf, type Row } from "./plan.ts";
 import { askValue, canAsk, chooseRows } from "./questions.ts";
 import { previewEntries, replaceable, replaceEntries, undoLine } from "./replace.ts";
@@ -18,28 +18,28 @@ const table = {
     type: "positional",
     required: false,
     repeat: true,
-    description: "a client's configuration, or a team file",
+    description: "a client's configuration file, or a team file",
   },
   from: {
     type: "string",
     valueHint: "CLIENT",
-    description: "look at this client alone; with FILE: whose it is",
+    description: "read only this client's files; with FILE: the client it belongs to",
   },
   select: {
     type: "string",
     valueHint: "NAME",
     repeat: true,
-    description: "import this server, by its name there or here",
+    description: "import this server, by its name in the client or in config.json",
   },
-  all: { type: "boolean", description: "import every server that can be" },
+  all: { type: "boolean", description: "import every server that can be imported" },
   replace: {
     type: "boolean",
-    description: "let the entries there start this bridge",
+    description: "rewrite the clients' entries to start this bridge",
   },
   "dry-run": { type: "boolean", description: "show the plan and change nothing" },
-  json: { type: "boolean", description: "print the plan and its result as JSON" },
-  test: { type: "boolean", description: "test the servers; nothing else contacts them" },
-  undo: { type: "boolean", description: "take the last import back" },
+  json: { type: "boolean", description: "print the plan and the result as JSON" },
+  test: { type: "boolean", description: "test the servers; otherwise none is contacted" },
+  undo: { type: "boolean", description: "undo the last import" },
   command: {
     type: "string",
     valueHint: "PATH",
@@ -71,19 +71,19 @@ export const command = defineCommand({
 function requireAlone({ file, select, all, replace, from, test, json }: ImportValues): void {
   const isMore = file.length > 0 || select.length > 0 || from !== undefined;
   if (isMore || all || replace || test || json) {
-    throw new BridgeError("usage", "--undo goes with no other option");
+    throw new BridgeError("usage", "--undo cannot be combined with other options");
   }
 }
 
-/** Every entry of the sources, read; `answers` stand for what no file holds. */
+/** Converts every entry of the sources; `answers` holds the user's values of missing variables. */
 function readAll(sources: readonly Source[], answers: ReadonlyMap<string, string>): Found[] {
   return sources.flatMap((source) => {
     if (isTeamFile(source.value)) return teamEntries(source, answers);
-    const given = Object.fromEntries(answers);
+    const answerEnv = Object.fromEntries(answers);
     return findEntries(source.value).map((entry) => ({
       source,
       entry,
-      outcome: convertEntry({ ...entry, env: { ...given, ...entry.env } }, fileReader(source)),
+      outcome: convertEntry({ ...entry, env: { ...answerEnv, ...entry.env } }, fileReader(source)),
     }));
   });
 }
@@ -93,9 +93,9 @@ async function planRows(
   answers: ReadonlyMap<string, string>,
   { paths, redactor, env }: Context,
 ): Promise<Row[]> {
-  const place = paths();
-  const before = (await readConfig(place))?.raw ?? {};
-  const rows = await planOf(readAll(sources, answers), before, place, env);
+  const configPaths = paths();
+  const current = (await readConfig(configPaths))?.raw ?? {};
+  const rows = await planOf(readAll(sources, answers), current, configPaths, env);
   for (const { draft } of rows) {
     for (const secret of draft.secrets) redactor.add(secret);
   }
@@ -118,9 +118,9 @@ async function nothingFound(
   }
   const where =
     sources.length === 0
-      ? "no configuration of a client was found"
-      : `no remote server stands in ${sources.map(({ path }) => path).join(", ")}`;
-  const rest = local === 0 ? "" : ` (${local} local ${local === 1 ? "one" : "ones"})`;
+      ? "no client's configuration file was found"
+      : `no remote server was found in ${sources.map(({ path }) => path).join(", ")}`;
+  const rest = local === 0 ? "" : ` (${local} local ${local === 1 ? "server" : "servers"})`;
   await context.print(`${where}${rest}\n`);
   return 0;
 }
@@ -128,25 +128,27 @@ async function nothingFound(
 const isNamed = ({ entry, name }: Row, wanted: string) =>
   [entry.name, name].some((each) => each.toLowerCase() === wanted.toLowerCase());
 
-/** The rows to import; undefined where nobody chose. Throws `usage` or `refused`. */
+/** The rows to import; undefined if no option selects any and the user cannot be asked. Throws `usage` or `refused`. */
 async function chooseFrom(
   rows: readonly Row[],
   { select, all, replace, json, "dry-run": isDry }: ImportValues,
   context: Context,
 ): Promise<Row[] | undefined> {
-  const useful = rows.filter(({ status }) => status === "new" || (replace && status === "present"));
+  const selectable = rows.filter(
+    ({ status }) => status === "new" || (replace && status === "present"),
+  );
   if (select.length > 0) {
-    if (all) throw new BridgeError("usage", "--select does not go with --all");
+    if (all) throw new BridgeError("usage", "--select cannot be combined with --all");
     return selected(rows, select);
   }
-  if (all) return useful;
+  if (all) return selectable;
   if (json || isDry || !canAsk()) {
-    if (useful.length > 0 && !isDry) {
+    if (selectable.length > 0 && !isDry) {
       context.note("nothing was saved: add --all, or --select NAME for each server");
     }
     return undefined;
   }
-  return useful.length === 0 ? [] : chooseRows(useful);
+  return selectable.length === 0 ? [] : chooseRows(selectable);
 }
 
 function selected(rows: readonly Row[], names: readonly string[]): Row[] {
@@ -167,11 +169,11 @@ function selected(rows: readonly Row[], names: readonly string[]): Row[] {
   return [...new Set(chosen)];
 }
 
-/** Shows what would be changed, and changes nothing. */
+/** --dry-run: prints the changes without making them. */
 async function preview(
   rows: readonly Row[],
   chosen: readonly Row[] | undefined,
-  { replace, json, command: named }: ImportValues,
+  { replace, json, command: executable }: ImportValues,
   context: Context,
 ): Promise<number> {
   if (json) {
@@ -182,13 +184,13 @@ async function preview(
   }
   if (!replace) return 0;
   const files = replaceable(chosen ?? rows);
-  for (const { path, before, after } of await previewEntries(files, named, context)) {
+  for (const { path, before, after } of await previewEntries(files, executable, context)) {
     await context.print(`\n${context.redactor.redact(unifiedDiff(path, before, after))}`);
   }
   return 0;
 }
 
-/** Asks for what no file holds, where somebody can be asked; the rows with the answers in place. */
+/** Asks the user for the missing values, if the terminal allows it; returns the rows converted with the answers. */
 async function answer(
   sources: readonly Source[],
   chosen: readonly Row[],
@@ -217,11 +219,11 @@ async function answer(
 
 const sameEntry = (path: Row["entry"]["path"], { entry }: Row) => Bun.deepEquals(path, entry.path);
 
-/** A file that nobody is known by cannot be rewritten: its entries might belong to any client. Throws `usage`. */
+/** Throws `usage` if --replace would rewrite a file of no known client, whose entry format is unknown. */
 function requireClients(rows: readonly Row[], { replace }: ImportValues): void {
   const unknown = replace ? rows.find(({ source }) => source.client === undefined) : undefined;
   if (unknown === undefined) return;
-  throw new BridgeError("usage", `--replace: whose file is ${unknown.source.path}?`, {
+  throw new BridgeError("usage", `--replace: ${unknown.source.path} belongs to no known client`, {
     hint: "add --from CLIENT",
   });
 }
@@ -253,13 +255,13 @@ async function save(
       `\n${context.marks.ok} Saved ${names.map((name) => `"${name}"`).join(", ")} in ${paths.configFile}\n`,
     );
   }
-  // Before the clients' files are touched: what happens to them can be undone with it.
-  if (names.length > 0) await keepJournal(names, [], context);
-  const said = { ...context, print: values.json ? async () => true : context.print };
+  // Written before the clients' files are rewritten: if that fails, --undo still removes the added servers.
+  if (names.length > 0) await writeJournal(names, [], context);
+  const replaceContext = { ...context, print: values.json ? async () => true : context.print };
   const files = values.replace
-    ? await replaceEntries(replaceable(chosen), values.command, said)
+    ? await replaceEntries(replaceable(chosen), values.command, replaceContext)
     : [];
-  if (files.length > 0) await keepJournal(names, files, context);
+  if (files.length > 0) await writeJournal(names, files, context);
   const isChanged = names.length > 0 || files.length > 0;
   if (values.json) {
     const result = {
@@ -280,7 +282,7 @@ async function tellNext(
   context: Context,
 ): Promise<void> {
   const lines = added.flatMap(({ name, draft: { entry } }) =>
-    entry.auth?.type === "oauth" || isOpen(entry) ? [`login --server ${name}`] : [],
+    entry.auth?.type === "oauth" || hasNoCredential(entry) ? [`login --server ${name}`] : [],
   );
   if (!isReplaced && added.length > 0) lines.push("codex-config --write");
   const commands = lines.map((line) => `  ${context.commandLine(line)}\n`).join("");
@@ -288,8 +290,8 @@ async function tellNext(
   await context.print(`${next}\nUndo:\n  ${undoLine(context)}\n`);
 }
 
-/** Whether nothing is configured: the server may ask for a sign-in. */
-function isOpen({ token, tokenEnv, auth }: Row["draft"]["entry"]): boolean {
+/** Whether the entry has neither a token nor an `auth` setting, so that the server may require a sign-in. */
+function hasNoCredential({ token, tokenEnv, auth }: Row["draft"]["entry"]): boolean {
   return token === undefined && tokenEnv === undefined && auth === undefined;
 }
 

@@ -7,19 +7,21 @@ import { removeServer } from "../auth/forget.ts";
 import { clientText, restoreClientFile } from "../client-config/write.ts";
 import { backupOf } from "../codex-config/write.ts";
 
-/** What the last import changed: enough to undo it, and nothing secret. */
+/** The changes of the last import, for --undo; holds digests, no secrets. */
 interface Journal {
   readonly version: 1;
-  /** Servers that were added, with the digest of each entry. */
+  /** Names of the added servers, each with the digest of its entry after the import. */
   readonly servers: Readonly<Record<string, string>>;
-  /** Clients' files that were rewritten, with their digests before and after. */
+  /** The clients' files that the import rewrote. */
   readonly files: readonly FileChange[];
 }
 
 /** One rewritten file of a client. */
 export interface FileChange {
   readonly path: string;
+  /** Digest of the file before the import, which is the digest of its backup. */
   readonly before: string;
+  /** Digest of the file after the import. */
   readonly after: string;
 }
 
@@ -31,8 +33,8 @@ export function digest(text: string): string {
   return new Bun.CryptoHasher("sha256").update(text).digest("hex");
 }
 
-/** Remembers an import, in place of the one before it. Throws `configuration`. */
-export async function keepJournal(
+/** Writes the journal of an import, which replaces the previous import's journal. Throws `configuration`. */
+export async function writeJournal(
   names: readonly string[],
   files: readonly FileChange[],
   context: Context,
@@ -48,41 +50,41 @@ export async function keepJournal(
 
 function readJournal(home: string): Journal {
   const file = readJudged(journalFile(home), maxBytes);
-  const nothing = new BridgeError("configuration", "there is no import to undo", {
+  const noImport = new BridgeError("configuration", "there is no import to undo", {
     hint: (command) => `remove a server by: ${command("remove NAME")}`,
   });
-  if (file === undefined) throw nothing;
+  if (file === undefined) throw noImport;
   try {
     const journal = JSON.parse(file.text) as Journal;
     if (journal.version === 1 && Array.isArray(journal.files)) return journal;
   } catch {
-    // Not ours, or cut off: it tells nothing.
+    // Not JSON: the file is truncated or was edited by hand, so the import cannot be undone.
   }
-  throw nothing;
+  throw noImport;
 }
 
-/** Takes the last import back: clients' files as they were, and the servers gone. Throws `configuration`. */
+/** Undoes the last import: restores the clients' files and removes the added servers. Throws `configuration`. */
 export async function undoImport(context: Context): Promise<number> {
   const { home } = context.paths();
   const { servers, files } = readJournal(home);
-  // All of them are looked at before the first is touched.
+  // Every file is checked before the first is restored: --undo restores all of them or none.
   for (const { path, before, after } of files) {
-    const isOurs =
+    const isUnchanged =
       digest(clientText(path)) === after && digest(clientText(backupOf(path))) === before;
-    if (isOurs) continue;
+    if (isUnchanged) continue;
     throw new BridgeError("configuration", `${path} was changed since the import`, {
-      hint: `nothing was undone; what it was before: ${backupOf(path)}`,
+      hint: `nothing was undone; the file before the import: ${backupOf(path)}`,
     });
   }
   for (const { path } of files) {
     await restoreClientFile(path, context);
     await context.print(`${context.marks.ok} Restored ${path}\n`);
   }
-  for (const [name, before] of Object.entries(servers)) {
+  for (const [name, importedDigest] of Object.entries(servers)) {
     const entry = (await readConfig(context.paths()))?.raw.servers?.[name];
     if (entry === undefined) continue;
-    if (digest(JSON.stringify(entry)) !== before) {
-      context.warn(`server "${name}" was changed since the import and stays`);
+    if (digest(JSON.stringify(entry)) !== importedDigest) {
+      context.warn(`server "${name}" was changed since the import and is not removed`);
       continue;
     }
     await removeServer(name, context);

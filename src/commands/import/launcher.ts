@@ -1,6 +1,6 @@
 import { splitWords } from "../../wire/text.ts";
 
-/** The programs that bring a remote server to a stdio client, by their packages' names. */
+/** Package names of the other programs that bridge a stdio client to a remote server. */
 export const bridges = [
   "mcp-remote",
   "supergateway",
@@ -10,13 +10,13 @@ export const bridges = [
 ] as const;
 export type BridgeName = (typeof bridges)[number];
 
-/** The start of another bridge, free of its launcher. */
+/** A command line that starts another bridge, without its launcher. */
 export interface OtherBridge {
   readonly name: BridgeName;
   readonly args: readonly string[];
-  /** Variables that the launcher sets (`env A=b npx ...`). */
+  /** Variables that the command line sets (`env A=b npx ...`). */
   readonly env: Readonly<Record<string, string>>;
-  /** A program in between that sets variables of its own. */
+  /** Name of a wrapper program that starts the bridge, such as a password manager's. */
   readonly wrapper?: string;
 }
 
@@ -26,26 +26,27 @@ const baseOf = (word: string) =>
     .at(-1)!
     .replace(/\.(exe|cmd|ps1|bat)$/i, "");
 
-/** The bridge that a package's name, a path or a program's name means; any version. */
+/** The bridge with this package name, program name or path; a version (`@1.2`, `==1.2`) is ignored. */
 function bridgeNamed(word: string): BridgeName | undefined {
   const bare = baseOf(word.replace(/^npm:/, "")).replace(/(?<=.)(@|==).*$/, "");
   const name = bare === "mcp_proxy" ? "mcp-proxy" : bare;
   return bridges.find((each) => each === name);
 }
 
-/** The bridge that a script belongs to: `.../node_modules/mcp-remote/dist/proxy.js`. */
+/** The bridge whose package contains a script: `.../node_modules/mcp-remote/dist/proxy.js`. */
 function bridgeOfScript(path: string): BridgeName | undefined {
   const parts = path.split(/[/\\]/).toReversed();
   return parts.map(bridgeNamed).find((name) => name !== undefined);
 }
 
-/** Launchers that take a package's name: the words before it, and the options that bring a value. */
+/** Programs that start a package by its name, each with its options that take a value. */
 const launchers: Readonly<Record<string, readonly string[]>> = {
   npx: ["-p", "--package", "--registry", "--cache", "--userconfig", "-w", "--workspace"],
   bunx: ["-p", "--package"],
   pnpx: ["--package"],
   uvx: ["--from", "--with", "-p", "--python", "--index", "--index-url", "--default-index"],
 };
+/** Subcommands that act as one of the launchers. */
 const subcommands: Readonly<Record<string, string>> = {
   "npm exec": "npx",
   "npm x": "npx",
@@ -61,7 +62,7 @@ const subcommands: Readonly<Record<string, string>> = {
 const runtimes = /^(node|nodejs|bun|deno|tsx|python[\d.]*|pypy[\d.]*)$/;
 const shells = /^(?:ba|da|z|k|a)?sh$/;
 
-/** The words from the first that is no option; `valued` options take the next word along. */
+/** Drops the leading options; an option in `valued` is dropped together with the next word, its value. */
 function withoutOptions(words: readonly string[], valued: readonly string[]): readonly string[] {
   let at = 0;
   while (at < words.length && words[at]!.startsWith("-")) {
@@ -71,7 +72,7 @@ function withoutOptions(words: readonly string[], valued: readonly string[]): re
   return words.slice(at);
 }
 
-/** The other bridge that an entry's words start, whatever launches it; undefined where they start anything else. */
+/** The other bridge that a command line starts, directly or by a launcher; undefined if it starts another program. */
 export function findBridge(words: readonly string[]): OtherBridge | undefined {
   const [program, ...rest] = words;
   if (program === undefined) return undefined;
@@ -97,7 +98,6 @@ export function findBridge(words: readonly string[]): OtherBridge | undefined {
 function launched(words: readonly string[]): OtherBridge | undefined {
   const [name, ...args] = words;
   const bridge = name === undefined ? undefined : bridgeNamed(name);
-  // npx -p mcp-remote mcp-remote URL, or a launcher inside a launcher: read on from there.
   return bridge === undefined ? undefined : { name: bridge, args, env: {} };
 }
 
@@ -111,7 +111,7 @@ function ofRuntime(words: readonly string[]): OtherBridge | undefined {
   return script === undefined ? undefined : { name: script, args, env: {} };
 }
 
-/** A shell's `-c "..."` of plain words; whatever needs a shell is not read. */
+/** A shell's `-c "..."`; undefined if the line has pipes, redirections, lists or substitutions. */
 function ofShell(words: readonly string[]): OtherBridge | undefined {
   const line = words.find((word) => !word.startsWith("-"));
   if (line === undefined || !words[0]?.startsWith("-") || /[;&|<>`]|\$\(/.test(line)) {
@@ -120,7 +120,7 @@ function ofShell(words: readonly string[]): OtherBridge | undefined {
   return findBridge(splitWords(line.replace(/^\s*exec\s+/, "")));
 }
 
-/** `cmd /c` takes its command as words or as one. */
+/** `cmd /c` takes its command line as several arguments or as one. */
 function commandOf(words: readonly string[]): readonly string[] {
   return words.length === 1 && /\s/.test(words[0]!) ? splitWords(words[0]!) : words;
 }
@@ -138,7 +138,7 @@ function ofEnv(words: readonly string[]): OtherBridge | undefined {
   return found === undefined ? undefined : { ...found, env: { ...found.env, ...env } };
 }
 
-/** A program that ends its own words with `--` and starts the rest, such as one that fetches secrets. */
+/** A wrapper that starts the command after `--`, such as a password manager's `run`. */
 function ofWrapper(program: string, words: readonly string[]): OtherBridge | undefined {
   const at = words.indexOf("--");
   const found = at < 0 ? undefined : findBridge(words.slice(at + 1));

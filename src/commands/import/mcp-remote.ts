@@ -17,24 +17,26 @@ const valued = [
   ...["--body-timeout", "--ping-interval"],
 ];
 
-/** Reads a file that an option names; undefined where it cannot be read. */
+/** Reads the file at a path from an option; undefined if it cannot be read. */
 export type ReadFile = (path: string) => string | undefined;
 
+/** A parsed command line. */
 interface Words {
-  readonly places: string[];
+  readonly positionals: string[];
   readonly flags: Set<string>;
   /** Each option's values, in order. */
   readonly values: Map<string, string[]>;
+  /** Options that mcp-remote 0.15.1 does not have. */
   readonly unknown: string[];
 }
 
 function readWords(args: readonly string[]): Words {
-  const words: Words = { places: [], flags: new Set(), values: new Map(), unknown: [] };
+  const words: Words = { positionals: [], flags: new Set(), values: new Map(), unknown: [] };
   for (let at = 0; at < args.length; at++) {
     const word = args[at]!;
     if (!word.startsWith("--")) {
-      // A stray value of an option that mcp-remote does not know comes after the URL and the port.
-      words.places.push(word);
+      // URL and port; the value of an unknown option may follow them.
+      words.positionals.push(word);
       continue;
     }
     const next = args[at + 1];
@@ -44,7 +46,7 @@ function readWords(args: readonly string[]): Words {
       at++;
     } else {
       words.unknown.push(word);
-      if (next !== undefined && !next.startsWith("--") && words.places.length > 0) at++;
+      if (next !== undefined && !next.startsWith("--") && words.positionals.length > 0) at++;
     }
   }
   return words;
@@ -97,7 +99,7 @@ function jsonOption(
     const value: unknown = JSON.parse(content);
     if (isObject(value)) return value;
   } catch {
-    // The message would quote the text, which holds a secret.
+    // Handled below; JSON.parse's message is dropped because it quotes the text, which may hold a secret.
   }
   draft.refuse(`${option} is no JSON object`);
   return undefined;
@@ -126,7 +128,7 @@ const clientAuths = [
 const isClientAuth = (value: unknown): value is (typeof clientAuths)[number] =>
   clientAuths.some((each) => each === value);
 
-/** The port that mcp-remote listens on where none is given: a registered client's redirect URI holds it. */
+/** mcp-remote's default callback port, a hash of its settings; a registered client's redirect URI contains it. */
 function derivedPort(url: string, words: Words, headers: ReadonlyMap<string, string>): number {
   const parts = [url];
   const one = (option: string) => words.values.get(option)?.[0]?.trim();
@@ -166,7 +168,8 @@ function takeOAuth(
     const secret = typeof info.client_secret === "string" ? info.client_secret : undefined;
     draft.client(info.client_id, secret);
     if (!words.flags.has("--client-credentials") && !words.flags.has("--device-code")) {
-      const port = Number.parseInt(words.places[1] ?? "", 10) || derivedPort(url, words, headers);
+      const port =
+        Number.parseInt(words.positionals[1] ?? "", 10) || derivedPort(url, words, headers);
       const path = one("--callback-path") ?? "/oauth/callback";
       draft.oauth({ redirectUri: `http://${one("--host") ?? "localhost"}:${port}${path}` });
     }
@@ -193,7 +196,7 @@ function takeTimes({ values, flags }: Words, { entry }: Draft): void {
   const connect = one("--connect-timeout");
   if (connect) entry.connectTimeoutSec = Math.min(Math.max(connect, 0.1), 600);
   const waits = [one("--headers-timeout"), one("--body-timeout")].filter((s) => s !== undefined);
-  // The bridge has one bound for a whole call, 118 s by default; 0 means none, whose nearest is a day.
+  // The bridge has one timeout for a whole call, 118 s by default and at most a day; mcp-remote's 0 means no timeout.
   const longest = Math.max(...waits.map((seconds) => (seconds === 0 ? 86_400 : seconds)), 0);
   if (longest > 118) entry.timeoutSec = Math.min(longest, 86_400);
   const ping = one("--ping-interval");
@@ -201,11 +204,11 @@ function takeTimes({ values, flags }: Words, { entry }: Draft): void {
   if (flags.has("--ipv4")) entry.network = { ...entry.network, ipFamily: 4 };
 }
 
-/** Options without a counterpart in config.json; some leave the server without what its user relies on. */
+/** Handles the remaining options; refuses the draft if the user relies on one that config.json cannot express. */
 function takeRest({ values, flags, unknown }: Words, draft: Draft): void {
   if (values.has("--ignore-tool")) {
     draft.refuse(
-      "--ignore-tool hides tools, which config.json cannot do: they would be seen again",
+      "--ignore-tool hides tools, which config.json cannot do: the tools would be visible again",
     );
   }
   if (flags.has("--use-id-token")) {
@@ -217,21 +220,21 @@ function takeRest({ values, flags, unknown }: Words, draft: Draft): void {
   if (flags.has("--disable-cookies")) draft.entry.cookies = false;
   const transport = values.get("--transport")?.[0];
   if (transport?.endsWith("-only")) {
-    draft.note(`--transport ${transport} is not needed: the bridge finds the transport by itself`);
+    draft.note(`--transport ${transport} is not needed: the bridge detects the transport`);
   }
   for (const option of unknown) draft.note(`${option} is left out: mcp-remote does not know it`);
 }
 
-/** Takes mcp-remote's command line. */
+/** Converts mcp-remote's arguments to settings of the draft. */
 export function takeMcpRemote(args: readonly string[], draft: Draft, readFile: ReadFile): void {
   const words = readWords(args);
-  const at = words.places.findIndex((word) => /^https?:|^\$|^\{/i.test(word));
-  const url = words.places[at];
+  const at = words.positionals.findIndex((word) => /^https?:|^\$|^\{/i.test(word));
+  const url = words.positionals[at];
   if (url === undefined) {
     draft.refuse("mcp-remote is started without a URL");
     return;
   }
-  words.places.splice(0, at);
+  words.positionals.splice(0, at);
   draft.url(url);
   const headers = takeHeaders(words, draft, readFile);
   takeOAuth(configText(draft.resolve(url)), words, draft, headers, readFile);

@@ -1,8 +1,8 @@
 import type { Environment } from "../../platform/paths.ts";
 import type { Draft } from "./draft.ts";
 
-// supergateway 4, mcp-proxy (Python 0.10, npm 6), fastmcp-remote and hyper-mcp-remote, each as a stdio client's end of
-// a remote server. Their other direction, a local server served by HTTP, is nothing to import.
+// Command lines of supergateway 4, mcp-proxy (Python 0.10, npm 6), fastmcp-remote and hyper-mcp-remote that connect a
+// stdio client to a remote server. A command line that serves a local server over HTTP is refused.
 
 const isUrl = (word: string | undefined) => word !== undefined && /^https?:|^\$|^\{/i.test(word);
 
@@ -12,7 +12,7 @@ function takeHeader(line: string, draft: Draft): void {
   else draft.header(line.slice(0, at).trim(), line.slice(at + 1).trim());
 }
 
-/** Options as `--name value` and `--name=value`, each with its values. */
+/** Parses options of the forms `--name value` and `--name=value`; a flag gets the next word as its value, too. */
 function optionsOf(args: readonly string[]): { option: string; value: string | undefined }[] {
   return args.flatMap((word, at) => {
     if (!word.startsWith("-")) return [];
@@ -23,12 +23,12 @@ function optionsOf(args: readonly string[]): { option: string; value: string | u
   });
 }
 
-/** Takes supergateway's command line. */
+/** Converts supergateway's arguments to settings of the draft. */
 export function takeSupergateway(args: readonly string[], draft: Draft): void {
   const options = optionsOf(args);
   const target = options.find(({ option }) => ["--streamableHttp", "--sse"].includes(option));
   if (target?.value === undefined) {
-    draft.refuse("it serves a local server by HTTP, which stays where it is");
+    draft.refuse("it serves a local server over HTTP, so there is no remote server to import");
     return;
   }
   draft.url(target.value);
@@ -36,12 +36,12 @@ export function takeSupergateway(args: readonly string[], draft: Draft): void {
     if (option === "--header") takeHeader(value, draft);
     else if (option === "--oauth2Bearer") draft.token(draft.resolve(value));
     else if (option === "--outputTransport" && value !== "stdio") {
-      draft.refuse("it serves the server anew by HTTP, which the bridge does not");
+      draft.refuse("it serves the remote server over HTTP, which the bridge cannot do");
     }
   }
 }
 
-/** Takes mcp-proxy's command line, the Python package's or npm's. */
+/** Converts the arguments of mcp-proxy, of the Python package or the npm package, to settings of the draft. */
 export function takeMcpProxy(args: readonly string[], env: Environment, draft: Draft): void {
   const values = new Set<string>();
   const headers: [string, string][] = [];
@@ -58,7 +58,7 @@ export function takeMcpProxy(args: readonly string[], env: Environment, draft: D
   const tokenUrl = args.indexOf("--token-url");
   const url = args.find((word, at) => isUrl(word) && !values.has(word) && at !== tokenUrl + 1);
   if (url === undefined) {
-    draft.refuse("it serves a local server by HTTP, which stays where it is");
+    draft.refuse("it serves a local server over HTTP, so there is no remote server to import");
     return;
   }
   draft.url(url);
@@ -71,11 +71,13 @@ export function takeMcpProxy(args: readonly string[], env: Environment, draft: D
     draft.oauth({ grant: "client_credentials" });
   }
   if (args.includes("--no-verify-ssl")) {
-    draft.note("certificates are checked here: name the server's authority by network.caFile");
+    draft.note(
+      "the bridge always verifies certificates: name the server's CA certificate in network.caFile",
+    );
   }
 }
 
-/** Takes the command line of fastmcp-remote or hyper-mcp-remote: a URL and `--header`. */
+/** Converts the arguments of fastmcp-remote or hyper-mcp-remote to settings of the draft. */
 export function takeRemote(args: readonly string[], draft: Draft): void {
   const url = args.find((word) => isUrl(word));
   if (url === undefined) {

@@ -8,29 +8,29 @@ import type { Outcome } from "./convert.ts";
 import type { Draft } from "./draft.ts";
 import type { Source } from "./sources.ts";
 
-/** One entry that was found, and what becomes of it. */
+/** An entry of a client's file or a team file, and the result of its conversion. */
 export interface Found {
   readonly source: Source;
   readonly entry: ClientEntry;
   readonly outcome: Outcome;
 }
 
-/** One server of the plan. */
+/** One line of the import plan: an entry that reaches a remote server. */
 export interface Row {
   readonly source: Source;
   readonly entry: ClientEntry;
   readonly draft: Draft;
-  /** The bridge that the entry starts today. */
-  readonly through: string | undefined;
-  /** `present`: the server is here already, with this credential, or another row brings it. */
+  /** Name of the other bridge that the entry starts today; undefined for an entry with a URL, and in a team file. */
+  readonly currentBridge: string | undefined;
+  /** `present`: config.json, or an earlier row, has a server with this URL and this credential. */
   readonly status: "new" | "present" | "refused";
-  /** The name here; of a refused one the name that it would have. */
+  /** Server name in config.json; for a refused row, the name it would have got. */
   readonly name: string;
-  /** Variables that the entry names and that are not set here. */
+  /** Environment variables that the entry refers to and that are unset in this process. */
   readonly unset: readonly string[];
 }
 
-/** What makes two entries the same server: address and credential. */
+/** Two entries with equal identities are one server: equal URL and equal credential. */
 function identityOf(entry: ServerEntry): string {
   const { url, token, access_token, tokenEnv, tokenFile, tokenCommand, headers, auth } = entry;
   const sorted = Object.entries(headers ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
@@ -38,7 +38,7 @@ function identityOf(entry: ServerEntry): string {
   return JSON.stringify([URL.parse(url)?.href ?? url, ...credential, sorted]);
 }
 
-/** The nearest name that is allowed here. */
+/** The client's name for the server, without the characters that config.json forbids in a server name. */
 function allowedName(name: string, url: string): string {
   if (nameProblem(name) === undefined) return name;
   const clean = (text: string) =>
@@ -59,14 +59,16 @@ function freeName(wanted: string, taken: ReadonlySet<string>): string {
   }
 }
 
-/** Lets the schema judge an entry: config.json must never hold what it refuses. */
-async function judge(draft: Draft, paths: Paths): Promise<void> {
+/** Validates the entry against the config schema; refuses the draft if it is invalid. */
+async function validate(draft: Draft, paths: Paths): Promise<void> {
   if (draft.refused !== undefined) return;
   try {
     await parseConfig(JSON.stringify({ servers: { server: draft.entry } }), paths, false);
   } catch (error) {
     const problem = asBridgeError(error).message.replace(`${paths.configFile}: `, "");
-    draft.refuse(`config.json cannot hold it: ${problem.replace("servers.server.", "")}`);
+    draft.refuse(
+      `its entry would be invalid in config.json: ${problem.replace("servers.server.", "")}`,
+    );
   }
 }
 
@@ -78,32 +80,32 @@ function variablesOf({ tokenEnv, headers, auth }: ServerEntry): string[] {
   return [tokenEnv, secret, ...inHeaders].filter((name) => name !== undefined);
 }
 
-/** The rows of the servers that were found: names that fit and are free, and what is here already. */
+/** Makes one row per remote server: validates its entry, gives it a valid unused name, and marks duplicates. */
 export async function planOf(
   found: readonly Found[],
-  before: RawConfig,
+  current: RawConfig,
   paths: Paths,
   env: Environment,
 ): Promise<Row[]> {
   const present = new Map<string, string>();
   const taken = new Set<string>();
-  for (const [name, entry] of Object.entries(before.servers ?? {})) {
+  for (const [name, entry] of Object.entries(current.servers ?? {})) {
     present.set(identityOf(entry), name);
     taken.add(name.toLowerCase());
   }
   for (const { outcome } of found) {
-    if (outcome.kind === "server") await judge(outcome.draft, paths);
+    if (outcome.kind === "server") await validate(outcome.draft, paths);
   }
   return found.flatMap(({ source, entry, outcome }): Row[] => {
     if (outcome.kind !== "server") return [];
-    const { draft, through } = outcome;
+    const { draft, currentBridge } = outcome;
     const unset = [...new Set(variablesOf(draft.entry))].filter((name) => !env[name]);
-    const row = { source, entry, draft, through, unset };
+    const row = { source, entry, draft, currentBridge, unset };
     const wanted = allowedName(entry.name, draft.entry.url);
     if (draft.refused !== undefined) return [{ ...row, status: "refused", name: wanted }];
     const identity = identityOf(draft.entry);
-    const here = present.get(identity);
-    if (here !== undefined) return [{ ...row, status: "present", name: here }];
+    const presentName = present.get(identity);
+    if (presentName !== undefined) return [{ ...row, status: "present", name: presentName }];
     const name = freeName(wanted, taken);
     present.set(identity, name);
     taken.add(name.toLowerCase());

@@ -5,7 +5,7 @@ import type { Missing } from "./draft.ts";
 import type { Row } from "./plan.ts";
 import { credentialOf } from "./report.ts";
 
-/** Whether a person can be asked: a terminal on both sides of the questions. */
+/** Whether the user can be asked: stdin and stderr are terminals. */
 export const canAsk = () => isatty(0) && isatty(2);
 
 const output = { output: process.stderr };
@@ -14,7 +14,7 @@ function cancelled(): BridgeError {
   return new BridgeError("cancelled", "import was cancelled: nothing was saved");
 }
 
-/** Lets a person choose among the rows; all are chosen at first. Throws `cancelled`. */
+/** Lets the user select rows, all of them selected initially. Throws `cancelled`. */
 export async function chooseRows(rows: readonly Row[]): Promise<Row[]> {
   const clack = await import("@clack/prompts");
   const options = rows.map((row, value) => ({
@@ -33,13 +33,13 @@ export async function chooseRows(rows: readonly Row[]): Promise<Row[]> {
   return rows.filter((_, at) => chosen.includes(at));
 }
 
-/** Asks for a value that no file holds; undefined where it is left to the environment. Throws `cancelled`. */
+/** Asks for a missing value; undefined if the user leaves it empty, to be read from the environment. Throws `cancelled`. */
 export async function askValue(server: string, missing: Missing): Promise<string | undefined> {
   const clack = await import("@clack/prompts");
   const { label, variable } = missing;
   const answer = await clack.password({
     ...output,
-    message: `"${server}": ${cleanText(label, 80)} (empty: taken from ${variable} at each start)`,
+    message: `"${server}": ${cleanText(label, 80)} (empty: read from ${variable} at each start)`,
   });
   if (clack.isCancel(answer)) throw cancelled();
   const value = (answer ?? "").trim();

@@ -14,7 +14,7 @@ import { digest, type FileChange } from "./journal.ts";
 import type { Row } from "./plan.ts";
 import type { Source } from "./sources.ts";
 
-/** The rows of each file that its client's entries can be rewritten in. */
+/** The rows whose entries can be rewritten, by file: importable rows in a file of a known client. */
 export function replaceable(rows: readonly Row[]): Map<Source, Row[]> {
   return Map.groupBy(
     rows.filter(({ source, status }) => source.client !== undefined && status !== "refused"),
@@ -27,7 +27,7 @@ async function rewritten(
   text: string,
   rows: readonly Row[],
   servers: ReadonlyMap<string, ServerSettings>,
-  named: string | undefined,
+  executable: string | undefined,
   context: Context,
 ): Promise<string> {
   let after = text;
@@ -39,18 +39,18 @@ async function rewritten(
     if (server === undefined || client === undefined) continue;
     if (client.format === "toml") {
       if (entry.path.length !== 2) throw inProfile(entry.name, source.path);
-      const launch = launchOf(named, false, context);
+      const launch = launchOf(executable, false, context);
       after = await mergeEntry(after, entry.name, codexEntry(stdioEntry(server, launch), row));
       continue;
     }
-    const start = startOf(server, client, named, context);
+    const start = startOf(server, client, executable, context);
     changes.push({ path: entry.path, name: entry.name, start, drop: draft.used });
   }
   const client = rows[0]?.source.client;
   return client === undefined ? after : writeEntries(after, client, changes);
 }
 
-/** Codex's entry, without an \`env\` whose secrets the bridge has taken over. */
+/** Codex's entry; without `env` if config.json now holds the values of all its variables. */
 function codexEntry(wanted: Wanted, { entry, draft }: Row): Wanted {
   const names = Object.keys(entry.env);
   if (names.length === 0 || names.some((name) => !draft.used.has(name))) return wanted;
@@ -59,15 +59,19 @@ function codexEntry(wanted: Wanted, { entry, draft }: Row): Wanted {
 }
 
 function inProfile(name: string, path: string): BridgeError {
-  return new BridgeError("configuration", `the server "${name}" of a profile in ${path} stays`, {
-    hint: "rewrite it by hand, or select the others",
-  });
+  return new BridgeError(
+    "configuration",
+    `the server "${name}" is in a profile in ${path}, where --replace does not write`,
+    {
+      hint: "edit that entry by hand, or select the other servers",
+    },
+  );
 }
 
-/** Each file as it is and as it would become; a server that is not saved yet stands for itself. */
+/** Each file's text before and after the change, as if the new servers were already saved. */
 export async function previewEntries(
   files: ReadonlyMap<Source, readonly Row[]>,
-  named: string | undefined,
+  executable: string | undefined,
   context: Context,
 ): Promise<{ path: string; before: string; after: string }[]> {
   const paths = context.paths();
@@ -77,23 +81,27 @@ export async function previewEntries(
     if (status === "new") raw.servers[name] = draft.entry;
   }
   const { servers } = await parseConfig(JSON.stringify(raw), paths);
-  const shown: { path: string; before: string; after: string }[] = [];
+  const previews: { path: string; before: string; after: string }[] = [];
   for (const [{ path, text }, rows] of files) {
-    shown.push({ path, before: text, after: await rewritten(text, rows, servers, named, context) });
+    previews.push({
+      path,
+      before: text,
+      after: await rewritten(text, rows, servers, executable, context),
+    });
   }
-  return shown;
+  return previews;
 }
 
-/** Rewrites the clients' entries; resolves to what was changed. Throws `configuration`. */
+/** Rewrites the clients' entries to start this bridge; returns the changed files. Throws `configuration`. */
 export async function replaceEntries(
   files: ReadonlyMap<Source, readonly Row[]>,
-  named: string | undefined,
+  executable: string | undefined,
   context: Context,
 ): Promise<FileChange[]> {
   const changes: FileChange[] = [];
   const servers = (await readConfig(context.paths()))?.servers ?? new Map();
   for (const [{ path, client }, rows] of files) {
-    const edit = (text: string) => rewritten(text, rows, servers, named, context);
+    const edit = (text: string) => rewritten(text, rows, servers, executable, context);
     if (!(await changeClientFile(path, edit, context))) continue;
     changes.push({
       path,
@@ -102,11 +110,11 @@ export async function replaceEntries(
     });
     const names = rows.map(({ entry }) => `"${entry.name}"`).join(", ");
     await context.print(`${context.marks.ok} Rewrote ${names} in ${path}\n`);
-    context.note(`what it was before, its secrets included: ${backupOf(path)}`);
+    context.note(`backup of the previous file, its secrets included: ${backupOf(path)}`);
     if (client !== undefined) context.note(`to see the change: ${client.reload}`);
   }
   return changes;
 }
 
-/** The command that takes the import back. */
+/** The command line that undoes the import. */
 export const undoLine = (context: Context) => context.commandLine("import --undo");

@@ -4,7 +4,7 @@ import { shownUrl } from "../../platform/redact.ts";
 import { cleanText } from "../../wire/text.ts";
 import type { Row } from "./plan.ts";
 
-/** How a server will sign in; never the secret. */
+/** The kind of credential that a server will use; without its value. */
 export function credentialOf({ token, tokenEnv, auth, headers }: ServerEntry): string {
   const names = Object.keys(headers ?? {});
   if (token !== undefined) return "token";
@@ -16,7 +16,7 @@ export function credentialOf({ token, tokenEnv, auth, headers }: ServerEntry): s
   return "OAuth, if the server asks for it";
 }
 
-/** The server's address as it may be shown. */
+/** The server's URL without its secrets. */
 function addressOf({ url }: ServerEntry): string {
   const parsed = URL.parse(url);
   return parsed === null
@@ -26,37 +26,37 @@ function addressOf({ url }: ServerEntry): string {
 
 const clientOf = ({ source }: Row) => source.client?.title ?? source.path;
 
-function missingLines({ draft, unset }: Row): string[] {
-  const asked = draft.missing.map(({ variable, label }) =>
-    label === variable ? variable : `${variable} (${cleanText(label, 60)} there)`,
+function unsetLines({ draft, unset }: Row): string[] {
+  const missing = draft.missing.map(({ variable, label }) =>
+    label === variable ? variable : `${variable} (${cleanText(label, 60)} in the client)`,
   );
   const names = draft.missing.map(({ variable }) => variable);
   const others = unset.filter((name) => !names.includes(name));
-  const all = [...asked, ...others];
-  return all.length === 0 ? [] : [`not set here: ${all.join(", ")}`];
+  const all = [...missing, ...others];
+  return all.length === 0 ? [] : [`unset variables: ${all.join(", ")}`];
 }
 
 function rowLines(row: Row, arrow: string): string[] {
-  const { entry, draft, through, name, status } = row;
-  const way = through === undefined ? "" : `, through ${through}`;
+  const { entry, draft, currentBridge, name, status } = row;
+  const bridge = currentBridge === undefined ? "" : `, through ${currentBridge}`;
   const title = entry.name === name ? name : `${cleanText(entry.name, 80)} ${arrow} ${name}`;
-  const from = `${clientOf(row)}${way}`;
+  const from = `${clientOf(row)}${bridge}`;
   if (status === "refused")
     return [`  ${cleanText(entry.name, 80)}  ${from}`, `    ${draft.refused}`];
   return [
     `  ${title}  ${addressOf(draft.entry)}`,
     `    ${credentialOf(draft.entry)}; from ${from}`,
-    ...[...draft.notes, ...missingLines(row)].map((line) => `    - ${cleanText(line, 300)}`),
+    ...[...draft.notes, ...unsetLines(row)].map((line) => `    - ${cleanText(line, 300)}`),
   ];
 }
 
 const headings = {
   new: "To import:",
-  present: "Already here, left as it is:",
+  present: "Already in config.json, left unchanged:",
   refused: "Cannot be imported:",
 } as const;
 
-/** The plan as people read it. */
+/** The plan as text, secrets redacted; `local` is the number of entries that start a local server. */
 export function planText(
   rows: readonly Row[],
   local: number,
@@ -68,15 +68,18 @@ export function planText(
     return [[headings[status], ...of.flatMap((row) => rowLines(row, marks.arrow))].join("\n")];
   });
   if (local > 0) {
-    const [what, verb] = local === 1 ? ["entry starts", "stays"] : ["entries start", "stay"];
-    blocks.push(`${local} ${what} a local server and ${verb} where it is.`);
+    blocks.push(
+      local === 1
+        ? "1 entry starts a local server and is left unchanged."
+        : `${local} entries start a local server and are left unchanged.`,
+    );
   }
   return redactor.redact(`${blocks.join("\n\n")}\n`);
 }
 
-/** One row as scripts read it. */
+/** One row of the plan as JSON. */
 export function rowJson(row: Row): object {
-  const { source, entry, draft, through, status, name, unset } = row;
+  const { source, entry, draft, currentBridge, status, name, unset } = row;
   const isRefused = status === "refused";
   return {
     name: entry.name,
@@ -87,7 +90,7 @@ export function rowJson(row: Row): object {
     file: source.path,
     url: addressOf(draft.entry),
     ...(!isRefused && { credential: credentialOf(draft.entry) }),
-    ...(through !== undefined && { through }),
+    ...(currentBridge !== undefined && { through: currentBridge }),
     notes: draft.notes,
     missing: [
       ...draft.missing,

@@ -6,13 +6,13 @@ import { formatOf, readValue } from "../../config/clients/document.ts";
 import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import { readUserFile } from "../codex-config/user-file.ts";
 
-/** A configuration file that holds servers. */
+/** A configuration file of a client, or a team file. */
 export interface Source {
   /** Absolute. */
   readonly path: string;
   readonly text: string;
   readonly value: unknown;
-  /** The client whose file it is; undefined for a file that nobody is known by. */
+  /** The client that owns the file; undefined if the file belongs to no known client. */
   readonly client: Client | undefined;
 }
 
@@ -25,7 +25,10 @@ async function readSource(path: string, client: Client | undefined): Promise<Sou
   return { path, text, value, client };
 }
 
-/** The files that were named, or those of the clients of this machine. Throws `configuration` for one that was named. */
+/**
+ * Reads the files in `files`; if empty, the configuration files of all clients, or of the client `from`. Throws
+ * `configuration` if a file in `files`, or a file of `from`, cannot be read.
+ */
 export async function findSources(
   files: readonly string[],
   from: string | undefined,
@@ -39,7 +42,7 @@ export async function findSources(
       const source = await readSource(path, named ?? clientOfFile(path, places));
       if (source === undefined) {
         throw new BridgeError("configuration", `there is no file ${path}`, {
-          hint: "without a FILE, import looks where the clients keep theirs",
+          hint: "without FILE, import reads the clients' own configuration files",
         });
       }
       sources.push(source);
@@ -52,7 +55,7 @@ export async function findSources(
     for (const path of client.files(places)) {
       const source = await readSource(path, client).catch((error) => {
         if (named !== undefined) throw error;
-        // The other clients' files are good all the same.
+        // One client's broken file must not keep the other clients' servers from being imported.
         context.warn(`${client.title}: ${asBridgeError(error).message}`);
         return undefined;
       });
@@ -62,7 +65,7 @@ export async function findSources(
   return sources;
 }
 
-/** Reads a file that an entry names, such as a client's information: absolute, or beside the entry's file. */
+/** Returns a reader for the files that the source's entries refer to; relative paths start at the source's folder. */
 export function fileReader(source: Source): (path: string) => string | undefined {
   return (path) => {
     try {

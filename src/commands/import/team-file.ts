@@ -6,9 +6,9 @@ import { Draft } from "./draft.ts";
 import type { Found } from "./plan.ts";
 import type { Source } from "./sources.ts";
 
-// A team file is what `export` prints: config.json's servers without a secret; each secret is the name of a variable.
+// `export` prints a team file: the servers of config.json, with a variable's name in place of each secret.
 
-/** The mark of a team file: VS Code's files have `servers`, too. */
+/** Value of the `format` key, which tells a team file from VS Code's files: both have `servers`. */
 const format = "codex-mcp-http-bridge/team";
 
 interface TeamFile extends JsonObject {
@@ -24,28 +24,28 @@ export function isTeamFile(value: unknown): boolean {
   return isFile(value) && value.format === format;
 }
 
-/** Commands would run on the machine of whoever imports the file; certificates would decide whom it trusts. */
+/** Keys that a team file must not have: a command would run on the importing machine; the others are secrets or local paths. */
 const machineKeys = ["tokenCommand", "headersCommand", "tokenFile", "access_token", "token"];
-/** Keys of `auth` that are as good on another machine. Not among them: secrets, commands, files, trusted hosts. */
+/** Keys of `auth` that a team file may have; secrets, commands, local paths and trusted hosts are excluded. */
 const teamAuthKeys: readonly string[] = [
   ...["type", "grant", "clientId", "clientSecretEnv", "clientAuth", "keyId", "algorithm"],
   ...["scopes", "clientMetadataUrl", "clientName", "issuer", "resource", "authorizeParams"],
   ...["pkce", "dpop", "callbackPort", "redirectUri", "assertionEnv"],
 ];
-/** Keys of `network` that are as good on another machine: certificates and a proxy decide who reads along. */
+/** Keys of `network` that a team file may have; a CA certificate or a proxy would let its owner read the traffic. */
 const teamNetworkKeys: readonly string[] = ["ipFamily"];
-/** Keys of `codex` that a team shares: whether a tool needs an approval is each person's own decision. */
+/** Keys of `codex` that a team file may have; each user decides which tools need an approval. */
 const teamCodexKeys: readonly string[] = ["required"];
 
-/** The servers of a team file, with the answers in place of their variables. */
+/** Converts the servers of a team file; `answers` holds the user's values of missing variables. */
 export function teamEntries(source: Source, answers: ReadonlyMap<string, string>): Found[] {
   const { servers, version } = source.value as TeamFile;
   const pairs = isObject(servers) ? Object.entries(servers) : [];
   return pairs.map(([name, value]) => {
     const draft = new Draft(Object.fromEntries(answers));
-    if (version !== 1) draft.refuse("the team file is of another version");
+    if (version !== 1) draft.refuse("the version of the team file is not 1");
     else if (isObject(value)) takeTeamEntry(value, draft);
-    else draft.refuse("it is no object");
+    else draft.refuse("it is not a JSON object");
     const entry = { name, path: ["servers", name], words: [], env: {}, headers: {}, oauth: {} };
     return {
       source,
@@ -65,7 +65,7 @@ interface TeamEntry extends JsonObject {
 }
 type TeamEntryDraft = { -readonly [K in keyof TeamEntry]: TeamEntry[K] };
 
-/** The keys of an object that are not among `allowed`. */
+/** The keys of an object that are not in `allowed`. */
 const keysBeyond = (allowed: readonly string[], value: unknown) =>
   isObject(value) ? Object.keys(value).filter((key) => !allowed.includes(key)) : [];
 
@@ -78,7 +78,7 @@ function takeTeamEntry(value: TeamEntry, draft: Draft): void {
     ...keysBeyond(teamCodexKeys, rest.codex).map((key) => `codex.${key}`),
   ];
   if (foreign.length > 0) {
-    draft.refuse(`a team file may not hold ${foreign.join(", ")}`);
+    draft.refuse(`a team file must not contain ${foreign.join(", ")}`);
     return;
   }
   const { clientSecretEnv, assertionEnv } = (isObject(auth) ? auth : {}) as TeamAuth;
@@ -93,7 +93,7 @@ function takeTeamEntry(value: TeamEntry, draft: Draft): void {
     if (typeof text === "string") draft.header(name, text);
   }
   if (isObject(auth)) takeAuth(auth, draft);
-  // The schema judges the rest, as it judges config.json.
+  // Unchecked here: planOf validates the whole entry against the config schema.
   Object.assign(draft.entry, rest);
 }
 
@@ -107,41 +107,43 @@ function takeAuth(value: TeamAuth, draft: Draft): void {
   draft.entry.auth = auth as NonNullable<ServerEntry["auth"]>;
   if (typeof clientSecretEnv !== "string") return;
   const secret = configText(draft.resolve(`\${${clientSecretEnv}}`));
-  const isOpen = templateOf(secret).some((part) => typeof part === "object");
-  draft.oauth(isOpen ? { clientSecretEnv } : { clientSecret: secret });
+  const isUnresolved = templateOf(secret).some((part) => typeof part === "object");
+  draft.oauth(isUnresolved ? { clientSecretEnv } : { clientSecret: secret });
 }
 
-/** A server as a team file holds it, and the sentences that say what stays behind. */
+/** A server's entry for a team file, the variables in place of its secrets, and a note for each key left out. */
 export interface Exported {
   readonly entry: object;
   readonly variables: readonly string[];
   readonly notes: readonly string[];
 }
 
-const variableName = (server: string, what: string) =>
-  `${server}_${what}`.toUpperCase().replace(/[^A-Z0-9]+/g, "_");
+const variableName = (server: string, secret: string) =>
+  `${server}_${secret}`.toUpperCase().replace(/[^A-Z0-9]+/g, "_");
 
-/** Whether a value of a query is more than a choice: long and of mixed characters. */
+/** Whether a value may be a key: at least 16 characters, with letters and digits. */
 const looksSecret = (value: string) =>
   value.length >= 16 && /[0-9]/.test(value) && /[A-Za-z]/.test(value);
 
-/** Takes every secret out of a server's entry. */
+/** Replaces every secret of a server's entry by a variable, and leaves out keys that belong to this machine. */
 export function exportEntry(name: string, entry: ServerEntry): Exported {
   const { token, access_token, tokenFile, tokenCommand, headers, auth, network, ...rest } = entry;
   const { headersCommand, codex, ...plain } = rest;
   const variables: string[] = [];
   const notes: string[] = [];
   const prefix = /^[0-9]/.test(name) ? `MCP_${name}` : name;
-  const variable = (what: string) => {
-    const made = variableName(prefix, what);
-    variables.push(made);
-    return made;
+  const variable = (secret: string) => {
+    const name = variableName(prefix, secret);
+    variables.push(name);
+    return name;
   };
   const exported: TeamEntryDraft = { ...plain, url: exportedUrl(entry.url, variable) };
   const isToken = [token, access_token, tokenFile, tokenCommand].some((each) => each !== undefined);
   if (isToken) exported.tokenEnv = variable("TOKEN");
   if (tokenFile !== undefined || tokenCommand !== undefined) {
-    notes.push("its tokenFile or tokenCommand belongs to this machine: a variable stands for it");
+    notes.push(
+      "its tokenFile or tokenCommand belongs to this machine: the export names a variable instead",
+    );
   }
   if (headersCommand !== undefined) notes.push("its headersCommand is left out: it is a command");
   const pairs = Object.entries(headers ?? {}).map(([header, value]) => [
@@ -154,11 +156,11 @@ export function exportEntry(name: string, entry: ServerEntry): Exported {
   if (network !== undefined) exportNetwork(network, exported, notes);
   if (codex?.required !== undefined) exported.codex = { required: codex.required };
   if (codex?.approval !== undefined)
-    notes.push("codex.approval is left out: each person decides about it");
+    notes.push("codex.approval is left out: each user decides about it");
   return { entry: exported, variables, notes };
 }
 
-function exportedHeader(name: string, value: string, variable: (what: string) => string): string {
+function exportedHeader(name: string, value: string, variable: (secret: string) => string): string {
   const hasLiteral = templateOf(value).some(
     (part) => typeof part === "string" && !/^(bearer|basic)\s+$/i.test(part),
   );
@@ -166,7 +168,7 @@ function exportedHeader(name: string, value: string, variable: (what: string) =>
   return mayBeSecret(name, value) || looksSecret(value) ? `\${${variable(name)}}` : value;
 }
 
-function exportedUrl(text: string, variable: (what: string) => string): string {
+function exportedUrl(text: string, variable: (secret: string) => string): string {
   const [address, query] = text.split("?", 2);
   if (query === undefined) return text;
   const pairs = query.split("&").map((pair) => {
@@ -180,13 +182,13 @@ function exportedUrl(text: string, variable: (what: string) => string): string {
 
 function exportedAuth(
   auth: Extract<NonNullable<ServerEntry["auth"]>, { type: "oauth" }>,
-  variable: (what: string) => string,
+  variable: (secret: string) => string,
   notes: string[],
 ): object {
   const { clientSecret, clientSecretFile, store: _, ...more } = auth;
-  const left = keysBeyond(teamAuthKeys, more);
-  for (const key of left) notes.push(`auth.${key} is left out: it belongs to this machine`);
-  const kept = Object.fromEntries(Object.entries(more).filter(([key]) => !left.includes(key)));
+  const omitted = keysBeyond(teamAuthKeys, more);
+  for (const key of omitted) notes.push(`auth.${key} is left out: it belongs to this machine`);
+  const kept = Object.fromEntries(Object.entries(more).filter(([key]) => !omitted.includes(key)));
   const isSecret = clientSecret !== undefined || clientSecretFile !== undefined;
   return { ...kept, ...(isSecret && { clientSecretEnv: variable("CLIENT_SECRET") }) };
 }

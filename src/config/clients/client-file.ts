@@ -2,10 +2,10 @@ import { statSync } from "node:fs";
 import { BridgeError } from "../../wire/errors.ts";
 import { type Client, type ClientId, clients, type Places } from "./clients.ts";
 
-/** More than any client writes; Claude Code keeps its history in the file, too. */
+/** Far above the size of real files; Claude Code's also contains its history. */
 const maxBytes = 64 * 1024 * 1024;
 
-/** Whether a file of a client is there to be read. Throws `configuration` for a folder, a pipe, or one that is too large. */
+/** Whether a client's file exists. Throws `configuration` if it is not a regular file, is unreadable or too large. */
 export function isClientFile(path: string): boolean {
   let size: number;
   try {
@@ -24,20 +24,23 @@ export function isClientFile(path: string): boolean {
 
 function unfit(path: string, problem: string): BridgeError {
   return new BridgeError("configuration", `${path} ${problem}`, {
-    hint: "name another file, or look there by hand",
+    hint: "name another file, or check that path",
   });
 }
 
-/** The client of that name. Throws `usage`. */
+/** The client with this id. Throws `usage` for an unknown id. */
 export function clientNamed(id: ClientId): Client {
   const client = clients.get(id);
   if (client !== undefined) return client;
-  throw new BridgeError("usage", "there is no client of that name", {
+  throw new BridgeError("usage", "unknown client", {
     hint: `one of ${[...clients.keys()].join(", ")}`,
   });
 }
 
-/** The client whose own or project file a path is, told by its end; undefined for any other file. */
+/**
+ * The client that owns a file: the path is one of the client's own files, or ends with the name of its project file.
+ * Undefined if the file belongs to no known client.
+ */
 export function clientOfFile(path: string, places: Places): Client | undefined {
   const list = [...clients.values()];
   const own = list.find((client) => client.files(places).includes(path));

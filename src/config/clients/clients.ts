@@ -2,41 +2,44 @@ import { join } from "node:path";
 import { type Environment, userHome } from "../../platform/paths.ts";
 import type { Format } from "./document.ts";
 
-/** The word of `--for` and `--from`. */
+/** A client's name as `--for` and `--from` take it. */
 export type ClientId = string;
 
-/** What starts the bridge for one server. */
+/** The command, arguments and environment that start the bridge for one server. */
 export interface Start {
   readonly command: string;
   readonly args: readonly string[];
-  /** Variables of the server, in the form that the client expands. */
+  /** Environment variables; the values may be references that the client expands. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** The variables that a client passes on: all, all but those of a secret's name, or those of the entry alone. */
+/**
+ * The variables of its environment that a client passes to the servers it starts: `all`; `plain`: all except names that
+ * look like secrets; `named`: only variables in the entry.
+ */
 type Passes = "all" | "plain" | "named";
 
-/** One MCP client and its configuration. */
+/** An MCP client, with the location and format of its configuration. */
 export interface Client {
   readonly id: ClientId;
   readonly title: string;
   readonly format: Format;
-  /** Its own files, the one to be written first; absolute. */
+  /** Absolute paths of the user's configuration files; the first is written if none exists. */
   readonly files: (places: Places) => readonly string[];
-  /** The project's file, relative to its folder; undefined where the client has none. */
+  /** The configuration file in a project, relative to the project's folder; undefined if the client has none. */
   readonly projectFile?: string;
-  /** The keys that lead to its servers. */
+  /** The keys from the file's root to the servers. */
   readonly section: readonly string[];
-  /** Whether the servers are a list, each with a `name`. */
+  /** Whether the servers are a list of entries with a `name`, not a map. */
   readonly isList?: true;
   readonly passes: Passes;
-  /** How the entry names a variable of the client's own environment; undefined where the client expands none. */
+  /** Syntax with which an entry refers to a variable of the client's environment; undefined if the client expands none. */
   readonly reference?: (variable: string) => string;
-  /** The entry's fields, in order. */
+  /** Makes the entry's fields, in the order in which they are written. */
   readonly entry: (name: string, start: Start) => Record<string, unknown>;
-  /** Fields of a new entry that belong to the user afterwards. */
+  /** Fields that are set in a new entry only; later changes by the user are kept. */
   readonly defaults?: Readonly<Record<string, unknown>>;
-  /** What makes the client read its file again. */
+  /** Instruction to the user for making the client read its file again. */
   readonly reload: string;
 }
 
@@ -51,7 +54,7 @@ export interface Places {
   readonly isWindows: boolean;
 }
 
-/** Where clients keep their files on this machine. Throws `configuration` where the environment names no home. */
+/** The clients' folders on this machine. Throws `configuration` if the environment names no home. */
 export function placesOf(env: Environment, platform = process.platform): Places {
   const home = userHome(env);
   const isWindows = platform === "win32";
@@ -275,7 +278,7 @@ const list: readonly Client[] = [
   },
 ];
 
-/** Every client that is known, in the order in which `import` looks. */
+/** All known clients by id, in the order in which `import` reads their files. */
 export const clients: ReadonlyMap<ClientId, Client> = new Map(
   list.map((client) => [client.id, client]),
 );

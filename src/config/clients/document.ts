@@ -3,17 +3,17 @@ import { BridgeError } from "../../wire/errors.ts";
 import { JsonProblem, readJsonDocument } from "../json-document.ts";
 import { readDocument } from "../toml-document.ts";
 
-/** How a client writes its configuration; `json` takes comments and trailing commas. */
+/** File format of a client's configuration; `json` allows comments and trailing commas. */
 export type Format = "json" | "yaml" | "toml";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Whether a value is an object, and no list. */
+/** Whether a value is an object and not an array. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The format that a file's name tells. */
+/** The format by the file name's extension; `json` for an unknown extension. */
 export function formatOf(path: string): Format {
   if (/\.ya?ml$/i.test(path)) return "yaml";
   return /\.toml$/i.test(path) ? "toml" : "json";
@@ -21,17 +21,17 @@ export function formatOf(path: string): Format {
 
 function broken(where: string, problem: string): BridgeError {
   return new BridgeError("configuration", `${where}: ${problem}`, {
-    hint: "correct the file there; nothing was changed",
+    hint: "correct that file; nothing was changed",
   });
 }
 
-/** Line and column of a place in a text, for errors. */
-function position(text: string, at: number): string {
-  const before = text.slice(0, at).split("\n");
+/** Line and column of an offset, for errors. */
+function position(text: string, offset: number): string {
+  const before = text.slice(0, offset).split("\n");
   return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
 }
 
-/** The syntax tree of JSON with comments; undefined for a text without a value. Throws `configuration`, never quoting the text. */
+/** Parses JSON with comments; undefined for an empty text. Throws `configuration`; the message never quotes the text. */
 export async function parseJsonTree(text: string, where: string): Promise<Node | undefined> {
   const plain = text.replace(/^\ufeff/, " ");
   if (plain.trim() === "") return undefined;
@@ -46,7 +46,7 @@ export async function parseJsonTree(text: string, where: string): Promise<Node |
   return parseTree(plain, [], { allowTrailingComma: true });
 }
 
-/** The value of a syntax tree. Throws `configuration` where a key stands twice: clients differ in which one they take. */
+/** The value of a syntax tree. Throws `configuration` for a duplicate key: clients differ in which one they use. */
 function plainValue(node: Node, text: string, where: string): unknown {
   if (node.type === "array") {
     return (node.children ?? []).map((item) => plainValue(item, text, where));
@@ -59,7 +59,7 @@ function plainValue(node: Node, text: string, where: string): unknown {
     if (Object.hasOwn(value, key.value)) {
       throw broken(where, `${position(text, key.offset)}: the key stands twice`);
     }
-    // Not by assignment: `__proto__` would be the prototype's.
+    // Assigning to the key `__proto__` would set the prototype.
     Object.defineProperty(value, key.value, {
       value: plainValue(item, text, where),
       enumerable: true,
@@ -70,10 +70,10 @@ function plainValue(node: Node, text: string, where: string): unknown {
   return value;
 }
 
-/** The value of a YAML text. Throws `configuration`, never quoting the text. */
+/** Parses YAML. Throws `configuration`; the message never quotes the text. */
 async function readYaml(text: string, where: string): Promise<unknown> {
   const { parseDocument } = await import("yaml");
-  // prettyErrors quote lines of the file.
+  // Pretty errors would quote lines of the file, which may hold secrets.
   const document = parseDocument(text, { prettyErrors: false, uniqueKeys: true });
   const [error] = document.errors;
   if (error !== undefined) {
@@ -83,11 +83,11 @@ async function readYaml(text: string, where: string): Promise<unknown> {
   try {
     return document.toJS({ maxAliasCount: 100 });
   } catch {
-    throw broken(where, "its aliases cannot be followed");
+    throw broken(where, "its aliases cannot be resolved");
   }
 }
 
-/** The value of a client's file; undefined where the text is empty. `where` is the file as errors name it. Throws `configuration`. */
+/** Parses a client's file; undefined for an empty text. `where` names the file in errors. Throws `configuration`. */
 export async function readValue(text: string, format: Format, where: string): Promise<unknown> {
   if (format === "toml") return (await readDocument(text)).value;
   if (format === "yaml") return (await readYaml(text, where)) ?? undefined;

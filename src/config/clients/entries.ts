@@ -1,10 +1,10 @@
 import { splitWords } from "../../wire/text.ts";
 import { isObject, type JsonObject } from "./document.ts";
 
-/** The keys and list places that lead to a value. */
+/** The keys and array indexes from the file's root to a value. */
 export type EntryPath = readonly (string | number)[];
 
-/** A registered OAuth client as clients write it. */
+/** OAuth settings under the various keys that MCP clients have for them. */
 export interface OAuthClientEntry extends JsonObject {
   readonly scopes?: unknown;
   readonly scope?: unknown;
@@ -12,23 +12,23 @@ export interface OAuthClientEntry extends JsonObject {
   readonly callback_port?: unknown;
 }
 
-/** One server of a client's configuration, read out of whatever shape it has. */
+/** A server in a client's configuration, in one form for all clients. */
 export interface ClientEntry {
   readonly name: string;
   readonly path: EntryPath;
-  /** The program and its arguments; empty where the entry starts none. */
+  /** The program and its arguments; empty if the entry has a URL instead. */
   readonly words: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly url?: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** A registered OAuth client, in any client's words. */
+  /** OAuth settings, with the keys of the client that owns the file. */
   readonly oauth: OAuthClientEntry;
-  /** Keys whose function is lost with the entry: commands that print headers, files of variables. */
+  /** Keys that cannot be imported: commands that print headers, and files of variables. */
   readonly lost: readonly string[];
   readonly isOff: boolean;
 }
 
-/** The keys that entries of the various clients have. */
+/** An entry as the clients write it, with the keys of all of them. */
 interface RawEntry extends JsonObject {
   readonly command?: unknown;
   readonly cmd?: unknown;
@@ -65,7 +65,7 @@ const firstString = (entry: RawEntry, keys: readonly string[]) =>
     | string
     | undefined;
 
-/** Streamable HTTP's key stands first: Gemini CLI takes it where both are there. */
+/** `httpUrl` is first because Gemini CLI prefers it to `url`. */
 const urlKeys = ["httpUrl", "serverUrl", "url", "baseUrl", "base_url", "uri"];
 const bearerVariableKeys = ["bearer_token_env_var", "bearerTokenEnv", "bearer_token_env"];
 const commandKeys = ["headersHelper", "http_headers_helper", "headersCommand"];
@@ -73,10 +73,10 @@ const commandKeys = ["headersHelper", "http_headers_helper", "headersCommand"];
 function wordsOf(command: unknown, args: unknown): string[] {
   const more = Array.isArray(args) ? args.filter((word) => typeof word === "string") : [];
   if (Array.isArray(command)) return [...command.filter((w) => typeof w === "string"), ...more];
-  // Zed wrote the program as an object once.
+  // Old versions of Zed wrote the program as an object.
   if (isEntry(command)) return wordsOf(command.path ?? command.command, command.args ?? args);
   if (typeof command !== "string" || command.trim() === "") return [];
-  // A whole command line in one string, which most clients refuse and some start by a shell.
+  // Some clients start a command line in one string by a shell; most refuse it.
   if (more.length === 0 && /\s\S*:\/\//.test(command)) return splitWords(command);
   return [command, ...more];
 }
@@ -100,7 +100,7 @@ function headersOf(entry: RawEntry): Record<string, string> {
 function oauthOf(entry: RawEntry): OAuthClientEntry {
   const nested = [entry.oauth, entry.auth].find(isObject) ?? {};
   const flat: Record<string, unknown> = {};
-  // mcporter's keys stand in the entry itself, Codex's partly.
+  // mcporter, and in part Codex, write OAuth settings in the entry itself: `oauthClientId`, `oauth_resource`.
   for (const [key, value] of Object.entries(entry)) {
     if (/^oauth[A-Z_]/.test(key)) flat[key.replace(/^oauth_?/, "")] = value;
   }
@@ -111,7 +111,7 @@ function oauthOf(entry: RawEntry): OAuthClientEntry {
   };
 }
 
-/** Reads one entry; undefined where it is none of a server. */
+/** Reads one entry; undefined if it has neither a command nor a URL. */
 function readEntry(name: string, value: unknown, path: EntryPath): ClientEntry | undefined {
   if (!isEntry(value)) return undefined;
   const entry: RawEntry = isObject(value.transport) ? { ...value, ...value.transport } : value;
@@ -146,7 +146,7 @@ function readSection(value: unknown, path: EntryPath): ClientEntry[] {
   return pairs.flatMap(([name, item, key]) => readEntry(name, item, [...path, key]) ?? []);
 }
 
-/** The sections of every client's file that hold servers; `*` stands for any key. */
+/** Paths of the sections that hold servers, for all clients; `*` matches any key. */
 const sections: readonly (readonly string[])[] = [
   ["mcpServers"],
   ["projects", "*", "mcpServers"],
@@ -168,11 +168,11 @@ function sectionsAt(
   const [key, ...more] = keys;
   if (key === undefined) return [[value, path]];
   if (!isObject(value)) return [];
-  const found = key === "*" ? Object.keys(value) : Object.hasOwn(value, key) ? [key] : [];
-  return found.flatMap((each) => sectionsAt(value[each], more, [...path, each]));
+  const matches = key === "*" ? Object.keys(value) : Object.hasOwn(value, key) ? [key] : [];
+  return matches.flatMap((each) => sectionsAt(value[each], more, [...path, each]));
 }
 
-/** Every server of a client's file, in the order of its sections; also of a bare map of servers. */
+/** All servers of a client's file, in the order of `sections`; without any section, the file itself is the map of servers. */
 export function findEntries(value: unknown): ClientEntry[] {
   const found = sections
     .filter(([first, second]) => first !== "mcp" || second !== undefined || !hasServers(value))
@@ -181,7 +181,7 @@ export function findEntries(value: unknown): ClientEntry[] {
   return found.length > 0 ? found : readSection(value, []);
 }
 
-/** opencode's second form: `mcp.servers` in place of `mcp`. */
+/** Whether the servers are in `mcp.servers`, opencode's second form, and not in `mcp`. */
 function hasServers(value: unknown): boolean {
   return sectionsAt(value, ["mcp", "servers"]).some(([servers]) => isObject(servers));
 }

@@ -2,7 +2,7 @@ import type { Node } from "jsonc-parser";
 import { BridgeError } from "../../wire/errors.ts";
 import { parseJsonTree } from "./document.ts";
 
-// Edits of JSON with comments that leave every byte outside of the edited property as it is.
+// Edits JSON with comments; every byte outside of the edited property is kept.
 
 interface Edit {
   readonly start: number;
@@ -20,26 +20,26 @@ function apply(text: string, edits: readonly Edit[]): string {
   return out + text.slice(at);
 }
 
-/** How a text indents and ends its lines. */
+/** Indentation and line ends of a text. */
 class Style {
   readonly #text: string;
   readonly lineEnd: "\n" | "\r\n";
   readonly unit: string;
 
-  /** `whole`: the style of the text that this one is a part of. */
+  /** `whole`: the style of the file, if `text` is only a part of the file. */
   constructor(text: string, whole?: Style) {
     this.#text = text;
     this.lineEnd = whole?.lineEnd ?? (/\r\n/.test(text) ? "\r\n" : "\n");
     this.unit = whole?.unit ?? /\{\s*?\r?\n([ \t]+)["/]/.exec(text)?.[1] ?? "  ";
   }
 
-  /** The white space with which the line of a place begins. */
+  /** The white space at the beginning of the line that contains an offset. */
   indentAt(at: number): string {
     const start = this.#text.lastIndexOf("\n", at - 1) + 1;
     return /^[ \t]*/.exec(this.#text.slice(start, at))![0];
   }
 
-  /** Whether nothing but white space stands before a place in its line. */
+  /** Whether only white space precedes an offset in its line, which is not the first line. */
   beginsLine(at: number): boolean {
     const start = this.#text.lastIndexOf("\n", at - 1) + 1;
     return start > 0 && this.#text.slice(start, at).trim() === "";
@@ -51,7 +51,7 @@ class Style {
   }
 }
 
-/** The place of the next character that is neither white space nor comment. */
+/** Offset of the next character that is neither white space nor in a comment. */
 function skipTrivia(text: string, from: number): number {
   const trivia = /(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*/y;
   trivia.lastIndex = from;
@@ -66,13 +66,20 @@ function propertyOf(object: Node, key: string): Node | undefined {
 }
 
 function notAnObject(keys: readonly string[]): BridgeError {
-  const message = keys.length === 0 ? "the file is" : `${keys.join(".")} is`;
-  return new BridgeError("configuration", `${message} no JSON object`, {
+  const subject = keys.length === 0 ? "the file" : keys.join(".");
+  return new BridgeError("configuration", `${subject} is not a JSON object`, {
     hint: "correct it by hand; nothing was changed",
   });
 }
 
-function inserted(text: string, object: Node, key: string, value: unknown, style: Style): Edit[] {
+/** The edits that append a property to an object. */
+function appendProperty(
+  text: string,
+  object: Node,
+  key: string,
+  value: unknown,
+  style: Style,
+): Edit[] {
   const close = endOf(object) - 1;
   const last = object.children?.at(-1);
   const isInline = !text.slice(object.offset, close).includes("\n");
@@ -95,7 +102,7 @@ function inserted(text: string, object: Node, key: string, value: unknown, style
     const edit = hasComma ? ` ${inline},` : `, ${inline}`;
     return [{ start: from, end: from, text: edit }];
   }
-  // A comment behind the last property stays with it.
+  // A comment in the line of the last property stays in that line.
   const comment = /^[ \t]*(?:\/\/[^\n\r]*|\/\*[^\n]*?\*\/[ \t]*)(?=\r?\n)/.exec(text.slice(from));
   const at = from + (comment?.[0].length ?? 0);
   const indent = style.beginsLine(last.offset)
@@ -110,13 +117,14 @@ function inserted(text: string, object: Node, key: string, value: unknown, style
   ];
 }
 
-/** Where a property's cut begins: with its line's end before it, or with the blanks before it. */
+/** Start offset for removing a property: includes the blanks, and the line end, before it. */
 function cutStart(text: string, at: number): number {
   const blank = /(?:\r?\n)?[ \t]*$/.exec(text.slice(0, at))!;
   return blank.index;
 }
 
-function removed(text: string, object: Node, property: Node): Edit[] {
+/** The edits that remove a property, with one of the commas beside it. */
+function removeProperty(text: string, object: Node, property: Node): Edit[] {
   const siblings = object.children ?? [];
   const end = endOf(property);
   const start = cutStart(text, property.offset);
@@ -138,7 +146,7 @@ function removed(text: string, object: Node, property: Node): Edit[] {
   ];
 }
 
-/** Sets the property at `path`, making the objects that lead there. Throws `configuration`. */
+/** Sets the property at `path`, creating missing parent objects. Throws `configuration`. */
 export async function setJson(
   text: string,
   path: readonly string[],
@@ -149,8 +157,8 @@ export async function setJson(
   const style = new Style(text, whole);
   const root = await parseJsonTree(text, where);
   if (root === undefined) {
-    const whole = path.toReversed().reduce((inner: unknown, key) => ({ [key]: inner }), value);
-    return `${text.trim() === "" ? "" : text}${JSON.stringify(whole, null, 2)}\n`;
+    const document = path.toReversed().reduce((inner: unknown, key) => ({ [key]: inner }), value);
+    return `${text.trim() === "" ? "" : text}${JSON.stringify(document, null, 2)}\n`;
   }
   let object = root;
   for (const [at, key] of path.entries()) {
@@ -160,7 +168,7 @@ export async function setJson(
     const rest = path.slice(at + 1);
     if (property === undefined || node === undefined) {
       const inner = rest.toReversed().reduce((sum: unknown, each) => ({ [each]: sum }), value);
-      return apply(text, inserted(text, object, key, inner, style));
+      return apply(text, appendProperty(text, object, key, inner, style));
     }
     if (rest.length > 0) {
       object = node;
@@ -175,7 +183,7 @@ export async function setJson(
   return text;
 }
 
-/** Takes the property at `path` out; the objects that lead there stay. Throws `configuration`. */
+/** Removes the property at `path`; its parent objects are kept, even if empty. Throws `configuration`. */
 export async function removeJson(
   text: string,
   path: readonly string[],
@@ -185,20 +193,20 @@ export async function removeJson(
   for (const [at, key] of path.entries()) {
     const property = object?.type === "object" ? propertyOf(object, key) : undefined;
     if (object === undefined || property === undefined) return text;
-    if (at === path.length - 1) return apply(text, removed(text, object, property));
+    if (at === path.length - 1) return apply(text, removeProperty(text, object, property));
     object = property.children?.[1];
   }
   return text;
 }
 
-/** Properties to set in and to take out of the object at `path`, which is there. */
+/** Properties to set in, and to remove from, the object at `path`, which must exist. */
 export interface ObjectChange {
   readonly path: readonly string[];
   readonly set: Readonly<Record<string, unknown>>;
   readonly remove: readonly string[];
 }
 
-/** Changes objects that are there, each in its own piece of the text: a large file is read once. Throws `configuration`. */
+/** Changes existing objects, each within its own part of the text, so that a large file is parsed once. Throws `configuration`. */
 export async function changeJson(
   text: string,
   changes: readonly ObjectChange[],
@@ -212,7 +220,7 @@ export async function changeJson(
     for (const key of path) object = object && propertyOf(object, key)?.children?.[1];
     if (object?.type !== "object") throw notAnObject(path);
     const [start, end] = [object.offset, endOf(object)];
-    // The white space of its line tells how deep the object stands.
+    // The indentation of its line is put before the object, so that Style indents the properties as in the file.
     const indent = style.indentAt(start);
     let piece = indent + text.slice(start, end);
     for (const [key, value] of Object.entries(set)) {

@@ -1,18 +1,18 @@
-// How clients write variables into their configuration, and what stands for them in config.json.
+// The syntaxes for variables in the clients' configuration files, and their conversion to config.json's `${VARIABLE}`.
 
-/** A variable of the environment, with the text that stands for it where it is unset. */
+/** A reference to an environment variable; `fallback` is its default, for a variable that is unset. */
 export interface Reference {
   readonly variable: string;
   readonly fallback?: string;
-  /** What it stands for where no environment holds it: a question of the client, an entry of a password manager. */
+  /** The client's name for a value that is not an environment variable, such as an input or a password manager's entry. */
   readonly asksFor?: string;
 }
 
-/** A text as literal pieces and references, in order. */
+/** A text, split into literal parts and references. */
 export type Template = readonly (string | Reference)[];
 
 const name = "[A-Za-z_][A-Za-z0-9_]*";
-/** Continue's `${{ secrets.X }}`; `${X}`, `${X:-default}`, `${env:X}`, `${input:x}`, `${op://vault/item}`. */
+/** One pattern per syntax: Continue's `${{ secrets.X }}`, then `${X}`, `${X:-default}`, `${env:X}`, `${input:x}`, ... */
 const patterns = [
   `\\$\\{\\{\\s*(?:secrets|env|inputs)\\.(?<continued>${name})\\s*\\}\\}`,
   `\\$\\{(?:env:)?(?<braced>${name})(?::-(?<fallback>[^{}]*))?\\}`,
@@ -20,13 +20,13 @@ const patterns = [
   `\\{env:(?<opencode>${name})\\}`,
   `(?<file>\\{file:[^{}]+\\})`,
   `\\$env:(?<mcporter>${name})`,
-  // A secret may hold a dollar sign: a bare `$X` counts only where it ends its text and a word begins with it.
+  // A secret may contain a dollar sign: `$X` is a reference only at the start of a word and the end of the text.
   `(?<![^\\s:=])\\$(?<bare>${name})$`,
   "(?<=^|\\s|:)(?<manager>op://\\S+)",
 ];
 const reference = new RegExp(patterns.join("|"), "g");
 
-/** The name of a variable for something that has another kind of name: `github-token` gives `GITHUB_TOKEN`. */
+/** Makes a variable name from a client's name for a value: `github-token` gives `GITHUB_TOKEN`. */
 function variableFor(label: string): string {
   const word = label
     .replace(/^[a-z0-9]+:(?:\/\/)?/i, "")
@@ -46,7 +46,7 @@ function referenceOf(groups: Record<string, string | undefined>): Reference {
   return { variable: variableFor(label), asksFor: label };
 }
 
-/** A text with its references, in any client's form. */
+/** Splits a text into literals and references, which may have any client's syntax. */
 export function templateOf(text: string): Template {
   const parts: (string | Reference)[] = [];
   let at = 0;
@@ -59,10 +59,10 @@ export function templateOf(text: string): Template {
   return parts;
 }
 
-/** A variable that names itself, or a circle of variables, ends here. */
+/** Limit for nested substitution, which ends a circle of variables. */
 const maxDepth = 4;
 
-/** The text with each variable that the entry's own `env` holds replaced by its value; `used` learns their names. */
+/** Replaces each reference to a variable in `env` by its value, and adds the variable's name to `used`. */
 export function resolveTemplate(
   text: string,
   env: Readonly<Record<string, string>>,
@@ -72,20 +72,22 @@ export function resolveTemplate(
   const resolved = templateOf(text).flatMap((part): Template => {
     if (typeof part === "string") return [part];
     const value = Object.hasOwn(env, part.variable) ? env[part.variable] : undefined;
-    if (value === undefined || depth === maxDepth || isItself(value, part.variable)) return [part];
+    if (value === undefined || depth === maxDepth || refersToItself(value, part.variable))
+      return [part];
     used.add(part.variable);
     return resolveTemplate(value, env, used, depth + 1);
   });
-  return joined(resolved);
+  return mergeLiterals(resolved);
 }
 
-/** `"TOKEN": "${TOKEN}"` passes the client's own variable on. */
-function isItself(value: string, variable: string): boolean {
+/** Whether a value only refers to its own variable: `"TOKEN": "${TOKEN}"` passes the client's variable on. */
+function refersToItself(value: string, variable: string): boolean {
   const [only, ...more] = templateOf(value);
   return more.length === 0 && typeof only === "object" && only.variable === variable;
 }
 
-function joined(parts: Template): Template {
+/** Merges adjacent literals. */
+function mergeLiterals(parts: Template): Template {
   const out: (string | Reference)[] = [];
   for (const part of parts) {
     const last = out.at(-1);
@@ -100,7 +102,7 @@ export function referencesIn(template: Template): Reference[] {
   return template.filter((part) => typeof part === "object");
 }
 
-/** The template as config.json writes it, whose variables have no default. */
+/** The template in config.json's syntax, which has no defaults for variables. */
 export function configText(template: Template): string {
   return template
     .map((part) => (typeof part === "string" ? part : `\${${part.variable}}`))

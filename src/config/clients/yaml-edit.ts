@@ -1,8 +1,8 @@
 import type { Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from "yaml";
 import { BridgeError } from "../../wire/errors.ts";
 
-// Edits of YAML that leave every line outside of the edited entry as it is. The library finds the places; writing the
-// document anew by it would move comments and blanks.
+// Edits YAML; every line outside of the edited entry is kept. The library only finds the lines to change: its own output
+// of the document would move comments and blanks.
 
 interface Section {
   readonly pair: Pair<Scalar, Node | null>;
@@ -33,7 +33,7 @@ async function sectionOf(text: string, key: string): Promise<Section | undefined
   const { isMap, isSeq } = await import("yaml");
   const { contents } = await parsed(text);
   if (contents === null) return undefined;
-  if (!isMap(contents)) throw refuse("is no map");
+  if (!isMap(contents)) throw refuse("is not a map");
   const pair = contents.items.find((item) => String((item.key as Scalar).value) === key) as
     | Section["pair"]
     | undefined;
@@ -43,42 +43,43 @@ async function sectionOf(text: string, key: string): Promise<Section | undefined
     return { pair, value: value as NonNullable<Section["value"]> };
   }
   if (value === null || (value as Scalar).value === null) return { pair, value: undefined };
-  throw refuse(`has something else than servers in ${key}`);
+  throw refuse(`has a ${key} that is neither a list nor a map`);
 }
 
-/** Lines of YAML, each indented, with the text's line ends. */
+/** A value as lines of YAML, each with this indentation and line end. */
 async function linesOf(value: unknown, indent: string, lineEnd: string): Promise<string> {
   const { stringify } = await import("yaml");
   const lines = stringify(value, { lineWidth: 0, indentSeq: true }).trimEnd().split("\n");
   return lines.map((line) => indent + line + lineEnd).join("");
 }
 
-/** An item of a section and its place in the text, whole lines. */
-interface Place {
+/** The lines of a section's item: offsets of the first line's start and the last line's end, and their indentation. */
+interface LineRange {
   readonly start: number;
   readonly end: number;
   readonly indent: string;
 }
 
-/** The last character of a node that is no blank, comment or line end. */
+/** End offset of a node without the white space after it. */
 function contentEnd(text: string, node: Node): number {
   const [start, end] = node.range ?? [0, 0];
   return start + text.slice(start, end).trimEnd().length;
 }
 
-function placeOf(text: string, { value }: Section, at: number): Place {
+function lineRangeOf(text: string, { value }: Section, at: number): LineRange {
   const item = value?.items[at] as Node | Pair<Scalar, Node> | undefined;
   const isPair = item !== undefined && "key" in item;
   const first = isPair ? item.key.range?.[0] : (item as Node | undefined)?.range?.[0];
-  if (item === undefined || first === undefined) throw refuse("is not understood");
-  // An item of a list begins with its dash, which may stand in a line before it.
+  if (item === undefined || first === undefined)
+    throw refuse("has an entry in a form that the bridge cannot edit");
+  // A list item begins at its dash, which may be in an earlier line than its value.
   const start = lineStart(text, isPair ? first : text.lastIndexOf("-", first - 1));
   const indent = /^[ \t]*/.exec(text.slice(start))![0];
   const last = isPair ? (item.value ?? item.key) : (item as Node);
   return { start, end: nextLine(text, Math.max(contentEnd(text, last) - 1, first)), indent };
 }
 
-/** Where the item of that name stands in its section; -1 where it does not. */
+/** Index of the item with this name in the section; -1 if there is none. */
 function indexOf({ value }: Section, name: string): number {
   return (value?.items ?? []).findIndex((item) => {
     if ("key" in item) return String((item.key as Scalar).value) === name;
@@ -87,7 +88,7 @@ function indexOf({ value }: Section, name: string): number {
   });
 }
 
-/** Sets the server of that name in a section: an item of a list, or a key of a map. Throws `configuration`. */
+/** Sets the server with this name in a section, which is a list or a map. Throws `configuration`. */
 export async function setYaml(
   text: string,
   section: { readonly key: string; readonly isList: boolean },
@@ -112,27 +113,27 @@ export async function setYaml(
     const tail = rest.startsWith("\n") || rest.startsWith("\r") ? rest : lineEnd + rest.trimStart();
     return text.slice(0, start) + head + lineEnd + lines + tail;
   }
-  if (items.flow) throw refuse(`has ${key} in one line`);
+  if (items.flow) throw refuse(`has ${key} in flow style, in one line`);
   const at = indexOf(found, name);
   if (at >= 0) {
-    const { start, end, indent } = placeOf(text, found, at);
+    const { start, end, indent } = lineRangeOf(text, found, at);
     return text.slice(0, start) + (await linesOf(whole, indent, lineEnd)) + text.slice(end);
   }
-  const { end, indent } = placeOf(text, found, items.items.length - 1);
+  const { end, indent } = lineRangeOf(text, found, items.items.length - 1);
   const before = text.slice(0, end);
   const head = before.endsWith("\n") ? before : before + lineEnd;
   return head + (await linesOf(whole, indent, lineEnd)) + text.slice(end);
 }
 
-/** Takes the server of that name out of a section. Throws `configuration`. */
+/** Removes the server with this name from a section. Throws `configuration`. */
 export async function removeYaml(text: string, key: string, name: string): Promise<string> {
   const found = await sectionOf(text, key);
   const at = found === undefined ? -1 : indexOf(found, name);
   if (found?.value === undefined || at < 0) return text;
-  if (found.value.flow) throw refuse(`has ${key} in one line`);
-  const { start, end } = placeOf(text, found, at);
+  if (found.value.flow) throw refuse(`has ${key} in flow style, in one line`);
+  const { start, end } = lineRangeOf(text, found, at);
   if (found.value.items.length > 1) return text.slice(0, start) + text.slice(end);
-  // A key without a value would be null, which clients refuse.
+  // Without its last item the section would be null, which clients refuse: write an empty list or map.
   const isList = !("key" in found.value.items[0]!);
   const head = text.slice(0, start).replace(/(\r?\n)$/, ` ${isList ? "[]" : "{}"}$1`);
   return head + text.slice(end);

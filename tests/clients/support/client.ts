@@ -5,24 +5,25 @@ import { compiledBridge } from "../../support/binary.ts";
 
 const bin = join(import.meta.dir, "../node_modules/.bin");
 
-export interface Ended {
+/** Result of a program that has ended. */
+export interface ProgramResult {
   readonly code: number | null;
-  /** stdout and stderr, without colours. */
+  /** stdout followed by stderr, without colours. */
   readonly text: string;
 }
 
-/** A user's home with the clients and the bridge on PATH. */
+/** A temporary home, with functions that run programs with the clients and the bridge on PATH. */
 export class Home implements Disposable {
   readonly path = realpathSync(mkdtempSync(join(tmpdir(), "clients-test-")));
   readonly work = join(this.path, "work");
-  /** Variables beside HOME, PATH and LANG. */
+  /** Environment variables in addition to HOME, PATH and LANG. */
   readonly variables: { [name: string]: string; KB_TOKEN?: string } = {};
 
   constructor() {
     mkdirSync(this.work);
   }
 
-  /** Writes a file, relative to the home. */
+  /** Writes a file; `name` is relative to the home. */
   put(name: string, text: string): void {
     const path = join(this.path, name);
     mkdirSync(dirname(path), { recursive: true });
@@ -33,8 +34,8 @@ export class Home implements Disposable {
     return readFileSync(join(this.path, name), "utf8");
   }
 
-  /** Runs a program in the work folder to its end, with nothing on stdin. */
-  async run(...words: readonly string[]): Promise<Ended> {
+  /** Runs a program in the work folder until it ends, with an empty stdin. */
+  async run(...words: readonly string[]): Promise<ProgramResult> {
     const path = [dirname(compiledBridge()), bin, process.env.PATH ?? ""].join(":");
     const child = Bun.spawn([...words], {
       cwd: this.work,
@@ -51,7 +52,7 @@ export class Home implements Disposable {
     return { code, text: Bun.stripANSI(stdout + stderr) };
   }
 
-  /** Runs the bridge, which must succeed; resolves to what it printed. */
+  /** Runs the bridge and returns its output. Throws if it fails. */
   async bridge(...words: readonly string[]): Promise<string> {
     const ended = await this.run("codex-mcp-http-bridge", ...words);
     if (ended.code !== 0) throw new Error(`${words.join(" ")}: ${ended.code}\n${ended.text}`);

@@ -1,4 +1,4 @@
-// A scripted model on loopback, in the wire forms of the clients: it calls the one tool of that name once, and ends.
+// A scripted model on loopback, with the model APIs of the clients: it calls one tool once, then ends the turn.
 
 interface Tool {
   readonly name?: string;
@@ -21,7 +21,7 @@ const sse = (events: readonly (readonly [event: string | undefined, data: unknow
     { headers: { "content-type": "text/event-stream" } },
   );
 
-/** OpenAI's chat completions: opencode, Copilot CLI. */
+/** Response of OpenAI's chat completions API, for opencode and Copilot CLI. */
 function completion(tool: string | undefined, isStream: boolean): Response {
   const call = { id: "call_1", type: "function", function: { name: tool, arguments: "{}" } };
   const message =
@@ -46,7 +46,7 @@ function completion(tool: string | undefined, isStream: boolean): Response {
   ]);
 }
 
-/** Anthropic's messages: Claude Code. */
+/** Response of Anthropic's messages API, for Claude Code. */
 function message(tool: string | undefined, isStream: boolean): Response {
   const block =
     tool === undefined
@@ -73,7 +73,7 @@ function message(tool: string | undefined, isStream: boolean): Response {
   return sse(events.map(([type, data]) => [type, { type, ...data }]));
 }
 
-/** Google's content: Gemini CLI. */
+/** Response of Google's generateContent API, for Gemini CLI. */
 function content(tool: string | undefined, isStream: boolean): Response {
   const part =
     tool === undefined ? { text: "the end" } : { functionCall: { name: tool, args: {} } };
@@ -83,8 +83,8 @@ function content(tool: string | undefined, isStream: boolean): Response {
   return isStream ? sse([[undefined, answer]]) : Response.json(answer);
 }
 
-/** The name of the client's tool that stands for ours, among those it offers. */
-function offered({ tools = [] }: Body, wanted: string): string | undefined {
+/** The client's name for the wanted tool, from the tools of its request; clients prepend the server's name. */
+function clientToolName({ tools = [] }: Body, wanted: string): string | undefined {
   return tools
     .flatMap((tool) => [
       ...(tool.functionDeclarations ?? []).map(({ name }) => name),
@@ -93,7 +93,7 @@ function offered({ tools = [] }: Body, wanted: string): string | undefined {
     .find((name) => name.endsWith(wanted));
 }
 
-/** Serves the model; `calls` counts how often it asked for the tool. */
+/** Serves the model, which calls the tool `wanted` once; `state.calls` counts its tool calls. */
 export function scriptedModel(wanted: string) {
   const state = { calls: 0 };
   const server = Bun.serve({
@@ -107,7 +107,7 @@ export function scriptedModel(wanted: string) {
       if (/count_?tokens$/i.test(pathname)) {
         return Response.json({ input_tokens: 1, totalTokens: 1 });
       }
-      const name = state.calls === 0 ? offered(body, wanted) : undefined;
+      const name = state.calls === 0 ? clientToolName(body, wanted) : undefined;
       if (name !== undefined) state.calls++;
       if (pathname.endsWith("/chat/completions")) return completion(name, body.stream === true);
       if (pathname.endsWith("/messages")) return message(name, body.stream === true);

@@ -10,7 +10,7 @@ const url = "https://kb.example/mcp";
 const servers = { kb: { url, tokenEnv: "KB_TOKEN" }, crm: { url: "https://crm.example/mcp" } };
 const args = ["run", "--server", "kb"];
 
-/** What each client's file holds after the entry was written, by its documentation or its own command (docs/clients.md). */
+/** For each client: its file, section and expected entry, from its documentation or its own command (docs/clients.md). */
 const entries: Readonly<Record<string, [file: string, section: string, entry: object]>> = {
   "claude-code": [".claude.json", "mcpServers", { type: "stdio", command: bridge, args }],
   "claude-desktop": [
@@ -64,7 +64,7 @@ const write = (client: string) => ["--for", client, "--command", bridge, "--writ
 
 describe("client-config", () => {
   test.each(Object.entries(entries))(
-    "--for %s writes the client's own shape, once, and takes it out again",
+    "--for %s --write writes the client's entry format, a second time changes nothing, and --remove restores the file",
     async (client, [file, section, entry]) => {
       const { run, text, put } = user(servers);
       const before = `{\n  "theme": "dark", // mine\n  "${section}": {\n    "own": {"command": "x"}\n  }\n}\n`;
@@ -87,7 +87,7 @@ describe("client-config", () => {
     },
   );
 
-  test("--for continue and --for goose write YAML", async () => {
+  test("--for continue and --for goose write YAML, and a second time change nothing", async () => {
     const { run, text, put } = user(servers);
     put(".continue/config.yaml", "name: x # mine\nmcpServers:\n  - name: own\n    command: y\n");
     put(".config/goose/config.yaml", "GOOSE_MODEL: m\nextensions:\n  own: {type: builtin}\n");
@@ -104,7 +104,7 @@ describe("client-config", () => {
     );
   });
 
-  test("prints the entry, and says into which file it goes", async () => {
+  test("without --write, prints the entries and names the client's file", async () => {
     const { run, home } = user(servers);
     const { out, notes } = await run(command, "--for", "cursor", "--command", bridge);
     expect(JSON.parse(out)).toEqual({
@@ -114,12 +114,12 @@ describe("client-config", () => {
       },
     });
     expect(notes).toEqual([
-      `for Cursor: it goes into ${join(home, ".cursor/mcp.json")}; --write merges it there`,
+      `for Cursor: this belongs in ${join(home, ".cursor/mcp.json")}; --write merges it into that file`,
     ]);
     expect(existsSync(join(home, ".cursor"))).toBe(false);
   });
 
-  test("--for codex is codex-config", async () => {
+  test("--for codex runs codex-config", async () => {
     const { run, text } = user(servers);
     const { out } = await run(command, "--for", "codex", "--command", bridge, "--server", "kb");
     expect(out).toStartWith("\n[mcp_servers.kb]\n");
@@ -127,7 +127,7 @@ describe("client-config", () => {
     expect(text(".codex/config.toml")).toContain('args = ["run", "--server", "crm"]');
   });
 
-  test("makes the file (0600) where there is none, and says how the client sees it", async () => {
+  test("--write creates a missing file (0600) and prints how to reload the client", async () => {
     const { run, home } = user(servers);
     const { notes } = await run(command, ...write("cursor"), "--server", "crm");
     expect(statSync(join(home, ".cursor/mcp.json")).mode & 0o777).toBe(0o600);
@@ -136,7 +136,7 @@ describe("client-config", () => {
     ]);
   });
 
-  test("keeps what the user added to the entry, and mends the rest", async () => {
+  test("keeps keys and variables that the user added to the entry, and updates the other keys", async () => {
     const { run, text, put } = user(servers);
     const entry = {
       command: "/old/codex-mcp-http-bridge",
@@ -153,7 +153,7 @@ describe("client-config", () => {
     expect(text(".cursor/mcp.json")).toContain('\n            "command": "/bin/sh",\n');
   });
 
-  test("leaves another program's entry alone unless --replace is given; --remove never takes it", async () => {
+  test("an entry of another program is overwritten only with --replace, and never removed", async () => {
     const { run, refused, text, put } = user(servers);
     const own = '{"mcpServers": {"kb": {"url": "https://canary.example/", "disabled": true}}}';
     put(".cursor/mcp.json", own);
@@ -176,22 +176,22 @@ describe("client-config", () => {
     });
   });
 
-  test("the exact name wins over another program's entry that differs in case", async () => {
+  test("adds a server although another program's entry has its name in other case", async () => {
     const { run, text, put } = user(servers);
     put(".cursor/mcp.json", '{"mcpServers": {"CRM": {"url": "https://x.example/"}}}');
     await run(command, ...write("cursor"), "--server", "crm");
     expect(Object.keys(JSON.parse(text(".cursor/mcp.json")).mcpServers)).toEqual(["CRM", "crm"]);
   });
 
-  test("warns where the client neither passes variables on nor expands them", async () => {
+  test("warns if the client neither passes nor expands the server's variables", async () => {
     const { run } = user(servers);
     const { notes } = await run(command, ...write("claude-desktop"), "--server", "kb");
     expect(notes[0]).toBe(
-      "warning: Claude Desktop neither passes KB_TOKEN on nor expands variables: store the secret itself (codex-mcp-http-bridge setup --server kb)",
+      "warning: Claude Desktop does not pass KB_TOKEN to servers and expands no variables: store the secret itself (codex-mcp-http-bridge setup --server kb)",
     );
   });
 
-  test("--dry-run shows the change and makes none", async () => {
+  test("--dry-run shows the change and writes no file", async () => {
     const { run, text, put } = user(servers);
     put(".cursor/mcp.json", '{"mcpServers": {}}\n');
     const { out } = await run(
@@ -202,16 +202,16 @@ describe("client-config", () => {
     expect(text(".cursor/mcp.json")).toBe('{"mcpServers": {}}\n');
   });
 
-  test("--project names the file of the current directory; a client without one refuses", async () => {
+  test("--project fails for a client without a project configuration file", async () => {
     const { refused } = user(servers);
     const error = await refused(command, ...write("windsurf"), "--project");
     expect([error.kind, error.message]).toEqual([
       "usage",
-      "Windsurf has no file of servers in a project",
+      "Windsurf has no project configuration file",
     ]);
   });
 
-  test("--project follows no link out of the project, to a file or to a folder", async () => {
+  test("--project refuses a symlink out of the project, to a file or to a folder", async () => {
     const { refused, run, put, text, home } = user(servers);
     put("mine/settings.json", "{}");
     put("project/inside.json", "{}");
@@ -239,27 +239,27 @@ describe("client-config", () => {
   test.each([
     ["{", "ends early"],
     ['{"mcpServers": {"a": 1, "a": 2}}', "the key stands twice"],
-    ['{"mcpServers": []}', "no JSON object"],
-    ["[]", "no JSON object"],
-  ])("a file like %p is refused, and neither it nor a backup is written", async (text, said) => {
+    ['{"mcpServers": []}', "not a JSON object"],
+    ["[]", "not a JSON object"],
+  ])("a file like %p is refused, and neither it nor a backup is written", async (text, problem) => {
     const person = user(servers);
     const path = person.put(".cursor/mcp.json", text);
     const error = await person.refused(command, ...write("cursor"));
-    expect([error.kind, error.message.includes(said)]).toEqual(["configuration", true]);
+    expect([error.kind, error.message.includes(problem)]).toEqual(["configuration", true]);
     expect(person.text(".cursor/mcp.json")).toBe(text);
     expect(readdirSync(join(path, ".."))).toEqual(["mcp.json"]);
   });
 
-  test("an edit that does not read back as meant is refused", async () => {
+  test("an edit is refused if the edited text does not read back as the expected value", async () => {
     const { refused, text, put } = user(servers);
-    // What stands behind the end of a document is another document.
+    // `...` ends the YAML document: an appended entry would be in a second document.
     put(".continue/config.yaml", "name: x\n...\n");
     const error = await refused(command, ...write("continue"), "--server", "kb");
-    expect(error.message).toBe("the file stands in a form that is not edited");
+    expect(error.message).toBe("the file is written in a form that the bridge cannot edit");
     expect(text(".continue/config.yaml")).toBe("name: x\n...\n");
   });
 
-  test("a symlink is written through, a read-only file and a pipe are refused", async () => {
+  test("writes through a symlink, and refuses a read-only file and a pipe", async () => {
     const { run, refused, text, put, home } = user(servers);
     const real = put("dotfiles/mcp.json", "{}");
     mkdirSync(join(home, ".cursor"));
@@ -275,7 +275,7 @@ describe("client-config", () => {
     expect((await refused(command, ...write("qwen"))).message).toContain("not a regular file");
   });
 
-  test("words that do not go together are wrong usage", async () => {
+  test("a missing or unknown client and contradictory options are usage errors", async () => {
     const { refused } = user(servers);
     expect((await refused(command)).hint).toContain("claude-code, claude-desktop, cursor");
     expect((await refused(command, "--for", "cursor", "--write", "--remove")).kind).toBe("usage");

@@ -29,7 +29,7 @@ async function complete(line: string) {
   return found.isFile ? ":file" : found.words.map(({ word }) => word).join(" ");
 }
 
-describe("the word at the cursor is completed", () => {
+describe("candidates for the word at the cursor", () => {
   test.each([
     ["", "run remove list"],
     ["r", "run remove"],
@@ -61,7 +61,7 @@ describe("the word at the cursor is completed", () => {
     expect(await complete(line)).toBe(expected);
   });
 
-  test("no word at all is as an empty one", async () => {
+  test("without words, the candidates are those of an empty word", async () => {
     const { words } = await candidatesFor(commands, [], () => []);
     expect(words[0]).toEqual({ word: "run", description: "runs" });
   });

@@ -11,28 +11,28 @@ import { memoryLog } from "../../support/client.ts";
 import { ownFolder } from "../../support/folder.ts";
 
 const folders: Disposable[] = [];
-/** Removes what the users of a test had. */
+/** Removes the homes that user() made. */
 export function removeUsers(): void {
   for (const folder of folders.splice(0)) folder[Symbol.dispose]();
 }
 
-/** Any executable that is everywhere: what is written is not started. */
+/** Stands in for the bridge's executable, which these tests never start; exists on every system. */
 export const bridge = "/bin/sh";
 
-export interface Said {
+export interface CommandResult {
   readonly code: number;
   readonly out: string;
   readonly notes: readonly string[];
 }
 
-/** A user with a home of their own, and these servers in config.json. */
+/** A temporary home, with config.json if `servers` is given, and functions that run commands in it. */
 export function user(servers?: object) {
   const folder = ownFolder();
   folders.push(folder);
   const home = folder.path;
   const env: Record<string, string> = { HOME: home, PATH: "/usr/bin:/bin" };
   const path = (name: string) => join(home, name);
-  /** Writes a file of a client, relative to the home. */
+  /** Writes a file; `name` is relative to the home. */
   const put = (name: string, text: string) => {
     mkdirSync(dirname(path(name)), { recursive: true });
     writeFileSync(path(name), text, { mode: 0o600 });
@@ -42,8 +42,8 @@ export function user(servers?: object) {
     mkdirSync(path(".codex-mcp-bridge"), { mode: 0o700 });
     put(".codex-mcp-bridge/config.json", JSON.stringify({ version: 1, servers }));
   }
-  // biome-ignore lint/suspicious/noExplicitAny: commands of every table of arguments
-  const run = async (command: Command<any>, ...words: string[]): Promise<Said> => {
+  // biome-ignore lint/suspicious/noExplicitAny: accepts commands with any argument table
+  const run = async (command: Command<any>, ...words: string[]): Promise<CommandResult> => {
     let out = "";
     const notes: string[] = [];
     const context: Context = {

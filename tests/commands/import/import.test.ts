@@ -18,7 +18,7 @@ const claude = `{
 const backup = `${desktop}.codex-mcp-http-bridge.bak`;
 
 describe("import", () => {
-  test("without a file looks where the clients keep theirs, shows the plan and saves nothing", async () => {
+  test("without FILE, reads the clients' files, prints the plan and saves nothing", async () => {
     const { put, run, home } = user();
     put(desktop, claude);
     put(".cursor/mcp.json", '{"mcpServers": {"kb": {"url": "https://kb.example/mcp"}}}');
@@ -30,13 +30,13 @@ describe("import", () => {
   kb  https://kb.example/mcp
     OAuth, if the server asks for it; from Cursor
 
-1 entry starts a local server and stays where it is.
+1 entry starts a local server and is left unchanged.
 `);
     expect(notes).toEqual(["nothing was saved: add --all, or --select NAME for each server"]);
     expect(existsSync(join(home, ".codex-mcp-bridge"))).toBe(false);
   });
 
-  test("finds the file of every client", async () => {
+  test("finds the configuration file of every client", async () => {
     const { put, run } = user();
     const json = (key: string, name: string) =>
       JSON.stringify({ [key]: { [name]: { url: `https://${name}.example/mcp` } } });
@@ -66,7 +66,7 @@ describe("import", () => {
     expect(found).toHaveLength(Object.keys(files).length);
   });
 
-  test("stores the secret as setup does, shows none, and says how to go on and back", async () => {
+  test("--all saves the token in config.json without printing it, and prints the next steps and the undo command", async () => {
     const { put, run, servers, home } = user();
     const { out, notes } = await run(importCommand, put("x.json", claude), "--all");
     expect(servers()).toEqual({ crm: { url: "https://crm.example/mcp", token: "canary-token" } });
@@ -83,7 +83,7 @@ Undo:
     expect(statSync(join(home, ".codex-mcp-bridge/config.json")).mode & 0o777).toBe(0o600);
   });
 
-  test("leaves what is here already, numbers a name that is taken, and mends one that does not fit", async () => {
+  test("skips servers that config.json already has, numbers duplicate names and converts invalid names", async () => {
     const same = { url: "https://kb.example/mcp", token: "tok" };
     const { put, run, servers } = user({ kb: same, crm: { url: "https://old.example/mcp" } });
     const entry = (url: string, more = {}) => ({ url, ...more });
@@ -104,12 +104,14 @@ Undo:
       "team-Wiki-Page",
       "jp-example",
     ]);
-    expect(out).toContain("Already here, left as it is:\n  mine → kb  https://kb.example/mcp");
+    expect(out).toContain(
+      "Already in config.json, left unchanged:\n  mine → kb  https://kb.example/mcp",
+    );
     expect(out).toContain("@team/Wiki Page → team-Wiki-Page");
     expect((await run(importCommand, file, "--all")).out).toContain("nothing to save");
   });
 
-  test("takes the selected servers alone, by either name", async () => {
+  test("--select imports only the selected servers, by their name in the client or in config.json", async () => {
     const { put, run, refused, servers } = user();
     const mcpServers = { "a b": { url: "https://a.example/" }, c: { url: "https://c.example/" } };
     const file = put("x.json", JSON.stringify({ mcpServers }));
@@ -119,17 +121,17 @@ Undo:
     expect([error.kind, error.hint]).toEqual(["usage", "found: a b, c"]);
   });
 
-  test("refuses a selected server that cannot be imported, with the reason", async () => {
+  test("--select of a server that cannot be imported fails with the reason", async () => {
     const { put, refused, home } = user();
     const mcpServers = { lan: { url: "http://10.0.0.2/mcp" } };
     const file = put("x.json", JSON.stringify({ mcpServers }));
     const error = await refused(importCommand, file, "--select", "lan");
     expect([error.kind, error.exitCode]).toEqual(["refused", 1]);
-    expect(error.message).toContain("plain http");
+    expect(error.message).toContain("http is unencrypted");
     expect(existsSync(join(home, ".codex-mcp-bridge"))).toBe(false);
   });
 
-  test("names what only a person or another environment knows", async () => {
+  test("lists the inputs and variables whose values no file holds", async () => {
     const { put, run, servers } = user();
     const headers = { Authorization: "Bearer ${input:crm-token}", "X-Key": "${KEY}" };
     const mcpServers = { crm: { url: "https://crm.example/mcp", headers } };
@@ -150,7 +152,7 @@ Undo:
     });
   });
 
-  test("says which headers are dropped, and keeps other schemes as headers", async () => {
+  test("notes each dropped header, and keeps an Authorization header of another scheme than Bearer", async () => {
     const { put, run, servers } = user();
     const headers = {
       Authorization: "Basic Y2FuYXJ5LWNhbmFyeQ==",
@@ -170,7 +172,7 @@ Undo:
     expect(crm.headers).toEqual({ Authorization: headers.Authorization });
   });
 
-  test("takes every option of mcp-remote that config.json has a key for", async () => {
+  test("converts every option of mcp-remote that has a key in config.json", async () => {
     const { put, run, servers } = user();
     const args = [
       ...["mcp-remote", "https://crm.example/mcp", "4000", "--host", "127.0.0.1"],
@@ -203,19 +205,22 @@ Undo:
     });
     expect(out).toContain("--token-endpoint will not carry over");
     expect(out).toContain("the default of REF is dropped");
-    expect(out).toContain("not set here: SECRET, REF");
+    expect(out).toContain("unset variables: SECRET, REF");
     expect(out).not.toContain("canary");
   });
 
   test.each([
-    [{ url: "https://x.example/${KEY}" }, "names the variable KEY"],
-    [{ url: "ftp://x.example/" }, "does not fit"],
+    [{ url: "https://x.example/${KEY}" }, "contains the variable KEY"],
+    [{ url: "ftp://x.example/" }, "URL is invalid"],
     [{ url: "https://u:canary@x.example/" }, "without user name"],
     [
       { url: "https://x.example/", headers: { Authorization: "Bearer a canary" } },
-      "token does not fit",
+      "token is invalid",
     ],
-    [{ url: "https://x.example/", headers: { "X-A": "a\ncanary" } }, "config.json cannot hold it"],
+    [
+      { url: "https://x.example/", headers: { "X-A": "a\ncanary" } },
+      "would be invalid in config.json",
+    ],
     [{ command: "npx", args: ["mcp-remote"] }, "without a URL"],
     [
       { command: "npx", args: ["mcp-remote", "https://x.example/", "--ignore-tool", "*"] },
@@ -229,18 +234,18 @@ Undo:
       },
       "cannot be read: gone",
     ],
-  ])("%p cannot be imported, and the reason holds no secret", async (entry, said) => {
+  ])("%p cannot be imported, and the reason holds no secret", async (entry, reason) => {
     const { put, run, home } = user();
     const file = put("x.json", JSON.stringify({ mcpServers: { x: entry } }));
     const { out, code } = await run(importCommand, file, "--all");
     expect(code).toBe(0);
     expect(out).toContain("Cannot be imported:");
-    expect(out).toContain(said);
+    expect(out).toContain(reason);
     expect(out).not.toContain("canary");
     expect(existsSync(join(home, ".codex-mcp-bridge/config.json"))).toBe(false);
   });
 
-  test("a file that is broken, missing, a folder or huge is an error that names it", async () => {
+  test("the error for a malformed, missing or huge file, or a folder, names the path", async () => {
     const { put, refused, home } = user();
     for (const file of [put("broken.json", '{"a": '), join(home, "gone.json"), home]) {
       const error = await refused(importCommand, file);
@@ -251,7 +256,7 @@ Undo:
     expect((await refused(importCommand, huge)).message).toContain("larger than 64 MiB");
   });
 
-  test("another client's broken file is warned of, and the rest is found", async () => {
+  test("a client's malformed file causes a warning, and the other clients' servers are found", async () => {
     const { put, run } = user();
     put(".cursor/mcp.json", "{");
     put(desktop, claude);
@@ -260,12 +265,12 @@ Undo:
     expect(out).toContain("crm");
   });
 
-  test("finds nothing, and says where it looked", async () => {
+  test("without any remote server, prints which files were read", async () => {
     const { put, run } = user();
-    expect((await run(importCommand)).out).toBe("no configuration of a client was found\n");
+    expect((await run(importCommand)).out).toBe("no client's configuration file was found\n");
     const file = put("x.json", '{"mcpServers": {"l": {"command": "ls"}}}');
     expect((await run(importCommand, file)).out).toBe(
-      `no remote server stands in ${file} (1 local one)\n`,
+      `no remote server was found in ${file} (1 local server)\n`,
     );
     expect(JSON.parse((await run(importCommand, file, "--json")).out).found).toEqual([]);
   });
@@ -274,7 +279,7 @@ Undo:
 describe("import --replace", () => {
   const replace = ["--all", "--replace", "--command", bridge];
 
-  test("rewrites the client's entry and no other byte; --undo restores both sides", async () => {
+  test("changes only the client's entry; --undo restores the client's file and config.json", async () => {
     const { put, run, text, servers, home } = user({ old: { url: "https://old.example/mcp" } });
     put(desktop, claude);
     const { out, notes } = await run(importCommand, ...replace);
@@ -289,7 +294,9 @@ describe("import --replace", () => {
 `);
     expect(text(backup)).toBe(claude);
     expect(statSync(join(home, backup)).mode & 0o777).toBe(0o600);
-    expect(notes).toContain(`what it was before, its secrets included: ${join(home, backup)}`);
+    expect(notes).toContain(
+      `backup of the previous file, its secrets included: ${join(home, backup)}`,
+    );
     const undone = await run(importCommand, "--undo");
     expect(undone.out).toBe(`✓ Restored ${join(home, desktop)}\n✓ Removed server "crm"\n`);
     expect(text(desktop)).toBe(claude);
@@ -297,7 +304,7 @@ describe("import --replace", () => {
     expect(readdirSync(join(home, ".config/Claude"))).toEqual(["claude_desktop_config.json"]);
   });
 
-  test("keeps what belongs to the client, and the variables that nobody took over", async () => {
+  test("keeps the client's own keys, and the variables whose values are not in config.json", async () => {
     const { put, run, text } = user();
     const entry = {
       httpUrl: "https://crm.example/mcp",
@@ -324,7 +331,7 @@ describe("import --replace", () => {
     });
   });
 
-  test("rewrites TOML, YAML and a project of Claude Code alike", async () => {
+  test("rewrites entries in TOML, in YAML and in a project of Claude Code", async () => {
     const { put, run, text } = user();
     put(
       ".codex/config.toml",
@@ -358,10 +365,10 @@ describe("import --replace", () => {
       numStartups: 5,
     });
     const again = await run(importCommand, ...replace);
-    expect(again.out).toContain("no remote server stands in");
+    expect(again.out).toContain("no remote server was found in");
   });
 
-  test("--dry-run shows the change without its secrets, and makes none", async () => {
+  test("--dry-run shows the change without its secrets, and writes no file", async () => {
     const { put, run, text, home } = user();
     put(desktop, claude);
     const { out } = await run(importCommand, ...replace, "--dry-run");
@@ -371,7 +378,7 @@ describe("import --replace", () => {
     expect(existsSync(join(home, ".codex-mcp-bridge/config.json"))).toBe(false);
   });
 
-  test("writes through a symlink, and refuses a read-only file with nothing left behind", async () => {
+  test("writes through a symlink; for a read-only file it fails and leaves no backup", async () => {
     const { put, run, refused, text, home } = user();
     const real = put(
       "dotfiles/mcp.json",
@@ -389,7 +396,7 @@ describe("import --replace", () => {
     expect(existsSync(join(home, backup))).toBe(false);
   });
 
-  test("asks whose file it is where the name does not tell", async () => {
+  test("a file of no known client needs --from", async () => {
     const { put, refused, servers, home } = user();
     const file = put("x.json", claude);
     const error = await refused(importCommand, file, ...replace);
@@ -397,7 +404,7 @@ describe("import --replace", () => {
     expect(existsSync(join(home, ".codex-mcp-bridge/config.json")) && servers()).toBe(false);
   });
 
-  test("--undo stops where the file was changed since, and where there is nothing to undo", async () => {
+  test("--undo stops if a file was changed since the import, or if there is no import", async () => {
     const { put, run, refused, servers } = user();
     expect((await refused(importCommand, "--undo")).message).toBe("there is no import to undo");
     put(desktop, claude);

@@ -3,13 +3,13 @@ import { findBridge } from "../../../src/commands/import/launcher.ts";
 import { splitWords } from "../../../src/wire/text.ts";
 
 const url = "https://a.example/mcp";
-/** The bridge and its arguments, as one line. */
+/** Name and arguments of the bridge that a command line starts, joined by spaces. */
 function found(line: string): string | undefined {
   const bridge = findBridge(splitWords(line));
   return bridge === undefined ? undefined : [bridge.name, ...bridge.args].join(" ");
 }
 
-describe("the launcher of another bridge", () => {
+describe("findBridge", () => {
   test.each([
     `npx mcp-remote ${url}`,
     `npx -y mcp-remote@latest ${url}`,
@@ -50,9 +50,9 @@ describe("the launcher of another bridge", () => {
     [`python -m mcp_proxy ${url}`, `mcp-proxy ${url}`],
     [`hyper-mcp-remote ${url}`, `hyper-mcp-remote ${url}`],
     [`npx supergateway --sse ${url}`, `supergateway --sse ${url}`],
-  ])("%s is %s", (line, expected) => expect(found(line)).toBe(expected));
+  ])("%s starts %s", (line, expected) => expect(found(line)).toBe(expected));
 
-  test("env's variables are the entry's", () => {
+  test("variables that `env` sets are returned", () => {
     expect(findBridge(["env", "A=b=c", "npx", "mcp-remote", url])?.env).toEqual({ A: "b=c" });
   });
 

@@ -6,7 +6,7 @@ import { type Shape, shapes } from "./shapes.ts";
 
 afterAll(removeUsers);
 
-/** The entry of a client's file that starts what the line says. */
+/** The client's entry for a shape's command line. */
 function clientEntry({ line }: Shape): object {
   const words = splitWords(line);
   const env: Record<string, string> = {};
@@ -26,7 +26,7 @@ interface Row {
   readonly notes: readonly string[];
 }
 
-/** One file with all shapes, imported at once. */
+/** Imports one file with all shapes. */
 const imported = (async () => {
   const { put, run, servers } = user();
   const mcpServers = Object.fromEntries(shapes.map((shape, at) => [`s${at}`, clientEntry(shape)]));
@@ -39,8 +39,8 @@ const imported = (async () => {
   return { rows: new Map(rows.map((row) => [row.name, row])), servers: servers(), out };
 })();
 
-describe("every shape of public entries", () => {
-  test("there are 84 of them, and each is told of", async () => {
+describe("import of each shape of entry in public configuration files", () => {
+  test("the plan has a row for each of the 84 entries", async () => {
     const { rows } = await imported;
     expect([shapes.length, rows.size]).toEqual([84, 84]);
   });
@@ -63,7 +63,7 @@ describe("every shape of public entries", () => {
     },
   );
 
-  test("no secret of them is printed", async () => {
+  test("prints no secret of the entries", async () => {
     const { out } = await imported;
     expect(out).not.toMatch(/tok-1234|literal|SECRET/);
   });

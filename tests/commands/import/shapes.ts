@@ -1,18 +1,18 @@
-// Entries that start another bridge, one for each shape that is seen in public configuration files, written anew: hosts,
-// names and secrets are invented. A line is what a client starts, as shell words; `NAME=value` words before it are its `env`.
+// One entry for each shape of command line that public configuration files start another bridge with. Hosts, names and
+// secrets are invented. `line` is the client's command as shell words; leading `NAME=value` words are the entry's `env`.
 
-/** One shape and what becomes of it. */
+/** One shape and the expected result of its import. */
 export interface Shape {
   readonly line: string;
-  /** The entry of config.json. */
+  /** The expected entry in config.json. */
   readonly entry?: object;
-  /** Why it cannot be imported: the beginning of the sentence. */
+  /** Part of the expected reason for refusing the entry. */
   readonly refused?: string;
-  /** What will not carry over: the beginnings of the sentences. */
+  /** The expected notes; none if undefined. */
   readonly notes?: readonly string[];
 }
 
-const transport = "is not needed: the bridge finds the transport by itself";
+const transport = "is not needed: the bridge detects the transport";
 
 export const shapes: readonly Shape[] = [
   {
@@ -25,7 +25,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx -y mcp-remote http://plain/mcp",
-    refused: "plain http",
+    refused: "http is unencrypted",
   },
   {
     line: "npx -y mcp-remote https://s03.example/api/mcp?key=SECRET",
@@ -71,7 +71,7 @@ export const shapes: readonly Shape[] = [
   {
     line: "AUTHORIZATION='Bearer tok-1234' npx -y mcp-remote https://s10.example/api/mcp/sse",
     entry: { url: "https://s10.example/api/mcp/sse" },
-    notes: ["nothing of it uses AUTHORIZATION: left out"],
+    notes: ["the entry does not use AUTHORIZATION: left out"],
   },
   {
     line: "npx -y mcp-remote https://s11.example/mcp --auth-timeout 120 --allow-http",
@@ -138,7 +138,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: 'npx mcp-remote http://s/mcp --allow-http --static-oauth-client-info \'{"client_id":"x"}\'',
-    refused: "plain http",
+    refused: "http is unencrypted",
   },
   {
     line: 'npx mcp-remote https://s21.example/mcp/suite 3334 --static-oauth-client-info \'{"client_id":"x","client_secret":"y"}\'',
@@ -163,7 +163,7 @@ export const shapes: readonly Shape[] = [
       },
     },
     notes: [
-      "the relative certificate file will not carry over (each client resolves it elsewhere): name it by network.caFile",
+      "the relative certificate file will not carry over (each client resolves it from another folder): name it in network.caFile",
     ],
   },
   {
@@ -242,7 +242,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx -y mcp-remote@latest http://10.0.0.2/mcp --allow-http",
-    refused: "plain http",
+    refused: "http is unencrypted",
   },
   {
     line: "npx -y mcp-remote http://localhost:4401/sse --allow-http",
@@ -258,11 +258,11 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx -y mcp-remote http://host/api/mcp --allow-http",
-    refused: "plain http",
+    refused: "http is unencrypted",
   },
   {
     line: "cmd /c npx -y mcp-remote http://host/api/mcp --allow-http",
-    refused: "plain http",
+    refused: "http is unencrypted",
   },
   {
     line: "NODE_OPTIONS=--use-system-ca cmd /c npx -y mcp-remote http://127.0.0.1:8080/mcp",
@@ -298,7 +298,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx mcp-remote http://203.0.113.9:8001/mcp/ --allow-http",
-    refused: "plain http",
+    refused: "http is unencrypted",
   },
   {
     line: "bunx -y mcp-remote https://s33.example/mcp",
@@ -347,7 +347,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: 'K_TOKEN=x npx -y mcp-remote@0.1.38 http://192.0.2.10:51766/mcp --allow-http --transport http-only --silent --header "Authorization: Bearer ${K_TOKEN}"',
-    refused: "plain http",
+    refused: "http is unencrypted",
     notes: [`--transport http-only ${transport}`],
   },
   {
@@ -357,7 +357,7 @@ export const shapes: readonly Shape[] = [
   {
     line: 'with_secrets.py e.env -- npx -y mcp-remote@0.14.3 https://s45.example/mcp --header "Authorization: Bearer ${E_KEY}"',
     entry: { url: "https://s45.example/mcp", tokenEnv: "E_KEY" },
-    notes: ["with_secrets.py is left out: what it sets must be set where the client starts"],
+    notes: ["with_secrets.py is left out: set its variables where the client starts"],
   },
   {
     line: "MCP_REMOTE_CONFIG_DIR=${HOME}/.config/x npx -y mcp-remote https://s46.example/mcp 3334 --host 127.0.0.1 --transport http-only --auth-timeout 600",

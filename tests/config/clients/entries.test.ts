@@ -3,14 +3,14 @@ import { type Format, readValue } from "../../../src/config/clients/document.ts"
 import { type ClientEntry, findEntries } from "../../../src/config/clients/entries.ts";
 import type { BridgeError } from "../../../src/wire/errors.ts";
 
-/** The error of a promise that must reject. */
+/** The error that a promise rejects with. */
 const failureOf = (work: Promise<unknown>): Promise<BridgeError> =>
   work.then(
     () => Promise.reject(new Error("nothing was refused")),
     (error) => error,
   );
 
-/** The parts of an entry that are there. */
+/** An entry without its empty fields. */
 function brief({ name, url, words, env, headers, isOff, lost }: ClientEntry): object {
   return {
     name,
@@ -28,8 +28,8 @@ const read = async (text: string, format: Format = "json") =>
 
 const remote = { name: "kb", url: "https://kb.example/mcp" };
 
-describe("the servers of a client's file", () => {
-  test("Claude Desktop: commands alone", async () => {
+describe("findEntries reads the servers of a client's file", () => {
+  test("Claude Desktop: entries with a command", async () => {
     const text = `{"globalShortcut": "", "mcpServers": {"kb": {"command": "npx",
       "args": ["mcp-remote", "https://kb.example/mcp"], "env": {"A": "b"}}}}`;
     expect(await read(text)).toEqual([
@@ -107,7 +107,7 @@ describe("the servers of a client's file", () => {
     ]);
   });
 
-  test("Zed: context_servers, with the program as an object too", async () => {
+  test("Zed: context_servers, with the program as a string or an object", async () => {
     const text = `{"context_servers": {
       "kb": {"source": "custom", "url": "https://kb.example/mcp"},
       "l": {"command": {"path": "npx", "args": ["mcp-remote"], "env": {"A": "b"}}}}}`;
@@ -148,7 +148,7 @@ mcpServers:
     ]);
   });
 
-  test("Codex: url entries and their headers, and a profile's servers", async () => {
+  test("Codex: entries with a URL and headers, and a profile's servers", async () => {
     const text = `[mcp_servers.kb]
 url = "https://kb.example/mcp"
 bearer_token_env_var = "KB"
@@ -181,11 +181,11 @@ url = "https://crm.example/mcp"
   });
 
   test.each(["", " \n", "[]", "1", "null", '{"mcpServers": null}', '{"mcpServers": [1, "a"]}'])(
-    "%p holds no server",
+    "a file with %p has no servers",
     async (text) => expect(await read(text)).toEqual([]),
   );
 
-  test("a key that would reach the prototype is a name like any other", async () => {
+  test("a server may be named __proto__", async () => {
     const [entry] = findEntries(
       await readValue('{"mcpServers": {"__proto__": {"url": "https://x.example/"}}}', "json", "f"),
     );

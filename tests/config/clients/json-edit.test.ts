@@ -9,8 +9,8 @@ const path = ["mcpServers", "kb"];
 const set = (text: string) => setJson(text, path, entry, "the file");
 const remove = (text: string) => removeJson(text, path, "the file");
 
-describe("an entry in JSON with comments", () => {
-  test("goes behind the last one, in the file's own style", async () => {
+describe("edits of JSON with comments", () => {
+  test("a new entry is appended in the file's own style", async () => {
     const text = `{
 \t// mine
 \t"mcpServers": {
@@ -35,7 +35,7 @@ describe("an entry in JSON with comments", () => {
 `);
   });
 
-  test("makes the section, or the file, where there is none", async () => {
+  test("a missing section, or an empty file, is created", async () => {
     expect(await readValue(await set(""), "json", "f")).toEqual({ mcpServers: { kb: entry } });
     expect(await set('{\r\n  "a": 1\r\n}')).toBe(
       '{\r\n  "a": 1,\r\n  "mcpServers": {\r\n    "kb": {\r\n      "command": "/b",\r\n      "args": [\r\n        "run"\r\n      ]\r\n    }\r\n  }\r\n}',
@@ -45,9 +45,9 @@ describe("an entry in JSON with comments", () => {
     );
   });
 
-  test("is refused where the section is something else", async () => {
+  test("an edit is refused if the section is not an object", async () => {
     const error = await set('{"mcpServers": []}').catch((thrown) => thrown);
-    expect(error.message).toContain("mcpServers is no JSON object");
+    expect(error.message).toContain("mcpServers is not a JSON object");
   });
 
   test.each([
@@ -64,13 +64,13 @@ describe("an entry in JSON with comments", () => {
     expect(await remove(once)).toBe(text);
   });
 
-  test("leaves a file without the entry alone when it is removed", async () => {
+  test("removing a missing entry changes nothing", async () => {
     for (const text of ["", "{}", '{"mcpServers": {}}', '{"mcpServers": 1}']) {
       expect(await remove(text)).toBe(text);
     }
   });
 
-  test("any object: everything else keeps its value, and set and remove are inverse", async () => {
+  test("in random objects, setting an entry keeps all other values, and removing it restores the text", async () => {
     const gap = fc.constantFrom("", " ", "\n", "\r\n\t", " // c\n", "/* , } */");
     const servers = fc.dictionary(fc.stringMatching(/^[a-j"\\]{1,4}$/), fc.jsonValue(), {
       minKeys: 1,
@@ -89,7 +89,7 @@ describe("an entry in JSON with comments", () => {
         const text = `{"mcpServers":${one}{${pairs.join(",")}${comma ? "," : ""}${other}}${one}}`;
         const once = await set(text);
         expect(await readValue(once, "json", "f")).toEqual({
-          // JSON has one zero.
+          // JSON.stringify writes -0 as 0.
           mcpServers: { ...JSON.parse(JSON.stringify(map)), kb: entry },
         });
         expect(await remove(once)).toBe(text);

@@ -4,7 +4,7 @@ import { configText, resolveTemplate, templateOf } from "../../../src/config/cli
 const rewritten = (text: string, env: Record<string, string> = {}) =>
   configText(resolveTemplate(text, env, new Set()));
 
-describe("the variables of clients", () => {
+describe("variable syntax of the clients", () => {
   test.each([
     ["Bearer ${KEY}", "Bearer ${KEY}"],
     ["Bearer ${env:KEY}", "Bearer ${KEY}"],
@@ -26,11 +26,11 @@ describe("the variables of clients", () => {
   });
 
   test.each(["pa$$word", "abc$def", "a $b c", "$1", "100%", "{env}", "plain"])(
-    "%s names no variable",
+    "%s contains no reference",
     (text) => expect(templateOf(text)).toEqual([text]),
   );
 
-  test("the entry's own variables come first, in each other too, and a circle ends", () => {
+  test("the entry's own variables are substituted, nested ones too, and a circle ends", () => {
     const env = { AUTH: "Bearer ${TOKEN}", TOKEN: "tok", SELF: "${SELF}", A: "${B}", B: "${A}" };
     const used = new Set<string>();
     expect(configText(resolveTemplate("${AUTH}", env, used))).toBe("Bearer tok");

@@ -8,8 +8,8 @@ const map = { key: "extensions", isList: false };
 const inList = (text: string) => setYaml(text, list, "kb", { name: "kb", ...fields });
 const inMap = (text: string) => setYaml(text, map, "kb", fields);
 
-describe("an entry in YAML", () => {
-  test("goes behind the last one of a list, between the comments that stand there", async () => {
+describe("edits of YAML", () => {
+  test("a new entry is appended to a list, and the comments before and after it are kept", async () => {
     const text = `name: mine # x
 mcpServers:
   - name: a
@@ -36,31 +36,37 @@ models: []
     "mcpServers:\r\n  - name: a\r\n    args:\r\n      - x\r\n\r\nmodels: []\r\n",
     "mcpServers: []\nz: 1\n",
     "# c\nmcpServers:\n  -\n    name: a\n    text: |\n      two\n      lines\n# end\n",
-  ])("list %p: set twice is once, and remove restores it", async (text) => {
-    const once = await inList(text);
-    expect(await inList(once)).toBe(once);
-    const restored = await removeYaml(once, "mcpServers", "kb");
-    expect(restored.trimEnd()).toBe(text.trimEnd());
-  });
+  ])(
+    "list %p: setting an entry twice equals setting it once, and removing it restores the text",
+    async (text) => {
+      const once = await inList(text);
+      expect(await inList(once)).toBe(once);
+      const restored = await removeYaml(once, "mcpServers", "kb");
+      expect(restored.trimEnd()).toBe(text.trimEnd());
+    },
+  );
 
   test.each([
     "extensions:\n  a:\n    enabled: true\n\n    type: x\nGOOSE: y\n",
     "extensions: {}\na: 1\n",
     "a: 1\nextensions:\n    deep:\n        type: x # c\n",
-  ])("map %p: set twice is once, and remove restores it", async (text) => {
-    const once = await inMap(text);
-    expect(await inMap(once)).toBe(once);
-    expect(await removeYaml(once, "extensions", "kb")).toBe(text);
-  });
+  ])(
+    "map %p: setting an entry twice equals setting it once, and removing it restores the text",
+    async (text) => {
+      const once = await inMap(text);
+      expect(await inMap(once)).toBe(once);
+      expect(await removeYaml(once, "extensions", "kb")).toBe(text);
+    },
+  );
 
-  test("makes the section, or the file, where there is none", async () => {
+  test("a missing section, or an empty file, is created", async () => {
     for (const text of ["", "a: 1", "mcpServers:\n", "mcpServers: null # c\na: 1\n"]) {
       const value = await readValue(await inList(text), "yaml", "f");
       expect(value).toMatchObject({ mcpServers: [{ name: "kb", ...fields }] });
     }
   });
 
-  test("is refused where the section stands in one line, or is something else", async () => {
+  test("an edit is refused if the section is in flow style or neither a list nor a map", async () => {
     for (const text of ["mcpServers: [{name: a}]", "mcpServers: text", "- a"]) {
       const error = await inList(text).catch((thrown) => thrown);
       expect(error.kind).toBe("configuration");

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 
+/** A package that the registry serves. */
 export interface PublishedPackage {
   readonly name: string;
-  /** Path of its archive, as npm packs it. */
+  /** Path of the package's archive, made by `npm pack`. */
   readonly file: string;
 }
 
-/** A registry on loopback that holds one version of each package, as npm asks for it. */
+/** Serves an npm registry on loopback with one version of each package. */
 export function startRegistry(packages: readonly PublishedPackage[]) {
   const byName = new Map(packages.map(({ name, file }) => [name, readFileSync(file)]));
   const server = Bun.serve({
