@@ -23,7 +23,7 @@ const fileVariables = [
   "CODEX_CA_CERTIFICATE",
   "CODEX_PROXY_CERT",
 ];
-/** The variables among them that Bun reads by itself. */
+/** The variables among `fileVariables` that Bun reads itself. */
 const native = new Set(["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"]);
 const directoryVariable = "SSL_CERT_DIR";
 const systemKey = "systemStore";
@@ -55,8 +55,8 @@ export class Certificates {
   }
 
   /**
-   * Adds the system's certificate store, after a certificate of an unknown issuer. The store costs time and memory, so
-   * no start loads it. False where it was added before.
+   * Also trusts the system's certificate store; called after a certificate of an unknown issuer. Loading the store costs
+   * time and memory, so it is not loaded at the start. Resolves to false if it was added before.
    */
   async addSystemStore(): Promise<boolean> {
     if (this.#cache.get(systemKey) === true) return false;

@@ -17,13 +17,13 @@ export interface HttpRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string | undefined;
-  /** Ends the request and the reading of its body; its reason is what the caller gets. */
+  /** Aborts the request and the reading of its body; the caller gets the signal's reason. */
   readonly signal: AbortSignal;
-  /** `false`: a connection of its own, closed afterwards. */
+  /** `false`: the request uses a new connection, which is closed afterwards. */
   readonly keepalive?: boolean;
-  /** True where the server must not execute the request twice: it then takes no idle connection that the server may be closing. Called only where such a connection exists. */
+  /** Whether the server must not execute the request twice; the request then uses no idle connection that the server may be closing. Called only if such a connection may exist. */
   readonly nonIdempotent?: (() => boolean) | undefined;
-  /** The address to connect to. A second lookup could give another address than the one that was judged. */
+  /** The checked address to connect to: a second lookup could return an address that was not checked. */
   readonly address?: string;
   /** `false`: the client certificate of the configuration is not shown to this host. */
   readonly showsCertificate?: boolean;
@@ -32,7 +32,7 @@ export interface HttpRequest {
 }
 
 /**
- * Sends one request and resolves to the answer's head, whatever its status; never follows a redirect.
+ * Sends one request and resolves when the response's headers have arrived, whatever the status; never follows a redirect.
  * Rejects with a BridgeError (dns, connection-refused, tls, unreachable, refused, outcome-unknown), or with the signal's reason.
  */
 export type Http = (request: HttpRequest) => Promise<Response>;
@@ -43,7 +43,7 @@ export interface HttpOptions {
   readonly certificates: Certificates;
   /** Longest wait for a connection; undefined: the request's own signal alone bounds it. */
   readonly connectTimeoutMs?: number;
-  /** Counts the requests under way: tells how long a pooled connection may have been idle. */
+  /** Counts the requests in flight, which shows how long a pooled connection may have been idle. */
   readonly inFlight?: InFlightRequests;
 }
 
@@ -52,7 +52,7 @@ const ownFields = {
   "accept-encoding": "identity",
 };
 
-/** What every request to one URL object shares. Kept, because making it takes 0.5 microseconds of a call, and 6 with a proxy and exemptions (measured in process). */
+/** Facts that all requests to one URL object share. Cached, because computing them takes 0.5 microseconds of a call, and 6 with a proxy and exemptions (measured in process). */
 interface Target {
   readonly href: string;
   readonly origin: string;
@@ -60,14 +60,14 @@ interface Target {
   readonly route: Route;
 }
 
-/** What a request needs before it can be sent. */
+/** Connection parameters of one request. */
 interface RequestPlan {
   readonly address: string | undefined;
   readonly tls: TlsOptions | undefined;
   readonly signal: AbortSignal;
 }
 
-/** The one place where `fetch(` stands: every hazard of Bun is switched off here (SECURITY.md). */
+/** The only caller of `fetch(`: switches off every dangerous default of Bun (SECURITY.md). */
 export function createHttp(options: HttpOptions): Http {
   const { network, certificates, connectTimeoutMs } = options;
   const connectionPool = new ConnectionPool(options.inFlight);
@@ -122,7 +122,7 @@ export function createHttp(options: HttpOptions): Http {
     if (isUnknownIssuer(error) && (await certificates.addSystemStore())) return send(request);
     throw networkError(error, url, targetOf(url).route);
   };
-  /** Sends a request to an origin that has not answered just now: looks up the name, reads certificates, and bounds the wait for the connection. */
+  /** Sends a request to an origin that has not answered recently: looks up the name, reads certificates, and bounds the wait for the connection. */
   const connect = async (request: HttpRequest): Promise<Response> => {
     const { url, signal } = request;
     const target = targetOf(url);
@@ -154,13 +154,13 @@ export function createHttp(options: HttpOptions): Http {
     if (nonIdempotent !== undefined && target !== undefined)
       connectionPool.dropStale(target.origin, nonIdempotent);
     const tls = target?.isTls === true ? certificates.known : undefined;
-    const isStraight =
+    const isFastPath =
       target !== undefined &&
       address === undefined &&
       network.ipFamily === undefined &&
       target.isTls === (tls !== undefined) &&
       connectionPool.isFresh(target.origin);
-    const answer = isStraight
+    const answer = isFastPath
       ? exchange(request, target, { address, tls, signal })
       : connect(request);
     return answer.then(

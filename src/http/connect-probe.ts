@@ -1,4 +1,4 @@
-// Trying a connection: who answers there, how fast, and with which certificate.
+// Test connections: whether an address answers, how fast, and with which certificate.
 import { BridgeError } from "../wire/errors.ts";
 import { unbracketed } from "./ip-address.ts";
 
@@ -6,11 +6,11 @@ import { unbracketed } from "./ip-address.ts";
 interface Place {
   readonly hostname: string;
   readonly port: number;
-  /** Name to shake hands with, where TLS is spoken at once. */
+  /** Server name for the TLS handshake; undefined if the connection begins without TLS. */
   readonly serverName?: string;
 }
 
-/** What an attempt to connect found out. */
+/** Result of an attempt to connect. */
 interface ConnectionFacts {
   /** `refused`: something answered, but no connection was established. */
   readonly outcome: "connected" | "refused" | "silent";
@@ -26,7 +26,7 @@ interface ConnectionFacts {
 /** What a server shows in its TLS handshake, whether it is trusted or not. */
 interface TlsFacts {
   readonly version: string;
-  /** Common name, or else organization, of whoever signed the certificate. */
+  /** Common name, or else organization, of the certificate's issuer. */
   readonly issuer: string;
   /** Names and addresses that the certificate is for, as `DNS:host` and `IP Address:1.2.3.4`. */
   readonly names: readonly string[];
@@ -34,7 +34,7 @@ interface TlsFacts {
   readonly validUntil: number;
 }
 
-/** The place of a URL. A proxy is spoken to in plain, unless its own URL says https. */
+/** Host and port of a URL. A connection to a proxy begins without TLS, unless the proxy's own URL is https. */
 export function placeOf(url: URL, address = url.hostname): Place {
   const isTls = url.protocol === "https:";
   return {
@@ -44,7 +44,7 @@ export function placeOf(url: URL, address = url.hostname): Place {
   };
 }
 
-/** Connects to a place and shakes hands where it speaks TLS; sends nothing, and hangs up. Never rejects. */
+/** Connects, does the TLS handshake if `serverName` is set, and closes the connection without sending a request. Never rejects. */
 export async function tryConnection(
   { hostname, port, serverName }: Place,
   timeoutMs: number,
@@ -96,14 +96,14 @@ function tlsFacts(socket: Bun.Socket<unknown>): TlsFacts {
 interface Watch {
   /** Aborts with a BridgeError `unreachable`. */
   readonly signal: AbortSignal;
-  /** The request was answered or has failed. */
+  /** Ends the watch: the request was answered or has failed. */
   done(): void;
 }
 
 /**
- * Aborts a request that is not connected within `ms`. Bun does not tell when a request is connected: after half the
- * time the watch opens a connection of its own, and where that succeeds, the server is only slow. A server that
- * `hasAnswered` may be too busy for a TLS handshake, and may have got the request on an older connection.
+ * Aborts a request that is not connected within `ms`. Bun does not report when a request is connected, so after half the
+ * time the watch opens a test connection; if that succeeds, the server is only slow. A server that `hasAnswered` before
+ * may be too busy for a TLS handshake, so none is tried; it may have received the request on an older connection.
  */
 export function watchConnecting(place: Place, ms: number, hasAnswered: boolean): Watch {
   const stop = new AbortController();
@@ -132,11 +132,11 @@ export async function requireReachable(place: Place, connectTimeoutMs: number): 
   if (outcome === "silent") throw unreachable(place, ms, false);
 }
 
-function unreachable(place: Place, ms: number, maySent: boolean): BridgeError {
+function unreachable(place: Place, ms: number, mayBeSent: boolean): BridgeError {
   const host = `${place.hostname}:${place.port}`;
   return new BridgeError("unreachable", `no connection to "${host}" within ${ms / 1000} s`, {
-    hint: maySent
-      ? "check the network and the proxy; the server may or may not have done it"
+    hint: mayBeSent
+      ? "the server may have executed the call: check before you repeat it, and check the network and the proxy"
       : 'check the network and the proxy, or raise "connectTimeoutSec"',
   });
 }

@@ -15,7 +15,7 @@ interface Origin {
 
 /**
  * Bun's connection pool, and how long the connections to each origin have been idle. Bun ignores `Keep-Alive: timeout`: a
- * request that is written just as the server closes its idle connection may or may not have been executed.
+ * request that is written just as the server closes its idle connection may have been executed.
  */
 export class ConnectionPool {
   readonly pool = new Bun.FetchSession();
@@ -52,7 +52,7 @@ export class ConnectionPool {
     this.#silent.add(origin);
   }
 
-  /** Whether the last attempt to connect to the origin ended so. */
+  /** Whether the last attempt to connect to the origin timed out. */
   isSilent(origin: string): boolean {
     return this.#silent.has(origin);
   }

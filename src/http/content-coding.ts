@@ -6,23 +6,23 @@ import { cleanText } from "../wire/text.ts";
 
 type Bytes = AsyncGenerator<Uint8Array, void, undefined>;
 
-/** Codings on top of each other are undone up to this many. */
+/** Most codings of one response. */
 const maxCodings = 3;
-/** A body may always grow to this... */
+/** A decoded body up to this size is accepted whatever its ratio. */
 const freeBytes = 8 * 1024 * 1024;
-/** ...and beyond it to so many times its bytes on the wire: answers of tools stay below, bombs are at a thousand and more. */
+/** Largest ratio of decoded to encoded bytes of a larger body. Tool results stay below it; decompression bombs reach 1000 and more. */
 const maxRatio = 200;
-/** Bytes that are decoded at a time. */
+/** Bytes that a decoder returns at a time. */
 const chunkSize = 64 * 1024;
 
 const { constants } = zlib;
-// A body that ends early gives what there is of it: whoever reads it tells that its end is missing.
+// A truncated body is decoded as far as possible; its reader reports the missing end.
 const early = { chunkSize, finishFlush: constants.Z_SYNC_FLUSH };
 
 const decoders: Readonly<Record<string, (first: Uint8Array) => zlib.Unzip>> = {
   gzip: () => zlib.createGunzip(early),
   "x-gzip": () => zlib.createGunzip(early),
-  // Some servers leave out the frame that RFC 1950 puts around it; its first byte tells.
+  // Some servers omit the zlib header (RFC 1950); the first byte shows whether it is present.
   deflate: ([first = 0]) =>
     (first & 0x8f) === 8 ? zlib.createInflate(early) : zlib.createInflateRaw(early),
   br: () =>
@@ -32,7 +32,7 @@ const decoders: Readonly<Record<string, (first: Uint8Array) => zlib.Unzip>> = {
 
 /**
  * The response with its body decoded as it is read, and without the headers that describe the encoded one. Reading the
- * body rejects with `bad-answer` where it is not in the coding, or grows beyond any honest ratio. Throws `bad-answer` for
+ * body rejects with `bad-answer` if it is not in the coding, or exceeds the size and ratio limits. Throws `bad-answer` for
  * a coding that is not known.
  */
 export function decoded(response: Response, url: URL): Response {
@@ -79,7 +79,7 @@ function decodedStream(
       yield read.value;
     }
   }
-  // Each coding is bounded: one that grows in the middle may end as nothing, and its reader could not stop it.
+  // Every decoding step is bounded: an intermediate result may be huge although the final result is small.
   async function* bounded(chunks: Bytes): Bytes {
     let decodedBytes = 0;
     for await (const chunk of chunks) {
@@ -104,7 +104,7 @@ function decodedStream(
         controller.enqueue(value);
       },
       cancel(reason) {
-        // A read that waits for the server ends with this; then the decoders let go of their memory.
+        // Ends a pending read from the server, so that the decoders can free their memory.
         const cancelled = reader.cancel(reason);
         void body.return().catch(() => undefined);
         return cancelled;
@@ -114,7 +114,7 @@ function decodedStream(
   );
 }
 
-/** Undoes one coding. Rejects with `bad-answer` where the bytes are not in it. */
+/** Decodes one coding. Rejects with `bad-answer` if the bytes are not valid in this coding. */
 async function* decode(encoded: Bytes, coding: string, url: URL): Bytes {
   const first = await encoded.next();
   if (first.done === true) return;

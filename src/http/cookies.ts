@@ -17,7 +17,7 @@ const maxSentLength = 4096;
  */
 export class AffinityCookies {
   readonly #origin: string;
-  /** There from the first Set-Cookie on. */
+  /** Created at the first Set-Cookie. */
   #jar: CookieJar | undefined;
 
   constructor(origin: string) {
@@ -26,7 +26,7 @@ export class AffinityCookies {
 
   /** The header fields of a request to `url`, with the cookies that belong there. */
   fieldsFor(url: URL, headers: Fields): Fields {
-    // Without cookies, as most servers have it, nothing is looked up.
+    // Most servers set no cookies: the lookup is skipped.
     if (this.#jar === undefined || url.origin !== this.#origin) return headers;
     const cookies = this.#jar.getCookieStringSync(url.href);
     return cookies === "" ? headers : withCookies(headers, cookies);
@@ -43,13 +43,13 @@ export class AffinityCookies {
     return response;
   }
 
-  /** Another session begins, or another caller. */
+  /** Deletes all cookies: a new session begins, or the credential changes. */
   clear(): void {
     this.#jar = undefined;
   }
 }
 
-/** Sets a cookie; takes it back where the jar or the Cookie header gets too large with it. */
+/** Sets a cookie, and removes it again if the jar or the Cookie header gets too large. */
 async function setWithinBounds(jar: CookieJar, header: string, url: string): Promise<void> {
   const cookie = await jar.setCookie(header, url, { ignoreError: true });
   if (cookie === undefined || cookie === null) return;
@@ -60,7 +60,7 @@ async function setWithinBounds(jar: CookieJar, header: string, url: string): Pro
   if (domain !== null && path !== null) await jar.store.removeCookie(domain, path, key);
 }
 
-/** Cookies that the configuration names come first: servers take the first of a name. */
+/** Configured cookies come first: of two cookies with one name, servers use the first. */
 function withCookies(headers: Fields, cookies: string): Fields {
   const own = Object.keys(headers).find((name) => name.toLowerCase() === "cookie");
   if (own === undefined) return { ...headers, cookie: cookies };

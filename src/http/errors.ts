@@ -16,7 +16,7 @@ const untrusted: Failure = {
   safeToRetry: true,
 };
 
-const brokenHint = "the server may or may not have done it: check before you repeat the call";
+const brokenHint = "the server may have executed the call: check before you repeat it";
 
 const unknownIssuer = [
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
@@ -81,13 +81,13 @@ const codeOf = (error: unknown) =>
 /** Whether the error means a certificate of an unknown issuer. */
 export const isUnknownIssuer = (error: unknown) => unknownIssuer.includes(codeOf(error));
 
-/** The status below 500 with which a proxy refused the tunnel: asking again would bring it again. */
+/** The status below 500 with which a proxy refused the tunnel; a repeated request would be refused as well. */
 function refusalOf(error: unknown): number | undefined {
   const status = codeOf(error) === "ERR_PROXY_TUNNEL" && (error as { status?: unknown }).status;
   return typeof status === "number" && status < 500 ? status : undefined;
 }
 
-/** The error for a proxy that cannot be reached, or that wants a sign-in; undefined for any other failure. */
+/** The error for a proxy that cannot be reached, or that requires authentication; undefined for any other failure. */
 function proxyError(error: unknown, proxy: string, setBy: string): BridgeError | undefined {
   const code = codeOf(error);
   const which = `the proxy "${new URL(proxy).host}" (${setBy})`;

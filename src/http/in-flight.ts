@@ -4,7 +4,7 @@
  */
 export class InFlightRequests {
   #underWay = 0;
-  /** Most requests under way at once since the pool was closed: the pool has at most so many connections. */
+  /** Most requests in flight at once since the pool was closed: the pool has at most that many connections. */
   #most = 0;
   #fullAt = 0;
   #isSuspect = false;

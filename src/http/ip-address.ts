@@ -1,9 +1,9 @@
-// Which addresses are public: judged by the ranges of IANA's special-purpose registries (RFC 6890).
+// Classifies IP addresses by the ranges of IANA's special-purpose registries (RFC 6890).
 
-/** What may stand behind an address: the public internet, this machine, or a network that strangers must not reach through us. */
+/** Where an address leads: to the public internet, to this machine, or to a network that strangers must not reach through the bridge. */
 export type Reach = "public" | "loopback" | "private";
 
-/** As `Reach`; link-local addresses are told apart because cloud metadata services stand there. */
+/** As `Reach`, with link-local addresses as a kind of their own, because cloud metadata services use them. */
 type Kind = Reach | "link-local";
 
 /** First address and prefix length. */
@@ -32,7 +32,7 @@ const specialV4: readonly Range[] = [
   ["224.0.0.0", 4],
   ["240.0.0.0", 4],
 ];
-/** Public IPv6 addresses are allotted from here (RFC 4291 2.4), but for the special ranges inside. */
+/** Public IPv6 addresses are allocated from this range (RFC 4291 2.4), except for the special ranges below. */
 const globalV6: readonly Range[] = [["2000::", 3]];
 const specialV6: readonly Range[] = [
   ["2001::", 32],
@@ -49,7 +49,7 @@ const carriers: readonly (readonly [...Range, group: number])[] = [
   ["2002::", 16, 1],
 ];
 
-/** `node:net`, from its first use on: no start needs it. */
+/** Loads `node:net` at the first use: a start does not need it. */
 const net = () => process.getBuiltinModule("node:net");
 
 /** 4 or 6 for a literal address without brackets, else 0. */
@@ -60,7 +60,7 @@ export function isAddress(text: string, version: 4 | 6): boolean {
   return versionOf(text) === version;
 }
 
-/** Whether a literal address lies in one of the ranges of its own IP version. Throws where a range is none. */
+/** Whether a literal address lies in one of the ranges of its own IP version. Throws for a malformed range. */
 function isInside(address: string, ranges: readonly Range[]): boolean {
   const version = versionOf(address);
   const list = new (net().BlockList)();
@@ -69,7 +69,7 @@ function isInside(address: string, ranges: readonly Range[]): boolean {
   return list.check(address, version === 4 ? "ipv4" : "ipv6");
 }
 
-/** A network in CIDR notation; undefined where the text is none. */
+/** Parses a network in CIDR notation; undefined for any other text. */
 export function networkOf(text: string): Range | undefined {
   const [, address = "", length = ""] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
   const version = versionOf(address);
@@ -122,7 +122,7 @@ function kindOf(host: string): Kind | undefined {
   return isInside(address, globalV6) && !isInside(address, specialV6) ? "public" : "private";
 }
 
-/** Where a literal address leads; undefined where the text is a name. Brackets may stand. */
+/** Where a literal address leads; undefined if the text is a name. Brackets are allowed. */
 export function reachOf(host: string): Reach | undefined {
   const kind = kindOf(host);
   return kind === "link-local" ? "private" : kind;

@@ -1,11 +1,11 @@
 import { BridgeError } from "../wire/errors.ts";
 
-/** How long answers on the way may take; then whoever has sent half a request is cut off. */
+/** How long close() waits for pending responses; then it closes every connection. */
 const graceMs = 1000;
 
 type Address = "127.0.0.1" | "::1";
 
-/** Where the other end of a connection to a loopback server is. */
+/** Address and port of the client of a loopback server. */
 export interface Peer {
   readonly address: string;
   readonly port: number;
@@ -14,7 +14,7 @@ export interface Peer {
 /** A web server that only this machine reaches. */
 export interface LoopbackServer {
   readonly port: number;
-  /** Takes no more requests; answers on the way still go out, for a second. */
+  /** Accepts no more requests; pending responses may complete within a second. */
   close(): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ function addressesOf(hostname: string): readonly [Address, ...Address[]] {
   return hostname === "localhost" ? ["127.0.0.1", "::1"] : ["127.0.0.1"];
 }
 
-/** Whether the machine has no such address at all, as a machine without IPv6 has no ::1. */
+/** Whether the error means that the machine does not have the address, as a machine without IPv6 has no ::1. */
 function isAbsent(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT";

@@ -10,11 +10,11 @@ import { loggedHttp } from "./request-log.ts";
 export interface OpenHttpOptions {
   readonly env: Environment;
   readonly log: Log;
-  /** Remembers whether the server needs the certificates of the system. */
+  /** Remembers whether the server needs the system's certificates. */
   readonly cache: ServerCache;
 }
 
-/** The way to the network that one server's configuration asks for, and the count of its requests under way. */
+/** The HTTP client with one server's network settings, and the counter of its requests in flight. */
 export function openHttp(
   { name, network, connectTimeoutMs }: ServerSettings,
   { env, log, cache }: OpenHttpOptions,

@@ -1,4 +1,4 @@
-// Which proxy a request takes: that of the configuration, or of the variables that curl knows.
+// Selects the proxy of a request: from the configuration, or from the environment variables that curl knows.
 
 import type { NetworkSettings } from "../config/settings.ts";
 import { isLoopback } from "../config/validators.ts";
@@ -7,17 +7,17 @@ import { BridgeError } from "../wire/errors.ts";
 import { cleanText } from "../wire/text.ts";
 import { isAddress, isInNetwork, networkOf } from "./ip-address.ts";
 
-/** What decides about a proxy. */
+/** The settings that select a proxy. */
 interface ProxyOptions {
   readonly network: NetworkSettings;
   readonly env: Environment;
 }
 
-/** The way that connections to a URL take. */
+/** How connections to a URL are made. */
 export interface Route {
   /** http:// or https:// URL of the proxy; undefined: straight to the server. */
   readonly proxy: string | undefined;
-  /** The variable, or the key of the configuration, that decided so; undefined where nothing was set. */
+  /** The variable or configuration key that selected the route; undefined if none is set. */
   readonly setBy: string | undefined;
 }
 
@@ -34,7 +34,7 @@ export function routeTo(url: URL, { network, env }: ProxyOptions): Route {
   const setBy = network.proxy === undefined ? variable : '"network.proxy"';
   if (/^socks/i.test(proxy))
     throw wrongProxy("SOCKS proxies are not supported", "set an http:// proxy in HTTPS_PROXY");
-  // As curl takes it: without a scheme it is http.
+  // As in curl, a value without a scheme means http.
   const parsed = URL.parse(proxy.includes("//") ? proxy : `http://${proxy}`);
   if (parsed !== null && ["http:", "https:"].includes(parsed.protocol))
     return { proxy: parsed.href, setBy };
@@ -46,7 +46,7 @@ export function routeTo(url: URL, { network, env }: ProxyOptions): Route {
 
 const isSet = (env: Environment, ...names: readonly string[]) => names.find((name) => env[name]);
 
-/** The value is not quoted: it may hold a password. */
+/** The error does not quote the variable's value, which may hold a password. */
 function wrongProxy(what: string, how: string): BridgeError {
   const hint = `${how}, or "network.proxy" of the server`;
   return new BridgeError("configuration", what, { hint, safeToRetry: true });

@@ -53,7 +53,7 @@ export function timeoutError(timeoutMs: number): BridgeError {
 /** The bridge ends before the server has answered. */
 export function endedError(): BridgeError {
   return new BridgeError("outcome-unknown", "the bridge ended before the server answered", {
-    hint: "the server may or may not have done it: check before you repeat the call",
+    hint: "the server may have executed the call: check before you repeat it",
   });
 }
 

@@ -541,7 +541,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-judgement-of-failed-metadata": {
     promise: "a broken answer is no proof that there are no metadata",
     file: "src/oauth/discovery/discovery.ts",
-    find: "  if (isNamed && !isForeign && !failures.some(({ error }) => mayPass(error))) return undefined;",
+    find: "  if (isNamed && !isForeign && !failures.some(({ error }) => isTransient(error))) return undefined;",
     replace: "  if (isNamed || !isForeign) return undefined;",
     test: "tests/e2e/oauth/issuer.test.ts",
     pattern: "do not make the MCP server",
@@ -1200,7 +1200,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     promise: "a secret does not go to the next authorization server because one is out of order",
     file: "src/oauth/discovery/discovery.ts",
     find: "if (signal.aborted || sendsSecret) throw error;",
-    replace: "if (signal.aborted || (sendsSecret && mayPass(error))) throw error;",
+    replace: "if (signal.aborted || (sendsSecret && isTransient(error))) throw error;",
     test: "tests/oauth/discovery/discovery.test.ts",
     pattern: "gets no secret",
   },

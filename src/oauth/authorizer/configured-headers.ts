@@ -16,7 +16,7 @@ export interface HeaderDeps {
   readonly redactor: Redactor;
 }
 
-/** Makes a value once and shares it between callers, until it is forgotten. A failure is not kept. */
+/** Computes a value once for all callers; after forget() or a failure, the next get() computes it again. */
 export class Once<T> {
   #promise: Promise<T> | undefined;
 
@@ -35,7 +35,7 @@ export class Once<T> {
   }
 }
 
-/** Runs a command of the configuration for several callers: a caller that is cancelled does not end it. */
+/** Runs a configured command whose output several callers share: cancelling one caller does not stop the command. */
 export function runShared(
   server: ServerSettings,
   key: string,
@@ -57,7 +57,7 @@ export class ConfiguredHeaders {
     this.#deps = deps;
   }
 
-  /** The value that `get` would resolve to, where no command has to run. */
+  /** The result of `get` if it is available without running a command, else undefined. */
   known(server: ServerSettings): Record<string, string> | undefined {
     const isFixed = this.#fixed?.server === server && server.headersCommand === undefined;
     return isFixed ? this.#fixed?.headers : undefined;
@@ -78,7 +78,7 @@ export class ConfiguredHeaders {
     return out;
   }
 
-  /** Drops the output of the command, so that it runs again. */
+  /** Discards the command's output; the next get() runs the command again. */
   forget(): void {
     this.#printed.forget();
   }
@@ -135,7 +135,7 @@ function hasOtherCredential({ credential }: ServerSettings): boolean {
   return credential.type !== "unset" && credential.type !== "none";
 }
 
-/** Sets a header, replacing one of the same name in another case. */
+/** Sets a header; removes a header whose name differs only in case. */
 function put(headers: Record<string, string>, name: string, value: string): void {
   const lower = name.toLowerCase();
   for (const other of Object.keys(headers))

@@ -5,7 +5,7 @@ import { planTokens, usesOwnRegistration } from "../client/token-request-plan.ts
 import type { OAuthContext } from "../core/context.ts";
 import { type Grant, isExpired, joinScopes } from "../core/grant.ts";
 import { signInRequired } from "../core/sign-in-required.ts";
-import { mayPass } from "../core/transient.ts";
+import { isTransient } from "../core/transient.ts";
 import { type BearerChallenge, bearerChallenge, schemesOf } from "../discovery/challenge.ts";
 import type { CredentialStore } from "../store/store.ts";
 import type { ConfiguredHeaders } from "./configured-headers.ts";
@@ -13,11 +13,11 @@ import { type TokenRefresher, usable } from "./refresh.ts";
 import { refusalError } from "./refusal-error.ts";
 import type { Authorizer, Refusal } from "./types.ts";
 
-/** A token refused this soon after it was renewed is refused for itself, not for its age. */
+/** A token that is refused this soon after its refresh has not expired: another refresh would not help. */
 const freshMs = 60_000;
 
-/** Finding out whether the server has another authorization server takes no longer. */
-const lookMs = 15_000;
+/** Time limit for finding out whether the server has changed its authorization server. */
+const discoveryTimeoutMs = 15_000;
 
 export interface BearerDeps {
   readonly context: OAuthContext;
@@ -26,14 +26,14 @@ export interface BearerDeps {
   readonly headers: ConfiguredHeaders;
 }
 
-/** Authorizes with the OAuth grant of one server: renews it when it ends or is refused, and says when only a sign-in helps. */
+/** Authorizes with the OAuth grant of one server: refreshes the access token when it expires or is refused, and throws `sign-in-required` when only a sign-in helps. */
 export class OAuthAuthorizer implements Authorizer {
   readonly #deps: BearerDeps;
-  /** Tokens that came because one before them was refused, and that the server has not taken yet. */
+  /** Tokens that replaced a refused token and that the server has not accepted yet, with the time of their refresh. */
   readonly #refreshed = new Map<string, number>();
-  /** What `known` made last. */
+  /** The last result of known(), and the grant and headers that it was made from. */
   #made: { grant: Grant; configured: object; headers: Record<string, string> } | undefined;
-  /** What the last refusal asked for: where a sign-in during `run` begins. */
+  /** The challenge of the last refusal; a sign-in during `run` starts from it. */
   challenge: BearerChallenge | undefined;
   /** The schemes that the last 401 named, in lower case. */
   schemes: readonly string[] = [];
@@ -46,7 +46,7 @@ export class OAuthAuthorizer implements Authorizer {
     const { context, refresher, headers } = this.#deps;
     const grant = refresher.held;
     const configured = headers.known(context.server);
-    // A proof of possession is made for each request.
+    // A DPoP proof is valid for one request only, so these headers cannot be reused.
     if (grant === undefined || configured === undefined || grant.tokenType === "DPoP") return;
     if (this.#made?.grant !== grant || this.#made.configured !== configured) {
       const all = { ...configured, Authorization: `${grant.tokenType} ${grant.accessToken}` };
@@ -89,18 +89,18 @@ export class OAuthAuthorizer implements Authorizer {
     if (this.#refreshed.size > 0) this.#refreshed.delete(tokenIn(sent) ?? "");
   }
 
-  /** The grant with a token that is not used up; undefined: the request goes out without. */
+  /** The grant with a token that has not expired; undefined: the request is sent without a token. */
   async #valid(): Promise<Grant | undefined> {
     const { refresher, context } = this.#deps;
     const grant = await refresher.current();
     if (grant === undefined || !isExpired(grant, context.now())) return grant;
-    // The server's challenge says best where a machine gets its next token.
+    // A machine grant requests its next token after the refusal, because the challenge names the authorization server.
     if (isMachineGrant(context)) return undefined;
     try {
       return await refresher.refresh({ sent: grant.accessToken });
     } catch (error) {
       const isAlive = grant.expiresAt !== undefined && context.now() < grant.expiresAt;
-      if (isAlive && mayPass(error)) return grant;
+      if (isAlive && isTransient(error)) return grant;
       throw error;
     }
   }
@@ -129,21 +129,21 @@ export class OAuthAuthorizer implements Authorizer {
     return true;
   }
 
-  /** Whether the server names another authorization server than the grant's, and its person may be sent there. */
+  /** Whether the server names another authorization server than the grant's, and the user may sign in there. */
   async #hasMoved(challenge: BearerChallenge | undefined): Promise<boolean> {
     const { context, store } = this.#deps;
     if (!usesOwnRegistration(context.auth)) return false;
     const stored = await store.read();
-    const signal = AbortSignal.timeout(lookMs);
+    const signal = AbortSignal.timeout(discoveryTimeoutMs);
     const plan = await planTokens(context, { stored, challenge, signal }).catch(() => undefined);
     if (plan?.issuerChange === undefined) return false;
-    // The new one is asked for all that the old one granted.
+    // The sign-in at the new authorization server requests every scope that the old one granted.
     const wantedScope = joinScopes(stored.grant?.scope, stored.wantedScope);
     await store.update((now) => ({ ...now, ...(wantedScope !== undefined && { wantedScope }) }));
     return true;
   }
 
-  /** The grant lacks a scope: a machine asks for more at once, a person by the next sign-in; the old token stays. */
+  /** Handles a missing scope: a machine grant requests it at once, an interactive grant at the next sign-in. The present token is kept. */
   async #stepUp(
     refusal: Refusal,
     scope: string | undefined,

@@ -24,7 +24,7 @@ export interface OAuthDeps {
   readonly login: string;
 }
 
-/** The OAuth side of one server. */
+/** The OAuth components of one server. */
 export interface OAuth {
   readonly context: OAuthContext;
   readonly store: CredentialStore;
@@ -51,7 +51,7 @@ async function showsCertificate(
   return own !== undefined && isSameIssuer(issuer, own);
 }
 
-/** Composes the OAuth side of one server. */
+/** Creates the OAuth components of one server. */
 export function openOAuth(server: ServerSettings, deps: OAuthDeps): OAuth {
   const { env, log, redactor, login } = deps;
   const auth = oauthOf(server);

@@ -11,31 +11,32 @@ import {
 } from "../client/token-endpoint.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { type Grant, isExpired, type StoredGrant } from "../core/grant.ts";
-import { mayPass } from "../core/transient.ts";
+import { isTransient } from "../core/transient.ts";
 import type { BearerChallenge } from "../discovery/challenge.ts";
 import type { CredentialStore } from "../store/store.ts";
 
-/** Pauses before the second and third attempt, after a failure that may pass. */
+/** Pauses before the second and third attempt, after a temporary failure. */
 const pausesMs = [250, 1000];
-/** Bounds one renewal. It outlives the call that began it, because a rotated token that is not stored loses the sign-in. */
+/** Time limit of one token request. A refresh outlives the call that started it: if a rotated token is not stored, the sign-in is lost. */
 const refreshMs = 30_000;
 /** Three attempts of 12 s each, and their pauses. */
 const maxRefreshMs = 40_000;
-/** Why a renewal is asked for. */
+
+/** Why a refresh is needed. */
 export interface RefreshCause {
-  /** The access token that is used up or was refused; undefined where none was sent. */
+  /** The access token that has expired or was refused; undefined if the request carried none. */
   readonly sent: string | undefined;
   /** Set where the server refused the token. */
   readonly refused?: { readonly challenge: BearerChallenge | undefined };
 }
 
-/** Renews the grant of one server; one renewal at a time over all calls and processes. */
+/** Refreshes the grant of one server, one refresh at a time across all calls and processes. */
 export class TokenRefresher {
   readonly #context: OAuthContext;
   readonly #store: CredentialStore;
   #grant: Grant | undefined;
   #refreshing: Promise<Grant | undefined> | undefined;
-  /** A renewed grant that could not be stored, and the refresh token that it replaced. */
+  /** A refreshed grant that could not be stored, and the refresh token that it replaced. */
   #unsaved: { readonly grant: Grant; readonly spent: string } | undefined;
   readonly #keys = new WeakMap<Grant, Promise<DpopKey>>();
   readonly #pausesMs: readonly number[];
@@ -71,17 +72,18 @@ export class TokenRefresher {
   }
 
   /**
-   * A grant with a newer token than `sent`: one that another process stored, else a renewed one; undefined where a person
-   * must sign in. Throws a BridgeError where the server gave no decision; the stored grant is kept then.
+   * A grant whose token differs from `sent`: the stored grant if another process refreshed it, else a newly refreshed
+   * one; undefined if a person must sign in. Throws a BridgeError if the server neither issued nor refused a token; the
+   * stored grant is then kept.
    */
   async refresh(cause: RefreshCause): Promise<Grant | undefined> {
-    // A call that comes during a renewal takes its result.
+    // A call that arrives during a refresh shares its result.
     if (this.#refreshing !== undefined) {
       const grant = await this.#refreshing;
       if (grant === undefined || grant.accessToken !== cause.sent) return grant;
     }
     if (this.#refreshing === undefined) {
-      this.#refreshing = this.#store.locked(() => this.#refreshAlone(cause));
+      this.#refreshing = this.#store.locked(() => this.#refreshUnderLock(cause));
       this.#refreshing.then(
         () => {
           this.#refreshing = undefined;
@@ -95,7 +97,7 @@ export class TokenRefresher {
     return this.#grant;
   }
 
-  /** Resolves when no renewal is running, or after 40 s: ending the process earlier could lose a rotated token. */
+  /** Resolves when no refresh is running, or after 40 s: ending the process earlier could lose a rotated token. */
   async settled(): Promise<void> {
     const refreshing = this.#refreshing?.catch(() => undefined);
     await Promise.race([refreshing, Bun.sleep(maxRefreshMs)]);
@@ -106,7 +108,7 @@ export class TokenRefresher {
     this.#grant = grant;
   }
 
-  /** Uses the stored grant, read under the lock, where its token differs from `sent`; resolves to whether it does. */
+  /** Reads the stored grant under the lock and uses it if its token differs from `sent`; resolves to whether it differs. */
   async adoptOther(sent: string | undefined): Promise<boolean> {
     const stored = await this.#store.locked(() => this.#store.read());
     const grant = usable(stored);
@@ -115,7 +117,7 @@ export class TokenRefresher {
     return true;
   }
 
-  async #refreshAlone(cause: RefreshCause): Promise<Grant | undefined> {
+  async #refreshUnderLock(cause: RefreshCause): Promise<Grant | undefined> {
     const { now, log, server } = this.#context;
     const stored = await this.#store.read();
     const kept = usable(stored);
@@ -181,7 +183,7 @@ export class TokenRefresher {
         return await requestTokens({ ...call, signal: AbortSignal.timeout(refreshMs) });
       } catch (error) {
         const pauseMs = this.#pausesMs[attempt];
-        if (!mayPass(error) || pauseMs === undefined) throw error;
+        if (!isTransient(error) || pauseMs === undefined) throw error;
         await Bun.sleep(pauseMs);
       }
     }
@@ -193,7 +195,7 @@ export function usable(stored: StoredGrant): Grant | undefined {
   return stored.movedAt === undefined ? stored.grant : undefined;
 }
 
-/** The store after a refused renewal: `invalid_grant` drops the grant, an unknown client drops client and grant (RFC 6749 5.2). */
+/** The store after a refused refresh: `invalid_grant` drops the grant, an unknown client drops client and grant (RFC 6749 5.2). */
 function withoutGrant(stored: StoredGrant, { error }: TokenRefusal): StoredGrant {
   const isClientGone = error === "invalid_client" || error === "unauthorized_client";
   if (error !== "invalid_grant" && !isClientGone) return stored;

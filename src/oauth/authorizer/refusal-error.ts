@@ -5,13 +5,13 @@ import type { Refusal } from "./types.ts";
 
 const description = /error_description="((?:[^"\\]|\\.)*)"/i;
 
-/** The server's own words as they may be shown; "" where it had none. */
+/** The server's reason, cleaned and redacted; "" if it gave none. */
 function wordsOf({ body, wwwAuthenticate }: Refusal, redactor: Redactor): string {
   const challenge = description.exec(wwwAuthenticate ?? "")?.[1]?.replace(/\\(.)/g, "$1");
   return redactor.shown(challenge || reasonIn(body), 300);
 }
 
-/** The error for a 401 or 403: the words of its class, then the server's own reason. */
+/** The error for a 401 or 403: a fixed phrase for the status, then the server's reason. */
 export function refusalError(
   refusal: Refusal,
   server: string,

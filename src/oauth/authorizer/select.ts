@@ -12,7 +12,7 @@ export interface ChoiceDeps extends OAuthDeps {
 
 /**
  * Authorizes as the configuration says. At a 401 it reads the configuration again and uses a credential that `setup`
- * has changed. OAuth modules are loaded only where they are needed.
+ * has changed. OAuth modules are loaded only if they are needed.
  */
 export class ChosenAuthorizer implements Authorizer {
   #server: ServerSettings;
@@ -42,7 +42,7 @@ export class ChosenAuthorizer implements Authorizer {
   }
 
   async refused(refusal: Refusal, signal: AbortSignal): Promise<boolean> {
-    if (refusal.status === 401 && (await this.#takeOver())) return true;
+    if (refusal.status === 401 && (await this.#reloadCredential())) return true;
     if (!this.#usesOAuth()) return this.#static.refused(refusal, signal);
     return (await this.oauth()).authorizer.refused(refusal, signal);
   }
@@ -51,7 +51,7 @@ export class ChosenAuthorizer implements Authorizer {
     this.#bearer?.accepted?.(sent);
   }
 
-  /** The OAuth side of the server, loaded at the first call. */
+  /** The OAuth components of the server, loaded at the first call. */
   oauth(): Promise<OAuth> {
     this.#oauth ??= import("./open.ts").then(({ openOAuth }) => {
       const oauth = openOAuth(this.#server, this.#deps);
@@ -61,7 +61,7 @@ export class ChosenAuthorizer implements Authorizer {
     return this.#oauth;
   }
 
-  /** Resolves when the process may end without losing a renewed token. */
+  /** Resolves when the process may end without losing a refreshed token. */
   async settled(): Promise<void> {
     await (await this.#oauth)?.refresher.settled();
   }
@@ -75,8 +75,8 @@ export class ChosenAuthorizer implements Authorizer {
     return fs().existsSync(credentialsFile(this.#server.state));
   }
 
-  /** Uses the credential in the file where it has changed for the same origin; resolves to whether it has. */
-  async #takeOver(): Promise<boolean> {
+  /** Switches to the credential in the configuration file if it has changed and the server's origin has not; resolves to whether it switched. */
+  async #reloadCredential(): Promise<boolean> {
     const fresh = await this.#deps.reload();
     if (fresh === undefined || fresh.url.origin !== this.#server.url.origin) return false;
     const asText = ({ credential }: ServerSettings) => JSON.stringify(credential);

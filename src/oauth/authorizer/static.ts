@@ -17,7 +17,7 @@ export interface StaticDeps {
   readonly reload: () => ServerSettings | undefined | Promise<ServerSettings | undefined>;
 }
 
-/** Says how to mend a refused credential. */
+/** How to correct a refused credential. */
 function hintFor({ credential, name, headers, headersCommand }: ServerSettings): Hint {
   const setup = `setup --server ${name}`;
   switch (credential.type) {
@@ -44,7 +44,7 @@ export class StaticAuthorizer implements Authorizer {
   readonly #deps: StaticDeps;
   readonly #headers: ConfiguredHeaders;
   readonly #token = new Once<string>();
-  /** The last result of #current (its worth: types.ts, `known`). */
+  /** The last result of #current (why it is kept: `known` in types.ts). */
   #made: Record<string, string> | undefined;
   /** Shared by calls that were refused at once, so that a command runs once for all. */
   readonly #refreshing = new Once<void>();
@@ -66,7 +66,7 @@ export class StaticAuthorizer implements Authorizer {
   async refused(refusal: Refusal, signal: AbortSignal): Promise<boolean> {
     const isDead = refusal.status !== 401 || this.#server.credential.type === "oauth";
     if (isDead) throw this.#error(refusal);
-    // Another call may have renewed the credential meanwhile.
+    // Another call may have reloaded the credential meanwhile.
     if (differs(await abortable(this.#current(), signal), refusal.sent)) return true;
     await abortable(this.#refreshOnce(), signal);
     if (differs(await abortable(this.#current(), signal), refusal.sent)) return true;
@@ -84,7 +84,7 @@ export class StaticAuthorizer implements Authorizer {
   async #refreshOnce(): Promise<void> {
     await this.#refreshing.get(async () => {
       const fresh = await this.#deps.reload();
-      // A credential belongs to its origin: one for another origin must not be sent here.
+      // A credential that is configured for another origin must not be sent to this origin.
       if (fresh !== undefined && fresh.url.origin === this.#server.url.origin) this.#server = fresh;
       this.#token.forget();
       this.#headers.forget();
@@ -103,7 +103,7 @@ export class StaticAuthorizer implements Authorizer {
     }
     const token = await this.#token.get(() => this.#readToken(server));
     const all = { ...headers, Authorization: `Bearer ${token}` };
-    // The entry may have been reloaded meanwhile: then only this caller gets the old headers.
+    // If the entry was reloaded meanwhile, only this caller gets the old headers.
     if (server === this.#server) this.#made = all;
     return all;
   }

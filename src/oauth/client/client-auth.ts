@@ -7,7 +7,7 @@ import type { OAuthClient } from "../core/grant.ts";
 
 type Parameters = { name: string; hash?: string; namedCurve?: string };
 
-const byName: Readonly<Record<string, Parameters>> = {
+const parametersByAlgorithm: Readonly<Record<string, Parameters>> = {
   ES256: { name: "ECDSA", namedCurve: "P-256" },
   ES384: { name: "ECDSA", namedCurve: "P-384" },
   ES512: { name: "ECDSA", namedCurve: "P-521" },
@@ -21,7 +21,7 @@ const byName: Readonly<Record<string, Parameters>> = {
   Ed25519: { name: "Ed25519" },
 };
 
-const byCurve: Readonly<Record<string, string>> = {
+const algorithmByCurve: Readonly<Record<string, string>> = {
   prime256v1: "ES256",
   secp384r1: "ES384",
   secp521r1: "ES512",
@@ -31,7 +31,7 @@ const byCurve: Readonly<Record<string, string>> = {
 function algorithmOf(key: KeyObject): string | undefined {
   if (key.asymmetricKeyType === "rsa") return "RS256";
   if (key.asymmetricKeyType === "ed25519") return "Ed25519";
-  return byCurve[key.asymmetricKeyDetails?.namedCurve ?? ""];
+  return algorithmByCurve[key.asymmetricKeyDetails?.namedCurve ?? ""];
 }
 
 async function privateKey({ auth, server }: OAuthContext): Promise<PrivateKey & { alg: string }> {
@@ -50,7 +50,7 @@ async function privateKey({ auth, server }: OAuthContext): Promise<PrivateKey & 
     throw fail("is not a PEM key without a passphrase");
   }
   const alg = auth.algorithm ?? algorithmOf(key);
-  const parameters = byName[alg ?? ""];
+  const parameters = parametersByAlgorithm[alg ?? ""];
   if (alg === undefined || parameters === undefined)
     throw fail("has an algorithm that is not supported");
   const der = key.export({ type: "pkcs8", format: "der" });

@@ -34,7 +34,7 @@ export function methodFor(
   return isPostOnly ? "client_secret_post" : "client_secret_basic";
 }
 
-/** The client of a grant with the secret that is configured now, for the provider may have replaced it; with its stored secret where none is configured (imported grants). */
+/** The client of a grant with the currently configured secret, since the provider may have replaced it; with the stored secret if none is configured (imported grants). */
 export function currentClient(context: OAuthContext, client: OAuthClient): OAuthClient {
   if (client.source !== "configured" || client.id !== context.auth.clientId) return client;
   try {

@@ -40,7 +40,7 @@ export class DpopKey {
       crypto.subtle.importKey("jwk", { kty, crv, x, y } as Jwk, algorithm, true, ["verify"]),
     ]);
     const nonces = new Map<string, string>();
-    // oauth4webapi knows the nonces of its own requests only; the MCP server's come through `learn`.
+    // oauth4webapi knows only the nonces of its own requests; nonces of the MCP server are added by `learn`.
     const handle = oauth.DPoP({}, { privateKey, publicKey } as CryptoKeyPair, {
       [oauth.modifyAssertion](_, payload) {
         const { htu } = payload;
@@ -51,7 +51,7 @@ export class DpopKey {
     return new DpopKey(handle, exported, nonces);
   }
 
-  /** Stores the nonce of an answer; true where it is a new one, so that repeating the request may help. */
+  /** Stores the nonce of a response. Returns true for a new nonce: repeating the request with it may succeed. */
   learn(url: URL, nonce: string | null): boolean {
     if (nonce === null || !/^[\x21-\x7e]{1,1024}$/.test(nonce)) return false;
     if (this.#nonces.get(url.origin) === nonce) return false;

@@ -20,7 +20,7 @@ export async function exchangeForIdJag(
 ): Promise<string> {
   const { auth, server, redactor } = context;
   const { idp } = auth;
-  if (idp === undefined) throw new Error("the configuration lets no id_jag without idp pass");
+  if (idp === undefined) throw new Error('the config schema requires "idp" for id_jag');
   const source = { file: idp.idTokenFile, variable: idp.idTokenEnv, argv: idp.idTokenCommand };
   const idToken = await readSource(context, "ID token", source, signal);
   const url = new URL(idp.tokenEndpoint);

@@ -10,7 +10,7 @@ import { planTokens, type TokenPlanRequest } from "./token-request-plan.ts";
 
 const jwtBearerGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-/** Whether this entry gets its tokens without a person. */
+/** Whether this entry gets its tokens without user interaction. */
 export function isMachineGrant({ auth }: Pick<OAuthContext, "auth">): boolean {
   return auth.grant !== "authorization_code" && auth.grant !== "device_code";
 }
@@ -52,7 +52,7 @@ function clientFor(context: OAuthContext, found: SignInTarget): OAuthClient {
 }
 
 /**
- * Gets a token without a person: client credentials (RFC 6749 4.4), workload identity (RFC 7523, SEP-1933)
+ * Requests a token without user interaction: client credentials (RFC 6749 4.4), workload identity (RFC 7523, SEP-1933)
  * or enterprise-managed authorization (ID-JAG, SEP-990). Throws a BridgeError; a refusal is `unauthorized`.
  */
 export async function obtainByMachine(

@@ -68,7 +68,7 @@ function refused(server: string, why: string, hint: Hint): BridgeError {
 const askProvider = (redirectUri: string) =>
   `ask the provider for a client id of a native app (redirect URI ${redirectUri}) and set it as "auth.clientId"`;
 
-/** Whether other metadata cannot help: there is no such endpoint, or it answered without a client id. */
+/** Whether a request with other client metadata would fail, too: the endpoint does not exist, or answered without a client id. */
 const isFinal = (status: number) => status < 300 || [404, 405, 410].includes(status);
 
 /**
@@ -100,7 +100,7 @@ export async function register(
       const { status, answer } = last;
       if (status < 300 && typeof answer?.client_id === "string" && answer.client_id !== "")
         return clientFrom(context, issuer, { ...needs, scope }, method, answer);
-      // A 401 asks for a token, which says nothing of the scope.
+      // A 401 demands an initial access token: a request without the scope would be refused as well.
       if (isFinal(status) || status === 401) break;
     }
     if (last !== undefined && isFinal(last.status)) break;
@@ -165,7 +165,7 @@ function registrationRefused(
   const reason = answer?.error_description ?? answer?.error;
   const words = typeof reason === "string" ? `: ${redactor.shown(reason, 300)}` : "";
   const why = `the authorization server refused to register one (${status})${words}`;
-  // No such endpoint: most likely the server wants a token that its website issues.
+  // The endpoint does not exist: most likely the server expects a token that its website issues.
   const isNone = status === 404 && auth.issuer === undefined;
   const ask = askProvider(redirectUri);
   const setup = `setup --server ${server.name}`;

@@ -34,7 +34,7 @@ export async function revoke(
         },
       );
     let response = await ask({});
-    // Servers of the Python SDK demand the field even of public clients, and accept an empty one.
+    // Servers of the Python SDK demand `client_secret` even of public clients, and accept an empty one.
     const mayMissSecret = client.method === "none" && response.status >= 400;
     if (mayMissSecret && response.status < 500) response = await ask({ client_secret: "" });
     if (response.ok) return true;

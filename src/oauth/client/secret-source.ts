@@ -4,7 +4,7 @@ import { readSecretFile } from "../../platform/files.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
 
-/** Where the configuration gets a JWT from. */
+/** The configured source of a JWT. */
 interface TextSource {
   readonly file?: string | undefined;
   readonly variable?: string | undefined;

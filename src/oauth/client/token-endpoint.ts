@@ -12,7 +12,7 @@ import { libraryOptions } from "./oauth4webapi.ts";
 export interface Tokens {
   readonly accessToken: string;
   readonly tokenType: "Bearer" | "DPoP";
-  /** Lifetime in ms; undefined where the server does not tell. */
+  /** Lifetime in ms; undefined if the server does not say. */
   readonly lifeMs?: number;
   readonly refreshToken?: string;
   readonly scope?: string;
@@ -22,7 +22,7 @@ export interface Tokens {
 /** An error answer of the token endpoint (RFC 6749 5.2, RFC 8628 3.5). */
 export interface TokenRefusal {
   readonly error: string;
-  /** Cleaned and redacted. */
+  /** The server's description, cleaned and redacted; "" if it gave none. */
   readonly words: string;
 }
 
@@ -55,7 +55,7 @@ function accountOf(idToken: unknown): string | undefined {
 /** Caps `expires_in`: no token lives for 100 years, and larger numbers overflow a date. */
 const longestLifeSec = 100 * 366 * 86_400;
 
-/** A lifetime in ms; undefined where the server does not tell, or says 0: no token has expired when it is issued. */
+/** A lifetime in ms; undefined if the server names none, or 0, which cannot be right for a new token. */
 function lifeOf(value: unknown): number | undefined {
   const seconds = typeof value === "string" ? Number.parseFloat(value) : value;
   if (typeof seconds !== "number" || !Number.isFinite(seconds) || seconds <= 0) return undefined;
@@ -70,7 +70,7 @@ function answerIn(text: string): JsonObject | undefined {
   return form.has("access_token") || form.has("error") ? Object.fromEntries(form) : undefined;
 }
 
-/** The answer with a nested token at its top: Slack puts a person's token under `authed_user`. */
+/** Moves a nested token to the top level: Slack puts a user's token under `authed_user`. */
 function tokenHolder(json: JsonObject): JsonObject {
   const nested = json.authed_user;
   const isNested = json.access_token === undefined && typeof nested === "object" && nested !== null;
@@ -135,7 +135,7 @@ async function post(call: TokenCall, repeatsClientId: boolean): Promise<Response
   );
 }
 
-/** Whether the server refuses a client id in the body beside Basic: RFC 6749 2.3 lets it count that as two methods. */
+/** Whether the server refuses a client id in the body of a request with Basic authentication: RFC 6749 2.3 allows treating that as two methods. */
 async function refusesClientId(call: TokenCall, response: Response): Promise<boolean> {
   if (call.client.method !== "client_secret_basic" || response.status !== 400) return false;
   return jsonObject(await response.clone().text())?.error === "invalid_request";
@@ -150,15 +150,15 @@ export async function requestTokens(call: TokenCall): Promise<Tokens | TokenRefu
   const { withoutClientId } = call.context;
   const send = () => post(call, !withoutClientId.has(url.href));
   let response = await send();
-  const isNew = () => call.dpop?.learn(url, response.headers.get("dpop-nonce")) ?? false;
-  if (isNew() && !response.ok) {
+  const learnNonce = () => call.dpop?.learn(url, response.headers.get("dpop-nonce")) ?? false;
+  if (learnNonce() && !response.ok) {
     response = await send();
-    isNew();
+    learnNonce();
   }
   if (!withoutClientId.has(url.href) && (await refusesClientId(call, response))) {
     withoutClientId.add(url.href);
     response = await send();
-    isNew();
+    learnNonce();
   }
   const { status } = response;
   if (status >= 500 || status === 429) {
@@ -178,7 +178,7 @@ export async function requestTokens(call: TokenCall): Promise<Tokens | TokenRefu
   return readTokens(json, call);
 }
 
-/** The members of a first grant other than its tokens; the caller adds the DPoP key where there is one. */
+/** The members of a new grant other than its tokens; the caller adds the DPoP key, if there is one. */
 export function grantBase(
   { issuer, resource }: { readonly issuer: Issuer; readonly resource?: string },
   client: OAuthClient,

@@ -8,11 +8,11 @@ import type { Issuer } from "../discovery/issuer.ts";
 import { scopeToAsk } from "../discovery/scope.ts";
 import { DpopKey } from "./dpop.ts";
 
-/** The pinned issuer, and the other one that the server's metadata name now. */
+/** The pinned issuer, and the different issuer that the server's metadata name now. */
 export interface IssuerChange {
   readonly from: string;
   readonly to: string;
-  /** Whether a person signs in there with a new client of ours, and no secret of the configuration. */
+  /** Whether the sign-in there uses a newly registered client and sends no configured secret. */
   readonly registersAnew: boolean;
 }
 
@@ -28,12 +28,12 @@ export interface TokenPlan {
 export interface TokenPlanRequest {
   readonly stored: StoredGrant;
   readonly challenge: BearerChallenge | undefined;
-  /** Decides about a new issuer; without it, only a client that registers itself may use one. */
+  /** Decides whether to accept a new issuer. Without this function, it is accepted only if a new client is registered there. */
   readonly acceptIssuer?: ((change: IssuerChange) => Promise<boolean>) | undefined;
   readonly signal: AbortSignal;
 }
 
-/** Whether requests to the authorization server carry a secret that the configuration names. */
+/** Whether requests to the authorization server carry a configured secret. */
 export function sendsConfiguredSecret(auth: Partial<OAuthSettings>): boolean {
   const secrets = [
     auth.clientSecret ?? auth.clientSecretEnv ?? auth.clientSecretFile,
@@ -41,15 +41,15 @@ export function sendsConfiguredSecret(auth: Partial<OAuthSettings>): boolean {
     auth.assertionFile ?? auth.assertionEnv ?? auth.assertionCommand,
     auth.idp,
     auth.initialAccessToken,
-    // Their meaning is the user's: a provider may take a secret there.
+    // These may contain a secret: the bridge does not know their meaning.
     auth.tokenParams,
   ];
   return secrets.some((secret) => secret !== undefined);
 }
 
 /**
- * Whether a person signs in with a client that registers itself: a new issuer gets a new client and no secret. Without
- * `issuer`, whether that is possible: a client metadata document is used only where the issuer accepts it.
+ * Whether the sign-in is interactive with a dynamically registered client, so that a new issuer gets a new client and no
+ * secret. Without `issuer`: whether this is possible; a client metadata document is used only if the issuer accepts it.
  */
 export function usesOwnRegistration(
   { grant, clientId, clientMetadataUrl, ...auth }: OAuthSettings,
@@ -61,7 +61,7 @@ export function usesOwnRegistration(
   return isByPerson && !isNamed && !sendsConfiguredSecret(auth);
 }
 
-/** Discovers where tokens are requested, and for what. Throws a BridgeError; `refused` for a new issuer that is not accepted. */
+/** Discovers the authorization server, resource and scope of a token request. Throws a BridgeError; `refused` for a new issuer that is not accepted. */
 export async function planTokens(
   context: OAuthContext,
   { stored, challenge, acceptIssuer, signal }: TokenPlanRequest,

@@ -7,7 +7,7 @@ import type { GuardedHttp } from "./ssrf-guard.ts";
 /** The arguments that every OAuth operation for one server needs. */
 export interface OAuthContext {
   readonly server: ServerSettings;
-  /** The entry's settings, or the defaults where it has none. */
+  /** The OAuth settings of the server's entry, or the defaults if it has none. */
   readonly auth: OAuthSettings;
   readonly http: GuardedHttp;
   readonly env: Environment;
@@ -15,7 +15,7 @@ export interface OAuthContext {
   readonly log: Log;
   /** The command that signs in, ready to copy. */
   readonly login: string;
-  /** Token endpoints that refused a client id in the body beside Basic. */
+  /** Token endpoints that refused a client id in the body of a request with Basic authentication. */
   readonly withoutClientId: Set<string>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -23,7 +23,7 @@ export interface OAuthContext {
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** Whether it is certain that the server takes OAuth: it is configured so, or its challenge leads to metadata. */
+/** Whether the server certainly uses OAuth: the configuration says so, or its challenge names resource metadata. */
 export function isOAuthCertain(
   { server }: Pick<OAuthContext, "server">,
   challenge: { readonly resourceMetadata?: string } | undefined,

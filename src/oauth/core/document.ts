@@ -1,14 +1,14 @@
 import { BridgeError, type ErrorKind } from "../../wire/errors.ts";
 import type { OAuthContext } from "./context.ts";
 import type { GuardedHttp } from "./ssrf-guard.ts";
-import { mayPass } from "./transient.ts";
+import { isTransient } from "./transient.ts";
 
 /** A JSON object that a server sent; the types of its members are not checked yet. */
 export type JsonObject = { readonly [name in Member]?: unknown } & {
   readonly [name: string]: unknown;
 };
 
-/** Members that are read: of metadata (RFC 8414 2, RFC 9728 2), of answers (RFC 6749 5, RFC 7591 3.2, RFC 8628 3.2) and of our own file. */
+/** Members that are read: of metadata (RFC 8414 2, RFC 9728 2), of answers (RFC 6749 5, RFC 7591 3.2, RFC 8628 3.2) and of the credentials file. */
 type Member =
   | "access_token"
   | "authorization_endpoint"
@@ -55,16 +55,16 @@ export function stringsOf(value: unknown): string[] | undefined {
 
 /** Statuses that mean "no document here". Servers that guard every path answer 401 or 403 in place of 404. */
 const noneStatuses: readonly number[] = [401, 403, 404, 405, 410];
-/** Pauses before the second and third attempt at a place that gave no usable answer. */
+/** Pauses before the second and third attempt at a URL that gave no usable answer. */
 const pausesMs = [250, 1000];
-/** A place that was silent for this long is not asked again: the caller's time goes to the other places. */
+/** A URL that has taken this long is not tried again, to leave time for the other URLs. */
 const longestAttemptsMs = 10_000;
 
-/** The document of a place, "none" where the server says that it has none, or why the answer cannot be used. */
+/** The document at a URL; "none" if the server answers that it has none; a BridgeError if the answer cannot be used. */
 export type DocumentAnswer = JsonObject | "none" | BridgeError;
 
 /**
- * Asks one place for a metadata document. A failure that may pass (5xx, 429, no answer, no JSON object) is retried
+ * Fetches a metadata document from one URL. A failure that may pass (5xx, 429, no answer, no JSON object) is retried
  * twice. Rejects with the signal's reason.
  */
 export async function fetchDocument(
@@ -84,7 +84,7 @@ export async function fetchDocument(
   }
 }
 
-const mayChange = (error: BridgeError) => mayPass(error) || error.kind === "bad-answer";
+const mayChange = (error: BridgeError) => isTransient(error) || error.kind === "bad-answer";
 
 async function askOnce(
   http: GuardedHttp,
@@ -115,7 +115,7 @@ export interface DocumentFailure {
   readonly error: BridgeError;
 }
 
-/** Joins failures into one error with the kind and the hint of the first; `hint` where that has none. */
+/** Joins failures into one error with the kind and the hint of the first failure; `hint` replaces a missing hint. */
 export function joinFailures(
   failures: readonly [DocumentFailure, ...DocumentFailure[]],
   what: string,
@@ -133,8 +133,8 @@ export function joinFailures(
 }
 
 /**
- * Parses and serializes a URL that a server names as an endpoint. Throws `refused` where it is no plain http(s) URL:
- * it may be handed to a browser (CVE-2025-6514).
+ * Parses and checks a URL that a server names as an endpoint. Throws `refused` unless it is a plain http(s) URL,
+ * because it may be passed to a browser (CVE-2025-6514).
  */
 export function endpointUrl(value: unknown, what: string): URL {
   const url = typeof value === "string" ? URL.parse(value) : null;
@@ -142,7 +142,7 @@ export function endpointUrl(value: unknown, what: string): URL {
   if (url === null) throw refuse("is not a URL");
   if (url.protocol !== "https:" && url.protocol !== "http:") throw refuse("is not an http URL");
   if (url.username !== "" || url.password !== "") throw refuse("holds a password");
-  // On the text, not on the URL: the parser drops tabs and line ends silently.
+  // Checks the text, not the parsed URL: the parser silently removes tabs and line breaks.
   if (/[\p{Cc}\s"'`<>\\^{}|$;()]/u.test(String(value)))
     throw refuse("holds characters that no endpoint needs");
   url.hash = "";

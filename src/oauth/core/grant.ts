@@ -16,7 +16,7 @@ export interface OAuthClient {
   readonly source: "configured" | "metadata" | "registered";
   /** The redirect URI that was registered. */
   readonly redirectUri?: string;
-  /** The scope that it was registered with; undefined: any may be asked for. */
+  /** The scope of the registration; undefined: the client may request any scope. */
   readonly scope?: string;
   /** When the secret expires, in ms since 1970; undefined: never. */
   readonly expiresAt?: number;
@@ -29,7 +29,7 @@ export function isSameIssuer(one: string, other: string): boolean {
   return one.replace(bare, "$1") === other.replace(bare, "$1");
 }
 
-/** The tokens of one sign-in, and everything that renewing and revoking them needs. */
+/** The tokens of one sign-in, and everything that is needed to refresh and to revoke them. */
 export interface Grant {
   readonly issuer: string;
   readonly client: OAuthClient;
@@ -37,24 +37,24 @@ export interface Grant {
   readonly revocationEndpoint?: string;
   readonly accessToken: string;
   readonly tokenType: "Bearer" | "DPoP";
-  /** In ms since 1970. */
+  /** When the access token was issued or last refreshed, in ms since 1970. */
   readonly obtainedAt: number;
-  /** In ms since 1970; undefined where the server does not tell. */
+  /** When the access token expires, in ms since 1970; undefined if the server does not say. */
   readonly expiresAt?: number;
   readonly refreshToken?: string;
-  /** The scope that was granted, else asked for. */
+  /** The scope in the token response; if the response has none, the requested scope. */
   readonly scope?: string;
   /** The `resource` parameter of every token request of this grant (RFC 8707). */
   readonly resource?: string;
   /** The account that the ID token names. */
   readonly account?: string;
-  /** When a person signed in, in ms since 1970; kept over renewals. Undefined for a machine's grant. */
+  /** When a person signed in, in ms since 1970; a refresh does not change it. Undefined for a machine grant. */
   readonly signedInAt?: number;
   /** The private key that DPoP tokens are bound to. */
   readonly dpopKey?: webcrypto.JsonWebKey;
 }
 
-/** The authorization server that the last successful sign-in used, and who signed in there: it outlives the grant. */
+/** The authorization server of the last successful sign-in, and who signed in there; kept when the grant is deleted. */
 export interface PinnedIssuer {
   readonly issuer: string;
   readonly clientId: string;
@@ -69,11 +69,11 @@ export interface StoredGrant {
   readonly server: string;
   readonly origin: string;
   readonly grant?: Grant;
-  /** Secrets of the configuration go to this issuer only, unless `auth.issuer` names another one. */
+  /** Configured secrets are sent to this issuer only, unless `auth.issuer` names another issuer. */
   readonly pinned?: PinnedIssuer;
   /** Registered clients by issuer; a client is never sent to another issuer. */
   readonly clients?: Readonly<Record<string, OAuthClient>>;
-  /** A scope that the server demanded and the grant lacks: the next sign-in asks for it as well. */
+  /** A scope that the server requires and the grant lacks; the next sign-in requests it as well. */
   readonly wantedScope?: string;
   /** Scopes asked for last time; those missing from the grant were denied, so do not ask again. */
   readonly askedScope?: string;
@@ -81,11 +81,11 @@ export interface StoredGrant {
   readonly movedAt?: number;
   /** When a person last declined to sign in, in ms since 1970. */
   readonly declinedAt?: number;
-  /** The digest of the token that `headers` last printed, and when, in ms since 1970. */
+  /** Digest of the access token that the command `headers` printed last, and when, in ms since 1970. */
   readonly handed?: { readonly digest: string; readonly at: number };
 }
 
-/** The pin of a grant. */
+/** The issuer and account to pin for a grant. */
 export function pinOf({ issuer, client, account, signedInAt }: Grant): PinnedIssuer {
   return {
     issuer,
@@ -94,7 +94,7 @@ export function pinOf({ issuer, client, account, signedInAt }: Grant): PinnedIss
   };
 }
 
-/** A token is renewed this long before it expires, or a tenth of its life where that is shorter. */
+/** A token is refreshed this long before it expires, or a tenth of its lifetime if that is shorter. */
 const longestMarginMs = 60_000;
 
 /** Whether an access token has expired, or expires before a request with it can arrive. */
@@ -104,7 +104,7 @@ export function isExpired(grant: Grant, now: number): boolean {
   return now >= grant.expiresAt - Math.min(longestMarginMs, life * 0.1);
 }
 
-/** Whether a stored sign-in belongs to this entry: same name, origin, issuer and client id. */
+/** Whether a stored sign-in belongs to this entry of the configuration: same name, origin, issuer and client id. */
 export function belongsTo(stored: StoredGrant, server: ServerSettings): boolean {
   if (stored.server !== server.name || stored.origin !== server.url.origin) return false;
   const { grant } = stored;

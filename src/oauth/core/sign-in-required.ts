@@ -6,7 +6,7 @@ interface Need {
   readonly login: string;
 }
 
-/** The error of a request that only a person's sign-in helps; `cause`: why the sign-in that was begun for it failed. */
+/** The error for a request that needs an interactive sign-in; `what`: the kind of sign-in; `cause`: why an attempted sign-in failed. */
 export function signInRequired(
   { server, login }: Need,
   { what = "a sign-in", cause }: { readonly what?: string; readonly cause?: BridgeError } = {},
@@ -19,7 +19,7 @@ export function signInRequired(
   );
 }
 
-/** Where the failure is not its person's, the command fails again: then its own hint leads on. */
+/** The cause as text; with its hint unless the user declined or did not sign in, because `login` would fail for the cause as well. */
 function reasonOf({ kind, message, hint }: BridgeError): string {
   return kind === "sign-in-required" || typeof hint !== "string" ? message : `${message}; ${hint}`;
 }

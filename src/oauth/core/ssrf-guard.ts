@@ -16,7 +16,7 @@ export interface GuardedRequest {
 
 /**
  * Sends a request to a host that a server named. Resolves to the answer with its body read; throws a
- * BridgeError: `refused` (insecure, private address, redirect), `too-large`, `timeout`, and those of Http.
+ * BridgeError: `refused` (insecure, private address, redirect), `too-large`, `timeout`, or an error of Http.
  */
 export type GuardedHttp = (request: GuardedRequest) => Promise<Response>;
 
@@ -24,15 +24,15 @@ export interface SsrfGuardOptions {
   readonly http: Http;
   /** The addresses of a host name, in the order to try them. */
   readonly lookup: (host: string) => Promise<readonly string[]>;
-  /** The configured MCP server: its authorization server may stand in the same network. */
+  /** The configured MCP server; its authorization server may be in the same network. */
   readonly server: URL;
   /** Host names that the user trusts; with a port, that port only. */
   readonly trustedHosts: readonly string[];
-  /** Whether a proxy makes the connection: it resolves the names then, and only literal addresses can be judged here. */
+  /** Whether a request goes through a proxy. The proxy then resolves the host name, so that only literal addresses can be checked here. */
   readonly proxied: (url: URL) => boolean;
-  /** Whether a URL's host may see the client certificate of the configuration; `issuer` as in the request. */
+  /** Whether a URL's host may see the configured client certificate; `issuer` as in GuardedRequest. */
   readonly showsCertificate: (url: URL, issuer: string | undefined) => Promise<boolean>;
-  /** From the first byte sent to the last one read; 12,000 unless a test says otherwise. */
+  /** Time limit from the first byte sent to the last byte read; default 12,000. */
   readonly timeoutMs?: number;
 }
 
@@ -68,7 +68,7 @@ export function createSsrfGuard(options: SsrfGuardOptions): GuardedHttp {
     trustedHosts.some((host) => host === url.hostname || host === url.host);
   let serverReach: Promise<Reach> | undefined;
 
-  /** The network of the configured server: the user chose it, so OAuth requests may enter it as well. */
+  /** The network of the configured server. The user chose that network, so OAuth requests may enter it as well. */
   const ownReach = () => {
     serverReach ??= (async () => {
       if (isLocalName(server.hostname)) return "loopback";
@@ -82,7 +82,7 @@ export function createSsrfGuard(options: SsrfGuardOptions): GuardedHttp {
     return serverReach;
   };
 
-  async function judge(reach: Reach, address: string, url: URL): Promise<void> {
+  async function checkReach(reach: Reach, address: string, url: URL): Promise<void> {
     if (reach === "public" || isTrusted(url)) return;
     if (!isLinkLocal(address) && reach === (await ownReach())) return;
     const where = reach === "loopback" ? "this machine" : "a private network";
@@ -92,24 +92,24 @@ export function createSsrfGuard(options: SsrfGuardOptions): GuardedHttp {
     );
   }
 
-  /** Judges the URL's host; resolves to the addresses to connect to, or undefined where the URL is connected to as it stands. */
+  /** Checks the URL's host. Resolves to the checked addresses to connect to, or to undefined if the request connects by the URL itself. */
   async function addressesOf(url: URL): Promise<readonly string[] | undefined> {
     if (isLocalName(url.hostname)) {
-      await judge("loopback", url.hostname, url);
+      await checkReach("loopback", url.hostname, url);
       return undefined;
     }
     const literal = reachOf(url.hostname);
     if (literal !== undefined) {
-      await judge(literal, url.hostname, url);
+      await checkReach(literal, url.hostname, url);
       return undefined;
     }
     if (options.proxied(url) || isTrusted(url)) return undefined;
     const addresses = await lookup(url.hostname);
-    for (const address of addresses) await judge(reachOf(address) ?? "private", address, url);
+    for (const address of addresses) await checkReach(reachOf(address) ?? "private", address, url);
     return addresses;
   }
 
-  function judgeForm(url: URL): void {
+  function checkScheme(url: URL): void {
     if (url.username !== "" || url.password !== "")
       throw refuse(`the URL of "${url.host}" holds a password`);
     if (url.protocol === "https:") return;
@@ -139,14 +139,14 @@ export function createSsrfGuard(options: SsrfGuardOptions): GuardedHttp {
 
   return async ({ method, url, headers = {}, body, issuer, signal }) => {
     const timeoutMs = options.timeoutMs ?? 12_000;
-    const late = new BridgeError(
+    const timeoutError = new BridgeError(
       "timeout",
       `"${url.host}" did not answer within ${timeoutMs / 1000} s`,
     );
     const clock = new AbortController();
-    const timer = setTimeout(() => clock.abort(late), timeoutMs);
+    const timer = setTimeout(() => clock.abort(timeoutError), timeoutMs);
     try {
-      judgeForm(url);
+      checkScheme(url);
       const both = AbortSignal.any([signal, clock.signal]);
       const addresses = await addressesOf(url);
       const response = await send(
@@ -176,7 +176,7 @@ export function createSsrfGuard(options: SsrfGuardOptions): GuardedHttp {
         await response.body?.cancel().catch(() => {});
       }
     } catch (error) {
-      if (clock.signal.aborted) throw late;
+      if (clock.signal.aborted) throw timeoutError;
       throw error;
     } finally {
       clearTimeout(timer);

@@ -1,9 +1,9 @@
 import { BridgeError } from "../../wire/errors.ts";
 
-/** Kinds of failures that say nothing about the grant, the document or the client that was asked for. */
+/** Error kinds of temporary failures: they do not show that a grant, document or client is invalid. */
 const kinds: readonly string[] = ["server-error", "rate-limited", "timeout", "outcome-unknown"];
 
-/** Whether a failure may pass by itself: then the request is worth repeating, and nothing that is stored is given up. */
-export function mayPass(error: unknown): boolean {
+/** Whether a failure is temporary: the request may be repeated, and stored credentials are kept. */
+export function isTransient(error: unknown): boolean {
   return error instanceof BridgeError && (error.safeToRetry || kinds.includes(error.kind));
 }

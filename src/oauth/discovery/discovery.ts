@@ -11,17 +11,17 @@ import {
   stringsOf,
 } from "../core/document.ts";
 import { isSameIssuer } from "../core/grant.ts";
-import { mayPass } from "../core/transient.ts";
+import { isTransient } from "../core/transient.ts";
 import { fetchIssuer, type Issuer, legacyIssuer } from "./issuer.ts";
 
-/** The authorization server and the resource to request tokens from and for. */
+/** The authorization server that issues the tokens, and the resource that they are for. */
 export interface SignInTarget {
   readonly issuer: Issuer;
   /** The `resource` parameter (RFC 8707); undefined: it is omitted. */
   readonly resource?: string;
   /** The scopes that the resource's metadata list (RFC 9728 2). */
   readonly resourceScopes?: readonly string[];
-  /** Whether the resource takes DPoP-bound tokens only (RFC 9728 2). */
+  /** Whether the resource accepts only DPoP-bound tokens (RFC 9728 2). */
   readonly wantsDpop: boolean;
 }
 
@@ -31,7 +31,7 @@ export interface DiscoveryRequest extends Pick<OAuthContext, "http" | "redactor"
   readonly auth: Pick<OAuthSettings, "issuer" | "resource">;
   /** `resource_metadata` of the challenge. */
   readonly resourceMetadata?: string;
-  /** The issuer of the last sign-in: tried first where the resource lists several. */
+  /** The issuer of the last sign-in; tried first if the resource lists several issuers. */
   readonly pinned?: string | undefined;
   /** Whether token requests carry a secret of the configuration. */
   readonly sendsSecret: boolean;
@@ -82,7 +82,7 @@ function readResource(
   };
 }
 
-/** The places of protected resource metadata, in order: the challenge's, under the path, at the root (RFC 9728 3.1). */
+/** URLs of the protected resource metadata, in the order to try: from the challenge, for the server's path, at the root of its host (RFC 9728 3.1). */
 export function resourceUrls({
   server,
   resourceMetadata,
@@ -94,9 +94,9 @@ export function resourceUrls({
 }
 
 /**
- * The first usable protected resource metadata; undefined where every place says "none here". Throws the failures
- * otherwise: without metadata the server's own origin counts as its authorization server, and a server that is only
- * overloaded must not get there.
+ * The first usable protected resource metadata; undefined if every URL answers that it has none. Otherwise throws the
+ * failures: undefined makes the server's own origin its authorization server, which must not happen only because a
+ * server is overloaded.
  */
 async function fetchResource(request: DiscoveryRequest): Promise<ResourceMetadata | undefined> {
   const failures: DocumentFailure[] = [];
@@ -115,12 +115,12 @@ async function fetchResource(request: DiscoveryRequest): Promise<ResourceMetadat
   if (first === undefined) return undefined;
   // `auth.issuer` names the authorization server: HTML pages in place of metadata do no harm.
   const isNamed = request.auth.issuer !== undefined;
-  if (isNamed && !isForeign && !failures.some(({ error }) => mayPass(error))) return undefined;
+  if (isNamed && !isForeign && !failures.some(({ error }) => isTransient(error))) return undefined;
   const hint = 'if the server\'s operator names its authorization server, set it as "auth.issuer"';
   throw joinFailures([first, ...others], "no protected resource metadata can be used", hint);
 }
 
-/** Asks one place; a place that the guard refuses fails like a broken one. */
+/** Fetches one metadata document; a URL that the guard refuses counts as a failed one. */
 async function askPlace(
   text: string,
   request: DiscoveryRequest,
@@ -135,7 +135,7 @@ async function askPlace(
   }
 }
 
-/** The issuers to try: the configured one only, else those that the resource lists, the pinned one first. */
+/** The issuers to try: only the configured issuer if there is one, else the issuers that the resource lists, the pinned issuer first. */
 function issuersToTry(
   found: ResourceMetadata | undefined,
   { auth, pinned }: DiscoveryRequest,
@@ -165,7 +165,7 @@ async function fetchFirstIssuer(
       );
       failures.push({ place, error });
     } catch (error) {
-      // Only "no metadata" passes a secret on: a server that is down or out of order still owns it.
+      // A configured secret goes to the next issuer only if this one publishes no metadata, not because it is down.
       if (signal.aborted || sendsSecret) throw error;
       failures.push({ place, error: asBridgeError(error) });
     }

@@ -12,7 +12,7 @@ import { isSameIssuer } from "../core/grant.ts";
 
 /** The metadata of an authorization server (RFC 8414 2, RFC 9207 3); every endpoint passed endpointUrl. */
 export interface Issuer {
-  /** As the metadata write it: `iss` is compared with this string. */
+  /** Spelled exactly as in the metadata, because `iss` is compared with it as a string. */
   readonly issuer: string;
   readonly authorizationEndpoint?: string;
   readonly tokenEndpoint: string;
@@ -26,7 +26,7 @@ export interface Issuer {
   readonly dpopAlgorithms?: readonly string[];
   readonly sendsIss: boolean;
   readonly takesClientMetadata: boolean;
-  /** Whether no metadata name these endpoints: they stand where MCP 2025-03-26 has them. */
+  /** True if the server publishes no metadata, so that these are the default endpoints of MCP 2025-03-26. */
   readonly isAssumed?: true;
 }
 
@@ -101,7 +101,7 @@ function rootUrls(issuer: URL): URL[] {
 }
 
 /**
- * Fetches the metadata of an issuer; undefined where every place says "none here". A document at the root of the host
+ * Fetches the metadata of an issuer; undefined if none of the well-known URLs has a document. A document at the root of the host
  * may name that root as its issuer, unless `isExact`: the user named the issuer then. Throws `refused` for metadata of
  * another issuer (mix-up, RFC 8414 3.3), else the failures of all places.
  */
@@ -130,7 +130,7 @@ export async function fetchIssuer(
   throw joinFailures([first, ...others], `no metadata of "${url.host}" can be used`);
 }
 
-/** The issuer that a document describes; an error where it is none of those `accepted`, or is incomplete. */
+/** Reads the issuer of a metadata document; an error if its name is not among `accepted`, or the document is incomplete. */
 function readIssuer(
   document: JsonObject,
   accepted: readonly [string, ...string[]],

@@ -18,7 +18,7 @@ const initialize = JSON.stringify({
 export interface ProbeAnswer {
   readonly status: number;
   readonly challenge: BearerChallenge | undefined;
-  /** The schemes of all its challenges, in lower case. */
+  /** The schemes of all challenges in the answer, in lower case. */
   readonly schemes: readonly string[];
 }
 
@@ -28,7 +28,7 @@ const toolsList = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", 
 /** A request that any server may answer and that begins no session (MCP basic utilities, ping). */
 const ping = JSON.stringify({ jsonrpc: "2.0", id: 2, method: "ping" });
 
-/** Asks the server whether it still takes these headers: 401 says no; an error of its own about the session says yes. */
+/** Sends a ping to find out whether the server still accepts these headers: a 401 means no, an error about the missing session means yes. */
 export function probeHeaders(
   server: ServerSettings,
   http: Http,
@@ -58,9 +58,12 @@ async function ask(
   body: string,
   signal: AbortSignal,
 ): Promise<ProbeAnswer> {
-  const late = new BridgeError("timeout", `server "${server.name}" did not answer within 15 s`);
+  const timeoutError = new BridgeError(
+    "timeout",
+    `server "${server.name}" did not answer within 15 s`,
+  );
   const clock = new AbortController();
-  const timer = setTimeout(() => clock.abort(late), 15_000);
+  const timer = setTimeout(() => clock.abort(timeoutError), 15_000);
   try {
     const response = await http({
       method: "POST",

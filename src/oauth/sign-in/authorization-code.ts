@@ -6,7 +6,7 @@ import { grantOf, type Prepared, requireShort, requireShowable } from "./prepare
 
 /** An authorization request (RFC 6749 4.1.1, RFC 7636, RFC 9207) whose response has not come yet. */
 export interface CodeRequest {
-  /** Where the person signs in. */
+  /** The page on which the user signs in. */
   readonly url: URL;
   readonly state: string;
   readonly verifier: string;
@@ -57,7 +57,7 @@ export async function startCode(
     code_challenge_method: "S256",
     scope,
     resource,
-    // OpenID Connect gives offline access with consent only (Core 11).
+    // OpenID Connect grants offline access only with prompt=consent (Core 11).
     prompt: scope?.split(" ").includes("offline_access") ? "consent" : undefined,
     ...auth.authorizeParams,
   };
@@ -107,7 +107,7 @@ export function codeFrom(prepared: Prepared, answer: URLSearchParams): string {
   return codes[0]!;
 }
 
-/** Trades a code for a grant. Throws a BridgeError. */
+/** Exchanges an authorization code for a grant (RFC 6749 4.1.3). Throws a BridgeError. */
 export async function redeemCode(
   prepared: Prepared,
   request: CodeRequest,
@@ -135,8 +135,8 @@ export async function redeemCode(
 }
 
 /**
- * Reads the authorization response that a person pasted: the redirect URL, its query, or the code alone. Throws
- * `sign-in-required` where `state` is wrong, or where a code alone came although the server sends `iss`.
+ * Reads the authorization response that the user pasted: the redirect URL, its query, or the code alone. Throws
+ * `sign-in-required` if `state` is wrong, or if the user pasted only a code although the server sends `iss`.
  */
 export function pastedAnswer(
   prepared: Prepared,

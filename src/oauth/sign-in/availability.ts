@@ -9,11 +9,11 @@ import { legacyIssuer, metadataUrls } from "../discovery/issuer.ts";
 /** The challenges of a server's 401. */
 export interface Asked {
   readonly challenge: BearerChallenge | undefined;
-  /** The schemes of all its challenges, in lower case. */
+  /** The schemes of all challenges in the 401, in lower case. */
   readonly schemes: readonly string[];
 }
 
-/** Schemes that no sign-in of OAuth satisfies (IANA HTTP Authentication Schemes), as they are written. */
+/** Authentication schemes that OAuth cannot satisfy (IANA HTTP Authentication Schemes): lower case to the form to show. */
 const otherSchemes: Readonly<Record<string, string>> = {
   basic: "Basic",
   digest: "Digest",
@@ -41,7 +41,7 @@ function needsToken(name: string, schemes: readonly string[]): BridgeError {
   );
 }
 
-/** Sends a request; undefined where the guard refuses the answer: a redirect, to a page for people most likely. */
+/** Sends a request; undefined if the guard refuses the response, most likely a redirect to a web page. */
 async function send(
   { http }: OAuthContext,
   request: GuardedRequest,
@@ -55,8 +55,8 @@ async function send(
 }
 
 /**
- * Whether a place has metadata; undefined where that is not known. Asked once, since a client waits for the answer; a
- * page for people, as many servers send it for every path, is no metadata.
+ * Whether a URL has a metadata document; undefined if the server fails. Not retried, because a client waits. An HTML
+ * page, which many servers send for every path, is not metadata.
  */
 async function hasMetadata(
   context: OAuthContext,
@@ -71,8 +71,8 @@ async function hasMetadata(
 }
 
 /**
- * Whether a token endpoint answers there. A server without metadata is only assumed to have one (MCP 2025-03-26), and
- * most such servers take a token of their own. An empty request changes nothing (RFC 6749 5.2: 400).
+ * Whether the URL is a token endpoint. A server without metadata is only assumed to have one (MCP 2025-03-26), and
+ * most such servers need a token that is issued elsewhere. An empty request has no effect (RFC 6749 5.2: 400).
  */
 async function hasTokenEndpoint(
   context: OAuthContext,
@@ -88,13 +88,13 @@ async function hasTokenEndpoint(
   if (response === undefined) return false;
   const json = jsonObject(await response.text());
   if (tokenErrors.includes(json?.error)) return true;
-  // An endpoint that fails is an endpoint.
+  // An endpoint that is overloaded or fails does exist.
   return response.status === 400 || response.status === 429 || response.status >= 500;
 }
 
 /**
- * The error for a server that refuses requests and has no sign-in at all; undefined where somebody can sign in.
- * Throws a BridgeError where that cannot be found out.
+ * The error for a server that needs a credential but offers no sign-in; undefined if it offers one.
+ * Throws a BridgeError if neither can be determined.
  */
 export async function noSignIn(
   context: OAuthContext,

@@ -9,7 +9,7 @@ export type Outcome = { readonly ok: true } | { readonly ok: false; readonly rea
 /** The listener on this machine that receives the redirect. */
 export interface Callback {
   readonly redirectUri: string;
-  /** Undefined where the redirect URI is not on this machine: the person then pastes the response. */
+  /** Undefined if the redirect URI is not on this machine: the user then pastes the response. */
   readonly port: number | undefined;
   /** Waits for the one response with this state; other requests get 400. */
   wait(state: string): Promise<URLSearchParams>;
@@ -30,7 +30,7 @@ function page(status: number, outcome: Outcome, server: string): Response {
   return new Response(html, { status, headers: { ...headers, "content-security-policy": policy } });
 }
 
-/** The redirect URIs to try, in order; a configured one is the only one. */
+/** The redirect URIs to try, in order; a configured redirect URI or port allows only one. */
 function candidates({ context, knownRedirect }: Prepared): URL[] {
   const { redirectUri, callbackPort } = context.auth;
   if (redirectUri !== undefined) return [new URL(redirectUri)];
@@ -59,7 +59,7 @@ export async function openCallback(prepared: Prepared): Promise<Callback> {
       expected !== undefined &&
       url.searchParams.getAll("state").length === 1 &&
       url.searchParams.get("state") === expected.state;
-    // A stray, forged or repeated request gets 400 and the wait goes on; `state` is judged before `error`.
+    // A stray, forged or repeated request gets 400 and the wait continues; `state` is checked before `error`.
     if (!isOurs)
       return page(400, { ok: false, reason: "This is not the sign-in that is waited for." }, name);
     expected = undefined;
@@ -98,7 +98,7 @@ export async function openCallback(prepared: Prepared): Promise<Callback> {
   };
 }
 
-/** A configured URI is sent as it is written; elsewhere the port that was free is filled in. */
+/** A configured redirect URI is sent exactly as written; in any other, port 0 is replaced by the port that was opened. */
 function uriWithPort({ context }: Prepared, uri: URL, port: number | undefined): string {
   if (context.auth.redirectUri !== undefined) return context.auth.redirectUri;
   if (port !== undefined && uri.port === "0") return `http://127.0.0.1:${port}${uri.pathname}`;

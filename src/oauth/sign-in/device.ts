@@ -4,27 +4,27 @@ import { libraryOptions } from "../client/oauth4webapi.ts";
 import { refusalOf, refusalText, requestTokens } from "../client/token-endpoint.ts";
 import { endpointUrl, type JsonObject, jsonObject } from "../core/document.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
-import { mayPass } from "../core/transient.ts";
+import { isTransient } from "../core/transient.ts";
 import { grantOf, noteRefusedScope, type Prepared, requireShowable } from "./prepare.ts";
 
-/** Limit for the `interval` of a server: a longer one would only let its code expire. */
+/** Longest polling interval, whatever `interval` the server names: a longer pause would only let the code expire. */
 const longestPauseMs = 60_000;
 
 const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
 
 /** A device authorization that waits for a person (RFC 8628 3.2). */
 export interface DeviceRequest {
-  /** Where the code is typed in. */
+  /** The page on which the user enters the code. */
   readonly url: URL;
   /** The page with the code in its address (`verification_uri_complete`), where the server sends it. */
   readonly completeUrl?: URL;
   /** Letters, digits and dashes, 4 to 16; anything else is refused. */
   readonly userCode: string;
   readonly deviceCode: string;
-  /** Where the request carried a code challenge (RFC 7636). */
+  /** PKCE code verifier, if the request carried a code challenge (RFC 7636). */
   readonly verifier?: string;
   readonly client: OAuthClient;
-  /** In ms since 1970. */
+  /** When the device code expires, in ms since 1970. */
   readonly expiresAt: number;
   readonly intervalMs: number;
 }
@@ -41,7 +41,7 @@ function numberOf(value: unknown, fallback: number): number {
   return typeof number === "number" && Number.isFinite(number) && number > 0 ? number : fallback;
 }
 
-/** Whether another registration helps: the server has lost the client, or wants the scope to be registered with it. */
+/** Whether a new registration may help: the server no longer knows the client, or requires the scope in the registration. */
 function mayRegisterAnew(error: unknown, client: OAuthClient, scope: string | undefined): boolean {
   if (client.source !== "registered") return false;
   const wantsScope = error === "invalid_scope" && scope !== undefined && client.scope === undefined;
@@ -200,7 +200,7 @@ export async function awaitDevice(
       else if (tokens.error !== "authorization_pending") throw fail(refusalText(tokens));
     } catch (error) {
       // No response came: poll less often (RFC 8628 3.5).
-      if (signal.aborted || !mayPass(error)) throw error;
+      if (signal.aborted || !isTransient(error)) throw error;
       intervalMs = Math.min(intervalMs * 2, longestPauseMs);
     }
   }

@@ -11,47 +11,47 @@ import { type Prepared, prepare } from "./prepare.ts";
 import { type SignInMethodOptions, signIn, signInElsewhere } from "./sign-in.ts";
 import { afterLogin, inRunTurn, isLoginWanted } from "./sign-in-locks.ts";
 
-/** How a sign-in ended: the person signed in, here or elsewhere, or why not. */
+/** Outcome of a sign-in: "signed-in", in this process or another, or why it failed. */
 export type SignInResult = "signed-in" | BridgeError;
 
-/** A sign-in that waits for a person: it holds no text of a server except a checked URL and code. */
+/** A sign-in that waits for the user. The only texts of a server in it are a checked URL, a checked code and hosts. */
 export interface PendingSignIn {
   readonly id: string;
   readonly url: URL;
-  /** To type in at the page; undefined where the page needs none. */
+  /** The code to enter on the page; undefined if the page needs none. */
   readonly code: string | undefined;
-  /** Of the MCP server and of the page. */
+  /** Hosts of the MCP server and of the page. */
   readonly hosts: { readonly server: string; readonly page: string };
-  /** Hosts of the authorization servers, where the server names another one than before. */
+  /** Hosts of the previous and the new authorization server, if the server names a new one. */
   readonly movedIssuer?: { readonly from: string; readonly to: string };
-  /** Issuer and scope: a server that asks for the same again is not satisfied by a sign-in. */
+  /** Issuer and scope. A server that demands a sign-in with an equal need again was not satisfied by the first sign-in. */
   readonly need: string;
-  /** Aborted once the page leads nowhere. */
+  /** Aborted when the page can no longer be used. */
   readonly gone: AbortSignal;
   /** Never rejects. */
   readonly done: Promise<SignInResult>;
 }
 
-/** How a sign-in begins for a call: it waits for a person, or is over already. */
+/** State of a sign-in when a call joins it: it waits for the user, or has ended. */
 export type Begun = SignInResult | PendingSignIn;
 
 export interface InteractiveOptions {
-  /** Whether the page is opened in the browser, as `--sign-in browser` says; the sign-in is then kept. */
+  /** Whether the page is opened in the browser (`--sign-in browser`); the sign-in then continues even if no call waits. */
   readonly opensBrowser: boolean;
-  /** The needs for which the waiting call has seen a sign-in already. */
+  /** The needs (PendingSignIn.need) for which the waiting call has already seen a sign-in. */
   readonly answered: ReadonlySet<string>;
 }
 
 /** The listener of a sign-in during `run` closes after this time. */
 const signInWaitMs = 600_000;
-/** After a decline nobody is asked for this time. */
+/** After a decline, no sign-in is offered for this time. */
 const declineMs = 300_000;
 const prepareMs = 30_000;
 /** A call waits this long for another prompt to end; then its error names the command that signs in. */
 const promptWaitMs = 60_000;
-/** Pause between two looks whether somebody signed in elsewhere, or wants to. */
-const lookMs = 300;
-/** One prompt at a time in this home, over calls and processes. No server can have this name. */
+/** Polling interval for a sign-in in another process. */
+const pollMs = 300;
+/** Lock name: one prompt at a time per home folder, across calls and processes. No server can have this name. */
 const promptLock = ".prompt";
 
 const failed = (why: string) => new BridgeError("sign-in-required", why);
@@ -70,10 +70,10 @@ export class InteractiveSignIn {
   readonly #begun = Promise.withResolvers<Begun>();
   readonly #done = Promise.withResolvers<SignInResult>();
   readonly #stop = new AbortController();
-  /** Aborted when its page leads nowhere any more. */
+  /** Aborted when the page can no longer be used. */
   readonly #gone = new AbortController();
   /** Resolves once no call waits. */
-  readonly #alone = Promise.withResolvers<void>();
+  readonly #noCallWaits = Promise.withResolvers<void>();
   #waiting = 0;
   #isKept = false;
   #isSettled = false;
@@ -93,12 +93,12 @@ export class InteractiveSignIn {
     );
   }
 
-  /** Of the page that is shown. */
+  /** Id of the sign-in whose page is shown; undefined before. */
   get id(): string | undefined {
     return this.#id;
   }
 
-  /** Whether nobody can join it any more. */
+  /** Whether the sign-in has ended or been stopped, so that no call can join it. */
   get isOver(): boolean {
     return this.#isSettled || this.#stop.signal.aborted;
   }
@@ -108,25 +108,25 @@ export class InteractiveSignIn {
     return this.#done.promise;
   }
 
-  /** Runs `work` as one of those that wait for it; the last that leaves ends it, unless it is kept. */
+  /** Runs `work` for a waiting call. When the last waiting call leaves, the sign-in ends, unless keep() was called. */
   async join<T>(signal: AbortSignal, work: (begun: Begun) => Promise<T>): Promise<T> {
     this.#waiting++;
     try {
       return await work(await abortable(this.#begun.promise, signal));
     } finally {
       if (--this.#waiting === 0) {
-        this.#alone.resolve();
+        this.#noCallWaits.resolve();
         if (!this.#isKept) this.end(failed("no call waits for the sign-in any more"));
       }
     }
   }
 
-  /** From here on it stands for its ten minutes although no call waits: somebody has its page and comes back. */
+  /** Keeps the sign-in open for its ten minutes even if no call waits: the user has its page and will call again. */
   keep(): void {
     this.#isKept = true;
   }
 
-  /** Waits for its end. */
+  /** Waits until the sign-in has ended. */
   async ended(signal: AbortSignal): Promise<void> {
     await this.join(signal, async (begun) => {
       if (isPending(begun)) await abortable(begun.done, signal);
@@ -149,14 +149,14 @@ export class InteractiveSignIn {
     const { store, context } = this.#oauth;
     const { name } = context.server;
     const before = await store.read();
-    if (this.#isDeclined(before)) return declinedLately();
+    if (this.#isDeclined(before)) return declinedRecently();
     const stop = this.#stop.signal;
     const waited = failed(`another sign-in was under way for ${promptWaitMs / 1000} s`);
     const inQueue = AbortSignal.any([stop, limit(promptWaitMs, waited)]);
     try {
       const result = await inRunTurn(context.server, () => this.#inTurn(before, inQueue), inQueue);
       if (result !== undefined) return result;
-      // A sign-in elsewhere took its place: the result of that counts.
+      // A sign-in in another process took precedence: its result counts.
       const late = failed("the sign-in that was begun elsewhere did not end");
       const waiting = AbortSignal.any([stop, limit(signInWaitMs, late)]);
       const look = async () => isNew(await store.read(), before);
@@ -169,7 +169,7 @@ export class InteractiveSignIn {
     }
   }
 
-  /** Signs in as soon as no other prompt stands; undefined where it gave way to a sign-in elsewhere. */
+  /** Signs in as soon as no other prompt is open; undefined if a sign-in in another process took precedence. */
   async #inTurn(before: StoredGrant, inQueue: AbortSignal): Promise<SignInResult | undefined> {
     const { store, context } = this.#oauth;
     const over = new AbortController();
@@ -178,12 +178,12 @@ export class InteractiveSignIn {
       () => elsewhere.abort(signInElsewhere),
       () => {},
     );
-    let running: Promise<SignInResult> = Promise.resolve(declinedLately());
+    let running: Promise<SignInResult> = Promise.resolve(declinedRecently());
     const prompt = async () => {
       const stored = await store.read();
       if (isNew(stored, before)) running = Promise.resolve("signed-in");
       else if (!this.#isDeclined(stored)) running = this.#signIn(elsewhere.signal);
-      await Promise.race([running, this.#alone.promise]);
+      await Promise.race([running, this.#noCallWaits.promise]);
     };
     try {
       const waiting = AbortSignal.any([inQueue, elsewhere.signal]);
@@ -197,7 +197,7 @@ export class InteractiveSignIn {
     }
   }
 
-  /** Prepares, shows and waits. */
+  /** Prepares the sign-in, shows its page and waits for the user. */
   async #signIn(elsewhere: AbortSignal): Promise<"signed-in"> {
     const { context, authorizer } = this.#oauth;
     const signal = AbortSignal.any([this.#stop.signal, elsewhere]);
@@ -236,9 +236,9 @@ export class InteractiveSignIn {
 
   #methods(prepared: Prepared, opener: PageOpener): SignInMethodOptions {
     const { context } = this.#oauth;
-    const isHere = hasDesktop(context.env);
+    const hasLocalBrowser = hasDesktop(context.env);
     return {
-      device: offersDevice(prepared) && !isHere ? "first" : "never",
+      device: offersDevice(prepared) && !hasLocalBrowser ? "first" : "never",
       showUrl: async (url) => {
         await this.#open(url, undefined, opener);
         this.#show(url, undefined, prepared);
@@ -255,7 +255,7 @@ export class InteractiveSignIn {
     };
   }
 
-  /** Opens the page as `--sign-in browser` says; where no browser can show it here, stderr names it. */
+  /** With `--sign-in browser`, opens the page; logs its URL to stderr if no browser on this machine can show it. */
   async #open(url: URL, code: string | undefined, opener: PageOpener): Promise<void> {
     if (!this.#options.opensBrowser) return;
     const { env, log, redactor, server } = this.#oauth.context;
@@ -282,16 +282,16 @@ export class InteractiveSignIn {
     });
   }
 
-  /** Resolves once somebody signed in elsewhere, or `login` wants to; rejects with the signal's reason. */
+  /** Resolves when another process has stored a sign-in, or a `login` waits for its turn; rejects with the signal's reason. */
   async #watch(before: StoredGrant, signal: AbortSignal): Promise<void> {
     const { store, context } = this.#oauth;
     for (let seen = store.fileVersion(); ; ) {
-      await context.sleep(lookMs, signal);
+      await context.sleep(pollMs, signal);
       if (await isLoginWanted(context.server)) return;
       const fileVersion = store.fileVersion();
       if (fileVersion === seen) continue;
       seen = fileVersion;
-      // A keyring that is locked at this moment tells nothing.
+      // While the keyring is locked, the sign-in cannot be read: try again at the next change.
       const stored = await store.read().catch(() => undefined);
       if (stored !== undefined && isNew(stored, before)) return;
     }
@@ -308,12 +308,12 @@ export function isPending(begun: Begun): begun is PendingSignIn {
 
 export const declined = () => failed("the user declined to sign in");
 
-const declinedLately = () =>
+const declinedRecently = () =>
   failed(`the user declined to sign in less than ${declineMs / 60_000} minutes ago`);
 
 const needOf = ({ found, scope }: Prepared) => `${found.issuer.issuer} ${scope ?? ""}`;
 
-/** Whether somebody signed in since `before`; a renewal leaves the scope that is wanted. */
+/** Whether somebody has signed in since `before` was read. A refresh does not count while a wanted scope is recorded: only a sign-in clears that. */
 function isNew(stored: StoredGrant, before: StoredGrant): boolean {
   const grant = usable(stored);
   const isOther = grant !== undefined && grant.accessToken !== before.grant?.accessToken;

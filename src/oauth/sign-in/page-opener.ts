@@ -18,14 +18,14 @@ const plain = (status: number, text: string) =>
 
 interface OpenerOptions {
   readonly env: Environment;
-  /** Called where somebody else may have the page: the sign-in must end with this error. */
+  /** Called if another user may have fetched the page's address: the sign-in must end with this error. */
   readonly onExposed: (error: BridgeError) => void;
-  /** Whether this user made the connection; undefined where that cannot be told. */
+  /** Whether this user made the connection; undefined if the owner cannot be determined. */
   readonly isOwn?: (peer: Peer, toPort: number) => boolean | undefined;
 }
 
 /**
- * Opens pages of one sign-in in the person's browser. Other users of the machine read the arguments of programs, and
+ * Opens pages of one sign-in in the user's browser. Other users of the machine can read the arguments of programs, and
  * whoever has a page's address can finish the sign-in with an account of theirs. So the browser is given an
  * address on loopback that redirects to the page, once, and to this user alone.
  */
@@ -50,7 +50,7 @@ export class PageOpener implements AsyncDisposable {
         isFirst = false;
         return new Response(null, { status: 302, headers: { ...headers, location: page.href } });
       }
-      // Who came first cannot be told: it may have been another user.
+      // The first request may have come from another user.
       if (isOwn === undefined) this.#options.onExposed(exposedError());
       return plain(410, "This address was used already. Start the sign-in again.");
     };

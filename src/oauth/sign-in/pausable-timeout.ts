@@ -1,7 +1,7 @@
-/** The call ends this long before its deadline, or a tenth of its time: our error then comes before the timeout. */
+/** The wait ends this long before the call's deadline, or a tenth of the call's time if that is shorter: the bridge's error then precedes the timeout. */
 const longestMarginMs = 1000;
 
-/** Ends a call's wait for its user shortly before the call's deadline; its clock can be paused. */
+/** Ends a call's wait for the user shortly before the call's deadline; can be paused. */
 export class PausableTimeout implements Disposable {
   readonly #end = new AbortController();
   readonly #reason: unknown;
@@ -9,7 +9,7 @@ export class PausableTimeout implements Disposable {
   #startedAt = 0;
   #timer: Timer | undefined;
 
-  /** `enteredAt`: when the call came, by `performance.now()`; `reason`: of the aborted signal. */
+  /** `enteredAt`: when the call arrived, by `performance.now()`; `reason`: the abort reason of `signal`. */
   constructor(timeoutMs: number, enteredAt: number, reason: unknown) {
     const marginMs = Math.min(longestMarginMs, timeoutMs / 10);
     this.#leftMs = timeoutMs - marginMs - (performance.now() - enteredAt);

@@ -8,7 +8,7 @@ import type { OAuthContext } from "../core/context.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
 import { scopeForUser } from "../discovery/scope.ts";
 
-/** Everything that a sign-in needs before a person is asked. */
+/** Everything that a sign-in needs before the user is asked. */
 export interface Prepared extends TokenPlan {
   readonly oauth: OAuth;
   readonly context: OAuthContext;
@@ -37,7 +37,7 @@ export async function prepare(
   };
 }
 
-/** Notes that the server refused the whole scope, so that it is not asked for again. */
+/** Records that the server refused the whole scope, so that it is not requested again. */
 export async function noteRefusedScope({ oauth, scope }: Prepared): Promise<void> {
   await oauth.store.update(({ wantedScope: _, ...stored }) => ({
     ...stored,
@@ -45,7 +45,7 @@ export async function noteRefusedScope({ oauth, scope }: Prepared): Promise<void
   }));
 }
 
-/** The grant of a person's sign-in. */
+/** The grant of an interactive sign-in. */
 export function grantOf(prepared: Prepared, client: OAuthClient, tokens: Tokens): Grant {
   const { context, found, scope, dpop } = prepared;
   const now = context.now();
@@ -57,7 +57,7 @@ export function grantOf(prepared: Prepared, client: OAuthClient, tokens: Tokens)
   return grantFrom(tokens, base, now);
 }
 
-/** Stores a new sign-in; from here on every process uses it. */
+/** Stores a new sign-in, which every process then uses. */
 export async function keep({ oauth, scope }: Prepared, grant: Grant): Promise<void> {
   const { store } = oauth;
   await store.locked(async () => {
@@ -76,10 +76,10 @@ export async function keep({ oauth, scope }: Prepared, grant: Grant): Promise<vo
   oauth.refresher.adopt(grant);
 }
 
-/** Limit for the address of a page: a model has to repeat it, and a person to read it. */
+/** Longest URL of a page, in characters: a model has to repeat it and a person to read it. */
 const longestUrl = 2048;
 
-/** The URL of a page that a person is sent to. Throws `refused` where it is too long or not https; http on loopback is accepted for a server on loopback. */
+/** Checks the URL of a page to show to the user. Throws `refused` if it is too long or not https; http on loopback is accepted for a server on loopback or a trusted host. */
 export function requireShowable({ context }: Prepared, text: string, what: string): URL {
   const url = new URL(text);
   const { server, auth } = context;
@@ -92,7 +92,7 @@ export function requireShowable({ context }: Prepared, text: string, what: strin
   throw new BridgeError("refused", `the ${what} "${url.host}" is not reached by https`);
 }
 
-/** Throws `refused` where an address is too long to be shown; called again once scopes and client id are in it. */
+/** Throws `refused` if a URL is too long to be shown; called again after the query parameters were added. */
 export function requireShort({ href, host }: URL, what: string): void {
   if (href.length <= longestUrl) return;
   throw new BridgeError("refused", `the ${what} "${host}" has an address of more than 2 KB`, {

@@ -4,8 +4,8 @@ import type { OAuth } from "../authorizer/open.ts";
 import { isOAuthCertain, type OAuthContext } from "../core/context.ts";
 import type { Begun, InteractiveSignIn } from "./interactive-sign-in.ts";
 
-/** Limit for finding out whether a server has a sign-in. */
-const lookMs = 30_000;
+/** Time limit for finding out whether a server offers a sign-in. */
+const discoveryTimeoutMs = 30_000;
 
 /** The sign-ins of a running bridge, one at a time. Loads their modules when the first one begins. */
 export class RunSignIn {
@@ -24,8 +24,8 @@ export class RunSignIn {
   }
 
   /**
-   * The error for a server that has no sign-in at all; undefined where somebody can sign in, and where that is not
-   * known when the signal aborts.
+   * The error for a server that offers no sign-in; undefined if it offers one, or if that is not known when the signal
+   * aborts.
    */
   async noSignIn(signal: AbortSignal): Promise<BridgeError | undefined> {
     if (this.#noSignIn === undefined) {
@@ -44,17 +44,18 @@ export class RunSignIn {
     const { grant, clients } = await store.read();
     if (grant !== undefined || clients !== undefined) return undefined;
     const { noSignIn } = await import("./availability.ts");
-    return noSignIn(context, authorizer, AbortSignal.timeout(lookMs));
+    return noSignIn(context, authorizer, AbortSignal.timeout(discoveryTimeoutMs));
   }
 
-  /** Why the last sign-in failed; undefined where none did, or one has succeeded since. */
+  /** Why the last sign-in failed; undefined if it succeeded, or if there was none. */
   get lastFailure(): BridgeError | undefined {
     return this.#lastFailure;
   }
 
   /**
-   * Begins a sign-in, or joins the running one, and runs `work`; the sign-in ends with its last caller. Waits while
-   * another process shows a prompt. `answered`: the needs for which the caller has seen a sign-in.
+   * Starts a sign-in or joins the running one, and runs `work`. When its last caller leaves, the sign-in ends, unless
+   * keep() was called. Waits while another process shows a prompt. `answered`: the needs (PendingSignIn.need) for which
+   * the caller has already seen a sign-in.
    */
   async during<T>(
     signal: AbortSignal,
@@ -74,18 +75,18 @@ export class RunSignIn {
     return this.#signIn.join(signal, work);
   }
 
-  /** The running sign-in goes on for its ten minutes although no call waits. */
+  /** Keeps the running sign-in open for its ten minutes even if no call waits. */
   keep(): void {
     this.#signIn?.keep();
   }
 
-  /** Waits for the end of the sign-in of that id, where it still runs. */
+  /** Waits for the end of the sign-in with this id, if it still runs. */
   async resume(id: string, signal: AbortSignal): Promise<void> {
     const signIn = this.#signIn;
     if (signIn?.id === id && !signIn.isOver) await signIn.ended(signal);
   }
 
-  /** The person declined: nobody is asked again for 5 minutes. */
+  /** Records that the user declined: no sign-in is offered for the next 5 minutes. */
   async decline(): Promise<void> {
     const { store, context } = await this.#oauth();
     const { declined } = await import("./interactive-sign-in.ts");

@@ -1,4 +1,4 @@
-// One interactive sign-in per server at a time, over all processes; `login` takes precedence over `run`.
+// One interactive sign-in per server at a time, across all processes; `login` takes precedence over `run`.
 
 import type { ServerSettings } from "../../config/settings.ts";
 import { isLocked, withLock } from "../../platform/lock.ts";

@@ -11,23 +11,23 @@ import { type Callback, openCallback } from "./callback.ts";
 import { awaitDevice, type DeviceRequest, offersDevice, startDevice } from "./device.ts";
 import { keep, noteRefusedScope, type Prepared } from "./prepare.ts";
 
-/** How a command or a running bridge shows the methods of a sign-in to its person. */
+/** How a command or a running bridge shows the methods of a sign-in to the user. */
 export interface SignInMethodOptions {
   /**
-   * Shows the page to sign in at; `port`: of the listener on this machine that receives the redirect, undefined
-   * where there is none. Resolves to whether a browser shows the page to the person.
+   * Shows the page to sign in at; `port`: port of the listener on this machine that receives the redirect, undefined
+   * without a listener. Resolves to whether a browser shows the page to the user.
    */
   readonly showUrl: (url: URL, port: number | undefined) => boolean | Promise<boolean>;
   readonly showDevice: (request: DeviceRequest) => void | Promise<void>;
-  /** The device grant: in place of the page, beside a page that no browser shows, or never. */
+  /** When the device grant is offered: instead of the page, in addition to a page that no browser shows, or never. */
   readonly device: "first" | "also" | "never";
-  /** Lines that a person pastes. */
+  /** Lines that the user pastes. */
   readonly pasted?: AsyncIterable<string>;
   /** Called for a pasted line or a method that failed while other methods are left. */
   readonly onFailure?: (error: BridgeError) => void;
 }
 
-/** The reason of the signal by which a sign-in gives way to one elsewhere. */
+/** Abort reason of a sign-in when a sign-in in another process takes precedence. */
 export const signInElsewhere = new BridgeError("sign-in-required", "somebody signs in elsewhere");
 
 /** Stdin ended without a line: no failure while another method is left. */
@@ -65,7 +65,7 @@ async function byPaste(
   throw failure ?? nothingPasted;
 }
 
-/** Methods that are tried at once: the first that succeeds counts, and one that fails leaves the others. */
+/** Sign-in methods that run concurrently: the first success ends all of them; a failure lets the others continue. */
 class SignInMethods {
   readonly #over = Promise.withResolvers<Grant>();
   readonly #onFailure: SignInMethodOptions["onFailure"];
@@ -138,7 +138,7 @@ export async function signIn(
       if (callback.port === undefined && methods.pasted === undefined)
         throw nobodyReturns(prepared);
       const request = await startCode(prepared, callback.redirectUri, signal);
-      // The redirect carries the person's decision: its failure is final.
+      // The redirect carries the user's decision, so a failure in it is final.
       if (callback.port !== undefined)
         all.add(byCallback(prepared, callback, request, both), () => true);
       const isShown = await methods.showUrl(request.url, callback.port);
@@ -170,7 +170,7 @@ export async function signIn(
   }
 }
 
-/** Starts the device grant; undefined where the server refuses it to this client and the page is left to try (RFC 8628 3.1). */
+/** Starts the device grant (RFC 8628 3.1); undefined if it fails and the server also has a page to sign in at. */
 async function deviceBeforePage(
   prepared: Prepared,
   { onFailure }: SignInMethodOptions,
@@ -186,7 +186,7 @@ async function deviceBeforePage(
   }
 }
 
-/** Starts the device grant beside a page that no browser shows; undefined where the server refuses it. */
+/** Starts the device grant in addition to a page that no browser shows; undefined if that fails. */
 async function deviceBesidePage(
   prepared: Prepared,
   redirectUri: string,

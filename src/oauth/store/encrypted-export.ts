@@ -12,7 +12,7 @@ interface Header {
 }
 
 const mark = "codex-mcp-http-bridge-sign-in-1";
-/** Takes 128 MB and a fraction of a second; a text that demands more than 256 MB is refused. */
+/** Key derivation takes 128 MB and a fraction of a second; a text whose parameters demand more than 256 MB is refused. */
 const cost = { N: 2 ** 17, r: 8, p: 1 } as const;
 const maxMemoryBytes = 256 * 1024 * 1024;
 const maxTextLength = 4 * 1024 * 1024;
@@ -70,7 +70,7 @@ function headerIn(part: string): Header {
     Number.isSafeInteger(value) && Number(value) > 0;
   if (kdf !== "scrypt" || !isNumber(N) || !isNumber(r) || !isNumber(p))
     throw broken("unknown parameters");
-  // Capped, because anybody may have written the text: scrypt takes 128 * N * r bytes, p times in a row.
+  // Limited, because anybody may have written the text: scrypt needs 128 * N * r bytes of memory, and p rounds.
   if (128 * N * r > maxMemoryBytes || p > 4 || (N & (N - 1)) !== 0)
     throw broken("its parameters are too high");
   if (typeof salt !== "string" || typeof nonce !== "string") throw broken("unknown parameters");

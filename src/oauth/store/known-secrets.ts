@@ -9,8 +9,8 @@ interface Deps extends StoreDeps {
 }
 
 /**
- * Registers the secrets that another process sends to a server with the redaction: tokens, secret header and query
- * values, the stored sign-in. Output of its commands is not included: running them again may use up a one-time
+ * Tells the redactor the secrets that another process sends to this server: tokens, secret header and query values,
+ * the stored sign-in. Configured commands are not run for their output, because each run may consume a one-time
  * password.
  */
 export async function knowSecrets(server: ServerSettings, deps: Deps): Promise<void> {

@@ -22,7 +22,7 @@ export interface StoreDeps {
   readonly keyring: () => Keyring;
   readonly log: Log;
   readonly redactor: Redactor;
-  /** 60,000 unless a test says otherwise. */
+  /** Longest wait for the lock; default 60,000. */
   readonly lockWaitMs?: number;
 }
 
@@ -33,7 +33,7 @@ type StoredGrantFile = StoredGrant & { readonly keyring?: true; readonly owner?:
 type Place = "keyring" | "file";
 
 const maxBytes = 1024 * 1024;
-/** Longer than any renewal takes: a process that is stopped while it holds the lock must not block the others. */
+/** Longer than any token refresh. After it, a process that hangs while it holds the lock no longer blocks the others. */
 const longestWaitMs = 60_000;
 
 /** Whether a value has the required members of a grant. */
@@ -48,7 +48,7 @@ function isGrant(value: unknown): value is Grant {
   );
 }
 
-/** Stores the sign-in of one server in a 0600 file, or in the keyring with a file that says so. */
+/** Stores the sign-in of one server in a file of mode 0600, or in the keyring with a file that points there. */
 export class CredentialStore {
   readonly #server: ServerSettings;
   readonly #deps: StoreDeps;
@@ -61,14 +61,14 @@ export class CredentialStore {
   }
 
   /**
-   * The stored sign-in of this entry (same name, origin, issuer and client id). Of a sign-in of another entry, only the
-   * members that hold for both. Throws `configuration` for an unsafe file or a locked keyring.
+   * The stored sign-in of this entry (same name, origin, issuer and client id). If the stored sign-in belongs to another entry, only the
+   * members that are valid for both. Throws `configuration` for an unsafe file or a locked keyring.
    */
   async read(): Promise<StoredGrant> {
     return this.#forEntry(await this.#readAll());
   }
 
-  /** Reads, changes and writes under the lock; resolves to the result. The grant of another entry is file. */
+  /** Reads, changes and writes under the lock; resolves to the result. A grant of another entry is kept in the file. */
   async update(change: (stored: StoredGrant) => StoredGrant): Promise<StoredGrant> {
     return this.locked(async () => {
       const all = await this.#readAll();
@@ -83,7 +83,7 @@ export class CredentialStore {
   async locked<T>(work: () => Promise<T>): Promise<T> {
     const { name, state } = this.#server;
     const waitMs = this.#deps.lockWaitMs ?? longestWaitMs;
-    const late = new BridgeError(
+    const timeoutError = new BridgeError(
       "timeout",
       `another process has held the sign-in of server "${name}" for ${waitMs / 1000} s`,
       {
@@ -92,7 +92,7 @@ export class CredentialStore {
       },
     );
     const clock = new AbortController();
-    const timer = setTimeout(() => clock.abort(late), waitMs);
+    const timer = setTimeout(() => clock.abort(timeoutError), waitMs);
     const begin = () => {
       clearTimeout(timer);
       return work();
@@ -104,7 +104,7 @@ export class CredentialStore {
     }
   }
 
-  /** Replaces the stored sign-in in its place; call it under the lock. Throws `configuration`. */
+  /** Replaces the stored sign-in where it is stored now; call it under the lock. Throws `configuration`. */
   async write(stored: StoredGrant): Promise<void> {
     await this.#put(stored, await this.#placeFor(false));
   }
@@ -123,7 +123,7 @@ export class CredentialStore {
     removeFile(this.#file);
   }
 
-  /** Deletes the sign-in but keeps the pinned issuer, so that no secret goes elsewhere at the next one; call it under the lock. */
+  /** Deletes the sign-in but keeps the pinned issuer, so that the next sign-in sends no secret to another issuer; call it under the lock. */
   async forgetAllButPin(): Promise<void> {
     const pinned = this.#pinInFile();
     await this.forget();
@@ -142,7 +142,7 @@ export class CredentialStore {
     return fileVersionOf(this.#file);
   }
 
-  /** The pinned issuer, which no locked keyring withholds; undefined where the file cannot be read. */
+  /** The pinned issuer, which stands in the file even if the keyring is locked; undefined if the file cannot be read. */
   #pinInFile(): PinnedIssuer | undefined {
     try {
       const file = readGrantFile(this.#file, this.#server.name);
@@ -186,7 +186,7 @@ export class CredentialStore {
 
   async #readKeyring(): Promise<Pick<StoredGrant, "grant" | "clients">> {
     const text = await this.#deps.keyring().get(this.#keyringName());
-    // Not "signed out": a locked keyring answers null as well, and a new sign-in would overwrite the old one.
+    // null need not mean "signed out": a locked keyring answers null as well, and a new sign-in would overwrite the old one.
     if (text === null) {
       throw new BridgeError(
         "configuration",
@@ -202,7 +202,7 @@ export class CredentialStore {
     return json as Pick<StoredGrant, "grant" | "clients">;
   }
 
-  /** A stored sign-in stays in the keyring; "auto" decides for a new one, and where nothing is stored. */
+  /** Where to store: a sign-in in the keyring stays there; the configuration decides for a new sign-in; "auto" prefers a usable keyring. */
   async #placeFor(isNew: boolean): Promise<Place> {
     const current = isNew ? undefined : this.place();
     if (current === "keyring") return current;
@@ -249,7 +249,7 @@ export class CredentialStore {
   }
 }
 
-/** Sets the pin from the grant; without a grant the old pin is file. */
+/** Sets the pin from the grant; without a grant, the old pin is kept. */
 function withPin(stored: StoredGrant): StoredGrant {
   return stored.grant === undefined ? stored : { ...stored, pinned: pinOf(stored.grant) };
 }
@@ -289,7 +289,7 @@ function membersOfEntry({
   };
 }
 
-/** Reads the file. Throws `configuration` for an unsafe file, or one with other content. */
+/** Reads the file. Throws `configuration` for an unsafe file, or for content of another format. */
 function readGrantFile(path: string, server: string): StoredGrantFile | undefined {
   const file = readJudged(path, maxBytes);
   if (file === undefined) return undefined;

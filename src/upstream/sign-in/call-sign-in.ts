@@ -14,19 +14,19 @@ import type { Ask, CallContext, ClientFacts, Deliver } from "../core/types.ts";
 import { isPersonal, SignInQuestion } from "./elicitation.ts";
 import * as words from "./messages.ts";
 
-/** A call of the client on its way. */
+/** A call of the client that is being handled. */
 export interface Call {
   readonly message: Message;
   readonly deliver: Deliver;
   readonly signal: AbortSignal;
-  /** When it came, by `performance.now()`. */
+  /** When the call arrived, by `performance.now()`. */
   readonly enteredAt: number;
   /** Whether the client speaks the stateless protocol, and so asks its user by itself. */
   readonly isStateless: boolean;
   readonly context: CallContext | undefined;
 }
 
-/** How a refused call goes on: it is sent again, or this result (JSON text) answers it. */
+/** What follows a refusal: the call is sent again, or `result` (JSON text) answers it. */
 export type Next = "again" | { readonly result: string };
 
 interface CallSignInOptions {
@@ -39,14 +39,14 @@ interface CallSignInOptions {
   readonly mode: "elicit" | "browser";
 }
 
-/** First sign-in, wider scope, another authorization server: no call needs more. */
+/** Most sign-ins of one call: the first, one for a wider scope, one at a new authorization server. */
 const maxSignIns = 3;
 
-/** A sign-in about which a stateless client asks its user. */
+/** A sign-in whose prompt a stateless client shows to its user. */
 interface Asked {
   readonly pending: PendingSignIn;
   readonly answered: Set<string>;
-  /** By `performance.now()`. */
+  /** When the prompt was returned, by `performance.now()`. */
   readonly at: number;
 }
 
@@ -55,7 +55,7 @@ export class CallSignIn {
   readonly #options: CallSignInOptions;
   readonly #question: SignInQuestion;
   readonly #asked = new Map<string, Asked>();
-  /** The sign-in whose page a result has shown: a repeated call waits for it and asks nobody. */
+  /** Id of the sign-in whose page was shown in a result: a repeated call waits for that sign-in without a prompt. */
   #shown: string | undefined;
 
   constructor(options: CallSignInOptions) {
@@ -63,7 +63,7 @@ export class CallSignIn {
     this.#question = new SignInQuestion(options);
   }
 
-  /** The sign-ins of one call, all within its time. */
+  /** Begins the sign-ins of one call, which share the call's time limit. */
   async begin(call: Call, answered = new Set<string>()): Promise<CallRound> {
     const { signIns } = this.#options;
     const { server } = await signIns.context();
@@ -74,7 +74,7 @@ export class CallSignIn {
     );
   }
 
-  /** Lets the user sign in while the call waits; rejects where nobody does in its time. */
+  /** Lets the user sign in while the call waits; rejects if nobody signs in within the call's time. */
   async #signIn(refusal: unknown, round: CallRound): Promise<Next> {
     const { mode, client, signIns } = this.#options;
     const { call, answered } = round;
@@ -98,7 +98,7 @@ export class CallSignIn {
         return result;
       });
     const result = await wait().catch((error): "unattended" => {
-      // The page still stands, and its person may be about to sign in.
+      // The page can still be used, and the user may be signing in.
       const isLate = round.timeout.signal.aborted && !call.signal.aborted;
       if (isLate && pending !== undefined && this.#shown === pending.id) return "unattended";
       throw error;
@@ -108,7 +108,7 @@ export class CallSignIn {
     throw await this.#required(result);
   }
 
-  /** Begins the browser's sign-in for a request that is no call; resolves to whether the user has signed in before `soon` aborts. */
+  /** Starts the browser sign-in for a request other than tools/call; resolves to whether the user signed in before `soon` aborted. */
   async isDone(call: Call, soon: AbortSignal): Promise<boolean> {
     using round = await this.begin(call);
     const signal = AbortSignal.any([round.signal, soon]);
@@ -147,8 +147,8 @@ export class CallSignIn {
   }
 
   /**
-   * What comes of the user's answer to the question of that id: a result, or the call as the server is to see it, and
-   * the needs that are answered.
+   * Handles the user's answer to the prompt with this id. Resolves to a result for the client, or to the call without the
+   * answer (`plain`), to be sent to the server, and the needs for which the user has signed in.
    */
   async resume(
     call: Call,
@@ -217,7 +217,7 @@ class CallRound implements Disposable {
     this.#signIn = signIn;
   }
 
-  /** Lets the user sign in after this refusal. Rejects with the refusal where the call has had its sign-ins, or its time is over. */
+  /** Lets the user sign in after this refusal. Rejects with the refusal after the call's last sign-in, or when its time is over. */
   async next(refusal: unknown): Promise<Next> {
     if (this.#count++ === maxSignIns || this.answered.size >= maxSignIns) throw refusal;
     try {

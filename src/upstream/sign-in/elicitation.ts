@@ -7,8 +7,8 @@ import type { Ask, CallContext, Deliver } from "../core/types.ts";
 import * as words from "./messages.ts";
 
 /**
- * The answer to the prompt. "unattended": a no that came faster than any person's, from a client whose user was not
- * asked; "none": the call that asked has left, or the page is gone.
+ * Outcome of the prompt. "unattended": declined faster than a person can, so the client did not ask its user; "none":
+ * the call that showed the prompt has ended, or the page can no longer be used.
  */
 type Answer = "accept" | "decline" | "unattended" | "none";
 
@@ -18,7 +18,7 @@ interface QuestionOptions {
   readonly signIns: Pick<RunSignIn, "decline">;
 }
 
-/** A no within this time is no person's: Codex answers so where its user is not to be asked, or the URL is no https. */
+/** A decline within this time was not made by a person: Codex declines at once if it must not ask its user, or if the URL is not https. */
 const fastestPersonMs = 1000;
 
 /** Whether a prompt that was shown at `askedAt` (by `performance.now()`) can have been declined by a person. */
@@ -26,11 +26,11 @@ export function isPersonal(askedAt: number): boolean {
   return performance.now() - askedAt > fastestPersonMs;
 }
 
-/** The client's own prompt that shows its user the page; one for all calls that wait. */
+/** The client's prompt that shows the page to its user; all waiting calls share one prompt. */
 export class SignInQuestion {
   readonly #options: QuestionOptions;
   #open: Promise<Answer> | undefined;
-  /** The sign-in of which the client was told that it is complete. */
+  /** Id of the sign-in whose completion was reported to the client. */
   #told: string | undefined;
 
   constructor(options: QuestionOptions) {
@@ -39,7 +39,7 @@ export class SignInQuestion {
 
   /**
    * Shows the page, unless it is being shown, and waits for the end of the sign-in; "unattended": the client did not
-   * ask its user. `signInTimeout` and the deadline of `call` stand still while the client asks. Rejects with the
+   * ask its user. `signInTimeout` and the deadline of `call` are paused while the client asks. Rejects with the
    * signal's reason.
    */
   async settle(

@@ -6,7 +6,7 @@ import { program } from "../../wire/program-facts.ts";
 /** Marks our own question and its answer in a stateless client's call. */
 export const inputKey = "bridge-sign-in";
 
-/** The one line that a person reads in the client's prompt. */
+/** The line that the user reads in the client's prompt. */
 export function promptText(name: string, { hosts, code, movedIssuer }: PendingSignIn): string {
   const enter = code === undefined ? "" : ` and make sure that it shows the code ${code}`;
   const moved =
@@ -40,7 +40,7 @@ export function signInTool(toolName: string, name: string, host: string, login: 
   };
 }
 
-/** A result in place of the server's, as JSON text; `error`: its kind, where it stands for an error. */
+/** A tool result that the bridge gives in place of the server, as JSON text; `error`: the error kind, if the result is an error. */
 export function signInResult(
   text: string,
   { isStateless, error }: { readonly isStateless: boolean; readonly error?: "sign-in-required" },
@@ -61,7 +61,7 @@ function withPage(lines: readonly string[], { url, code }: PendingSignIn): strin
   return [...lines, url.href, ...enter].join("\n");
 }
 
-/** The text of `sign_in` where no sign-in could begin. */
+/** The text of `sign_in` if no sign-in could be started. */
 export function noSignInText(login: string, { message }: BridgeError): string {
   return `No sign-in can be started here (${message}): ask the user to run ${login}.`;
 }
@@ -90,10 +90,10 @@ export function signedInText(name: string): string {
   return `The user is signed in to "${name}". Codex must be restarted to see the server's tools.`;
 }
 
-/** Marks an answer to initialize that stands in for the server's own. */
+/** Marks a result of initialize that the bridge gave in place of the server. */
 export const standInKey = `${program.name}/stand-in`;
 
-/** The answer to `initialize` that stands in for the server's, as JSON text of a result. */
+/** The result of `initialize` that the bridge gives in place of the server, as JSON text. */
 export function initializeResult(name: string, version: string, login: string): string {
   return JSON.stringify({
     protocolVersion: version,

@@ -1,4 +1,4 @@
-// Answers a client in place of a server that nobody is signed in to, and signs its user in while a call waits.
+// Answers the client in place of a server that nobody is signed in to, and lets the user sign in while a call waits.
 import type { RunSignIn } from "../../oauth/sign-in/run-sign-in.ts";
 import { abortable } from "../../platform/async.ts";
 import { BridgeError } from "../../wire/errors.ts";
@@ -25,7 +25,7 @@ interface SignInOptions {
   readonly ask: Ask;
   readonly client: ClientFacts;
   readonly name: string;
-  /** Of the server's URL. */
+  /** Host of the server's URL. */
   readonly host: string;
   /** The command that signs in, ready to copy. */
   readonly login: string;
@@ -35,18 +35,18 @@ interface SignInOptions {
 
 /** `initialize` and lists wait this long for the browser's sign-in; Codex gives up on its tools after a second. */
 const browserWaitMs = { codex: 800, others: 20_000 };
-/** `initialize` and lists wait this long to find out whether the server has a sign-in at all. */
-const lookMs = { codex: 800, others: 3000 };
+/** `initialize` and lists wait this long to find out whether the server offers a sign-in. */
+const availabilityWaitMs = { codex: 800, others: 3000 };
 
 const isSignInRequired = (error: unknown) =>
   error instanceof BridgeError && error.kind === "sign-in-required";
 
-/** Stands in for a server until somebody is signed in. */
+/** Answers in place of a server until somebody is signed in. */
 export class SignInUpstream implements Upstream {
   readonly #options: SignInOptions;
   #initialize: Message | undefined;
   #initialized: Message | undefined;
-  /** Whether the stand-in answered `initialize`, and the server has not seen it. */
+  /** Whether the bridge itself answered `initialize` and the server has not received it yet. */
   #isStandIn = false;
   readonly #tool: SignInTool;
   #calls: Promise<CallSignIn> | undefined;
@@ -122,8 +122,8 @@ export class SignInUpstream implements Upstream {
   }
 
   /**
-   * Sends a request to the server itself, after the handshake where that is still owed; `refused` takes over where a
-   * sign-in is needed and nothing was delivered.
+   * Sends a request to the server, after the handshake if the server has not received that yet; calls `refused` if a
+   * sign-in is needed and nothing has been delivered.
    */
   async #sendOr(
     { message, deliver, signal, context }: Call,
@@ -144,7 +144,7 @@ export class SignInUpstream implements Upstream {
     }
   }
 
-  /** Sends the client's initialize to the server itself, behind the stand-in's answer; one at a time. */
+  /** Sends the client's initialize to the server after the bridge has answered it; concurrent callers share one attempt. */
   #connect(): Promise<void> {
     this.#connecting ??= this.#introduce().finally(() => {
       this.#connecting = undefined;
@@ -177,7 +177,7 @@ export class SignInUpstream implements Upstream {
     return this.#standIn(call, refusal);
   }
 
-  /** Answers discovery and the list of tools in the server's place; any other request fails as it did. */
+  /** Answers discovery and the list of tools in place of the server; any other request fails with `refusal`. */
   async #standIn({ message, deliver, isStateless }: Call, refusal: unknown): Promise<void> {
     const { name, mode } = this.#options;
     const id = message.head.id!;
@@ -234,7 +234,7 @@ export class SignInUpstream implements Upstream {
     const resumed = await calls.resume(call, id);
     if ("result" in resumed) return call.deliver(responseTo(call.message.head.id!, resumed.result));
     const plain = { ...call, message: resumed.plain };
-    // However that sign-in ended, the grant in the store counts.
+    // Whatever the outcome of the sign-in, the stored grant decides.
     await this.#sendOr(plain, (refusal) => this.#callSigningIn(plain, refusal, resumed.answered));
   }
 
@@ -253,17 +253,17 @@ export class SignInUpstream implements Upstream {
     const { client } = this.#options;
     const isOfStart = /^(?:initialize|server\/discover|(?:\w+\/)+list)$/;
     if (!isOfStart.test(message.head.method!)) return new AbortController().signal;
-    // Codex has one such time for its whole start.
+    // Codex has one time limit for its whole start.
     const beganAt = isCodex(client) ? (this.#startedAt ?? enteredAt) : enteredAt;
     const untilMs = beganAt + (isCodex(client) ? waitMs.codex : waitMs.others);
     return AbortSignal.timeout(Math.max(0, Math.ceil(untilMs - performance.now())));
   }
 
-  /** Throws where the server has no sign-in, so that none is offered. */
+  /** Throws if the server offers no sign-in. */
   async #requireSignIn(call: Call): Promise<void> {
-    const signal = AbortSignal.any([call.signal, this.#soon(call, lookMs)]);
-    const hopeless = await this.#options.signIns.noSignIn(signal);
-    if (hopeless !== undefined) throw hopeless;
+    const signal = AbortSignal.any([call.signal, this.#soon(call, availabilityWaitMs)]);
+    const unavailable = await this.#options.signIns.noSignIn(signal);
+    if (unavailable !== undefined) throw unavailable;
   }
 
   /** Runs the tool `sign_in`: begins the sign-in and returns at once with the page that the model shows. */

@@ -9,7 +9,7 @@ const firstName = "sign_in";
 
 interface ToolOptions {
   readonly name: string;
-  /** Of the server's URL. */
+  /** Host of the server's URL. */
   readonly host: string;
   /** The command that signs in, ready to copy. */
   readonly login: string;
@@ -19,11 +19,11 @@ interface ToolOptions {
 /** The one tool of a server that nobody is signed in to: offered until the client has the server's own list. */
 export class SignInTool {
   readonly #options: ToolOptions;
-  /** The name under which the client knows it. */
+  /** Name under which the tool was offered to the client; undefined if it is not offered. */
   #offered: string | undefined;
-  /** The request for a list that it was last offered to. */
+  /** The tools/list request that was last answered with the tool. */
   list: Message | undefined;
-  /** Whether the server's own list may hold a tool of that name. */
+  /** Whether the server's own list may contain a tool named `sign_in`. */
   #isTaken = false;
 
   constructor(options: ToolOptions) {
@@ -39,11 +39,11 @@ export class SignInTool {
     if (head.kind !== "response" || head.isError === true) return;
     this.#offered = undefined;
     const { buffer, byteOffset, length } = bytes;
-    // The name may stand elsewhere than in a tool: the other name does no harm.
+    // The text may occur outside a tool's name: then the alternative name is used needlessly, which does no harm.
     this.#isTaken ||= Buffer.from(buffer, byteOffset, length).includes(JSON.stringify(firstName));
   }
 
-  /** The tool as a list shows it; under another name where the server is known to have a `sign_in`. */
+  /** The tool as an entry of tools/list; under another name if the server is known to have a `sign_in`. */
   async offer(list: Message): Promise<object> {
     this.list = list;
     const { name, host, login, signIns } = this.#options;

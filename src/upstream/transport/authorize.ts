@@ -34,22 +34,22 @@ export function authorize(http: Http, authorizer: Authorizer, changed?: () => vo
       const { method, url, signal } = request;
       const body = await readErrorText(response);
       const wwwAuthenticate = response.headers.get("www-authenticate");
-      const asItWas = () =>
+      const unchanged = () =>
         new Response(body, { status: response.status, headers: response.headers });
       // The server's own JSON-RPC error to this request is an answer, not a call for another credential.
-      if (wwwAuthenticate === null && isAnswered(request, body)) return asItWas();
+      if (wwwAuthenticate === null && isAnswered(request, body)) return unchanged();
       const dpopNonce = response.headers.get("dpop-nonce");
       const refusal = { status: response.status, wwwAuthenticate, dpopNonce, body, sent };
       if (renewals === maxCredentialRefreshes || mayBeSession(request, refusal, renewals))
-        return asItWas();
+        return unchanged();
       const renewed = await authorizer.refused(refusal, signal).catch((error) => {
         // A new session tells whether the server refused the token or the session.
-        if (isStanding(error) && mayBeSession(request, refusal, 1))
+        if (isUnauthorized(error) && mayBeSession(request, refusal, 1))
           return new DoubtfulRefusal(body, response, error);
         throw error;
       });
       if (renewed instanceof Response) return renewed;
-      if (!renewed) return asItWas();
+      if (!renewed) return unchanged();
       const refused = sent;
       sent = await authorizer.headers({ method, url }, signal);
       if (!isSameCaller(refused, sent)) changed?.();
@@ -65,7 +65,7 @@ export function authorize(http: Http, authorizer: Authorizer, changed?: () => vo
       return response;
     });
   return (request) => {
-    // Without a promise where the credential is there: 1 of 51 microseconds of a call (measured in process).
+    // If the credential is available, no promise is made: saves 1 of 51 microseconds of a call (measured in process).
     const sent = authorizer.known?.();
     if (sent !== undefined) return sendWith(request, sent);
     return authorizer
@@ -78,14 +78,14 @@ const isRefusal = ({ status }: Response) => status === 401 || status === 403;
 
 type Fields = Readonly<Record<string, string>>;
 
-/** Whether two requests carry one credential; a DPoP proof is another one in each request. */
+/** Whether two requests carry the same credential; DPoP proofs are ignored, because each request has a new one. */
 function isSameCaller(one: Fields, other: Fields): boolean {
   const asText = (fields: Fields) =>
     JSON.stringify(Object.entries(fields).filter(([name]) => name.toLowerCase() !== "dpop"));
   return asText(one) === asText(other);
 }
 
-/** Joins header fields; two objects that were joined for the request before are not joined again (streamable-http.ts, `#made`). */
+/** Merges header fields; reuses the last result if both objects are the same as for the last request (streamable-http.ts, `#made`). */
 function merging() {
   const joined = new WeakMap<Fields, { readonly sent: Fields; readonly both: Fields }>();
   return (headers: Fields, sent: Fields): Fields => {
@@ -118,10 +118,10 @@ function isAnswered({ body }: HttpRequest, text: string): boolean {
   return request instanceof Message && isAnswerTo(request.requestIds(), response!);
 }
 
-const isStanding = (error: unknown): error is BridgeError =>
+const isUnauthorized = (error: unknown): error is BridgeError =>
   error instanceof BridgeError && error.kind === "unauthorized";
 
-/** Whether a request failed for want of a credential that the server takes. */
+/** Whether a request failed because the server did not accept its credential. */
 export function isCredentialError(error: unknown): boolean {
   if (!(error instanceof BridgeError)) return false;
   return ["unauthorized", "forbidden", "sign-in-required"].includes(error.kind);

@@ -2,7 +2,7 @@ import type { Authorizer } from "../../oauth/authorizer/types.ts";
 
 type Fields = Readonly<Record<string, string>>;
 
-/** An authorizer that tells when the server has accepted another credential than the one that it refused. */
+/** An authorizer that reports when the server has accepted another credential than the refused one. */
 export class CredentialWatch implements Authorizer {
   readonly #authorizer: Authorizer;
   /** Header fields of the last request. */
@@ -54,7 +54,7 @@ export class CredentialWatch implements Authorizer {
   }
 }
 
-/** What identifies a credential: a DPoP proof beside it is another one for each request. */
+/** Identifies a credential, without its DPoP proof, which is new in each request. */
 function credentialIn(fields: Fields): string {
   return fields["authorization"] ?? JSON.stringify(fields);
 }

@@ -3,7 +3,7 @@ import type { AffinityCookies } from "../../http/cookies.ts";
 import { redirectTarget } from "./redirects.ts";
 import { discard } from "./response-body.ts";
 
-/** One request to a server's endpoint, which knows the URL. */
+/** One request to a server; the Endpoint adds the URL. */
 export interface EndpointRequest {
   readonly method: "GET" | "POST" | "DELETE";
   readonly headers: Readonly<Record<string, string>>;

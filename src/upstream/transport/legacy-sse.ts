@@ -21,7 +21,7 @@ interface LegacyOptions extends SseOptions {
   readonly session: Session;
   /** Whether executing the message twice does no harm. */
   readonly isRepeatable: (message: Message) => boolean;
-  /** Called before a stream is opened, to drop what belongs to the last session. */
+  /** Called before a stream is opened, to discard the state of the last session. */
   readonly beginSession: () => void;
 }
 
@@ -131,7 +131,7 @@ export class LegacySse implements Upstream {
     return [...this.#waiting].some((one) => one.stream === stream);
   }
 
-  /** Rejects the requests that wait for an answer on this stream; those on the next stream go on waiting. */
+  /** Rejects the requests that wait for an answer on this stream; requests on the next stream keep waiting. */
   #ended(stream: SseStream): void {
     if (this.#stream === stream) this.#stream = undefined;
     const { name } = this.#options;
@@ -139,7 +139,7 @@ export class LegacySse implements Upstream {
       if (own === stream)
         settle.reject(
           new BridgeError("outcome-unknown", `"${name}" ended its stream before it answered`, {
-            hint: "the server may or may not have done it: check before you repeat the call",
+            hint: "the server may have executed the call: check before you repeat it",
           }),
         );
   }
@@ -167,7 +167,7 @@ export class LegacySse implements Upstream {
     else this.#dropped.note({ bytes: message.bytes.length });
   }
 
-  /** An error with id null can only be told where one request waits on the stream. */
+  /** An error with id null is assigned to a request only if it is the only request that waits on the stream. */
   #failOnly(error: Message, stream: SseStream): void {
     const [only, ...others] = [...this.#waiting].filter((one) => one.stream === stream);
     if (only !== undefined && others.length === 0)

@@ -1,15 +1,15 @@
 // Bounds the memory of all answers that are being read: `limits.messageMB` bounds one answer, and 60 may come at once.
 import { abortable } from "../../platform/async.ts";
 
-/** Beyond this, only the oldest answer is read on; the others wait. */
+/** If the answers in memory exceed this, only the oldest is read further; the others wait. */
 const mostBytes = 128 * 1024 * 1024;
 /** Smaller answers are not counted. */
 const countedBytes = 1024 * 1024;
 
-/** The part that one answer has of the budget. */
+/** The part of the budget that one answer uses. */
 interface Share {
   bytes: number;
-  /** Ends its wait for room. */
+  /** Resumes the reading of the answer; undefined while it does not wait. */
   resume: (() => void) | undefined;
 }
 
@@ -64,8 +64,8 @@ export class ReadBudget {
 
 /** One answer that is being read. */
 export interface BudgetedRead {
-  /** Notes how many of its bytes are in memory. Undefined where reading may go on, else a promise that resolves when it may, and rejects with the signal's reason. */
+  /** Records how many bytes of the answer are in memory. Undefined if reading may go on, else a promise that resolves when it may, and rejects with the signal's reason. */
   hold(bytes: number, signal: AbortSignal): Promise<void> | undefined;
-  /** Its bytes have left memory. */
+  /** The answer's bytes have left memory. */
   end(): void;
 }

@@ -35,8 +35,8 @@ export function mediaType(response: Response): string {
 }
 
 /** How a body is read. */
-interface Wanted {
-  /** Most bytes of it. */
+interface ReadOptions {
+  /** Most bytes of the body. */
   readonly limit: number;
   readonly budget: ReadBudget;
   /** Ends the wait for room in the budget. */
@@ -46,9 +46,9 @@ interface Wanted {
 }
 
 /** Reads the body's message. Throws `bad-answer` or `too-large`. */
-export async function readJson(response: Response, wanted: Wanted): Promise<void> {
-  if (!isBrief(response, wanted.limit)) return readLarge(response, wanted);
-  return wanted.take(await readBrief(response));
+export async function readJson(response: Response, options: ReadOptions): Promise<void> {
+  if (!isBrief(response, options.limit)) return readLarge(response, options);
+  return options.take(await readBrief(response));
 }
 
 /** Whether the announced length allows reading the body in one piece, which is faster. */
@@ -69,10 +69,10 @@ function announcedBytes({ headers }: Response): number {
 }
 
 /** Reads a body that is large or of unknown length. */
-async function readLarge(response: Response, wanted: Wanted): Promise<void> {
-  const held = wanted.budget.begin();
+async function readLarge(response: Response, options: ReadOptions): Promise<void> {
+  const held = options.budget.begin();
   try {
-    await wanted.take(await scanBody(response, wanted, held));
+    await options.take(await scanBody(response, options, held));
   } finally {
     held.end();
   }
@@ -81,7 +81,7 @@ async function readLarge(response: Response, wanted: Wanted): Promise<void> {
 /** The body's message, scanned as the bytes arrive. */
 async function scanBody(
   response: Response,
-  { limit, signal }: Wanted,
+  { limit, signal }: ReadOptions,
   held: BudgetedRead,
 ): Promise<Message | undefined> {
   const scanner = new Scanner();
@@ -104,8 +104,8 @@ async function scanBody(
   return read;
 }
 
-function readSmall(marked: Uint8Array): Message | undefined {
-  const bytes = withoutMark(marked);
+function readSmall(raw: Uint8Array): Message | undefined {
+  const bytes = withoutByteOrderMark(raw);
   if (bytes.length === 0) return undefined;
   const read = readMessage(bytes);
   if (read instanceof Message) return read;
@@ -134,7 +134,7 @@ function wordsIn(text: string): string {
   return words === "" ? "" : `, and said: ${words}`;
 }
 
-/** The error for an answer that breaks the protocol; where `answer` is a JSON-RPC error, the client gets that one. */
+/** The error for an answer that breaks the protocol; if `answer` is a JSON-RPC error, the client gets that error. */
 export function badAnswer(what: string, answer?: Message): BridgeError {
   return new BridgeError("bad-answer", what, {
     serverError: errorIn(answer),
@@ -142,7 +142,7 @@ export function badAnswer(what: string, answer?: Message): BridgeError {
   });
 }
 
-/** Throws where a response is an error with id null: it can only mean the request that waits. */
+/** Throws for an error response with id null: it must belong to the waiting request. */
 export function refuseNameless(response: Message): void {
   if (response.head.isError === true && response.head.id === "null")
     throw badAnswer("the server's error names no request", response);
@@ -152,7 +152,7 @@ export function refuseNameless(response: Message): void {
 function readError(cause: unknown): BridgeError {
   if (cause instanceof BridgeError) return cause;
   return new BridgeError("outcome-unknown", "the connection broke in the middle of the answer", {
-    hint: "the server may or may not have done it: check before you repeat the call",
+    hint: "the server may have executed the call: check before you repeat it",
     cause,
   });
 }
@@ -162,12 +162,12 @@ async function* chunksOf(response: Response): AsyncGenerator<Uint8Array> {
   if (response.body === null) return;
   let first = true;
   for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-    yield first ? withoutMark(chunk) : chunk;
+    yield first ? withoutByteOrderMark(chunk) : chunk;
     first = false;
   }
 }
 
-function withoutMark(bytes: Uint8Array): Uint8Array {
+function withoutByteOrderMark(bytes: Uint8Array): Uint8Array {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
 }
 

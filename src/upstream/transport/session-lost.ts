@@ -1,18 +1,18 @@
 import { BridgeError } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
 
-/** What the two sides agreed on; the transport writes the id, the session the version. */
+/** The negotiated session; the transport sets the id, SessionUpstream the version. */
 export interface Session {
   id: string | undefined;
   version: string | undefined;
-  /** Requests whose 404 was the same in a fresh session: there it is the server's answer. */
+  /** Requests that got a 404 in a fresh session as well: for them a 404 is the server's answer, not a lost session. */
   readonly answered?: Set<string>;
 }
 
-/** More are not noted: they then cost a session each. */
+/** Size limit of `answered`; each further request with a 404 costs a new session. */
 const maxAnswered = 1000;
 
-/** Tells a request by its method and subject: its 404 depends on no other part. */
+/** Identifies a request by method and name: a 404 depends on no other part. */
 const subjectOf = (request: Message) => `${request.head.method} ${request.name ?? ""}`;
 
 /** Notes that the server answered 404 to this request in a fresh session, too. */
@@ -20,14 +20,14 @@ export function noteAnswer({ answered }: Session, request: Message): void {
   if (answered !== undefined && answered.size < maxAnswered) answered.add(subjectOf(request));
 }
 
-/** The session is unknown to the server: nothing was done. */
+/** The server does not know the session, so it has not executed the request. */
 export class SessionLost extends BridgeError {
   /** The id that was refused. */
   readonly id: string;
   /** The error for the client if a new session is refused, too. */
   readonly refusal: BridgeError;
 
-  /** `cause`: what the refusal would mean without a session. */
+  /** `cause`: the error to report if the refusal does not mean the session. */
   constructor(name: string, id: string, cause?: BridgeError) {
     super("server-not-found", `"${name}" does not know the session any more`, {
       hint: "restart the client",
@@ -44,8 +44,8 @@ export class SessionLost extends BridgeError {
 const sessionCodes: readonly unknown[] = [-32000, -32001];
 
 /**
- * What servers say of a session they do not know. A call that was executed may speak of a session, too ("could not
- * close the browser session"): that one must not be sent again.
+ * Texts with which servers report an unknown session. The error of an executed call may mention a session, too ("could
+ * not close the browser session"): such a call must not be sent again.
  */
 const unknownSession = new RegExp(
   [
@@ -58,8 +58,8 @@ const unknownSession = new RegExp(
 );
 
 /**
- * Whether an error status says that the session is gone: 404 (MCP 2025-11-25 basic/transports, session management), and
- * what servers send in its place. `text` is the body, `answer` what it holds where that names the very `request`.
+ * Whether an error status means a lost session: 404 (MCP 2025-11-25 basic/transports, session management), or a status
+ * that servers send in its place. `text` is the body; `answer` is the JSON-RPC response in it, if it answers `request`.
  */
 export function isSessionLost(
   status: number,

@@ -11,7 +11,7 @@ import { badAnswer } from "./response-body.ts";
 
 /** When a silent connection counts as dead. */
 export interface Idle {
-  /** Longest silence, keep-alive comments included, before the connection counts as dead; without it none does. */
+  /** Longest silence, keep-alive comments included, before the connection counts as dead; undefined: no limit. */
   readonly idleMs?: number | undefined;
   /** Called after that silence; false waits for as long again. */
   readonly mayEnd?: () => boolean;
@@ -72,7 +72,7 @@ function dataBytes(events: readonly SseEvent[]): number {
   return bytes;
 }
 
-/** Counts the events of one stream that are no messages. Where the stream ends without an answer, they become its error. */
+/** Counts the events of one stream that are no messages. If the stream ends without an answer, the error describes them. */
 export class OddEvents {
   readonly #name: string;
   readonly #log: CountedLog;
@@ -95,7 +95,7 @@ export class OddEvents {
   endError(): BridgeError {
     if (this.#count === 0)
       return new BridgeError("outcome-unknown", `"${this.#name}" ended its answer early`, {
-        hint: "the server may or may not have done it: check before you repeat the call",
+        hint: "the server may have executed the call: check before you repeat it",
       });
     const events =
       this.#count === 1

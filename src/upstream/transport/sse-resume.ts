@@ -35,7 +35,7 @@ interface StreamOptions {
 const defaultRetryMs = 1000;
 /** Longest `retry` that is honoured. */
 const maxRetryMs = 300_000;
-/** Shortest wait before a reconnect. A `retry` below 100 ms is honoured three times, then a second lies between reconnects. */
+/** Shortest wait before a reconnect. A `retry` below 100 ms is honoured three times; later reconnects are at least a second apart. */
 const minRetryMs = 10;
 const hastyMs = 100;
 const hastyReconnections = 3;
@@ -94,7 +94,7 @@ export class EventStream {
           error: String((error as Error)?.message),
         });
       }
-      // Each further attempt would renew the credential once more, for a stream that nobody needs.
+      // Each further attempt would refresh the credential once more, for a stream that is optional.
       if (isRefused) await this.#options.anotherCredential?.(signal).catch(() => undefined);
       await sleep(this.#backoffMs(failures, maxListenBackoffMs), signal).catch(() => undefined);
     }
@@ -125,7 +125,7 @@ export class EventStream {
           "outcome-unknown",
           `"${name}" does not resume its answer (${response.status})`,
           {
-            hint: "the server may or may not have done it: check before you repeat the call",
+            hint: "the server may have executed the call: check before you repeat it",
           },
         );
     }

@@ -63,7 +63,7 @@ export class StatelessHttp implements Upstream {
 
   async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const { kind, method } = message.head;
-    // The server sends no requests, so nothing is to be answered; closing the response's stream cancels a request.
+    // Not sent: this server makes no requests to respond to, and a request is cancelled by closing its response stream.
     if (kind === "response" || method === "notifications/cancelled") return;
     if (method === "subscriptions/listen") return this.#subscribe(message, deliver, signal);
     if (method !== "tools/call") return this.#post(message, deliver, signal);
@@ -211,7 +211,7 @@ export class StatelessHttp implements Upstream {
     const meta = call.text(["params", "_meta"]) ?? "{}";
     let cursor: string | undefined;
     const seen = new Set<string | undefined>();
-    // A cursor that leads back to a page would lead there for ever.
+    // A repeated cursor would loop for ever.
     while (!seen.has(cursor) && seen.size < maxPages) {
       seen.add(cursor);
       const params = `{"_meta":${meta}${cursor === undefined ? "" : `,"cursor":${cursor}`}}`;

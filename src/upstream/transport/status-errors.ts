@@ -79,7 +79,7 @@ interface Redirect {
   readonly log: Log;
 }
 
-/** The error for a redirect that is not followed. Models read hints: an address on another origin stands in no command, and is written to a terminal only. */
+/** The error for a redirect that is not followed. Models read hints: so the hint never contains a URL on another origin, which is written only to a terminal. */
 export function redirectError({ name, status, from, to, log }: Redirect): BridgeError {
   const refused = (where: string, hint: Hint) =>
     new BridgeError(

@@ -38,9 +38,9 @@ export interface TransportOptions {
   readonly isRepeatable: (message: Message) => boolean;
   /** Resolves once the server has accepted another credential than the one that it refused. */
   readonly anotherCredential: (signal: AbortSignal) => Promise<void>;
-  /** Called before each initialize, to drop what belongs to the last session. */
+  /** Called before each initialize, to discard the state of the last session. */
   readonly beginSession: () => void;
-  /** Whether sessions are ended with a DELETE; some servers die of it. */
+  /** Whether sessions are ended with a DELETE, which makes some servers crash. */
   readonly endsSessions: boolean;
 }
 
@@ -111,7 +111,7 @@ export class StreamableHttp implements Upstream {
     if (id !== undefined) await this.end(id, Math.min(deadlineMs, arrivalMs));
   }
 
-  /** Ends the session `id`, which need not be the present one, within `deadlineMs`. */
+  /** Ends the session `id`, which need not be the current session, within `deadlineMs`. */
   async end(id: string, deadlineMs: number): Promise<void> {
     if (!this.#options.endsSessions) return;
     const headers = { ...this.#fields("DELETE", false), "mcp-session-id": id };
@@ -167,7 +167,7 @@ export class StreamableHttp implements Upstream {
     return readJson(response, { limit, budget, signal, take });
   }
 
-  /** Whether a response has the form of nearly every one: short JSON that is no answer to initialize. */
+  /** Whether the fast path applies, as to nearly every response: short JSON that does not answer initialize. */
   #isPlain(response: Response, { head }: Message): boolean {
     const isJson = response.headers.get("content-type") === "application/json";
     return isJson && head.method !== "initialize" && isBrief(response, this.#options.limit);
@@ -205,7 +205,7 @@ export class StreamableHttp implements Upstream {
     }
   }
 
-  /** An error status: the server's own JSON-RPC error goes to the client as it is, anything else becomes ours. */
+  /** Handles an error status: a JSON-RPC error of the server is delivered unchanged; for any other body, a BridgeError is thrown. */
   async #refused(
     response: Response,
     message: Message,
@@ -222,7 +222,7 @@ export class StreamableHttp implements Upstream {
       const refusal = isDoubtful ? response.refusal : statusError(response, text, name, redactor);
       throw new SessionLost(name, sessionId, refusal);
     }
-    // A server that fails at initialize says nothing about its protocol, whatever the code: the error keeps the status.
+    // A 5xx to initialize says nothing about the server's protocol, whatever the JSON-RPC code: the error must keep the status.
     const isFailedStart = status >= 500 && message.head.method === "initialize";
     if (answer !== undefined && !isPutOff(response) && !isFailedStart)
       return pendingResponses.take(answer);
