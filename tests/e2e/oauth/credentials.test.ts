@@ -113,7 +113,7 @@ test.each<[string, Parameters<typeof importForged>[1], number, string]>([
   expect(home.stored()).rejects.toThrow();
 });
 
-test("an import of something new needs a person, or --yes", async () => {
+test("an import that would change the configuration needs a confirmation at the terminal, or --yes", async () => {
   using folder = ownFolder();
   const { home, put, load } = await importForged(folder.path, {});
   await home.configure({});
@@ -277,7 +277,7 @@ test("an encrypted export is decrypted by its passphrase only, and not after any
   expect(decryptExport(`${mark}.${header}.A${body}`, passphrase)).rejects.toThrow("damaged");
 }, 20_000);
 
-test("headers prints a valid token, and renews one that has ended or that the server refuses", async () => {
+test("headers prints a valid token, and refreshes a token that has expired or that the server refuses", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);

@@ -154,7 +154,7 @@ test("logout forgets a sign-in whose keyring is gone, and says that it may be th
   expect(home.stored()).rejects.toThrow();
 });
 
-test("login --no-browser offers the page, ssh -L and a code at once: the way that is done first wins", async () => {
+test("login --no-browser offers the page, ssh -L and a code at once: the first that is completed wins", async () => {
   const home = await bridgeHome(folder(), { url: resource.url });
   const env = { ...home.env, USER: "CORP\\ada" };
   const login = startProgram(["login", "-s", "kb", "--no-browser"], env);
@@ -183,7 +183,7 @@ test.each([
   },
 );
 
-test("a pasted word that the server refuses as a code is told of, and the next answer counts", async () => {
+test("a pasted word that the server refuses as a code is reported, and the next pasted line is tried", async () => {
   const plain = await startProvider({
     metadata(document) {
       delete document.authorization_response_iss_parameter_supported;
@@ -202,7 +202,7 @@ test("a pasted word that the server refuses as a code is told of, and the next a
   await plain.close();
 });
 
-test("login ends where no way is left", async () => {
+test("login ends with an error when every sign-in method has failed", async () => {
   const redirectUri = "https://elsewhere.example/back";
   const home = await bridgeHome(folder(), {
     url: resource.url,
@@ -217,7 +217,7 @@ test("login ends where no way is left", async () => {
   expect(stderr).toContain('error: the sign-in to server "kb" failed: unauthorized_client');
 });
 
-test("where a desktop is claimed but no browser opens, login offers the code, too", async () => {
+test("if a desktop is present but no browser opens, login offers the device code, too", async () => {
   const home = await bridgeHome(folder(), { url: resource.url });
   const env = { ...home.env, DISPLAY: ":9", PATH: "/nowhere" };
   const login = startProgram(["login", "-s", "kb"], env);

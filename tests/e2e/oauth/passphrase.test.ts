@@ -68,7 +68,7 @@ test("a passphrase is asked for twice, and not shown", async () => {
   expect((await home.stored()).grant).toBeUndefined();
 });
 
-test("for an empty passphrase one is generated, which only the terminal shows and which decrypts the text", async () => {
+test("an empty passphrase is replaced by a generated one, which only the terminal shows and which decrypts the text", async () => {
   using folder = ownFolder();
   const { home, session } = await begin(folder.path);
   await using _session = session;

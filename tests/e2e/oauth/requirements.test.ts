@@ -204,7 +204,7 @@ test("requirement 6: a server of 2025-03-26 without any metadata is signed in to
   await withFront({ hasResource: false }, work, {});
 });
 
-test("requirement 26: a refused token is an error and no sign-in; a new one in its file is taken", async () => {
+test("requirement 26: a refused configured token is an error and starts no sign-in; a new token in its file is used", async () => {
   await withServer({}, async (home) => {
     await signIn(home);
     const { grant } = await home.stored();

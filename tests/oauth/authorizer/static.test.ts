@@ -50,7 +50,7 @@ const counting = () => ["/bin/sh", "-c", `echo x >> ${folder.path}/runs; cat ${f
 const runs = () => readFileSync(join(folder.path, "runs"), "utf8").length / 2;
 
 describe("a configured credential", () => {
-  test("of any kind is sent as a bearer token", async () => {
+  test("of each type is sent as a bearer token", async () => {
     Object.assign(env, { TOKEN: " from-variable\n" });
     file("t", "from-file\n");
     const rows: [object, string][] = [
@@ -85,7 +85,7 @@ describe("a configured credential", () => {
     });
   });
 
-  test("may be none", async () => {
+  test("that is missing or of type none adds no header", async () => {
     expect(await authorizer({}).headers()).toEqual({});
     expect(await authorizer({ auth: { type: "none" } }).headers()).toEqual({});
   });
@@ -184,7 +184,7 @@ describe("a configured credential", () => {
     expect(error.message).toBe('header X of server "kb": the variable holds no header value');
   });
 
-  test("that others may read is refused", async () => {
+  test("in a file that other users may read is refused", async () => {
     const path = file("t", "tok", 0o644);
     const error = await fails(authorizer({ tokenFile: "t" }).headers());
     expect(error.hint).toBe(`run chmod 600 ${path}`);
@@ -205,7 +205,7 @@ describe("a configured credential", () => {
 });
 
 describe("after a 401", () => {
-  test("a changed file is read, and the call is to be repeated", async () => {
+  test("a changed token file is read, and the call may be repeated", async () => {
     file("t", "old");
     const { headers, refused } = authorizer({ tokenFile: "t" });
     const sent = await headers();
@@ -245,7 +245,7 @@ describe("after a 401", () => {
     expect(await headers()).toEqual(sent);
   });
 
-  test("nothing is repeated where nothing changed", async () => {
+  test("the call is not repeated if no credential changed", async () => {
     Object.assign(env, { TOKEN: "abc" });
     const setup = "codex-mcp-http-bridge setup --server kb";
     const rows: [object, string][] = [

@@ -123,7 +123,7 @@ test.each<[string, () => Response]>([
   expect(await renew()).toMatchObject({ accessToken: "odd-token-12345", tokenType: "Bearer" });
 });
 
-test("a refusal in a form is a refusal", async () => {
+test("a form-encoded error response is read as a refusal", async () => {
   using folder = ownFolder();
   const { renew } = await expired(folder.path);
   answers = [new Response("error=invalid_grant&error_description=over", { status: 400 })];
@@ -168,7 +168,7 @@ test("requirement 19: a redirect of the token endpoint is not followed and the r
   await thief.stop(true);
 });
 
-test("requirements 11 and 23: invalid_grant drops the tokens and keeps the client; invalid_client drops both, so that one is registered anew", async () => {
+test("requirements 11 and 23: invalid_grant drops the tokens and keeps the client; invalid_client drops tokens and client, so that the next sign-in registers a new client", async () => {
   using folder = ownFolder();
   const { renew, home } = await expired(folder.path);
   answers = [json({ error: "invalid_grant" }, 400)];
@@ -186,7 +186,7 @@ test("requirements 11 and 23: invalid_grant drops the tokens and keeps the clien
   expect(provider.requests.filter(({ path }) => path === "/reg").length - before).toBe(1);
 });
 
-test("an error that came with status 200 is an error", async () => {
+test("an error response with status 200 is read as a refusal", async () => {
   using folder = ownFolder();
   const { renew } = await expired(folder.path);
   answers = [json({ error: "invalid_grant" })];
@@ -209,7 +209,7 @@ test("requirement 24: a server that refuses every token ends in an error after o
   await deaf.close();
 });
 
-test("requirement 25: the next sign-in asks for the granted scopes and the one that a call lacked; the old token stays valid", async () => {
+test("requirement 25: the next sign-in requests the granted scopes and the scope that a call lacked; the old token stays valid", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
   await signIn(home);
@@ -276,7 +276,7 @@ test("requirement 24: a scope that the authorization server never grants is aske
   await greedy.close();
 }, 30_000);
 
-test("a scope for which the sign-in itself is refused is not asked for again", async () => {
+test("a scope that made the authorization server refuse the sign-in is not requested again", async () => {
   using folder = ownFolder();
   const greedy = startProtectedServer(provider, { toolScopes: { write: "mcp admin" } });
   const home = await bridgeHome(folder.path, { url: greedy.url });
@@ -298,7 +298,7 @@ test("a scope for which the sign-in itself is refused is not asked for again", a
   await greedy.close();
 }, 30_000);
 
-test("scopes are joined in their order and without doubles", () => {
+test("scopes are joined in their order and without duplicates", () => {
   expect(joinScopes("a b", "b c")).toBe("a b c");
   expect(joinScopes(undefined, "b")).toBe("b");
   expect(joinScopes(undefined, undefined)).toBeUndefined();

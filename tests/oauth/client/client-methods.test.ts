@@ -128,7 +128,7 @@ test.each<[number, number]>([
   },
 );
 
-test("auth.clientAuth says how a registered client proves itself", async () => {
+test("auth.clientAuth selects the authentication method of a registered client", async () => {
   expect(await clientOf({ clientAuth: "client_secret_post" })).toMatchObject({
     method: "client_secret_post",
     secret: expect.any(String),
@@ -178,7 +178,7 @@ test("the initial access token is sent with the registration; an unset variable 
   expect(headers).toMatchObject({ authorization: "Bearer the-initial-token" });
 });
 
-test("with Basic the client id is in the body as well, but not where the server refuses that", async () => {
+test("with Basic authentication, the body holds the client id as well, unless the server refuses that", async () => {
   const auth = {
     type: "oauth",
     grant: "client_credentials",

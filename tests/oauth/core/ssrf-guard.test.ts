@@ -53,7 +53,7 @@ test.each([
   expect(sent).toHaveLength(0);
 });
 
-test("a name is looked up once, and the judged address is the one that is used (rebinding)", async () => {
+test("a host name is looked up once, and the connection uses the checked address (DNS rebinding)", async () => {
   let asked = 0;
   const { get, sent } = guard({
     lookup: async () => [asked++ === 0 ? "93.184.216.34" : "127.0.0.1"],
@@ -96,7 +96,7 @@ test("trusted hosts are reached in any network", async () => {
   expect(sent).toHaveLength(2);
 });
 
-test("behind a proxy only literal addresses are judged", async () => {
+test("behind a proxy, only literal addresses are checked", async () => {
   const lookup = () => Promise.reject(new Error("the proxy looks it up"));
   const { get, sent } = guard({ proxied: () => true, lookup });
   await get("https://auth.example.com/");

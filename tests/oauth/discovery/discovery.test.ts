@@ -169,7 +169,7 @@ test("the resource parameter is the metadata's string, else the URL without its 
   expect((await find(known, { auth: { resource: "urn:x" } }).found).resource).toBe("urn:x");
 });
 
-test("of several issuers the configured one is used, else the pinned one, else the first", async () => {
+test("among several issuers, the configured issuer is used, else the pinned issuer, else the first", async () => {
   const other = "https://other.example.com";
   const place = `${wellKnown}/oauth-protected-resource/team/mcp`;
   const known = {
@@ -214,14 +214,17 @@ test.each(failing)(
   },
 );
 
-test.each(failing)("an issuer whose first place %s is read at the next one", async (_, answer) => {
-  const wrong = typeof answer === "object" ? metadata("https://evil.example.com") : answer;
-  const http = documents({
-    [`${issuer}/.well-known/oauth-authorization-server`]: wrong,
-    [`${issuer}/.well-known/openid-configuration`]: metadata(issuer),
-  });
-  expect((await fetchFrom(http))?.issuer).toBe(issuer);
-});
+test.each(failing)(
+  "an issuer's metadata are read from the next well-known URL if the first %s",
+  async (_, answer) => {
+    const wrong = typeof answer === "object" ? metadata("https://evil.example.com") : answer;
+    const http = documents({
+      [`${issuer}/.well-known/oauth-authorization-server`]: wrong,
+      [`${issuer}/.well-known/openid-configuration`]: metadata(issuer),
+    });
+    expect((await fetchFrom(http))?.issuer).toBe(issuer);
+  },
+);
 
 test.each(failing)(
   "where every place of the resource metadata %s, all are told and no origin is taken for the issuer",
@@ -246,7 +249,7 @@ test.each([401, 403, 404, 405, 410])("%p means that there is no document", async
   expect((await found).issuer.issuer).toBe("https://mcp.example.com");
 });
 
-test("HTML pages in place of resource metadata do no harm where auth.issuer is set", async () => {
+test("with auth.issuer set, HTML pages in place of resource metadata are ignored", async () => {
   const page = () => new Response("<html>");
   const places = {
     [`${wellKnown}/oauth-protected-resource/team/mcp`]: page,
@@ -259,7 +262,7 @@ test("HTML pages in place of resource metadata do no harm where auth.issuer is s
   expect(find(other, { auth: { issuer } }).found).rejects.toThrow("speak for");
 });
 
-test("the metadata of an issuer with a path may stand at the root of its host, and name that root", async () => {
+test("the metadata of an issuer with a path may be at the root of its host, and name that root as issuer", async () => {
   const tenant = `${issuer}/tenant`;
   const root = `${issuer}/.well-known/oauth-authorization-server`;
   const read = (name: string, isExact: boolean) =>

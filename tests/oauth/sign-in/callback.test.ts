@@ -141,7 +141,7 @@ test("a pasted address with another state is refused, and the next line is read"
   expect(bad).toHaveLength(1);
 });
 
-test("a refused code that was pasted is told at once, and the next paste is awaited", async () => {
+test("a refused pasted code is reported at once, and the next paste is awaited", async () => {
   using folder = ownFolder();
   const given = Promise.withResolvers<string>();
   async function* pasted() {
@@ -174,13 +174,13 @@ test("the end of the input behind a refused code ends the sign-in with the refus
   expect(done).rejects.toThrow("invalid_grant");
 });
 
-test("a bare code is refused where the server sends iss, which a code does not carry", async () => {
+test("a pasted code without its URL is refused if the server sends iss", async () => {
   using folder = ownFolder();
   const { done } = await begin(folder.path, {}, lines("some-code"));
   expect(done).rejects.toThrow("paste the whole address");
 });
 
-test("a bare code is taken where the server does not send iss", async () => {
+test("a pasted code without its URL is accepted if the server does not send iss", async () => {
   using folder = ownFolder();
   const plain = await startProvider({
     metadata: (document) => {

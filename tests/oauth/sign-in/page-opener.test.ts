@@ -66,7 +66,7 @@ test("another user of the machine is not led to the page, and does not use it up
   expect(await get(address)).toEqual([302, page.href]);
 });
 
-test("where the system does not tell whose a connection is, a second fetch ends the sign-in with the reason", async () => {
+test("if the owner of a connection is unknown, a second fetch ends the sign-in with an error that says why", async () => {
   using folder = ownFolder();
   const { made, exposed, address } = await opener(folder.path, () => undefined);
   await using _ = made;
@@ -77,7 +77,7 @@ test("where the system does not tell whose a connection is, a second fetch ends 
   expect(exposed[0]?.message).toContain("another user of this machine");
 });
 
-test("no browser: nothing is opened, and nothing listens after the end", async () => {
+test("without a browser, open() resolves to false, and no listener is left after dispose", async () => {
   const made = new PageOpener({ env: { PATH: "/nowhere" }, onExposed: () => {} });
   expect(await made.open(page)).toBe(false);
   await made[Symbol.asyncDispose]();
