@@ -9,10 +9,11 @@ import {
   type Values,
 } from "./command.ts";
 
-/** The options of every command and of no command, which may stand before the command's name. */
-const leading: Arguments = { ...globalArguments, server: serverArgument };
+/** The options that may stand before the command's name. */
+const leadingOptions: Arguments = { ...globalArguments, server: serverArgument };
 
-function byOption(
+/** The row of the table that an option names, long or short. */
+function findOption(
   table: Arguments,
   option: string,
 ): [name: string, argument: Argument] | undefined {
@@ -25,18 +26,18 @@ function byOption(
 
 const isOption = (word: string) => word.length > 1 && word.startsWith("-");
 
-/** Where the command's name stands among the words: the first that is neither option nor an option's value. */
+/** Index of the command's name, the first word that is neither an option nor an option's value; -1 if there is none. */
 export function commandAt(words: readonly string[]): number {
   for (let at = 0; at < words.length; at++) {
     const word = words[at]!;
     if (!isOption(word)) return at;
-    const found = byOption(leading, word);
+    const found = findOption(leadingOptions, word);
     if (found !== undefined && found[1].type !== "boolean") at++;
   }
   return -1;
 }
 
-/** A word as an error shows it. Secrets end up on command lines by mistake, so a long one is not shown. */
+/** A word for an error message: empty for a long word, which may be a secret put on the command line by mistake. */
 function shown(word: string): string {
   return /^[\w.@/-]{1,20}$/.test(word) ? ` "${word}"` : "";
 }
@@ -51,9 +52,9 @@ class Reader {
   constructor(command: string, table: Arguments) {
     this.#command = command;
     this.#table = table;
-    const places = Object.entries(table).filter(([, { type }]) => type === "positional");
-    this.#positional = places.map(([name]) => name);
-    this.#required = places.filter(([, { required }]) => required).map(([name]) => name);
+    const positionals = Object.entries(table).filter(([, { type }]) => type === "positional");
+    this.#positional = positionals.map(([name]) => name);
+    this.#required = positionals.filter(([, { required }]) => required).map(([name]) => name);
     for (const [name, { type, repeat }] of Object.entries(table))
       this.values[name] = type === "boolean" ? false : repeat ? [] : undefined;
   }
@@ -62,63 +63,68 @@ class Reader {
     for (let at = 0; at < words.length; at++) {
       const word = words[at]!;
       if (word === "--") {
-        for (const rest of words.slice(at + 1)) this.#place(rest);
+        for (const rest of words.slice(at + 1)) this.#readPositional(rest);
         break;
       }
-      if (!isOption(word)) this.#place(word);
-      else if (this.#option(word, words[at + 1])) at++;
+      if (!isOption(word)) this.#readPositional(word);
+      else if (this.#readOption(word, words[at + 1])) at++;
     }
     for (const name of this.#required)
       if (this.values[name] === undefined)
-        throw this.#wrong(`"${this.#command}" needs ${name.toUpperCase()}`);
+        throw this.#usageError(`"${this.#command}" needs ${name.toUpperCase()}`);
   }
 
-  /** Reads one option; true where it used up the next word. */
-  #option(word: string, next: string | undefined): boolean {
+  /** Reads one option; returns true if the next word is its value. */
+  #readOption(word: string, next: string | undefined): boolean {
     const equals = word.indexOf("=");
     const option = equals < 0 ? word : word.slice(0, equals);
-    const found = byOption(this.#table, option);
+    const found = findOption(this.#table, option);
     if (found === undefined) throw this.#unknown(option);
     const [name, argument] = found;
     if (argument.type === "boolean") {
-      if (equals >= 0) throw this.#wrong(`the option ${option} takes no value`);
+      if (equals >= 0) throw this.#usageError(`the option ${option} takes no value`);
       this.values[name] = true;
       return false;
     }
     const value = equals < 0 ? next : word.slice(equals + 1);
     if (value === undefined || value === "" || (equals < 0 && isOption(value)))
-      throw this.#wrong(`the option ${option} needs a value`);
+      throw this.#usageError(`the option ${option} needs a value`);
     this.#set(name, argument, value, option);
     return equals < 0;
   }
 
   #set(name: string, { options, repeat }: Argument, value: string, label: string): void {
     if (options !== undefined && !options.includes(value))
-      throw this.#wrong(`${label} is one of ${options.join(", ")}`, nearest(value, options));
+      throw this.#usageError(`${label} is one of ${options.join(", ")}`, nearest(value, options));
     const before = this.values[name];
     if (repeat && Array.isArray(before)) before.push(value);
-    else if (before !== undefined) throw this.#wrong(`${label} stands twice`);
+    else if (before !== undefined) throw this.#usageError(`${label} is given twice`);
     else this.values[name] = value;
   }
 
-  #place(word: string): void {
+  #readPositional(word: string): void {
     const name = this.#positional.find(
-      (place) => this.values[place] === undefined || this.#table[place]!.repeat,
+      (each) => this.values[each] === undefined || this.#table[each]!.repeat,
     );
     if (name !== undefined) this.#set(name, this.#table[name]!, word, name.toUpperCase());
     else if ("server" in this.#table)
-      throw this.#wrong(`surplus word${shown(word)} after "${this.#command}"`, ["--server NAME"]);
-    else throw this.#wrong(`surplus word${shown(word)} after "${this.#command}"`);
+      throw this.#usageError(`unexpected word${shown(word)} after "${this.#command}"`, [
+        "--server NAME",
+      ]);
+    else throw this.#usageError(`unexpected word${shown(word)} after "${this.#command}"`);
   }
 
   #unknown(option: string): BridgeError {
     const names = Object.entries(this.#table)
       .filter(([, { type }]) => type !== "positional")
       .map(([name]) => `--${name}`);
-    return this.#wrong(`unknown option ${option} for "${this.#command}"`, nearest(option, names));
+    return this.#usageError(
+      `unknown option ${option} for "${this.#command}"`,
+      nearest(option, names),
+    );
   }
 
-  #wrong(message: string, names: readonly string[] = []): BridgeError {
+  #usageError(message: string, names: readonly string[] = []): BridgeError {
     const help =
       this.#command === program.name
         ? `${program.name} --help`
@@ -130,8 +136,8 @@ class Reader {
 }
 
 /**
- * Reads the common form (long options, each once, the value as a word of its own) without the strict reader, whose regular
- * expressions slow a start down. Undefined: the strict reader must look.
+ * Reads the common form (long options, each once, the value as a separate word) without the strict reader, whose regular
+ * expressions delay the start. Undefined for any other form, which the strict reader then reads.
  */
 function readPlain(table: Arguments, words: readonly string[]): Reader["values"] | undefined {
   const values: Reader["values"] = {};
@@ -155,7 +161,7 @@ function readPlain(table: Arguments, words: readonly string[]): Reader["values"]
   return values;
 }
 
-/** Reads the words after a command's name, strictly, by its table. Throws `usage` with the nearest right name. */
+/** Reads a command's arguments by its table. Throws `usage`, which names the nearest valid option. */
 export function readArguments<T extends Arguments>(
   command: string,
   table: T,

@@ -5,19 +5,19 @@ import type { BridgeError, CommandLine } from "../wire/errors.ts";
 
 import type { Marks } from "./terminal.ts";
 
-/** One row of a command's table of arguments: what the strict reader accepts and `--help` shows. */
+/** One row of a command's table of arguments, which the argument reader and `--help` use. */
 export interface Argument {
   readonly type: "string" | "boolean" | "enum" | "positional";
   readonly description: string;
-  /** The one letter that stands for it. */
+  /** The letter of the short option. */
   readonly alias?: string;
-  /** What help shows for the value. */
+  /** The placeholder of the value in the help. */
   readonly valueHint?: string;
-  /** The words an `enum` takes. */
+  /** The values that an `enum` accepts. */
   readonly options?: readonly string[];
-  /** Whether a positional word must be there. */
+  /** Whether a positional argument is required. */
   readonly required?: boolean;
-  /** Whether it may be given several times; its value is a list. */
+  /** Whether the argument may be given several times; its value is a list. */
   readonly repeat?: boolean;
 }
 
@@ -33,10 +33,10 @@ type ValueOf<A extends Argument> = A extends { type: "boolean" }
         ? Word | undefined
         : string | undefined;
 
-/** The values of a table's arguments. Not given: a flag is false, a list is empty, the rest is undefined. */
+/** The values of a table's arguments. If not given, a flag is false, a list is empty, any other argument undefined. */
 export type Values<T extends Arguments> = { readonly [K in keyof T]: ValueOf<T[K]> };
 
-/** A row of the program's table of contents: its line in the help, and the module that does it. */
+/** A command in the program's table of commands: its line in the help, and the loader of its module. */
 export interface Entry {
   readonly does: string;
   // biome-ignore lint/suspicious/noExplicitAny: the table holds commands of every table of arguments
@@ -47,45 +47,45 @@ export type Commands = Readonly<Record<string, Entry>>;
 
 /** Everything that a command reads from the process. */
 export interface Context {
-  /** The program's table of contents. */
+  /** The program's table of commands. */
   readonly commands: Commands;
   readonly env: Environment;
   readonly log: Log;
   readonly redactor: Redactor;
-  /** Throws `configuration` where the environment names no home. */
+  /** Throws `configuration` if the environment names no home. */
   readonly paths: () => Paths;
   /** `--config-path` as given. */
   readonly configPath: string | undefined;
-  /** Writes a command of this program for the user to copy, with `--config-path` where that was given. */
+  /** Writes a command of this program for the user to copy, with `--config-path` if it was given to this process. */
   readonly commandLine: CommandLine;
-  /** The words that start this program again: the executable, and bridge.ts where run from source. */
+  /** The argv that starts this program again: the executable, and bridge.ts if run from source. */
   readonly self: readonly string[];
   /**
-   * Writes a result to stdout, waiting for a slow reader; false where nobody reads any more. The text brings its
-   * own line ends. Throws `configuration`.
+   * Writes a result, with its own line ends, to stdout and waits until it is written. Resolves to false if the reader has
+   * closed the pipe. Throws `configuration` if stdout cannot be written to.
    */
   readonly print: (text: string) => Promise<boolean>;
-  /** The signs of the report, in the characters that the terminal shows. */
+  /** The marks of success and failure, in characters that the terminal can show. */
   readonly marks: Marks;
   /** Writes one line of explanation to stderr. */
   readonly note: (line: string) => void;
-  /** Writes one line on stderr that begins with `warning: `. */
+  /** Writes one line to stderr, prefixed with `warning: `. */
   readonly warn: (line: string) => void;
 }
 
 /** One verb of the program. Failures are thrown as BridgeError; main.ts prints them and sets the exit code. */
 export interface Command<T extends Arguments = Arguments> {
   readonly args: T;
-  /** Resolves to the exit code, 0 where it resolves to nothing. */
+  /** Resolves to the exit code; undefined means 0. */
   run(values: Values<T>, context: Context): Promise<number | undefined>;
   /**
-   * Reports a failure in the command's own way and resolves to the exit code. Undefined: print `error:` and `hint:` as for
-   * any other command.
+   * Reports a failure in the command's own way and resolves to the exit code. Resolves to undefined if main.ts is to print
+   * `error:` and `hint:` as for any other command.
    */
   refuse?(error: BridgeError, commandLine: CommandLine): Promise<number | undefined>;
 }
 
-/** Gives a command the types of its own table. */
+/** Infers the types of `run`'s values from the command's own table. */
 export function defineCommand<const T extends Arguments>(command: Command<T>): Command<T> {
   return command;
 }
@@ -101,7 +101,7 @@ export const serverArgument = {
 /** `--server`, for commands that take several. */
 export const serversArgument = { ...serverArgument, repeat: true } as const satisfies Argument;
 
-/** What every command takes besides its own arguments. */
+/** The options of every command. */
 export const globalArguments = {
   "config-path": {
     type: "string",

@@ -1,6 +1,6 @@
-/** The usual width of a terminal, which is also what a pager or a page of documentation holds. */
+/** Columns of the help text: the usual width of a terminal. */
 const width = 80;
-/** Longer options have their description on the next line. */
+/** Columns for an option; the description of a longer option starts on the next line. */
 const widestOption = 28;
 
 /** The words of a text as lines of at most `room` characters; a longer word has a line of its own. */
@@ -19,7 +19,7 @@ function wrapped(text: string, room: number): string[] {
 /** A row of citty's tables: right-aligned words, four spaces, the description. */
 const row = /^ {2,}(\S.*?) {4}(\S.*)$/;
 
-/** A table's rows with their words on the left, and their descriptions in one column. */
+/** Renders a table with left-aligned options and their descriptions in one column. */
 function table(lines: readonly string[]): string[] {
   const rows = lines.map((line) => row.exec(line)?.slice(1) ?? []);
   const widths = rows.map(([words = ""]) => words.length).filter((each) => each <= widestOption);

@@ -27,7 +27,7 @@ export async function main(
   env: Environment,
 ): Promise<number> {
   const outside = { env, redactor: new Redactor(), commands };
-  // Bun would print source lines and every property of the error.
+  // Without these handlers Bun prints source lines and every property of the error.
   for (const event of ["uncaughtException", "unhandledRejection"])
     process.on(event, (error) => process.exit(report(asBridgeError(error), outside)));
   try {
@@ -43,6 +43,7 @@ export async function main(
   }
 }
 
+/** What main() got from the process, and the redactor of its output. */
 interface Outside {
   readonly commands: Commands;
   readonly env: Environment;
@@ -68,7 +69,7 @@ async function runCommand(
     const values = readArguments(name, table, words);
     commandLine = commandLineFor(values["config-path"]);
     const context = contextOf(values, outside, terminalOutput, commandLine);
-    // `run` does it behind its first answer.
+    // `run` forbids core dumps itself, after its first answer.
     if (command.refuse === undefined)
       (await import("../platform/core-dumps.ts")).forbidCoreDumps(context.log);
     return (await command.run(values, context)) ?? 0;
@@ -79,13 +80,13 @@ async function runCommand(
   }
 }
 
-/** Whether `--help` stands before a bare `--`. It wins over every mistake in the other words. */
+/** Whether `--help` stands before a bare `--`. Then help is shown even if other words are wrong. */
 function asksForHelp(words: readonly string[]): boolean {
   const end = words.indexOf("--");
   return words.slice(0, end < 0 ? words.length : end).some((w) => w === "--help" || w === "-h");
 }
 
-/** The output of `run` before a client is served, and of a defect: it loads nothing. */
+/** Output that needs no further module: for `run` until it serves a client, and for uncaught errors. */
 const plainTerminalOutput: TerminalOutput = {
   note: (line) => console.warn(line),
   warn: (line) => console.warn(`warning: ${line}`),
@@ -218,7 +219,7 @@ async function print(text: string): Promise<boolean> {
     return true;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // `| head` closes the pipe early: no failure.
+    // A reader such as `head` closes the pipe early; this is no failure.
     if (code === "EPIPE") return false;
     const why = code === "ENOSPC" ? "the disk is full" : code;
     throw new BridgeError("configuration", `stdout cannot be written to (${why})`, {

@@ -14,22 +14,22 @@ function real(path: string): string | undefined {
   }
 }
 
-/** The path that a program's name means here: a path as it stands, a bare name through PATH. Absolute, symlinks kept. */
+/** Absolute path of a program, with symlinks kept: a name without a slash is looked up on PATH. Undefined if not found there. */
 export function programPath(name: string, env: Environment): string | undefined {
   const found = /[/\\]/.test(name) ? name : programOnPath(name, env.PATH);
   return found && resolve(found);
 }
 
 /**
- * The path by which this process was started: absolute, symlinks kept, because they survive upgrades. A caller may set
- * `argv0` to any word: where that does not lead to this executable, the path is `execPath`, with symlinks resolved.
+ * The absolute path by which this process was started, with symlinks kept, because a symlink survives upgrades. The starter
+ * may set `argv0` to any word: if `argv0` does not lead to this executable, the result is `execPath`.
  */
 export function startedAs(argv0: string, execPath: string, env: Environment): string {
   const path = programPath(argv0, env);
   return path !== undefined && real(path) === real(execPath) ? path : execPath;
 }
 
-/** Whether a file is there and may be executed. */
+/** Whether the file exists and may be executed. */
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
@@ -39,7 +39,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Whether a path leads into a folder that is emptied sooner or later. */
+/** Whether the path, or its target, lies in a folder for temporary files. */
 export function isTemporary(path: string, env: Environment): boolean {
   const folders = ["/tmp", "/var/tmp", "/dev/shm", "/private/tmp", env.TMPDIR ?? "/tmp"];
   return [path, real(path) ?? path].some((each) =>
@@ -49,26 +49,30 @@ export function isTemporary(path: string, env: Environment): boolean {
   );
 }
 
-/** The bridge's executable as a client starts it: `named` (`--command PATH`), else this program. Throws `usage`. */
+/** Path of the bridge's executable for a client's configuration: the `--command` option, else this program. Throws `usage`. */
 export function bridgeExecutable(
-  named: string | undefined,
+  commandOption: string | undefined,
   { env, warn }: Pick<Context, "env" | "warn">,
 ): string {
-  if (named === undefined && program.target === undefined) {
-    throw new BridgeError("usage", "this is the source, which no client can start", {
+  if (commandOption === undefined && program.target === undefined) {
+    throw new BridgeError("usage", "the bridge runs from source, which no client can start", {
       hint: "build it with ./build.sh, or name the executable: --command PATH",
     });
   }
   const path =
-    named === undefined ? startedAs(process.argv0, process.execPath, env) : programPath(named, env);
+    commandOption === undefined
+      ? startedAs(process.argv0, process.execPath, env)
+      : programPath(commandOption, env);
   if (path === undefined) {
     throw new BridgeError("usage", "--command: there is no such program on PATH", {
       hint: "give its absolute path",
     });
   }
-  if (!isExecutable(path)) warn(`${path} is no executable here`);
+  if (!isExecutable(path)) warn(`${path} is not an executable file on this machine`);
   if (isTemporary(path, env)) {
-    warn(`${path} is in a folder that is emptied sooner or later: move it, then do this again`);
+    warn(
+      `${path} is in a folder for temporary files, which the system deletes: move it, then run this command again`,
+    );
   }
   return path;
 }

@@ -2,13 +2,13 @@ import { closeSync, constants, openSync, readFileSync, readSync, writeSync } fro
 import { programOnPath, runToEnd } from "../platform/exec.ts";
 import { BridgeError } from "../wire/errors.ts";
 
-/** A terminal takes no longer line (N_TTY_BUF_SIZE). */
-const maxLength = 4096;
-/** The interval at which the terminal is read. */
+/** Maximum length of a terminal line on Linux (N_TTY_BUF_SIZE). */
+const maxLineBytes = 4096;
+/** Interval between two reads of the terminal. */
 const pollMs = 20;
 const endSignals = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 
-/** Reads the first line from an open file descriptor. Throws `usage`. */
+/** The first line of an open file descriptor. Throws `usage` if it cannot be read. */
 export function passphraseFrom(fd: number): string {
   let text: string;
   try {
@@ -22,20 +22,24 @@ export function passphraseFrom(fd: number): string {
   return text.split("\n")[0]!.replace(/\r$/, "");
 }
 
-/** Asks on the terminal itself, whatever stdin and stdout are, without showing what is typed. Throws `usage` without a terminal. */
+/** Asks on /dev/tty, even if stdin and stdout are redirected, with echo off. Throws `usage` without a terminal. */
 export async function askPassphrase(question: string): Promise<string> {
   const stty = programOnPath("stty", process.env.PATH);
   if (stty === undefined) {
-    throw new BridgeError("usage", "there is no program stty, which keeps a passphrase unseen", {
-      hint: "use --passphrase-fd N",
-    });
+    throw new BridgeError(
+      "usage",
+      "the program stty, which hides a typed passphrase, is not on PATH",
+      {
+        hint: "use --passphrase-fd N",
+      },
+    );
   }
   let fd: number;
   let input: number;
   try {
     fd = openSync("/dev/tty", "r+");
-    // Non-blocking, so that a signal handler can run while we read and turn the echo on again. A descriptor of its own,
-    // because stty makes the one that it is given blocking.
+    // Non-blocking, so that a signal handler can turn the echo on again during a read. A second descriptor, because stty makes
+    // the descriptor that it gets blocking.
     input = openSync("/dev/tty", constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
     throw new BridgeError("usage", "there is no terminal to ask for the passphrase on", {
@@ -47,24 +51,24 @@ export async function askPassphrase(question: string): Promise<string> {
     echo("echo");
     writeSync(fd, "\n");
   };
-  const end = (_: string, number: number) => {
+  const endBySignal = (_: string, number: number) => {
     restore();
     process.exit(128 + number);
   };
-  for (const signal of endSignals) process.on(signal, end);
+  for (const signal of endSignals) process.on(signal, endBySignal);
   try {
     echo("-echo");
     writeSync(fd, question);
     return await readLine(input);
   } finally {
     restore();
-    for (const signal of endSignals) process.off(signal, end);
+    for (const signal of endSignals) process.off(signal, endBySignal);
     closeSync(input);
     closeSync(fd);
   }
 }
 
-/** Asks for a yes on the terminal itself, whatever stdin and stdout are; undefined without a terminal. */
+/** Asks a yes-or-no question on /dev/tty, even if stdin and stdout are redirected; undefined without a terminal. */
 export async function confirmOnTerminal(question: string): Promise<boolean | undefined> {
   let input: number;
   try {
@@ -80,7 +84,7 @@ export async function confirmOnTerminal(question: string): Promise<boolean | und
   }
 }
 
-/** Writes to the terminal itself: a secret stands in no output that a program may have redirected. Throws `usage` without a terminal. */
+/** Writes a secret to /dev/tty, so that no redirected output holds it. Throws `usage` without a terminal. */
 export function tellOnTerminal(text: string): void {
   let fd: number;
   try {
@@ -95,10 +99,11 @@ export function tellOnTerminal(text: string): void {
   }
 }
 
+/** Reads a line from a non-blocking terminal descriptor. */
 async function readLine(fd: number): Promise<string> {
-  const bytes = new Uint8Array(maxLength);
+  const bytes = new Uint8Array(maxLineBytes);
   let length = 0;
-  while (length < maxLength) {
+  while (length < maxLineBytes) {
     let count: number;
     try {
       count = readSync(fd, bytes, length, 1, null);

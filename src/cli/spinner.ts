@@ -5,7 +5,7 @@ import { isRich } from "./terminal.ts";
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const frameMs = 80;
 
-/** Shows on a terminal that something is under way. Clack's spinner would end the process on Ctrl-C with exit code 0. */
+/** An animated progress mark on stderr. Not Clack's spinner, which ends the process on Ctrl-C with exit code 0. */
 export class Spinner {
   readonly #isDrawn: boolean;
   readonly #message: string;
@@ -18,9 +18,9 @@ export class Spinner {
 
   start(): void {
     if (!this.#isDrawn) return;
-    let at = 0;
+    let count = 0;
     this.#timer = setInterval(() => {
-      const frame = frames[at++ % frames.length];
+      const frame = frames[count++ % frames.length];
       Bun.write(Bun.stderr, `\r${frame} ${this.#message}`);
     }, frameMs);
   }

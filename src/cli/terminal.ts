@@ -1,6 +1,6 @@
 import type { Environment } from "../platform/paths.ts";
 
-/** The signs in what the commands print. */
+/** Marks in the output of commands. */
 export interface Marks {
   readonly ok: string;
   readonly failed: string;
@@ -12,14 +12,14 @@ const ascii: Marks = { ok: "[ok]", failed: "[failed]", arrow: "->" };
 
 /** Whether the user wants ASCII without colours and cursor movements: NO_COLOR, TERM=dumb, or the locale C. */
 export function isPlain({ NO_COLOR, TERM, LC_ALL, LC_CTYPE, LANG }: Environment): boolean {
-  // The first variable that is set decides (POSIX 8.2). Containers often set none and show UTF-8 all the same.
+  // The first non-empty variable decides (POSIX 8.2). Without any of them, as in many containers, UTF-8 is assumed.
   const locale = LC_ALL || LC_CTYPE || LANG;
   return Boolean(NO_COLOR) || TERM === "dumb" || locale === "C" || locale === "POSIX";
 }
 
 export const marksOf = (env: Environment): Marks => (isPlain(env) ? ascii : unicode);
 
-/** Whether stderr shows colours and cursor movements. */
+/** Whether colours and cursor movements may be written to stderr. */
 export const isRich = (env: Environment): boolean =>
-  // An import of node:tty would be loaded at every start of `run`.
+  // Not an import, which every start of `run` would load.
   !isPlain(env) && process.getBuiltinModule("node:tty").isatty(2);

@@ -21,10 +21,10 @@ import { program } from "../wire/program-facts.ts";
 import { type ExportedSignIn, type ImportedSignIn, readExport } from "./auth/exported-sign-in.ts";
 import { openServerOAuth, requireOAuth } from "./auth/open-oauth.ts";
 
-/** Least length of a passphrase, in characters: whoever holds the text can try any number of passphrases. */
+/** Minimum length of a passphrase, in characters: a holder of the exported text can try passphrases without limit. */
 const leastPassphrase = 12;
 const maxTextBytes = 8 * 1024 * 1024;
-/** Longest wait for the metadata of the issuer. */
+/** Timeout of fetching the issuer's metadata. */
 const checkMs = 30_000;
 
 export const command = defineCommand({
@@ -36,7 +36,10 @@ export const command = defineCommand({
       valueHint: "N",
       description: "read the passphrase from this file descriptor, not from the terminal",
     },
-    yes: { type: "boolean", description: "import without a question what is new here" },
+    yes: {
+      type: "boolean",
+      description: "import without asking, also if the sign-in is new on this machine",
+    },
   },
   async run({ action, server, "passphrase-fd": text, yes }, context) {
     const fd = descriptorOf(text);
@@ -63,25 +66,29 @@ function requirePassphrase(passphrase: string): string {
 function requireLong(passphrase: string): string {
   if ([...passphrase].length >= leastPassphrase) return passphrase;
   throw new BridgeError("usage", `the passphrase has fewer than ${leastPassphrase} characters`, {
-    hint: "on a terminal an empty one makes the program choose one",
+    hint: "on a terminal, an empty passphrase makes the program generate one",
   });
 }
 
-/** A random passphrase of 100 bits, in letters and digits that are not mistaken for each other. */
-function madePassphrase(): string {
-  const signs = "abcdefghjkmnpqrstuvwxyz023456789";
-  const all = [...crypto.getRandomValues(new Uint8Array(20))].map((byte) => signs[byte % 32]);
-  return all.join("").replace(/.{5}(?=.)/g, "$&-");
+/** A random passphrase of 100 bits, without letters and digits that look alike. */
+function generatePassphrase(): string {
+  const alphabet = "abcdefghjkmnpqrstuvwxyz023456789";
+  const characters = [...crypto.getRandomValues(new Uint8Array(20))].map(
+    (byte) => alphabet[byte % 32],
+  );
+  return characters.join("").replace(/.{5}(?=.)/g, "$&-");
 }
 
 async function newPassphrase(fd: number | undefined, context: Context): Promise<string> {
   if (fd !== undefined) return requireLong(requirePassphrase(passphraseFrom(fd)));
-  context.note(`${leastPassphrase} characters at least; leave it empty to have one made.`);
+  context.note(
+    `The passphrase needs at least ${leastPassphrase} characters. Leave it empty to let the program generate one.`,
+  );
   const passphrase = await askPassphrase("Passphrase for the exported sign-in: ");
   if (passphrase === "") {
-    const made = madePassphrase();
-    tellOnTerminal(`The passphrase is ${made} (it is not shown again)\n`);
-    return made;
+    const generated = generatePassphrase();
+    tellOnTerminal(`The passphrase is ${generated} (it is not shown again)\n`);
+    return generated;
   }
   requireLong(passphrase);
   if ((await askPassphrase("Once more: ")) === passphrase) return passphrase;
@@ -94,7 +101,7 @@ async function exportSignIn(name: string | undefined, fd: number | undefined, co
   const { oauth } = await openServerOAuth(server, context);
   const { usable } = await import("../oauth/authorizer/refresh.ts");
   const { encryptExport } = await import("../oauth/store/encrypted-export.ts");
-  const requirement = (stored: StoredGrant) => {
+  const requireUsable = (stored: StoredGrant) => {
     if (usable(stored) !== undefined) return;
     const why =
       stored.movedAt === undefined ? "nobody is signed in" : "the sign-in was exported already";
@@ -102,11 +109,11 @@ async function exportSignIn(name: string | undefined, fd: number | undefined, co
       hint: (command) => `run ${command(`login --server ${server.name}`)}`,
     });
   };
-  requirement(await oauth.store.read());
+  requireUsable(await oauth.store.read());
   const passphrase = await newPassphrase(fd, context);
   await oauth.store.locked(async () => {
     const stored = await oauth.store.read();
-    requirement(stored);
+    requireUsable(stored);
     const auth = config.raw.servers?.[server.name]?.auth;
     const exported: ExportedSignIn = {
       server: server.name,
@@ -114,7 +121,7 @@ async function exportSignIn(name: string | undefined, fd: number | undefined, co
       ...(auth !== undefined && { auth }),
       stored: { ...(stored.grant && { grant: stored.grant }) },
     };
-    // A rotating refresh token has one owner: from now on the holder of the text.
+    // Only one machine may use a rotating refresh token: from now on the one that imports the text.
     if (!(await context.print(`${await encryptExport(JSON.stringify(exported), passphrase)}\n`)))
       throw new BridgeError("configuration", "nobody reads the exported sign-in: it stays here", {
         hint: "write it to a file, or into the import of the other machine",
@@ -129,7 +136,7 @@ async function exportSignIn(name: string | undefined, fd: number | undefined, co
 }
 
 interface ImportRequest {
-  /** The server's name here; undefined: its name in the text. */
+  /** The `--server` option; undefined: the server's name in the exported text. */
   readonly name: string | undefined;
   readonly fd: number | undefined;
   /** Whether `--yes` was given. */
@@ -154,7 +161,7 @@ async function importSignIn({ name, fd, isAgreed }: ImportRequest, context: Cont
       "configuration",
       `the sign-in is for another issuer or client id than server "${server.name}" names`,
       {
-        hint: 'make its "auth" the same as on the machine the sign-in comes from',
+        hint: 'copy the "auth" of its entry from the machine that exported the sign-in',
       },
     );
   }
@@ -196,12 +203,15 @@ async function readStdin(): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** Whether this sign-in was exported from here: then it returns, and no question is asked. */
+/** Whether issuer, client and account are the pinned ones: the sign-in was used on this machine before, so nobody is asked. */
 function isKnown(grant: Grant, pinned: PinnedIssuer | undefined): boolean {
   return pinned !== undefined && Bun.deepEquals(pinOf(grant), pinned);
 }
 
-/** Shows server, issuer, client and account, and asks a person. Throws `refused` where the pinned issuer is another one, `usage` without a terminal. */
+/**
+ * Shows server, issuer, client and account, and asks the user to confirm the import. Throws `refused` if another issuer is
+ * pinned, `cancelled` if the user says no, `usage` without a terminal.
+ */
 async function agree(
   name: string,
   { url, grant, leftOut }: ImportedSignIn,
@@ -218,7 +228,7 @@ async function agree(
     ...(leftOut.length > 0 ? [["left out", `auth: ${leftOut.join(", ")}`]] : []),
   ];
   context.note(`This sign-in is new here:`);
-  for (const [what = "", text = ""] of facts) context.note(`  ${what.padEnd(8)}  ${shown(text)}`);
+  for (const [label = "", text = ""] of facts) context.note(`  ${label.padEnd(8)}  ${shown(text)}`);
   if (pinned !== undefined && pinned.issuer !== grant.issuer)
     throw new BridgeError(
       "refused",
@@ -229,12 +239,12 @@ async function agree(
   const answer = await confirmOnTerminal("Import it?");
   if (answer === true) return;
   if (answer === false) throw new BridgeError("cancelled", "nothing was imported");
-  throw new BridgeError("usage", "there is no terminal to ask on whether this is right", {
+  throw new BridgeError("usage", "there is no terminal on which to confirm the import", {
     hint: "check what is shown above, and repeat the command with --yes",
   });
 }
 
-/** Throws `refused` where the endpoints of the grant are not those of the issuer's metadata: tokens and secrets would go there. */
+/** Throws `refused` if the issuer's metadata lacks an endpoint of the grant: tokens and secrets would be sent to that endpoint. */
 async function requireOwnEndpoints({ context }: OAuth, grant: Grant): Promise<void> {
   const { fetchIssuer, legacyIssuer } = await import("../oauth/discovery/issuer.ts");
   const signal = AbortSignal.timeout(checkMs);
@@ -250,25 +260,25 @@ async function requireOwnEndpoints({ context }: OAuth, grant: Grant): Promise<vo
   );
 }
 
-/** The server's entry, else a new one from the text, not saved yet. Throws `configuration` where the entry has another URL. */
+/** The configured server, else a server made from the exported text and not saved yet. Throws `configuration` if the configured URL differs. */
 async function entryFor(name: string, { url, auth }: ImportedSignIn, context: Context) {
   const paths = context.paths();
   const config = await readConfig(paths);
-  const there = [...(config?.servers.values() ?? [])].find(
+  const existing = [...(config?.servers.values() ?? [])].find(
     (each) => each.name.toLowerCase() === name.toLowerCase(),
   );
-  if (there === undefined) {
+  if (existing === undefined) {
     const raw = { ...config?.raw, version: 1, servers: { [name]: { url: url.href, auth } } };
     const made = await parseConfig(JSON.stringify(raw), paths, false);
     return { server: pickServer(made, name), isConfigured: false };
   }
-  if (there.url.href === url.href) {
-    requireOAuth(there);
-    return { server: there, isConfigured: true };
+  if (existing.url.href === url.href) {
+    requireOAuth(existing);
+    return { server: existing, isConfigured: true };
   }
   throw new BridgeError(
     "configuration",
-    `server "${there.name}" has another URL here than the exported sign-in`,
+    `server "${existing.name}" has another URL here than the exported sign-in`,
     {
       hint: "import it under another name with --server NAME, or correct the URL",
     },

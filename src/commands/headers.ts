@@ -9,12 +9,12 @@ import { BridgeError } from "../wire/errors.ts";
 import { openServerOAuth } from "./auth/open-oauth.ts";
 
 /**
- * Codex asks again after a 401, in a run that differs in nothing from the first. A token that was printed within this time
- * may have been refused: the server is asked.
+ * After a 401, Codex runs `headers` again with identical arguments. A run within this time after the last one may follow a
+ * 401: then the bridge asks the server whether it still accepts the token.
  */
 const mayBeRefusedMs = 60_000;
-/** Codex gives the helper 10 s. */
-const limitMs = 8000;
+/** Codex ends the helper after 10 s. */
+const timeoutMs = 8000;
 
 export const command = defineCommand({
   args: {
@@ -26,36 +26,36 @@ export const command = defineCommand({
     const server = pickServer(config, name);
     if (isatty(1) && !show) {
       throw new BridgeError("usage", "headers prints a secret, and stdout is a terminal", {
-        hint: "add --show if that is what you want",
+        hint: "add --show to print it on the terminal",
       });
     }
     const { type } = server.credential;
     const isOAuth = type === "oauth" || type === "unset";
     const opened = isOAuth ? await openServerOAuth(server, context) : undefined;
     const oauth = opened?.oauth;
-    const late = new BridgeError(
+    const timeoutError = new BridgeError(
       "timeout",
-      `no token for server "${server.name}" within ${limitMs / 1000} s`,
+      `no token for server "${server.name}" within ${timeoutMs / 1000} s`,
     );
-    const clock = new AbortController();
-    const timer = setTimeout(() => clock.abort(late), limitMs);
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(timeoutError), timeoutMs);
     try {
-      const work = opened
-        ? oauthHeaders(opened, clock.signal)
+      const headers = opened
+        ? oauthHeaders(opened, deadline.signal)
         : new StaticAuthorizer(server, {
             ...context,
             reload: async () => (await readConfig(config.paths))?.servers.get(server.name),
-          }).headers({}, clock.signal);
-      const lateness = new Promise<never>((_, reject) => {
-        clock.signal.addEventListener("abort", () => reject(late), { once: true });
+          }).headers({}, deadline.signal);
+      const timedOut = new Promise<never>((_, reject) => {
+        deadline.signal.addEventListener("abort", () => reject(timeoutError), { once: true });
       });
-      await context.print(`${JSON.stringify(await Promise.race([work, lateness]))}\n`);
+      await context.print(`${JSON.stringify(await Promise.race([headers, timedOut]))}\n`);
     } catch (error) {
-      if (error !== late) throw error;
-      // The error is shown at once. The process ends later: a token that the server has rotated must be stored.
-      context.note(`error: ${late.message}`);
+      if (error !== timeoutError) throw error;
+      // The error is shown at once. The process waits for a refresh under way, or a rotated refresh token would be lost.
+      context.note(`error: ${timeoutError.message}`);
       await oauth?.refresher.settled();
-      return late.exitCode;
+      return timeoutError.exitCode;
     } finally {
       clearTimeout(timer);
     }
@@ -71,7 +71,7 @@ function needsProofs({ name }: ServerSettings): BridgeError {
   );
 }
 
-/** Names a token without showing it. */
+/** SHA-256 of a token: recognizes the token without storing it. */
 function digestOf(token: string): string {
   return new Bun.CryptoHasher("sha256").update(token).digest("base64url");
 }
@@ -87,11 +87,12 @@ async function oauthHeaders(
   if (auth.dpop === true) throw needsProofs(server);
   const request = { method: "POST", url: server.url };
   const authorize = async () => {
-    const made = await authorizer.headers(request, signal);
-    const { Authorization = "" } = made;
+    const authorized = await authorizer.headers(request, signal);
+    const { Authorization = "" } = authorized;
     if (Authorization.startsWith("DPoP ")) throw needsProofs(server);
-    return made;
+    return authorized;
   };
+  /** Records that the token is printed, and resolves to its headers. */
   const handOut = async (headers: Record<string, string>, token: string) => {
     const digest = digestOf(token);
     await store.update((stored) => ({ ...stored, handed: { digest, at: Date.now() } }));
@@ -111,7 +112,7 @@ async function oauthHeaders(
       handed?.digest === digestOf(token) && Date.now() - handed.at < mayBeRefusedMs;
     if (!mayBeRefused) return handOut(headers, token);
     const { probeHeaders } = await import("../oauth/discovery/probe.ts");
-    // A server that cannot be reached has not refused the token.
+    // An unreachable server counts as no refusal of the token (status 0).
     const { status, challenge } = await probeHeaders(server, http, headers, signal).catch(() => ({
       status: 0,
       challenge: undefined,

@@ -20,26 +20,35 @@ export const command = defineCommand({
     server: serverArgument,
     "no-browser": {
       type: "boolean",
-      description: "print the address; read what the browser ended at from stdin",
+      description:
+        "print the sign-in address; read the address of the browser's last page from stdin",
     },
-    timeout: { type: "string", valueHint: "SEC", description: "give up after this time (300)" },
+    timeout: {
+      type: "string",
+      valueHint: "SEC",
+      description: "stop waiting for the sign-in after this time (300)",
+    },
   },
   async run({ server: name, "no-browser": noBrowser, timeout }, context) {
     const config = await loadConfig(context.paths());
     const server = pickServer(config, name);
     requireOAuth(server);
-    const seconds = secondsOf(timeout);
-    const late = new BridgeError("sign-in-required", `nobody signed in within ${seconds} s`, {
-      hint: (command) => `run ${command(`login --server ${server.name}`)} again`,
-    });
-    const clock = new AbortController();
-    const timer = setTimeout(() => clock.abort(late), seconds * 1000);
+    const seconds = timeoutSeconds(timeout);
+    const timeoutError = new BridgeError(
+      "sign-in-required",
+      `the sign-in was not completed within ${seconds} s`,
+      {
+        hint: (command) => `run ${command(`login --server ${server.name}`)} again`,
+      },
+    );
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(timeoutError), seconds * 1000);
     try {
-      const grant = await signInAlone(server, noBrowser, context, clock.signal);
+      const grant = await signInUnderLock(server, noBrowser, context, deadline.signal);
       const who = grant.account === undefined ? "" : ` as ${cleanText(grant.account, 200)}`;
       await context.print(`Signed in to "${server.name}"${who}\n`);
       clearTimeout(timer);
-      await learn(server, context);
+      await fillToolCache(server, context);
     } finally {
       clearTimeout(timer);
     }
@@ -47,59 +56,67 @@ export const command = defineCommand({
   },
 });
 
-/** Asks the server for its tools, so that Codex has them at its next start; a failure does not undo the sign-in. */
-async function learn(server: ServerSettings, context: Context): Promise<void> {
+/**
+ * Fetches the server's tool list into the cache, from which the next start of Codex is answered. A failure is reported; the
+ * sign-in stays.
+ */
+async function fillToolCache(server: ServerSettings, context: Context): Promise<void> {
   const { silent, testOne } = await import("./test/test.ts");
   const { steps, tools } = await testOne(server, undefined, silent, context);
   const failure = steps.find(({ error }) => error !== undefined)?.error;
   if (failure === undefined)
-    context.note(`It has ${tools.length} ${tools.length === 1 ? "tool" : "tools"}.`);
-  else context.note(context.redactor.shown(`But: ${failure.message}`));
+    context.note(`The server has ${tools.length} ${tools.length === 1 ? "tool" : "tools"}.`);
+  else context.note(context.redactor.shown(`The tools could not be listed: ${failure.message}`));
 }
 
-function secondsOf(text: string | undefined): number {
+/** The value of `--timeout`. Throws `usage`. */
+function timeoutSeconds(text: string | undefined): number {
   if (text === undefined) return defaultTimeoutSec;
   const seconds = Number(text);
   if (/^\d+$/.test(text) && seconds > 0 && seconds <= 86_400) return seconds;
   throw new BridgeError("usage", "--timeout is a number of seconds from 1 to 86400");
 }
 
-/** One sign-in at a time over all processes; a `login` that waited for another one takes its result. */
-async function signInAlone(
+/**
+ * Signs in while holding the lock of the server's sign-in, which all processes share. If another process signed in while this
+ * one waited for the lock, resolves to the grant of that process.
+ */
+async function signInUnderLock(
   server: ServerSettings,
   noBrowser: boolean,
   context: Context,
   signal: AbortSignal,
 ): Promise<Grant> {
   const { oauth, http } = await openServerOAuth(server, context);
-  const before = await oauth.store.read();
-  const waiting = setTimeout(
-    () => context.note(`another sign-in to "${server.name}" is under way: waiting for it`),
+  const { grant: oldGrant } = await oauth.store.read();
+  const waitNotice = setTimeout(
+    () => context.note(`another process is signing in to "${server.name}": waiting for it`),
     500,
   );
-  const work = async () => {
-    clearTimeout(waiting);
+  const signIn = async () => {
+    clearTimeout(waitNotice);
     const { grant } = await oauth.store.read();
-    const isNew = grant !== undefined && grant.accessToken !== before.grant?.accessToken;
+    const isNew = grant !== undefined && grant.accessToken !== oldGrant?.accessToken;
     if (isNew && grant.obtainedAt > startedAt) return grant;
     return signInNow(oauth, http, noBrowser, context, signal);
   };
   const startedAt = Date.now();
   try {
-    return await inLoginTurn(server, work, signal);
+    return await inLoginTurn(server, signIn, signal);
   } finally {
-    clearTimeout(waiting);
+    clearTimeout(waitNotice);
   }
 }
 
-/** Lets a person decide about another authorization server than the one that was used before. */
+/** Asks the user whether to sign in at an authorization server other than that of the last sign-in. */
 function issuerQuestion({ context: { server } }: OAuth, context: Context) {
   return async ({ from, to, registersAnew }: IssuerChange): Promise<boolean> => {
-    const [before, now] = [from, to].map((issuer) => context.redactor.shown(issuer, 200));
-    const change = `Server "${server.name}" names another authorization server now: ${now} in place of ${before}.`;
+    const [oldIssuer, newIssuer] = [from, to].map((issuer) => context.redactor.shown(issuer, 200));
+    const change = `Server "${server.name}" names another authorization server now: ${newIssuer} in place of ${oldIssuer}.`;
     const answer = isatty(0) ? await confirmOnTerminal(`${change}\nSign in there?`) : undefined;
     if (answer !== undefined) return answer;
-    // Without a terminal nothing of the configuration goes there; a client of our own learns nothing of the old one.
+    // Nobody can be asked. A client id or secret from config.json must not reach the new authorization server unasked. A newly
+    // registered client sends it neither of them, so the sign-in goes on.
     if (!registersAnew) return false;
     context.note(change);
     return true;
@@ -133,12 +150,12 @@ async function signInNow(
   }
   if (status < 300 && server.credential.type === "unset") {
     throw new BridgeError("configuration", `server "${server.name}" asks for no sign-in`, {
-      hint: 'if it needs one all the same, set "auth": {"type": "oauth"} in its entry',
+      hint: 'if some calls need a sign-in nevertheless, set "auth": {"type": "oauth"} in its entry',
     });
   }
   const { noSignIn } = await import("../oauth/sign-in/availability.ts");
-  const hopeless = await noSignIn(oauth.context, { challenge, schemes }, signal);
-  if (hopeless !== undefined) throw hopeless;
+  const unavailable = await noSignIn(oauth.context, { challenge, schemes }, signal);
+  if (unavailable !== undefined) throw unavailable;
   const prepared = await prepare(oauth, { challenge, acceptIssuer, signal });
   const { signIn } = await import("../oauth/sign-in/sign-in.ts");
   const { PageOpener } = await import("../oauth/sign-in/page-opener.ts");

@@ -6,7 +6,7 @@ import { cacheKeyName } from "../upstream/catalog/entry.ts";
 import { asBridgeError } from "../wire/errors.ts";
 import { openServerOAuth } from "./auth/open-oauth.ts";
 
-/** Limit for the revocation: forgetting does not wait longer. */
+/** Timeout of the token revocation. After it the local credentials are deleted anyway. */
 const revocationMs = 15_000;
 
 export const command = defineCommand({
@@ -19,7 +19,7 @@ export const command = defineCommand({
     const { sendsConfiguredSecret } = await import("../oauth/client/token-request-plan.ts");
     const { usable } = await import("../oauth/authorizer/refresh.ts");
     const outcome = await oauth.store.locked(async () => {
-      // A store that cannot be read is forgotten, too.
+      // Unreadable credentials cannot be revoked, but they are deleted.
       const stored = await oauth.store.read().catch((error) => {
         context.note(asBridgeError(error).message);
         return undefined;
@@ -29,7 +29,7 @@ export const command = defineCommand({
       const isRevoked = grant !== undefined && (await revoke(oauth.context, grant, signal));
       if (sendsConfiguredSecret(oauth.context.auth)) await oauth.store.forgetAllButPin();
       else await oauth.store.forget();
-      // The lists are those of the person who leaves.
+      // The cached lists belong to the user who signs out.
       const cache = new ServerCache(cacheFile(server.state), server.url, context.log);
       cache.set(cacheKeyName, undefined);
       cache.flush();
@@ -41,7 +41,7 @@ export const command = defineCommand({
     }
     if (!outcome.isRevoked) {
       context.note(
-        "The authorization server did not confirm that the sign-in is revoked; it is forgotten here.",
+        "The authorization server did not confirm the revocation. The local credentials are deleted.",
       );
     }
     await context.print(`Signed out of "${server.name}"\n`);

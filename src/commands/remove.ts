@@ -7,14 +7,14 @@ export const command = defineCommand({
     name: { type: "positional", required: false, description: "the server's name" },
     server: serverArgument,
   },
-  async run({ name: word, server }, context) {
-    if (word !== undefined && server !== undefined && word !== server) {
+  async run({ name: positional, server }, context) {
+    if (positional !== undefined && server !== undefined && positional !== server) {
       throw new BridgeError("usage", "remove takes one server: NAME or --server NAME");
     }
-    const name = word ?? server;
+    const name = positional ?? server;
     if (name === undefined) {
       throw new BridgeError("usage", "remove needs the name of a server", {
-        hint: (command) => `${command("status")} lists them`,
+        hint: (command) => `${command("status")} lists the servers`,
       });
     }
     const removed = await removeServer(name, context);

@@ -21,7 +21,7 @@ export const command = defineCommand({
 
 interface Row {
   readonly server: ServerSettings;
-  /** Absent where the credential is static. */
+  /** Absent if the credential is static. */
   readonly signIn?: SignIn;
   /** The catalog that the next start answers from while it connects to the server. */
   readonly catalog?: ReturnType<typeof newestCatalog>;
@@ -33,14 +33,14 @@ async function rowOf(server: ServerSettings, context: Context): Promise<Row> {
   const { type } = server.credential;
   if (type !== "oauth" && type !== "unset") return row;
   const signIn = await signInOf(server, context);
-  // Without a credential the server decides whether a sign-in is needed: nothing to show yet.
+  // No credential is configured, and the server has not asked for a sign-in yet: there is nothing to show.
   if (type === "unset" && signIn.state === "signed-out") return row;
   return { ...row, signIn };
 }
 
 function catalogLine({ savedAt, tools }: NonNullable<Row["catalog"]>): string {
-  const what = tools === undefined ? "its name" : `${tools} ${tools === 1 ? "tool" : "tools"}`;
-  return `remembered: ${what}, as of ${instant(savedAt)} (${ageOf(Date.now() - savedAt)})`;
+  const contents = tools === undefined ? "its name" : `${tools} ${tools === 1 ? "tool" : "tools"}`;
+  return `remembered: ${contents}, as of ${instant(savedAt)} (${ageOf(Date.now() - savedAt)})`;
 }
 
 /** How long ago, in the largest unit that fits. */
@@ -55,15 +55,15 @@ function ageOf(ms: number): string {
   return `${count} ${unit}${count === 1 ? "" : "s"} ago`;
 }
 
-/** The place of the credential, never its value. */
-function whereOf({ credential, headers, headersCommand }: ServerSettings, file: string): string {
+/** Says where the credential comes from, never its value. */
+function sourcesOf({ credential, headers, headersCommand }: ServerSettings, file: string): string {
   const names = Object.keys(headers);
   const extra = names.length === 0 ? "" : `; headers ${names.join(", ")}`;
   const command = headersCommand === undefined ? "" : `; headers printed by ${headersCommand[0]}`;
-  return cleanText(`${placeOf(credential, file)}${extra}${command}`);
+  return cleanText(`${credentialSource(credential, file)}${extra}${command}`);
 }
 
-function placeOf(credential: ServerSettings["credential"], file: string): string {
+function credentialSource(credential: ServerSettings["credential"], file: string): string {
   switch (credential.type) {
     case "token":
       return `token in ${file}`;
@@ -87,7 +87,7 @@ function textOf(rows: readonly Row[], { paths }: Config, context: Context): stri
   const blocks = rows.map(({ server, signIn, catalog }) => {
     const lines = [`${server.name}  ${cleanText(shownUrl(server.url))}`];
     if (server.description !== undefined) lines.push(`  ${cleanText(server.description)}`);
-    lines.push(`  ${whereOf(server, paths.configFile)}`);
+    lines.push(`  ${sourcesOf(server, paths.configFile)}`);
     if (signIn !== undefined) lines.push(`  ${signInLine(server, signIn, context)}`);
     if (catalog !== undefined) lines.push(`  ${catalogLine(catalog)}`);
     return `${lines.join("\n")}\n`;
@@ -100,7 +100,7 @@ function jsonOf(rows: readonly Row[], { paths }: Config): string {
     name: server.name,
     url: shownUrl(server.url),
     ...(server.description !== undefined && { description: server.description }),
-    credential: { type: server.credential.type, where: whereOf(server, paths.configFile) },
+    credential: { type: server.credential.type, where: sourcesOf(server, paths.configFile) },
     ...(signIn !== undefined && { signIn }),
     ...(catalog !== undefined && {
       catalog: { ...catalog, savedAt: instant(catalog.savedAt) },

@@ -15,7 +15,7 @@ const table = {
 const read = (...words: string[]) => readArguments("test", table, words);
 
 describe("the command line", () => {
-  test("gives lists, flags and texts their types", () => {
+  test("reads lists, flags and strings as their types", () => {
     const words = ["-s", "a", "--server=b", "--json", "--url", "https://x/?a=b", "kb"];
     expect(read(...words)).toMatchObject({
       server: ["a", "b"],
@@ -27,7 +27,7 @@ describe("the command line", () => {
     });
   });
 
-  test("takes a value that begins with a dash after an equals sign, and anything after a bare --", () => {
+  test("a value after = may begin with a dash, and every word after -- is positional", () => {
     expect(read("--url=-x").url).toBe("-x");
     expect(read("--", "--json")).toMatchObject({ name: "--json", json: false });
   });
@@ -41,9 +41,9 @@ describe("the command line", () => {
     [["--server", "--json"], "the option --server needs a value", "see "],
     [["--url="], "the option --url needs a value", "see "],
     [["--json=1"], "the option --json takes no value", "see "],
-    [["--url", "a", "--url", "b"], "--url stands twice", "see "],
+    [["--url", "a", "--url", "b"], "--url is given twice", "see "],
     [["--sign-in", "elict"], "--sign-in is one of elicit, browser, never", "did you mean elicit?"],
-    [["one", "two"], 'surplus word "two" after "test"', "did you mean --server NAME?"],
+    [["one", "two"], 'unexpected word "two" after "test"', "did you mean --server NAME?"],
   ])("refuses %j", (words, message, hint) => {
     const error = failure(() => read(...words));
     expect(error.kind).toBe("usage");
@@ -52,21 +52,21 @@ describe("the command line", () => {
     expect(error.hint).toStartWith(hint);
   });
 
-  test("does not repeat what may be a secret", () => {
+  test("an error does not repeat a word that may be a secret", () => {
     const secret = "sk-0123456789abcdef0123456789abcdef";
     for (const words of [["kb", secret], [`--token=${secret}`], [`--json=${secret}`]])
       expect(failure(() => read(...words)).message).not.toContain(secret);
   });
 
-  test("demands the words a command cannot do without", () => {
+  test("a missing required word is an error", () => {
     const needing = { name: { type: "positional", required: true, description: "" } } as const;
     expect(failure(() => readArguments("remove", needing, [])).message).toBe('"remove" needs NAME');
   });
 
-  test("says that a second --server is one too many where one is served", () => {
+  test("a second --server is an error for a command that takes one", () => {
     const one = { server: serverArgument };
     const error = failure(() => readArguments("run", one, ["-s", "a", "-s", "b"]));
-    expect(error.message).toBe("-s stands twice");
+    expect(error.message).toBe("-s is given twice");
   });
 
   test.each([

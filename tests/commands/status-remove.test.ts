@@ -172,7 +172,7 @@ describe("remove", () => {
   test.each([
     [[], 2, "needs the name"],
     [["kb", "--server", "env"], 2, "one server"],
-    [["kb", "env"], 2, "surplus word"],
+    [["kb", "env"], 2, "unexpected word"],
     [["unknown"], 3, 'server "unknown" is not configured'],
     [["../../x"], 3, "is not configured"],
     [["toString"], 3, "is not configured"],

@@ -65,7 +65,7 @@ describe("the program", () => {
     [["test", "--sever", "x"], "error: unknown option --sever"],
     [["test", "--server"], "error: the option --server needs a value"],
     [["credentials", "exprot"], "hint: see codex-mcp-http-bridge credentials --help"],
-    [["demo", "now"], 'error: surplus word "now" after "demo"'],
+    [["demo", "now"], 'error: unexpected word "now" after "demo"'],
     [["demo", "--log-level", "loud"], "error: --log-level is one of"],
     [["demo", "--log-format", "xml"], "error: --log-format is one of text, json"],
   ])("refuses %j on stderr with exit code 2", async (words, said) => {

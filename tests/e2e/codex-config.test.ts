@@ -69,6 +69,6 @@ describe("the command of an entry", () => {
       stderr: "pipe",
     });
     expect(await child.stdout.text()).toContain(`\ncommand = "${bin}/linked-bridge"\n`);
-    expect(await child.stderr.text()).toContain("emptied sooner or later");
+    expect(await child.stderr.text()).toContain("in a folder for temporary files");
   });
 });

@@ -121,7 +121,7 @@ Next steps:
     save({ kb: { url, token: "tok" } });
     const ended = await setup("--server", "kb");
     expect(ended.code).toBe(2);
-    expect(ended.stderr).toContain("what to change");
+    expect(ended.stderr).toContain("an option that changes it");
   });
 });
 

@@ -128,7 +128,7 @@ test("the wizard writes Codex's entry, where it is a program that Codex can star
   if (process.env.BRIDGE_BIN) {
     await session.sees("Wrote [mcp_servers.kb]");
   } else {
-    await session.sees("this is the source, which no client can start");
+    await session.sees("the bridge runs from source, which no client can start");
   }
   await session.sees("What next?");
   session.type(enter);

@@ -36,7 +36,7 @@ test("the wizard signs in to a server with OAuth, tests it and goes on", async (
     const words = ["setup", "--server", "crm", "--url", server.url];
     await using session = new Session(words, { HOME: folder.path });
     // The server was asked: what it wants is the choice already.
-    await session.sees(`wants a sign-in with OAuth, run by ${new URL(provider.issuer).host}`);
+    await session.sees(`asks for a sign-in with OAuth at ${new URL(provider.issuer).host}`);
     await chooseOAuth(session, "");
     await session.sees("paste the address");
     const address = session.shown.match(/http:\S+client_id=\S+/)?.[0] ?? "";
@@ -61,7 +61,7 @@ test("a sign-in that fails says why, is named among the next steps, and the wiza
   using folder = ownFolder();
   const words = ["setup", "--server", "crm", "--url", "http://127.0.0.1:1/mcp"];
   await using session = new Session(words, { HOME: folder.path });
-  await session.sees("The server was not reached");
+  await session.sees("The server could not be reached");
   await chooseOAuth(session, down.repeat(2));
   await session.sees("nothing accepts connections");
   await finish(session);

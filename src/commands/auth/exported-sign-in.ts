@@ -22,8 +22,8 @@ export interface ImportedSignIn {
 }
 
 /**
- * Keys of `auth` that an exported text may set, each with a check of its value. Commands, files, names of variables,
- * trusted hosts and endpoints are not among them.
+ * Keys of `auth` that an import takes from an exported text, each with a check of its value. Keys that set commands, files,
+ * variables, trusted hosts or endpoints are missing on purpose.
  */
 const importable: Readonly<Record<string, (value: unknown, grant: Grant) => boolean>> = {
   grant: (value) =>
@@ -48,7 +48,7 @@ const importable: Readonly<Record<string, (value: unknown, grant: Grant) => bool
   store: () => true,
 };
 
-/** Parameters of an authorization request that no import may set: they decide who gets the code. */
+/** Authorization request parameters that no import may set: they decide who receives the authorization code. */
 const reserved = [
   "client_id",
   "code_challenge",
@@ -69,7 +69,7 @@ function damaged(): BridgeError {
   });
 }
 
-/** Reads a decrypted text, which may come from anybody. Throws `configuration`. */
+/** Parses a decrypted export, which is untrusted input. Throws `configuration`. */
 export function readExport(text: string): ImportedSignIn {
   let value: Partial<ExportedSignIn> | null;
   try {
@@ -80,28 +80,28 @@ export function readExport(text: string): ImportedSignIn {
   const grant = value?.stored?.grant;
   const url = typeof value?.url === "string" ? URL.parse(value.url) : null;
   if (typeof value?.server !== "string" || url === null || !isWholeGrant(grant)) throw damaged();
-  // Variables in a URL are expanded at every start: the server would get the value of one of this machine.
+  // A variable in the URL would be expanded at every start, and its value on this machine sent to the server.
   if (/\$(?:\{|%7b)/i.test(url.href))
     throw new BridgeError("configuration", "the URL in the exported sign-in names a variable");
   const { type: _, ...auth } = { type: "oauth", ...value.auth } as Record<string, unknown>;
-  const isTaken = ([key, setting]: [string, unknown]) =>
+  const isImportable = ([key, setting]: [string, unknown]) =>
     Object.hasOwn(importable, key) && importable[key]!(setting, grant);
   const entries = Object.entries(auth);
   return {
     server: value.server,
     url,
-    auth: { type: "oauth", ...Object.fromEntries(entries.filter(isTaken)) },
-    grant: plainGrant(grant),
-    leftOut: entries.filter((entry) => !isTaken(entry)).map(([key]) => key),
+    auth: { type: "oauth", ...Object.fromEntries(entries.filter(isImportable)) },
+    grant: copyGrant(grant),
+    leftOut: entries.filter((entry) => !isImportable(entry)).map(([key]) => key),
   };
 }
 
 function isWholeGrant(value: unknown): value is Grant {
   const grant = value as Partial<Grant> | null | undefined;
-  const texts = [grant?.issuer, grant?.tokenEndpoint, grant?.client?.id, grant?.accessToken];
+  const required = [grant?.issuer, grant?.tokenEndpoint, grant?.client?.id, grant?.accessToken];
   const optional = [grant?.refreshToken, grant?.client?.secret];
   return (
-    texts.every((text) => typeof text === "string" && visible.test(text)) &&
+    required.every((text) => typeof text === "string" && visible.test(text)) &&
     optional.every((text) => text === undefined || (typeof text === "string" && text !== "")) &&
     (grant?.refreshToken === undefined || visible.test(grant.refreshToken)) &&
     (grant?.tokenType === "Bearer" || grant?.tokenType === "DPoP") &&
@@ -109,8 +109,11 @@ function isWholeGrant(value: unknown): value is Grant {
   );
 }
 
-/** Copies the members of a grant and drops all others. Where the text names no moment of the sign-in, the import is it: two persons without an account must differ. */
-function plainGrant(grant: Grant): Grant {
+/**
+ * Copies the known members of a grant. If `signedInAt` is missing, the time of the import takes its place: it tells two users
+ * apart whose authorization server names no account.
+ */
+function copyGrant(grant: Grant): Grant {
   const { id, secret, method, source, redirectUri, scope, expiresAt } = grant.client;
   const defined = <T extends object>(value: T): T =>
     Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T;

@@ -6,7 +6,7 @@ import { removeFile } from "../../platform/files.ts";
 import { cacheFile } from "../../platform/paths.ts";
 import { BridgeError } from "../../wire/errors.ts";
 
-/** Forgets a server's sign-in, in the file or the keyring, and its cache. Throws `configuration`. */
+/** Deletes a server's stored sign-in, from the file or the keyring, and its cache file. Throws `configuration`. */
 export async function forgetStored(server: ServerSettings, context: Context): Promise<void> {
   const { log, redactor } = context;
   const { CredentialStore } = await import("../../oauth/store/store.ts");
@@ -16,15 +16,18 @@ export async function forgetStored(server: ServerSettings, context: Context): Pr
   removeFile(cacheFile(server.state));
 }
 
-/** Removes a server from the configuration and forgets its sign-in and cache; returns its name as it is written there. */
+/**
+ * Removes a server from config.json and deletes its stored sign-in and cache. Resolves to the server's name as config.json
+ * writes it. Throws `configuration`.
+ */
 export async function removeServer(name: string, context: Context): Promise<string> {
   const config = await loadConfig(context.paths());
-  const found = configuredName(config.raw, name);
-  const server = found === undefined ? undefined : config.servers.get(found);
+  const configured = configuredName(config.raw, name);
+  const server = configured === undefined ? undefined : config.servers.get(configured);
   if (server === undefined) {
     const names = [...config.servers.keys()];
     throw new BridgeError("configuration", `server ${JSON.stringify(name)} is not configured`, {
-      hint: names.length === 0 ? "there is none" : `configured: ${names.join(", ")}`,
+      hint: names.length === 0 ? "no server is configured" : `configured: ${names.join(", ")}`,
     });
   }
   await forgetStored(server, context);

@@ -6,9 +6,9 @@ import { cleanText, shellWord } from "../../wire/text.ts";
 
 export interface LoginMethods {
   readonly context: Context;
-  /** Opens the page in a browser of this machine; false where that did not work. */
+  /** Opens a page in a browser of this machine; false if no browser could be opened. */
   readonly open: (url: URL) => Promise<boolean>;
-  /** Whether a person is at stdin. */
+  /** Whether stdin is a terminal. */
   readonly isInteractive: boolean;
 }
 
@@ -27,11 +27,12 @@ async function* stdinLines(): AsyncGenerator<string> {
   if (rest !== "") yield rest;
 }
 
-async function* linesWhere(isRead: () => boolean) {
-  if (isRead()) yield* stdinLines();
+/** The lines of stdin, or none if `mayRead` returns false when the first line is asked for. */
+async function* linesIf(mayRead: () => boolean) {
+  if (mayRead()) yield* stdinLines();
 }
 
-/** How `login` shows the methods of a sign-in: all at once, and the first that succeeds counts. */
+/** The sign-in methods of `login`: browser, pasted address and device code are offered together; the first to succeed ends the sign-in. */
 export function loginMethods(
   prepared: Prepared,
   { context, open, isInteractive }: LoginMethods,
@@ -39,30 +40,30 @@ export function loginMethods(
   const { note, print, env } = context;
   const { name } = prepared.context.server;
   const isDeviceOnly = prepared.context.auth.grant === "device_code";
-  let isOpen = false;
+  let isBrowserOpen = false;
   return {
     device: "also",
-    // Without a terminal stdin is read only where no browser opened: a script may paste the response.
-    pasted: linesWhere(() => isInteractive || !isOpen),
+    // Without a terminal, stdin is read only if no browser was opened: a script may write the redirect address to it.
+    pasted: linesIf(() => isInteractive || !isBrowserOpen),
     onFailure: (error) => note(cleanText(error.message)),
     async showUrl(url, port) {
-      isOpen = await open(url);
-      if (isOpen) {
+      isBrowserOpen = await open(url);
+      if (isBrowserOpen) {
         note(`Sign in to "${name}" in the browser window that has opened.`);
-        note(`If none has, open this address:\n\n${url.href}\n`);
+        note(`If no window has opened, open this address:\n\n${url.href}\n`);
         return true;
       }
       // On stdout, since a script that runs `login` reads it.
       await print(`${url.href}\n`);
       note(`\nOpen the address above in a browser, on any machine, to sign in to "${name}".`);
       note(
-        "Then paste the address that the browser ends at here (the page itself may fail to load).",
+        "Then paste the address of the last page that the browser shows (the page may fail to load).",
       );
       if (port === undefined) return false;
       const user = env.USER ?? env.LOGNAME;
       const target = `${user === undefined ? "" : `${user}@`}${hostname()}`;
       note(
-        `No pasting is needed if the browser's machine first runs:\n\n  ssh -N -L ${port}:127.0.0.1:${port} ${shellWord(target)}\n`,
+        `To sign in without pasting, first run this command on the machine of the browser:\n\n  ssh -N -L ${port}:127.0.0.1:${port} ${shellWord(target)}\n`,
       );
       return false;
     },

@@ -7,7 +7,7 @@ import { cacheFile } from "../../platform/paths.ts";
 import { ServerCache } from "../../platform/server-cache.ts";
 import { BridgeError } from "../../wire/errors.ts";
 
-/** The OAuth side of a server for a command, and its HTTP client. */
+/** Opens the OAuth state of a server (stored credentials, token refresh, authorizer) and its HTTP client. */
 export async function openServerOAuth(
   server: ServerSettings,
   context: Context,
@@ -20,7 +20,7 @@ export async function openServerOAuth(
   return { oauth: openOAuth(server, { http, env, log, redactor, login }), http };
 }
 
-/** Throws `configuration` where the entry says that nobody signs in to this server. */
+/** Throws `configuration` if the server's entry in config.json excludes OAuth: it sets a token, or `"auth": {"type": "none"}`. */
 export function requireOAuth({ name, credential }: ServerSettings): void {
   if (credential.type === "unset" || credential.type === "oauth") return;
   const why =

@@ -7,25 +7,25 @@ import { cleanText } from "../../wire/text.ts";
 /** The state of a server's OAuth sign-in, without a secret. Instants as ISO 8601. */
 export interface SignIn {
   readonly state: "signed-in" | "signed-out" | "expired" | "moved" | "unknown";
-  /** Where it is kept. */
+  /** Where the sign-in is stored. */
   readonly store?: "file" | "keyring";
   readonly account?: string;
-  /** The pinned authorization server: a secret of the configuration goes to no other. */
+  /** The pinned authorization server, the only one that gets a client secret from config.json unless `auth.issuer` names another. */
   readonly issuer?: string;
-  /** When the access token ends. */
+  /** When the access token expires. */
   readonly expiresAt?: string;
-  /** Whether a refresh token renews it without a person. */
+  /** Whether a refresh token renews the access token without user interaction. */
   readonly renews?: boolean;
-  /** When the access token was got or last renewed. */
+  /** When the access token was issued, by the sign-in or by the last refresh. */
   readonly renewedAt?: string;
   /** Why the state is unknown. */
   readonly problem?: string;
 }
 
-/** An instant as people and programs read it: ISO 8601. */
+/** An instant, in ms since 1970, as ISO 8601. */
 export const instant = (ms: number) => new Date(ms).toISOString();
 
-/** The sign-in of a server whose credential is OAuth, or may become it. */
+/** Reads the stored sign-in of a server that uses OAuth, or uses OAuth if it asks for a sign-in. */
 export async function signInOf(server: ServerSettings, context: Context): Promise<SignIn> {
   const { log, redactor } = context;
   const { CredentialStore } = await import("../../oauth/store/store.ts");
@@ -33,15 +33,15 @@ export async function signInOf(server: ServerSettings, context: Context): Promis
   const store = new CredentialStore(server, { keyring: openKeyring, log, redactor });
   try {
     const { grant, pinned, movedAt } = await store.read();
-    const place = store.place();
-    const where = place === undefined ? {} : { store: place };
+    const location = store.place();
+    const where = location === undefined ? {} : { store: location };
     const issuer = pinned === undefined ? {} : { issuer: cleanText(pinned.issuer, 200) };
     if (movedAt !== undefined) return { state: "moved", ...where, ...issuer };
     if (grant === undefined) return { state: "signed-out", ...issuer };
     const renews = grant.refreshToken !== undefined;
-    const isOver = grant.expiresAt !== undefined && grant.expiresAt <= Date.now() && !renews;
+    const isExpired = grant.expiresAt !== undefined && grant.expiresAt <= Date.now() && !renews;
     return {
-      state: isOver ? "expired" : "signed-in",
+      state: isExpired ? "expired" : "signed-in",
       ...where,
       ...issuer,
       ...(grant.account !== undefined && { account: cleanText(grant.account, 200) }),
@@ -54,12 +54,13 @@ export async function signInOf(server: ServerSettings, context: Context): Promis
   }
 }
 
-function needsNobody({ credential }: ServerSettings): boolean {
+/** Whether the grant needs no user interaction. */
+function isNonInteractive({ credential }: ServerSettings): boolean {
   if (credential.type !== "oauth") return false;
   return credential.auth.grant !== "authorization_code" && credential.auth.grant !== "device_code";
 }
 
-const at = ({ issuer }: SignIn) => (issuer === undefined ? "" : ` at ${issuer}`);
+const issuerSuffix = ({ issuer }: SignIn) => (issuer === undefined ? "" : ` at ${issuer}`);
 
 /** The sign-in in one line. */
 export function signInLine(server: ServerSettings, signIn: SignIn, context: Context): string {
@@ -70,15 +71,15 @@ export function signInLine(server: ServerSettings, signIn: SignIn, context: Cont
     case "moved":
       return `moved to another machine; run ${login}`;
     case "signed-out":
-      if (needsNobody(server)) return `signs in by itself when a token is needed${at(signIn)}`;
-      return `not signed in${at(signIn)}; run ${login}`;
+      if (isNonInteractive(server))
+        return `signs in without you when a token is needed${issuerSuffix(signIn)}`;
+      return `not signed in${issuerSuffix(signIn)}; run ${login}`;
     case "expired":
-      return `the sign-in ended ${signIn.expiresAt}; run ${login}`;
+      return `the sign-in expired ${signIn.expiresAt}; run ${login}`;
   }
-  const who = signIn.account === undefined ? "" : ` as ${signIn.account}`;
-  const end = signIn.expiresAt === undefined ? "" : ` until ${signIn.expiresAt}`;
-  const renewal = signIn.renews ? " (renewed without you)" : "";
-  const file = credentialsFile(server.state);
-  const kept = signIn.store === "keyring" ? "the keyring" : file;
-  return `signed in${who}${at(signIn)}${end}${renewal}, last renewed ${signIn.renewedAt}, kept in ${kept}`;
+  const account = signIn.account === undefined ? "" : ` as ${signIn.account}`;
+  const expiry = signIn.expiresAt === undefined ? "" : `, expires ${signIn.expiresAt}`;
+  const refresh = signIn.renews ? " (refreshed without you)" : "";
+  const location = signIn.store === "keyring" ? "the keyring" : credentialsFile(server.state);
+  return `signed in${account}${issuerSuffix(signIn)}, access token issued ${signIn.renewedAt}${expiry}${refresh}, kept in ${location}`;
 }

@@ -55,8 +55,8 @@ export const command = defineCommand({
         after = await merge(after, name, wanted, values.replace);
       return after;
     };
-    const meant = new Map([...entries].map(([name, { fields }]) => [name, fields]));
-    const change = { path, edit, meant };
+    const expectedFields = new Map([...entries].map(([name, { fields }]) => [name, fields]));
+    const change = { path, edit, expectedFields };
     if (values["dry-run"]) return showDiff(change, context);
     const isChanged = await makeChange(change, context);
     const names = [...entries.keys()].map((name) => `[mcp_servers.${name}]`).join(", ");
@@ -64,7 +64,7 @@ export const command = defineCommand({
     await context.print(
       isChanged ? `${ok} Wrote ${names} to ${path}\n` : `${ok} ${names}: up to date in ${path}\n`,
     );
-    if (isChanged) await next(context, path);
+    if (isChanged) await noteNextSteps(context, path);
     return 0;
   },
 });
@@ -79,32 +79,40 @@ async function merge(
   return mergeEntry(text, name, fitted(name, wanted, before, mayReplace));
 }
 
-async function next({ note }: Context, path: string): Promise<void> {
-  if (readUserFile(backupOf(path)) !== undefined) note(`what it was before: ${backupOf(path)}`);
+async function noteNextSteps({ note }: Context, path: string): Promise<void> {
+  if (readUserFile(backupOf(path)) !== undefined)
+    note(`backup of the previous file: ${backupOf(path)}`);
   note("restart Codex to see the change");
 }
 
 function chosen(config: Config, names: readonly string[]): ServerSettings[] {
-  const found = names.map((name) => pickServer(config, name));
-  // Without a name: all servers. pickServer() has the error for a configuration without one.
-  if (found.length === 0)
+  const servers = names.map((name) => pickServer(config, name));
+  // No name means all servers. pickServer() throws the error for a configuration without servers.
+  if (servers.length === 0)
     return config.servers.size > 0 ? [...config.servers.values()] : [pickServer(config)];
-  return [...new Set(found)];
+  return [...new Set(servers)];
 }
 
-/** Some providers put a secret into the query, and --native writes the URL into Codex's file. */
+/** Warns of URLs with a query: some providers put a secret there, and --native writes the URL into config.toml. */
 function warnOfQueries(servers: readonly ServerSettings[], { warn }: Context): void {
   for (const { name, url } of servers) {
-    if (url.search !== "") warn(`the query of the URL of "${name}" will stand in config.toml`);
+    if (url.search !== "")
+      warn(
+        `the URL of "${name}" is written with its query, which may hold a secret, to config.toml`,
+      );
   }
 }
 
-/** How Codex starts the bridge from here; `named` is the executable of `--command`. Throws `usage`. */
-export function launchOf(named: string | undefined, required: boolean, context: Context): Launch {
+/** How Codex starts the bridge; `commandOption` is the value of `--command`. Throws `usage`. */
+export function launchOf(
+  commandOption: string | undefined,
+  required: boolean,
+  context: Context,
+): Launch {
   const { custom, configFile } = context.paths();
   const { HOME, USERPROFILE } = context.env;
   return {
-    command: bridgeExecutable(named, context),
+    command: bridgeExecutable(commandOption, context),
     ...(custom && { configFile }),
     ...((HOME || USERPROFILE) && { cwd: userHome(context.env) }),
     required,
@@ -117,22 +125,25 @@ async function print(
   context: Context,
   path: string,
 ): Promise<number> {
-  // Begins with an empty line: the file may lack its final newline.
+  // Begins with an empty line, because the file that it is appended to may lack a final newline.
   const text = [...entries].map(([name, wanted]) => `\n${renderTable(name, wanted)}`).join("");
   if (isStdout(path)) await requireAppendable(text, entries, path);
   await context.print(text);
   return 0;
 }
 
-/** `>> config.toml`: a second table of the same name would make Codex refuse everything. */
+/**
+ * For `codex-config >> config.toml`. Throws `refused` if the file has one of the servers already: Codex refuses a whole file
+ * with two tables of one name.
+ */
 async function requireAppendable(text: string, entries: ReadonlyMap<string, Wanted>, path: string) {
   const names = [...entries.keys()].map((name) => ` --server ${name}`).join("");
   const hint: Hint = (command) => `run ${command(`codex-config${names} --write`)}`;
   const before = readUserFile(path)?.text ?? "";
   const { servers } = await readDocument(before);
-  const there = [...entries.keys()].find((name) => servers.has(name));
-  if (there !== undefined) {
-    throw new BridgeError("refused", `${path} holds the server "${there}" already`, { hint });
+  const duplicate = [...entries.keys()].find((name) => servers.has(name));
+  if (duplicate !== undefined) {
+    throw new BridgeError("refused", `${path} holds the server "${duplicate}" already`, { hint });
   }
   await readDocument(before + text).catch((cause) => {
     throw new BridgeError("refused", `${path} cannot be appended to`, { hint, cause });
@@ -151,11 +162,11 @@ async function remove(
   context: Context,
   path: string,
 ): Promise<number> {
-  const surplus = (["write", "replace", "native", "required"] as const).find(
+  const excluded = (["write", "replace", "native", "required"] as const).find(
     (name) => values[name],
   );
-  if (surplus !== undefined || values.command !== undefined) {
-    throw new BridgeError("usage", `--remove does not go with --${surplus ?? "command"}`);
+  if (excluded !== undefined || values.command !== undefined) {
+    throw new BridgeError("usage", `--remove does not go with --${excluded ?? "command"}`);
   }
   let removed: string[] = [];
   const edit = async (text: string) => {
@@ -164,7 +175,7 @@ async function remove(
     for (const name of removed) after = await removeEntry(after, name);
     return after;
   };
-  const change = { path, edit, meant: new Map() };
+  const change = { path, edit, expectedFields: new Map() };
   if (values["dry-run"]) return showDiff(change, context);
   if (!(await makeChange(change, context))) {
     await context.print(`${context.marks.ok} nothing to remove from ${path}\n`);
@@ -172,11 +183,14 @@ async function remove(
   }
   const names = removed.map((name) => `[mcp_servers.${name}]`).join(", ");
   await context.print(`${context.marks.ok} Removed ${names} from ${path}\n`);
-  await next(context, path);
+  await noteNextSteps(context, path);
   return 0;
 }
 
-/** The named entries that are there, or all that start the bridge with this configuration. Throws `configuration`. */
+/**
+ * Names of the entries to remove: of `names` those that exist; without names, every entry that starts the bridge with this
+ * configuration. Throws `configuration` if a named entry starts another program.
+ */
 async function removable(
   text: string,
   names: readonly string[],
@@ -186,21 +200,21 @@ async function removable(
   const document = await readDocument(text);
   const { custom, configFile } = context.paths();
   const isOurs = (name: string) => ownerOf(name, serverValue(document, name) ?? {}) !== "other";
-  const there = [...document.servers.keys()];
+  const existing = [...document.servers.keys()];
   if (names.length === 0) {
     const file = custom ? configFile : undefined;
-    return there.filter(
+    return existing.filter(
       (name) => isOurs(name) && configFileOf(serverValue(document, name) ?? {}) === file,
     );
   }
-  // The exact name wins: an entry in another case beside it may belong to another program.
+  // An exact match wins: an entry whose name differs only in case may belong to another program.
   const found = names.flatMap((name) => {
-    if (there.includes(name)) return [name];
-    return there.filter((each) => each.toLowerCase() === name.toLowerCase());
+    if (existing.includes(name)) return [name];
+    return existing.filter((each) => each.toLowerCase() === name.toLowerCase());
   });
   const foreign = found.find((name) => !isOurs(name));
   if (foreign === undefined) return [...new Set(found)];
   throw new BridgeError("configuration", `"${foreign}" in ${path} does not start the bridge`, {
-    hint: "remove it by hand if you want to",
+    hint: "remove this entry by hand if you no longer need it",
   });
 }

@@ -17,14 +17,14 @@ export interface CodexRun {
   readonly redactor: Redactor;
 }
 
-/** The Codex CLI of this machine, told from the absolute entries of PATH; undefined where there is none. */
+/** Path of the Codex CLI, looked up in the absolute folders of PATH; undefined if it is not there. */
 export function findCodex(env: Environment): string | undefined {
   return programOnPath("codex", env.PATH);
 }
 
 /**
- * Lets Codex read a server from a configuration text: the JSON of `codex mcp get NAME` in a temporary home that holds only
- * this text. Throws `configuration` with Codex's own message.
+ * Runs `codex mcp get NAME` in a temporary home whose config.toml is `text`; resolves to its JSON. Throws `configuration`
+ * with Codex's own message.
  */
 export async function askCodex(
   codex: string,
@@ -32,8 +32,8 @@ export async function askCodex(
   name: string,
   run: CodexRun,
 ): Promise<unknown> {
-  const out = await runCodex(codex, text, ["mcp", "get", name, "--json"], run);
-  return JSON.parse(out);
+  const json = await runCodex(codex, text, ["mcp", "get", name, "--json"], run);
+  return JSON.parse(json);
 }
 
 /** Whether this Codex runs and knows `mcp get`. */
@@ -47,15 +47,15 @@ export async function canAskCodex(codex: string, run: CodexRun): Promise<boolean
   }
 }
 
-/** Whether Codex reads a configuration text in a temporary home. */
-export function readsText(codex: string, text: string, run: CodexRun): Promise<boolean> {
+/** Whether Codex reads a configuration text without an error, in a temporary home. */
+export function canReadText(codex: string, text: string, run: CodexRun): Promise<boolean> {
   return runCodex(codex, text, ["mcp", "list", "--json"], run).then(
     () => true,
     () => false,
   );
 }
 
-/** Lets Codex read the user's configuration where it stands. Throws `configuration` with Codex's own message. */
+/** Lets Codex read the user's config.toml in the user's own home. Throws `configuration` with Codex's own message. */
 export async function readInPlace(codex: string, run: CodexRun): Promise<void> {
   const codexHome = dirname(codexConfigFile(run.env));
   await runIn(run.env.HOME ?? codexHome, codexHome, [codex, "mcp", "list", "--json"], run);
@@ -64,12 +64,12 @@ export async function readInPlace(codex: string, run: CodexRun): Promise<void> {
 function runCodex(
   codex: string,
   text: string,
-  words: readonly string[],
+  args: readonly string[],
   run: CodexRun,
 ): Promise<string> {
   return withTempFolder((home) => {
     writeFileSync(join(home, "config.toml"), text, { mode: 0o600, flag: "wx" });
-    return runIn(home, home, [codex, ...words], run);
+    return runIn(home, home, [codex, ...args], run);
   });
 }
 

@@ -1,7 +1,7 @@
-/** The largest table of lengths. Above it, everything between the first and the last change counts as changed. */
+/** Maximum cells of the table of lengths. In longer texts, every line between the first and the last change counts as changed. */
 const maxCells = 4_000_000;
 
-/** Lengths of the longest common subsequences: `table[i][j]` is for the lines of `a` from i on and of `b` from j on. */
+/** Lengths of longest common subsequences: `table[i][j]` compares the lines of `a` from i on with the lines of `b` from j on. */
 function commonLengths(a: readonly string[], b: readonly string[]): Uint32Array[] {
   const table = Array.from({ length: a.length + 1 }, () => new Uint32Array(b.length + 1));
   if (a.length * b.length > maxCells) return table;
@@ -22,13 +22,13 @@ function shown(sign: "-" | "+", lines: readonly string[]): string {
     .join("");
 }
 
-/** The place of a hunk; an empty hunk names the line before it (POSIX diff). */
-function place(at: number, count: number): string {
+/** The line range in a hunk header; an empty range names the line before it (POSIX diff). */
+function lineRange(at: number, count: number): string {
   const start = count === 0 ? at : at + 1;
   return count === 1 ? `${start}` : `${start},${count}`;
 }
 
-/** A unified diff, empty for equal texts. It has no context lines: they are other entries, which may hold secrets. */
+/** A unified diff, empty for equal texts. It has no context lines, because they belong to other entries and may hold secrets. */
 export function unifiedDiff(path: string, before: string, after: string): string {
   if (before === after) return "";
   const a = linesOf(before);
@@ -55,7 +55,7 @@ export function unifiedDiff(path: string, before: string, after: string): string
         i++;
       else j++;
     }
-    text += `@@ -${place(head + fromI, i - fromI)} +${place(head + fromJ, j - fromJ)} @@\n`;
+    text += `@@ -${lineRange(head + fromI, i - fromI)} +${lineRange(head + fromJ, j - fromJ)} @@\n`;
     text += shown("-", middleA.slice(fromI, i)) + shown("+", middleB.slice(fromJ, j));
   }
   return text;

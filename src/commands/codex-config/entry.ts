@@ -6,8 +6,8 @@ import { program } from "../../wire/program-facts.ts";
 import { shellWord, splitWords } from "../../wire/text.ts";
 import type { TomlValue, Wanted } from "./toml-render.ts";
 
-/** Codex's timeout of a call is this much longer than ours, so that our clear message comes first. */
-const laterThanOursSec = 2;
+/** Codex's call timeout exceeds the bridge's by this much, so that the bridge's error, which names the cause, arrives first. */
+const extraTimeoutSec = 2;
 const startupTimeoutSec = 30;
 
 const stdioKeys = ["command", "args", "env", "env_vars", "cwd"];
@@ -16,10 +16,10 @@ const httpKeys = [
   ...["http_headers_helper", "scopes", "oauth_resource", "oauth"],
 ];
 
-/** Keys that are written only where the bridge's configuration or an option sets them, and removed otherwise. */
-const decidedKeys = ["required", "default_tools_approval_mode"];
+/** Keys that are written if config.json or an option sets them, and removed otherwise. */
+const optionalKeys = ["required", "default_tools_approval_mode"];
 
-/** The approval that `codex exec` needs, as a comment for the user to uncomment. */
+/** A comment with the approval that `codex exec` needs; the user may uncomment it. */
 const approvalNote =
   'default_tools_approval_mode = "approve"   # codex exec refuses every tool that is not marked read-only otherwise';
 
@@ -27,12 +27,12 @@ const approvalNote =
 export interface Launch {
   /** The bridge's executable, absolute. */
   readonly command: string;
-  /** The configuration file, absolute, where it is not the default one. */
+  /** Absolute path of config.json, if it is not the default one. */
   readonly configFile?: string;
-  /** Where Codex starts the bridge, absolute; undefined: in the folder of its session. */
+  /** Absolute current directory of the bridge; undefined: the folder of Codex's session. */
   readonly cwd?: string;
   readonly required: boolean;
-  /** Whether the user said that nobody else has the folder of the home. */
+  /** Whether CODEX_MCP_BRIDGE_TRUST_HOME is set: the user vouches for the permissions of the bridge's home. */
   readonly trustsHome?: boolean;
 }
 
@@ -40,7 +40,7 @@ function sharedFields(server: ServerSettings, launch: Launch): Record<string, To
   const { approval, required } = server.codex;
   return {
     startup_timeout_sec: startupTimeoutSec,
-    tool_timeout_sec: server.timeoutMs / 1000 + laterThanOursSec,
+    tool_timeout_sec: server.timeoutMs / 1000 + extraTimeoutSec,
     ...((launch.required || required === true) && { required: true }),
     ...(approval !== undefined && { default_tools_approval_mode: approval }),
   };
@@ -59,21 +59,21 @@ export function stdioEntry(server: ServerSettings, launch: Launch): Wanted {
     args,
     env: { LOG_LEVEL: "info", ...(trustsHome && { CODEX_MCP_BRIDGE_TRUST_HOME: "1" }) },
     env_vars: passedVariables(server),
-    // The bridge reads nothing there, but the run time ends at once in a folder that was deleted.
+    // The bridge reads no file there, but Bun exits at once if its current directory was deleted.
     ...(cwd !== undefined && { cwd }),
     ...sharedFields(server, launch),
   };
-  return { fields, unwanted: others(httpKeys, fields), ...noteFor(server) };
+  return { fields, unwanted: unwantedKeys(httpKeys, fields), ...noteFor(server) };
 }
 
-/** The keys to remove beside these fields. */
-function others(keys: readonly string[], fields: object): string[] {
-  return [...keys, ...decidedKeys].filter((key) => !Object.hasOwn(fields, key));
+/** Those of `keys` and of the optional keys that the fields do not set: the merge removes them. */
+function unwantedKeys(keys: readonly string[], fields: object): string[] {
+  return [...keys, ...optionalKeys].filter((key) => !Object.hasOwn(fields, key));
 }
 
 /**
- * The entry for Codex's own HTTP client, which runs the bridge for the headers only. Throws `refused` where that client
- * lacks something that the server's configuration needs.
+ * The entry for Codex's own HTTP client, which runs the bridge for the headers only. Throws `refused` if that client lacks
+ * a feature that the server's entry in config.json needs.
  */
 export function nativeEntry(server: ServerSettings, launch: Launch): Wanted {
   const why = nativeProblem(server);
@@ -89,7 +89,11 @@ export function nativeEntry(server: ServerSettings, launch: Launch): Wanted {
     http_headers_helper: words.map(shellWord).join(" "),
     ...sharedFields(server, launch),
   };
-  return { fields, unwanted: others([...stdioKeys, ...httpKeys], fields), ...noteFor(server) };
+  return {
+    fields,
+    unwanted: unwantedKeys([...stdioKeys, ...httpKeys], fields),
+    ...noteFor(server),
+  };
 }
 
 function nativeProblem(server: ServerSettings): string | undefined {
@@ -97,7 +101,7 @@ function nativeProblem(server: ServerSettings): string | undefined {
   const auth = credential.type === "oauth" ? credential.auth : undefined;
   const names = namedVariables(server);
   if (transport === "sse") return "Codex's client does not speak the transport of 2024-11-05";
-  if (Object.keys(network).length > 0) return "`network` is the bridge's";
+  if (Object.keys(network).length > 0) return "Codex's client cannot apply `network`";
   if (auth !== undefined && auth.store !== "file") return "Codex gives the helper no keyring";
   const isBound = auth?.dpop === true || storedTokenType(server) === "DPoP";
   if (isBound) return "DPoP needs a proof for each request";
@@ -115,8 +119,8 @@ const baseName = (command: string) =>
     .replace(/\.exe$/i, "");
 
 /**
- * The owner of an entry in Codex's configuration, judged by the command that it starts. Other programs have a `run` and a
- * `--server`, too: an executable that is not named as the bridge must have exactly the words that `codex-config` writes.
+ * Which program an entry of config.toml starts: the bridge, its Python predecessor, or another. Other programs take `run` and
+ * `--server`, too: a renamed bridge is recognized only by exactly the arguments that `codex-config` writes.
  */
 export function ownerOf(
   name: string,
@@ -140,7 +144,7 @@ export function ownerOf(
   return isOurs ? "bridge" : "other";
 }
 
-/** Whether the words are this call of the bridge, alone or with `--config-path`. */
+/** Whether the arguments are `call`, alone or followed by `--config-path PATH`. */
 function isCall(call: readonly string[], words: readonly unknown[]): boolean {
   const [option, path, ...more] = words.slice(call.length);
   const hasPath = option === "--config-path" && typeof path === "string" && more.length === 0;
@@ -148,8 +152,8 @@ function isCall(call: readonly string[], words: readonly unknown[]): boolean {
 }
 
 /**
- * `wanted`, adapted to the existing entry. Throws `configuration` where another program owns that, unless `mayReplace`: then
- * the other program's variables go with it.
+ * Adapts `wanted` to the existing entry. If that entry starts another program, throws `configuration`, or with `mayReplace`
+ * replaces the entry and its `env`.
  */
 export function fitted(
   name: string,
@@ -162,12 +166,12 @@ export function fitted(
   if (owner === "bridge") return wanted;
   if (owner === "other" && !mayReplace) throw otherOwner(name);
   if (owner === "other") return { ...wanted, replaces: true };
-  // The Python package's entry may name the folder of its virtual environment.
+  // In an entry of the Python package, `cwd` may be the folder of its virtual environment: remove the key.
   if (Object.hasOwn(wanted.fields, "cwd")) return wanted;
   return { ...wanted, unwanted: [...wanted.unwanted, "cwd"] };
 }
 
-/** The refusal to touch an entry that does not start the bridge. */
+/** The error for an entry that starts another program. */
 function otherOwner(name: string): BridgeError {
   return new BridgeError(
     "configuration",
@@ -176,7 +180,7 @@ function otherOwner(name: string): BridgeError {
   );
 }
 
-/** The configuration file that an entry of ours names; undefined for the default one. */
+/** The value of `--config-path` in an entry that starts the bridge; undefined for the default config.json. */
 export function configFileOf(entry: Readonly<Record<string, unknown>>): string | undefined {
   const { args, http_headers_helper: helper } = entry;
   const words = Array.isArray(args) ? args : splitWords(String(helper ?? ""));

@@ -17,23 +17,23 @@ import {
   type Wanted,
 } from "./toml-render.ts";
 
-/** Keys that the user may have extended: an existing value stays. */
-const kept = new Set(["env"]);
+/** Keys whose existing value stays, because the user may have extended it. */
+const preservedKeys = new Set(["env"]);
 const approvalKey = "default_tools_approval_mode";
 
 function refuse(name: string, hint: string): BridgeError {
-  const message = `config.toml: the entry of "${name}" stands in a form that is not edited`;
+  const message = `config.toml: the entry of "${name}" is written in a form that cannot be edited`;
   return new BridgeError("configuration", message, { hint });
 }
 
-/** The fields to set, without those that the entry may keep as they are. */
+/** The fields to set, without existing values of preserved keys. */
 function fieldsFor(wanted: Wanted, before: Record<string, unknown> | undefined) {
   const pairs = Object.entries(wanted.fields);
-  return pairs.filter(([key]) => before?.[key] === undefined || !kept.has(key));
+  return pairs.filter(([key]) => before?.[key] === undefined || !preservedKeys.has(key));
 }
 
-/** The entry's value after a merge. */
-function expected(wanted: Wanted, before: Record<string, unknown> | undefined) {
+/** The parsed entry that the merge must produce. */
+function expectedEntry(wanted: Wanted, before: Record<string, unknown> | undefined) {
   const after = { ...before, ...Object.fromEntries(fieldsFor(wanted, before)) };
   for (const key of wanted.unwanted) delete after[key];
   return after;
@@ -56,14 +56,14 @@ export async function mergeEntry(text: string, name: string, wanted: Wanted): Pr
     );
   }
   if (isAllUnwanted(document.servers.get(name), wanted)) {
-    // Every key of the old entry goes, so that none is left to insert below: the entry is added anew.
+    // No key of the old entry stays, so there is no line to insert new keys below: remove the entry and add a new one.
     return mergeEntry(await removeEntry(text, name), name, wanted);
   }
-  const meant = isNoteTaken(document, name, wanted)
+  const effective = isNoteUncommented(document, name, wanted)
     ? { ...wanted, unwanted: wanted.unwanted.filter((key) => key !== approvalKey) }
     : wanted;
-  const after = merged(document, name, meant, before);
-  await judge(document, after, name, expected(meant, before));
+  const after = merged(document, name, effective, before);
+  await verifyEdit(document, after, name, expectedEntry(effective, before));
   return after;
 }
 
@@ -74,13 +74,13 @@ function approvalLine(found: Located | undefined): AST.TOMLKeyValue | undefined 
     ?.node;
 }
 
-/** Whether the user uncommented our note: then the approval is the user's decision and stays. */
-function isNoteTaken({ text, servers }: Document, name: string, { note }: Wanted): boolean {
+/** Whether the user uncommented the approval note that the bridge wrote: then the approval stays. */
+function isNoteUncommented({ text, servers }: Document, name: string, { note }: Wanted): boolean {
   const line = approvalLine(servers.get(name));
-  return line !== undefined && new Lines(text).rest(line.range) === note;
+  return line !== undefined && new Lines(text).textToLineEnd(line.range) === note;
 }
 
-/** Whether the entry consists of dotted keys that all have to go. */
+/** Whether the entry consists of dotted keys only, all of them unwanted. */
 function isAllUnwanted(found: Located | undefined, { unwanted }: Wanted): boolean {
   if (found === undefined || found.inline !== undefined || found.tables.length > 0) return false;
   return found.pairs.every(({ path }) => unwanted.includes(path[0]!));
@@ -101,22 +101,27 @@ export async function removeEntry(text: string, name: string): Promise<string> {
       if (inTables.has(node)) continue;
       edits.push(removeInline(lines, node));
     }
-    for (const table of found.tables) edits.push(lines.section(table));
+    for (const table of found.tables) edits.push(lines.removeTable(table));
     edits.push(...noteEdits(document, found, lines, true));
   }
   const after = lines.apply(edits);
-  await judge(document, after, name, undefined);
+  await verifyEdit(document, after, name, undefined);
   return after;
 }
 
-/** Reads the changed text back: throws unless the entry is as intended and everything else is unchanged. */
-async function judge(before: Document, text: string, name: string, entry: unknown): Promise<void> {
+/** Parses the edited text. Throws `configuration` unless the entry is `entry` (undefined: removed) and all else is unchanged. */
+async function verifyEdit(
+  before: Document,
+  text: string,
+  name: string,
+  entry: unknown,
+): Promise<void> {
   const after = await readDocument(text).catch(() => undefined);
   const { mcp_servers: serversBefore = {}, ...othersBefore } = before.value;
   const { mcp_servers: servers = {}, ...others } = after?.value ?? {};
-  const meant: Record<string, unknown> = { ...(serversBefore as object), [name]: entry };
-  if (entry === undefined) delete meant[name];
-  if (Bun.deepEquals(servers, meant) && Bun.deepEquals(others, othersBefore)) return;
+  const expectedServers: Record<string, unknown> = { ...(serversBefore as object), [name]: entry };
+  if (entry === undefined) delete expectedServers[name];
+  if (Bun.deepEquals(servers, expectedServers) && Bun.deepEquals(others, othersBefore)) return;
   throw refuse(name, "remove the entry by hand, then try again");
 }
 
@@ -152,7 +157,7 @@ function added({ text, inlineServers }: Document, name: string, wanted: Wanted, 
   return text + (content.endsWith("\n") ? "" : lines.lineEnd) + lines.lineEnd + table;
 }
 
-/** An inline table has no lines of its own: a change replaces its pairs in place. */
+/** Edits of an entry written as an inline table: the table is rendered again in place, with its remaining pairs unchanged. */
 function inlineEdits(
   { text }: Document,
   table: AST.TOMLInlineTable,
@@ -189,11 +194,11 @@ function lineEdits(
   before: Record<string, unknown>,
   lines: Lines,
 ): Edit[] {
-  const isNoted = wanted.note === undefined || noteEdits(document, found, lines, false).length > 0;
-  const approval = isNoted ? undefined : approvalLine(found);
+  const hasNote = wanted.note === undefined || noteEdits(document, found, lines, false).length > 0;
+  const approval = hasNote ? undefined : approvalLine(found);
   const edits = wanted.unwanted.flatMap((key) =>
     key === approvalKey && approval !== undefined
-      ? [lines.replaceRest(approval.range, `# ${wanted.note}`)]
+      ? [lines.replaceToLineEnd(approval.range, `# ${wanted.note}`)]
       : dropKey(found, key, lines),
   );
   const missing = fields.filter(([key]) => before[key] === undefined);
@@ -207,7 +212,7 @@ function lineEdits(
     edits.push({ start, end, text: renderValue(value) });
   }
   if (missing.length > 0) {
-    const { after, prefix } = placeFor(document, found, name, wanted.unwanted);
+    const { after, prefix } = insertionPoint(document, found, name, wanted.unwanted);
     const added = missing.map(([key, value]) => prefix + renderPair(key, value));
     edits.push(lines.insertAfter(after, added));
   }
@@ -216,8 +221,8 @@ function lineEdits(
   return edits;
 }
 
-/** The range below which new keys go, and the prefix of their names there. */
-function placeFor(
+/** The range below which new keys are inserted, and the dotted prefix that their names need there. */
+function insertionPoint(
   { text }: Document,
   { pairs, tables }: Located,
   name: string,
@@ -243,25 +248,25 @@ function ownTable(tables: readonly AST.TOMLTable[]): AST.TOMLTable | undefined {
   return tables.find(({ key }) => key.keys.length === 2);
 }
 
-/** Whether a dotted key leads from outside the entry into it. */
+/** Whether the key is a dotted key written outside the entry's own table. */
 function isDirect(path: Pair["path"], node: AST.TOMLKeyValue): boolean {
   return node.key.keys.length > path.length;
 }
 
 function dropKey({ pairs, tables }: Located, key: string, lines: Lines): Edit[] {
-  const below = tables.filter(({ resolvedKey }) => resolvedKey[2] === key);
-  const inTables = new Set(below.flatMap(({ body }) => body));
+  const subtables = tables.filter(({ resolvedKey }) => resolvedKey[2] === key);
+  const inTables = new Set(subtables.flatMap(({ body }) => body));
   return [
     ...pairs
       .filter(({ path, node }) => path[0] === key && !inTables.has(node))
-      .map(({ node }) => lines.whole(node.range)),
-    ...below.map((table) => lines.section(table)),
+      .map(({ node }) => lines.removeLines(node.range)),
+    ...subtables.map((table) => lines.removeTable(table)),
   ];
 }
 
-/** Removes a pair, with its line or with its comma. */
+/** Removes a pair together with its line, or in an inline table together with its comma. */
 function removeInline(lines: Lines, pair: AST.TOMLKeyValue): Edit {
-  if (pair.parent.type !== "TOMLInlineTable") return lines.whole(pair.range);
+  if (pair.parent.type !== "TOMLInlineTable") return lines.removeLines(pair.range);
   const { body, range } = pair.parent;
   const at = body.indexOf(pair);
   const previous = body[at - 1];
@@ -271,16 +276,16 @@ function removeInline(lines: Lines, pair: AST.TOMLKeyValue): Edit {
   return { start: range[0], end: range[1], text: "{}" };
 }
 
-/** Removes our note; with `isBelow`, only where it stands below the entry's last key. */
+/** Removes the approval note that the bridge wrote; with `isBelow`, only if it stands below the entry's last key. */
 function noteEdits(document: Document, found: Located, lines: Lines, isBelow: boolean): Edit[] {
   const table = ownTable(found.tables);
   if (table === undefined) return [];
   const { comments, headers } = document;
-  const from = isBelow ? table.range[1] : table.range[0];
-  const to = headers[headers.indexOf(table) + 1]?.range[0] ?? Number.POSITIVE_INFINITY;
+  const start = isBelow ? table.range[1] : table.range[0];
+  const end = headers[headers.indexOf(table) + 1]?.range[0] ?? Number.POSITIVE_INFINITY;
   const note = comments.find(
     ({ range, value }) =>
-      range[0] >= from && range[0] < to && value.trimStart().startsWith(approvalKey),
+      range[0] >= start && range[0] < end && value.trimStart().startsWith(approvalKey),
   );
-  return note === undefined || !lines.isAlone(note.range) ? [] : [lines.whole(note.range)];
+  return note === undefined || !lines.startsLine(note.range) ? [] : [lines.removeLines(note.range)];
 }

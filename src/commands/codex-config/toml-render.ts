@@ -10,9 +10,9 @@ export type TomlValue =
 export interface Wanted {
   /** The keys to set, in order. */
   readonly fields: Readonly<Record<string, TomlValue>>;
-  /** The keys to remove: those of the other transport, and those that nothing sets any more. */
+  /** The keys to remove: keys of the other transport, and optional keys that are not set any more. */
   readonly unwanted: readonly string[];
-  /** Whether the existing entry starts another program: its `env` is not kept. */
+  /** Whether the existing entry starts another program: then its `env` is replaced, too. */
   readonly replaces?: boolean;
   /** A comment below a new table, without its `# `. */
   readonly note?: string;
@@ -27,7 +27,7 @@ function renderKey(key: string): string {
   return /^[A-Za-z0-9_-]+$/.test(key) ? key : renderString(key);
 }
 
-/** A value on one line, as TOML 1.0 takes it. */
+/** A value on one line, in TOML 1.0. */
 export function renderValue(value: TomlValue): string {
   if (typeof value === "string") return renderString(value);
   if (typeof value !== "object") return String(value);
@@ -47,7 +47,7 @@ export function renderInline({ fields }: Wanted): string {
   return `{ ${pairs.join(", ")} }`;
 }
 
-/** The server's table with its note, ended by a line end. */
+/** The server as a table with its note; every line ends with `lineEnd`. */
 export function renderTable(name: string, { fields, note }: Wanted, lineEnd = "\n"): string {
   const lines = [
     `[mcp_servers.${renderKey(name)}]`,

@@ -12,7 +12,7 @@ export interface UserFile {
   readonly gid: number;
 }
 
-function failed(verb: string, path: string, error: unknown): BridgeError {
+function fileError(verb: string, path: string, error: unknown): BridgeError {
   const code = (error as NodeJS.ErrnoException).code ?? "";
   return new BridgeError("configuration", `cannot ${verb} ${path} (${code})`, {
     hint: "check who owns the file and its folder",
@@ -20,7 +20,7 @@ function failed(verb: string, path: string, error: unknown): BridgeError {
   });
 }
 
-/** Reads a file of another program without judging its owner and mode; undefined where there is none. Throws `configuration`. */
+/** Reads a file of another program, whatever its owner and mode; undefined if there is none. Throws `configuration`. */
 export function readUserFile(path: string): UserFile | undefined {
   let bytes: Uint8Array;
   let stats: Stats;
@@ -29,7 +29,7 @@ export function readUserFile(path: string): UserFile | undefined {
     bytes = readFileSync(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw failed("read", path, error);
+    throw fileError("read", path, error);
   }
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -43,8 +43,8 @@ export function readUserFile(path: string): UserFile | undefined {
 
 /**
  * Replaces a file of another program, through symlinks. Mode and owner stay (a new file gets 0600), and the old content is
- * saved as `backup`. Resolves to false, and does nothing, where the file has changed since `before`. Throws `configuration`, also for a
- * file that is read-only or of another user, and then leaves file and backup as they were.
+ * saved as `backup`. Returns false, and does nothing, if the file has changed since `before` was read. Throws `configuration`,
+ * also if the file is read-only or belongs to another user; then file and backup are unchanged.
  */
 export function replaceUserFile(
   path: string,
@@ -56,24 +56,25 @@ export function replaceUserFile(
   if (readUserFile(path)?.text !== before?.text) return false;
   const target = writeTarget(path);
   if (before !== undefined) requireReplaceable(target, before);
-  let older: UserFile | undefined;
+  let oldBackup: UserFile | undefined;
   let isBackedUp = false;
   try {
-    older = readUserFile(backup);
+    oldBackup = readUserFile(backup);
     // The backup holds the same secrets as the file, so it is not readable by more users.
-    if (before !== undefined) put(backup, before.text, before.mode & 0o600, before);
+    if (before !== undefined) putFile(backup, before.text, before.mode & 0o600, before);
     isBackedUp = before !== undefined;
-    put(target, text, before?.mode ?? 0o600, before);
+    putFile(target, text, before?.mode ?? 0o600, before);
   } catch (error) {
-    // A change that was not made leaves the backup of the one before it.
-    if (isBackedUp && older !== undefined) put(backup, older.text, older.mode, older);
+    // The file was not changed, so the backup of the previous change is put back.
+    if (isBackedUp && oldBackup !== undefined)
+      putFile(backup, oldBackup.text, oldBackup.mode, oldBackup);
     else if (isBackedUp) rmSync(backup, { force: true });
-    throw failed("write", path, error);
+    throw fileError("write", path, error);
   }
   return true;
 }
 
-/** Refuses to replace a file that is read-only or of another user: a rename would do it without asking. */
+/** Throws `configuration` for a file that is read-only or belongs to another user: the rename would replace it nevertheless. */
 function requireReplaceable(target: string, { mode, uid }: UserFile): void {
   const own = process.getuid?.();
   if (own !== undefined && own !== 0 && uid !== own) {
@@ -83,23 +84,23 @@ function requireReplaceable(target: string, { mode, uid }: UserFile): void {
   }
   if ((mode & 0o222) === 0) {
     throw new BridgeError("configuration", `${target} is read-only`, {
-      hint: `change it where it is made, or run chmod u+w ${shellWord(target)}`,
+      hint: `if a program generates it, change its source; else run chmod u+w ${shellWord(target)}`,
     });
   }
 }
 
-function put(target: string, text: string, mode: number, before: UserFile | undefined): void {
+function putFile(target: string, text: string, mode: number, before: UserFile | undefined): void {
   replaceFile(target, text, mode);
   // Under sudo the new file would belong to root, and the user's Codex could not read it.
   if (before !== undefined && process.getuid?.() === 0) chownSync(target, before.uid, before.gid);
 }
 
-/** Whether a folder is there. */
+/** Whether the path is a folder. */
 export function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
-/** Whether stdout is that file (`>> FILE`). */
+/** Whether stdout is redirected to the file (`>> FILE`). */
 export function isStdout(path: string): boolean {
   try {
     const out = fstatSync(1, { bigint: true });

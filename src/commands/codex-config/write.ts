@@ -1,47 +1,50 @@
 import type { Context } from "../../cli/command.ts";
 import { withLock } from "../../platform/lock.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { askCodex, canAskCodex, findCodex, readInPlace, readsText } from "./codex.ts";
+import { askCodex, canAskCodex, canReadText, findCodex, readInPlace } from "./codex.ts";
 import { renderTable, type TomlValue } from "./toml-render.ts";
 import { isFolder, readUserFile, replaceUserFile } from "./user-file.ts";
 
-/** A change of Codex's configuration, as text. */
+/** An edit of the text of Codex's config.toml. */
 export interface Change {
   /** Codex's config.toml. */
   readonly path: string;
   readonly edit: (text: string) => Promise<string>;
-  /** The fields that Codex must read from each entry afterwards, by server name. */
-  readonly meant: ReadonlyMap<string, Readonly<Record<string, TomlValue>>>;
+  /** The fields that Codex must read from each changed entry afterwards, by server name; empty for a removal. */
+  readonly expectedFields: ReadonlyMap<string, Readonly<Record<string, TomlValue>>>;
 }
 
-const attempts = 5;
+const maxAttempts = 5;
 
-/** The path of the backup from before the last change. */
+/** Path of the backup that the last change made of the file. */
 export function backupOf(path: string): string {
   return `${path}.codex-mcp-http-bridge.bak`;
 }
 
-/** The text before and after the change, which is not made. Throws `configuration`. */
+/** The text before and after the change, for `--dry-run`: the file is not written. Throws `configuration`. */
 export async function preview({ path, edit }: Change): Promise<{ before: string; after: string }> {
   const before = readUserFile(path)?.text ?? "";
   return { before, after: await edit(before) };
 }
 
-/** Makes a change; false where the file needs none. Throws `configuration`, and then nothing is changed. */
+/** Makes the change; resolves to false if the file needs none. Throws `configuration` and leaves the file as it was. */
 export async function makeChange(change: Change, context: Context): Promise<boolean> {
   const { home } = context.paths();
-  // Without a home of the bridge there is no other process to race with.
+  // The lock file stands in the bridge's home. Without a home, no other bridge has written the file.
   if (!isFolder(home)) return tryChange(change, context);
   return withLock(home, "codex-config", () => tryChange(change, context));
 }
 
-async function tryChange({ path, edit, meant }: Change, context: Context): Promise<boolean> {
-  for (let attempt = 1; attempt <= attempts; attempt++) {
+async function tryChange(
+  { path, edit, expectedFields }: Change,
+  context: Context,
+): Promise<boolean> {
+  for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     const before = readUserFile(path);
     const after = await edit(before?.text ?? "");
     if (after === (before?.text ?? "")) return false;
-    await checkWithCodex({ path, before: before?.text, after, meant }, context);
-    // Codex writes the file, too (trusted folders). If it did so meanwhile, the edit is made again on its text.
+    await checkWithCodex({ path, before: before?.text, after, expectedFields }, context);
+    // Codex writes the file, too (trusted folders). If the file has changed since it was read, edit the new text.
     if (replaceUserFile(path, before, after, backupOf(path))) return true;
   }
   throw new BridgeError("configuration", `${path} keeps changing`, {
@@ -49,50 +52,76 @@ async function tryChange({ path, edit, meant }: Change, context: Context): Promi
   });
 }
 
-interface Judged extends Pick<Change, "path" | "meant"> {
+interface CheckInput extends Pick<Change, "path" | "expectedFields"> {
+  /** Undefined if there is no file yet. */
   readonly before: string | undefined;
   readonly after: string;
 }
 
-/** Lets Codex read the new text before the file is replaced. Throws `configuration`. */
-async function checkWithCodex({ path, before, after, meant }: Judged, context: Context) {
+/**
+ * Lets Codex read each new entry in a temporary home, before the file is replaced. Codex gets the whole new text. If Codex
+ * cannot read even the old text there, because it names files beside it (model_instructions_file), then Codex reads the old
+ * file in place and gets a text of the new entries alone: everything else in the new text is unchanged. Without a Codex on
+ * PATH nothing is checked. Throws `configuration`.
+ */
+async function checkWithCodex(
+  { path, before, after, expectedFields }: CheckInput,
+  context: Context,
+): Promise<void> {
   const codex = findCodex(context.env);
   if (codex === undefined) return;
   let text = after;
-  for (const [name, entry] of meant) {
-    let is: unknown;
+  for (const [name, fields] of expectedFields) {
+    let reported: unknown;
     try {
-      is = await askCodex(codex, text, name, context);
+      reported = await askCodex(codex, text, name, context);
     } catch (error) {
       if (!(await canAskCodex(codex, context))) {
         context.warn("codex on PATH does not run: the change was not checked with it");
         return;
       }
-      if (text !== after || before === undefined || (await readsText(codex, before, context)))
+      const isWholeText = text === after;
+      if (!isWholeText || before === undefined || (await canReadText(codex, before, context)))
         throw refusedByCodex(error);
-      // The old text fails in an empty home, too. It may name files beside it (model_instructions_file): Codex reads it where
-      // it stands, and the new entries by themselves. Everything else in the new text is unchanged.
       await readInPlace(codex, context).catch((cause) => {
-        throw refusedByCodex(cause, `Codex refuses ${path} as it is`);
+        throw refusedByCodex(cause, `Codex refuses the present ${path}`);
       });
-      text = [...meant]
-        .map((each) => renderTable(each[0], { fields: each[1], unwanted: [] }))
-        .join("");
-      is = await askCodex(codex, text, name, context).catch((cause) => {
+      text = entriesAlone(expectedFields);
+      reported = await askCodex(codex, text, name, context).catch((cause) => {
         throw refusedByCodex(cause);
       });
     }
-    const { transport } = is as { transport?: Record<string, unknown> };
-    for (const key of ["command", "args", "env_vars", "cwd", "url"]) {
-      if (entry[key] === undefined || Bun.deepEquals(transport?.[key], entry[key])) continue;
-      throw refusedByCodex(new Error(`codex reads another ${key} of "${name}" than was meant`));
-    }
+    requireReported(name, fields, reported);
   }
 }
 
-function refusedByCodex(cause: unknown, what = "Codex refuses the new config.toml"): BridgeError {
+/** A configuration of the new entries and nothing else. */
+function entriesAlone(expectedFields: Change["expectedFields"]): string {
+  const entries = [...expectedFields];
+  return entries.map(([name, fields]) => renderTable(name, { fields, unwanted: [] })).join("");
+}
+
+/** Throws `configuration` unless the answer of `codex mcp get` has the fields of the entry. */
+function requireReported(
+  name: string,
+  fields: Readonly<Record<string, TomlValue>>,
+  reported: unknown,
+): void {
+  const { transport } = reported as { transport?: Record<string, unknown> };
+  for (const key of ["command", "args", "env_vars", "cwd", "url"]) {
+    if (fields[key] === undefined || Bun.deepEquals(transport?.[key], fields[key])) continue;
+    throw refusedByCodex(
+      new Error(`codex reads another ${key} of "${name}" than the new text has`),
+    );
+  }
+}
+
+function refusedByCodex(
+  cause: unknown,
+  headline = "Codex refuses the new config.toml",
+): BridgeError {
   const why = cause instanceof Error ? cause.message : "";
-  return new BridgeError("configuration", `${what}: ${why}`, {
+  return new BridgeError("configuration", `${headline}: ${why}`, {
     hint: "nothing was changed; see codex mcp list",
     cause,
   });

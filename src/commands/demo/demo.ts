@@ -7,8 +7,8 @@ import { program } from "../../wire/program-facts.ts";
 import { type Answer, initializeParams, RunChild } from "../test/mcp-child.ts";
 import { type DemoServer, startDemoServer, type Visit } from "./server.ts";
 
-/** Text and numbers that change when a bridge parses JSON and writes it again. */
-const awkward = '{"text":"Grüße, 世界 \\u2603","big":9007199254740993,"one":1.0}';
+/** JSON whose bytes change if a bridge parses it and serializes it again. */
+const fragileJson = '{"text":"Grüße, 世界 \\u2603","big":9007199254740993,"one":1.0}';
 const countTo = 3;
 
 export const command = defineCommand({
@@ -16,14 +16,15 @@ export const command = defineCommand({
   async run(_, context) {
     const server = startDemoServer();
     try {
-      return await withTempFolder((folder) => drive(server, folder, context));
+      return await withTempFolder((folder) => runDemo(server, folder, context));
     } finally {
       await server.stop();
     }
   },
 });
 
-async function drive(server: DemoServer, home: string, context: Context): Promise<number> {
+/** Starts the bridge, runs the steps and prints the report; resolves to the exit code. */
+async function runDemo(server: DemoServer, home: string, context: Context): Promise<number> {
   const configFile = join(home, "config.json");
   const servers = { demo: { url: server.url.href, token: server.token } };
   writeAtomically(configFile, JSON.stringify({ version: 1, servers }));
@@ -32,16 +33,16 @@ async function drive(server: DemoServer, home: string, context: Context): Promis
       `The bridge is started as Codex starts it: ${program.name} run --server demo\n\n` +
       `${row(context.marks, false, ["client asks (stdio)", "bridge adds", "server answers (HTTP)", "client gets"])}\n`,
   );
-  const trip = new Trip(server, context, configFile);
-  const held = await trip.travel();
-  const verdict = held
-    ? `All ${trip.steps} steps held: this executable works on this machine.\nNext: ${context.commandLine("setup")}\n`
+  const steps = new DemoSteps(server, context, configFile);
+  const passed = await steps.runAll();
+  const verdict = passed
+    ? `All ${steps.count} steps held: this executable works on this machine.\nNext: ${context.commandLine("setup")}\n`
     : `Not every step held: ${context.commandLine("demo --log-level debug")} tells more.\n`;
   await context.print(`\n${verdict}`);
-  return held ? 0 : 1;
+  return passed ? 0 : 1;
 }
 
-/** The cells of a line, the last one without its padding. */
+/** One line of the report; the first three cells are padded to columns. */
 const row = (
   { ok, arrow }: Marks,
   isDone: boolean,
@@ -53,14 +54,14 @@ const row = (
   return `${isDone ? ok : " ".repeat(ok.length)} ${parts.join(between)}`;
 };
 
-/** Drives the client's messages and prints, for each, what the server received and what the client got back. */
-class Trip {
+/** Sends a client's messages through the bridge and prints, for each, the request at the server and the client's answer. */
+class DemoSteps {
   readonly #server: DemoServer;
   readonly #context: Context;
   readonly #child: RunChild;
   #progress: number[] = [];
-  #held = true;
-  steps = 0;
+  #passed = true;
+  count = 0;
 
   constructor(server: DemoServer, context: Context, configFile: string) {
     this.#server = server;
@@ -76,7 +77,7 @@ class Trip {
   }
 
   /** Runs every step; true where all passed. */
-  async travel(): Promise<boolean> {
+  async runAll(): Promise<boolean> {
     const call = (params: string) => this.#child.request("tools/call", params);
     await this.#step("initialize", async () => {
       const answer = await this.#child.request("initialize", initializeParams(program.version));
@@ -95,9 +96,12 @@ class Trip {
       return names?.join(", ") ?? "";
     });
     await this.#step("tools/call echo", async () => {
-      const answer = await call(`{"name":"echo","arguments":${awkward}}`);
+      const answer = await call(`{"name":"echo","arguments":${fragileJson}}`);
       requirement(this.#last().body === answer.sent, "the request was changed on its way");
-      requirement(textOf(answer) === JSON.parse(awkward).text, "the text was changed on its way");
+      requirement(
+        textOf(answer) === JSON.parse(fragileJson).text,
+        "the text was changed on its way",
+      );
       return "its text back, byte for byte";
     });
     await this.#step("tools/call clock", async () => {
@@ -120,28 +124,28 @@ class Trip {
     await this.#step("(end of input)", async () => {
       const code = await this.#child.end();
       requirement(code === 0, `the bridge ended with ${code}`);
-      // The bridge waits at most 10 ms for the answer to its DELETE: the server may not have read that yet.
+      // The bridge waits at most 10 ms for the answer to its DELETE, so the server may read the DELETE after the exit.
       for (let tries = 0; this.#last().http !== "DELETE" && tries < 100; tries++)
         await Bun.sleep(10);
       requirement(this.#last().http === "DELETE", "the session was not ended");
-      requirement(this.#child.strayLines === 0, "something else than JSON-RPC stood on stdout");
+      requirement(this.#child.strayLines === 0, "stdout held lines that are not JSON-RPC");
       return "exit 0";
     });
-    return this.#held;
+    return this.#passed;
   }
 
   #last(): Visit {
     const visit = this.#server.visits.findLast(
-      ({ http, method }) => http !== "GET" && method !== notified,
+      ({ http, method }) => http !== "GET" && method !== initializedMethod,
     );
     if (visit === undefined) throw new Error("nothing reached the server");
     return visit;
   }
 
-  /** Runs a step and prints its line. After a failure no further step runs: it could only repeat the failure. */
+  /** Runs a step and prints its line. After a failed step, further steps are skipped, because they would fail, too. */
   async #step(asks: string, work: () => Promise<string>): Promise<void> {
-    if (!this.#held) return;
-    this.steps++;
+    if (!this.#passed) return;
+    this.count++;
     const { marks, print, redactor } = this.#context;
     const startedAt = performance.now();
     try {
@@ -154,7 +158,7 @@ class Trip {
       const answers = `${http} ${status}${answered === "nothing" ? "" : `, ${answered}`}`;
       await print(`${row(marks, true, [asks, adds, answers, gets])}  (${ms} ms)\n`);
     } catch (error) {
-      this.#held = false;
+      this.#passed = false;
       const why = error instanceof Error ? error.message : String(error);
       await print(`${marks.failed} ${asks}: ${redactor.redact(why)}\n`);
       await this.#child.end();
@@ -162,7 +166,7 @@ class Trip {
   }
 }
 
-const notified = "notifications/initialized";
+const initializedMethod = "notifications/initialized";
 
 function requirement(holds: boolean, otherwise: string): void {
   if (!holds) throw new Error(otherwise);

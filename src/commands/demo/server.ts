@@ -3,7 +3,7 @@ import { program } from "../../wire/program-facts.ts";
 /** One HTTP request to the demo server, and its answer. */
 export interface Visit {
   readonly http: string;
-  /** The JSON-RPC method, where the body held one. */
+  /** The JSON-RPC method, if the body holds one. */
   readonly method?: string;
   /** The body, byte for byte. */
   readonly body: string;
@@ -67,13 +67,13 @@ interface RpcError {
   readonly message: string;
 }
 
-/** The revisions that it speaks, the preferred one first. */
+/** Protocol revisions of the demo server, the preferred one first. */
 const revisions = ["2025-11-25", "2025-06-18", "2025-03-26"];
 
 function initialize({ params }: Request) {
-  const asked = revisions.find((revision) => revision === params?.protocolVersion);
+  const requested = revisions.find((revision) => revision === params?.protocolVersion);
   return {
-    protocolVersion: asked ?? revisions[0],
+    protocolVersion: requested ?? revisions[0],
     capabilities: { tools: {} },
     serverInfo: { name: `${program.name} demo`, version: program.version },
     instructions: "A built-in server for a first try: echo, clock and count.",
@@ -170,29 +170,30 @@ function serve(
   session: string | null,
   sessions: Set<string>,
 ): Served {
-  const only = (response: Response, method?: string): Served => ({
+  const withoutMessage = (response: Response, method?: string): Served => ({
     response,
     answered: "nothing",
     ...(method !== undefined && { method }),
   });
-  if (new URL(request.url).pathname !== "/mcp") return only(refusal(404, "the path is /mcp"));
+  if (new URL(request.url).pathname !== "/mcp")
+    return withoutMessage(refusal(404, "the path is /mcp"));
   if (request.method === "DELETE")
-    return only(refusal(session !== null && sessions.delete(session) ? 200 : 404, ""));
-  if (request.method !== "POST") return only(refusal(405, "POST or DELETE"));
+    return withoutMessage(refusal(session !== null && sessions.delete(session) ? 200 : 404, ""));
+  if (request.method !== "POST") return withoutMessage(refusal(405, "POST or DELETE"));
   const accept = request.headers.get("accept") ?? "";
   if (!accept.includes("application/json") || !accept.includes("text/event-stream"))
-    return only(refusal(406, "accept application/json and text/event-stream"));
+    return withoutMessage(refusal(406, "accept application/json and text/event-stream"));
   let message: Request;
   try {
     message = JSON.parse(body);
   } catch {
-    return only(refusal(400, "the body is not JSON"));
+    return withoutMessage(refusal(400, "the body is not JSON"));
   }
   const { method } = message;
   const isFirst = method === "initialize";
   if (!isFirst && (session === null || !sessions.has(session)))
-    return only(refusal(session === null ? 400 : 404, "no such session"), method);
-  if (message.id === undefined) return only(new Response(null, { status: 202 }), method);
+    return withoutMessage(refusal(session === null ? 400 : 404, "no such session"), method);
+  if (message.id === undefined) return withoutMessage(new Response(null, { status: 202 }), method);
   return respond(messages(message), method, isFirst, sessions);
 }
 

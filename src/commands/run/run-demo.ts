@@ -9,7 +9,7 @@ import { startDemoServer } from "../demo/server.ts";
 
 type Bridge = (server: KnownServer, context: Context) => Promise<number>;
 
-/** Runs the bridge in front of the built-in demo server, which runs in this process until the client leaves. */
+/** Runs the bridge for the built-in demo server, which runs in this process until the client closes stdin. */
 export async function serveDemo(bridge: Bridge, context: Context): Promise<number> {
   const server = startDemoServer();
   try {

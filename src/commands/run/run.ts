@@ -16,55 +16,55 @@ import { openServer, type Server } from "../../upstream/open-server.ts";
 import type { SignInMode } from "../../upstream/sign-in/sign-in.ts";
 import { BridgeError, type CommandLine } from "../../wire/errors.ts";
 
-/** Bounds of a start that found no server. */
-const defaults = { limit: 64 * 1024 * 1024, timeoutMs: 118_000 };
+/** Limits for the error answers after a failed start, when no server's settings are known. Size in bytes. */
+const failedStartLimits = { limit: 64 * 1024 * 1024, timeoutMs: 118_000 };
 
-/** A start is over by then, whatever the client asks. */
-const quietStartMs = 1000;
+/** Core dumps are forbidden this long after the start, if no first answer came before. */
+const forbidDumpsAfterMs = 1000;
 
-/** How long the exit waits for a token that is being renewed. */
+/** Longest wait of the exit for a token refresh under way. */
 const refreshGraceMs = 5000;
 
-/** What the early answer found and did before this module was loaded. */
+/** The result of the early answer, which ran before this module was loaded. */
 export interface EarlyAnswer {
-  /** The server; undefined where the quick check of its files was not enough. */
+  /** The server; undefined if the fast check of its files was not sufficient. */
   readonly known: KnownServer | undefined;
-  /** The client's initialize and its answer, where it was given. */
+  /** The answer to the client's initialize; absent if the early answer wrote none. */
   readonly answered?: Answered;
 }
 
-/** The command `run`; `early` is undefined where there was no early answer. */
+/** The command `run`. `early` is undefined if the early answer did not run. */
 export function commandAfter(early: EarlyAnswer | undefined) {
   return defineCommand({
     args: {
       server: serverArgument,
       "no-cache": {
         type: "boolean",
-        description: "ignore what earlier runs remembered, and remember nothing",
+        description: "neither read nor write the cache",
       },
       demo: { type: "boolean", description: "serve a built-in server for a first try" },
       "sign-in": {
         type: "enum",
         options: ["elicit", "browser", "never"],
         description:
-          "how a call signs in: by a prompt of the client (default), by a browser, or not at all",
+          "how a call signs in: elicit asks in the client (default), browser opens a browser, never does neither",
       },
     },
-    async run({ server, demo, "sign-in": mode, "no-cache": isForgetful }, context) {
+    async run({ server, demo, "sign-in": mode, "no-cache": noCache }, context) {
       if (demo && server !== undefined)
         throw new BridgeError("usage", "--demo and --server exclude each other");
       if (demo) return (await import("./run-demo.ts")).serveDemo(bridge, context);
       const { known, answered } = early ?? {};
-      const mayLook = early === undefined && !isForgetful;
-      const found = known ?? knownServer(server, { isForgetful, mayLook }, context);
+      const mayCheckFast = early === undefined && !noCache;
+      const found = known ?? knownServer(server, { noCache, mayCheckFast }, context);
       // The client's first message is read while the files are looked at.
       openStdio();
       const { settings, cache } = await found;
-      // A client that has its answer learns of a missing variable when it calls.
+      // After an early answer, a missing variable is reported to the client's first call.
       if (answered === undefined) requireNamedVariables(settings, context.env);
-      // The child of `test` asks the server itself, and leaves what it learns for Codex's start.
+      // The child of `test` answers from the server, and saves the catalog for Codex's next start.
       const isTest = context.env.CODEX_MCP_BRIDGE_TEST !== undefined;
-      const mayAnswer = !isForgetful && !isTest;
+      const mayAnswer = !noCache && !isTest;
       const waitsForStart = !isTest;
       return bridge({ settings, cache, mayAnswer, waitsForStart, answered }, context, mode);
     },
@@ -72,30 +72,30 @@ export function commandAfter(early: EarlyAnswer | undefined) {
   });
 }
 
-/** The server's settings and cache. The configuration is validated in full unless an earlier run validated this very text. */
+/** The server's settings and cache. The configuration is validated unless an earlier run validated an identical text. */
 async function knownServer(
   name: string | undefined,
-  { isForgetful, mayLook }: { isForgetful: boolean; mayLook: boolean },
+  { noCache, mayCheckFast }: { noCache: boolean; mayCheckFast: boolean },
   { paths, log }: Context,
 ): Promise<KnownServer> {
-  if (!isForgetful && name !== undefined) {
-    const quick = mayLook ? await readValidatedFast(paths(), name, log) : undefined;
+  if (!noCache && name !== undefined) {
+    const quick = mayCheckFast ? await readValidatedFast(paths(), name, log) : undefined;
     const known = quick ?? readValidated(paths(), name, log);
     if (known !== undefined) return known;
   }
   const { holdsSecret, loadConfig, pickServer } = await import("../../config/load.ts");
   const config = await loadConfig(paths());
   const settings = pickServer(config, name);
-  const file = isForgetful ? undefined : cacheFile(settings.state);
+  const file = noCache ? undefined : cacheFile(settings.state);
   const cache = new ServerCache(file, settings.url, log);
   rememberValidated(config, holdsSecret(config.raw), cache);
   return { settings, cache };
 }
 
 interface Start extends KnownServer {
-  /** Whether the catalog may answer. */
+  /** Whether requests may be answered from the catalog. */
   readonly mayAnswer?: boolean;
-  /** Whether a server that is not there yet is waited for as long as a start may take. */
+  /** Whether the start waits for a server that is unreachable, as long as a start may take. */
   readonly waitsForStart?: boolean;
   readonly answered?: Answered | undefined;
 }
@@ -109,8 +109,8 @@ async function bridge(
   let server: Server | undefined;
   const forbidDumps = async () =>
     (await import("../../platform/core-dumps.ts")).forbidCoreDumps(log);
-  // A client may have its answer already, and ask for nothing more.
-  setTimeout(forbidDumps, quietStartMs).unref();
+  // After an early answer the client may send no further request, so that onFirstAnswer is never called.
+  setTimeout(forbidDumps, forbidDumpsAfterMs).unref();
   const code = await serve({
     name: settings.name,
     connect(client, ask) {
@@ -128,14 +128,14 @@ async function bridge(
     timeoutMs: settings.timeoutMs,
   });
   cache.flush();
-  // A renewal under way must be stored before the process ends, or the sign-in is lost.
+  // The new refresh token must be stored before the process exits, or the sign-in is lost.
   await Promise.race([server?.settled(), Bun.sleep(refreshGraceMs)]);
   return code;
 }
 
 /**
  * Answers the client with the error of a failed start: Codex shows the answer to initialize, while an early exit shows only
- * "connection closed". On a terminal it resolves to undefined, and the error is printed as for any other command.
+ * "connection closed". On a terminal it resolves to undefined, so that main.ts prints the error.
  */
 async function refuse(
   error: BridgeError,
@@ -145,7 +145,7 @@ async function refuse(
   const { isatty } = await import("node:tty");
   if (isatty(0)) return undefined;
   const redactor = new Redactor();
-  // Level error: every request fails with the same error, which would fill the log.
+  // Level error: each request fails with this error, and a warning for each would fill the log.
   const log = createLog({ level: "error", format: "text", redactor });
   log.error("start refused", { error: error.message, hint: error.hintText(commandLine) });
   const code = await serve({
@@ -156,7 +156,7 @@ async function refuse(
     redactor,
     commandLine,
     answered,
-    ...defaults,
+    ...failedStartLimits,
   });
   return code > 128 ? code : error.exitCode;
 }

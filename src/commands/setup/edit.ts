@@ -15,7 +15,7 @@ export type NewCredential =
   | { readonly type: "oauth" }
   | { readonly type: "none" };
 
-/** The changes to one server; a value that is absent stays as it is. */
+/** The changes to one server; an absent value is not changed. */
 export interface Change {
   readonly name: string;
   readonly url?: string;
@@ -23,7 +23,7 @@ export interface Change {
   /** Headers to add or replace. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly description?: string;
-  /** `default` removes the setting: Codex decides. */
+  /** `default` removes the setting, so that Codex decides. */
   readonly approval?: Approval;
 }
 
@@ -38,15 +38,15 @@ export function movesOrigin(entry: ServerEntry | undefined, url: string | undefi
 
 const bearerKeys = ["token", "access_token", "tokenEnv", "tokenFile", "tokenCommand"] as const;
 
-/** Whether the entry says how to sign in. */
+/** Whether the entry sets a credential or `auth`. */
 export function hasCredential(entry: ServerEntry): boolean {
   return entry.auth !== undefined || bearerKeys.some((key) => entry[key] !== undefined);
 }
 
-/** A copy of the headers without Authorization, or without any of `names`; case does not count. */
+/** A copy of the headers without those in `names`, compared without case. */
 function headersWithout(headers: Record<string, string> | undefined, names: readonly string[]) {
-  const gone = new Set(names.map((name) => name.toLowerCase()));
-  const kept = Object.entries(headers ?? {}).filter(([name]) => !gone.has(name.toLowerCase()));
+  const removed = new Set(names.map((name) => name.toLowerCase()));
+  const kept = Object.entries(headers ?? {}).filter(([name]) => !removed.has(name.toLowerCase()));
   return Object.fromEntries(kept);
 }
 
@@ -82,8 +82,8 @@ function setCredential(entry: ServerEntry, credential: NewCredential): void {
   }
 }
 
-/** The entry after the change. */
-function changed(before: ServerEntry | undefined, change: Change): ServerEntry {
+/** The entry after the change. Throws `usage` for a new entry without a URL. */
+function changedEntry(before: ServerEntry | undefined, change: Change): ServerEntry {
   const url = change.url ?? before?.url;
   if (url === undefined) throw new BridgeError("usage", "a new server needs --url URL");
   const entry: ServerEntry = { ...before, url };
@@ -93,7 +93,7 @@ function changed(before: ServerEntry | undefined, change: Change): ServerEntry {
     }
   }
   if (entry.access_token !== undefined) {
-    // `access_token` is the Python package's key: a changed entry uses ours.
+    // `access_token` is the Python package's key; a changed entry gets the bridge's own key.
     entry.token = entry.access_token.trim();
     delete entry.access_token;
   }
@@ -115,7 +115,7 @@ function setApproval(entry: ServerEntry, approval: Approval): void {
   else delete entry.codex;
 }
 
-/** Saves the change; resolves to the server's name as it stands in the file. Throws `configuration` or `usage`. */
+/** Saves the change; resolves to the server's name as config.json writes it. Throws `configuration` or `usage`. */
 export async function saveChange(change: Change, context: Context): Promise<string> {
   const { redactor } = context;
   if (change.credential?.type === "token") redactor.add(change.credential.token);
@@ -123,20 +123,21 @@ export async function saveChange(change: Change, context: Context): Promise<stri
   const paths = context.paths();
   const old = await readConfig(paths);
   let name = change.name;
-  let isForgotten = false;
+  let dropsSignIn = false;
   await changeConfig(paths, (raw) => {
     name = configuredName(raw, change.name) ?? change.name;
     const before = raw.servers?.[name];
-    const after = changed(before, change);
-    isForgotten = movesOrigin(before, change.url) || leavesOAuth(before, after);
+    const after = changedEntry(before, change);
+    dropsSignIn = movesOrigin(before, change.url) || leavesOAuth(before, after);
     raw.servers = { ...raw.servers, [name]: after };
   });
   const server = old?.servers.get(name);
-  // After the save. If this fails, the old sign-in stays on disk; it is bound to its origin and never sent elsewhere.
-  if (isForgotten && server !== undefined) await forgetStored(server, context);
+  // After the save: if this fails, the old sign-in stays on disk, but is bound to its origin and never sent elsewhere.
+  if (dropsSignIn && server !== undefined) await forgetStored(server, context);
   return name;
 }
 
+/** Whether the change replaces OAuth with another credential. */
 function leavesOAuth(before: ServerEntry | undefined, after: ServerEntry): boolean {
   const signsIn = (entry: ServerEntry) => entry.auth?.type === "oauth" || !hasCredential(entry);
   return before !== undefined && signsIn(before) && !signsIn(after);

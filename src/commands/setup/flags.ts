@@ -54,7 +54,8 @@ const credentialFlags =
 const usage = (message: string, hint?: string) =>
   new BridgeError("usage", message, hint === undefined ? {} : { hint });
 
-function requirement(problem: string | undefined, option: string): void {
+/** Throws `usage` if there is a problem with the value of an option. */
+function requireValid(problem: string | undefined, option: string): void {
   if (problem !== undefined) throw usage(`${option}: ${problem}`);
 }
 
@@ -75,59 +76,64 @@ function headersOf(pairs: readonly string[]): Record<string, string> {
   return headers;
 }
 
-/** The credential that the options name; undefined for none. A token on stdin is read later. */
+/** The credential that the options set; undefined if they set none. `stdin`: tokenFromStdin() reads the token later. */
 function credentialOf(values: SetupValues): NewCredential | "stdin" | undefined {
   const variable = values["token-env"];
   const path = values["token-file"];
-  const named = [
+  const credentialOptions = [
     values["token-stdin"],
     variable !== undefined,
     path !== undefined,
     values.oauth,
     values["no-auth"],
   ];
-  if (named.filter(Boolean).length > 1) {
+  if (credentialOptions.filter(Boolean).length > 1) {
     throw usage(`a server has one credential: one of ${credentialFlags}`);
   }
   if (values["token-stdin"]) return "stdin";
   if (variable !== undefined) {
-    requirement(variableProblem(variable), "--token-env");
+    requireValid(variableProblem(variable), "--token-env");
     return { type: "tokenEnv", variable };
   }
-  // Relative to the current directory, as in every program. The configuration stores it absolute.
+  // A relative path is relative to the current directory. config.json stores it as an absolute path.
   if (path !== undefined) return { type: "tokenFile", path: resolve(path) };
   if (values.oauth) return { type: "oauth" };
   if (values["no-auth"]) return { type: "none" };
   return values["header-env"].length > 0 ? { type: "headers" } : undefined;
 }
 
-/** The change that the options describe, and the options that are missing. */
+/** The change that the options describe, and the required options that are missing. */
 export interface FlagForm {
   readonly change: Omit<Change, "credential">;
   readonly credential: NewCredential | "stdin" | undefined;
-  /** Options that are missing; empty where no question is needed. */
+  /** Required options that were not given; empty if the wizard has nothing to ask. */
   readonly missing: readonly string[];
 }
 
-/** Reads the options, against the existing configuration. Throws `usage`. */
+/** Reads the options; the existing configuration decides which of them are required. Throws `usage`. */
 export function readFlags(values: SetupValues, config: Config | undefined): FlagForm {
   const { server, url, description, approval } = values;
   const headers = headersOf(values["header-env"]);
-  const named = credentialOf(values);
-  if (server !== undefined) requirement(nameProblem(server), "--server");
-  if (url !== undefined) requirement(urlProblem(url), "--url");
+  const givenCredential = credentialOf(values);
+  if (server !== undefined) requireValid(nameProblem(server), "--server");
+  if (url !== undefined) requireValid(urlProblem(url), "--url");
   const name =
     server === undefined || config === undefined ? undefined : configuredName(config.raw, server);
   const entry = name === undefined ? undefined : config?.raw.servers?.[name];
-  const credential = onlyAddsHeaders(named, headers, entry, url) ? undefined : named;
+  const credential = onlyAddsHeaders(givenCredential, headers, entry, url)
+    ? undefined
+    : givenCredential;
   const missing: string[] = [];
   if (server === undefined) missing.push("--server NAME");
   if (url === undefined && entry === undefined) missing.push("--url URL");
   if (credential === undefined && (entry === undefined || movesOrigin(entry, url))) {
     missing.push(`one of ${credentialFlags}`);
   }
-  const says = [url, named, description, approval].some((value) => value !== undefined);
-  if (entry !== undefined && !says) missing.push("what to change (--url, --description, ...)");
+  const hasChange = [url, givenCredential, description, approval].some(
+    (value) => value !== undefined,
+  );
+  if (entry !== undefined && !hasChange)
+    missing.push("an option that changes it (--url, --description, ...)");
   return {
     change: {
       name: server ?? "",
@@ -141,14 +147,15 @@ export function readFlags(values: SetupValues, config: Config | undefined): Flag
   };
 }
 
-/** Whether the new headers are sent in addition to the server's credential, and do not replace it. */
+/** Whether the new headers are sent in addition to the server's present credential, and do not replace it. */
 function onlyAddsHeaders(
-  named: FlagForm["credential"],
+  credential: FlagForm["credential"],
   headers: Record<string, string>,
   entry: ServerEntry | undefined,
   url: string | undefined,
 ): boolean {
-  if (named === undefined || named === "stdin" || named.type !== "headers") return false;
+  if (credential === undefined || credential === "stdin") return false;
+  if (credential.type !== "headers") return false;
   if (entry === undefined || movesOrigin(entry, url) || !hasCredential(entry)) return false;
   return Object.keys(headers).every((name) => name.toLowerCase() !== "authorization");
 }
@@ -160,9 +167,9 @@ export async function tokenFromStdin(): Promise<string> {
   for await (const chunk of Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>) {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > 64 * 1024) throw usage("--token-stdin: more than 64 KiB came");
+    if (length > 64 * 1024) throw usage("--token-stdin: stdin holds more than 64 KiB");
   }
   const token = new TextDecoder().decode(Buffer.concat(chunks)).trim();
-  requirement(tokenProblem(token), "--token-stdin");
+  requireValid(tokenProblem(token), "--token-stdin");
   return token;
 }

@@ -7,7 +7,7 @@ import { saveChange } from "./edit.ts";
 import { stepsFor } from "./next-steps.ts";
 import type { AsksUser } from "./prompts.ts";
 
-/** Offers sign-in, test and Codex entry after a save; resolves to the commands that remain to be run. */
+/** Offers sign-in, test and Codex entry after a save; resolves to the commands that the user still has to run. */
 export async function offer(
   ask: AsksUser,
   name: string,
@@ -15,33 +15,38 @@ export async function offer(
   context: Context,
 ): Promise<string[]> {
   const { login, test, codex } = stepsFor(name, entry, context);
-  const left: string[] = [];
+  const remaining: string[] = [];
   let isReady = true;
   if (login !== undefined) {
     const isAsked = await ask.yes(`Sign in to "${name}" now?`);
     // A test before the sign-in could only fail.
     isReady = isAsked && (await succeeds(ask, context, () => signIn(name, context)));
-    if (!isReady) left.push(login);
+    if (!isReady) remaining.push(login);
   }
   const isTested = isReady && (await ask.yes(`Test "${name}" now?`));
   let passes = isTested && (await succeeds(ask, context, () => testServer(name, context)));
-  while (isTested && !passes && entry.token !== undefined && (await takesOther(ask, name, context)))
+  while (
+    isTested &&
+    !passes &&
+    entry.token !== undefined &&
+    (await replaceToken(ask, name, context))
+  )
     passes = await succeeds(ask, context, () => testServer(name, context));
-  if (!passes) left.push(test);
-  // A server that failed its test would fail in Codex, too.
-  const isFine = passes || !isTested;
-  const isWanted = await ask.yes(`Write "${name}" into Codex's configuration now?`, isFine);
+  if (!passes) remaining.push(test);
+  // A server that failed its test would fail in Codex, too: the proposed answer is then no.
+  const proposesYes = passes || !isTested;
+  const isWanted = await ask.yes(`Write "${name}" into Codex's configuration now?`, proposesYes);
   if (!isWanted || !(await succeeds(ask, context, () => writeCodex(name, context)))) {
-    left.push(codex);
+    remaining.push(codex);
   }
-  return left;
+  return remaining;
 }
 
-/** Offers to replace the token after a failed test; false where it stays. */
-async function takesOther(ask: AsksUser, name: string, context: Context): Promise<boolean> {
+/** Offers to replace the token after a failed test; resolves to false if the user keeps the token. */
+async function replaceToken(ask: AsksUser, name: string, context: Context): Promise<boolean> {
   const next = await ask.choice("The test failed. What next?", [
     { value: "token", label: "Try another token" },
-    { value: "leave", label: "Go on with this one" },
+    { value: "leave", label: "Keep this token" },
   ]);
   if (next === "leave") return false;
   const token = await ask.secret("Token? (it is not shown)", tokenProblem);
@@ -49,7 +54,7 @@ async function takesOther(ask: AsksUser, name: string, context: Context): Promis
   return true;
 }
 
-/** Runs `login` as a child: it reads a pasted address from the terminal, which this process holds for its questions. */
+/** Runs `login` as a child, because it reads a pasted address from stdin, which this process reads for its own questions. */
 async function signIn(name: string, { self, configPath, paths, env }: Context): Promise<number> {
   // The child has another current directory, so the path must be absolute.
   const option = configPath === undefined ? [] : ["--config-path", paths().configFile];
@@ -77,7 +82,7 @@ async function writeCodex(name: string, context: Context): Promise<number | unde
   return command.run({ server: [name], command: undefined, ...flags }, context);
 }
 
-/** Whether the work succeeded. A failure is shown, and the wizard goes on. */
+/** Whether the work succeeded, with exit code 0. A failure is shown, and the wizard goes on. */
 async function succeeds(
   ask: AsksUser,
   { redactor, commandLine }: Context,

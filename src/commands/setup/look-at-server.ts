@@ -7,19 +7,19 @@ import { cleanText } from "../../wire/text.ts";
 import { openServerOAuth } from "../auth/open-oauth.ts";
 import { initializeParams } from "../test/mcp-child.ts";
 
-/** What a server's answer says about signing in. */
+/** Conclusions from a server's answer to an `initialize` without a credential. */
 export interface Look {
-  /** The way to sign in that the answer proposes; undefined where it proposes none. */
+  /** The credential that the answer asks for; undefined if the answer does not tell. */
   readonly wants?: "oauth" | "token" | "none";
-  /** The finding, as the wizard shows it. */
+  /** A sentence that the wizard shows. */
   readonly finding: string;
 }
 
-/** The most time that a question waits for the server. */
+/** Timeout of the whole check, in which the wizard waits. */
 const lookMs = 5000;
 const initialize = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":${initializeParams("setup")}}`;
 
-/** Sends `initialize` without a credential and judges the answer. Registers nothing, starts no sign-in, never rejects. */
+/** Sends `initialize` without a credential and classifies the answer. Registers no client, starts no sign-in, never rejects. */
 export async function lookAtServer(
   server: ServerSettings,
   context: Context,
@@ -40,28 +40,30 @@ export async function lookAtServer(
       keepalive: false,
     });
     await response.body?.cancel().catch(() => undefined);
-    return await judge(response, oauth, signal);
+    return await classify(response, oauth, signal);
   } catch (error) {
     if (signal.aborted) return { finding: `The server did not answer within ${waitMs / 1000} s.` };
     const failure = asBridgeError(error);
-    const isHungUp = failure.kind === "outcome-unknown" || failure.kind === "unreachable";
-    if (isHungUp && server.url.protocol === "http:")
-      return { finding: "The server hung up: perhaps this port speaks TLS. Try https://" };
+    const isClosed = failure.kind === "outcome-unknown" || failure.kind === "unreachable";
+    if (isClosed && server.url.protocol === "http:")
+      return {
+        finding: "The server closed the connection: perhaps the port speaks TLS. Try https://",
+      };
     const hint = failure.hintText(context.commandLine);
     const line = hint === undefined ? failure.message : `${failure.message} (${hint})`;
-    return { finding: `The server was not reached: ${context.redactor.shown(line)}` };
+    return { finding: `The server could not be reached: ${context.redactor.shown(line)}` };
   }
 }
 
-async function judge(response: Response, oauth: OAuth, signal: AbortSignal): Promise<Look> {
+async function classify(response: Response, oauth: OAuth, signal: AbortSignal): Promise<Look> {
   const { status, headers } = response;
   const isPage = (headers.get("content-type") ?? "").includes("text/html");
   if (headers.has("cf-mitigated") || (isPage && (status === 403 || status === 503))) {
     return {
-      finding: `A firewall answered ${status} and wants a browser: ask the server's operator to let MCP clients pass.`,
+      finding: `A firewall answered ${status} and asks for a browser: ask the server's operator to let MCP clients pass.`,
     };
   }
-  if (status === 401) return judgeChallenge(headers.get("www-authenticate"), oauth, signal);
+  if (status === 401) return classifyChallenge(headers.get("www-authenticate"), oauth, signal);
   if (status >= 300 && status < 400) {
     const to = URL.parse(headers.get("location") ?? "", oauth.context.server.url.href);
     const host = to === null ? "" : ` to "${cleanText(to.host, 100)}"`;
@@ -78,8 +80,8 @@ async function judge(response: Response, oauth: OAuth, signal: AbortSignal): Pro
   return { finding: `The server answered ${status}: check the path of the URL.` };
 }
 
-/** A 401: OAuth where the server publishes its authorization server, else a token. */
-async function judgeChallenge(
+/** Classifies a 401: `oauth` if the server publishes its authorization server, else `token`. */
+async function classifyChallenge(
   header: string | null,
   { context }: OAuth,
   signal: AbortSignal,
@@ -101,8 +103,11 @@ async function judgeChallenge(
     ...(resourceMetadata !== undefined && { resourceMetadata }),
   }).catch(() => undefined);
   if (target === undefined || target.issuer.isAssumed) {
-    return { wants: "token", finding: "The server wants a token, and names no sign-in page." };
+    return {
+      wants: "token",
+      finding: "The server asks for a token and publishes no authorization server.",
+    };
   }
   const host = cleanText(new URL(target.issuer.issuer).host, 100);
-  return { wants: "oauth", finding: `The server wants a sign-in with OAuth, run by ${host}.` };
+  return { wants: "oauth", finding: `The server asks for a sign-in with OAuth at ${host}.` };
 }

@@ -2,9 +2,9 @@ import type { Context } from "../../cli/command.ts";
 import type { ServerEntry } from "../../config/schema.ts";
 import { hasCredential } from "./edit.ts";
 
-/** The commands that lead from a saved server to tools in Codex. */
+/** The commands to run after a server is saved, until Codex has its tools. */
 export interface Steps {
-  /** Only where the server uses OAuth. */
+  /** Only if the server uses OAuth. */
   readonly login?: string;
   readonly test: string;
   readonly codex: string;

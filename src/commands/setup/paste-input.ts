@@ -1,23 +1,26 @@
 import { PassThrough } from "node:stream";
 
-/** What becomes of the line breaks in a paste: they would end the answer, and the rest would answer the next question. */
+/**
+ * How the line breaks of a pasted text are handled. Unhandled, the first one would end the answer, and the rest of the text
+ * would answer the next question.
+ */
 export type PasteMode =
-  /** The lines are joined: a token that the terminal wrapped. */
+  /** Removes all white space: for a token that was copied from wrapped lines. */
   | "join"
-  /** A line break becomes a blank: a command or an entry of several lines. */
+  /** Replaces a line break with a space: for a command or an entry of several lines. */
   | "space"
-  /** The paste is dropped: the question takes no text. */
+  /** Drops the pasted text: for a question that takes no text. */
   | "drop";
 
 // Bracketed paste (xterm control sequences): the terminal marks the beginning and the end of a paste.
 const turnOn = "\u001b[?2004h";
 const turnOff = "\u001b[?2004l";
-/** How long the rest of a mark may take; a person waits this long after Escape. */
+/** Longest wait for the rest of a mark. The Escape key, with which a mark begins, takes effect after this time. */
 const markMs = 50;
 const begin = "\u001b[200~";
 const end = "\u001b[201~";
 
-/** Keys as they are typed, and pastes as `mode` says. Marks may come in pieces. */
+/** Passes typed keys unchanged and pasted text as `mode` says. A mark may be split over several chunks. */
 export class PasteFilter {
   readonly #mode: PasteMode;
   #isPasting = false;
@@ -38,7 +41,7 @@ export class PasteFilter {
       text = text.slice(at + mark.length);
       this.#isPasting = !this.#isPasting;
     }
-    // What may be the beginning of a mark is held back until the rest of it comes, or flush() is called.
+    // A tail that may be the beginning of a mark is held back until more text comes or flush() is called.
     const mark = this.#isPasting ? end : begin;
     let held = Math.min(text.length, mark.length - 1);
     while (!mark.startsWith(text.slice(text.length - held))) held--;
@@ -46,7 +49,7 @@ export class PasteFilter {
     return out + this.#pass(text.slice(0, text.length - held));
   }
 
-  /** What feed() held back: an Escape is also a key. */
+  /** Returns the text that feed() held back: a single Escape is the Escape key. */
   flush(): string {
     const rest = this.#rest;
     this.#rest = "";
@@ -60,7 +63,7 @@ export class PasteFilter {
   }
 }
 
-/** Lets `ask` read the terminal through a filter of pastes, and gives it back afterwards. */
+/** Lets `ask` read the terminal through a PasteFilter, and turns bracketed paste off afterwards. */
 export async function withPastes<T>(
   mode: PasteMode,
   ask: (input: PassThrough) => Promise<T>,

@@ -1,4 +1,4 @@
-// What a person pastes where the wizard asks for a URL: the URL itself, or the command or entry of another client.
+// The wizard's question for a URL accepts pasted text: a URL, or the command or configuration entry of another client.
 
 import { type ClientEntry, findEntries } from "../../config/clients/entries.ts";
 import { headerNameProblem, urlProblem } from "../../config/validators.ts";
@@ -6,13 +6,13 @@ import { splitWords } from "../../wire/text.ts";
 import { convertEntry } from "../import/convert.ts";
 import type { NewCredential } from "./edit.ts";
 
-/** A server out of a pasted text. */
+/** A server read from pasted text. */
 export interface Pasted {
   readonly url: string;
-  /** Where the text holds one. */
+  /** Absent if the text holds no credential. */
   readonly credential?: NewCredential;
   readonly headers?: Readonly<Record<string, string>>;
-  /** What does not carry over: one sentence each. */
+  /** Settings of the entry that the bridge does not take over, one sentence each. */
   readonly notes: readonly string[];
 }
 
@@ -20,7 +20,7 @@ const scheme = /^https?:\/\//i;
 const quotes = /^(["'`])(.*)\1$|^<(.*)>$/s;
 const loopback = /^(localhost|127\.0\.0\.1|\[::1\])(?=[:/]|$)/i;
 
-/** Reads a pasted text. A text that holds no server comes back as the URL, which pastedProblem() refuses. */
+/** Reads a pasted text. If the text holds no server, `url` is the text itself, which pastedProblem() refuses. */
 export function readPasted(text: string): Pasted {
   const bare = text
     .trim()
@@ -34,12 +34,12 @@ export function readPasted(text: string): Pasted {
   return { url: `${loopback.test(word) ? "http" : "https"}://${word}`, notes: [] };
 }
 
-/** What is wrong with a pasted text; undefined where it holds a server. */
+/** The reason why a pasted text holds no server; undefined if it holds one. */
 export function pastedProblem(text: string): string | undefined {
   return urlProblem(readPasted(text).url);
 }
 
-/** An entry or a whole file of a client; also without the outer braces, as it is copied out of a page. */
+/** Reads an entry or a whole file of a client, also without its outer braces, as copied from a web page. */
 function fromJson(text: string): Pasted | undefined {
   const bare = text.replace(/,\s*$/, "");
   for (const whole of [bare, `{${bare}}`]) {
@@ -78,24 +78,25 @@ function fromEntry(entry: ClientEntry): Pasted | undefined {
   };
 }
 
-/** `claude mcp add ...`, `codex mcp add ...` and the like, or the command that starts another bridge. */
+/** Reads a command that adds a server to a client (`claude mcp add ...`), or a command that starts another bridge. */
 function fromCommand(words: readonly string[]): Pasted | undefined {
   const at = words.indexOf("mcp");
   const verb = at < 0 ? undefined : words[at + 1];
   if (verb === "add-json") return fromJson(words.find((word) => word.includes("{")) ?? "");
-  if (verb !== "add") return fromStart(words);
+  if (verb !== "add") return fromBridgeCommand(words);
   const end = words.indexOf("--");
-  if (end >= 0) return fromStart(words.slice(end + 1));
+  if (end >= 0) return fromBridgeCommand(words.slice(end + 1));
   const url = words.find((word) => scheme.test(word));
   return url === undefined ? undefined : fromUrl(url, words);
 }
 
-function fromStart(words: readonly string[]): Pasted | undefined {
+/** Reads the command that starts another bridge, such as mcp-remote. */
+function fromBridgeCommand(words: readonly string[]): Pasted | undefined {
   const [command, ...args] = words;
   return findEntries({ mcpServers: { "": { command, args } } }).map(fromEntry)[0];
 }
 
-/** The URL of a command with the headers of its `--header` options. */
+/** A server from a URL and the `--header` options of a command. */
 function fromUrl(url: string, words: readonly string[]): Pasted | undefined {
   const headers: Record<string, string> = {};
   words.forEach((word, at) => {

@@ -11,11 +11,11 @@ export class PlainPrompts implements AsksUser {
 
   async text(message: string, check: Check, initial = ""): Promise<string> {
     const shown = initial === "" ? message : `${message} [${initial}]`;
-    return this.#asked(async () => (await readLine(`${shown} `)) || initial, check);
+    return this.#askUntilValid(async () => (await readLine(`${shown} `)) || initial, check);
   }
 
   secret(message: string, check: Check): Promise<string> {
-    return this.#asked(() => askPassphrase(`${message} `), check);
+    return this.#askUntilValid(() => askPassphrase(`${message} `), check);
   }
 
   async choice<const T extends string>(
@@ -27,7 +27,7 @@ export class PlainPrompts implements AsksUser {
     options.forEach(({ label, hint }, at) => {
       console.warn(`  ${at + 1}. ${label}${hint === undefined ? "" : ` (${hint})`}`);
     });
-    const first = Math.max(
+    const initialIndex = Math.max(
       0,
       options.findIndex(({ value }) => value === initial),
     );
@@ -35,7 +35,7 @@ export class PlainPrompts implements AsksUser {
     const answer = await this.text(
       `1 to ${options.length}?`,
       (text) => (chosen(text) === undefined ? `expected 1 to ${options.length}` : undefined),
-      String(first + 1),
+      String(initialIndex + 1),
     );
     return chosen(answer)!.value;
   }
@@ -73,8 +73,8 @@ export class PlainPrompts implements AsksUser {
 
   release(): void {}
 
-  /** Asks until the answer passes its check. */
-  async #asked(ask: () => Promise<string>, check: Check): Promise<string> {
+  /** Repeats the question until the answer passes the check. */
+  async #askUntilValid(ask: () => Promise<string>, check: Check): Promise<string> {
     for (;;) {
       const answer = (await ask()).trim();
       const problem = check(answer);
@@ -84,7 +84,7 @@ export class PlainPrompts implements AsksUser {
   }
 }
 
-/** One line of the terminal; lines that were pasted behind it are dropped. Throws `cancelled` at the end of input. */
+/** Reads one line of the terminal and drops further pasted lines. Rejects with `cancelled` at the end of input. */
 function readLine(question: string): Promise<string> {
   const reader = createInterface({
     input: process.stdin,

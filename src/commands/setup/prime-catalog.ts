@@ -1,4 +1,4 @@
-// After a setup by options: asks the server for its tools, so that Codex's first start finds them in the catalog.
+// After a `setup` by options: fetches the server's tools, so that Codex's first start is answered from the catalog.
 
 import type { Context } from "../../cli/command.ts";
 import type { ServerSettings } from "../../config/settings.ts";
@@ -13,18 +13,18 @@ import type { Answer } from "../test/mcp-child.ts";
 import { type Client, testServer } from "../test/steps.ts";
 import { silent } from "../test/test.ts";
 
-/** The most time that this adds to a script. */
-const fillMs = 3000;
+/** Longest delay of a script that runs `setup`. */
+const fillTimeoutMs = 3000;
 const deleteGraceMs = 100;
 
-/** Saves the server's lists for the next start, as far as the server answers in time. Prints nothing and never fails. */
+/** Saves the lists that the server sends in time for the next start. Prints nothing and never rejects. */
 export async function fillCatalog(settings: ServerSettings, context: Context): Promise<void> {
   const { redactor } = context;
-  const isWatched = context.log.writes("debug");
-  const log = isWatched ? context.log : createLog({ level: "error", format: "text", redactor });
+  const logsDebug = context.log.writes("debug");
+  const log = logsDebug ? context.log : createLog({ level: "error", format: "text", redactor });
   const { name, state, url } = settings;
   const cache = new ServerCache(cacheFile(state), url, log);
-  // One attempt: a server that is down is not waited for.
+  // One attempt, so that a server that is down causes no wait.
   const { upstream } = openServer(
     { ...settings, retry: { attempts: 1 } },
     {
@@ -38,33 +38,33 @@ export async function fillCatalog(settings: ServerSettings, context: Context): P
       signIn: undefined,
     },
   );
-  const client = clientOf(upstream, AbortSignal.timeout(fillMs));
+  const client = clientOf(upstream, AbortSignal.timeout(fillTimeoutMs));
   try {
     await testServer(name, client, silent, undefined);
     await upstream.close(deleteGraceMs);
   } catch (error) {
-    log.debug("not asked for its tools", { server: name, error: asBridgeError(error).message });
+    log.debug("the tool list was not saved", { server: name, error: asBridgeError(error).message });
   }
   cache.flush();
 }
 
-/** A client that calls the upstream in this process. */
+/** A test client that sends its requests to the upstream directly, without a child process. */
 function clientOf(upstream: Upstream, signal: AbortSignal): Client {
   let ids = 0;
   return {
     async request(method, params) {
       const id = String(ids++);
       let answer: Message | undefined;
-      const take = async (said: Message) => {
-        if (isAnswerTo([id], said)) answer = said;
+      const onMessage = async (message: Message) => {
+        if (isAnswerTo([id], message)) answer = message;
       };
-      const from = performance.now();
-      await upstream.send(requestOf(id, method, params), take, signal);
+      const startedAt = performance.now();
+      await upstream.send(requestOf(id, method, params), onMessage, signal);
       const result = answer?.value(["result"]) as Answer["result"];
       const error = answer?.value(["error"]) as Answer["error"];
       return {
         ...(error ? { error } : { result: result ?? {} }),
-        ms: performance.now() - from,
+        ms: performance.now() - startedAt,
         sent: "",
       };
     },

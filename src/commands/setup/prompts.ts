@@ -3,7 +3,7 @@ import { Spinner } from "../../cli/spinner.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { withPastes } from "./paste-input.ts";
 
-/** Checks an answer: undefined, or a text that says what is wrong. */
+/** Checks an answer: undefined if it is valid, else the problem in words. */
 export type Check = (answer: string) => string | undefined;
 
 export interface Option<T extends string> {
@@ -15,7 +15,7 @@ export interface Option<T extends string> {
 /** The wizard's questions and messages. Every question throws `cancelled` when the user leaves. */
 export interface AsksUser {
   text(message: string, check: Check, initial?: string, placeholder?: string): Promise<string>;
-  /** A text that is not shown while it is typed. */
+  /** Asks for a text that is not shown while it is typed. */
   secret(message: string, check: Check): Promise<string>;
   choice<const T extends string>(
     message: string,
@@ -23,13 +23,13 @@ export interface AsksUser {
     initial?: T,
   ): Promise<T>;
   yes(message: string, initial?: boolean): Promise<boolean>;
-  /** Shows that something is under way until `work` settles. */
+  /** Shows a progress mark until `work` settles. */
   busy<T>(message: string, work: () => Promise<T>): Promise<T>;
   success(line: string): void;
   failure(line: string): void;
   info(line: string): void;
   end(steps: readonly string[], farewell: string): void;
-  /** Gives the terminal back, before a command runs or the wizard ends. */
+  /** Restores the terminal mode, before a command runs or the wizard ends. */
   release(): void;
 }
 
@@ -41,8 +41,8 @@ export class Prompts implements AsksUser {
 
   private constructor(clack: typeof Clack) {
     this.#clack = clack;
-    // Between two questions the terminal would echo text that was pasted ahead, perhaps a token. Raw mode stays on until
-    // release().
+    // Clack turns raw mode off after each question. The terminal would then echo text that was pasted ahead, perhaps a token.
+    // Here raw mode stays on until release().
     process.stdin.setRawMode = (isRaw) => (isRaw ? this.#setRawMode(true) : process.stdin);
   }
 
@@ -65,7 +65,7 @@ export class Prompts implements AsksUser {
         validate: (value) => check((value ?? "").trim()),
       }),
     );
-    return this.#answered(answer).trim();
+    return this.#valueOf(answer).trim();
   }
 
   async secret(message: string, check: Check): Promise<string> {
@@ -77,7 +77,7 @@ export class Prompts implements AsksUser {
         validate: (value) => check((value ?? "").trim()),
       }),
     );
-    return this.#answered(answer).trim();
+    return this.#valueOf(answer).trim();
   }
 
   async choice<const T extends string>(
@@ -94,14 +94,14 @@ export class Prompts implements AsksUser {
         ...(initial !== undefined && { initialValue: initial }),
       }),
     );
-    return this.#answered(answer) as T;
+    return this.#valueOf(answer) as T;
   }
 
   async yes(message: string, initial = true): Promise<boolean> {
     const answer = await withPastes("drop", (input) =>
       this.#clack.confirm({ ...this.#output, input, message, initialValue: initial }),
     );
-    return this.#answered(answer);
+    return this.#valueOf(answer);
   }
 
   async busy<T>(message: string, work: () => Promise<T>): Promise<T> {
@@ -127,7 +127,7 @@ export class Prompts implements AsksUser {
   }
 
   end(steps: readonly string[], farewell: string): void {
-    // Not through clack, which draws a frame beside every line: these are to be copied.
+    // Not through clack, which draws a frame beside every line: the user copies these lines.
     if (steps.length > 0) console.warn(`\nNext steps:\n${steps.join("\n")}\n`);
     this.#clack.outro(farewell, this.#output);
   }
@@ -136,7 +136,8 @@ export class Prompts implements AsksUser {
     this.#setRawMode(false);
   }
 
-  #answered<T>(answer: T | typeof Clack.CANCEL_SYMBOL): T {
+  /** The answer. Throws `cancelled` if the user left the question. */
+  #valueOf<T>(answer: T | typeof Clack.CANCEL_SYMBOL): T {
     if (!this.#clack.isCancel(answer)) return answer;
     throw new BridgeError("cancelled", "setup was cancelled: nothing more was saved");
   }

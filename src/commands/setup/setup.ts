@@ -26,13 +26,13 @@ async function requireTerminal(form: FlagForm, config: Config | undefined): Prom
   const { isatty } = await import("node:tty");
   if (form.credential !== "stdin" && isatty(0) && isatty(2)) return;
   const isNew = form.change.name === "" || !config?.servers.has(form.change.name);
-  const what = isNew ? "setup without a terminal needs" : "setup of this server needs";
-  throw new BridgeError("usage", `${what} ${form.missing.join(" and ")}`, {
+  const subject = isNew ? "setup without a terminal needs" : "setup of this server needs";
+  throw new BridgeError("usage", `${subject} ${form.missing.join(" and ")}`, {
     hint: (command) => `for example: ${command("setup --server NAME --url URL --token-env VAR")}`,
   });
 }
 
-/** Saves a change that the options describe in full. */
+/** Saves a change that the options describe completely. */
 async function saveForm({ change, credential }: FlagForm, context: Context): Promise<number> {
   const { saveChange } = await import("./edit.ts");
   const { stepsFor } = await import("./next-steps.ts");
@@ -43,7 +43,7 @@ async function saveForm({ change, credential }: FlagForm, context: Context): Pro
     if (isatty(0)) {
       throw new BridgeError(
         "usage",
-        "--token-stdin reads a pipe: a terminal would show the token",
+        "--token-stdin reads from a pipe, because a terminal would show the token",
         {
           hint: (command) => `pipe the token in, or run ${command("setup")} without options`,
         },
@@ -65,15 +65,17 @@ async function saveForm({ change, credential }: FlagForm, context: Context): Pro
     `Saved server "${name}" in ${paths.configFile}\n\nNext steps:\n${lines}  restart Codex\n`,
   );
   const server = saved?.servers.get(name);
-  const isOther = [change.url, credential, change.headers].some((part) => part !== undefined);
-  if (server !== undefined && isOther && steps.login === undefined) {
+  const mayChangeTools = [change.url, credential, change.headers].some(
+    (part) => part !== undefined,
+  );
+  if (server !== undefined && mayChangeTools && steps.login === undefined) {
     const { fillCatalog } = await import("./prime-catalog.ts");
     await fillCatalog(server, context);
   }
   return 0;
 }
 
-/** Warns of a variable or file that holds no token yet. It may come later, so this is no error. */
+/** Warns if the variable or file holds no token. No error, because the user may set the token later. */
 async function warnOfEmpty(credential: FlagForm["credential"], context: Context): Promise<void> {
   if (credential === "stdin" || credential === undefined) return;
   if (credential.type === "tokenEnv" && !context.env[credential.variable]) {

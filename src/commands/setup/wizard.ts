@@ -26,28 +26,30 @@ import { type Pasted, pastedProblem, readPasted } from "./pasted.ts";
 import { PlainPrompts } from "./plain-prompts.ts";
 import { type AsksUser, Prompts } from "./prompts.ts";
 
-type Started = Pick<FlagForm, "change" | "credential">;
+/** The change that the command line describes so far. */
+type GivenOptions = Pick<FlagForm, "change" | "credential">;
 
 /** Asks for servers, one after another, and saves each when its questions are answered. */
 export async function wizard(
-  form: Started,
+  form: GivenOptions,
   config: Config | undefined,
   context: Context,
-  given?: AsksUser,
+  prompts?: AsksUser,
 ): Promise<number> {
   const title = `${program.name} setup`;
-  const ask = given ?? (isPlain(context.env) ? new PlainPrompts(title) : await Prompts.open(title));
+  const ask =
+    prompts ?? (isPlain(context.env) ? new PlainPrompts(title) : await Prompts.open(title));
   try {
-    await converse(ask, form, config, context);
+    await askForServers(ask, form, config, context);
   } finally {
     ask.release();
   }
   return 0;
 }
 
-async function converse(
+async function askForServers(
   ask: AsksUser,
-  form: Started,
+  form: GivenOptions,
   config: Config | undefined,
   context: Context,
 ): Promise<void> {
@@ -55,7 +57,7 @@ async function converse(
   ask.info(
     config === undefined
       ? `A new configuration: ${paths.configFile}`
-      : `Found ${paths.configFile} with ${list(config.raw)}`,
+      : `Found ${paths.configFile} with ${quotedNames(config.raw)}`,
   );
   const steps = new Map<string, readonly string[]>();
   let isFirst = true;
@@ -67,7 +69,7 @@ async function converse(
     if (action === "finish") break;
     if (action === "remove") {
       const name = await chooseServer(ask, raw, "Which server is to be removed?");
-      if (!(await ask.yes(`Remove "${name}", its sign-in and what is remembered of it?`, false))) {
+      if (!(await ask.yes(`Remove "${name}", its sign-in and its cache?`, false))) {
         continue;
       }
       await removeServer(name, context);
@@ -89,14 +91,15 @@ async function converse(
   ask.end([...steps.values()].flat(), "Restart Codex to see the tools.");
 }
 
-function list(raw: RawConfig): string {
+/** The quoted names of the configured servers. */
+function quotedNames(raw: RawConfig): string {
   const names = Object.keys(raw.servers ?? {});
   return names.length === 0 ? "no server yet" : names.map((name) => `"${name}"`).join(", ");
 }
 
 type Action = "add" | "change" | "remove" | "finish";
 
-async function firstAction(ask: AsksUser, raw: RawConfig, form: Started): Promise<Action> {
+async function firstAction(ask: AsksUser, raw: RawConfig, form: GivenOptions): Promise<Action> {
   const { name } = form.change;
   if (name !== "") return configuredName(raw, name) === undefined ? "add" : "change";
   if (Object.keys(raw.servers ?? {}).length === 0) return "add";
@@ -124,11 +127,11 @@ async function chooseServer(ask: AsksUser, raw: RawConfig, message: string): Pro
   return ask.choice(message, options);
 }
 
-/** Asks for everything about a server that was not given, and saves it; resolves to its name. */
+/** Asks for the settings that the options did not give, and saves the server; resolves to its name. */
 async function askServer(
   ask: AsksUser,
   raw: RawConfig,
-  { change, credential: given }: Started,
+  { change, credential: given }: GivenOptions,
   context: Context,
 ): Promise<string> {
   const name =
@@ -148,7 +151,7 @@ async function askServer(
         (await askCredential(
           ask,
           mayKeep,
-          mayKeep ? "keep" : await propose(ask, raw, url, context),
+          mayKeep ? "keep" : await proposeCredential(ask, raw, url, context),
         )));
   const description =
     change.description ??
@@ -160,7 +163,7 @@ async function askServer(
   return saved;
 }
 
-/** Asks for the URL. The existing one is never shown whole: its query may hold a secret. */
+/** Asks for the URL. The existing URL is shown without its query, which may hold a secret. */
 async function askUrl(
   ask: AsksUser,
   before: ServerEntry | undefined,
@@ -181,19 +184,19 @@ async function askUrl(
   return readPasted(text);
 }
 
-/** The credential of a pasted entry; undefined where it has none. */
+/** The credential of a pasted entry; undefined if it has none. */
 function credentialOf(
   { url, credential, headers, notes = [] }: Partial<Pasted>,
   ask: AsksUser,
 ): Pick<Change, "credential" | "headers"> | undefined {
   for (const note of notes) ask.info(note);
   if (credential === undefined) return undefined;
-  ask.info(`Taken over: ${cleanText(shownUrl(new URL(url!)), 80)} and its credential`);
+  ask.info(`Using ${cleanText(shownUrl(new URL(url!)), 80)} and the pasted credential`);
   return { credential, ...(headers !== undefined && { headers }) };
 }
 
-/** Asks the server how it wants to be signed in to, and shows the finding. */
-async function propose(
+/** Asks the server which credential it needs, and shows the finding. */
+async function proposeCredential(
   ask: AsksUser,
   { servers: _, ...top }: RawConfig,
   url: string,
@@ -211,10 +214,13 @@ async function propose(
   return wants;
 }
 
+/** A check that the name is valid and no server has it. */
 function freeName(raw: RawConfig) {
   return (name: string) => {
-    const twin = configuredName(raw, name);
-    return nameProblem(name) ?? (twin === undefined ? undefined : `"${twin}" is there already`);
+    const duplicate = configuredName(raw, name);
+    return (
+      nameProblem(name) ?? (duplicate === undefined ? undefined : `"${duplicate}" is there already`)
+    );
   };
 }
 

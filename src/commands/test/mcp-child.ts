@@ -3,7 +3,7 @@ import { startChild } from "../../platform/exec.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { LineSplitter } from "../../wire/lines.ts";
 
-/** A result of the server, with members of any type: nothing is validated. */
+/** A result of the server. It is not validated, so that each member may have any type. */
 export interface Result {
   readonly protocolVersion?: unknown;
   readonly capabilities?: unknown;
@@ -16,7 +16,7 @@ export interface Result {
   readonly [name: string]: unknown;
 }
 
-/** A message of the bridge, parsed. */
+/** A JSON-RPC message that the bridge wrote. */
 interface Incoming {
   readonly id?: number | string;
   readonly method?: string;
@@ -28,16 +28,16 @@ interface Incoming {
 export interface Answer {
   readonly result?: Result;
   readonly error?: Incoming["error"];
-  /** Time from writing the request to reading its answer. */
+  /** Time from the write of the request to the arrival of its answer. */
   readonly ms: number;
-  /** The request's line. */
+  /** The JSON text of the request, without its line end. */
   readonly sent: string;
 }
 
 type Settle = (outcome: Pick<Answer, "result" | "error">) => void;
 
 export interface ChildOptions {
-  /** The arguments of this program. */
+  /** The arguments after the executable. */
   readonly words: readonly string[];
   /** The child's whole environment. */
   readonly env: Readonly<Record<string, string>>;
@@ -46,17 +46,17 @@ export interface ChildOptions {
 }
 
 const lineLimitBytes = 256 * 1024 * 1024;
-/** Longer than the 5 s that the bridge gives calls under way. */
-const endMs = 7000;
+/** Wait for the exit of the child, longer than the 5 s that the bridge gives calls under way. */
+const exitGraceMs = 7000;
 
-/** A child `run` of this executable, driven over stdin and stdout as an MCP client does. */
+/** A child process of this executable with the command `run`. This class is its MCP client, over stdin and stdout. */
 export class RunChild {
   readonly #child: Bun.Subprocess<"pipe", "pipe", "inherit">;
   readonly #waiting = new Map<number, Settle>();
   readonly #notified: ChildOptions["notified"];
   readonly #reading: Promise<void>;
   #lastId = -1;
-  /** The number of lines on stdout that were no JSON-RPC message; a sound bridge writes none. */
+  /** Number of lines on stdout that were no JSON-RPC messages; must stay 0. */
   strayLines = 0;
 
   constructor({ self }: Pick<Context, "self">, { words, env, notified }: ChildOptions) {
@@ -79,7 +79,7 @@ export class RunChild {
       );
     });
     this.#write(sent);
-    // Rejects after the last line was read: the answer may be among the last lines.
+    // Rejects only after the last line was read, because that line may be the answer.
     const ended = this.#reading.then(() => {
       throw new BridgeError("internal", `the bridge ended before it answered "${method}"`);
     });
@@ -91,19 +91,19 @@ export class RunChild {
     this.#write(JSON.stringify({ jsonrpc: "2.0", method }));
   }
 
-  /** Ends the child's input and waits for its end; resolves to its exit code. */
+  /** Closes the child's stdin and waits for its exit; resolves to its exit code. */
   async end(): Promise<number> {
     try {
       await this.#child.stdin.end();
     } catch {}
-    const kill = setTimeout(() => this.#child.kill("SIGKILL"), endMs);
+    const kill = setTimeout(() => this.#child.kill("SIGKILL"), exitGraceMs);
     const code = await this.#child.exited;
     clearTimeout(kill);
     await this.#reading;
     return code;
   }
 
-  /** Errors are ignored: that the child has ended shows when its output ends. */
+  /** Errors are ignored: if the child has exited, its stdout ends, and request() rejects. */
   async #write(line: string): Promise<void> {
     try {
       this.#child.stdin.write(`${line}\n`);
@@ -114,11 +114,11 @@ export class RunChild {
   async #read(): Promise<void> {
     const splitter = new LineSplitter(lineLimitBytes);
     for await (const chunk of this.#child.stdout)
-      for (const line of splitter.feed(chunk)) this.#take(line);
-    for (const line of splitter.end()) this.#take(line);
+      for (const line of splitter.feed(chunk)) this.#receive(line);
+    for (const line of splitter.end()) this.#receive(line);
   }
 
-  #take(line: unknown): void {
+  #receive(line: unknown): void {
     const message = line instanceof Uint8Array ? parsed(line) : undefined;
     if (message === undefined) this.strayLines++;
     else if (message.method === undefined) this.#settle(message);
@@ -133,7 +133,7 @@ export class RunChild {
     settle(error ? { error } : { result: result ?? {} });
   }
 
-  /** Answers a request of the server as `codex exec` does, which has nobody to ask. */
+  /** Answers a request of the server as the non-interactive `codex exec` does. */
   #reply(id: number | string, method: string): void {
     const results: Record<string, object> = {
       ping: {},

@@ -19,7 +19,7 @@ export interface Step {
   readonly error?: BridgeError;
 }
 
-/** Is called as the steps happen. */
+/** Is told of each step while the test runs. */
 export interface Observer {
   started(name: string): void | Promise<void>;
   passed(finding: Finding): void | Promise<void>;
@@ -37,16 +37,16 @@ export interface Outcome {
   readonly tools: readonly string[];
 }
 
-/** The client that a test uses. */
+/** The MCP client that a test sends its requests through. */
 export type Client = Pick<RunChild, "request" | "notify">;
 
-/** A bound for servers that return cursors without end. */
+/** Maximum pages of a list, for servers that return a new cursor with every page. */
 const maxPages = 1000;
 const shownNames = 3;
 
 type Named = { readonly name?: unknown; readonly uri?: unknown };
 
-/** Tests a server: initialize, tools/list, resources and prompts where it declares them, and one call. */
+/** Tests a server: initialize, tools/list, resources and prompts if the server declares them, and one call if given. */
 export async function testServer(
   server: string,
   child: Client,
@@ -66,15 +66,15 @@ export async function testServer(
       return true;
     } catch (error) {
       if (!(error instanceof BridgeError)) throw error;
-      const told = withHint(error, server);
-      steps.push({ name, ok: false, ms: ms(), error: told });
-      await observer.failed(told);
+      const failure = withHint(error, server);
+      steps.push({ name, ok: false, ms: ms(), error: failure });
+      await observer.failed(failure);
       return false;
     }
   };
 
   let capabilities: Record<string, unknown> = {};
-  const begun = await step("initialize", async () => {
+  const isInitialized = await step("initialize", async () => {
     const result = resultOf(
       "initialize",
       await child.request("initialize", initializeParams(program.version)),
@@ -88,10 +88,10 @@ export async function testServer(
     capabilities = (result.capabilities ?? {}) as Record<string, unknown>;
     const { name } = (result.serverInfo ?? {}) as Record<string, unknown>;
     child.notify("notifications/initialized");
-    const told = cleanText(String(name ?? "(none)"), 200);
-    return { detail: `Server name: ${told}`, lines: [] };
+    const shownName = cleanText(String(name ?? "(none)"), 200);
+    return { detail: `Server name: ${shownName}`, lines: [] };
   });
-  if (!begun) return { steps, tools };
+  if (!isInitialized) return { steps, tools };
 
   for (const kind of ["tools", "resources", "prompts"] as const) {
     const declared = kind in capabilities;
@@ -111,7 +111,7 @@ export async function testServer(
 function withHint(error: BridgeError, server: string): BridgeError {
   if (error.hint !== undefined) return error;
   const words = `test --server ${server} --log-level debug`;
-  const hint: Hint = (command) => `for more: ${command(words)}`;
+  const hint: Hint = (command) => `for more details, run ${command(words)}`;
   return new BridgeError(error.kind, error.message, { hint, cause: error });
 }
 
@@ -125,7 +125,7 @@ function shortened(names: readonly string[]): string[] {
   return more > 0 ? [...lines, `... and ${more} more`] : lines;
 }
 
-/** The names in all pages of a list. */
+/** The names in all pages of a list; of resources without a name, the URIs. */
 async function list(child: Client, kind: string, declared: boolean): Promise<string[]> {
   const names: string[] = [];
   const method = `${kind}/list`;
@@ -143,7 +143,7 @@ async function list(child: Client, kind: string, declared: boolean): Promise<str
       names.push(cleanText(String(item?.name ?? item?.uri ?? "(no name)"), 200));
     if (typeof result.nextCursor !== "string") return names;
     params = JSON.stringify({ cursor: result.nextCursor });
-    // A cursor that leads back to a page would lead there for ever, and its names are known.
+    // The cursor leads back to a page that was read: the pages would repeat for ever.
     if (seen.has(params)) return [...new Set(names)];
   }
   throw new BridgeError("too-large", `${method} has more than ${maxPages} pages`);
@@ -169,7 +169,7 @@ function contentLines(content: unknown): string[] {
   );
 }
 
-/** The result of an answer. Throws the error that the bridge or the server reported. */
+/** The result of a response. Throws the error that the bridge or the server reported. */
 function resultOf(method: string, { result, error }: Answer): Result {
   if (error === undefined) return result ?? {};
   const { kind, hint } = error.data ?? {};
@@ -177,12 +177,12 @@ function resultOf(method: string, { result, error }: Answer): Result {
     throw new BridgeError(
       "server-error",
       `the server answered ${method} with error ${error.code}: ${cleanText(String(error.message))}`,
-      { hint: "the words are the server's own: ask its operator" },
+      { hint: "this error message is the server's: ask its operator" },
     );
-  // The message ends with the hint, for clients that show only the message.
-  const tail = `: ${hint}`;
-  const message = error.message.endsWith(tail)
-    ? error.message.slice(0, -tail.length)
+  // The bridge appends the hint to the message, for clients that show only the message: remove the hint here.
+  const suffix = `: ${hint}`;
+  const message = error.message.endsWith(suffix)
+    ? error.message.slice(0, -suffix.length)
     : error.message;
   throw new BridgeError(kind, cleanText(message), hint === undefined ? {} : { hint });
 }

@@ -17,7 +17,7 @@ export const command = defineCommand({
     all: { type: "boolean", description: "test every server" },
     call: { type: "string", valueHint: "TOOL", description: "also call this tool" },
     args: { type: "string", valueHint: "JSON", description: "with --call: its arguments" },
-    json: { type: "boolean", description: "print JSON; a list where several servers are tested" },
+    json: { type: "boolean", description: "print JSON; a list if several servers are tested" },
   },
   async run({ server: names, all, call: tool, args, json }, context) {
     const call = callOf(tool, args);
@@ -54,7 +54,7 @@ function callOf(tool: string | undefined, args: string | undefined): Call | unde
   try {
     const value: unknown = JSON.parse(args ?? "{}");
     if (typeof value === "object" && value !== null && !Array.isArray(value))
-      // A line break between two tokens would end the JSON-RPC line.
+      // A line break between two JSON tokens would end the JSON-RPC message.
       return { tool, args: (args ?? "{}").replace(/[\r\n]/g, " ") };
   } catch {}
   throw new BridgeError("usage", "--args is not a JSON object", {
@@ -76,12 +76,12 @@ function chosen(config: Config, names: readonly string[], all: boolean): ServerS
     : names.map((name) => pickServer(config, name));
   if (servers.length === 0)
     throw new BridgeError("configuration", "no server is configured", {
-      hint: (command) => `run: ${command("setup")}`,
+      hint: (command) => `run ${command("setup")}`,
     });
   return servers;
 }
 
-/** Tests one server through a child `run`, which also fills the cache for the next start. */
+/** Tests one server through a child process `run`, which also fills the cache for the next start. */
 export async function testOne(
   settings: ServerSettings,
   call: Call | undefined,
@@ -90,63 +90,63 @@ export async function testOne(
 ): Promise<Outcome> {
   const { configFile, custom } = context.paths();
   const level = (["trace", "debug"] as const).find((one) => context.log.writes(one)) ?? "error";
-  // `never`: a test reports a missing sign-in and begins none.
+  // `never`: a test reports a missing sign-in and does not start one.
   const words = ["run", "--server", settings.name, "--sign-in", "never", "--log-level", level];
   if (custom) words.push("--config-path", configFile);
-  // The child asks the server, not the catalog, and fills the catalog for Codex's next start.
+  // CODEX_MCP_BRIDGE_TEST: the child answers from the server, not from the catalog, and saves the catalog for Codex's next start.
   const env = { ...codexEnvironment(context.env, settings), CODEX_MCP_BRIDGE_TEST: "1" };
   const child = new RunChild(context, { words, env });
-  const know = () => knowSecrets(settings, { ...context, keyring: openKeyring });
-  const known = <T>(show: (what: T) => void | Promise<void>) => {
-    return async (what: T) => {
-      // The child may have renewed the token meanwhile.
-      await know();
-      await show(what);
+  const addSecrets = () => knowSecrets(settings, { ...context, keyring: openKeyring });
+  const redacted = <T>(show: (value: T) => void | Promise<void>) => {
+    return async (value: T) => {
+      // The child may have refreshed the token: the redactor needs the new one before anything is shown.
+      await addSecrets();
+      await show(value);
     };
   };
-  const knowing: Observer = {
+  const redacting: Observer = {
     started: (name) => observer.started(name),
-    passed: known((finding) => observer.passed(finding)),
-    failed: known((error) => observer.failed(error)),
+    passed: redacted((finding) => observer.passed(finding)),
+    failed: redacted((error) => observer.failed(error)),
   };
   try {
-    await know();
-    return await testServer(settings.name, child, knowing, call);
+    await addSecrets();
+    return await testServer(settings.name, child, redacting, call);
   } finally {
     await child.end();
   }
 }
 
-/** Reports nothing. */
+/** An observer that prints nothing. */
 export const silent: Observer = { started() {}, passed() {}, failed() {} };
 
-/** The report for people, printed as the steps happen. */
-function reportOf(settings: ServerSettings, context: Context, isLater: boolean): Observer {
+/** An observer that prints each step for the user. */
+function reportOf(settings: ServerSettings, context: Context, isFurther: boolean): Observer {
   const { commandLine, marks, redactor } = context;
   const print = (text: string) => context.print(redactor.redact(text));
-  const waiting = new Spinner(context.env);
+  const spinner = new Spinner(context.env);
   let steps = 0;
   return {
     async started(name) {
       if (steps++ === 0) {
         const { url } = settings;
         await print(
-          `${isLater ? "\n" : ""}Testing connection to '${settings.name}'...\nURL: ${cleanText(shownUrl(url))}\n`,
+          `${isFurther ? "\n" : ""}Testing connection to '${settings.name}'...\nURL: ${cleanText(shownUrl(url))}\n`,
         );
       }
       await print(`\n${steps}. Testing ${name}...\n`);
-      waiting.start();
+      spinner.start();
     },
     async passed({ detail, lines }) {
-      waiting.stop();
+      spinner.stop();
       const colon = lines.length > 0 ? ":" : "";
       await print(`${marks.ok} ${detail}${colon}\n${lines.map((line) => `  ${line}\n`).join("")}`);
     },
     async failed(error) {
-      waiting.stop();
+      spinner.stop();
       const hint = error.hintText(commandLine);
-      const mends = hint === undefined ? "" : `hint: ${cleanText(hint)}\n`;
-      await print(`${marks.failed} ${cleanText(error.message)}\n${mends}`);
+      const hintLine = hint === undefined ? "" : `hint: ${cleanText(hint)}\n`;
+      await print(`${marks.failed} ${cleanText(error.message)}\n${hintLine}`);
     },
   };
 }

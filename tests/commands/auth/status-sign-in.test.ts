@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => folder[Symbol.dispose]());
 
-/** One grant as credentials/crm.json keeps it. */
+/** A grant as stored in credentials/crm.json. */
 const grant = {
   issuer: "https://as.example.com",
   client: { id: "client", method: "none", source: "registered", secret: "canary-secret" },
@@ -25,7 +25,7 @@ const grant = {
   account: "ada@example.com",
 };
 
-/** What `status` says of a server with that entry and that file of credentials. */
+/** The output of `status` for one server with this config entry and stored credentials. */
 async function status(entry: object, stored?: object, ...words: string[]): Promise<string> {
   const config = JSON.stringify({ servers: { crm: { url, ...entry } } });
   writeFileSync(join(folder.path, "config.json"), config, { mode: 0o600 });
@@ -42,7 +42,7 @@ async function status(entry: object, stored?: object, ...words: string[]): Promi
   return stdout.replaceAll(folder.path, "HOME");
 }
 
-const { refreshToken: _, ...unrenewed } = grant;
+const { refreshToken: _, ...grantWithoutRefresh } = grant;
 const login = "codex-mcp-http-bridge login --server crm";
 
 test.each<[what: string, entry: object, stored: object | undefined, lines: string]>([
@@ -50,55 +50,55 @@ test.each<[what: string, entry: object, stored: object | undefined, lines: strin
     "a sign-in",
     { auth },
     { grant },
-    "  OAuth (authorization_code)\n  signed in as ada@example.com at https://as.example.com until 2026-01-03T00:00:00.000Z (renewed without you), last renewed 2026-01-02T00:00:00.000Z, kept in HOME/credentials/crm.json\n",
+    "  OAuth (authorization_code)\n  signed in as ada@example.com at https://as.example.com, access token issued 2026-01-02T00:00:00.000Z, expires 2026-01-03T00:00:00.000Z (refreshed without you), kept in HOME/credentials/crm.json\n",
   ],
   [
-    "nobody signed in",
+    "a server without a sign-in",
     { auth },
     undefined,
     `  OAuth (authorization_code)\n  not signed in; run ${login}\n`,
   ],
   [
-    "a sign-in that ended",
+    "an expired sign-in",
     { auth },
-    { grant: unrenewed },
-    `  OAuth (authorization_code)\n  the sign-in ended 2026-01-03T00:00:00.000Z; run ${login}\n`,
+    { grant: grantWithoutRefresh },
+    `  OAuth (authorization_code)\n  the sign-in expired 2026-01-03T00:00:00.000Z; run ${login}\n`,
   ],
   [
-    "a sign-in that moved away",
+    "a sign-in that was exported to another machine",
     { auth },
     { grant, movedAt: 1 },
     `  OAuth (authorization_code)\n  moved to another machine; run ${login}\n`,
   ],
   [
-    "a sign-in of another origin",
+    "a sign-in stored for another origin",
     { auth },
     { grant, origin: "https://other.example.com" },
     `  OAuth (authorization_code)\n  not signed in; run ${login}\n`,
   ],
   [
-    "a file that is no sign-in",
+    "a credentials file of an unknown version",
     { auth },
     { version: 7 },
     "  OAuth (authorization_code)\n  HOME/credentials/crm.json is not a sign-in of this version\n",
   ],
   [
-    "a grant without people",
+    "a grant that needs no user",
     { auth: { ...auth, grant: "client_credentials", clientId: "c" } },
     undefined,
-    "  OAuth (client_credentials)\n  signs in by itself when a token is needed\n",
+    "  OAuth (client_credentials)\n  signs in without you when a token is needed\n",
   ],
   [
-    "nothing configured",
+    "a server without a configured credential",
     {},
     undefined,
     "  no credential configured: OAuth, if the server asks for it\n",
   ],
-])("status tells of %s", async (_what, entry, stored, lines) => {
+])("status shows %s", async (_what, entry, stored, lines) => {
   expect(await status(entry, stored)).toBe(`crm  ${url}\n${lines}`);
 });
 
-test("status --json tells of a sign-in in fields", async () => {
+test("status --json has a field for each fact of a sign-in", async () => {
   const { servers } = JSON.parse(await status({}, { grant }, "--json"));
   expect(servers[0].signIn).toEqual({
     state: "signed-in",

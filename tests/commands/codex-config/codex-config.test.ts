@@ -33,13 +33,13 @@ describe("codex-config", () => {
     expect(out.match(/\[mcp_servers\.\w+\]/g)).toEqual(["[mcp_servers.crm]"]);
   });
 
-  test("carries another home's configuration, absolute", async () => {
+  test("an entry for a configuration file that is not the default names it by its absolute path", async () => {
     const { run, configJson } = user();
     const { out } = await run({ server: ["kb"] }, configJson);
     expect(out).toContain(`args = ["run", "--server", "kb", "--config-path", "${configJson}"]`);
   });
 
-  test("--write makes the file (0600) where there is none, and changes nothing the second time", async () => {
+  test("--write creates a missing file (0600), and changes nothing the second time", async () => {
     const { run, text, file } = user();
     const first = await run({ write: true });
     expect(first.out).toBe(`✓ Wrote [mcp_servers.kb], [mcp_servers.crm] to ${file}\n`);
@@ -53,7 +53,7 @@ describe("codex-config", () => {
     expect(statSync(file).ino).toBe(before);
   });
 
-  test("--write keeps what it was before, and the file's mode", async () => {
+  test("--write saves the old file as a backup, and keeps the file's mode", async () => {
     const { run, file, home } = user('model = "x"');
     chmodSync(file, 0o664);
     const { notes } = await run({ write: true });
@@ -93,7 +93,7 @@ describe("codex-config", () => {
     );
   });
 
-  test("--write takes back an approval and `required` that nobody decides any more", async () => {
+  test("--write removes an approval and `required` that config.json no longer sets", async () => {
     const { run, text, file, configJson } = user();
     const write = async (codex: object, required = false) => {
       const servers = { kb: { url: "https://kb.example/mcp", codex } };
@@ -122,7 +122,7 @@ describe("codex-config", () => {
     expect((await run({ "dry-run": true })).notes).toEqual([`nothing to change in ${file}`]);
   });
 
-  test("--remove takes out every entry of this configuration, and nothing else", async () => {
+  test("--remove removes every entry of this configuration, and nothing else", async () => {
     const theirs = '# theirs\n[mcp_servers.other]\ncommand = "npx"\n';
     const { run, text, file, configJson } = user(theirs);
     await run({ write: true });
@@ -136,7 +136,7 @@ describe("codex-config", () => {
     expect(again.out).toBe(`✓ nothing to remove from ${file}\n`);
   });
 
-  test("--remove --dry-run shows what would go; --remove takes no other option", async () => {
+  test("--remove --dry-run shows the lines that would be removed; --remove takes no other option", async () => {
     const { run, refused } = user();
     await run({ write: true, server: ["kb"] });
     const { out } = await run({ remove: true, "dry-run": true, command: undefined });
@@ -165,7 +165,10 @@ describe("codex-config", () => {
     expect((await run({ remove: true, command: undefined })).out).toContain("nothing to remove");
     const rows = [
       [{ write: true }, "add --replace, or give the server another name"],
-      [{ remove: true, command: undefined, server: ["kb"] }, "remove it by hand if you want to"],
+      [
+        { remove: true, command: undefined, server: ["kb"] },
+        "remove this entry by hand if you no longer need it",
+      ],
     ] as const;
     for (const [options, hint] of rows) {
       const error = await refused({ ...options, server: ["kb"] });
@@ -204,7 +207,7 @@ describe("codex-config", () => {
     expect((await user().refused({ replace: true })).kind).toBe("usage");
   });
 
-  test("--remove takes the exact name where another program has it in another case", async () => {
+  test("--remove prefers an exact name to the entry of another program that differs in case", async () => {
     const theirs = '[mcp_servers.CRM]\ncommand = "npx"\n';
     const { run, text } = user(theirs);
     await run({ write: true, server: ["crm"] });
@@ -222,7 +225,7 @@ describe("codex-config", () => {
     expect(readdirSync(join(home, ".codex"))).toEqual(["config.toml"]);
   });
 
-  test("a file that Codex reads only where it stands is judged there, and the new entries by themselves", async () => {
+  test("a file that Codex can read only in place is checked there, and the new entries on their own", async () => {
     const on = user('model_instructions_file = "base.md"\n');
     // As Codex does: the file must stand beside the configuration that names it.
     withCodex(
@@ -231,7 +234,7 @@ describe("codex-config", () => {
 echo '{}'`,
     );
     const refused = await on.refused({ write: true });
-    expect(refused.message).toContain(`Codex refuses ${on.file} as it is`);
+    expect(refused.message).toContain(`Codex refuses the present ${on.file}`);
     expect(refused.message).toContain("no base.md");
     writeFileSync(join(on.home, ".codex/base.md"), "");
     expect((await on.refused({ write: true })).message).toContain('another command of "kb"');
@@ -251,12 +254,12 @@ exec ${process.execPath} -e 'const { mcp_servers } = Bun.TOML.parse(await Bun.fi
     [
       "dotted keys in an inline table",
       'mcp_servers = { kb.command = "codex-mcp-http-bridge" }\n',
-      "not edited",
+      "cannot be edited",
     ],
     [
       "keys of the wrong form",
       '[mcp_servers.kb]\ncommand = "codex-mcp-http-bridge"\nargs.a = 1\n',
-      "not edited",
+      "cannot be edited",
     ],
   ])("%s is refused and left as it was", async (_, config, why) => {
     const { refused, text } = user(config);
@@ -272,7 +275,7 @@ exec ${process.execPath} -e 'const { mcp_servers } = Bun.TOML.parse(await Bun.fi
     expect((await refused({ write: true })).message).toContain("not UTF-8");
   });
 
-  test("Codex reads the new file before it is put in place", async () => {
+  test("Codex reads the new text before the file is replaced", async () => {
     const bad = user("x = 1\n");
     withCodex(bad, 'case "$2 $3" in "get kb") echo "no good" >&2; exit 1;; *) echo "{}";; esac');
     const error = await bad.refused({ write: true });
@@ -284,7 +287,7 @@ exec ${process.execPath} -e 'const { mcp_servers } = Bun.TOML.parse(await Bun.fi
     expect((await other.refused({ write: true })).message).toContain('another command of "kb"');
   });
 
-  test("a Codex that does not run is told, and the change is made", async () => {
+  test("a Codex that does not run causes a warning, and the change is made", async () => {
     const on = user();
     withCodex(on, "exit 1");
     const { notes } = await on.run({ write: true });
@@ -292,7 +295,7 @@ exec ${process.execPath} -e 'const { mcp_servers } = Bun.TOML.parse(await Bun.fi
     expect(on.text()).toContain("[mcp_servers.kb]");
   });
 
-  test("a file that keeps changing is left to whoever changes it", async () => {
+  test("a file that keeps changing is not written", async () => {
     const { file, home } = user("0");
     let count = 0;
     const edit = async () => {
@@ -300,7 +303,7 @@ exec ${process.execPath} -e 'const { mcp_servers } = Bun.TOML.parse(await Bun.fi
       return "ours";
     };
     const context = { env: {}, paths: () => homeOf({ HOME: home }) } as unknown as Context;
-    const change = makeChange({ path: file, edit, meant: new Map() }, context);
+    const change = makeChange({ path: file, edit, expectedFields: new Map() }, context);
     await expect(change).rejects.toThrow("keeps changing");
     expect(readFileSync(file, "utf8")).toBe(String(count));
   });
@@ -316,7 +319,7 @@ exec ${process.execPath} -e 'const { mcp_servers } = Bun.TOML.parse(await Bun.fi
     expect(notes[0]).toContain("query");
   });
 
-  test("two that write at once both find their entry in the file", async () => {
+  test("of two processes that write at once, both entries end up in the file", async () => {
     const { run, text } = user("# kept\n");
     const servers = ["kb", "crm"];
     await Promise.all(servers.map((name) => run({ write: true, server: [name] })));
@@ -324,13 +327,13 @@ exec ${process.execPath} -e 'const { mcp_servers } = Bun.TOML.parse(await Bun.fi
     for (const name of servers) expect(text()).toContain(`[mcp_servers.${name}]`);
   });
 
-  test("the executable is made absolute, and judged", async () => {
+  test("the path of the executable is made absolute, and a bad one causes a warning", async () => {
     const { run, refused, home, env } = user();
     Object.assign(env, { TMPDIR: home });
     const { out, notes } = await run({ command: join(home, "gone"), server: ["crm"] });
     expect(out).toContain(`command = "${home}/gone"`);
-    expect(notes[0]).toContain("is no executable");
-    expect(notes[1]).toContain("emptied sooner or later");
+    expect(notes[0]).toContain("is not an executable file");
+    expect(notes[1]).toContain("in a folder for temporary files");
     expect((await refused({ command: "not-there" })).kind).toBe("usage");
     expect((await refused({ command: undefined })).hint).toContain("./build.sh");
   });

@@ -53,7 +53,7 @@ test("a diff shows the changed lines and none of their neighbours", () => {
   expect(unifiedDiff("f", "same\n", "same\n")).toBe("");
 });
 
-test("texts too long to compare are shown as one change", () => {
+test("texts that are too long for the comparison are shown as one change", () => {
   const many = (word: string) => `${word}\n`.repeat(2001);
   const before = `x\n${many("a")}y\n`;
   const after = `z\n${many("b")}w\n`;

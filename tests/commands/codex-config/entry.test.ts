@@ -112,7 +112,7 @@ describe("the entry for Codex", () => {
   });
 });
 
-test("strings keep every character that TOML lets stand", () => {
+test("strings keep every character that TOML allows", () => {
   const text = "a\"b\\c\n\t\u0001\u007f\u0085\u2028é😀'";
   expect((Bun.TOML.parse(`x = ${renderValue(text)}`) as { x: string }).x).toBe(text);
   const table = { "quo ted": "v", plain: text };
@@ -153,7 +153,7 @@ test.each([
   expect(ownerOf("kb", entry)).toBe(owner as ReturnType<typeof ownerOf>);
 });
 
-test("the configuration of an entry is told from its words", () => {
+test("configFileOf() reads --config-path from the arguments of an entry", () => {
   expect(configFileOf({ args: ["run", "--config-path", "/c.json"] })).toBe("/c.json");
   expect(configFileOf({ http_headers_helper: "b headers -c /c.json" })).toBe("/c.json");
   const helper = "'/my b' headers --server kb --config-path '/it'\\''s/c.json'";
@@ -161,7 +161,7 @@ test("the configuration of an entry is told from its words", () => {
   expect(configFileOf({ args: ["run"] })).toBeUndefined();
 });
 
-test("the folder of the Python package's entry goes with it, that of ours stays", () => {
+test("cwd is removed from the Python package's entry and stays in the bridge's entry", () => {
   // Where the environment names no home, the entry gets no folder.
   const { cwd: _, ...homeless } = launch;
   const wanted = stdioEntry(server({}), homeless);

@@ -67,7 +67,7 @@ const valid = configurations.filter((each) => isToml(textOf(each)));
 const runs = { numRuns: 1000 };
 
 describe("codex-config's merge", () => {
-  test("changes only the server's entry, to exactly what is meant, in 1,000 configurations", async () => {
+  test("sets the server's entry to the expected value and changes nothing else, in 1,000 configurations", async () => {
     const forms = new Map<string, number>();
     await fc.assert(
       fc.asyncProperty(valid, async (configuration) => {
@@ -115,7 +115,7 @@ describe("codex-config's merge", () => {
     );
   });
 
-  test("takes an entry out again and leaves every other byte, in 1,000 configurations", async () => {
+  test("removes an entry and leaves every other byte, in 1,000 configurations", async () => {
     await fc.assert(
       fc.asyncProperty(valid, async (configuration) => {
         const text = textOf(configuration);
@@ -181,7 +181,7 @@ describe("an entry as a table", () => {
     expect(await mergeEntry(before, "kb", short)).toBe(after);
   });
 
-  test("loses our note where the approval is set, and keeps remarks of the user", async () => {
+  test("loses the bridge's note once the approval is set, and keeps the user's comments", async () => {
     const note = '# default_tools_approval_mode = "approve"   # codex exec refuses';
     const before = `[mcp_servers.kb]\ncommand = "b"\n# mine\n${note}\nrequired = true\n`;
     const approved = { fields: { default_tools_approval_mode: "writes" }, unwanted: [] };
@@ -213,7 +213,7 @@ describe("an entry as a table", () => {
     expect(await mergeEntry(after, "kb", unset)).toBe(after);
   });
 
-  test("keeps one note where the user left it beside the approval", async () => {
+  test("keeps one note if the user left it next to the approval", async () => {
     const noted = `[mcp_servers.kb]\ncommand = "b"\n# ${unset.note}\n`;
     const approved = `${noted}default_tools_approval_mode = "auto"\n`;
     expect(await mergeEntry(approved, "kb", unset)).toBe(noted);
@@ -242,27 +242,27 @@ describe("an entry as a table", () => {
     },
   );
 
-  test("that has only dotted keys below others is refused", async () => {
+  test("is refused if it consists of dotted keys inside other tables", async () => {
     const before = 'mcp_servers = { kb.command = "a" }';
     const more: Wanted = { fields: { command: "a", args: [] }, unwanted: [] };
-    await expect(mergeEntry(before, "kb", more)).rejects.toThrow("not edited");
+    await expect(mergeEntry(before, "kb", more)).rejects.toThrow("cannot be edited");
   });
 
-  test("as an inline one loses the keys of the other transport", async () => {
+  test("loses the keys of the other transport, also as an inline table", async () => {
     const before = '[mcp_servers]\nkb = { url = "u", command = "b", env = { A = "1" } } # c\n';
     expect(await mergeEntry(before, "kb", short)).toBe(
       '[mcp_servers]\nkb = { command = "b", env = { A = "1" } } # c\n',
     );
   });
 
-  test("leaves a note like ours in the table of another", async () => {
+  test("keeps an equal note in another table", async () => {
     const note = "# default_tools_approval_mode: see the manual\n";
     const text = `[mcp_servers.kb]\ncommand = "b"\n\n[x]\n${note}`;
     expect(await removeEntry(text, "kb")).toBe(`\n[x]\n${note}`);
   });
 
-  test("that cannot be taken out cleanly is left, and that is said", async () => {
+  test("is kept with an error if it cannot be removed cleanly", async () => {
     const text = 'mcp_servers = { kb.command = "a", kb.args = [], other = {} }';
-    await expect(removeEntry(text, "kb")).rejects.toThrow("not edited");
+    await expect(removeEntry(text, "kb")).rejects.toThrow("cannot be edited");
   });
 });

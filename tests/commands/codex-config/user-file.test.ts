@@ -20,7 +20,7 @@ import { failure } from "../../support/failure.ts";
 import { ownFolder } from "../../support/folder.ts";
 
 describe("another program's file", () => {
-  test("is read with every byte, and its mode", () => {
+  test("is read with every byte and its mode", () => {
     using folder = ownFolder();
     const path = join(folder.path, "f");
     writeFileSync(path, "\ufeffa\r\n", { mode: 0o640 });
@@ -42,7 +42,7 @@ describe("another program's file", () => {
     expect(statSync(backup!).mode & 0o777).toBe(0o600);
   });
 
-  test("stays its owner's where root writes it", () => {
+  test("keeps its owner if root writes it", () => {
     using folder = ownFolder();
     const path = join(folder.path, "f");
     writeFileSync(path, "old");
@@ -56,7 +56,7 @@ describe("another program's file", () => {
     }
   });
 
-  test("is left alone where it changed since it was read", () => {
+  test("is not replaced if it has changed since it was read", () => {
     using folder = ownFolder();
     const path = join(folder.path, "f");
     writeFileSync(path, "read");
@@ -67,7 +67,7 @@ describe("another program's file", () => {
     expect(readFileSync(path, "utf8")).toBe("changed meanwhile");
   });
 
-  test("that cannot be written is told", () => {
+  test("that cannot be written is an error", () => {
     using folder = ownFolder();
     const path = join(folder.path, "f");
     mkdirSync(`${path}.bak`);
@@ -78,13 +78,13 @@ describe("another program's file", () => {
     expect(readFileSync(path, "utf8")).toBe("x");
   });
 
-  test("is stdout only where stdout leads to it", () => {
+  test("is stdout only if stdout is redirected to it", () => {
     using folder = ownFolder();
     expect(isStdout(join(folder.path, "none"))).toBe(false);
     expect(isStdout(import.meta.path)).toBe(false);
   });
 
-  test("may be tried in a folder that is private and gone afterwards", async () => {
+  test("may be written for a trial to a private folder, which is removed afterwards", async () => {
     const path = await withTempFolder(async (folder) => {
       expect(statSync(folder).mode & 0o777).toBe(0o700);
       writeFileSync(join(folder, "f"), "x");
@@ -107,12 +107,12 @@ describe("the path by which a program was started", () => {
     expect(startedAs("bridge", real, env(`/bin:${bin}`))).toBe(join(bin, "bridge"));
   });
 
-  test("is the executable's own where the first word does not lead to it", () => {
+  test("is the executable's own path if argv0 does not lead to it", () => {
     expect(startedAs("whatever", "/bin/sh", env("/bin"))).toBe("/bin/sh");
     expect(startedAs("/bin/cat", "/bin/sh", env("/bin"))).toBe("/bin/sh");
   });
 
-  test("is absolute, also for a relative one", () => {
+  test("is absolute, also for a relative argv0", () => {
     expect(programPath("./x", {})).toBe(join(process.cwd(), "x"));
     expect(programPath("surely-not-there", env("/bin"))).toBeUndefined();
   });

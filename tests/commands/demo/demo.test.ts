@@ -5,7 +5,7 @@ import { testContext } from "../../support/context.ts";
 import { runProgram } from "../../support/program.ts";
 
 describe("demo", () => {
-  test("shows the way of each message and says that all held", async () => {
+  test("shows the path of each message and reports that all steps passed", async () => {
     const context = testContext();
     expect(await command.run({}, context)).toBe(0);
     const lines = context.printed
@@ -31,13 +31,13 @@ describe("demo", () => {
     `);
   });
 
-  test("holds for the program as it is started by people", async () => {
+  test("passes for the compiled program", async () => {
     const { code, stdout, stderr } = await runProgram(["demo"], { env: {} });
     expect(stdout).toContain("All 7 steps held");
     expect([code, stderr]).toEqual([0, ""]);
   });
 
-  test("fails where the bridge does not start", async () => {
+  test("fails if the bridge does not start", async () => {
     const context = testContext({ self: ["/bin/false"] });
     expect(await command.run({}, context)).toBe(1);
     expect(context.printed).toContain("✗ initialize: the bridge ended before it answered");

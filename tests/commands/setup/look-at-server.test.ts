@@ -25,8 +25,8 @@ const html = { "content-type": "text/html; charset=utf-8" };
 
 test.each([
   ["an open server", 200, { "content-type": "application/json" }, "none", "without a sign-in"],
-  ["a 401 alone", 401, {}, "token", "wants a token"],
-  ["a Bearer challenge without metadata", 401, bearer("x"), "token", "wants a token"],
+  ["a 401 alone", 401, {}, "token", "asks for a token"],
+  ["a Bearer challenge without metadata", 401, bearer("x"), "token", "asks for a token"],
   ["Negotiate", 401, { "www-authenticate": "Negotiate" }, undefined, "scheme negotiate"],
   ["Basic", 401, { "www-authenticate": 'Basic realm="x"' }, undefined, "scheme basic"],
   ["a page", 200, html, undefined, "a captive portal answered"],
@@ -45,7 +45,7 @@ function bearer(realm: string) {
   return { "www-authenticate": `Bearer realm="${realm}"` };
 }
 
-test("a server whose metadata names an authorization server wants OAuth, and that is named", async () => {
+test("OAuth is proposed for a server whose metadata names an authorization server, and the finding names that host", async () => {
   const { href, origin } = serveHttp((request) => {
     const { pathname } = new URL(request.url);
     if (pathname.startsWith("/.well-known/oauth-protected-resource"))
@@ -63,17 +63,17 @@ test("a server whose metadata names an authorization server wants OAuth, and tha
   const { wants, finding } = await look(href);
   expect([wants, finding]).toEqual([
     "oauth",
-    `The server wants a sign-in with OAuth, run by ${new URL(origin).host}.`,
+    `The server asks for a sign-in with OAuth at ${new URL(origin).host}.`,
   ]);
 });
 
-test("a server that says nothing is not waited for longer than the bound", async () => {
+test("a server that does not answer is given up after the timeout", async () => {
   const { finding } = await look(serveHttp(() => new Promise(() => {})).href, 50);
   expect(finding).toBe("The server did not answer within 0.05 s.");
 });
 
-test("a port where nothing listens, and plain http to a TLS port, are told", async () => {
-  expect((await look("http://127.0.0.1:1/mcp")).finding).toContain("was not reached");
+test("the finding names a port where nothing listens, and plain http to a TLS port", async () => {
+  expect((await look("http://127.0.0.1:1/mcp")).finding).toContain("could not be reached");
   const file = (name: string) =>
     readFileSync(join(import.meta.dir, "../../fault/certificates", name));
   const tls = { key: file("selfsigned.key"), cert: file("selfsigned.pem") };

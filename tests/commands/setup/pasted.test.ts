@@ -44,7 +44,7 @@ test.each(["", "two words", "{broken", '{"command":"npx","args":["a-local-server
   },
 );
 
-test("a text that is hostile by its size is refused, not followed", () => {
+test("a text of hostile size is refused", () => {
   expect(pastedProblem("{".repeat(100_000))).toBeDefined();
   expect(pastedProblem('"'.repeat(100_000))).toBeDefined();
 });

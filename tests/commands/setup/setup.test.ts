@@ -59,13 +59,13 @@ describe("the flag form of setup", () => {
     expect(servers()).toEqual({ kb: { url, ...entry } });
   });
 
-  test("keeps the credential with another path of the same origin", async () => {
+  test("a new path of the same origin keeps the credential", async () => {
     save({ kb: { url, token: "tok" } });
     expect((await setup("--server", "kb", "--url", `${url}/v2`)).code).toBe(0);
     expect(servers()).toEqual({ kb: { url: `${url}/v2`, token: "tok" } });
   });
 
-  test("adds a header beside the credential, and replaces it with Authorization", async () => {
+  test("a new header keeps the credential, and an Authorization header replaces it", async () => {
     save({ kb: { url, token: "tok", headers: { "x-org": "a" } } });
     await setup("--server", "kb", "--header-env", "X-Org=ORG");
     expect(servers().kb).toEqual({ url, token: "tok", headers: { "X-Org": `\${ORG}` } });
@@ -79,7 +79,7 @@ describe("the flag form of setup", () => {
     expect(servers().kb).toEqual({ url, auth: { type: "oauth" }, headers: { "X-Org": `\${ORG}` } });
   });
 
-  test("keeps what an OAuth entry says when OAuth is chosen again", async () => {
+  test("choosing OAuth again keeps the OAuth settings of the entry", async () => {
     const auth = { type: "oauth", clientId: "id", scopes: ["mcp"] };
     save({ kb: { url, auth } });
     await setup("--server", "kb", "--oauth", "--approval", "writes");
@@ -88,7 +88,7 @@ describe("the flag form of setup", () => {
     expect(servers().kb).toEqual({ url, auth });
   });
 
-  test("leaves the Python package's other entries as they are", async () => {
+  test("a change of one entry leaves the Python package's other entries unchanged", async () => {
     const old = { url, access_token: "pat", description: "old" };
     save({ old, kb: { url, access_token: " pat " } });
     await setup("--server", "kb", "--description", "new");
@@ -174,7 +174,7 @@ async function converse(answers: [question: string, answer: string | boolean][])
 }
 
 describe("the wizard", () => {
-  test("adds a server with a key in a header, and tells why Codex's entry could not be written", async () => {
+  test("adds a server with a key in a header, and shows why Codex's entry could not be written", async () => {
     const told = await converse([
       ["Name", "kb"],
       ["URL", url],
@@ -196,7 +196,7 @@ describe("the wizard", () => {
       },
     });
     expect(told).toContain(
-      "this is the source, which no client can start\nhint: build it with ./build.sh, or name the executable: --command PATH",
+      "the bridge runs from source, which no client can start\nhint: build it with ./build.sh, or name the executable: --command PATH",
     );
     expect(told.slice(-2)).toEqual([
       "codex-mcp-http-bridge test --server kb",
@@ -205,7 +205,7 @@ describe("the wizard", () => {
     expect(told.join()).not.toContain("canary");
   });
 
-  test("changes, then removes, and asks again before it does", async () => {
+  test("changes a server, then removes it after a confirmation", async () => {
     save({
       kb: { url, token: "canary", description: "old" },
       crm: { url, auth: { type: "oauth" } },
@@ -232,7 +232,7 @@ describe("the wizard", () => {
     expect(told).toContain('Removed "kb"');
   });
 
-  test("asks for a credential where the server moves to another origin", async () => {
+  test("asks for a credential if the server moves to another origin", async () => {
     save({ kb: { url, token: "canary", headers: { "X-Key": "canary" } } });
     const told = await converse([
       ["What next?", "change"],

@@ -22,7 +22,7 @@ for await (const line of console) {
 process.exit(7);
 `;
 
-test("the client of test and demo answers what a server asks, as codex exec does", async () => {
+test("the client of test and demo answers a server's requests as codex exec does", async () => {
   const notified: unknown[] = [];
   const child = new RunChild(
     { self: [process.execPath, "-e", asking] },

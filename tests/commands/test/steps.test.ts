@@ -27,7 +27,7 @@ test.each([
   expect(lists).toBe(names.length);
 });
 
-test("stops at a server that hands out cursors for ever", async () => {
+test("stops at a server that returns new cursors for ever", async () => {
   let lists = 0;
   const client: Client = {
     async request(_, params) {

@@ -67,7 +67,7 @@ const quoting = () =>
     return Response.json({ jsonrpc: "2.0", id, result });
   });
 
-test("a hint names --all where several servers are configured and none is named", async () => {
+test("without --server and with several servers configured, a hint names --all", async () => {
   const { code } = await tested({ kb: demoEntry(), crm: demoEntry() });
   expect(code).toMatchObject({ kind: "usage", hint: "add --all, or --server kb" });
 });
@@ -107,7 +107,7 @@ describe("a server that quotes what it was sent", () => {
 });
 
 describe("the report", () => {
-  test("tells the server's name and its tools", async () => {
+  test("shows the server's name and its tools", async () => {
     expect(await tested({ kb: demoEntry() })).toEqual({
       code: 0,
       printed: `Testing connection to 'kb'...
@@ -127,7 +127,7 @@ URL: http://127.0.0.1:PORT/mcp
     });
   });
 
-  test("goes through pages, resources and prompts, and cleans what a server says", async () => {
+  test("lists all pages, resources and prompts, and cleans the server's texts", async () => {
     await using server = lyingServer({
       initialize: {
         protocolVersion: "2025-06-18",
@@ -174,7 +174,7 @@ URL: http://127.0.0.1:PORT/mcp
     expect(code).toBe(0);
   });
 
-  test("fails with a tool that reports an error", async () => {
+  test("fails if the tool reports an error", async () => {
     await using server = lyingServer({
       "tools/call": { isError: true, content: [{ type: "text", text: "no such\ntable" }] },
     });
@@ -186,7 +186,7 @@ URL: http://127.0.0.1:PORT/mcp
     expect(code).toBe(1);
   });
 
-  test("shows a server's own error in its words", async () => {
+  test("shows a server's own error message", async () => {
     const { code, printed } = await tested({ kb: demoEntry() }, { call: "nothing" });
     expect(printed).toContain(
       '✗ the server answered tools/call with error -32602: unknown tool "nothing"\nhint: ',
@@ -195,7 +195,7 @@ URL: http://127.0.0.1:PORT/mcp
     expect(code).toBe(1);
   });
 
-  test("accepts a server without tools, and refuses a list that is none", async () => {
+  test("accepts a server without tools, and refuses a result that is no list", async () => {
     await using without = lyingServer({
       initialize: { protocolVersion: "2025-06-18", capabilities: {}, serverInfo: { name: "s" } },
       "tools/list": undefined,
@@ -207,11 +207,13 @@ URL: http://127.0.0.1:PORT/mcp
     expect(printed).toContain(
       "✓ Found 0 tools\n\n✓ All tests passed!\n\nTesting connection to 'wrong'",
     );
-    expect(printed).toContain('✗ the answer to tools/list holds no "tools"\nhint: for more: ');
+    expect(printed).toContain(
+      '✗ the answer to tools/list holds no "tools"\nhint: for more details, run ',
+    );
     expect(code).toBe(1);
   });
 
-  test("ends the list at a cursor that the server names again", async () => {
+  test("ends the list at a cursor that the server returns again", async () => {
     const tools = [{ name: "look" }];
     await using server = lyingServer({ "tools/list": { tools, nextCursor: "again" } });
     const { printed } = await tested({ kb: { url: server.url, auth: { type: "none" } } });
@@ -219,7 +221,7 @@ URL: http://127.0.0.1:PORT/mcp
   });
 });
 
-describe("each class of failure has its words and its exit code", () => {
+describe("each class of failure has its message and its exit code", () => {
   test.each([
     [401, "Authentication failed", 4],
     [403, "Access forbidden", 1],
@@ -236,7 +238,7 @@ describe("each class of failure has its words and its exit code", () => {
     expect(code).toBe(exit);
   });
 
-  test("a variable that Codex does not have is told, with exit code 3", async () => {
+  test("a variable that Codex does not pass on is named, with exit code 3", async () => {
     const { code, printed } = await tested({ kb: { url: demo.url.href, tokenEnv: "NOT_SET" } });
     expect(printed).toContain("NOT_SET is not set\nhint: ");
     expect(code).toBe(3);
@@ -244,7 +246,7 @@ describe("each class of failure has its words and its exit code", () => {
 });
 
 describe("the environment", () => {
-  test("is what Codex gives: what no entry names does not reach the bridge", async () => {
+  test("holds only the variables that Codex passes on: a variable that no entry names does not reach the bridge", async () => {
     const named = { url: demo.url.href, token: demo.token, headers: { "X-Odd": "${ODD}" } };
     const hidden = { url: demo.url.href, tokenCommand: ["/bin/sh", "-c", 'printf %s "$ODD"'] };
     expect((await tested({ named })).code).toBe(0);
@@ -253,7 +255,7 @@ describe("the environment", () => {
 });
 
 describe("--json", () => {
-  test("tells each step, what failed and why", async () => {
+  test("has each step, and for a failed step its error", async () => {
     const wrong = { url: demo.url.href, token: "wrong-token" };
     const { code, printed } = await tested({ kb: demoEntry(), wrong }, { all: true, json: true });
     expect(JSON.parse(printed)).toEqual([
@@ -294,7 +296,7 @@ describe("--json", () => {
     expect(code).toBe(4);
   });
 
-  test("stays JSON where a secret is taken out of it", async () => {
+  test("stays JSON if a secret is redacted in it", async () => {
     const words = 'authorization: "canary-1234"';
     await using server = lyingServer({ initialize: { serverInfo: { name: words } } });
     const { printed } = await tested({ kb: { url: server.url } }, { json: true });
@@ -319,18 +321,18 @@ describe("wrong usage", () => {
     expect(code).toMatchObject({ kind: "usage", message });
   });
 
-  test("a server that is not configured is told before anything is tried", async () => {
+  test("a server that is not configured is an error before any test starts", async () => {
     const { code } = await tested({ kb: demoEntry() }, { server: ["kb", "other"] });
     expect(code).toMatchObject({ kind: "configuration" });
     expect(demo.visits).toEqual([]);
   });
 
-  test("--all of nothing is an error", async () => {
+  test("--all without configured servers is an error", async () => {
     expect((await tested({}, { all: true })).code).toMatchObject({ kind: "configuration" });
   });
 });
 
-test("the program as people start it prints the report and nothing on stderr", async () => {
+test("the compiled program prints the report, and nothing on stderr", async () => {
   await tested({ kb: demoEntry() });
   const env = { CODEX_MCP_BRIDGE_HOME: folder.path, HOME: folder.path };
   const { code, stdout, stderr } = await runProgram(["test", "-s", "kb"], { env });

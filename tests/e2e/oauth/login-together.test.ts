@@ -47,7 +47,7 @@ test("login gives up after --timeout with exit code 4, and the next one register
   const words = ["login", "-s", "kb", "--no-browser", "--timeout", "1"];
   const { code, stderr } = await runProgram(words, { env: home.env });
   expect(code).toBe(4);
-  expect(stderr).toContain("nobody signed in within 1 s");
+  expect(stderr).toContain("the sign-in was not completed within 1 s");
   // The page may have said that it does not know the client: nothing tells us.
   const registrations = () => provider.requests.filter(({ path }) => path === "/reg").length;
   const before = registrations();

@@ -121,7 +121,7 @@ test("requirement 32: logout forgets the sign-in although its revocation fails",
     const { code, stdout, stderr } = await runProgram(["logout", "-s", "kb"], { env: home.env });
     revocation = undefined;
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'Signed out of "kb"\n' });
-    expect(stderr).toContain("did not confirm that the sign-in is revoked; it is forgotten here");
+    expect(stderr).toContain("did not confirm the revocation. The local credentials are deleted");
     for (const secret of [grant.accessToken, grant.refreshToken])
       expect(stderr).not.toContain(secret);
     expect(home.stored()).rejects.toThrow();

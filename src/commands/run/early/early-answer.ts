@@ -1,11 +1,11 @@
 // The early answer: the client's `initialize` is answered before the bridge is loaded.
 //
-// Trick: loading and composing the bridge is the longest part of a start. The catalog on disk often holds the answer, so
+// Method: loading and composing the bridge takes most of the start. The catalog on disk often holds the answer, so
 // this module reads two files and the client's first line and writes the answer; bridge.ts loads everything else after it.
-// Guard: only for the words that `codex-config` writes, below log level debug, with files that are ours and unchanged since
-// their last full check, every named variable set, a whole first line within 20 ms, and a fresh answer in the catalog. In
-// every other case nothing is written, and `run` starts as if this folder did not exist. The server still gets the client's
-// initialize through the whole chain; the relay drops the second answer.
+// Conditions: the arguments are those that `codex-config` writes; the log level is info or higher; the files belong to the
+// user and are unchanged since their last validation; every named variable is set; a whole first line comes within 20 ms; the
+// catalog has a fresh answer. Otherwise nothing is written, and `run` starts as if this folder did not exist. The server still
+// gets the client's initialize through the whole chain; the relay drops the second answer.
 // Gain: the answer comes after 6.7 ms instead of 8.3 ms on an idle machine, after 7.4 ms instead of 11.7 ms on a busy one.
 // To remove it, delete this folder, and its import and its call in bridge.ts (tests/e2e/without-early-answer.test.ts). The
 // call through one import() costs half a millisecond of the gain.
@@ -22,10 +22,10 @@ import { LineSplitter } from "../../../wire/lines.ts";
 import { type Message, readMessage, responseTo } from "../../../wire/message.ts";
 import type { EarlyAnswer } from "../run.ts";
 
-/** Clients write initialize as soon as they have started us. A later one is answered by the bridge itself. */
+/** Longest wait for the first line. Clients write initialize at once; a later one is answered by the bridge itself. */
 const firstLineWaitMs = 20;
 
-/** Values of LOG_LEVEL at which nothing here is logged. */
+/** Values of LOG_LEVEL at which this module would log nothing. */
 const quietLevels = [undefined, "", "error", "warn", "info"];
 const nothing = () => undefined;
 const quiet: Log = {
@@ -38,20 +38,20 @@ const quiet: Log = {
   writes: () => false,
 };
 
-/** Resolves to undefined where the command line has another form than `codex-config` writes. Never rejects. */
+/** Answers the client's initialize from the catalog. Resolves to undefined for a command line that `codex-config` does not write. Never rejects. */
 export async function answerEarly(
   words: readonly string[],
   env: Environment = process.env,
   open = openStdio,
 ): Promise<EarlyAnswer | undefined> {
-  const plain = plainRun(words);
+  const target = codexTarget(words);
   const isQuiet = quietLevels.includes(env.LOG_LEVEL);
-  if (plain === undefined || !isQuiet || env.CODEX_MCP_BRIDGE_TEST !== undefined) return undefined;
+  if (target === undefined || !isQuiet || env.CODEX_MCP_BRIDGE_TEST !== undefined) return undefined;
   let early: EarlyAnswer | undefined;
   try {
-    const looked = readValidatedFast(homeOf(env, plain.config), plain.server, quiet);
+    const validated = readValidatedFast(homeOf(env, target.config), target.server, quiet);
     const stdio = open();
-    const known = await looked;
+    const known = await validated;
     early = { known };
     if (known === undefined) return early;
     requireNamedVariables(known.settings, env);
@@ -66,22 +66,22 @@ export async function answerEarly(
     void output.write(responseTo(id, cached.result), true);
     early = { known, answered: { id, page: cached, output } };
   } catch {
-    // The command meets the same error, and reports it.
+    // `run` meets this error again, and reports it.
   }
   return early;
 }
 
-/** The server and configuration of a command line as `codex-config` writes it; undefined for any other. */
-function plainRun(words: readonly string[]): { server: string; config?: string } | undefined {
+/** Server and configuration file from a command line that `codex-config` writes; undefined for any other command line. */
+function codexTarget(words: readonly string[]): { server: string; config?: string } | undefined {
   const [command, option, server, configOption, config, ...more] = words;
   if (command !== "run" || option !== "--server" || !server || more.length > 0) return undefined;
   if (configOption === undefined) return { server };
-  // A word that begins with a dash is not the value of an option.
+  // A word that begins with a dash is an option, not the value of `--config-path`.
   if (configOption !== "--config-path" || !config || config.startsWith("-")) return undefined;
   return { server, config };
 }
 
-/** The client's first line; undefined where it comes late or in pieces. */
+/** The client's first message; undefined if its line comes late or in several chunks. */
 async function firstMessage({ first }: Stdio, limit: number): Promise<Message | undefined> {
   const isThere = Bun.peek.status(first) !== "pending";
   const chunk = (await (isThere ? first : Promise.race([first, Bun.sleep(firstLineWaitMs)])))

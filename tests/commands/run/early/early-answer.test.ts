@@ -85,7 +85,7 @@ async function said(
   return text;
 }
 
-describe("with what an earlier start learned", () => {
+describe("with the catalog of an earlier start", () => {
   beforeEach(() => startBefore());
 
   test.each([
@@ -99,13 +99,13 @@ describe("with what an earlier start learned", () => {
     expect(early?.known?.settings.name).toBe("kb");
   });
 
-  test("a named configuration, and a level of the log at which nothing would be said", async () => {
+  test("a named configuration and a log level without output are no obstacle", async () => {
     const by = [...words, "--config-path", configFile()];
     for (const LOG_LEVEL of ["info", "warn", "error", ""])
       expect(await said(`${initialize}\n`, { by, environment: { LOG_LEVEL } })).toBe(answer);
   });
 
-  test("a line that comes a little later is answered", async () => {
+  test("a first line that comes a little later is answered", async () => {
     const late = async () => {
       await Bun.sleep(2);
       return { done: false, value: bytesOf(`${initialize}\n`) };
@@ -167,12 +167,12 @@ describe("with what an earlier start learned", () => {
     expect(early?.known).toBeUndefined();
   });
 
-  test("what is older than a week is left to the bridge", async () => {
+  test("a catalog older than a week is left to the bridge", async () => {
     setSystemTime(Date.now() + 7 * day);
     expect(await said(`${initialize}\n`)).toBe("");
   });
 
-  test("a file that changed, or that others may write, is left to the judgement", async () => {
+  test("a file that has changed, or that others may write, is left to the full validation", async () => {
     const before = await Bun.file(configFile()).text();
     write({ auth: { type: "none" }, timeoutSec: 7 });
     expect(await said(`${initialize}\n`)).toBe("");
@@ -185,7 +185,7 @@ describe("with what an earlier start learned", () => {
   });
 });
 
-test("a secret that others may read is left to the judgement", async () => {
+test("a secret that others may read is left to the full validation", async () => {
   await startBefore({ token: "a-token-of-some-length" });
   expect(await said(`${initialize}\n`)).toBe(answer);
   chmodSync(configFile(), 0o644);
@@ -193,7 +193,7 @@ test("a secret that others may read is left to the judgement", async () => {
   expect(early).toBeUndefined();
 });
 
-test("a variable that is missing, and another value of it, are left to the bridge", async () => {
+test("a variable that is missing, or has another value, is left to the bridge", async () => {
   env = { ...env, KB_TOKEN: "a-token-of-some-length" };
   await startBefore({ tokenEnv: "KB_TOKEN" });
   expect(await said(`${initialize}\n`)).toBe(answer);
