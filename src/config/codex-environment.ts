@@ -2,7 +2,7 @@ import type { Environment } from "../platform/paths.ts";
 import { requirementsOf } from "./requirements.ts";
 import type { ServerSettings } from "./settings.ts";
 
-// The variables that Codex CLI 0.169.0 passes to a stdio server (measured); it withholds all others.
+// The variables that Codex CLI 0.169.0 passes to a stdio server (measured). Codex withholds all others.
 const inherited = [
   ...["HOME", "LOGNAME", "PATH", "SHELL", "USER", "LANG", "LC_ALL", "TERM", "TMPDIR", "TZ"],
   ...["__CF_USER_TEXT_ENCODING", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"],
@@ -10,14 +10,14 @@ const inherited = [
   ...["BUNDLE_SSL_CA_CERT", "npm_config_cafile", "NPM_CONFIG_CAFILE"],
 ];
 
-// Further variables that the bridge reads: Codex passes them only if the entry names them.
+// Further variables that the bridge reads. Codex passes a variable of this list only if `env_vars` of the entry names it.
 const wanted = [
   ...["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],
   ...["NO_PROXY", "no_proxy", "SSL_CERT_DIR", "CODEX_PROXY_CERT", "CODEX_CA_CERTIFICATE"],
   ...["DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"],
 ];
 
-/** Variables that a server's entry refers to, and those of its `env` list. */
+/** Variables that a server's entry refers to, and the variables of the entry's `env` list. */
 export function namedVariables(settings: ServerSettings): string[] {
   const names = requirementsOf(settings).map(({ variable }) => variable);
   return [...names.filter((name) => name !== undefined), ...settings.env];
@@ -34,7 +34,7 @@ export function codexEnvironment(
   settings: ServerSettings,
 ): Record<string, string> {
   const reduced: Record<string, string> = {};
-  // The entry's own `env` holds that one.
+  // codex-config writes this variable, with its value, into `env` of Codex's entry.
   for (const name of [...inherited, "CODEX_MCP_BRIDGE_TRUST_HOME", ...passedVariables(settings)]) {
     const value = env[name];
     if (value !== undefined) reduced[name] = value;

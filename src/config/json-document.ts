@@ -1,14 +1,14 @@
 import type { JSONVisitor, Node, ParseErrorCode } from "jsonc-parser";
 import { isReserved, type KeyPath, maxDepth } from "./strict-json.ts";
 
-/** A place in a text; line and column begin at 1. */
+/** A position in a text; `line` and `column` begin at 1, `offset` counts UTF-16 code units from 0. */
 export interface Place {
   readonly offset: number;
   readonly line: number;
   readonly column: number;
 }
 
-/** Why a text is not JSON, and where; the message never holds a value of the text. */
+/** The reason why a text is refused, and its position; the message never contains a value from the text. */
 export class JsonProblem extends Error {
   readonly place: Place;
   /** The key that is not allowed; undefined for a syntax error. */
@@ -21,16 +21,16 @@ export class JsonProblem extends Error {
   }
 }
 
-/** A JSON text, parsed, with the places of its values. */
+/** A parsed JSON text that can locate its values. */
 export interface JsonDocument {
-  /** The parsed value. Objects have no prototype; a repeated key has its last value. */
+  /** The parsed value. Objects have no prototype; for a repeated key the last value wins. */
   readonly value: unknown;
-  /** The place of the key or list element at `path`; of its nearest parent if it is missing. */
+  /** Position of the key or list element at `path`; if it is missing, of the nearest parent. */
   placeOf(path: KeyPath): Place;
 }
 
-/** Words for the syntax errors of jsonc-parser; every other one is "expected a value". */
-const words: Readonly<Record<string, string>> = {
+/** Messages for the syntax errors of jsonc-parser; other errors get "expected a value". */
+const messages: Readonly<Record<string, string>> = {
   InvalidSymbol: "expected a value or a key in double quotes",
   PropertyNameExpected: "expected a key in double quotes",
   ColonExpected: 'expected ":" after a key',
@@ -55,7 +55,7 @@ function placeAt(text: string, offset: number): Place {
   return { offset, line: lines.length, column: lines.at(-1)!.length + 1 };
 }
 
-/** A visitor that throws JsonProblem at the first syntax error, and before deep nesting exhausts the parser's stack. */
+/** A visitor that throws JsonProblem at the first syntax error, or if nesting is too deep for the parser's stack. */
 function checkSyntax(text: string, nameOf: (code: ParseErrorCode) => string): JSONVisitor {
   let depth = 0;
   const fail = (message: string, offset: number): never => {
@@ -75,7 +75,7 @@ function checkSyntax(text: string, nameOf: (code: ParseErrorCode) => string): JS
     onArrayEnd: close,
     onError(code, offset) {
       const isEnd = text.slice(offset).trim() === "";
-      fail(isEnd ? "ends early" : (words[nameOf(code)] ?? "expected a value"), offset);
+      fail(isEnd ? "ends early" : (messages[nameOf(code)] ?? "expected a value"), offset);
     },
   };
 }
@@ -101,12 +101,12 @@ export async function readJsonDocument(text: string): Promise<JsonDocument> {
   };
 }
 
-/** Finds the reason why `parseStrict` refuses a text. */
+/** The first reason why `parseStrict` refuses a text, with its position. */
 export async function findJsonProblem(text: string): Promise<JsonProblem> {
   const { printParseErrorCode, visit } = await import("jsonc-parser");
   const plain = withoutMark(text);
   const syntax = checkSyntax(plain, printParseErrorCode);
-  /** The keys of each open object. */
+  /** The keys seen in each open object, outermost object first. */
   const open: Set<string>[] = [];
   const visitor: JSONVisitor = {
     ...syntax,

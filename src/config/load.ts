@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { readJudged } from "../platform/files.ts";
+import { readChecked } from "../platform/files.ts";
 import type { Paths } from "../platform/paths.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { nearest } from "../wire/nearest-name.ts";
@@ -19,7 +19,7 @@ import { ConfigProblem, serverSettings } from "./settings-builder.ts";
 import { type KeyPath, parseStrict } from "./strict-json.ts";
 import { mayBeSecret } from "./validators.ts";
 
-/** A checked configuration; the servers are in the order of the file. */
+/** A valid configuration; the servers are in the order of the file. */
 export interface Config {
   readonly paths: Paths;
   readonly servers: ReadonlyMap<string, ServerSettings>;
@@ -29,7 +29,7 @@ export interface Config {
   readonly text: string;
 }
 
-/** The parsed file, without defaults. Changes are made on it, so that untouched entries stay as written. */
+/** The parsed file, without defaults. `changeConfig` edits this object, so that unchanged entries stay as written. */
 export interface RawConfig extends Omit<TopLevel, "servers"> {
   servers?: Record<string, ServerEntry>;
 }
@@ -40,17 +40,17 @@ export function configuredName(raw: RawConfig, name: string): string | undefined
 }
 
 const maxConfigBytes = 4 * 1024 * 1024;
-/** Keys of functions that are not built yet. They are refused by name. */
-const notBuilt = new Set(["tools"]);
+/** Documented keys that this version does not support; the error says so. */
+const unsupportedKeys = new Set(["tools"]);
 
-/** The parts of a valibot schema that are used here. */
+/** The parts of a valibot schema that this module reads. */
 interface Shape {
   readonly type: string;
-  /** Of an object, by key. */
+  /** Schemas of the values, by key, if the schema is an object. */
   readonly entries?: Readonly<Record<string, Shape>>;
-  /** Of an optional value. */
+  /** Schema of the value, if the value is optional. */
   readonly wrapped?: Shape;
-  /** Of a variant. */
+  /** The alternatives, if the schema is a variant. */
   readonly options?: readonly Shape[];
 }
 
@@ -62,19 +62,19 @@ function keysOf(shape: Shape | undefined): Readonly<Record<string, Shape>> | und
   return all.includes(undefined) ? undefined : Object.assign({}, ...all);
 }
 
-/** The path of a list in place of an object, if there is one: valibot takes a list for an object without keys. */
-function findList(value: unknown, shape: Shape | undefined): string[] | undefined {
+/** Path of the first list where the schema wants an object. valibot would accept the list as an object without keys. */
+function findMisplacedList(value: unknown, shape: Shape | undefined): string[] | undefined {
   const keys = keysOf(shape);
   if (keys === undefined) return undefined;
   if (Array.isArray(value)) return [];
   for (const [key, inner] of isObject(value) ? Object.entries(value) : []) {
-    const found = Object.hasOwn(keys, key) ? findList(inner, keys[key]) : undefined;
+    const found = Object.hasOwn(keys, key) ? findMisplacedList(inner, keys[key]) : undefined;
     if (found !== undefined) return [key, ...found];
   }
   return undefined;
 }
 
-/** Translates an issue of valibot into our words. */
+/** Turns an issue of valibot into a ConfigProblem with our message. */
 function problemOf(
   issue: v.BaseIssue<unknown>,
   table: Table,
@@ -84,7 +84,7 @@ function problemOf(
   const path = [...base, ...within];
   const key = String(path.at(-1));
   if (issue.expected === "never") {
-    if (notBuilt.has(key)) return new ConfigProblem(path, "this key is not built yet");
+    if (unsupportedKeys.has(key)) return new ConfigProblem(path, "this key is not supported yet");
     const parents = within.slice(0, -1);
     const parent = parents.reduce<Shape | undefined>(
       (shape, step) => keysOf(shape)?.[String(step)],
@@ -97,7 +97,7 @@ function problemOf(
   return new ConfigProblem(path, issue.message);
 }
 
-/** Checks an object against those rows of a table that it has keys for, and `url`, the only mandatory key. */
+/** Validates an object. Builds only the schemas of the keys that the object has, and of `url`, the only required key. */
 function check<T extends Table>(
   table: T,
   value: unknown,
@@ -107,7 +107,7 @@ function check<T extends Table>(
   if (isFastValid(value)) return value as v.InferOutput<Whole<T>>;
   const keys = isObject(value) ? [...Object.keys(value), "url"] : [];
   const schema = schemaOf(table, keys);
-  const list = findList(value, schema);
+  const list = findMisplacedList(value, schema);
   if (list !== undefined)
     throw new ConfigProblem([...base, ...list], "expected an object, not a list");
   const result = v.safeParse(schema, value, { abortEarly: true });
@@ -115,8 +115,8 @@ function check<T extends Table>(
   throw problemOf(result.issues[0], table, base);
 }
 
-/** Checks a whole configuration. Throws ConfigProblem. */
-function judge(value: unknown, paths: Paths): Map<string, ServerSettings> {
+/** Validates a whole configuration. Throws ConfigProblem. */
+function checkAll(value: unknown, paths: Paths): Map<string, ServerSettings> {
   const top = check(topLevel, value, [], isFastValidTop);
   const entries = (value as RawConfig).servers ?? {};
   const servers = new Map<string, ServerSettings>();
@@ -126,7 +126,10 @@ function judge(value: unknown, paths: Paths): Map<string, ServerSettings> {
     servers.set(name, serverSettings(name, checked, top, paths));
     const twin = lower.get(name.toLowerCase());
     if (twin !== undefined) {
-      throw new ConfigProblem(["servers", name], `expected names that differ: "${twin}" is there`);
+      throw new ConfigProblem(
+        ["servers", name],
+        `expected a unique name, ignoring case: "${twin}" exists`,
+      );
     }
     lower.set(name.toLowerCase(), name);
   }
@@ -146,12 +149,12 @@ function keyPath(keys: KeyPath): string {
 }
 
 /**
- * Checks the text of a configuration file. Throws `configuration` naming file, line and key path, never a value.
- * `isSaved` false: the text stands in no file yet, so its lines are left out.
+ * Validates the text of a configuration file. Throws `configuration` with file, line and key path, never a value.
+ * `isSaved` is false for a text that is not written yet: errors then have no line.
  */
 export async function parseConfig(text: string, paths: Paths, isSaved = true): Promise<Config> {
   const refusal = (place: { line: number; column: number }, message: string, path?: KeyPath) => {
-    // A syntax error has no key: give the column.
+    // A syntax error has no key, so the column locates it.
     const column = path === undefined ? `, column ${place.column}` : "";
     const line = isSaved ? `, line ${place.line}${column}` : "";
     const key = path === undefined || path.length === 0 ? "" : `${keyPath(path)}: `;
@@ -167,7 +170,7 @@ export async function parseConfig(text: string, paths: Paths, isSaved = true): P
   }
   try {
     if (!isObject(raw)) throw new ConfigProblem([], "expected an object");
-    return { paths, raw, text, servers: judge(raw, paths) };
+    return { paths, raw, text, servers: checkAll(raw, paths) };
   } catch (error) {
     if (!(error instanceof ConfigProblem)) throw error;
     const { readJsonDocument } = await import("./json-document.ts");
@@ -176,7 +179,7 @@ export async function parseConfig(text: string, paths: Paths, isSaved = true): P
   }
 }
 
-/** Whether the file holds a secret itself, so that its mode must be judged. */
+/** Whether the file itself contains a secret, so that others must not be able to read it. */
 export function holdsSecret(raw: RawConfig): boolean {
   const hasUserinfo = (network: { proxy?: string } | undefined) =>
     network?.proxy !== undefined && new URL(network.proxy).password !== "";
@@ -194,7 +197,7 @@ export function holdsSecret(raw: RawConfig): boolean {
 
 /** Reads the configuration; undefined if the file does not exist. Throws `configuration`. */
 export async function readConfig(paths: Paths): Promise<Config | undefined> {
-  const file = readJudged(paths.configFile, maxConfigBytes);
+  const file = readChecked(paths.configFile, maxConfigBytes);
   if (file === undefined) return undefined;
   const config = await parseConfig(file.text, paths);
   if (holdsSecret(config.raw)) file.requirePrivate();
@@ -210,7 +213,7 @@ export async function loadConfig(paths: Paths): Promise<Config> {
   });
 }
 
-/** The server of that name (any case), or the only one. Throws `configuration` or `usage`. */
+/** The server called `name`, ignoring case; without `name` the only server. Throws `configuration` or `usage`. */
 export function pickServer(config: Config, name?: string): ServerSettings {
   const names = [...config.servers.keys()];
   const quoted = names.map((each) => `"${each}"`).join(", ");

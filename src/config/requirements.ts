@@ -38,28 +38,28 @@ export function requirementsOf({ credential, headers, network }: ServerSettings)
   ];
 }
 
-/** Whether a sign-in by a person is stored. It holds the client's secret, so the entry's own source of it is not needed. */
+/** Whether a sign-in by the user is stored. The stored sign-in includes the client secret, so the entry's variable or file for the secret is not needed. */
 function isSignedIn({ credential, state }: ServerSettings): boolean {
   if (credential.type !== "oauth") return false;
-  const isByPerson = ["authorization_code", "device_code"].includes(credential.auth.grant);
-  return isByPerson && fs().existsSync(credentialsFile(state));
+  const isInteractive = ["authorization_code", "device_code"].includes(credential.auth.grant);
+  return isInteractive && fs().existsSync(credentialsFile(state));
 }
 
 /** Throws `configuration` if a variable or file that the server's entry names is missing. Reads no file. */
 export function requireNamedVariables(settings: ServerSettings, env: Environment): void {
   const unset = { type: "unset" } as const;
-  const asked = isSignedIn(settings) ? { ...settings, credential: unset } : settings;
-  for (const { what, variable, file } of requirementsOf(asked)) {
-    const whose = `${what} of server "${settings.name}"`;
-    if (variable !== undefined) requireVariable(env, variable, whose);
+  const required = isSignedIn(settings) ? { ...settings, credential: unset } : settings;
+  for (const { what, variable, file } of requirementsOf(required)) {
+    const label = `${what} of server "${settings.name}"`;
+    if (variable !== undefined) requireVariable(env, variable, label);
     if (file !== undefined && isMissing(file))
-      throw new BridgeError("configuration", `${whose}: there is no file ${file}`, {
-        hint: "put it there, or correct its path in the configuration",
+      throw new BridgeError("configuration", `${label}: there is no file ${file}`, {
+        hint: "create the file, or correct its path in the configuration",
       });
   }
 }
 
-/** Whether a file is missing; any other problem shows when it is read. */
+/** Whether a file is missing. Any other problem is reported when the file is read. */
 function isMissing(file: string): boolean {
   try {
     return fs().statSync(file, { throwIfNoEntry: false }) === undefined;

@@ -1,4 +1,4 @@
-import { readJudged, writeAtomically } from "../platform/files.ts";
+import { readChecked, writeAtomically } from "../platform/files.ts";
 import { withLock } from "../platform/lock.ts";
 import type { Paths } from "../platform/paths.ts";
 import { type Config, parseConfig, type RawConfig, readConfig } from "./load.ts";
@@ -6,8 +6,8 @@ import { type Config, parseConfig, type RawConfig, readConfig } from "./load.ts"
 const maxSchemaBytes = 1024 * 1024;
 
 /**
- * Changes the configuration under a lock: reads it, lets `edit` change a copy, checks the result, replaces the file.
- * Concurrent changes are kept, and so are entries that `edit` does not touch. An invalid file is never overwritten.
+ * Changes the configuration under a lock: reads the file, lets `edit` change a copy, validates the result, replaces the
+ * file. Keeps concurrent changes and entries that `edit` does not touch. Never overwrites an invalid file.
  * Throws `configuration`.
  */
 export async function changeConfig(paths: Paths, edit: (raw: RawConfig) => void): Promise<Config> {
@@ -18,7 +18,7 @@ export async function changeConfig(paths: Paths, edit: (raw: RawConfig) => void)
     const whole = { $schema: "./config.schema.json", version: 1, ...after };
     const text = `${JSON.stringify(whole, null, 2)}\n`;
     const config = await parseConfig(text, paths, false);
-    await keepSchema(paths);
+    await writeSchema(paths);
     writeAtomically(paths.configFile, text);
     return config;
   });
@@ -30,10 +30,10 @@ export async function schemaText(): Promise<string> {
   return `${JSON.stringify(schema, null, 2)}\n`;
 }
 
-/** Writes the schema beside the configuration if it is missing or differs. */
-async function keepSchema(paths: Paths): Promise<void> {
+/** Writes the JSON Schema beside the configuration if the file is missing or differs. */
+async function writeSchema(paths: Paths): Promise<void> {
   const text = await schemaText();
-  if (readJudged(paths.schemaFile, maxSchemaBytes)?.text !== text) {
+  if (readChecked(paths.schemaFile, maxSchemaBytes)?.text !== text) {
     writeAtomically(paths.schemaFile, text);
   }
 }

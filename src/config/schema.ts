@@ -9,12 +9,12 @@ import {
   variableProblem,
 } from "./validators.ts";
 
-// The schema of config.json. Every message is our own and says what was expected: valibot's messages quote the value,
-// which may be a secret.
+// The schema of config.json. Every message is ours and names the expected value: valibot's default messages quote the
+// actual value, which may be a secret.
 
 type Rule = (text: string) => string | undefined;
 
-/** A string that satisfies a rule; the rule's answer is the message. */
+/** A string for which `rule` returns undefined; otherwise the returned text is the error message. */
 const ruled = (what: string, rule: Rule, description?: string) =>
   v.pipe(
     v.string(`expected ${what}`),
@@ -83,21 +83,21 @@ const network = () =>
       clientKeyFile: opt(file("PEM key of the client certificate")),
       ipFamily: opt(v.picklist([4, 6], "expected 4 or 6")),
     },
-    "how the server is reached",
+    "network settings",
   );
 const limits = () =>
   object(
-    { messageMB: opt(whole("the largest message in MiB", 1, 1024)) },
-    "bounds; messageMB 64 by default",
+    { messageMB: opt(whole("largest message in MiB", 1, 1024)) },
+    "size limits; messageMB 64 by default",
   );
 const retry = () =>
   object(
-    { attempts: opt(whole("attempts in all", 1, 10)) },
-    "what is done again; attempts 3 by default",
+    { attempts: opt(whole("number of attempts, including the first", 1, 10)) },
+    "retries; attempts 3 by default",
   );
 const shared = {
-  timeoutSec: () => opt(range("seconds that a call may take", 1, 86_400)),
-  connectTimeoutSec: () => opt(range("seconds to connect", 0.1, 600)),
+  timeoutSec: () => opt(range("timeout of a call in seconds", 1, 86_400)),
+  connectTimeoutSec: () => opt(range("connect timeout in seconds", 0.1, 600)),
   keepAliveSec: () => opt(range("seconds between pings, 0 for none", 0, 86_400)),
   retry: () => opt(retry()),
   network: () => opt(network()),
@@ -108,8 +108,8 @@ const idp = () =>
   object(
     {
       issuer: url("issuer of the enterprise's identity provider"),
-      tokenEndpoint: url("its token endpoint"),
-      clientId: text("client id there"),
+      tokenEndpoint: url("token endpoint of the identity provider"),
+      clientId: text("client id at the identity provider"),
       idTokenFile: opt(file("id token")),
       idTokenEnv: opt(variable("variable that holds the id token")),
       idTokenCommand: opt(argv("prints the id token")),
@@ -123,7 +123,7 @@ const oauth = () =>
       grant: opt(
         oneOf(
           ["authorization_code", "device_code", "client_credentials", "jwt_bearer", "id_jag"],
-          "how the token is got",
+          "OAuth grant type",
         ),
       ),
       clientId: opt(text("client id")),
@@ -133,7 +133,7 @@ const oauth = () =>
       clientAuth: opt(
         oneOf(
           ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"],
-          "how the client proves itself; without it the server's metadata decides",
+          "client authentication method; chosen from the server's metadata by default",
         ),
       ),
       privateKeyFile: opt(file("PEM private key")),
@@ -145,7 +145,7 @@ const oauth = () =>
       initialAccessToken: opt(
         text('token for registering a client; "${VAR}" comes from the environment'),
       ),
-      issuer: opt(url("the one authorization server to accept")),
+      issuer: opt(url("the only authorization server to accept")),
       trustedHosts: opt(list(text("a host name"), "further hosts that metadata may name")),
       resource: opt(
         v.pipe(
@@ -161,8 +161,8 @@ const oauth = () =>
       pkce: opt(v.literal("S256", 'expected "S256"')),
       dpop: opt(flag("always or never use DPoP; default: when the server asks")),
       callbackPort: opt(whole("a port", 1, 65_535)),
-      redirectUri: opt(text("redirect URI, used as it stands")),
-      store: opt(oneOf(["file", "keyring", "auto"], "where the grant is kept")),
+      redirectUri: opt(text("redirect URI, used unchanged")),
+      store: opt(oneOf(["file", "keyring", "auto"], "where the credentials are stored")),
       assertionFile: opt(file("assertion (jwt_bearer)")),
       assertionEnv: opt(variable("variable that holds the assertion")),
       assertionCommand: opt(argv("prints the assertion")),
@@ -186,14 +186,14 @@ const headers = () =>
     v.description("headers of every request to the server"),
   );
 
-/** Functions that make the schema of each key, so that a start pays only for the keys that its file uses. */
+/** Functions that build the schema of each key, so that a start builds only the schemas that its file needs. */
 export type Table = Readonly<Record<string, () => v.GenericSchema>>;
 export type Whole<T extends Table> = v.StrictObjectSchema<
   { readonly [K in keyof T]: ReturnType<T[K]> },
   string
 >;
 
-/** The schema of an object with the table's keys, or with some of them. */
+/** The schema of an object with all keys of the table, or only with `keys`. */
 export function schemaOf<T extends Table>(table: T, keys = Object.keys(table)): Whole<T> {
   const entries = keys.flatMap((key) => {
     const make = Object.hasOwn(table, key) ? table[key] : undefined;
@@ -205,11 +205,11 @@ export function schemaOf<T extends Table>(table: T, keys = Object.keys(table)): 
 /** A server's entry in the file. */
 export const serverEntry = {
   url: () => url("URL of the MCP server"),
-  description: () => opt(v.pipe(v.string("expected a string"), v.description("for people"))),
-  transport: () => opt(oneOf(["auto", "http", "sse"], "auto by default")),
-  cookies: () =>
-    opt(flag("keep cookies that the server sets while a session lasts; true by default")),
-  endSession: () => opt(flag("end the session with a DELETE at the end; true by default")),
+  description: () =>
+    opt(v.pipe(v.string("expected a string"), v.description("description for the user"))),
+  transport: () => opt(oneOf(["auto", "http", "sse"], "transport; auto by default")),
+  cookies: () => opt(flag("keep the server's cookies during a session; true by default")),
+  endSession: () => opt(flag("send a DELETE when the session ends; true by default")),
   protocol: () =>
     opt(
       oneOf(
@@ -229,7 +229,10 @@ export const serverEntry = {
   ...shared,
   env: () =>
     opt(
-      list(variable("variable"), "variables that codex-config passes on, beside those named here"),
+      list(
+        variable("name of an environment variable"),
+        "further environment variables that codex-config passes on",
+      ),
     ),
   codex: () =>
     opt(
@@ -249,7 +252,7 @@ export const serverEntry = {
 } as const;
 export type ServerEntry = v.InferOutput<Whole<typeof serverEntry>>;
 
-/** The top level of the file. load.ts checks the servers one by one: valibot would skip the name `constructor`. */
+/** The top level of the file. load.ts validates each server itself, because valibot would skip a server named `constructor`. */
 export const topLevel = {
   $schema: () => opt(v.string("expected a string")),
   version: () =>
@@ -259,7 +262,7 @@ export const topLevel = {
 } as const;
 export type TopLevel = v.InferOutput<Whole<typeof topLevel>>;
 
-/** The schema of the whole file, from which the JSON Schema is made. */
+/** The schema of the whole file, from which the JSON Schema is generated. */
 export const wholeFile = () =>
   v.strictObject({
     ...schemaOf(topLevel).entries,

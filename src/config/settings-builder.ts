@@ -4,7 +4,7 @@ import type { ServerEntry, TopLevel } from "./schema.ts";
 import type { Credential, NetworkSettings, OAuthSettings, ServerSettings } from "./settings.ts";
 import { headerProblem, nameProblem } from "./validators.ts";
 
-/** An invalid configuration: the key path and what was expected there, never the value. */
+/** An invalid configuration: the key path and the expected value, never the actual value. */
 export class ConfigProblem extends Error {
   readonly path: readonly (string | number)[];
 
@@ -75,10 +75,10 @@ function credentialOf(entry: ServerEntry, home: string, at: readonly string[]): 
   const hasAuthorization = Object.keys(entry.headers ?? {}).some(
     (name) => name.toLowerCase() === "authorization",
   );
-  const isOther = credentialKeys.some((key) => entry[key] !== undefined);
-  if (hasAuthorization && isOther && entry.auth?.type !== "none") {
+  const hasCredentialKey = credentialKeys.some((key) => entry[key] !== undefined);
+  if (hasAuthorization && hasCredentialKey && entry.auth?.type !== "none") {
     throw new ConfigProblem(
-      // Without the header's name: redaction would take the words after it for its value.
+      // The path omits `Authorization`: redaction would treat the words after it as the header's value.
       [...at, "headers"],
       "expected no Authorization header beside another credential",
     );
@@ -118,7 +118,7 @@ function networkOf(
   };
 }
 
-/** Makes the settings of a checked entry: fills in defaults and makes file names absolute. Throws ConfigProblem. */
+/** Builds the settings from a validated entry: adds defaults and makes file names absolute. Throws ConfigProblem. */
 export function serverSettings(
   name: string,
   entry: ServerEntry,

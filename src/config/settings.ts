@@ -12,7 +12,7 @@ export type Credential =
   | { readonly type: "tokenCommand"; readonly argv: readonly string[] }
   | { readonly type: "oauth"; readonly auth: OAuthSettings };
 
-/** The entry `auth` of a server; paths are absolute here. */
+/** The value of `auth` in a server's entry, with absolute paths. */
 export interface OAuthSettings {
   readonly grant:
     | "authorization_code"
@@ -31,11 +31,11 @@ export interface OAuthSettings {
   readonly scopes?: readonly string[];
   readonly clientMetadataUrl?: string;
   readonly clientName?: string;
-  /** For registration; `${VAR}` is not expanded yet. */
+  /** Token for client registration, with `${VAR}` not yet expanded. */
   readonly initialAccessToken?: string;
   readonly issuer?: string;
   readonly trustedHosts?: readonly string[];
-  /** `false` omits the parameter. */
+  /** Value of the parameter `resource` (RFC 8707); false omits the parameter. */
   readonly resource?: string | false;
   readonly authorizeParams?: Readonly<Record<string, string>>;
   readonly tokenParams?: Readonly<Record<string, string>>;
@@ -65,7 +65,7 @@ export interface NetworkSettings {
   readonly ipFamily?: 4 | 6;
 }
 
-/** The settings of one server: checked, with defaults, file names absolute. */
+/** The validated settings of one server, with defaults and absolute file names. */
 export interface ServerSettings {
   readonly name: string;
   /** https, or http on exactly localhost, 127.0.0.1, [::1]; no userinfo, no fragment. */
@@ -75,7 +75,7 @@ export interface ServerSettings {
   readonly cookies: boolean;
   /** Whether a session is ended with a DELETE. */
   readonly endSession: boolean;
-  /** The protocol spoken with the server; "auto": the client's own, where the server speaks it. */
+  /** The protocol used with the server; "auto": the client's protocol if the server supports it. */
   readonly protocol: "auto" | "session" | "stateless";
   readonly credential: Credential;
   /** Configured headers, with `${VAR}` not yet expanded. */
@@ -83,7 +83,7 @@ export interface ServerSettings {
   readonly headersCommand?: readonly string[];
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
-  /** 0: no pings. */
+  /** Interval of pings; 0 for no pings. */
   readonly keepAliveMs: number;
   readonly retry: { readonly attempts: number };
   readonly network: NetworkSettings;

@@ -1,20 +1,20 @@
 type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 
-/** Steps from the outermost value inwards: keys of objects, indexes of lists. */
+/** Path from the outermost value: keys of objects, indexes of lists. */
 export type KeyPath = readonly (string | number)[];
 
-/** Most levels of lists and objects: keeps recursive parsers far from the end of their stack. */
+/** Most levels of nested lists and objects, so that recursive parsers cannot exhaust their stack. */
 export const maxDepth = 32;
 const reserved = new Set(["__proto__", "constructor", "prototype"]);
 
-/** Whether a key would change an object's prototype, or be skipped by libraries. A server may have such a name, except __proto__. */
+/** Whether the last key of `path` would change an object's prototype or be skipped by libraries. Servers may be named `constructor` and `prototype`. */
 export function isReserved(path: KeyPath): boolean {
   const key = String(path.at(-1));
   const isServer = path.length === 2 && path[0] === "servers";
   return reserved.has(key) && (!isServer || key === "__proto__");
 }
 
-/** Counts the keys in a value; NaN if one is reserved or the value is nested too deeply. */
+/** Counts the keys in a value; NaN if a key is reserved or the value is nested too deeply. */
 function countKeys(value: JsonValue, path: KeyPath): number {
   if (typeof value !== "object" || value === null) return 0;
   if (path.length >= maxDepth) return Number.NaN;
@@ -22,13 +22,13 @@ function countKeys(value: JsonValue, path: KeyPath): number {
   if (Array.isArray(value)) for (const item of value) count += countKeys(item, [...path, 0]);
   else
     for (const key of Object.keys(value)) {
-      const here = [...path, key];
-      count += isReserved(here) ? Number.NaN : 1 + countKeys(value[key]!, here);
+      const keyPath = [...path, key];
+      count += isReserved(keyPath) ? Number.NaN : 1 + countKeys(value[key]!, keyPath);
     }
   return count;
 }
 
-/** Matches a string; the group is the colon after a key. */
+/** Matches a string; the group matches the colon if the string is a key. */
 const stringOrKey = /"(?:[^"\\]|\\.)*"([ \t\r\n]*:)?/gs;
 
 function countWrittenKeys(text: string): number {
@@ -38,8 +38,8 @@ function countWrittenKeys(text: string): number {
 }
 
 /**
- * Parses JSON text. Undefined if it is not JSON, is nested too deeply, or has a reserved or repeated key. JSON.parse
- * silently keeps the last of repeated keys, so the value then has fewer keys than the text.
+ * Parses JSON text. Undefined if the text is not JSON, is nested too deeply, or has a reserved or repeated key. JSON.parse
+ * keeps only the last of repeated keys, so the parsed value then has fewer keys than the text.
  */
 export function parseStrict(text: string): JsonValue | undefined {
   try {

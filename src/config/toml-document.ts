@@ -1,35 +1,35 @@
 import type { AST } from "toml-eslint-parser";
 import { BridgeError } from "../wire/errors.ts";
 
-/** A key and value of one server's entry; `path` starts below the server's name. */
+/** A key and value of one server's entry; `path` is relative to the table of the server. */
 export interface Pair {
   readonly path: readonly string[];
   readonly node: AST.TOMLKeyValue;
 }
 
-/** The places of one server's entry in the text. */
+/** The syntax nodes of one server's entry. */
 export interface Located {
   readonly pairs: Pair[];
-  /** Tables `[mcp_servers.NAME]` and below. */
+  /** Tables `[mcp_servers.NAME]` and their subtables. */
   readonly tables: AST.TOMLTable[];
-  /** `NAME = { ... }`. */
+  /** The entry as an inline table: `NAME = { ... }`. */
   inline?: { readonly pair: AST.TOMLKeyValue; readonly table: AST.TOMLInlineTable };
 }
 
-/** Codex's configuration, parsed, with the places of its servers. */
+/** Codex's configuration, parsed, with the syntax nodes of its servers. */
 export interface Document {
   readonly text: string;
-  /** The parsed value; numbers and dates are JavaScript's. */
+  /** The parsed value, with numbers and dates as JavaScript values. */
   readonly value: Readonly<Record<string, unknown>>;
   readonly servers: ReadonlyMap<string, Located>;
-  /** `mcp_servers = { ... }`, if written as an inline table. */
+  /** The inline table of `mcp_servers = { ... }`, if the file has one. */
   readonly inlineServers: AST.TOMLInlineTable | undefined;
-  /** Every header table, in order. */
+  /** Every table with a header `[...]`, in the order of the file. */
   readonly headers: readonly AST.TOMLTable[];
   readonly comments: readonly AST.Comment[];
 }
 
-const above = "mcp_servers";
+const serversTable = "mcp_servers";
 
 function refuse(message: string, hint: string, cause?: unknown): BridgeError {
   return new BridgeError("configuration", message, { hint, cause });
@@ -43,7 +43,7 @@ class Finder {
   readonly servers = new Map<string, Located>();
   inlineServers: AST.TOMLInlineTable | undefined;
 
-  #at(name: string): Located {
+  #entryOf(name: string): Located {
     const found = this.servers.get(name);
     if (found !== undefined) return found;
     const made: Located = { pairs: [], tables: [] };
@@ -51,37 +51,37 @@ class Finder {
     return made;
   }
 
-  table(node: AST.TOMLTable): void {
+  addTable(node: AST.TOMLTable): void {
     const path = keysOf(node.key);
     const name = path[1];
-    if (path[0] !== above) return;
+    if (path[0] !== serversTable) return;
     if (node.kind === "array" && path.length <= 2) throw notATable(path.join("."));
-    if (name !== undefined) this.#at(name).tables.push(node);
-    for (const pair of node.body) this.pair(path, pair);
+    if (name !== undefined) this.#entryOf(name).tables.push(node);
+    for (const pair of node.body) this.addPair(path, pair);
   }
 
-  pair(base: readonly string[], node: AST.TOMLKeyValue): void {
+  addPair(base: readonly string[], node: AST.TOMLKeyValue): void {
     const path = [...base, ...keysOf(node.key)];
     const name = path[1];
-    if (path[0] !== above) return;
+    if (path[0] !== serversTable) return;
     if (name !== undefined && path.length > 2) {
-      this.#at(name).pairs.push({ path: path.slice(2), node });
+      this.#entryOf(name).pairs.push({ path: path.slice(2), node });
       return;
     }
     const table = node.value;
     if (table.type !== "TOMLInlineTable") throw notATable(path.join("."));
     if (name !== undefined) {
-      this.#at(name).inline = { pair: node, table };
-      for (const inner of table.body) this.pair(path, inner);
+      this.#entryOf(name).inline = { pair: node, table };
+      for (const inner of table.body) this.addPair(path, inner);
       return;
     }
     this.inlineServers = table;
-    for (const inner of table.body) this.pair(path, inner);
+    for (const inner of table.body) this.addPair(path, inner);
   }
 }
 
 function notATable(path: string): BridgeError {
-  return refuse(`config.toml: ${path} is not a table`, `write it as [${above}.NAME]`);
+  return refuse(`config.toml: ${path} is not a table`, `write it as [${serversTable}.NAME]`);
 }
 
 /** Reads the text of Codex's configuration. Throws `configuration`. */
@@ -89,7 +89,7 @@ export async function readDocument(text: string): Promise<Document> {
   const { getStaticTOMLValue, parseTOML } = await import("toml-eslint-parser");
   let program: AST.TOMLProgram;
   try {
-    // Codex accepts a byte order mark, this parser does not; a space in its place keeps all offsets.
+    // Codex accepts a byte order mark, toml-eslint-parser does not; replacing it by a space keeps all offsets.
     program = parseTOML(text.replace(/^\ufeff/, " "), { tomlVersion: "1.1" });
   } catch (error) {
     const { lineNumber, message } = error as { lineNumber?: number; message: string };
@@ -99,10 +99,10 @@ export async function readDocument(text: string): Promise<Document> {
   const finder = new Finder();
   const headers: AST.TOMLTable[] = [];
   for (const node of program.body[0].body) {
-    if (node.type === "TOMLKeyValue") finder.pair([], node);
+    if (node.type === "TOMLKeyValue") finder.addPair([], node);
     else {
       headers.push(node);
-      finder.table(node);
+      finder.addTable(node);
     }
   }
   const { servers, inlineServers } = finder;
@@ -110,9 +110,9 @@ export async function readDocument(text: string): Promise<Document> {
   return { text, value: getStaticTOMLValue(program), servers, inlineServers, headers, comments };
 }
 
-/** The value of a server's entry; undefined if there is none. */
+/** The parsed entry of a server; undefined if the file has no such entry. */
 export function serverValue(document: Document, name: string): Record<string, unknown> | undefined {
-  const servers = document.value[above] as Record<string, unknown> | undefined;
+  const servers = document.value[serversTable] as Record<string, unknown> | undefined;
   if (servers === undefined || !Object.hasOwn(servers, name)) return undefined;
   return servers[name] as Record<string, unknown>;
 }

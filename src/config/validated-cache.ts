@@ -1,7 +1,7 @@
-// Skips the check of a configuration that an earlier start has checked: it takes a third of a start.
+// Skips the validation of a configuration that an earlier start has validated: validation takes a third of a start.
 
 import { checkFilesFast } from "../platform/fast-file-check.ts";
-import { readJudged } from "../platform/files.ts";
+import { readChecked } from "../platform/files.ts";
 import type { Log } from "../platform/log.ts";
 import { isPosix } from "../platform/path.ts";
 import { cacheFile, type Paths, stateOf } from "../platform/paths.ts";
@@ -13,7 +13,7 @@ import type { ServerSettings } from "./settings.ts";
 import { serverSettings } from "./settings-builder.ts";
 import { nameProblem } from "./validators.ts";
 
-/** The result of an earlier check. */
+/** The stored result of an earlier validation. */
 interface ValidatedConfig {
   /** Digest of the valid text and of the program's version. */
   readonly digest: string;
@@ -32,7 +32,7 @@ interface Found extends KnownServer {
   readonly holdsSecret: boolean;
 }
 
-/** Finds a server and its cache in the text of a configuration; undefined if that text was not checked before. */
+/** Finds a server and its cache in the text of a configuration; undefined if no earlier start has validated this text. */
 function find(
   paths: Paths,
   name: string,
@@ -40,7 +40,7 @@ function find(
   text: string,
   remembered?: string,
 ): Found | undefined {
-  const whole = parsed(text);
+  const whole = parseUnchecked(text);
   const servers = whole?.servers ?? {};
   const entry = Object.hasOwn(servers, name) ? servers[name] : undefined;
   const url = typeof entry?.url === "string" ? URL.parse(entry.url) : null;
@@ -53,18 +53,18 @@ function find(
 }
 
 /**
- * Reads one server's settings if an earlier start has checked the same text; undefined if it must be checked now.
- * Judges owner and mode in any case. Throws `configuration`.
+ * Reads one server's settings if an earlier start has validated an equal text; undefined if the text must be validated.
+ * Always checks owner and mode of the file. Throws `configuration`.
  */
 export function readValidated(paths: Paths, name: string, log: Log): KnownServer | undefined {
   if (nameProblem(name) !== undefined) return undefined;
-  const file = readJudged(paths.configFile, maxConfigBytes);
+  const file = readChecked(paths.configFile, maxConfigBytes);
   const found = file && find(paths, name, log, file.text);
   if (found?.holdsSecret) file?.requirePrivate();
   return found;
 }
 
-/** As `readValidated`, without node:fs; also undefined if `readValidated` might refuse anything. */
+/** Like `readValidated`, but without node:fs; also undefined if `readValidated` might refuse a file. */
 export async function readValidatedFast(
   paths: Paths,
   name: string,
@@ -73,11 +73,11 @@ export async function readValidatedFast(
   if (!isPosix || nameProblem(name) !== undefined) return undefined;
   const serverCacheFile = cacheFile(stateOf(paths.stateRoot, name));
   const { texts, sound } = checkFilesFast(paths.configFile, serverCacheFile, maxConfigBytes);
-  // If a file is a pipe, its text never comes: `sound` resolves first.
+  // The text of a pipe never arrives, so wait for `sound` too.
   const regular = sound.then((isSound) => (isSound ? texts : []));
   const [text, remembered] = await Promise.race([texts, regular]);
-  // Parse while the files are still being judged; the result is used only after that.
-  const found = attempt(() =>
+  // Parse while the permissions are still being checked; `found` is returned only after the check.
+  const found = orUndefined(() =>
     text && remembered ? find(paths, name, log, text, remembered) : undefined,
   );
   const requirePrivate = await sound;
@@ -86,8 +86,8 @@ export async function readValidatedFast(
   return found;
 }
 
-/** `look`, or undefined if it throws: a file that is not judged yet may hold anything. */
-function attempt(look: () => Found | undefined): Found | undefined {
+/** The result of `look`, or undefined if it throws: a file with unchecked permissions may contain anything. */
+function orUndefined(look: () => Found | undefined): Found | undefined {
   try {
     return look();
   } catch {
@@ -95,7 +95,7 @@ function attempt(look: () => Found | undefined): Found | undefined {
   }
 }
 
-/** Lets the next start skip the check of this text. */
+/** Stores that this text is valid, so that the next start skips the validation. */
 export function rememberValidated(
   { text }: Config,
   holdsSecret: boolean,
@@ -109,8 +109,10 @@ function digestOf(text: string): string {
   return Bun.CryptoHasher.hash("sha256", `${version} ${commit}\n${text}`, "hex");
 }
 
-/** The parsed file. Its shape is valid only if the digest matches. */
-function parsed(text: string): (TopLevel & { servers?: Record<string, ServerEntry> }) | undefined {
+/** Parses the file without validation: the type is right only if the digest matches. */
+function parseUnchecked(
+  text: string,
+): (TopLevel & { servers?: Record<string, ServerEntry> }) | undefined {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,21 +1,21 @@
-// Rules of the configuration beyond types. Each returns what was expected, never the value, or undefined. `setup` applies
-// the same rules to answers of the user.
+// Rules of the configuration beyond types. A rule returns the error message, which never contains the value, or undefined
+// for a valid value. `setup` also applies the rules to input of the user.
 
 import { isVisible, isWord } from "../wire/text.ts";
 
-/** A server's name in the configuration; it also names its files. */
+/** Matches a server's name in the configuration, which is also the name of its state files. */
 export const serverName = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** RFC 9110 5.6.2. */
 const fieldName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const fieldValue = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 const reference = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
-// Headers that the bridge sets itself, and headers that decide the framing of a request.
+// Headers that the bridge sets itself, and headers that determine the framing of a request.
 const reservedHeader =
   /^(host|connection|content-.*|accept.*|mcp-.*|transfer-encoding|keep-alive|upgrade|te|trailer|expect|proxy-connection)$/i;
 const secretName = /auth|key|token|secret|cookie|passw|credential|session|bearer|jwt|pat\b/i;
 
-/** The only hosts that plain http may be used with. */
+/** Whether the host of a URL is one of the three hosts for which plain http is allowed. */
 export function isLoopback(url: URL): boolean {
   return ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
 }
@@ -23,7 +23,7 @@ export function isLoopback(url: URL): boolean {
 /** Why `text` cannot be a server's URL. */
 export function urlProblem(text: string): string | undefined {
   const url = URL.parse(text);
-  // Judged on the parsed URL: `127.1` and `http://localhost.evil.example` must not slip through.
+  // Check the parsed URL, not the text: `127.1` is 127.0.0.1, and `localhost.evil.example` is not localhost.
   if (url === null || !["https:", "http:"].includes(url.protocol) || /[\s\\]/.test(text)) {
     return "expected a URL such as https://host/path";
   }
@@ -47,13 +47,13 @@ export function proxyProblem(text: string): string | undefined {
 
 /** Why `text` cannot be a server's name. */
 export function nameProblem(text: string): string | undefined {
-  // The same rule as `serverName`, without a regular expression: every start needs it.
+  // Equal to `serverName`, but without a regular expression, which would slow every start.
   const isName = text !== "" && text.length <= 64 && isWord(text) && !text.includes(".");
   if (isName && !"_-".includes(text[0]!)) return undefined;
   return "expected a name of letters, digits, _ and -, beginning with a letter or digit, at most 64 characters";
 }
 
-/** Why `text`, already stripped, cannot be a token. */
+/** Why `text`, already trimmed, cannot be a token. */
 export function tokenProblem(text: string): string | undefined {
   if (text === "") return "expected a token that is not empty";
   if (isVisible(text)) return undefined;
@@ -85,7 +85,7 @@ export function headerValueProblem(value: string): string | undefined {
   return undefined;
 }
 
-/** Why `argv` cannot be a command: there is no shell, and nothing is run from the current directory. */
+/** Why `argv` cannot be a command. Commands run without a shell, and never from the current directory. */
 export function argvProblem(argv: readonly string[]): string | undefined {
   const program = argv[0];
   if (program === undefined || program === "") return 'expected ["program", "argument", ...]';
@@ -106,12 +106,12 @@ export function variablesIn(value: string): string[] {
   return [...value.matchAll(reference)].map((match) => match[1]!);
 }
 
-/** Whether a header or query parameter may hold a secret, so that the file's mode must be judged. */
+/** Whether a header or query parameter may contain a secret: its name suggests one, and its literal part has at least 8 characters. */
 export function mayBeSecret(name: string, value: string): boolean {
   return secretName.test(name) && value.replace(reference, "").length >= 8;
 }
 
-/** The first invalid or repeated header name, with the reason. */
+/** The first invalid or repeated header name, with the error message; undefined if all names are valid. */
 export function headerProblem(
   names: readonly string[],
 ): { name: string; problem: string } | undefined {

@@ -1,10 +1,10 @@
-/** Settles as `promise` does, or rejects with the signal's reason as soon as it is aborted. */
+/** Settles like `promise`, or rejects with the signal's reason as soon as the signal is aborted. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) {
     promise.catch(() => undefined);
     throw signal.reason;
   }
-  // Most promises have settled by now; a listener for each would cost a tenth of a call.
+  // Most promises have settled already; adding a listener for each would cost a tenth of the time of a call.
   if (Bun.peek.status(promise) !== "pending") return promise;
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);
@@ -16,7 +16,7 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Pr
   }
 }
 
-/** Waits `ms` milliseconds. Rejects with the signal's reason if it is aborted first. */
+/** Waits `ms` milliseconds. Rejects with the signal's reason if the signal is aborted first. */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   if (signal.aborted) throw signal.reason;

@@ -1,7 +1,7 @@
 import { programOnPath, startChild } from "./exec.ts";
 import type { Environment } from "./paths.ts";
 
-/** Programs that open a URL on this system, in the order to try them. They are started without a shell. */
+/** Commands that open a URL on this system, in the order to try them; run without a shell. */
 function openers(env: Environment): string[][] {
   const named = env.BROWSER?.split(":")
     .map((entry) =>
@@ -18,14 +18,14 @@ function openers(env: Environment): string[][] {
   return [...(named ?? []), ...(own[process.platform] ?? [["xdg-open"], ["gio", "open"]])];
 }
 
-/** Whether a browser started here is visible to the user: there is a desktop, and the session is not remote (ssh). */
+/** Whether the user would see a browser that this process starts: a desktop is running, and the session is not remote (ssh). */
 export function hasDesktop(env: Environment): boolean {
   if (env.SSH_CONNECTION !== undefined || env.SSH_TTY !== undefined) return false;
   if (process.platform === "darwin" || process.platform === "win32") return true;
   return Boolean(env.DISPLAY || env.WAYLAND_DISPLAY) || Boolean(env.BROWSER);
 }
 
-/** Opens a URL in the user's browser. Resolves to false if no program for that could be started. */
+/** Opens a URL in the user's browser. Resolves to false if no such program could be started. */
 export async function openBrowser(url: URL, env: Environment): Promise<boolean> {
   for (const [name = "", ...words] of openers(env)) {
     const program = programOnPath(name, env.PATH);
@@ -36,11 +36,11 @@ export async function openBrowser(url: URL, env: Environment): Promise<boolean> 
         { stdin: "ignore", stdout: "ignore", stderr: "ignore", detached: true },
       );
       child.unref();
-      // xdg-open fails within moments if there is no browser; a browser keeps running.
+      // Without a browser xdg-open fails at once; a program that runs for 1.5 s counts as success.
       const code = await Promise.race([child.exited, Bun.sleep(1500).then(() => 0)]);
       if (code === 0) return true;
     } catch {
-      // The next program may start.
+      // Try the next program.
     }
   }
   return false;

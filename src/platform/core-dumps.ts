@@ -1,7 +1,7 @@
 import { dlopen } from "bun:ffi";
 import type { Log } from "./log.ts";
 
-// linux/prctl.h and asm-generic/resource.h; the same on x64 and arm64.
+// linux/prctl.h and asm-generic/resource.h; equal on x64 and arm64.
 const PR_SET_DUMPABLE = 4;
 const RLIMIT_CORE = 4;
 
@@ -19,16 +19,16 @@ function openLibc() {
         setrlimit: { args: ["i32", "ptr"], returns: "i32" },
       }).symbols;
     } catch {
-      // The other C library.
+      // Try the other C library.
     }
   }
   return undefined;
 }
 
 /**
- * Keeps secrets in memory out of core dumps, which the kernel writes into the current directory, and other processes
- * of the user out of this process's memory and environment (prctl(2), PR_SET_DUMPABLE). Linux only; elsewhere it does
- * nothing (docs/hazards.md). Never throws.
+ * Disables core dumps, which would write secrets into the current directory, and denies other processes of the user
+ * access to this process's memory and environment (prctl(2), PR_SET_DUMPABLE). Linux only; does nothing on other
+ * systems (docs/hazards.md). Never throws.
  */
 export function forbidCoreDumps(log: Log): void {
   if (process.platform !== "linux") return;
@@ -36,7 +36,7 @@ export function forbidCoreDumps(log: Log): void {
   const limits = new BigUint64Array(2);
   const isForbidden =
     libc?.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) === 0 && libc.getrlimit(RLIMIT_CORE, limits) === 0;
-  // The soft limit alone: a child may have reasons to raise its own.
+  // Lower only the soft limit, so that a child process can still raise its own.
   limits[0] = 0n;
   if (!isForbidden || libc.setrlimit(RLIMIT_CORE, limits) !== 0)
     log.debug("core dumps cannot be forbidden");

@@ -1,14 +1,14 @@
 import type { Log, LogFields } from "./log.ts";
 
-/** At most one line in this time. */
+/** At most one line is written in this time. */
 const windowMs = 1000;
 
-/** Logs an event that may come in floods: the first one at once, the others once a second, with how many there were. */
+/** Logs an event that may be frequent: the first at once, then one line a second with the number of events. */
 export class CountedLog {
   readonly #log: Log;
   readonly #level: "warn" | "debug";
   readonly #event: string;
-  /** Events since the last line, and the fields of the latest. */
+  /** Events since the last written line, and the fields of the latest event. */
   #count = 0;
   #fields: LogFields = {};
   #timer: Timer | undefined;
@@ -32,7 +32,7 @@ export class CountedLog {
     this.#count = 0;
     this.#log[this.#level](this.#event, { ...this.#fields, ...count });
     this.#timer = setTimeout(() => this.#write(), windowMs);
-    // The process must not live for this.
+    // The timer must not keep the process alive.
     this.#timer.unref();
   }
 }

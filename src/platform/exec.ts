@@ -5,56 +5,56 @@ import type { Environment } from "./paths.ts";
 import type { Redactor } from "./redact.ts";
 
 const separator = process.platform === "win32" ? ";" : ":";
-/** Working directory of children: no other user can put a program there. */
+/** Working directory of child processes: no other user can put a program there. */
 const rootFolder = process.platform === "win32" ? "C:\\" : "/";
-/** PATH of a child if no entry is left: a shell takes an empty PATH for the current directory. */
-const leastPath = "/usr/bin:/bin";
+/** PATH of a child if no absolute entry is left: a shell reads an empty PATH as the current directory. */
+const defaultPath = "/usr/bin:/bin";
 
-/** The absolute entries of PATH; any other entry depends on the current directory. */
+/** PATH without relative entries, which depend on the current directory. */
 function absoluteEntries(path: string | undefined): string {
   const folders = (path ?? "").split(separator).filter((folder) => isAbsolute(folder));
   return folders.join(separator);
 }
 
-/** Finds a program: an absolute path, or a bare name in an absolute entry of `path`. Undefined if there is none. */
+/** Absolute path of a program, given as absolute path or as bare name in an absolute entry of `path`; undefined if not found. */
 export function programOnPath(name: string, path: string | undefined): string | undefined {
   if (isAbsolute(name)) return Bun.which(name) ?? undefined;
   if (/[/\\]/.test(name)) return undefined;
   return Bun.which(name, { PATH: absoluteEntries(path) }) ?? undefined;
 }
 
-/** Program, environment and folder of a child process. */
-interface ChildPlace {
+/** Command, environment and working directory of a child process. */
+interface ChildCommand {
   readonly words: readonly [program: string, ...words: string[]];
   /** The child's whole environment; entries of PATH that are not absolute are removed. */
   readonly env: Environment;
-  /** Its working directory, which nobody else may write; the root of the file system by default. */
+  /** Working directory, not writable by other users; by default the root of the file system. */
   readonly cwd?: string;
 }
 
-/** Spawn options under which neither we nor the child look anything up in the current directory. */
-function placeOptions({ words, env, cwd = rootFolder }: ChildPlace) {
+/** Spawn options with which neither the bridge nor the child looks anything up in the current directory. */
+function spawnOptions({ words, env, cwd = rootFolder }: ChildCommand) {
   if (!isAbsolute(words[0])) throw new TypeError(`${words[0]} is not an absolute path`);
-  const PATH = absoluteEntries(env.PATH) || leastPath;
+  const PATH = absoluteEntries(env.PATH) || defaultPath;
   return { cmd: [...words], cwd, env: { ...env, PATH } as Record<string, string> };
 }
 
-/** Starts a child process. Nothing else in the program does, except `runToEnd`. */
+/** Starts a child process. Only this function and `runToEnd` start processes. */
 export function startChild<
   const In extends Bun.Spawn.Writable,
   const Out extends Bun.Spawn.Readable,
   const Err extends Bun.Spawn.Readable,
 >(
-  place: ChildPlace,
+  command: ChildCommand,
   options: Omit<Bun.Spawn.SpawnOptions<In, Out, Err>, "cwd" | "env">,
 ): Bun.Subprocess<In, Out, Err> {
-  const all = { ...options, ...placeOptions(place) };
+  const all = { ...options, ...spawnOptions(command) };
   return Bun.spawn<In, Out, Err>(all as Bun.Spawn.SpawnOptions<In, Out, Err> & typeof all);
 }
 
-/** Runs a child process to its end, synchronously, with a file descriptor as its stdin. */
-export function runToEnd(place: ChildPlace, stdin: number): void {
-  Bun.spawnSync({ ...placeOptions(place), stdin, stdout: "ignore", stderr: "ignore" });
+/** Runs a child process and waits for its exit synchronously; `stdin` is a file descriptor. */
+export function runToEnd(command: ChildCommand, stdin: number): void {
+  Bun.spawnSync({ ...spawnOptions(command), stdin, stdout: "ignore", stderr: "ignore" });
 }
 
 /** One run of a configured command, such as tokenCommand. */
@@ -66,16 +66,16 @@ export interface CommandRun {
   readonly env: Environment;
   readonly redactor: Redactor;
   readonly signal: AbortSignal;
-  /** 10,000 unless a test says otherwise. */
+  /** 10,000 by default. */
   readonly timeoutMs?: number;
 }
 
 const maxOutputBytes = 64 * 1024;
 const maxErrorBytes = 4 * 1024;
-/** Wait for output after the program has ended: a daemon that it started may keep the pipe open. */
+/** Wait for further output after the program has exited: a daemon started by the program may keep the pipe open. */
 const afterExitMs = 250;
 
-/** The absolute path of a run's program. Throws `configuration` if it is not found. */
+/** The absolute path of a run's program. Throws `configuration` if the program is not found. */
 function findProgram(run: CommandRun): string {
   const name = run.argv[0] ?? "";
   if (isAbsolute(name)) return name;
@@ -87,8 +87,8 @@ function findProgram(run: CommandRun): string {
   });
 }
 
-/** Reads a pipe to its end and keeps at most `max` bytes; calls `tooMuch` once if there are more. */
-async function drain(pipe: ReadableStream<Uint8Array>, max: number, tooMuch: () => void) {
+/** Reads a pipe to its end and keeps at most `max` bytes; calls `onOverflow` once if the pipe has more. */
+async function drain(pipe: ReadableStream<Uint8Array>, max: number, onOverflow: () => void) {
   const kept: Uint8Array[] = [];
   let length = 0;
   let isOver = false;
@@ -99,15 +99,15 @@ async function drain(pipe: ReadableStream<Uint8Array>, max: number, tooMuch: () 
       length += chunk.length;
       if (length <= max || isOver) continue;
       isOver = true;
-      tooMuch();
+      onOverflow();
     }
   })();
   return { done, text };
 }
 
 /**
- * Runs a command without a shell, in the home, with stdin closed, and returns its stdout. Its process group is killed
- * after 10 s or 64 KiB of output. Throws `configuration` with the command's cleaned stderr, or the signal's reason.
+ * Runs a command without a shell, in the home folder, with stdin closed, and returns its stdout. The command's process
+ * group is killed after 10 s or 64 KiB of output. Throws `configuration` with the command's cleaned stderr, or the signal's reason.
  */
 export async function runCommand(run: CommandRun): Promise<string> {
   run.signal.throwIfAborted();
@@ -120,15 +120,19 @@ export async function runCommand(run: CommandRun): Promise<string> {
     });
   let child: Bun.Subprocess<"ignore", "pipe", "pipe">;
   try {
-    const place = { words: [program, ...run.argv.slice(1)], env: run.env, cwd: run.home } as const;
-    // A process group of its own, so that its children end with it.
+    const command = {
+      words: [program, ...run.argv.slice(1)],
+      env: run.env,
+      cwd: run.home,
+    } as const;
+    // A process group of its own, so that killGroup also kills the children of the command.
     const options = { stdin: "ignore", stdout: "pipe", stderr: "pipe", detached: true } as const;
-    child = startChild(place, options);
+    child = startChild(command, options);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
     throw fail(`could not be started (${code})`, error);
   }
-  // If the bridge exits first, nobody else would stop the command.
+  // If the bridge exits first, nothing else stops the command.
   const onExit = () => killGroup(child.pid);
   process.on("exit", onExit);
   const timeoutMs = run.timeoutMs ?? 10_000;
@@ -157,7 +161,7 @@ export async function runCommand(run: CommandRun): Promise<string> {
     clearTimeout(timer);
     run.signal.removeEventListener("abort", onAbort);
     process.off("exit", onExit);
-    // Processes that the program left in its group have no reader any more.
+    // Nobody reads the output of processes that the program left in its group.
     killGroup(child.pid);
   }
 }
@@ -166,6 +170,6 @@ function killGroup(pid: number): void {
   try {
     process.kill(-pid, "SIGKILL");
   } catch {
-    // The group has ended already.
+    // The process group has exited already.
   }
 }

@@ -1,59 +1,59 @@
-// Stand-in for file-permissions.ts, which needs node:fs (1 ms of every start): uses Bun alone, and leaves every doubtful
-// case to file-permissions.ts.
-import { judgePrivate } from "./file-permissions.ts";
+// Fast variant of file-permissions.ts for the start of `run`: needs no node:fs, which would take 1 ms, and leaves every
+// doubtful case to file-permissions.ts.
+import { checkPrivate } from "./file-permissions.ts";
 import { dirname } from "./path.ts";
 
-/** stat as a promise, even for a path that is too long, for which Bun throws at once. */
+/** stat that always rejects on failure: for a path that is too long Bun throws synchronously. */
 const statOf = async (path: string) => Bun.file(path).stat();
 type FileStats = Awaited<ReturnType<typeof statOf>>;
 
 const isSame = (a: FileStats, b: FileStats) => a.dev === b.dev && a.ino === b.ino;
 
-/** Whether all belong to the user or root, and no other user may write to one of them. */
+/** Whether every file or folder belongs to the user or root, and is not writable by other users. */
 function areSafe(all: readonly FileStats[], own: number): boolean {
   for (const { uid, mode } of all)
     if ((uid !== own && uid !== 0) || (mode & 0o022) !== 0) return false;
   return true;
 }
 
-/** The first `mostBytes` of a file as text; undefined if it cannot be read or is not UTF-8. */
-async function read(path: string, mostBytes: number): Promise<string | undefined> {
+/** The first `maxBytes` of a file as text; undefined if the file cannot be read or is not UTF-8. */
+async function read(path: string, maxBytes: number): Promise<string | undefined> {
   try {
-    const bytes = await Bun.file(path).slice(0, mostBytes).bytes();
+    const bytes = await Bun.file(path).slice(0, maxBytes).bytes();
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
     return undefined;
   }
 }
 
-/** A folder and its parents as the path names them, up to the root. */
-function above(folder: string): string[] {
+/** A folder and its parents up to the root, from the path alone. */
+function withParents(folder: string): string[] {
   const folders = [folder];
   for (let at = folder; at !== dirname(at); folders.push(at)) at = dirname(at);
   return folders;
 }
 
-/** The two files and the judgement of them. */
+/** The texts of two files and the result of the permission check. */
 export interface FastFileCheck {
-  /** The texts of the two files, not judged yet; undefined for one that cannot be read. */
+  /** The texts of the two files, unchecked; undefined for a file that cannot be read. */
   readonly texts: Promise<(string | undefined)[]>;
   /**
-   * Resolves to undefined if file-permissions.ts might refuse anything; its error is then the one to show. Otherwise to a function
-   * that throws `configuration` if users other than the owner may read the first file.
+   * Resolves to undefined if file-permissions.ts might refuse a file: run the full check, which throws the right error.
+   * Else resolves to a function that throws `configuration` if users other than the owner may read the first file.
    */
   readonly sound: Promise<(() => void) | undefined>;
 }
 
 /**
- * Reads a file and a second one in a folder beside it, and judges their owners, modes and folders at the same time. Use
- * the texts only if `sound` says so: then no folder on the way is a link, and nobody else can put one there. The file
- * itself may be a link: its owner made it.
+ * Reads `file`, and `other` in a subfolder beside it, and checks owners, modes and folders of both meanwhile. Use the
+ * texts only if `sound` resolves to a function: then no folder on the path is a symlink, and no other user can create
+ * one there. A file itself may be a symlink, because its owner made it.
  */
 export function checkFilesFast(file: string, other: string, maxBytes: number): FastFileCheck {
   const own = process.getuid!();
   const files = [file, other];
   const texts = Promise.all(files.map((path) => read(path, maxBytes)));
-  const folders = above(dirname(other));
+  const folders = withParents(dirname(other));
   const parents = folders.slice(0, -1).map((folder) => `${folder}/..`);
   const sound = Promise.all([...files, ...folders, ...parents].map(statOf)).then(
     ([one, two, ...rest]) => {
@@ -64,7 +64,7 @@ export function checkFilesFast(file: string, other: string, maxBytes: number): F
       const areFiles = one!.isFile() && two!.isFile();
       const isLarge = one!.size > maxBytes || two!.size > maxBytes;
       const isSound = isStraight && areFiles && !isLarge && areSafe([one!, two!, ...named], own);
-      return isSound ? () => judgePrivate(file, one!) : undefined;
+      return isSound ? () => checkPrivate(file, one!) : undefined;
     },
     () => undefined,
   );

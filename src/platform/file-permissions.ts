@@ -1,4 +1,4 @@
-// Judges who may change or read a file: owner and mode of the file and of every folder above it.
+// Checks who may write or read a file: owner and mode of the file and of every folder above it.
 
 import type { Stats } from "node:fs";
 import { BridgeError } from "../wire/errors.ts";
@@ -8,7 +8,7 @@ import { isPrivateToPod, mountOf } from "./mounts.ts";
 import { dirname } from "./path.ts";
 import { trustsHome } from "./paths.ts";
 
-/** Use of a file: `home` for a file of the bridge, `secret` for one that an orchestrator may provide. */
+/** Use of a file: `home` for a file of the bridge, `secret` for a file that an orchestrator may mount. */
 export type Purpose = "home" | "secret";
 
 export const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? "";
@@ -28,70 +28,70 @@ const isSticky = ({ mode }: Stats) => (mode & 0o1000) !== 0;
 /** The folder where Compose, Docker and Kubernetes mount secrets. */
 const secretsFolder = /^(\/var)?\/run\/secrets\//;
 
-/** Whether only the one who mounted a resolved path decides its content: no user of this machine can write it. */
+/** Whether a resolved path is mounted so that no user of this machine can write it. */
 const isProvided = (path: string) =>
   secretsFolder.test(`${path}/`) || mountOf(path)?.isReadOnly === true;
 
-/** Whether a folder is accepted although another user owns it or may write it. */
+/** Whether a folder is accepted although another user owns or may write it. */
 function isAcceptedFolder(folder: string, purpose: Purpose): boolean {
   if (isPrivateToPod(folder)) return true;
   return purpose === "home" ? trustsHome(process.env) : isProvided(folder);
 }
 
-/** A command that corrects owner or mode if this user can run it here, else another remedy. */
-function mendHint(command: string, path: string, stats: Stats, purpose: Purpose): string {
+/** Hint for a wrong owner or mode: the command that corrects it if this user may run it, else another fix. */
+function permissionHint(command: string, path: string, stats: Stats, purpose: Purpose): string {
   const line = `${command} ${shellWord(path)}`;
   const mayChange = ownId() === 0 || (stats.uid === ownId() && command.startsWith("chmod"));
   if (mayChange && mountOf(path)?.isReadOnly !== true) return `run ${line}`;
   if (purpose === "secret")
     return `mount it read-only, not writable by others, or let user ${ownId()} own it`;
   if (Bun.which("sudo", { PATH: "/usr/bin:/bin" }) !== null) return `run sudo ${line}`;
-  return "set CODEX_MCP_BRIDGE_HOME to a folder of your own; or CODEX_MCP_BRIDGE_TRUST_HOME=1, where nobody else has this one";
+  return "set CODEX_MCP_BRIDGE_HOME to a folder of your own; or CODEX_MCP_BRIDGE_TRUST_HOME=1 if no other user can access this one";
 }
 
-function judgeOwner(path: string, stats: Stats, purpose: Purpose): void {
+function checkOwner(path: string, stats: Stats, purpose: Purpose): void {
   if (isOwned(stats)) return;
-  const hint = mendHint(`chown ${ownId()}`, path, stats, purpose);
+  const hint = permissionHint(`chown ${ownId()}`, path, stats, purpose);
   refuse(`${path} belongs to another user`, hint);
 }
 
-/** Judges owner and mode of every folder above a resolved path: whoever may write one can replace the file. */
-export function judgeParents(path: string, purpose: Purpose): void {
+/** Checks owner and mode of every folder above a resolved path: whoever may write such a folder can replace the file. */
+export function checkParents(path: string, purpose: Purpose): void {
   if (ownId() === undefined) return;
   for (let folder = dirname(path); ; folder = dirname(folder)) {
     const stats = fs().statSync(folder);
     const isSafe = isOwned(stats) && (!isOpenToWriters(stats) || isSticky(stats));
     if (!isSafe && !isAcceptedFolder(folder, purpose)) {
-      judgeOwner(folder, stats, purpose);
-      const hint = mendHint("chmod go-w", folder, stats, purpose);
+      checkOwner(folder, stats, purpose);
+      const hint = permissionHint("chmod go-w", folder, stats, purpose);
       refuse(`${folder} may be written by others`, hint);
     }
     if (folder === dirname(folder)) return;
   }
 }
 
-/** Judges kind, owner and mode of the file at a resolved path. */
-export function judgeFile(path: string, stats: Stats, purpose: Purpose): void {
+/** Checks type, owner and mode of the file at a resolved path. */
+export function checkFile(path: string, stats: Stats, purpose: Purpose): void {
   if (!stats.isFile()) refuse(`${path} is not a regular file`, "put a regular file there");
   if (ownId() === undefined) return;
   if (isOpenToWriters(stats)) {
-    const hint = mendHint("chmod go-w", path, stats, purpose);
+    const hint = permissionHint("chmod go-w", path, stats, purpose);
     refuse(`${path} may be written by others`, hint);
   }
-  if (purpose === "home" || !isProvided(path)) judgeOwner(path, stats, purpose);
+  if (purpose === "home" || !isProvided(path)) checkOwner(path, stats, purpose);
 }
 
 /** Throws `configuration` if users other than the owner may read a file that holds a secret. */
-export function judgePrivate(path: string, stats: Stats): void {
+export function checkPrivate(path: string, stats: Stats): void {
   const own = ownId();
   if (own === undefined || stats.uid !== own || (stats.mode & 0o044) === 0) return;
-  // On a read-only mount nobody here can change the mode.
+  // On a read-only mount the user cannot change the mode.
   if (mountOf(path)?.isReadOnly === true) return;
   refuse(`${path} holds a secret and may be read by others`, `run chmod 600 ${shellWord(path)}`);
 }
 
-/** Turns an error of the file system into `configuration`, with its code and a hint for this user. */
-export function failed(
+/** Turns an error of the file system into `configuration`, with the error code and a hint. */
+export function fileSystemError(
   verb: "read" | "write" | "remove" | "make the folder",
   path: string,
   error: unknown,

@@ -1,6 +1,6 @@
 import { fs } from "./fs.ts";
 
-/** Identifies the content of a file without reading it: changes when the file is replaced or written. */
+/** Version of a file from inode and modification time: changes when the file is replaced or written; "" if missing. */
 export function fileVersionOf(path: string): string {
   const stats = fs().statSync(path, { throwIfNoEntry: false });
   return stats === undefined ? "" : `${stats.ino} ${stats.mtimeMs}`;

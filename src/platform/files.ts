@@ -1,29 +1,29 @@
 import { BridgeError } from "../wire/errors.ts";
 import { shellWord } from "../wire/text.ts";
 import {
+  checkFile,
+  checkParents,
+  checkPrivate,
   codeOf,
-  failed,
+  fileSystemError,
   isMissing,
-  judgeFile,
-  judgeParents,
-  judgePrivate,
   type Purpose,
   refuse,
 } from "./file-permissions.ts";
 import { fs } from "./fs.ts";
 import { basename, dirname, join, resolve } from "./path.ts";
 
-/** A temporary file of this age was left by a process that died: a write takes milliseconds. */
+/** Age from which a temporary file counts as left by a killed process: a write takes milliseconds. */
 const orphanMs = 60_000;
 
-/** A file whose owner, mode and folders were judged and accepted. */
-export interface JudgedFile {
+/** The text of a file whose owner, mode and folders were checked. */
+export interface CheckedFile {
   readonly text: string;
   /** Throws `configuration` if users other than the owner may read the file. */
   requirePrivate(): void;
 }
 
-/** Reads a file to its end; undefined if it has more than `maxBytes`. */
+/** Reads a file to its end; undefined if the file has more than `maxBytes`. */
 function readUpTo(fd: number, maxBytes: number): Uint8Array | undefined {
   let buffer = new Uint8Array(Math.min(maxBytes + 1, 16 * 1024));
   let length = 0;
@@ -40,20 +40,20 @@ function readUpTo(fd: number, maxBytes: number): Uint8Array | undefined {
 }
 
 /**
- * Reads a file after judging its owner, mode and folders, also those of the file that a symlink leads to. Undefined if
- * there is no file. Throws `configuration`.
+ * Reads a file after checking owner, mode and folders of the file, and of its target if it is a symlink. Undefined if
+ * the file does not exist. Throws `configuration`.
  */
-export function readJudged(
+export function readChecked(
   path: string,
   maxBytes: number,
   purpose: Purpose = "home",
-): JudgedFile | undefined {
+): CheckedFile | undefined {
   let target: string;
   let fd: number;
   try {
     target = fs().realpathSync(path);
-    judgeParents(join(fs().realpathSync(dirname(path)), basename(path)), purpose);
-    if (target !== path) judgeParents(target, purpose);
+    checkParents(join(fs().realpathSync(dirname(path)), basename(path)), purpose);
+    if (target !== path) checkParents(target, purpose);
     // O_NONBLOCK: a FIFO must not block us. O_NOFOLLOW: the resolved file may have been replaced by a link meanwhile.
     fd = fs().openSync(
       target,
@@ -62,18 +62,18 @@ export function readJudged(
   } catch (error) {
     if (error instanceof BridgeError) throw error;
     if (isMissing(error)) return undefined;
-    throw failed("read", path, error);
+    throw fileSystemError("read", path, error);
   }
   try {
     const stats = fs().fstatSync(fd);
-    judgeFile(target, stats, purpose);
+    checkFile(target, stats, purpose);
     const bytes = readUpTo(fd, maxBytes);
     if (bytes === undefined)
       refuse(`${target} is larger than ${maxBytes} bytes`, "make it smaller");
     const text = decode(bytes, target);
-    return { text, requirePrivate: () => judgePrivate(target, stats) };
+    return { text, requirePrivate: () => checkPrivate(target, stats) };
   } catch (error) {
-    throw error instanceof BridgeError ? error : failed("read", target, error);
+    throw error instanceof BridgeError ? error : fileSystemError("read", target, error);
   } finally {
     fs().closeSync(fd);
   }
@@ -87,19 +87,19 @@ function decode(bytes: Uint8Array, path: string): string {
   }
 }
 
-/** Reads a secret from a file and strips white space at both ends. Throws `configuration`, also if the file is missing. */
+/** Reads a secret from a file and trims white space. Throws `configuration`, also if the file is missing. */
 export function readSecretFile(path: string, what: string): string {
-  const file = readJudged(path, 64 * 1024, "secret");
+  const file = readChecked(path, 64 * 1024, "secret");
   if (file === undefined) {
     throw new BridgeError("configuration", `${what}: there is no file ${path}`, {
-      hint: "put the secret there, or name the file that holds it",
+      hint: "write the secret to this file, or configure another file",
     });
   }
   file.requirePrivate();
   return file.text.trim();
 }
 
-/** Makes a folder and its missing parents with mode 0700, whatever the umask. An existing folder keeps its mode. */
+/** Creates a folder and its missing parents with mode 0700 under any umask. An existing folder keeps its mode. */
 export function makePrivateFolder(path: string): void {
   try {
     fs().mkdirSync(path, { mode: 0o700 });
@@ -109,12 +109,12 @@ export function makePrivateFolder(path: string): void {
       makePrivateFolder(dirname(path));
       makePrivateFolder(path);
     } else if (codeOf(error) !== "EEXIST" || !fs().statSync(path).isDirectory()) {
-      throw failed("make the folder", path, error);
+      throw fileSystemError("make the folder", path, error);
     }
   }
 }
 
-/** The path that a write to `path` must replace: the target of its symlinks, which need not exist yet. Throws the system's error. */
+/** The path that a write to `path` must replace: `path` with symlinks resolved; the file need not exist yet. Throws the system's error. */
 export function writeTarget(path: string, hops = 0): string {
   const place = join(fs().realpathSync(dirname(path)), basename(path));
   let link: string;
@@ -150,29 +150,30 @@ function syncFolder(folder: string): void {
       fs().closeSync(fd);
     }
   } catch {
-    // Some file systems cannot sync a folder. The rename is done anyway.
+    // Some file systems cannot sync a folder; the rename has happened anyway.
   }
 }
 
 /**
- * Replaces the file that `path` leads to atomically: temporary file (0600), fsync, rename, fsync of the folder, which is
- * made (0700) if missing. `may` is asked last; returns whether the file was replaced. Throws `configuration`.
+ * Replaces the file at `path`, or the target of that symlink, atomically: temporary file (0600), fsync, rename, fsync of
+ * the folder, which is created (0700) if missing. `may` is called just before the rename and can prevent it; returns
+ * whether the file was replaced. Throws `configuration`.
  */
 export function writeAtomically(path: string, text: string, may = always): boolean {
   makePrivateFolder(dirname(path));
   try {
     const target = writeTarget(path);
-    judgeParents(target, "home");
-    judgeExisting(target);
+    checkParents(target, "home");
+    checkExisting(target);
     return replaceFile(target, text, 0o600, may);
   } catch (error) {
-    throw error instanceof BridgeError ? error : failed("write", path, error);
+    throw error instanceof BridgeError ? error : fileSystemError("write", path, error);
   }
 }
 
 const always = () => true;
 
-/** Replaces the file at `target`, which is no symlink, atomically. Returns whether `may` allowed it. Throws the system's error. */
+/** Replaces the file at `target`, which is no symlink, atomically. Returns whether `may` allowed the rename. Throws the system's error. */
 export function replaceFile(target: string, text: string, mode: number, may = always): boolean {
   const folder = dirname(target);
   const prefix = `.${basename(target)}.`;
@@ -192,9 +193,9 @@ export function replaceFile(target: string, text: string, mode: number, may = al
   }
 }
 
-function judgeExisting(target: string): void {
+function checkExisting(target: string): void {
   try {
-    judgeFile(target, fs().lstatSync(target), "home");
+    checkFile(target, fs().lstatSync(target), "home");
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
@@ -216,7 +217,7 @@ function removeQuietly(path: string): void {
   try {
     fs().unlinkSync(path);
   } catch {
-    // It was not made.
+    // The file was never created.
   }
 }
 
@@ -227,6 +228,6 @@ export function removeFile(path: string): boolean {
     return true;
   } catch (error) {
     if (isMissing(error)) return false;
-    throw failed("remove", path, error);
+    throw fileSystemError("remove", path, error);
   }
 }

@@ -2,22 +2,22 @@ import { BridgeError } from "../wire/errors.ts";
 import { programOnPath, runCommand } from "./exec.ts";
 import { Redactor } from "./redact.ts";
 
-/** The desktop's keyring. Every call ends within 2 s: a broken secret service would take 25 s. */
+/** The desktop's keyring. Every call has a timeout of 2 s: a broken secret service would block for 25 s. */
 export interface Keyring {
   /** null if there is no such secret, or if the keyring is locked: libsecret does not distinguish the two. */
   get(name: string): Promise<string | null>;
   /** Writes the secret and reads it back. */
   set(name: string, secret: string): Promise<void>;
   delete(name: string): Promise<boolean>;
-  /** Whether secrets outlive the desktop session; undefined if no program here can tell. */
+  /** Whether secrets outlive the desktop session; undefined if no installed program can query the secret service. */
   lasts(): Promise<boolean | undefined>;
 }
 
 const service = "codex-mcp-http-bridge";
 const limitMs = 2000;
 
-/** The failure of a keyring call as `configuration`. The platform's message holds no secret. */
-function unusable(error: unknown): BridgeError {
+/** Wraps the failure of a keyring call as `configuration`. The platform's message holds no secret. */
+function keyringError(error: unknown): BridgeError {
   const why = error instanceof Error ? error.message : String(error);
   return new BridgeError("configuration", `the keyring cannot be used (${why})`, {
     hint: 'unlock it, or set "auth.store" to "file"',
@@ -25,7 +25,8 @@ function unusable(error: unknown): BridgeError {
   });
 }
 
-async function limited<T>(call: Promise<T>): Promise<T> {
+/** Rejects with `configuration` if a keyring call fails or takes longer than `limitMs`. */
+async function withTimeout<T>(call: Promise<T>): Promise<T> {
   let timer: Timer | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${limitMs / 1000} s`)), limitMs);
@@ -33,10 +34,10 @@ async function limited<T>(call: Promise<T>): Promise<T> {
   try {
     return await Promise.race([call, late]);
   } catch (error) {
-    throw unusable(error);
+    throw keyringError(error);
   } finally {
     clearTimeout(timer);
-    // Nobody waits for a later failure of the call.
+    // A rejection after the timeout must not become an unhandled rejection.
     call.catch(() => {});
   }
 }
@@ -45,8 +46,8 @@ const secretService = "org.freedesktop.secrets";
 const servicePath = "/org/freedesktop/secrets";
 const serviceName = "org.freedesktop.Secret.Service";
 
-/** Commands that ask the secret service for its default collection (Secret Service API, ReadAlias). */
-const askers: readonly (readonly [name: string, ...words: string[]])[] = [
+/** Commands that query the default collection of the secret service (Secret Service API, ReadAlias), in the order to try them. */
+const aliasCommands: readonly (readonly [name: string, ...words: string[]])[] = [
   [
     "busctl",
     "--user",
@@ -73,10 +74,10 @@ const askers: readonly (readonly [name: string, ...words: string[]])[] = [
   ],
 ];
 
-/** Whether the default collection is not `session`, which is lost when the desktop session ends. */
+/** Whether secrets outlive the desktop session: false for the collection `session`, which is deleted when the session ends. */
 async function lasts(): Promise<boolean | undefined> {
   if (process.platform !== "linux") return true;
-  for (const [name, ...words] of askers) {
+  for (const [name, ...words] of aliasCommands) {
     const program = programOnPath(name, process.env.PATH);
     if (program === undefined) continue;
     const answer = await runCommand({
@@ -95,20 +96,20 @@ async function lasts(): Promise<boolean | undefined> {
 
 /** The keyring of this user's desktop (libsecret, Keychain, Credential Manager). */
 export function openKeyring(): Keyring {
-  const get = (name: string) => limited(Bun.secrets.get({ service, name }));
+  const get = (name: string) => withTimeout(Bun.secrets.get({ service, name }));
   return {
     get,
     lasts,
     async set(name, value) {
-      if ((await lasts()) === false) throw unusable("its default collection does not last");
-      await limited(Bun.secrets.set({ service, name, value }));
-      if ((await get(name)) !== value) throw unusable("it did not keep what was written");
+      if ((await lasts()) === false) throw keyringError("its default collection does not last");
+      await withTimeout(Bun.secrets.set({ service, name, value }));
+      if ((await get(name)) !== value) throw keyringError("it did not store the secret");
     },
-    delete: (name) => limited(Bun.secrets.delete({ service, name })),
+    delete: (name) => withTimeout(Bun.secrets.delete({ service, name })),
   };
 }
 
-/** Whether the keyring works and keeps secrets: tries set, get and delete with a text that is no secret. */
+/** Whether the keyring works and is persistent: tries set, get and delete with a harmless text. */
 export async function isKeyringUsable(keyring: Keyring): Promise<boolean> {
   const name = `probe-${crypto.randomUUID()}`;
   try {

@@ -8,7 +8,7 @@ import { lockFile } from "./paths.ts";
 const firstWaitMs = 2;
 const longestWaitMs = 50;
 
-/** Makes the lock's file with mode 0600 if it is missing: SQLite would apply the umask. */
+/** Creates the lock file with mode 0600 if missing: SQLite would apply the umask. */
 function makeLockFile(path: string): void {
   makePrivateFolder(dirname(path));
   try {
@@ -24,8 +24,9 @@ function makeLockFile(path: string): void {
 }
 
 /**
- * Runs `work` while holding the lock `name` of a folder. It is a kernel lock, freed when its process dies: pids are no
- * help where containers share a home. Waits without blocking; rejects with the signal's reason.
+ * Runs `work` while holding the lock `name` of a folder. The kernel frees the lock when the process dies; a pid file
+ * would not work for containers that share a home. Waits without blocking; rejects with the signal's reason if the
+ * signal is aborted while waiting.
  */
 export async function withLock<T>(
   folder: string,
@@ -38,13 +39,13 @@ export async function withLock<T>(
   try {
     for (let waitMs = firstWaitMs; !tryLock(database, path); ) {
       signal?.throwIfAborted();
-      // Jitter: processes that wait together must not retry together.
+      // Jitter, so that waiting processes do not retry at the same moments.
       await Bun.sleep(waitMs * (0.5 + Math.random()));
       waitMs = Math.min(waitMs * 2, longestWaitMs);
     }
     return await work();
   } finally {
-    // Closing rolls the empty transaction back and frees the lock.
+    // Closing rolls back the empty transaction, which frees the lock.
     database.close();
   }
 }
@@ -62,7 +63,7 @@ export async function isLocked(folder: string, name: string): Promise<boolean> {
 
 async function openLock(path: string) {
   makeLockFile(path);
-  // Loaded lazily: `run` starts without a lock.
+  // Imported lazily, because `run` needs no lock to start.
   const { Database } = await import("bun:sqlite");
   const database = new Database(path, { readwrite: true, create: false });
   database.run("PRAGMA busy_timeout = 0");

@@ -7,30 +7,30 @@ export type LogLevel = (typeof levels)[number];
 export type LogFormat = "text" | "json";
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** The log. Workers report here and never print. */
+/** The log. Code below the commands reports through it and never prints. */
 export interface Log {
   error(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
   info(event: string, fields?: LogFields): void;
   debug(event: string, fields?: LogFields): void;
   trace(event: string, fields?: LogFields): void;
-  /** Writes a line for a person, and only where stderr is a terminal: no program, and no model behind one, reads it. */
+  /** Writes a line for the user only if stderr is a terminal, so that no program or model reads the line. */
   toTerminal(event: string, fields?: LogFields): void;
-  /** Whether lines of this level are written: guards work done only for the log. */
+  /** Whether lines of this level are written; lets callers skip work that only the log needs. */
   writes(level: LogLevel): boolean;
 }
 
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: LogFormat;
-  /** Absolute path; lines go there as well as to stderr. 0600, one rotation at 10 MB. */
+  /** Absolute path of the log file, written in addition to stderr. Mode 0600, one rotation at 10 MB. */
   readonly file?: string;
   readonly redactor: Redactor;
 }
 
 const rotateAtBytes = 10 * 1024 * 1024;
 
-/** The log level that a word names, in any case; `warning` means `warn`. Undefined for any other word. */
+/** The log level named by a word, ignoring case; `warning` means `warn`. Undefined for an unknown level. */
 export function parseLevel(word: string): LogLevel | undefined {
   const lower = word.toLowerCase();
   return lower === "warning" ? "warn" : levels.find((level) => level === lower);
@@ -61,9 +61,9 @@ function formatLine(
 }
 
 /**
- * Opens a file to append to. In a folder that others may write, another user may have put anything in its place:
- * links are not followed, a pipe is not waited for, and a file of another user is refused. A device such as /dev/null
- * stays what it is; a file that was there before us is closed to others. Throws Error with the reason.
+ * Opens the log file for appending. In a folder that others may write, another user may have created something at this
+ * path: symlinks are not followed, a pipe without a reader does not block, and a file of another user is refused. A
+ * device such as /dev/null keeps its mode; an existing file of ours becomes 0600. Throws Error with the reason.
  */
 function openToAppend(path: string): { readonly fd: number; readonly sizeBytes: number } {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = fs().constants;
@@ -75,7 +75,7 @@ function openToAppend(path: string): { readonly fd: number; readonly sizeBytes: 
     if (!stats.isFile() && !stats.isCharacterDevice()) throw new Error("it is no regular file");
     if (own !== undefined && stats.uid !== own && stats.uid !== 0)
       throw new Error("it belongs to another user");
-    // Another user may have made a hard link to another file of ours.
+    // Another user may have created a hard link to another file of this user.
     if (stats.isFile() && stats.nlink > 1) throw new Error("it is linked under another name");
     if (stats.isFile() && stats.uid === own && (stats.mode & 0o077) !== 0) makePrivate(fd);
     return { fd, sizeBytes: stats.size };
@@ -89,7 +89,7 @@ function makePrivate(fd: number): void {
   try {
     fs().fchmodSync(fd, 0o600);
   } catch {
-    // The file system has no modes: log anyway.
+    // The file system does not support modes: log anyway.
   }
 }
 
@@ -107,29 +107,29 @@ function appendTo(path: string, line: string): void {
   }
 }
 
-/** Why the log file cannot be written. */
+/** The reason why the log file cannot be written, for the warning. */
 function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  // open(2): ELOOP is a link under O_NOFOLLOW, ENXIO a pipe without reader under O_NONBLOCK.
+  // open(2): O_NOFOLLOW gives ELOOP for a symlink, O_NONBLOCK gives ENXIO for a pipe without a reader.
   if (code === "ELOOP") return "it is a symlink";
   if (code === "ENXIO") return "it is no regular file";
   return code ?? message;
 }
 
-/** Makes a log that writes redacted lines to stderr and, if configured, to a file. */
+/** Creates a log that writes redacted lines to stderr and, if configured, to a file. */
 export function createLog(options: LogOptions): Log {
   const threshold = levels.indexOf(options.level);
   let fileBroken = false;
   const write = (level: LogLevel, event: string, fields: LogFields = {}) => {
     if (levels.indexOf(level) > threshold) return;
     const line = formatLine(options, new Date().toISOString(), level, event, fields);
-    // console.error is red on a terminal in Bun; console.warn writes to stderr without colour.
+    // On a terminal Bun colours console.error red; console.warn writes to stderr without colour.
     console.warn(line);
     if (options.file === undefined || fileBroken) return;
     try {
       appendTo(options.file, `${line}\n`);
     } catch (error) {
-      // A full disk must not end the bridge: one warning, then lines go to stderr alone.
+      // A full disk must not stop the bridge: warn once, then write to stderr only.
       fileBroken = true;
       console.warn(`cannot write the log file ${options.file}: ${reasonOf(error)}`);
     }

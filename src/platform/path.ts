@@ -1,9 +1,9 @@
-// Stand-in for node:path, which costs every start half a millisecond: plain paths are answered here, others there.
+// Replaces node:path, whose import takes 0.5 ms of every start. Handles plain paths, and loads node:path for others.
 const node = () => process.getBuiltinModule("node:path");
-/** False on Windows: modes and owners have no meaning there, and paths have other forms. */
+/** False on Windows, where modes and owners have no meaning and paths have another syntax. */
 export const isPosix = process.platform !== "win32";
 
-/** Whether a path is absolute and normalized already. */
+/** Whether a path is absolute and normalized. */
 function isPlain(path: string): boolean {
   if (!isPosix || !path.startsWith("/") || path.endsWith("/")) return false;
   const closed = `${path}/`;

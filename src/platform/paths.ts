@@ -1,7 +1,7 @@
 import { BridgeError } from "../wire/errors.ts";
 import { dirname, isAbsolute, join, resolve } from "./path.ts";
 
-/** The environment variables that the program itself reads. A server's entry may name any other. */
+/** Environment variables that the program itself reads. A server's entry may name further variables. */
 type VariableName =
   | "API_ACCESS_TOKEN"
   | "APPDATA"
@@ -38,7 +38,7 @@ export type Environment = {
   readonly [name in VariableName]?: string | undefined;
 } & { readonly [name: string]: string | undefined };
 
-/** Names the files that hold the state of one server. */
+/** File name, without extension, of the state of one server. */
 export type ServerKey = string & { readonly [isServerKey]: true };
 declare const isServerKey: unique symbol;
 
@@ -49,24 +49,24 @@ export interface ServerState {
   readonly key: ServerKey;
 }
 
-/** Where the bridge reads its configuration and keeps its state. All absolute; symlinks are not resolved here. */
+/** Paths of the bridge's configuration and state: absolute, with symlinks unresolved. */
 export interface Paths {
-  /** The configuration's folder: relative file names begin here, configured commands run here. */
+  /** The configuration's folder: base of relative file names and working directory of configured commands. */
   readonly home: string;
   readonly configFile: string;
   readonly schemaFile: string;
   /** The folder that holds the state of the configured servers. */
   readonly stateRoot: string;
-  /** Whether an option or a variable names another home than `~/.codex-mcp-bridge`. */
+  /** Whether `--config-path` or CODEX_MCP_BRIDGE_HOME replaces the default `~/.codex-mcp-bridge`. */
   readonly custom: boolean;
 }
 
-/** Whether the user says that nobody else has the folder of the home, whatever its owner and mode say. */
+/** Whether the user accepts home folders that another user owns or may write. */
 export function trustsHome(env: Environment): boolean {
   return env.CODEX_MCP_BRIDGE_TRUST_HOME === "1";
 }
 
-/** The user's home folder, from the environment: `node:os` would cost start-up time. Throws `configuration`. */
+/** The user's home folder, read from the environment because `node:os` would slow the start. Throws `configuration`. */
 export function userHome(env: Environment): string {
   const home = env.HOME ?? env.USERPROFILE;
   if (home !== undefined && isAbsolute(home)) return home;
@@ -76,8 +76,8 @@ export function userHome(env: Environment): string {
 }
 
 /**
- * The bridge's paths: `--config-path` (its folder is the home), else CODEX_MCP_BRIDGE_HOME, else
- * `~/.codex-mcp-bridge`. Throws `configuration` or `usage`.
+ * The bridge's paths. The home is the folder of `--config-path`, else CODEX_MCP_BRIDGE_HOME, else `~/.codex-mcp-bridge`.
+ * Throws `configuration` or `usage`.
  */
 export function homeOf(env: Environment, configPath?: string): Paths {
   if (configPath !== undefined) {
@@ -110,7 +110,7 @@ export function stateOf(root: string, name: string): ServerState {
   return { root, key: name as ServerKey };
 }
 
-/** The file of a server's OAuth grant, unless the grant is in the keyring. */
+/** The file of a server's OAuth credentials; unused if they are in the keyring. */
 export function credentialsFile({ root, key }: ServerState): string {
   return join(root, "credentials", `${key}.json`);
 }
@@ -120,7 +120,7 @@ export function cacheFile({ root, key }: ServerState): string {
   return join(root, "cache", `${key}.json`);
 }
 
-/** The file of the kernel lock `name` in a folder of ours. */
+/** The file of the kernel lock `name` of a folder. */
 export function lockFile(folder: string, name: string): string {
   return join(folder, "locks", `${name}.lock`);
 }

@@ -1,6 +1,6 @@
 import { cleanText, isWord } from "../wire/text.ts";
 
-/** Shorter texts are not treated as secrets: replacing them would blank out ordinary words. */
+/** Shorter texts are not treated as secrets: replacing them would remove ordinary words. */
 const minSecretLength = 8;
 
 const secretHeaders = [
@@ -15,24 +15,24 @@ const parameters =
 const userinfo = /(:\/\/)[^\s/@]+@/g;
 const bearer = /\b(bearer|basic|dpop)\s+[A-Za-z0-9._~+/=-]{8,}/gi;
 
-/** Matches a header with its value, plain or as JSON, also inside a quoted JSON string. */
-function namedBy(names: readonly string[]): RegExp {
+/** Matches one of the headers with its value, as plain text, as JSON, or as JSON inside a JSON string. */
+function headerPattern(names: readonly string[]): RegExp {
   const name = names.map((each) => RegExp.escape(each)).join("|");
   const between = `\\\\*["']?\\s*[:=]\\s*\\\\*["']?`;
   const scheme = "(?:(?:bearer|basic|dpop)\\s+)?";
   return new RegExp(`(?<!\\w)(${name})(${between})${scheme}[^\\s"',;&]+`, "gi");
 }
 
-/** Removes secrets from logs and messages: known secrets in all their encodings, others by the name before the value. */
+/** Removes secrets from logs and messages: known secrets in all encodings, unknown ones by header or parameter name. */
 export class Redactor {
-  /** Longest first, because one secret may be the start of another. */
+  /** Known secrets, longest first, because one secret may be a prefix of another. */
   #known: readonly string[] = [];
-  /** Texts that are shown whole, whatever stands in them. */
+  /** Texts that are never redacted. */
   #exempt: readonly string[] = [];
   #headers: readonly string[] = secretHeaders;
-  #named: RegExp | undefined;
+  #headerPattern: RegExp | undefined;
 
-  /** Adds a secret in all the encodings in which it may appear. */
+  /** Adds a secret in every encoding in which it may appear. */
   add(secret: string | undefined): void {
     if (secret === undefined || secret.length < minSecretLength) return;
     const utf8 = new TextEncoder().encode(secret);
@@ -47,17 +47,17 @@ export class Redactor {
     this.#known = [...new Set([...this.#known, ...forms])].sort((a, b) => b.length - a.length);
   }
 
-  /** Adds a configured header: its value with and without the scheme, and its name for values that are too short. */
+  /** Adds a configured header: its value with and without the auth scheme, and its name, which also covers short values. */
   addHeader(name: string, value: string): void {
     this.add(value);
     this.add(/^\S+\s+(\S.*)$/.exec(value)?.[1]);
     const lower = name.toLowerCase();
     if (this.#headers.includes(lower)) return;
     this.#headers = [...this.#headers, lower];
-    this.#named = undefined;
+    this.#headerPattern = undefined;
   }
 
-  /** Lets a text through: the address of a page that a person has to open is useless without its `state`. */
+  /** Exempts a text from redaction: a sign-in URL that the user must open does not work without its `state`. */
   exempt(text: string): void {
     this.#exempt = [...this.#exempt, text];
   }
@@ -72,26 +72,26 @@ export class Redactor {
         .join(exempt);
     let out = text;
     for (const secret of this.#known) if (out.includes(secret)) out = out.replaceAll(secret, "...");
-    // A single word has no name before a value.
+    // A single word cannot hold a name with a value.
     if (isWord(out)) return out;
-    this.#named ??= namedBy(this.#headers);
+    this.#headerPattern ??= headerPattern(this.#headers);
     return out
-      .replace(this.#named, "$1$2...")
+      .replace(this.#headerPattern, "$1$2...")
       .replace(parameters, "$1=...")
       .replace(userinfo, "$1...@")
       .replace(bearer, "$1 ...");
   }
 
   /**
-   * Cleans, redacts and cuts text of a server for display. Redacts before cutting, because half a secret would not be
-   * recognized, and again after cleaning, which may have removed characters between a name and its value.
+   * Cleans, redacts and shortens text from a server for display. Redacts before shortening, because half a secret would
+   * not match, and again after cleaning, which may have removed characters between a name and its value.
    */
   shown(text: string, max?: number): string {
     return this.redact(cleanText(this.redact(text), max));
   }
 }
 
-/** A URL for display: the values of its query become `...`, because some providers put a secret there. */
+/** A URL for display: query values become `...`, because some providers put a secret into the query; userinfo is left out. */
 export function shownUrl(url: URL): string {
   const names = [...new Set(url.searchParams.keys())];
   const query = names.length === 0 ? "" : `?${names.map((name) => `${name}=...`).join("&")}`;

@@ -1,23 +1,24 @@
 import { fileVersionOf } from "./file-stamp.ts";
-import { readJudged, writeAtomically } from "./files.ts";
+import { readChecked, writeAtomically } from "./files.ts";
 import type { Log } from "./log.ts";
 
-/** Version of the file's format: values that another version wrote are ignored. */
+/** Version of the file format; a file of another version is ignored. */
 const formatVersion = 1;
-/** Every start reads the file; upstream/catalog/store.ts keeps it far smaller. */
+/** Largest file that is read, because every start reads it; upstream/catalog/store.ts keeps the file far smaller. */
 const maxBytes = 8 * 1024 * 1024;
 /** Changes within this time are written together. */
-const settleMs = 50;
-const mostTries = 5;
+const writeDelayMs = 50;
+const maxAttempts = 5;
 
-interface Remembered {
+/** The content of the file. */
+interface CacheFile {
   readonly format: number;
   /** SHA-256 of the server's URL. */
   readonly url: string;
   readonly facts: Record<string, unknown>;
 }
 
-/** Computes the new value from the remembered one. */
+/** Computes the new value from the stored one. */
 type Make = (old: unknown) => unknown;
 
 interface Change {
@@ -26,8 +27,8 @@ interface Change {
 }
 
 /**
- * Facts about one server that are kept between runs (cache/NAME.json): protocol, transport, redirected path, catalog;
- * never a secret. They belong to the server's URL. A file that cannot be read counts as empty; a failed write is only
+ * Facts about one server that are stored between runs (cache/NAME.json): protocol, transport, redirected path, catalog;
+ * never a secret. Facts are valid for one URL of the server. An unreadable file counts as empty; a failed write is only
  * logged.
  */
 export class ServerCache {
@@ -37,11 +38,11 @@ export class ServerCache {
   #text: string | undefined;
   #facts: Record<string, unknown> | undefined;
   readonly #changes: Change[] = [];
-  /** Whether the file existed for this URL. If it is missing later, somebody removed it on purpose. */
-  #isThere = false;
+  /** Whether the file existed for this URL. If the file is missing later, the user removed it. */
+  #hasExisted = false;
   #timer: Timer | undefined;
 
-  /** Without `file` nothing outlives the process. `text` is the file's content if the caller has just read it. */
+  /** Without `file` facts are kept in memory only. `text` is the file's content if the caller has just read the file. */
   constructor(file: string | undefined, url: URL, log: Log, text?: string) {
     this.#file = file;
     this.#text = text;
@@ -56,7 +57,7 @@ export class ServerCache {
     return this.#facts[key];
   }
 
-  /** Stores a JSON value; undefined removes it. Written after a moment, or by `flush`. */
+  /** Stores a JSON value; undefined removes the key. Written after `writeDelayMs`, or by `flush`. */
   set(key: string, value: unknown): void {
     this.change(key, () => value);
   }
@@ -67,21 +68,23 @@ export class ServerCache {
     this.#facts[key] = make(this.#facts[key]);
     if (this.#file === undefined) return;
     this.#changes.push({ key, make });
-    this.#timer ??= setTimeout(() => this.flush(), settleMs);
+    this.#timer ??= setTimeout(() => this.flush(), writeDelayMs);
     this.#timer.unref();
   }
 
-  /** Merges the changes into the file, which other processes may have written meanwhile. A removed file is not made again. */
+  /** Merges the changes into the file, which other processes may have written meanwhile. A file that the user removed is not created again. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#file === undefined || this.#changes.length === 0) return;
     const changes = this.#changes.splice(0);
     try {
-      // Another process may write at the same time: then merge again.
-      for (let tries = 0; tries < mostTries && !this.#write(changes, this.#file); tries++);
+      // If another process writes at the same time, merge again.
+      for (let attempt = 0; attempt < maxAttempts && !this.#write(changes, this.#file); attempt++);
     } catch (error) {
-      this.#log.debug("cannot remember", { error: error instanceof Error ? error.message : "" });
+      this.#log.debug("cannot write the cache", {
+        error: error instanceof Error ? error.message : "",
+      });
     }
   }
 
@@ -89,38 +92,40 @@ export class ServerCache {
   #write(changes: readonly Change[], file: string): boolean {
     const fileVersion = fileVersionOf(file);
     const found = this.#read();
-    if (found === undefined && this.#isThere) return true;
+    if (found === undefined && this.#hasExisted) return true;
     const facts = found ?? {};
     for (const { key, make } of changes) facts[key] = make(facts[key]);
     this.#facts = facts;
-    const remembered: Remembered = { format: formatVersion, url: this.#url, facts };
+    const content: CacheFile = { format: formatVersion, url: this.#url, facts };
     const isWritten = writeAtomically(
       file,
-      JSON.stringify(remembered),
+      JSON.stringify(content),
       () => fileVersionOf(file) === fileVersion,
     );
-    this.#isThere ||= isWritten;
+    this.#hasExisted ||= isWritten;
     return isWritten;
   }
 
   #readFirst(): Record<string, unknown> {
     const found = this.#read(this.#text);
     this.#text = undefined;
-    this.#isThere = found !== undefined;
+    this.#hasExisted = found !== undefined;
     return found ?? {};
   }
 
-  /** The facts in the file; undefined if there is none, or if it belongs to another URL. */
+  /** The facts in the file; undefined if the file is missing, or belongs to another URL or format version. */
   #read(known?: string): Record<string, unknown> | undefined {
     if (this.#file === undefined) return undefined;
     try {
-      const text = known ?? readJudged(this.#file, maxBytes)?.text;
+      const text = known ?? readChecked(this.#file, maxBytes)?.text;
       if (text === undefined) return undefined;
-      const { format, url, facts } = JSON.parse(text) as Partial<Remembered>;
+      const { format, url, facts } = JSON.parse(text) as Partial<CacheFile>;
       if (format !== formatVersion || url !== this.#url) return undefined;
       return typeof facts === "object" && facts !== null ? facts : {};
     } catch (error) {
-      this.#log.debug("nothing remembered", { error: error instanceof Error ? error.message : "" });
+      this.#log.debug("cannot read the cache", {
+        error: error instanceof Error ? error.message : "",
+      });
       return {};
     }
   }

@@ -1,10 +1,10 @@
 import { fs } from "./fs.ts";
 
-/** `st` of a connection whose other end has not closed; a closed one no longer tells its owner (proc_net_tcp.txt). */
+/** Column `st` of an open connection. For a closed connection the kernel no longer reports the owner (proc_net_tcp.txt). */
 const established = "01";
 
-/** An IPv4 address as /proc/net/tcp writes it: the bytes from last to first; undefined for any other address. */
-function hexOf(address: string): string | undefined {
+/** An IPv4 address in the notation of /proc/net/tcp: hex bytes in reverse order; undefined for another kind of address. */
+function procAddress(address: string): string | undefined {
   const bytes = address
     .replace(/^::ffff:/i, "")
     .split(".")
@@ -18,33 +18,33 @@ function hexOf(address: string): string | undefined {
 }
 
 /**
- * The user id of the socket that is connected from `address` and `port` to 127.0.0.1 at `toPort`, in a table of
- * /proc/net/tcp or tcp6; undefined where no open connection is listed.
+ * The user id of the socket that is connected from `address` and `port` to 127.0.0.1 at `toPort`; undefined if the
+ * table, in the format of /proc/net/tcp or tcp6, lists no such open connection.
  */
 export function ownerIn(
   table: string,
   { address, port }: { readonly address: string; readonly port: number },
   toPort: number,
 ): number | undefined {
-  const from = hexOf(address);
+  const from = procAddress(address);
   if (from === undefined) return undefined;
   const hexPort = (number: number) => number.toString(16).toUpperCase().padStart(4, "0");
-  const end = (hex: string, number: number) => `${hex}:${hexPort(number)}`;
-  const isEnd = (text: string | undefined, expected: string) =>
+  const endpoint = (hex: string, number: number) => `${hex}:${hexPort(number)}`;
+  const isEndpoint = (text: string | undefined, expected: string) =>
     text === expected || text === `0000000000000000FFFF0000${expected}`;
   for (const line of table.split("\n")) {
     const [, local, remote, state, , , , uid] = line.trim().split(/\s+/);
-    if (state !== established || !isEnd(local, end(from, port))) continue;
-    if (isEnd(remote, end("0100007F", toPort))) return Number(uid);
+    if (state !== established || !isEndpoint(local, endpoint(from, port))) continue;
+    if (isEndpoint(remote, endpoint("0100007F", toPort))) return Number(uid);
   }
   return undefined;
 }
 
-/** The tables of the system; undefined where it has none, or hides who is behind a connection. */
+/** The kernel's TCP tables; undefined if there are none, or if they do not show the owner of a connection. */
 function readTables(): string | undefined {
   if (process.platform !== "linux") return undefined;
   try {
-    // The browser of a WSL machine is outside: a process of root makes its connections.
+    // Under WSL the browser runs on Windows, and a root process opens its connections.
     if (/microsoft/i.test(fs().readFileSync("/proc/sys/kernel/osrelease", "utf8")))
       return undefined;
     const tables = ["/proc/net/tcp", "/proc/net/tcp6"].filter((path) => fs().existsSync(path));
@@ -56,8 +56,8 @@ function readTables(): string | undefined {
 }
 
 /**
- * Whether the user that runs this program made a connection to 127.0.0.1 at `toPort`; undefined where the system
- * does not tell.
+ * Whether the user that runs this program opened the connection from `peer` to 127.0.0.1 at `toPort`; undefined if the
+ * system does not report owners.
  */
 export function isOwnConnection(
   peer: { readonly address: string; readonly port: number },

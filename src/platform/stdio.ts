@@ -1,13 +1,13 @@
-/** stdin, stdout and signals without node's streams, which cost 9 ms at start. */
+/** stdin, stdout and signals without Node's streams, which would add 9 ms to the start. */
 export interface Stdio {
-  /** The first chunk of `input`, requested at once, for the early answer. */
+  /** The first chunk of `input`, requested immediately; the early answer needs it. */
   readonly first: Promise<IteratorResult<Uint8Array>>;
   readonly input: AsyncIterable<Uint8Array>;
   readonly output: ReturnType<typeof Bun.stdout.writer>;
   /** Calls back with the number of the first signal that ends the program. */
-  onSignal(end: (signal: number) => void): void;
-  /** Calls back with an uncaught error, which then does not end the process. */
-  onFault(end: (error: unknown) => void): void;
+  onSignal(callback: (signal: number) => void): void;
+  /** Calls back with each uncaught error; the error then does not end the process. */
+  onFault(callback: (error: unknown) => void): void;
 }
 
 const faults = ["uncaughtException", "unhandledRejection"] as const;
@@ -15,7 +15,7 @@ const endSignals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 let opened: Stdio | undefined;
 
-/** Opens stdin, stdout and the signals of this process. Every call returns the same object: stdin can be read only once. */
+/** Opens stdin, stdout and signal handlers of this process. Every call returns one shared object: stdin can be read only once. */
 export function openStdio(): Stdio {
   opened ??= open();
   return opened;
@@ -28,29 +28,32 @@ function open(): Stdio {
       process.on(name, () => resolve(number));
   });
   let chunks: AsyncIterator<Uint8Array>;
-  // A stdin that cannot be read throws here; inside the promise the error reaches the reader.
+  // An unreadable stdin throws here; the async function turns the error into a rejection for the reader.
   const first = (async () => {
     chunks = (Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
     return chunks.next();
   })();
-  // The reader of `input` gets the error.
+  // The reader of `input` gets the error; without this it would also be an unhandled rejection.
   first.catch(() => undefined);
   return {
     first,
-    input: behind(first, () => chunks.next()),
+    input: startingWith(first, () => chunks.next()),
     output: Bun.stdout.writer(),
-    onSignal: (end) => void signalled.then(end),
-    onFault(end) {
+    onSignal: (callback) => void signalled.then(callback),
+    onFault(callback) {
       for (const event of faults) {
         process.removeAllListeners(event);
-        process.on(event, end);
+        process.on(event, callback);
       }
     },
   };
 }
 
-/** An iterable of the first chunk and all that follow. */
-function behind(first: Stdio["first"], more: () => Stdio["first"]): AsyncIterable<Uint8Array> {
+/** An iterable of `first` and then of the chunks from `more`. */
+function startingWith(
+  first: Stdio["first"],
+  more: () => Stdio["first"],
+): AsyncIterable<Uint8Array> {
   let isFirst = true;
   const next = () => {
     if (!isFirst) return more();

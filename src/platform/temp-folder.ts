@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { BridgeError } from "../wire/errors.ts";
 
 /**
- * Runs `work` with the path of an empty folder (0700), and removes the folder afterwards. Throws `configuration` where
- * no folder can be made, as on a read-only file system.
+ * Runs `work` with the path of an empty folder (0700), and removes the folder afterwards. Throws `configuration` if the
+ * folder cannot be created, as on a read-only file system.
  */
 export async function withTempFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = makeTempFolder();

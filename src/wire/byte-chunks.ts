@@ -1,4 +1,4 @@
-/** After this many pieces they are joined: an array object costs more than the few bytes that a piece may hold. */
+/** Number of pieces after which they are joined: a typed array object needs more memory than the few bytes of a tiny piece. */
 const manyPieces = 1024;
 
 /** Collects bytes that arrive in pieces. Memory grows with the bytes, not with the number of pieces. */

@@ -1,6 +1,6 @@
-// The envelope of a message: the places and texts of the members that JSON-RPC 2.0 defines.
+// The envelope of a message: offsets and texts of the members that JSON-RPC 2.0 defines.
 
-/** The place of a value: byte offsets from the start of the text; `end` is exclusive. */
+/** Where a value is: byte offsets from the start of the text; `end` is exclusive. */
 export interface Span {
   readonly start: number;
   readonly end: number;
@@ -8,14 +8,14 @@ export interface Span {
 
 /** A member of the outermost object. */
 export interface Member extends Span {
-  /** The value's text where it is a scalar of at most 1,024 bytes. */
+  /** JSON text of the value if it is a scalar of at most 1,024 bytes, else undefined. */
   readonly text: string | undefined;
 }
 
-/** Longest scalar whose text is kept. */
+/** Longest scalar whose text is kept, in bytes. */
 export const maxCapturedBytes = 1024;
 
-/** The members that an envelope holds. */
+/** Names of the members that an envelope records. */
 export const envelopeNames = ["jsonrpc", "id", "method", "params", "result", "error"] as const;
 export type EnvelopeName = (typeof envelopeNames)[number];
 
@@ -29,9 +29,10 @@ export class Envelope {
   params: Member | undefined = undefined;
   result: Member | undefined = undefined;
   error: Member | undefined = undefined;
-  /** `id` or `method` if the message has it twice. */
+  /** `id` or `method` if the message repeats that member. */
   repeated: EnvelopeName | undefined = undefined;
 
+  /** Records a member, and whether `id` or `method` is repeated. */
   note(name: EnvelopeName, member: Member): void {
     if (
       this[name] !== undefined &&
@@ -49,22 +50,22 @@ export function envelopeName(key: string): EnvelopeName | undefined {
 
 const decoder = new TextDecoder();
 
-/** Whether the ASCII text stands in the bytes at `from`. */
-function stands(text: string, b: Uint8Array, from: number): boolean {
+/** Whether the bytes from `from` begin with an ASCII text. */
+function hasTextAt(text: string, b: Uint8Array, from: number): boolean {
   for (let i = 0; i < text.length; i++) if (b[from + i] !== text.charCodeAt(i)) return false;
   return true;
 }
 
-/** Integers of this many digits are exact in a JavaScript number. */
+/** Integers of up to 15 digits are exact in a JavaScript number. */
 const exactDigits = 15;
 
 /** The text of a short scalar, decoded from its bytes. */
 export function textAt(b: Uint8Array, from: number, end: number): string {
   const c = b[from]!;
-  // Fast paths for the values of nearly every message: they need no TextDecoder.
+  // Fast paths without TextDecoder for values that nearly every message has.
   if (c === 0x22) {
-    if (end - from === 5 && stands('"2.0"', b, from)) return '"2.0"';
-    if (end - from === 12 && stands('"tools/call"', b, from)) return '"tools/call"';
+    if (end - from === 5 && hasTextAt('"2.0"', b, from)) return '"2.0"';
+    if (end - from === 12 && hasTextAt('"tools/call"', b, from)) return '"tools/call"';
   } else if (c >= 0x31 && c <= 0x39 && end - from <= exactDigits) {
     let value = 0;
     let at = from;

@@ -24,17 +24,17 @@ const table = {
 
 export type ErrorKind = keyof typeof table;
 
-/** Whether a value from an error's `data.kind` is one of our kinds. */
+/** Whether `data.kind` of a JSON-RPC error is an error kind of the bridge. */
 export function isErrorKind(word: unknown): word is ErrorKind {
   return typeof word === "string" && Object.hasOwn(table, word);
 }
 
-/** Writes a command of this program as the user types it, with `--config-path` where that is in use. */
+/** Completes a subcommand and its arguments to the command that the user types, with `--config-path` if this run has it. */
 export type CommandLine = (words: string) => string;
 
 /**
- * One command or one fact that mends an error. A hint with a command of this program is a function: the code that
- * fails does not know which configuration file is in use, the code that shows the error does.
+ * How to fix an error: one command or one fact. A hint that contains a command of this program is a function, because
+ * only the code that displays the error knows the configuration's path.
  */
 export type Hint = string | ((command: CommandLine) => string);
 
@@ -47,7 +47,7 @@ export interface ErrorDetails {
   readonly retryAfterMs?: number;
   /** HTTP status of the response, if one arrived. */
   readonly status?: number;
-  /** JSON text of a JSON-RPC error that the server sent without a request id; the client receives it in place of ours. */
+  /** JSON text of a JSON-RPC error that the server sent without a request id; the client receives it instead of the bridge's error. */
   readonly serverError?: string | undefined;
 }
 
@@ -79,7 +79,7 @@ export class BridgeError extends Error {
     return table[this.kind][1];
   }
 
-  /** The hint with its commands written out. */
+  /** The hint as text, with complete commands. */
   hintText(commandLine: CommandLine): string | undefined {
     return typeof this.hint === "function" ? this.hint(commandLine) : this.hint;
   }
@@ -105,7 +105,7 @@ export class BridgeError extends Error {
   }
 }
 
-/** Turns any thrown value into a BridgeError; an unknown error is a defect of ours and becomes `internal`. */
+/** Turns any thrown value into a BridgeError; an unknown error is a bug of the bridge and becomes `internal`. */
 export function asBridgeError(error: unknown): BridgeError {
   if (error instanceof BridgeError) return error;
   // AbortSignal.timeout() bounds requests that belong to no call, such as metadata.

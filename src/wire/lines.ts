@@ -3,14 +3,14 @@ import { headOf } from "./message.ts";
 import { Scanner } from "./scan.ts";
 import { ScanError } from "./scan-states.ts";
 
-/** A line over the limit. Its bytes are dropped; its id is known, so that the request gets an error. */
+/** A line over the limit. Its bytes are dropped; its id is kept, so that the request can be answered with an error. */
 export interface Oversize {
   readonly bytes: number;
-  /** The id as written if the line is a request. */
+  /** JSON text of the request id; undefined if the line is no request. */
   readonly id?: string;
 }
 
-/** Reads a line over the limit to its end in constant memory, because the id may be its last member. */
+/** Scans a line over the limit to its end in constant memory, because `id` may be the last member. */
 class LongLine {
   #bytes = 0;
   #scanner: Scanner | undefined = new Scanner();

@@ -16,7 +16,7 @@ import {
 /** The JSON-RPC members that the bridge needs of every message. */
 export interface Head {
   readonly kind: "request" | "notification" | "response" | "batch";
-  /** The id as written: JSON text of a string or number (or `null`, in an error response). */
+  /** JSON text of the id: a string or a number, or `null` in an error response. */
   readonly id?: string;
   readonly method?: string;
   /** Whether a response holds `error`. */
@@ -25,28 +25,28 @@ export interface Head {
 
 /** Why a text is not a JSON-RPC message. */
 export interface Flaw {
-  /** `parse`: not JSON (-32700). `invalid`: JSON, but no message (-32600). */
+  /** `parse`: not JSON (-32700). `invalid`: JSON, but no JSON-RPC message (-32600). */
   readonly flaw: "parse" | "invalid";
   readonly reason: string;
-  /** The id as written, if the text has a valid one. */
+  /** JSON text of the id, if the text has a valid id. */
   readonly id?: string;
 }
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-/** Messages up to this size are parsed as a whole when one value is asked for. */
+/** Up to this size, reading one value parses the whole message. */
 const smallBytes = 64 * 1024;
 
-/** One JSON-RPC message or batch: the bytes as received, and its head. */
+/** One JSON-RPC message or batch: its bytes as received, and its head. */
 export class Message {
   /** Valid JSON, valid UTF-8, on one line. */
   readonly bytes: Uint8Array;
   readonly head: Head;
 
-  /** Places of the outermost members; undefined for a message of our own. */
+  /** Spans of the outermost members; undefined for a message that the bridge built. */
   readonly #envelope: Envelope | undefined;
-  /** Places of the members of large `params`, filled at the first question. */
+  /** Spans of the members of large `params`; filled when first needed. */
   #params: ReadonlyMap<string | undefined, Span> | undefined;
 
   constructor(bytes: Uint8Array, head: Head, envelope?: Envelope) {
@@ -64,7 +64,7 @@ export class Message {
     return undefined;
   }
 
-  /** The place of the value at `path`; undefined if there is none. */
+  /** The span of the value at `path`; undefined if the path does not exist. */
   view(path: Path): Span | undefined {
     const [first, ...rest] = path;
     const name = typeof first === "string" ? envelopeName(first) : undefined;
@@ -73,7 +73,7 @@ export class Message {
     const [second, ...deeper] = rest;
     if (member === undefined || name !== "params" || typeof second !== "string" || !this.#isLarge)
       return member && find(this.bytes, rest, member);
-    // Several members are asked for one after another: walk over large arguments only once.
+    // Callers read several members one after another: walk over large params only once.
     this.#params ??= new Map([...children(this.bytes, member)].map((each) => [each.key, each]));
     const parameter = this.#params.get(second);
     return parameter && find(this.bytes, deeper, parameter);
@@ -83,15 +83,15 @@ export class Message {
     return this.bytes.length > smallBytes;
   }
 
-  /** The JSON text of the value at `path`. */
+  /** The JSON text of the value at `path`; undefined if the path does not exist. */
   text(path: Path): string | undefined {
     const span = this.view(path);
     return span && textAt(this.bytes, span.start, span.end);
   }
 
-  /** The value at `path`, parsed; numbers above 2^53 lose digits here, so never forward it. */
+  /** The parsed value at `path`. Never forward it: numbers above 2^53 lose digits. */
   value(path: Path): unknown {
-    // For small messages the native parser is faster than a walk in code that is still interpreted.
+    // For small messages JSON.parse is faster than a walk in JavaScript that is not compiled yet.
     if (this.#isLarge) {
       const text = this.text(path);
       return text === undefined ? undefined : JSON.parse(text);
@@ -105,7 +105,7 @@ export class Message {
     return value;
   }
 
-  /** Applies edits in their order; all other bytes stay as they are. */
+  /** Applies edits in their order; all other bytes stay unchanged. */
   with(edits: readonly Edit[]): Message {
     return parseMessage(edits.reduce(edit, this.bytes));
   }
@@ -117,7 +117,7 @@ export class Message {
     return parseMessage(editElements(this.bytes, span, changes));
   }
 
-  /** Ids of the requests in this message or batch, as written. */
+  /** JSON texts of the ids of the requests in this message or batch. */
   requestIds(): string[] {
     const { kind, id } = this.head;
     if (kind !== "batch") return kind === "request" ? [id!] : [];
@@ -148,11 +148,11 @@ export function readMessage(bytes: Uint8Array): Message | Flaw {
   return messageOf(bytes, scanner.envelope);
 }
 
-/** Messages up to this size are checked by JSON.parse; beyond it the objects that it makes cost too much memory. */
+/** Messages up to this size are validated by JSON.parse; for larger ones the parsed objects cost too much memory. */
 const nativeBytes = 1024 * 1024;
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Whether the bytes are valid UTF-8 and JSON. If not, the scanner finds the reason. */
+/** Whether the bytes are valid UTF-8 and JSON. For invalid bytes the scanner finds the reason. */
 function isValid(bytes: Uint8Array): boolean {
   try {
     JSON.parse(strictDecoder.decode(bytes));
@@ -162,7 +162,7 @@ function isValid(bytes: Uint8Array): boolean {
   }
 }
 
-/** Makes the message of valid JSON and its envelope. */
+/** Builds the message from valid JSON and its envelope. Changes `bytes`: line breaks become spaces. */
 export function messageOf(bytes: Uint8Array, envelope: Envelope): Message | Flaw {
   for (const code of [0x0a, 0x0d])
     for (let at = bytes.indexOf(code); at >= 0; at = bytes.indexOf(code, at + 1)) bytes[at] = 0x20;
@@ -173,7 +173,7 @@ export function messageOf(bytes: Uint8Array, envelope: Envelope): Message | Flaw
   return "flaw" in head ? head : new Message(bytes, head, envelope);
 }
 
-/** Adds the text of a scalar that was too long for the envelope. */
+/** Completes a member with the text of a scalar that was too long to be captured. */
 function withText(member: Member | undefined, bytes: Uint8Array): Member | undefined {
   if (member === undefined || member.text !== undefined) return member;
   const first = bytes[member.start];
@@ -181,26 +181,26 @@ function withText(member: Member | undefined, bytes: Uint8Array): Member | undef
   return { ...member, text: decoder.decode(bytes.subarray(member.start, member.end)) };
 }
 
-/** Tells the kind of a message from its members (JSON-RPC 2.0, sections 4 and 5). */
+/** Determines the kind of a message from its members (JSON-RPC 2.0, sections 4 and 5). */
 export function headOf(envelope: Envelope): Head | Flaw {
   const { first, jsonrpc, id, method, repeated } = envelope;
   const invalid = (reason: string): Flaw => ({ flaw: "invalid", reason });
   if (first !== 0x7b) return invalid("a message is an object");
-  if (repeated !== undefined) return invalid(`"${repeated}" stands twice`);
+  if (repeated !== undefined) return invalid(`"${repeated}" is repeated`);
   if (id !== undefined && (id.text === undefined || !isIdText(id.text)))
     return invalid("an id is a string or a number");
   const flawed = (reason: string): Flaw =>
     id?.text === undefined ? invalid(reason) : { ...invalid(reason), id: id.text };
   if (jsonrpc?.text !== '"2.0"') return flawed('"jsonrpc" is not "2.0"');
   if (method !== undefined) return requestHead(method, id, flawed);
-  if (id === undefined) return flawed('neither "method" nor "id" is there');
+  if (id === undefined) return flawed('"method" and "id" are missing');
   const isError = envelope.error !== undefined;
   if (isError === (envelope.result !== undefined))
     return flawed('a response holds "result" or "error"');
   return { kind: "response", id: id.text!, isError };
 }
 
-/** Whether the JSON text of a scalar is a string, a number or null. */
+/** Whether a JSON text is a string, a number or null. */
 function isIdText(text: string): boolean {
   const c = text.charCodeAt(0);
   return c === 0x22 || c === 0x2d || isDigit(c) || text === "null";
@@ -214,13 +214,13 @@ function requestHead(method: Member, id: Member | undefined, flawed: (reason: st
   return { kind: "request", id: id.text!, method: name } as const;
 }
 
-/** Reads one message of a server. Throws `bad-answer` with the reason if it is none. */
+/** Reads one message of a server. Throws `bad-answer` with the reason if the bytes are no JSON-RPC message. */
 export function parseMessage(bytes: Uint8Array): Message {
   const read = readMessage(bytes);
   if (read instanceof Message) return read;
   throw new BridgeError(
     "bad-answer",
-    `the server sent something else than JSON-RPC (${read.reason})`,
+    `the server sent an invalid JSON-RPC message (${read.reason})`,
   );
 }
 
@@ -260,7 +260,7 @@ export function errorTo(
   return build({ kind: "response", id, isError: true }, text);
 }
 
-/** Map key of an id: equal for ids with the same meaning, such as `1` and `1.0`. Inexact numbers keep their text. */
+/** Map key of an id: equal for ids of equal value, such as `1` and `1.0`. Numbers that a double cannot hold keep their text. */
 export function idKey(id: string): string {
   if (id.startsWith('"')) return id.includes("\\") ? JSON.stringify(JSON.parse(id)) : id;
   const value = String(Number(id));
@@ -268,15 +268,15 @@ export function idKey(id: string): string {
 }
 
 /** Whether a message is the response to one of the requests with these ids. */
-export function isAnswerTo(asked: readonly string[], { head }: Message): boolean {
-  return head.kind === "response" && asked.some((id) => isSameId(id, head.id!));
+export function isAnswerTo(requestIds: readonly string[], { head }: Message): boolean {
+  return head.kind === "response" && requestIds.some((id) => isSameId(id, head.id!));
 }
 
-/** Whether `answered` is the id `asked`, even if the peer parsed a number as a double and wrote it anew. */
-export function isSameId(asked: string, answered: string): boolean {
-  if (asked === answered) return true;
-  if (asked.startsWith('"') !== answered.startsWith('"')) return false;
-  if (asked.startsWith('"')) return idKey(asked) === idKey(answered);
-  // Ids beyond the range of a double would all become Infinity, and equal.
-  return Number.isFinite(Number(asked)) && Number(asked) === Number(answered);
+/** Whether a response id equals a request id, even if the peer parsed a number as a double and serialized it again. */
+export function isSameId(requestId: string, responseId: string): boolean {
+  if (requestId === responseId) return true;
+  if (requestId.startsWith('"') !== responseId.startsWith('"')) return false;
+  if (requestId.startsWith('"')) return idKey(requestId) === idKey(responseId);
+  // Ids beyond the range of a double would all become Infinity, and so equal.
+  return Number.isFinite(Number(requestId)) && Number(requestId) === Number(responseId);
 }

@@ -2,11 +2,11 @@ import { version } from "../../package.json";
 import type { CommandLine } from "./errors.ts";
 import { shellWord } from "./text.ts";
 
-// Defined by build.sh; they do not exist when the program runs from source.
+// build.sh defines both; they do not exist when the program runs from source.
 declare const BUILD_COMMIT: string | undefined;
 declare const BUILD_TARGET: string | undefined;
 
-/** Name and version of this program; `target` is undefined when it runs from source. */
+/** Name, version, commit and build target of this program. From source, `commit` is "unknown" and `target` undefined. */
 export const program = {
   name: "codex-mcp-http-bridge",
   version,
@@ -14,7 +14,7 @@ export const program = {
   target: typeof BUILD_TARGET === "undefined" ? undefined : BUILD_TARGET,
 } as const;
 
-/** Writes commands for the user to copy, with the `--config-path` of this run: without it they would use another home. */
+/** Formats commands for the user to copy. They repeat `--config-path`: without it they would use another configuration. */
 export function commandLineFor(configPath: string | undefined): CommandLine {
   const option = configPath === undefined ? "" : ` --config-path ${shellWord(configPath)}`;
   return (words) => `${program.name} ${words}${option}`;

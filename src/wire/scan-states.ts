@@ -1,7 +1,7 @@
 /** The reason why a text is not JSON. */
 export class ScanError extends Error {}
 
-/** States of the scanner. Those from `zero` to before `done` are inside a number. */
+/** States of the scanner. In the states from `minus` to `exponentDigits` the scanner is inside a number. */
 export const S = {
   value: 0,
   firstValue: 1,

@@ -1,20 +1,20 @@
-// Validates JSON (RFC 8259) and UTF-8 in one pass over chunks, in constant memory, and records the places of the
-// outermost members. JSON.parse rounds numbers above 2^53 and hides duplicate keys.
+// Validates JSON (RFC 8259) and UTF-8 in one pass over chunks, in constant memory, and records the spans of the
+// outermost members. JSON.parse alone is not enough: it rounds numbers above 2^53 and hides repeated keys.
 //
-// envelopeOf in spans.ts fills the same envelope from a whole text that JSON.parse has accepted. Both are needed:
+// envelopeOf in spans.ts builds an equal envelope from a whole text that JSON.parse has accepted. Both are needed:
 // - Only the scanner works on chunks: it reads a response while it arrives, finds the id of a line that is too long to
-//   be held, and tells the reason why a text is not JSON.
-// - Only JSON.parse with envelopeOf is fast in code that has not run yet, as at every start. First message of a process
-//   (compiled with bytecode, three runs each): 0.16 to 0.20 ms against 0.40 to 0.47 ms of the scanner for a call of
-//   239 bytes, 0.7 to 0.9 ms against 2.1 to 6.2 ms for a list of 15 KB.
-// Once compiled, the scanner is the faster one: 12.7 against 18.3 us for 2 KB, 1.8 against 5.2 ms for 750 KB.
+//   be held in memory, and reports why a text is not JSON.
+// - Only JSON.parse with envelopeOf is fast before the JIT has compiled our code, as at every start. First message of a
+//   process (compiled with bytecode, three runs each): 0.16 to 0.20 ms against 0.40 to 0.47 ms of the scanner for a call
+//   of 239 bytes, 0.7 to 0.9 ms against 2.1 to 6.2 ms for a list of 15 KB.
+// Once compiled by the JIT, the scanner is faster: 12.7 against 18.3 us for 2 KB, 1.8 against 5.2 ms for 750 KB.
 
 import { Envelope, envelopeName, maxCapturedBytes, textAt } from "./envelope.ts";
 import { isDigit, numberState, S, ScanError } from "./scan-states.ts";
 
 const decoder = new TextDecoder();
 
-/** 1 for each byte that needs a closer look inside a string: quote, backslash, control characters, non-ASCII. */
+/** 1 for each byte that has a meaning inside a string: quote, backslash, control characters, non-ASCII. */
 const special = new Uint8Array(256).fill(1, 0, 0x20).fill(1, 0x80);
 special[0x22] = 1;
 special[0x5c] = 1;
@@ -63,12 +63,12 @@ export class Scanner {
             if (this.#inKey) {
               if (this.#depth === 1) this.#endKey(b, i);
               state = S.colon;
-            } else state = this.#ended(b, i);
+            } else state = this.#afterValue(b, i);
           } else if (end === 0x5c) {
             i++;
             state = S.escape;
           } else if (end < 0x20) {
-            throw new ScanError("a control character stands in a string");
+            throw new ScanError("control character in a string");
           } else {
             this.#beginUtf8(end);
             i++;
@@ -143,7 +143,7 @@ export class Scanner {
         case S.literal:
           if (c !== this.#literal.charCodeAt(this.#literalAt)) throw new ScanError("unknown word");
           i++;
-          if (++this.#literalAt === this.#literal.length) state = this.#ended(b, i);
+          if (++this.#literalAt === this.#literal.length) state = this.#afterValue(b, i);
           break;
         case S.done:
           if (!isSpace(c)) throw new ScanError("text after the end");
@@ -151,7 +151,7 @@ export class Scanner {
           break;
         default: {
           const next = numberState(state, c);
-          if (next === S.done) state = this.#ended(b, i);
+          if (next === S.done) state = this.#afterValue(b, i);
           else {
             state = next;
             i++;
@@ -167,7 +167,7 @@ export class Scanner {
   /** Ends the text. Throws ScanError if it is incomplete. */
   finish(): void {
     if (this.#depth === 0 && this.#state >= S.zero && this.#state < S.done) {
-      // Only the end of the text ends a bare number.
+      // A number outside of any container ends only with the text.
       if (numberState(this.#state, 0x20) === S.done) this.#state = S.done;
     }
     if (this.#state !== S.done) throw new ScanError("the text ends early");
@@ -195,17 +195,17 @@ export class Scanner {
       case 0x30:
         return S.zero;
       case 0x74:
-        return this.#word("true");
+        return this.#beginLiteral("true");
       case 0x66:
-        return this.#word("false");
+        return this.#beginLiteral("false");
       case 0x6e:
-        return this.#word("null");
+        return this.#beginLiteral("null");
     }
     if (isDigit(c)) return S.digits;
     throw new ScanError("expected a value");
   }
 
-  #word(literal: string): number {
+  #beginLiteral(literal: string): number {
     this.#literal = literal;
     this.#literalAt = 1;
     return S.literal;
@@ -223,10 +223,10 @@ export class Scanner {
 
   #close(b: Uint8Array, end: number): number {
     this.#depth--;
-    return this.#ended(b, end);
+    return this.#afterValue(b, end);
   }
 
-  #ended(b: Uint8Array, end: number): number {
+  #afterValue(b: Uint8Array, end: number): number {
     if (this.#depth === 0) return S.done;
     if (this.#depth === 1) this.#endValue(b, end);
     return S.after;
@@ -238,8 +238,8 @@ export class Scanner {
     if (this.#capturedBytes <= maxCapturedBytes) this.#captured.push(b.slice(from, end));
   }
 
-  /** The captured text; undefined if it was too long. */
-  #taken(b: Uint8Array, end: number): string | undefined {
+  /** Ends the capture and returns its text; undefined if the text is too long. */
+  #takeCaptured(b: Uint8Array, end: number): string | undefined {
     const from = this.#start - this.#offset;
     if (from >= 0) return end - from <= maxCapturedBytes ? textAt(b, from, end) : undefined;
     this.#capture(b, end);
@@ -253,8 +253,8 @@ export class Scanner {
   }
 
   #endKey(b: Uint8Array, end: number): void {
-    const text = this.#taken(b, end);
-    // A key over the limit is none of the envelope's.
+    const text = this.#takeCaptured(b, end);
+    // A key over the limit cannot be an envelope member.
     this.#key =
       text === undefined ? "" : text.includes("\\") ? JSON.parse(text) : text.slice(1, -1);
     this.#start = -1;
@@ -263,7 +263,7 @@ export class Scanner {
   #endValue(b: Uint8Array, end: number): void {
     if (this.#start < 0) return;
     const start = this.#start;
-    const taken = this.#taken(b, end);
+    const taken = this.#takeCaptured(b, end);
     const text = taken !== undefined && isContainer(taken) ? undefined : taken;
     const name = envelopeName(this.#key);
     if (name !== undefined) this.envelope.note(name, { start, end: this.#offset + end, text });

@@ -1,6 +1,6 @@
-// Why a server refused a request, as the body of its answer tells it in one of the usual forms.
+// Extracts the reason of an error from the body of an HTTP response, in the formats that common frameworks use.
 
-/** Names of members that hold a reason, the most telling first; upper and lower case, `_` and `-` make no difference. */
+/** Names of members that hold a reason, the most specific first; compared without case, `_` and `-`. */
 const members = [
   "errordescription", // RFC 6749 5.2
   "message", // JSON-RPC 2.0 5.1, most REST services
@@ -17,14 +17,14 @@ const members = [
   "fault",
 ];
 
-/** Objects inside objects are read to this depth. */
+/** Nesting depth to which objects and lists are read. */
 const maxDepth = 5;
-/** Items of a list that are told. */
+/** Most items of a list, or fields of a form, in a reason. */
 const maxItems = 3;
-/** Characters of a page that may hold its title. */
+/** Characters of a markup document that are searched for a title or message. */
 const headLength = 64 * 1024;
 
-/** The server's reason in an answer's body, as it stands there: neither clean nor bounded; "" where it has none. */
+/** The server's reason in a response body; not cleaned and not shortened; "" if the body holds no reason. */
 export function reasonIn(body: string): string {
   const text = body.trim();
   if (text.startsWith("<")) return reasonInMarkup(text.slice(0, headLength));
@@ -61,16 +61,16 @@ const plainName = (name: string) => name.toLowerCase().replace(/[_-]/g, "");
 const isObject = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The names of fields with what is wrong with each (`errors` of Rails, Laravel, ASP.NET). */
+/** The field names with the error of each field (`errors` of Rails, Laravel, ASP.NET). */
 function reasonOfFields(fields: object, depth: number): string {
   const reasons = Object.entries(fields)
     .map(([field, reason]) => [field, reasonOf(reason, depth)] as const)
     .filter(([, reason]) => reason !== "");
-  const told = reasons.slice(0, maxItems);
-  return told.map(([field, reason]) => `${field}: ${reason}`).join("; ");
+  const shown = reasons.slice(0, maxItems);
+  return shown.map(([field, reason]) => `${field}: ${reason}`).join("; ");
 }
 
-/** A body of nothing but fields, each with a list of what is wrong (Django REST framework). */
+/** The reason in a body that consists only of fields, each with a list of errors (Django REST framework). */
 function reasonOfForm(body: unknown): string {
   if (!isObject(body) || !Object.values(body).every(Array.isArray)) return "";
   return reasonOfFields(body, maxDepth - 2);

@@ -7,7 +7,7 @@ import {
   textAt,
 } from "./envelope.ts";
 
-/** Steps from the outermost value inwards: keys of objects, indexes of arrays. */
+/** Path from the outermost value: keys of objects, indexes of arrays. */
 export type Path = readonly (string | number)[];
 
 const decoder = new TextDecoder();
@@ -28,12 +28,12 @@ function skipSpace(b: Uint8Array, i: number): number {
 function skipString(b: Uint8Array, i: number): number {
   let at = i + 1;
   // Most strings are short: reading byte by byte is faster than a native call.
-  for (const near = at + shortBytes; at < near; at++) {
+  for (const limit = at + shortBytes; at < limit; at++) {
     const c = b[at];
     if (c === 0x22) return at + 1;
     if (c === 0x5c) at++;
   }
-  // Long strings: search for the next quote natively.
+  // Longer string: indexOf finds the next quote faster.
   at = b.indexOf(0x22, at);
   while (isEscaped(b, at)) at = b.indexOf(0x22, at + 1);
   return at + 1;
@@ -90,7 +90,7 @@ function eachMember(
   }
 }
 
-/** Whether the quoted key at `from` equals `key`. It is decoded only if it has an escape or is not ASCII. */
+/** Whether the quoted key at `from` equals `key`. A key is decoded only if it has an escape or is not ASCII. */
 function isKey(b: Uint8Array, from: number, end: number, key: string): boolean {
   const length = end - from - 2;
   for (let i = 0; i < length; i++) {
@@ -101,7 +101,7 @@ function isKey(b: Uint8Array, from: number, end: number, key: string): boolean {
   return length === key.length;
 }
 
-/** The envelope of the valid JSON `b`, as Scanner fills it; without members if `b` is no object. */
+/** The envelope of the valid JSON `b`, equal to that of Scanner; without members if `b` is no object. */
 export function envelopeOf(b: Uint8Array): Envelope {
   const envelope = new Envelope();
   const start = skipSpace(b, 0);
@@ -147,7 +147,7 @@ export function* children(b: Uint8Array, span: Span): Generator<Child> {
   }
 }
 
-/** The child under a key or index. Of a repeated key, the last one, as JSON.parse does. */
+/** The child under a key or index; for a repeated key the last one, as in JSON.parse. */
 function child(b: Uint8Array, span: Span, step: string | number): Child | undefined {
   let found: Child | undefined;
   if (typeof step === "string") {
@@ -162,13 +162,13 @@ function child(b: Uint8Array, span: Span, step: string | number): Child | undefi
   return undefined;
 }
 
-/** The place of the outermost value. */
+/** The span of the outermost value. */
 export function outermost(b: Uint8Array): Span {
   const start = skipSpace(b, 0);
   return { start, end: skipValue(b, start) };
 }
 
-/** The place of the value at `path` below the value at `from` in the valid JSON `b`; undefined if there is none. */
+/** The span of the value at `path`, relative to the value at `from`, in the valid JSON `b`; undefined if the path does not exist. */
 export function find(b: Uint8Array, path: Path, from = outermost(b)): Span | undefined {
   let span: Span | undefined = from;
   for (const step of path) {
@@ -178,7 +178,7 @@ export function find(b: Uint8Array, path: Path, from = outermost(b)): Span | und
   return span;
 }
 
-/** One change of a JSON text: `raw` replaces the value at `path`; null deletes it. */
+/** One change of a JSON text: the JSON text `raw` replaces the value at `path`; null deletes the value. */
 export interface Edit {
   readonly path: Path;
   readonly raw: string | null;
@@ -189,7 +189,7 @@ export function edit(b: Uint8Array, { path, raw }: Edit): Uint8Array {
   const parent = find(b, path.slice(0, -1));
   const step = path.at(-1);
   if (parent === undefined || step === undefined)
-    throw new RangeError("nothing stands at that path");
+    throw new RangeError("the path has no parent in the text");
   const old = child(b, parent, step);
   if (old !== undefined) {
     if (raw !== null) return splice(b, old.start, old.end, raw);
@@ -201,7 +201,7 @@ export function edit(b: Uint8Array, { path, raw }: Edit): Uint8Array {
   return splice(b, parent.end - 1, parent.end - 1, `${isEmpty ? "" : ","}${key}${raw}`);
 }
 
-/** The range to cut for a child: with the comma after it, or before it if it is the last one. */
+/** The range to delete for a child: includes the comma after it, or the comma before it for the last child. */
 function withComma(b: Uint8Array, old: Child): [number, number] {
   const after = skipSpace(b, old.end);
   if (b[after] === 0x2c) return [old.from, skipSpace(b, after + 1)];
@@ -211,8 +211,8 @@ function withComma(b: Uint8Array, old: Child): [number, number] {
 }
 
 /**
- * Replaces (JSON text) or removes (null) elements of the array at `span` in `b`, by their index. One walk and one copy,
- * however many changes there are.
+ * Replaces (JSON text) or removes (null) elements of the array at `span` in `b`, by their index. One walk and one copy
+ * for any number of changes.
  */
 export function editElements(
   b: Uint8Array,
@@ -221,7 +221,7 @@ export function editElements(
 ): Uint8Array {
   const pieces: Uint8Array[] = [];
   let index = 0;
-  // White space before an element that stays is kept, up to the previous comma.
+  // White space between the previous comma and a kept element is kept.
   let from = span.start + 1;
   for (const { start, end } of children(b, span)) {
     const change = changes.get(index++);

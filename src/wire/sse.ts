@@ -1,12 +1,12 @@
-// Parser of server-sent events (WHATWG HTML, 9.2.6). Works on bytes: the data of an event is a whole message, which the
-// bridge forwards without decoding it.
+// Parser of server-sent events (WHATWG HTML, 9.2.6). Works on bytes: the data of an event is a whole JSON-RPC message,
+// which the bridge forwards undecoded.
 
 import { ByteChunks } from "./byte-chunks.ts";
 import { BridgeError } from "./errors.ts";
 
 /** One event, or the `id` and `retry` of a block without data. */
 export interface SseEvent {
-  /** The event's type; `message` if the stream names none. */
+  /** The event's type; `message` if the event names no type. */
   readonly event: string;
   /** The data lines, joined by LF; undefined if the block has none. */
   readonly data: Uint8Array | undefined;
@@ -20,13 +20,13 @@ export interface SseEvent {
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const lineFeed = new Uint8Array([0x0a]);
 
-/** Push parser: reads every byte once, whatever the chunks. Throws `too-large` for an event over `limit` bytes. */
+/** Push parser: reads every byte once for any chunking. Throws `too-large` for an event over `limit` bytes. */
 export class EventParser {
   readonly #limit: number;
-  /** The line that has not ended yet. */
+  /** The incomplete last line. */
   readonly #line = new ByteChunks();
   #bytes = 0;
-  /** The first data line; most events have no other. */
+  /** The first data line; most events have only one. */
   #first: Uint8Array | undefined;
   readonly #others = new ByteChunks();
   #event = "";
@@ -39,7 +39,7 @@ export class EventParser {
     this.#limit = limit;
   }
 
-  /** Bytes held of the event that is not complete yet. */
+  /** Bytes held of the incomplete event. */
   get heldBytes(): number {
     return this.#bytes;
   }
@@ -164,9 +164,10 @@ function valueAt(name: string, b: Uint8Array, from: number, end: number): number
 function textValue(name: string, b: Uint8Array, from: number, end: number): string | undefined {
   const at = valueAt(name, b, from, end);
   if (at < 0) return undefined;
-  // The type of nearly every event: needs no TextDecoder.
-  if (end - at === usual.length && valueAt(usual, b, at, end) === end) return usual;
+  // Nearly every event has this type: skip TextDecoder.
+  if (end - at === defaultType.length && valueAt(defaultType, b, at, end) === end)
+    return defaultType;
   return decoder.decode(b.subarray(at, end));
 }
 
-const usual = "message";
+const defaultType = "message";

@@ -38,7 +38,7 @@ const keys = (table: object) => fc.constantFrom(...Object.keys(table), "unknown"
 test.each([
   ["entry", serverEntry, isFastValidEntry],
   ["top level", topLevel, isFastValidTop],
-])("the schema lets pass every %s that needs none, and leaves it as it is", (_, table, isPlain) => {
+])("the schema accepts, unchanged, every %s that the fast check accepts", (_, table, isPlain) => {
   const schema = schemaOf(table);
   const anything = fc.oneof(odd, fc.dictionary(keys(table), inner, { maxKeys: 4 }));
   const likely = fc
@@ -56,7 +56,7 @@ test.each([
   expect(plain).toBeGreaterThan(10);
 });
 
-test("usual configurations pass without the schema", () => {
+test("the fast check accepts usual configurations", () => {
   for (const [key, value] of Object.entries({
     url: "https://host.example/mcp",
     token: "abcdefgh",

@@ -14,7 +14,7 @@ const text = `\ufeff// Servers of an editor.
 `;
 
 describe("JSON with comments and trailing commas", () => {
-  test("is read with its values", async () => {
+  test("is parsed", async () => {
     const { value } = await readJsonDocument(text);
     expect(JSON.stringify(value)).toBe(
       '{"mcpServers":{"kb":{"url":"https://kb.example/mcp","args":["a","b"]}}}',
@@ -27,14 +27,14 @@ describe("JSON with comments and trailing commas", () => {
     ["an element of a list", ["mcpServers", "kb", "args", 1], 4, 70],
     ["a missing key, the place of its parent", ["mcpServers", "kb", "token"], 4, 15],
     ["a path through a text, the place of the text", ["mcpServers", "kb", "url", "x"], 4, 23],
-  ])("tells the place of %s", async (_, path, line, column) => {
+  ])("gives line and column of %s", async (_, path, line, column) => {
     const { placeOf } = await readJsonDocument(text);
     const { offset, ...place } = placeOf(path);
     expect(place).toEqual({ line, column });
     expect(offset).toBeGreaterThan(0);
   });
 
-  test("places count characters of the text, whatever it begins with", async () => {
+  test("offsets count from the first character, also after a byte order mark", async () => {
     const { placeOf } = await readJsonDocument(text);
     expect(text.slice(placeOf(["mcpServers"]).offset)).toStartWith('"mcpServers"');
   });
@@ -47,7 +47,7 @@ describe("JSON with comments and trailing commas", () => {
     ["a missing comma", "[1,\n2 3]", 'expected ","', 2],
     ["nesting without end", "[".repeat(100_000), "nested too deeply", 1],
     ["objects without end", '{"a":'.repeat(100_000), "nested too deeply", 1],
-  ])("%s is told with its line", async (_, wrong, message, line) => {
+  ])("the error for %s gives the line", async (_, wrong, message, line) => {
     const problem = await readJsonDocument(wrong).then(
       () => undefined,
       (error: unknown) => error,
@@ -57,14 +57,14 @@ describe("JSON with comments and trailing commas", () => {
     expect((problem as JsonProblem).place.line).toBe(line);
   });
 
-  test("a key __proto__ is a key like others", async () => {
+  test("a key __proto__ becomes an ordinary key", async () => {
     const { value } = await readJsonDocument('{"__proto__": {"x": 1}}');
     expect(Object.keys(value as object)).toEqual(["__proto__"]);
     expect(({} as { x?: number }).x).toBeUndefined();
   });
 });
 
-test("every JSON text is read to the values that JSON.parse gives", async () => {
+test("the parsed value of any JSON text equals that of JSON.parse", async () => {
   await fc.assert(
     fc.asyncProperty(fc.json({ maxDepth: 4 }), async (json) => {
       const { value } = await readJsonDocument(json);
@@ -74,7 +74,7 @@ test("every JSON text is read to the values that JSON.parse gives", async () => 
   );
 });
 
-test("comments are a problem in a configuration", async () => {
+test("findJsonProblem reports a comment", async () => {
   const { message, place } = await findJsonProblem('{\n  "a": 1 // x\n}');
   expect([message, place.line, place.column]).toEqual(["expected JSON without comments", 2, 10]);
 });

@@ -27,7 +27,12 @@ const wrong: [what: string, text: string, place: string, expected: string][] = [
   ["another scheme", one({ url: "file:///etc/passwd" }), "servers.crm.url", "https://host/path"],
   ["an unknown key", one({ url, foo: secret }), "servers.crm.foo", "unknown key"],
   ["a key in another case", one({ url, timeoutsec: 1 }), "servers.crm.timeoutsec", "timeoutSec"],
-  ["a key that is not built", one({ url, tools: {} }), "servers.crm.tools", "not built yet"],
+  [
+    "a key that is not supported yet",
+    one({ url, tools: {} }),
+    "servers.crm.tools",
+    "not supported yet",
+  ],
   ["an unknown key on top", `{"foo":"${secret}"}`, "foo", "unknown key"],
   [
     "an unknown key in auth",

@@ -22,7 +22,7 @@ describe("a valid configuration", () => {
     return pickServer(await parseConfig(text, paths));
   };
 
-  test("gets its defaults", async () => {
+  test("is completed with defaults", async () => {
     expect(await server({})).toMatchObject({
       name: "crm",
       transport: "auto",
@@ -36,7 +36,7 @@ describe("a valid configuration", () => {
     });
   });
 
-  test("takes a server's own setting before the one for all", async () => {
+  test("a server's setting overrides the top-level one", async () => {
     const top = { timeoutSec: 5, network: { proxy: "http://p:1", caFile: "ca.pem" } };
     const found = await server({ timeoutSec: 7, network: { proxy: "http://q:2" } }, top);
     expect(found.timeoutMs).toBe(7000);
@@ -55,7 +55,7 @@ describe("a valid configuration", () => {
     expect((await server({ token: " abc\n" })).credential).toEqual({ type: "token", token: "abc" });
   });
 
-  test("resolves files against the folder of the configuration", async () => {
+  test("relative file names are resolved against the configuration's folder", async () => {
     const path = "/home/user/.codex-mcp-bridge/t";
     expect((await server({ tokenFile: "t" })).credential).toEqual({ type: "tokenFile", path });
     expect((await server({ tokenFile: "/t" })).credential).toEqual({
@@ -68,7 +68,7 @@ describe("a valid configuration", () => {
     });
   });
 
-  test("resolves the id token's file of enterprise-managed authorization", async () => {
+  test("a relative auth.idp.idTokenFile is resolved against the configuration's folder", async () => {
     const idp = { issuer: "https://idp.example.com", tokenEndpoint: "https://idp.example.com/t" };
     const auth = { type: "oauth", grant: "id_jag", idp: { ...idp, clientId: "c" } };
     const withFile = { ...auth, idp: { ...auth.idp, idTokenFile: "t" } };
@@ -82,13 +82,13 @@ describe("a valid configuration", () => {
     expect((await asyncFailure(() => server({ auth }))).message).toContain("servers.crm.auth.idp");
   });
 
-  test("takes an Authorization header for a static credential, which never turns into a sign-in", async () => {
+  test("an Authorization header counts as a static credential: no OAuth sign-in follows", async () => {
     expect((await server({ headers: { Authorization: `Basic \${A}` } })).credential.type).toBe(
       "none",
     );
   });
 
-  test("knows every key of the contract's example", async () => {
+  test("accepts the documented example", async () => {
     const text = JSON.stringify({
       $schema: "./config.schema.json",
       version: 1,
@@ -119,7 +119,7 @@ describe("a valid configuration", () => {
   });
 
   test.each(["constructor", "toString", "hasOwnProperty", "prototype", "123"])(
-    "may name a server %s",
+    "accepts the server name %s",
     async (name) => {
       const text = JSON.stringify({ servers: { [name]: { url } } });
       expect(pickServer(await parseConfig(text, paths), name).name).toBe(name);
@@ -127,13 +127,13 @@ describe("a valid configuration", () => {
   );
 
   test.each(["http://localhost:1/", "http://127.0.0.1/x", "http://[::1]:2/", "https://x/?k=v"])(
-    "may use %s",
+    "accepts the URL %s",
     async (text) => {
       expect(pickServer(await parseConfig(one({ url: text }), paths)).url.href).toBe(text);
     },
   );
 
-  test("may be the Python package's file", async () => {
+  test("accepts a file that the Python package wrote", async () => {
     const text = `{
   "servers": {
     "my-knowledge-base": {
@@ -158,7 +158,7 @@ describe("picking a server", async () => {
     paths,
   );
 
-  test("finds a name in any case", () => {
+  test("ignores the case of the name", () => {
     expect(pickServer(two, "KB").name).toBe("kb");
   });
 
@@ -183,13 +183,13 @@ describe("picking a server", async () => {
 });
 
 describe("the file", () => {
-  test("that is missing is an error with the way to make it", async () => {
+  test("if missing, causes an error that names setup", async () => {
     using folder = ownFolder();
     const error = await loadConfig(homeOf({ HOME: folder.path })).catch((reason) => reason);
     expect([error.exitCode, hintOf(error)]).toEqual([3, "run codex-mcp-http-bridge setup"]);
   });
 
-  test("of the Python package works in a folder of mode 0755", async () => {
+  test("written by the Python package is accepted in a folder of mode 0755", async () => {
     using folder = ownFolder();
     const home = join(folder.path, ".codex-mcp-bridge");
     mkdirSync(home, { mode: 0o755 });
@@ -204,7 +204,7 @@ describe("the file", () => {
     ["a key in the URL", { url: `${url}?apikey=abcdefgh` }],
     ["a proxy's password", { network: { proxy: "http://u:p@proxy:1" } }],
     ["a key in a header", { headers: { "X-Api-Key": "abcdefgh" } }],
-  ])("that holds %s must not be readable by others", async (_, entry) => {
+  ])("is refused if it holds %s and others may read it", async (_, entry) => {
     using folder = ownFolder();
     const file = join(folder.path, "config.json");
     writeFileSync(file, one({ url, ...entry }), { mode: 0o640 });
@@ -212,7 +212,7 @@ describe("the file", () => {
     expect(error.hint).toBe(`run chmod 600 ${file}`);
   });
 
-  test("without a secret may be readable by others", async () => {
+  test("is accepted if others may read it and it holds no secret", async () => {
     using folder = ownFolder();
     const file = join(folder.path, "config.json");
     const entry = {
@@ -223,7 +223,7 @@ describe("the file", () => {
     expect((await loadConfig(homeOf({}, file))).servers.size).toBe(1);
   });
 
-  test("that is huge is refused without being read whole", async () => {
+  test("is refused if over the size limit, without being read whole", async () => {
     using folder = ownFolder();
     const file = join(folder.path, "config.json");
     writeFileSync(file, " ".repeat(5 * 1024 * 1024), { mode: 0o600 });
@@ -231,7 +231,7 @@ describe("the file", () => {
     expect(error.message).toContain("is larger than");
   });
 
-  test("that is not UTF-8 is refused", async () => {
+  test("is refused if it is not UTF-8", async () => {
     using folder = ownFolder();
     const file = join(folder.path, "config.json");
     writeFileSync(file, new Uint8Array([0x7b, 0xff, 0x7d]), { mode: 0o600 });
@@ -240,6 +240,6 @@ describe("the file", () => {
   });
 });
 
-test("the checked-in JSON Schema is the one that the program checks with", () => {
+test("config.schema.json equals the JSON Schema generated from schema.ts", () => {
   expect<unknown>(schema).toEqual(JSON.parse(jsonSchemaText()));
 });

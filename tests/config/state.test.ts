@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => folder[Symbol.dispose]());
 
-test("a server's sign-in, cache and locks are kept in the state's root, files that the entry names in the configuration's folder", async () => {
+test("sign-in, cache and locks are stored below stateRoot; relative file names of the entry are resolved against home", async () => {
   const home = join(folder.path, "home");
   const stateRoot = join(folder.path, "state");
   mkdirSync(home, { mode: 0o700 });

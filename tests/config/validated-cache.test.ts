@@ -43,8 +43,8 @@ async function known(name = "kb") {
 }
 
 describe.each([
-  ["where a quick look is enough", true],
-  ["where all is judged in full", false],
+  ["where a quick check is enough", true],
+  ["where the full check is needed", false],
 ])("%s", (_, isQuick) => {
   let trust: Disposable | undefined;
   beforeEach(() => {
@@ -52,13 +52,13 @@ describe.each([
   });
   afterEach(() => trust?.[Symbol.dispose]());
 
-  test("a file that was checked gives the same settings without being checked again", async () => {
+  test("an unchanged file gives the validated settings without validation", async () => {
     write({ url, headers: { "X-Team": "blue" }, limits: { messageMB: 5 } });
     expect(await known()).toBeUndefined();
     expect(await check()).toEqual((await known())!.settings);
   });
 
-  test("a file that changed by a byte is checked again", async () => {
+  test("a file that changed by one byte is not served from the cache", async () => {
     write({ url });
     await check();
     write({ url, unknown: 1 });
@@ -80,7 +80,7 @@ describe.each([
     expect(await known()).toBeUndefined();
   });
 
-  test("a file with a secret that others may read by now is refused", async () => {
+  test("a file with a secret is refused if its mode was changed to readable by others", async () => {
     write({ url, token: "a-secret-token" });
     await check();
     expect(await known()).toBeDefined();
@@ -95,7 +95,7 @@ describe.each([
     await expect(known()).rejects.toThrow("may be written by others");
   });
 
-  test("a quick look is enough, or is not", async () => {
+  test("readValidatedFast finds the server exactly if a quick check is enough", async () => {
     write({ url });
     await check();
     expect((await readValidatedFast(paths(), "kb", memoryLog())) !== undefined).toBe(isQuick);

@@ -13,7 +13,7 @@ import { Redactor, shownUrl } from "../../src/platform/redact.ts";
 
 const runs = { numRuns: Number(process.env.PROPERTY_RUNS ?? 300) };
 
-test("plain http is allowed to exactly three hosts, however the URL is spelt", () => {
+test("plain http is allowed for exactly three hosts, in every spelling of the URL", () => {
   const host = fc.constantFrom(
     "localhost",
     "LOCALHOST",
@@ -54,7 +54,7 @@ test("plain http is allowed to exactly three hosts, however the URL is spelt", (
   );
 });
 
-test("a server's name is valid exactly where the schema's pattern matches", () => {
+test("nameProblem accepts exactly the names that match the schema's pattern", () => {
   const name = fc.oneof(fc.stringMatching(/^[\w.-]{0,66}$/), fc.string({ unit: "binary" }));
   fc.assert(
     fc.property(name, (text) => {
@@ -64,7 +64,7 @@ test("a server's name is valid exactly where the schema's pattern matches", () =
   );
 });
 
-test("no other scheme than https and http passes", () => {
+test("a URL with a scheme other than https or http is refused", () => {
   const scheme = fc.constantFrom(
     "ftp",
     "file",
@@ -98,7 +98,7 @@ test("every valid token can be sent in a header", () => {
   );
 });
 
-test("a known secret is shown in none of its forms", () => {
+test("redacted text contains no encoding of a known secret", () => {
   const secret = fc.string({ unit: "grapheme-ascii", minLength: 8, maxLength: 60 });
   const form = fc.constantFrom<(s: string) => string>(
     (s) => s,
@@ -119,7 +119,7 @@ test("a known secret is shown in none of its forms", () => {
   );
 });
 
-test("a shown URL holds no value of its query and no user", () => {
+test("a displayed URL contains no query value and no user name", () => {
   fc.assert(
     fc.property(fc.stringMatching(/^[a-z0-9]{12,20}$/), (secret) => {
       const url = new URL(`https://host.example/mcp?key=${secret}&key=${secret}2&other=${secret}`);
@@ -129,7 +129,7 @@ test("a shown URL holds no value of its query and no user", () => {
   );
 });
 
-test("reads JSON as JSON.parse does, and says why where it is refused", async () => {
+test("parseStrict agrees with JSON.parse, and findJsonProblem explains each refusal", async () => {
   const safe = (text: string) => !/__proto__|constructor|prototype/.test(text);
   const damaged = fc
     .tuple(fc.json({ maxDepth: 4 }), fc.nat(), fc.constantFrom("", '"', ",", "}", "1", "\n", "\\"))

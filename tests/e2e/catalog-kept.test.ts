@@ -41,7 +41,7 @@ const cacheOf = (home: BridgeHome) => join(home.folder, ".codex-mcp-bridge/cache
 const kept = (home: BridgeHome) => readFileSync(cacheOf(home), "utf8");
 
 test.each([[[]], [["--no-cache"]]])(
-  "a start with %j that gets no answer ends before its client gives up",
+  "run with %j fails before the client times out if the server does not answer",
   async (words: string[]) => {
     await using server = listingServer({ ...listing(), answers: false });
     using folder = ownFolder();
@@ -52,7 +52,7 @@ test.each([[[]], [["--no-cache"]]])(
   },
 );
 
-test("a token that a running bridge takes over leaves the lists of the one before alone", async () => {
+test("a new token in a running bridge keeps the lists of the previous token", async () => {
   const state = listing();
   state.pages = (bearer) => [[bearer.slice(0, 5)]];
   await using server = listingServer(state);
@@ -69,7 +69,7 @@ test("a token that a running bridge takes over leaves the lists of the one befor
   expect(await life(home)).toEqual(["alice"]);
 });
 
-test("test leaves the last good tools where the server gives none now, also while it runs and where it is interrupted", async () => {
+test("test keeps the last good tools if the server returns none, also while it runs and if it is interrupted", async () => {
   const state = listing();
   await using server = listingServer(state);
   using folder = ownFolder();
@@ -91,7 +91,7 @@ test("test leaves the last good tools where the server gives none now, also whil
   expect(kept(home)).toContain("look");
 });
 
-test("what remove took away stays away while a bridge still runs", async () => {
+test("a running bridge does not restore the state that remove deleted", async () => {
   const state = listing();
   await using server = listingServer(state);
   using folder = ownFolder();
@@ -106,7 +106,7 @@ test("what remove took away stays away while a bridge still runs", async () => {
   expect(existsSync(cacheOf(home))).toBe(false);
 });
 
-test("a batch of a client that was told a revision with batches reaches a server without them in parts", async () => {
+test("a batch of a client whose revision allows batches reaches a server without batches as single messages", async () => {
   const state = listing();
   await using server = listingServer(state);
   using folder = ownFolder();

@@ -61,7 +61,7 @@ async function life(home: string, ...options: string[]): Promise<string[]> {
   return lines;
 }
 
-test("a server that no longer answers still has its tools at the next start", async () => {
+test("the next start lists the tools of a server that no longer answers", async () => {
   const state = listing();
   const home = homeFor(serve(state));
   const first = await life(home);
@@ -78,14 +78,14 @@ test("the catalog holds no secret", async () => {
   expect(kept).not.toContain("a-token-of-some-length");
 });
 
-test("--no-cache remembers nothing", async () => {
+test("--no-cache stores no catalog", async () => {
   const state = listing();
   const home = homeFor(serve(state));
   await life(home, "--no-cache");
   expect(() => readFileSync(join(home, "cache", "kb.json"))).toThrow("ENOENT");
 });
 
-test("the test command asks the server itself, and leaves what it learned for the next start", async () => {
+test("test queries the server, and stores the catalog for the next start", async () => {
   const state = listing();
   const home = homeFor(serve(state));
   const env = { HOME: home, CODEX_MCP_BRIDGE_HOME: home };
@@ -99,7 +99,7 @@ test("the test command asks the server itself, and leaves what it learned for th
   expect(readFileSync(file, "utf8")).toContain("look");
 });
 
-test("a server that agrees to another revision by now is spoken to in that one", async () => {
+test("a server that now agrees to another revision is used with the new revision", async () => {
   const state = listing();
   const home = homeFor(serve(state));
   const [told] = await life(home);

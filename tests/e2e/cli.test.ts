@@ -13,12 +13,12 @@ afterEach(() => folder[Symbol.dispose]());
 const run = (...words: string[]) => runProgram(words, { env: { HOME: folder.path } });
 
 describe("the program", () => {
-  test("tells its version", async () => {
+  test("prints its version", async () => {
     const answer = await run("--version");
     expect(answer).toEqual({ code: 0, stdout: `codex-mcp-http-bridge ${version}\n`, stderr: "" });
   });
 
-  test("tells all of its version as JSON", async () => {
+  test("prints version, commit and target as JSON", async () => {
     const { code, stdout } = await run("--version", "--json");
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual({
@@ -30,7 +30,7 @@ describe("the program", () => {
     });
   });
 
-  test("lists its commands in the help, each of which has help of its own", async () => {
+  test("lists its commands in the help, and prints help for each", async () => {
     const { code, stdout, stderr } = await run("--help");
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).not.toContain("\u001b");
@@ -51,7 +51,7 @@ describe("the program", () => {
     }
   });
 
-  test("marks in the help only the words that must be there", async () => {
+  test("marks only required arguments as required in the help", async () => {
     expect((await run("remove", "--help")).stdout).toContain("remove [OPTIONS] [NAME]\n");
     expect((await run("credentials", "--help")).stdout).toContain("[OPTIONS] <ACTION>\n");
   });
@@ -79,7 +79,7 @@ describe("the program", () => {
     [{ TERM: "xterm" }, true],
     [{ TERM: "dumb" }, false],
     [{ TERM: "xterm", NO_COLOR: "1" }, false],
-  ])("paints its error on a terminal that shows colours: %j", async (env, isPainted) => {
+  ])("colours its error only on a terminal with colours: %j", async (env, isPainted) => {
     await using session = new Session(["nonsense"], { HOME: folder.path, ...env });
     await session.sees("error: unknown command");
     expect(await session.ended).toBe(2);
@@ -98,14 +98,14 @@ describe("the program", () => {
     },
   );
 
-  test("warns of a bad LOG_LEVEL and goes on", async () => {
+  test("warns of an invalid LOG_LEVEL and continues", async () => {
     const env = { HOME: folder.path, LOG_LEVEL: "loud" };
     const { code, stderr } = await runProgram(["demo"], { env });
     expect(stderr).toStartWith("warning: LOG_LEVEL is not one of");
     expect(code).toBe(0);
   });
 
-  test("takes a reader that stops reading for no failure", async () => {
+  test("exits without an error if the reader closes the pipe", async () => {
     await using child = Bun.spawn(
       ["sh", "-c", '"$@" --help | head -c 1; exit 0', "sh", ...programWords],
       { env: { HOME: folder.path, PATH: process.env.PATH ?? "" }, stdout: "pipe", stderr: "pipe" },
@@ -114,7 +114,7 @@ describe("the program", () => {
     expect(await child.stderr.text()).toBe("");
   });
 
-  test("answers initialize with what is wrong at the start of run, and ends with its code", async () => {
+  test("answers initialize with the error of a failed start of run, and exits with its code", async () => {
     const initialize = '{"jsonrpc":"2.0","id":"a","method":"initialize","params":{}}\n';
     for (const words of [
       ["run", "--sever", "x"],
@@ -129,7 +129,7 @@ describe("the program", () => {
     }
   });
 
-  test("says on stderr, once, what is wrong at the start of run", async () => {
+  test("prints the error of a failed start of run once on stderr", async () => {
     const asked = [1, 2, 3].map((id) => `{"jsonrpc":"2.0","id":${id},"method":"ping"}\n`).join("");
     for (const stdin of ["", asked]) {
       const options = { env: { HOME: folder.path }, stdin };
@@ -141,7 +141,7 @@ describe("the program", () => {
     }
   });
 
-  test("ends with the signal's code where a start went wrong, too", async () => {
+  test("exits with the signal's code after a failed start, too", async () => {
     await using child = Bun.spawn([...programWords, "run", "--servr", "x"], {
       env: { HOME: folder.path },
       stdin: "pipe",
@@ -156,7 +156,7 @@ describe("the program", () => {
     expect(await child.exited).toBe(143);
   });
 
-  test("writes the log to a file that only we can read", async () => {
+  test("writes the log to a file that only its owner may read", async () => {
     const log = join(folder.path, "bridge.log");
     const options = { env: { HOME: folder.path }, stdin: "not json\n" };
     const words = [

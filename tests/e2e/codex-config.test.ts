@@ -20,7 +20,7 @@ describe("codex-config >> config.toml", () => {
     return { code: await child.exited, stderr: await child.stderr.text() };
   };
 
-  test("adds the entry once, below a line that nobody ended", async () => {
+  test("adds the entry once, below a last line without a line end", async () => {
     const on = user('model = "x"');
     expect((await append(on)).code).toBe(0);
     const once = on.text();
@@ -33,7 +33,7 @@ describe("codex-config >> config.toml", () => {
     expect(on.text()).toBe(once);
   });
 
-  test("adds nothing to a file where a table of its own would be wrong", async () => {
+  test("adds nothing to a file where another table would be invalid TOML", async () => {
     const on = user('mcp_servers = { other = { command = "npx" } }\n');
     const { code, stderr } = await append(on);
     expect(code).toBe(1);
@@ -41,7 +41,7 @@ describe("codex-config >> config.toml", () => {
     expect(on.text()).toBe('mcp_servers = { other = { command = "npx" } }\n');
   });
 
-  test("without a configuration it ends with 3 and says what to run", async () => {
+  test("without a configuration exits with 3 and names the command to run", async () => {
     using folder = ownFolder();
     const { code, stdout, stderr } = await runProgram(["codex-config"], {
       env: { HOME: folder.path },

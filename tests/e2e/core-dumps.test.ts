@@ -59,7 +59,7 @@ async function writesDumps(): Promise<boolean> {
 }
 
 describe.if(process.platform === "linux")("a crash leaves no core dump", () => {
-  test("of run, behind its first answer", async () => {
+  test("of run, after its first answer", async () => {
     const isWritten = await writesDumps();
     await using child = start([...programWords, "run", "--demo"]);
     child.stdin.write(initialize);
@@ -72,7 +72,7 @@ describe.if(process.platform === "linux")("a crash leaves no core dump", () => {
     if (isWritten) expect(child.signalCode).not.toBeNull();
   });
 
-  test("of run whose client asks for nothing", async () => {
+  test("of run whose client sends nothing", async () => {
     await using child = start([...programWords, "run", "--demo"]);
     await untilForbidden(child.pid);
   });
@@ -86,7 +86,7 @@ describe.if(process.platform === "linux")("a crash leaves no core dump", () => {
     expect(dumps()).toEqual([]);
   });
 
-  test("and the kernel is told so: the process cannot be read by others of its user", async () => {
+  test("the kernel is told so: the process is not dumpable", async () => {
     const program = `
       import { dlopen } from "bun:ffi";
       import { forbidCoreDumps } from ${JSON.stringify(join(import.meta.dir, "../../src/platform/core-dumps.ts"))};

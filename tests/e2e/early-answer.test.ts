@@ -89,7 +89,7 @@ async function life(home: string, pieces: readonly string[], options: Life = {})
 
 const learn = (home: string) => life(home, [initialize + initialized + list], { answers: 2 });
 
-test("the answer leaves before the rest of the program is loaded", async () => {
+test("the answer to initialize is sent before the rest of the program is loaded", async () => {
   const { url } = serve();
   const home = homeFor(url);
   const [go, preload] = [join(home, "go"), join(home, "preload.ts")];
@@ -122,7 +122,7 @@ Bun.plugin({ name: "late", setup(build) {
   expect(second.code).toBe(0);
 });
 
-test("the second start says what the first one said, and the server hears all of it, once", async () => {
+test("the second start gives the same answer as the first, and the server gets each request once", async () => {
   const { state, url } = serve();
   const home = homeFor(url);
   const first = await learn(home);
@@ -134,7 +134,7 @@ test("the second start says what the first one said, and the server hears all of
   expect(state.seen).toEqual(["initialize", "notifications/initialized", "tools/list"]);
 });
 
-test("a server that no longer answers does not hold up initialize, which has one answer", async () => {
+test("a server that no longer answers does not delay initialize, which is answered once", async () => {
   const { state, url } = serve();
   const home = homeFor(url);
   const [answer] = (await learn(home)).text.split("\n");
@@ -144,7 +144,7 @@ test("a server that no longer answers does not hold up initialize, which has one
   expect(code).toBe(0);
 });
 
-test("initialize that comes in two halves, and late, has one answer", async () => {
+test("an initialize that arrives late and in two chunks is answered once", async () => {
   const { url } = serve();
   const home = homeFor(url);
   await learn(home);
@@ -153,7 +153,7 @@ test("initialize that comes in two halves, and late, has one answer", async () =
   expect((await life(home, ["", initialize])).ids).toEqual([0]);
 });
 
-test("a file that the entry names and that vanishes at the answer is told of by the next call alone", async () => {
+test("if a file that the entry names vanishes after the early answer, only the next call reports it", async () => {
   const { url } = serve();
   const tokenFile = "token";
   const home = homeFor(url, { tokenFile });
@@ -166,7 +166,7 @@ test("a file that the entry names and that vanishes at the answer is told of by 
   expect(lines[0].result).toBeDefined();
 });
 
-test("a signal at the first answer leaves no request without one", async () => {
+test("after a signal at the first answer every request is answered", async () => {
   const { state, url } = serve();
   const home = homeFor(url);
   await learn(home);
@@ -178,7 +178,7 @@ test("a signal at the first answer leaves no request without one", async () => {
   expect(ended.stderr).toContain("closed by=signal");
 });
 
-test("an input that cannot be read is an error, and no crash", async () => {
+test("an unreadable stdin is an error, not a crash", async () => {
   const { url } = serve();
   const home = homeFor(url);
   await learn(home);
@@ -198,7 +198,7 @@ test("an input that cannot be read is an error, and no crash", async () => {
   }
 });
 
-test("a reader that has left ends the bridge, and is no defect", async () => {
+test("a closed stdout ends the bridge without an internal error", async () => {
   const { url } = serve();
   const home = homeFor(url);
   await learn(home);
@@ -212,7 +212,7 @@ test("a reader that has left ends the bridge, and is no defect", async () => {
   expect(await said).not.toContain("rror");
 });
 
-test("what is wrong with the entry by now is told in the answer to initialize", async () => {
+test("the answer to initialize reports an entry that has become invalid", async () => {
   const { url } = serve();
   const home = homeFor(url);
   await learn(home);
@@ -222,7 +222,7 @@ test("what is wrong with the entry by now is told in the answer to initialize", 
   expect(lines.map(({ error }) => error.data.kind)).toEqual(["configuration"]);
 });
 
-test("an option in the place of a value is no value, whatever files there are", async () => {
+test("an option is not taken as the value of another option, even if a file has its name", async () => {
   const { url } = serve();
   const home = homeFor(url);
   writeFileSync(join(home, "--no-cache"), readFileSync(join(home, "config.json")), { mode: 0o600 });

@@ -120,19 +120,22 @@ test.each([
   ["remove kb", 'Removed server "kb"'],
   ["--help", "codex-config"],
   ["setup --help", "--token-stdin"],
-])("a hostile directory changes nothing, and nothing in it is opened: %s", async (line, says) => {
-  using watch = watchOpens(folders.cwd.path);
-  const { text, code } = await drive(line.split(" "));
-  expect(watch.opened()).toEqual([]);
-  expect(text).toContain(says);
-  expect(code).toBe(0);
-  expect(existsSync(marker)).toBe(false);
-  expect(proxied).toBe(0);
-  for (const value of authorizations)
-    expect([`Bearer ${secret}`, "Bearer machine-token-77"]).toContain(value);
-});
+])(
+  "in a hostile directory the program opens nothing and behaves as elsewhere: %s",
+  async (line, says) => {
+    using watch = watchOpens(folders.cwd.path);
+    const { text, code } = await drive(line.split(" "));
+    expect(watch.opened()).toEqual([]);
+    expect(text).toContain(says);
+    expect(code).toBe(0);
+    expect(existsSync(marker)).toBe(false);
+    expect(proxied).toBe(0);
+    for (const value of authorizations)
+      expect([`Bearer ${secret}`, "Bearer machine-token-77"]).toContain(value);
+  },
+);
 
-test("a hostile directory changes nothing of the wizard, and nothing in it is opened", async () => {
+test("the wizard opens nothing in a hostile directory, which does not change its behaviour", async () => {
   using watch = watchOpens(folders.cwd.path);
   await using session = new Session(["setup"], env, {
     program: [bridge],
@@ -145,7 +148,7 @@ test("a hostile directory changes nothing of the wizard, and nothing in it is op
   expect(existsSync(marker)).toBe(false);
 });
 
-test("what is opened in a watched folder is seen", () => {
+test("the watcher reports a file that is opened in a watched folder", () => {
   const cwd = folders.cwd.path;
   using watch = watchOpens(cwd);
   existsSync(join(cwd, ".env"));

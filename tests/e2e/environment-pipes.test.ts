@@ -46,7 +46,7 @@ function pipeline(script: string, stdin: string) {
   });
 }
 
-test("a reader that leaves ends the program, although stdin stays open", async () => {
+test("a closed stdout ends the program, although stdin stays open", async () => {
   const child = Bun.spawn(prepared.argv, {
     env: prepared.env,
     cwd: home,
@@ -72,7 +72,7 @@ test("a reader that leaves ends the program, although stdin stays open", async (
   expect(await child.stderr.text()).not.toMatch(/^\s+at /m);
 });
 
-test("200 MB through a slow reader arrive whole, and are not gathered in memory", async () => {
+test("200 MB reach a slow reader whole, and are not buffered in memory", async () => {
   const size = 1 << 20;
   const count = 200;
   server.respond = (x) => {
@@ -99,7 +99,7 @@ test("200 MB through a slow reader arrive whole, and are not gathered in memory"
   expect(Math.max(...peaks)).toBeLessThan(450_000);
 }, 60_000);
 
-test("a line of 50 MB takes time that grows with its length, not with its square", async () => {
+test("a line of 50 MB is read in linear time", async () => {
   const padding = "p".repeat(50 << 20);
   const large = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"write","arguments":{"key":"large","padding":"${padding}"}}}\n`;
   const startedAt = performance.now();
@@ -111,7 +111,7 @@ test("a line of 50 MB takes time that grows with its length, not with its square
   expect(performance.now() - startedAt).toBeLessThan(10_000);
 }, 60_000);
 
-test("a line of 64 MiB is taken, one of two bytes more is refused, and the line after it is taken", async () => {
+test("a line of 64 MiB is accepted, a line two bytes longer is refused, and the next line is accepted", async () => {
   const limit = 64 << 20;
   const sized = (id: number, key: string, bytes: number) => {
     const padded = (padding: string) =>
@@ -134,7 +134,7 @@ test("a line of 64 MiB is taken, one of two bytes more is refused, and the line 
   expect(server.requests.map(({ body }) => body.length)).toContain(limit);
 }, 60_000);
 
-test("350 requests of 1 MB before a server that answers none: what is beyond 256 MB is refused, memory is bounded", async () => {
+test("of 350 requests of 1 MB to a server that never answers, those beyond 256 MB are refused; memory is bounded", async () => {
   const trip = new Trip(bridge, home, { entry: { timeoutSec: 60 } });
   await trip.connect();
   trip.server.respond = (x) => x.rpc === "tools/call";
@@ -152,7 +152,7 @@ test("350 requests of 1 MB before a server that answers none: what is beyond 256
   expect(trip.problems).toEqual([]);
 }, 60_000);
 
-test("numbers, unknown fields and separators of lines come out as they went in", async () => {
+test("numbers, unknown fields and line separators are passed on unchanged", async () => {
   const odd = '{"n":12345678901234567890,"f":1.0,"e":1e400,"s":"a\u2028b\\u0000","z":-0}';
   server.respond = (x) => {
     if (x.rpc !== "odd/method") return false;
@@ -166,7 +166,7 @@ test("numbers, unknown fields and separators of lines come out as they went in",
   expect(server.requests.find((x) => x.rpc === "odd/method")?.body).toBe(asked);
 });
 
-test("no warning and no stack reaches stdout or stderr when everything is well", async () => {
+test("a successful session prints no warning and no stack trace", async () => {
   const child = pipeline('"$@"', initialize);
   expect((await child.stdout.text()).split("\n")).toHaveLength(2);
   expect(await child.stderr.text()).toBe("");

@@ -69,7 +69,7 @@ test.each<[string, () => Given]>([
   ["https_proxy", () => ({ env: { https_proxy: address() } })],
   ["ALL_PROXY", () => ({ env: { ALL_PROXY: address() } })],
 ])(
-  "%s: the call goes through a tunnel, its certificate is checked at the end",
+  "%s: the call goes through a tunnel, and the server's certificate is checked",
   async (_, given) => {
     const before = proxy.tunnels().length;
     const { answer, shown } = await initialize(given());
@@ -80,24 +80,24 @@ test.each<[string, () => Given]>([
   },
 );
 
-test("NO_PROXY goes past the proxy", async () => {
+test("NO_PROXY bypasses the proxy", async () => {
   const before = proxy.tunnels().length;
   const { answer } = await initialize({ env: { HTTPS_PROXY: address(), NO_PROXY: host } });
   expect(answer?.result).toBeDefined();
   expect(proxy.tunnels()).toHaveLength(before);
 });
 
-test("NO_PROXY goes past a proxy that we could not use, too", async () => {
+test("NO_PROXY bypasses an unsupported proxy, too", async () => {
   const env = { ALL_PROXY: "socks5://127.0.0.1:9", NO_PROXY: host };
   expect((await initialize({ env })).answer?.result).toBeDefined();
 });
 
-test.each(["http://", "//127.0.0.1:9"])("HTTPS_PROXY=%s is told as wrong", async (value) => {
+test.each(["http://", "//127.0.0.1:9"])("HTTPS_PROXY=%s is reported as invalid", async (value) => {
   const { answer } = await initialize({ env: { HTTPS_PROXY: value } });
   expect(answer?.error?.data?.kind).toBe("configuration");
 });
 
-test("a proxy that refuses us is told as such, its password is not shown", async () => {
+test("the error for a proxy that refuses our password mentions the proxy, not the password", async () => {
   const wrong = `http://${proxyUser}:wrong-password-1@127.0.0.1:${proxy.port}`;
   const { answer, shown } = await initialize({ network: { proxy: wrong } });
   expect(answer?.error?.data?.kind).toBe("unreachable");
@@ -105,7 +105,7 @@ test("a proxy that refuses us is told as such, its password is not shown", async
   expect(shown).not.toContain("wrong-password-1");
 });
 
-test("a proxy that is not there is told as such", async () => {
+test("an absent proxy is an error of kind connection-refused", async () => {
   const { answer } = await initialize({ network: { proxy: "http://127.0.0.1:9" } });
   expect(answer?.error?.data?.kind).toBe("connection-refused");
 });

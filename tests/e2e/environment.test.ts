@@ -133,7 +133,7 @@ test.each(["1", "true", "curl"])("BUN_CONFIG_VERBOSE_FETCH=%s prints no header",
   expect(stderr).not.toContain("curl");
 });
 
-test("a request asks for no compression and says who it is", async () => {
+test("a request asks for no compression and sends our User-Agent", async () => {
   const { port, seen } = mcpServer();
   configure({ url: `http://127.0.0.1:${port}/mcp`, token: secret });
   await initialize();
@@ -141,7 +141,7 @@ test("a request asks for no compression and says who it is", async () => {
   expect(seen[0]!.userAgent).toMatch(/^codex-mcp-http-bridge\/\d+\.\d+\.\d+$/);
 });
 
-test("NODE_TLS_REJECT_UNAUTHORIZED=0 does not turn the check off", async () => {
+test("NODE_TLS_REJECT_UNAUTHORIZED=0 does not disable certificate checks", async () => {
   const tls = {
     cert: Bun.file(join(certificates, "good.pem")),
     key: Bun.file(join(certificates, "good.key")),
@@ -200,7 +200,7 @@ test.each(["ALL_PROXY", "HTTPS_PROXY"])(
   },
 );
 
-test("arguments meant for the run time reach the bridge and are refused", async () => {
+test("options of the Bun runtime are passed to the bridge, which refuses them", async () => {
   const preload = join(cwd, "evil.js");
   write("evil.js", `require("fs").writeFileSync(${JSON.stringify(join(cwd, "executed"))}, "x");`);
   const child = Bun.spawn([bridge, `--preload=${preload}`, "--inspect", "status"], {

@@ -98,7 +98,7 @@ function configure(entry: object): Record<string, string> {
 const ownCommands = (text: string) => text.match(/codex-mcp-http-bridge [^\n"]*/g) ?? [];
 
 test.each(kinds)(
-  "%s reaches the client as %d, and test ends with %d",
+  "%s reaches the client with code %d, and test exits with %d",
   async (kind, code, exit, entry) => {
     configure(entry());
     const env = { HOME: folder.path };
@@ -163,7 +163,7 @@ test.each([
   expect(asked).toBe(0);
 });
 
-test("a start without its variable is told a person at once", async () => {
+test("on a terminal, run reports a missing variable at once", async () => {
   const env = configure({ ...answering(200), tokenEnv: "UNSET_X" });
   await using session = new Session(["run"], env);
   await session.sees('error: tokenEnv of server "kb": the variable UNSET_X is not set');
@@ -171,7 +171,7 @@ test("a start without its variable is told a person at once", async () => {
   expect(await session.ended).toBe(3);
 });
 
-test("a start without a client secret goes on where a person signed in", async () => {
+test("run starts without the client secret if a sign-in is stored", async () => {
   const { href: url, origin } = serveHttp(() => new Response(null, { status: 404 }));
   const env = configure({ url, ...oauth({ clientSecretEnv: "UNSET_X" }) });
   const issuer = "https://issuer.example";
@@ -187,7 +187,7 @@ test("a start without a client secret goes on where a person signed in", async (
   expect(code).toBe(0);
 });
 
-test("test shows the whole address of a redirect on a terminal alone, and in no command", async () => {
+test("test shows the full URL of a redirect only on a terminal, and never inside a suggested command", async () => {
   const target = "https://other.example/IMPORTANT-run-this";
   const env = configure(answering(302, "", { location: target }));
   const { stdout, stderr } = await runProgram(["test"], { env });

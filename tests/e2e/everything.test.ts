@@ -103,7 +103,7 @@ describe.each([
     return (await client.readResource({ uri })).contents;
   };
 
-  test("is found to speak what it speaks, and that is remembered", async () => {
+  test("has its protocol and transport detected and stored", async () => {
     expect(client.getServerVersion()?.name).toContain("everything");
     expect((await client.listTools()).tools.length).toBeGreaterThan(12);
     if (way === undefined) return;
@@ -143,7 +143,7 @@ describe.each([
     expect(progress.slice(0, 3)).toEqual([1, 2, 3]);
   });
 
-  test("the server's questions reach the client: sampling, elicitation, roots", async () => {
+  test("requests of the server reach the client: sampling, elicitation, roots", async () => {
     expect(textOf(await call("trigger-sampling-request", { prompt: "p" }))).toContain("sampled");
     expect(textOf(await call("trigger-elicitation-request"))).toContain("provided");
     await call("trigger-url-elicitation", { url: "https://example.com/x", message: "open" });
@@ -167,7 +167,7 @@ describe.each([
     return { states: [...states], text };
   }
 
-  test("tasks run on both sides: the server's own, and what it asks of the client as one", async () => {
+  test("tasks run on both sides: on the server, and on the client at the server's request", async () => {
     const [research, sampled, elicited] = await Promise.all([
       follow("simulate-research-query", { topic: "python", ambiguous: true }),
       call("trigger-sampling-request-async", { prompt: "p" }),
@@ -180,7 +180,7 @@ describe.each([
     expect(textOf(elicited)).toContain("[COMPLETED]");
   }, 30_000);
 
-  test("resources are listed, read, completed and watched", async () => {
+  test("resources are listed, read, completed and subscribed to", async () => {
     const { resourceTemplates } = await client.listResourceTemplates();
     for (const { uriTemplate } of resourceTemplates) {
       used.add(uriTemplate);
@@ -205,7 +205,7 @@ describe.each([
     await client.unsubscribeResource({ uri });
   }, 20_000);
 
-  test("prompts are listed, got and completed", async () => {
+  test("prompts are listed, fetched and completed", async () => {
     expect((await client.listPrompts()).prompts.length).toBe(4);
     expect(await prompt("simple-prompt")).toContain("without arguments");
     expect(await prompt("args-prompt", { city: "Bern" })).toContain("Bern");
@@ -220,7 +220,7 @@ describe.each([
     expect(completion.values).toContain("Sales");
   });
 
-  test("log messages come by themselves", async () => {
+  test("log messages arrive as notifications", async () => {
     const logged = Promise.withResolvers<string>();
     client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) =>
       logged.resolve(params.level),
@@ -231,7 +231,7 @@ describe.each([
     await call("toggle-simulated-logging");
   }, 20_000);
 
-  test("an unknown tool and bad arguments are told as the server tells them", async () => {
+  test("the server's errors for an unknown tool and bad arguments reach the client", async () => {
     const unknown = await call("no-such-tool").catch((error: Error) => error);
     expect(JSON.stringify(unknown instanceof Error ? unknown.message : unknown)).toContain(
       "no-such-tool",
@@ -256,7 +256,7 @@ describe.each([
     expect(textOf(await call("echo", { message: "still there" }))).toContain("still there");
   });
 
-  test("nothing that the server offers was left out", async () => {
+  test("the tests above use every tool, prompt and resource of the server", async () => {
     const { tools } = await client.listTools();
     const { prompts } = await client.listPrompts();
     const { resources } = await client.listResources();

@@ -77,13 +77,13 @@ test("downloads the executable of this machine, checks it and puts it into the f
   expect(readdirSync(bin())).toEqual([name]);
 });
 
-test("comes through a pipe, and installs below the home where no folder is named", async () => {
+test("runs from a pipe, and installs below HOME if no folder is given", async () => {
   const { code, stdout } = await install([], {}, readFileSync(script, "utf8"));
   expect(code).toBe(0);
   expect(stdout).toStartWith(`installed ${folder.path}/.local/bin/${name}`);
 });
 
-test("does nothing where its own download breaks off, wherever that is", async () => {
+test("does nothing if the script itself is truncated", async () => {
   const whole = readFileSync(script, "utf8");
   for (let part = 1; part < 20; part++) {
     const abandon = whole.slice(0, Math.floor(((whole.length - 12) * part) / 19));
@@ -124,7 +124,7 @@ test.each<[string, () => Record<string, string>, string]>([
   ["http", () => ({ CODEX_MCP_BRIDGE_RELEASES: "http://127.0.0.1:9/" }), "not an https address"],
   ["no address", () => ({ CODEX_MCP_BRIDGE_RELEASES: "" }), "no address to download from is set"],
   ["a certificate of nobody", () => ({ CURL_CA_BUNDLE: "/dev/null" }), "could not be downloaded"],
-])("refuses %s and leaves the executable that is there", async (_, spoil, said) => {
+])("refuses %s and keeps the installed executable", async (_, spoil, said) => {
   mkdirSync(bin());
   writeFileSync(join(bin(), name), "old");
   const { code, stderr } = await install(["--to", bin()], spoil());
@@ -134,7 +134,7 @@ test.each<[string, () => Record<string, string>, string]>([
   expect(readdirSync(bin())).toEqual([name]);
 });
 
-test("installs without a network what was carried here, with its sums", async () => {
+test("installs offline from a local executable with its checksum file", async () => {
   const offline = { CODEX_MCP_BRIDGE_RELEASES: "" };
   const carried = join(folder.path, "stick", name);
   mkdirSync(join(folder.path, "stick"));

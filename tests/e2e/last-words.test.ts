@@ -16,7 +16,7 @@ async function play(options: TripOptions, script: (trip: Trip) => Promise<void>)
   return trip;
 }
 
-test("a notification just before the end of the input arrives, as slow as its server takes it", async () => {
+test("a notification just before the end of the input reaches a slow server", async () => {
   const changed = "notifications/roots/list_changed";
   const trip = await play({}, async ({ server, client }) => {
     server.respond = (x) => {
@@ -30,7 +30,7 @@ test("a notification just before the end of the input arrives, as slow as its se
   expect(trip.problems).toEqual([]);
 });
 
-test("a whole conversation piped in arrives whole", async () => {
+test("a whole conversation on a pipe gets every answer", async () => {
   using folder = ownFolder();
   using server = new FaultServer({ sessions: true }).start();
   // Otherwise the listening stream, on a connection of its own, may be seen after the DELETE.
@@ -58,7 +58,7 @@ test("a whole conversation piped in arrives whole", async () => {
 test.each([
   ["a bad chunk", "zz\r\nnonsense"],
   ["half a chunk", "ff\r\nhalf"],
-])("a cancellation answered with %s ends nothing but its own request", async (_, body) => {
+])("a cancellation that is answered with %s ends only its own request", async (_, body) => {
   const cancelled = "notifications/cancelled";
   const trip = await play({}, async ({ server, client }) => {
     server.respond = async (x) => {
@@ -81,7 +81,7 @@ test.each([
   expect(trip.problems).toEqual([]);
 });
 
-test("a client that writes without reading is read from no further, and has every answer once it reads", async () => {
+test("a client that does not read stops being read from, and gets every answer once it reads", async () => {
   using folder = ownFolder();
   using server = new FaultServer().start();
   const { argv, env } = bridge.prepare(folder.path, server.url, {});

@@ -82,7 +82,7 @@ function run(url: URL, ...words: string[]): Promise<Ended> {
   return runProgram(["run", "--config-path", file, "--no-cache", ...words], options);
 }
 
-test("info tells only when the bridge connects and ends", async () => {
+test("level info logs only connect and end", async () => {
   const { code, stderr } = await run(server());
   const lines = stderr.trimEnd().split("\n");
   expect(lines).toHaveLength(2);
@@ -91,7 +91,7 @@ test("info tells only when the bridge connects and ends", async () => {
   expect(code).toBe(0);
 });
 
-test("debug tells method, id, status, sizes, times and header names of each request", async () => {
+test("level debug logs method, id, status, sizes, times and header names of each request", async () => {
   const { stderr } = await run(server(), "--log-level", "debug", "--log-format", "json");
   const lines = stderr.split("\n").filter((line) => line !== "");
   const events = lines.map((line) => JSON.parse(line) as LogLine);
@@ -128,7 +128,7 @@ test.each([
   ["text", "/401"],
   ["json", "/401"],
 ])(
-  "trace in %s tells no value of headers, query, arguments, results at %s",
+  "level trace in format %s logs no values of headers, query, arguments and results: %s",
   async (format, path) => {
     const file = join(folder.path, "log");
     const words = ["--log-level", "trace", "--log-format", format, "--log-file", file];
@@ -145,7 +145,7 @@ test.each([
   },
 );
 
-test("the log's file is rotated once it holds 10 MB, and both are for their owner alone", async () => {
+test("the log file is rotated at 10 MB, and both files are 0600", async () => {
   const file = join(folder.path, "log");
   writeFileSync(file, "", { mode: 0o600 });
   truncateSync(file, 10 * 1024 * 1024 + 1);

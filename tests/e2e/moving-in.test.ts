@@ -59,7 +59,7 @@ describe("moving in", () => {
     expect(tested.stdout.match(/All tests passed/g)).toHaveLength(3);
   });
 
-  test("--test contacts the servers, and nothing does without it", async () => {
+  test("only --test contacts the servers", async () => {
     const state = listing();
     await using server = listingServer(state);
     const file = put("mcp.json", JSON.stringify({ mcpServers: { kb: { url: server.url } } }));
@@ -70,7 +70,7 @@ describe("moving in", () => {
     expect(state.seen).toContain("tools/list");
   });
 
-  test("a person chooses among the servers, and answers for what no file holds", async () => {
+  test("on a terminal the user chooses servers and enters missing values", async () => {
     const mcpServers = {
       kb: { url: "https://kb.example/mcp" },
       crm: {
@@ -91,7 +91,7 @@ describe("moving in", () => {
     expect(servers()).toEqual({ crm: { url: "https://crm.example/mcp", token: "canary-token" } });
   });
 
-  test("Ctrl-C at the choice saves nothing", async () => {
+  test("Ctrl-C at the choice of servers saves nothing", async () => {
     const file = put("mcp.json", '{"mcpServers": {"kb": {"url": "https://kb.example/mcp"}}}');
     await using session = new Session(["import", file], env());
     await session.sees("Which servers?");
@@ -101,7 +101,7 @@ describe("moving in", () => {
     expect(() => servers()).toThrow();
   });
 
-  test("client-config --project writes the project's file, which it names before", async () => {
+  test("client-config --project writes the project's file, after naming it", async () => {
     put(
       ".codex-mcp-bridge/config.json",
       JSON.stringify({ servers: { kb: { url: "https://kb.example/mcp" } } }),
@@ -115,7 +115,7 @@ describe("moving in", () => {
     });
   });
 
-  test("--config-path stands in what is written and in what is to be copied", async () => {
+  test("the written entry and the suggested commands hold --config-path", async () => {
     const config = join(folder.path, "other/config.json");
     put(desktop, desktopFile("https://crm.example/mcp"));
     const words = ["--select", "crm", "--replace", "--command", "/bin/sh", "-c", config];

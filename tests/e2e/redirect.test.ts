@@ -19,7 +19,7 @@ function homeIn(folder: string): { readonly HOME: string } {
   return { HOME: folder };
 }
 
-test("a program that reads `test` gets the host of a redirect alone", async () => {
+test("a program that reads `test` gets the host of a redirect only", async () => {
   using folder = ownFolder();
   const { stdout, stderr } = await runProgram(["test", "--server", "kb"], {
     env: homeIn(folder.path),
@@ -29,7 +29,7 @@ test("a program that reads `test` gets the host of a redirect alone", async () =
   expect(report).not.toContain("IMPORTANT");
 });
 
-test("a person who runs `test` sees the whole address", async () => {
+test("on a terminal `test` shows the full URL of the redirect", async () => {
   using folder = ownFolder();
   await using session = new Session(["test", "--server", "kb"], homeIn(folder.path));
   await session.sees(location);

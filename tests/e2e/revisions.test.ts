@@ -3,7 +3,7 @@ import { serveReference } from "../conformance/support/reference-server.ts";
 import { chainClient } from "../support/whole-chain.ts";
 
 test.each(["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])(
-  "revision %s is agreed on with a server of the official SDK, and a tool called in it",
+  "revision %s is negotiated with a server of the official SDK, and a tool call succeeds",
   async (revision) => {
     const server = serveReference();
     try {

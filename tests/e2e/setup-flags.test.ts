@@ -29,7 +29,7 @@ const save = (content: object) => {
 };
 
 describe("the flag form of setup", () => {
-  test("takes a token from stdin, and shows what to do next", async () => {
+  test("reads a token from stdin, and prints the next steps", async () => {
     const words = ["setup", "--server", "kb", "--url", url, "--token-stdin"];
     const ended = await run(words, " canary-token \n");
     expect(ended).toEqual({
@@ -46,14 +46,14 @@ Next steps:
     expect(servers()).toEqual({ kb: { url, token: "canary-token" } });
   });
 
-  test("keeps a token file given from where the user stands", async () => {
+  test("resolves --token-file against the current directory", async () => {
     writeFileSync(join(folder.path, "t"), "tok", { mode: 0o600 });
     const ended = await setup("--server", "kb", "--url", url, "--token-file", "t");
     expect([ended.code, ended.stderr]).toEqual([0, ""]);
     expect(servers().kb.tokenFile).toBe(join(folder.path, "t"));
   });
 
-  test("names a sign-in before the test where OAuth needs one, and the configuration's path", async () => {
+  test("suggests login for OAuth, with --config-path", async () => {
     const file = join(folder.path, "my config.json");
     const words = ["setup", "-c", file, "-s", "kb", "--url", url, "--oauth"];
     const { stdout } = await run(words);
@@ -75,20 +75,23 @@ Next steps:
     [["--server", "kb", "--url", url, "--header-env", "X-Key=canary 1"], "environment variable"],
     [["--server", "kb", "--url", url, "--approval", "yes"], "--approval is one of"],
     [["--server", "kb", "--url", url, "--token", "canary"], "unknown option --token"],
-  ])("%p is wrong usage, which names what is missing and writes nothing", async (words, said) => {
-    const ended = await setup(...words);
-    expect([ended.code, ended.stdout]).toEqual([2, ""]);
-    expect(ended.stderr).toContain(said);
-    expect(ended.stderr).not.toContain("canary");
-    expect(existsSync(home)).toBe(false);
-  });
+  ])(
+    "%p is a usage error that names the missing option and writes nothing",
+    async (words, said) => {
+      const ended = await setup(...words);
+      expect([ended.code, ended.stdout]).toEqual([2, ""]);
+      expect(ended.stderr).toContain(said);
+      expect(ended.stderr).not.toContain("canary");
+      expect(existsSync(home)).toBe(false);
+    },
+  );
 
   test.each([
     ["nothing", "", "not empty"],
     ["two words", "canary two", "visible ASCII"],
     ["a scheme", "Bearer canary", "Bearer"],
     ["too much", "c".repeat(70_000), "64 KiB"],
-  ])("%s on stdin is no token", async (_, stdin, said) => {
+  ])("%s on stdin is refused as a token", async (_, stdin, said) => {
     const ended = await run(["setup", "-s", "kb", "--url", url, "--token-stdin"], stdin);
     expect(ended.code).toBe(2);
     expect(ended.stderr).toContain(said);
@@ -103,7 +106,7 @@ Next steps:
     expect(await session.ended).toBe(2);
   });
 
-  test("demands a new credential with a new origin, and drops the old one with all it had", async () => {
+  test("requires a new credential for a new origin, and removes the old credential and headers", async () => {
     const moved = "https://localhost:9/mcp";
     save({
       kb: { url, token: "canary", headers: { "X-Key": "canary" }, timeoutSec: 5, description: "d" },

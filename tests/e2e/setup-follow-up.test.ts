@@ -58,7 +58,7 @@ const start = (url: string) =>
     CODEX_HOME: join(folder.path, "codex"),
   });
 
-test("the wizard tests the server that was just saved, and a step that was done is not named again", async () => {
+test("the wizard tests the saved server, and the next steps omit completed ones", async () => {
   using server = mcpServer("canary-token-1");
   await using session = start(`http://127.0.0.1:${server.port}/mcp`);
   await untilOffer(session, "canary-token-1");
@@ -77,7 +77,7 @@ test("the wizard tests the server that was just saved, and a step that was done 
   expect(session.shown).not.toContain("canary");
 });
 
-test("a test that fails says why; the first offer is another token, which is tested at once", async () => {
+test("a failed test shows the reason; the first choice is another token, which is tested at once", async () => {
   using server = mcpServer("canary-token-2");
   await using session = start(`http://127.0.0.1:${server.port}/mcp`);
   await untilOffer(session, "canary-token-1");
@@ -98,7 +98,7 @@ test("a test that fails says why; the first offer is another token, which is tes
   expect(session.shown).not.toContain("canary");
 });
 
-test("a server that failed its test is not written into Codex's configuration by Enter, and the next steps carry no frame", async () => {
+test("after a failed test Enter does not write Codex's configuration, and the next steps have no frame", async () => {
   using server = mcpServer("another");
   await using session = start(`http://127.0.0.1:${server.port}/mcp`);
   await untilOffer(session, "canary-token-1");
@@ -118,7 +118,7 @@ test("a server that failed its test is not written into Codex's configuration by
   expect(existsSync(join(folder.path, "codex/config.toml"))).toBe(false);
 });
 
-test("the wizard writes Codex's entry, where it is a program that Codex can start", async () => {
+test("the wizard writes Codex's entry if Codex can start this executable", async () => {
   await using session = start("http://127.0.0.1:1/mcp");
   await untilOffer(session, "canary-token-1");
   session.type("n");

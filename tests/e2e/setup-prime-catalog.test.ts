@@ -5,7 +5,7 @@ import { runProgram } from "../support/program.ts";
 
 const token = "a-token-of-some-length";
 
-test("setup that asks nothing leaves the tools for Codex's first start, and says nothing of it", async () => {
+test("non-interactive setup stores the tools for Codex's first start silently", async () => {
   const state = listing();
   state.pages = [["look"], ["read"]];
   await using server = listingServer(state);
@@ -25,7 +25,7 @@ test("setup that asks nothing leaves the tools for Codex's first start, and says
 test.each([
   ["answers nothing", (state: Listing) => (state.answers = false)],
   ["refuses the token", (state: Listing) => (state.tokens = [])],
-])("setup is done in a few seconds, and well, though the server %s", async (_, change) => {
+])("setup succeeds within seconds although the server %s", async (_, change) => {
   const state = listing();
   change(state);
   await using server = listingServer(state);

@@ -28,7 +28,7 @@ async function finish(session: Session): Promise<void> {
   session.type(enter);
 }
 
-test("the wizard signs in to a server with OAuth, tests it and goes on", async () => {
+test("the wizard signs in to a server with OAuth, tests it and continues", async () => {
   using folder = ownFolder();
   const provider = await startProvider();
   const server = await startProtectedServer(provider);
@@ -57,7 +57,7 @@ test("the wizard signs in to a server with OAuth, tests it and goes on", async (
   }
 });
 
-test("a sign-in that fails says why, is named among the next steps, and the wizard goes on", async () => {
+test("a failed sign-in shows the reason, appears among the next steps, and the wizard continues", async () => {
   using folder = ownFolder();
   const words = ["setup", "--server", "crm", "--url", "http://127.0.0.1:1/mcp"];
   await using session = new Session(words, { HOME: folder.path });

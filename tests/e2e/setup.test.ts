@@ -65,7 +65,7 @@ test("the wizard adds a server, and its token is never shown", async () => {
   expect(statSync(join(home, "config.schema.json")).mode & 0o777).toBe(0o600);
 });
 
-test("the wizard says at once what is wrong with a name, a URL and a token", async () => {
+test("the wizard reports an invalid name, URL and token at once", async () => {
   await using session = setup();
   await session.answers("Name of the server?", "my server");
   await session.sees("expected a name of letters");
@@ -83,7 +83,7 @@ test("the wizard says at once what is wrong with a name, a URL and a token", asy
   expect(saved().servers).toEqual({ kb: { url, token: "canary" } });
 });
 
-test("the wizard adds several servers in a row, each with its way to sign in", async () => {
+test("the wizard adds several servers in a row, each with another credential type", async () => {
   await using session = setup();
   const add = async (name: string, choice: number) => {
     await session.answers("Name of the server?", name);
@@ -131,7 +131,7 @@ test("the wizard adds several servers in a row, each with its way to sign in", a
   expect(session.shown).not.toContain("canary");
 });
 
-test("the wizard finds what is configured, and keeps what is not changed", async () => {
+test("the wizard offers the configured values, and keeps unchanged ones", async () => {
   save({
     kb: { url: `${url}?key=canary`, access_token: "canary-token", description: "old" },
     other: { url, token: "t" },
@@ -162,7 +162,7 @@ test("the wizard finds what is configured, and keeps what is not changed", async
   expect(session.shown).not.toContain("canary");
 });
 
-test("another host makes the wizard ask for a new credential, and forget the sign-in", async () => {
+test("after a change of host the wizard asks for a new credential and deletes the sign-in", async () => {
   save({ kb: { url, token: "canary-old", headers: { "X-Key": "canary-key" } } });
   for (const name of ["credentials", "cache"]) {
     mkdirSync(join(home, name));
@@ -186,7 +186,7 @@ test("another host makes the wizard ask for a new credential, and forget the sig
   expect(session.shown).not.toContain("Keep what is configured");
 });
 
-test("a token pasted ahead of its question is not shown either", async () => {
+test("a token that is pasted before its question is not shown", async () => {
   await using session = setup("--server", "kb", "--url", url);
   await session.sees("How do you sign in?");
   session.type(enter);
@@ -200,7 +200,7 @@ test("a token pasted ahead of its question is not shown either", async () => {
   expect(session.shown).not.toContain("canary");
 });
 
-test("the wizard removes a server after a yes", async () => {
+test("the wizard removes a server after confirmation", async () => {
   save({ kb: { url, token: "t" }, crm: { url, token: "u" } });
   await using session = setup();
   await session.sees("What next?");
@@ -217,7 +217,7 @@ test("the wizard removes a server after a yes", async () => {
   expect(Object.keys(saved().servers)).toEqual(["crm"]);
 });
 
-test("what was given as an option is not asked for", async () => {
+test("the wizard does not ask for values given as options", async () => {
   await using session = setup("--server", "kb", "--url", url);
   await session.sees("How do you sign in?");
   session.type(`${down.repeat(3)}${enter}`);
@@ -236,7 +236,7 @@ const places: [question: string, answers: string[]][] = [
   ["May Codex call", [`kb${enter}`, `${url}${enter}`, enter, `tok${enter}`, enter]],
 ];
 
-test.each(places)("Ctrl-C at %s ends with 130 and leaves nothing", async (question, answers) => {
+test.each(places)("Ctrl-C at %s exits with 130 and writes nothing", async (question, answers) => {
   await using session = setup();
   const questions = places.map(([each]) => each);
   for (const [at, answer] of answers.entries()) {
@@ -260,7 +260,7 @@ test("a broken configuration stops the wizard before its first question", async 
   expect(readdirSync(home)).toEqual(["config.json"]);
 });
 
-test("a token that the terminal wrapped is joined, and an entry of several lines is one answer", async () => {
+test("a pasted token with line breaks is joined, and pasted text of several lines is one answer", async () => {
   await using session = setup();
   const paste = (text: string) => session.type(`\u001b[200~${text}\u001b[201~`);
   await session.answers("Name of the server?", "kb");

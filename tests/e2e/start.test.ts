@@ -6,7 +6,7 @@ const root = join(import.meta.dir, "../..");
 const initialize =
   '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}\n';
 
-test("run loads no package before its first answer, except valibot where a file is to be judged", async () => {
+test("run loads no package before its first answer, except valibot to validate a new file", async () => {
   using folder = ownFolder();
   const seen = join(folder.path, "seen");
   const preload = join(folder.path, "trace.ts");

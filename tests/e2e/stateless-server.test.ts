@@ -30,7 +30,7 @@ async function sessionClient(parameters: ReturnType<typeof stdioBridge>["paramet
 const textOf = (result: object) =>
   ((result as { content?: { text?: string }[] }).content ?? [])[0]?.text;
 
-test("a session client is served by a server of the stateless protocol alone, and its protocol is found once and remembered", async () => {
+test("a session client can use a stateless-only server; the protocol is detected once and stored", async () => {
   await using server = serveStateless();
   using bridge = stdioBridge({ url: server.url });
   for (const times of [1, 2]) {
@@ -52,7 +52,7 @@ test("a session client is served by a server of the stateless protocol alone, an
   }
 }, 20_000);
 
-test("what the server wants to know is asked of the client, and its state comes back as it was", async () => {
+test("input that the server requires is requested from the client, and the server's state is returned unchanged", async () => {
   await using server = serveStateless();
   using bridge = stdioBridge({ url: server.url });
   const client = await sessionClient(bridge.parameters);
@@ -94,7 +94,7 @@ test("progress, log level, subscriptions and list changes are translated", async
   await client.close();
 }, 20_000);
 
-test("a cancelled call ends at the server, and nothing else is posted for it", async () => {
+test("a cancelled call ends at the server, and no further request is sent for it", async () => {
   await using server = serveStateless();
   using bridge = stdioBridge({ url: server.url });
   const client = await sessionClient(bridge.parameters);
@@ -111,7 +111,7 @@ test("a cancelled call ends at the server, and nothing else is posted for it", a
   expect(server.seen).not.toContain("POST notifications/cancelled");
 }, 20_000);
 
-test("a server of both protocols that names only the stateless one is spoken to in the client's protocol", async () => {
+test("the client's protocol is used with a server that supports both but names only the stateless one", async () => {
   await using server = serveStateless("stateless");
   using bridge = stdioBridge({ url: server.url });
   const client = await sessionClient(bridge.parameters);
@@ -124,7 +124,7 @@ test("a server of both protocols that names only the stateless one is spoken to 
 }, 20_000);
 
 test.each(["auto", { pin: "2026-07-28" }] as const)(
-  "a stateless client (%p) passes to a stateless server as it is",
+  "messages of a stateless client (%p) reach a stateless server unchanged",
   async (mode) => {
     await using server = serveStateless();
     using bridge = stdioBridge({ url: server.url });

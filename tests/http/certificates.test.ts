@@ -69,7 +69,7 @@ async function tryGet(
   }
 }
 
-test("a certificate of an unknown issuer is refused after the system's store was tried, and the cache remembers the store", async () => {
+test("a certificate of an unknown issuer is refused after the system store was tried; the cache records that the store is needed", async () => {
   const { error, cache } = await tryGet(good, {});
   expect(error?.kind).toBe("tls");
   expect(error?.safeToRetry).toBe(true);
@@ -80,32 +80,29 @@ test("a certificate of an unknown issuer is refused after the system's store was
 test.each([
   ["holds it", "ca.pem", ["hello", true, 1]],
   ["does not", "expired.pem", ["tls", true, 1]],
-])(
-  "an issuer that no setting names is trusted where the system's store %s",
-  async (_, name, came) => {
-    // A process of its own: the run time reads the system's store once, and in it what its environment names.
-    const script = join(import.meta.dir, "../support/system-store.ts");
-    const child = Bun.spawn([process.execPath, script, good.href, pem("selfsigned.pem")], {
-      env: { SSL_CERT_FILE: pem(name), HOME: home, PATH: "/usr/bin:/bin" },
-      stderr: "inherit",
-    });
-    expect(JSON.parse(await child.stdout.text())).toEqual(came);
-  },
-);
+])("an issuer without a setting is trusted if the system store %s", async (_, name, came) => {
+  // A process of its own: the run time reads the system's store once, and in it what its environment names.
+  const script = join(import.meta.dir, "../support/system-store.ts");
+  const child = Bun.spawn([process.execPath, script, good.href, pem("selfsigned.pem")], {
+    env: { SSL_CERT_FILE: pem(name), HOME: home, PATH: "/usr/bin:/bin" },
+    stderr: "inherit",
+  });
+  expect(JSON.parse(await child.stdout.text())).toEqual(came);
+});
 
-test("a private CA is trusted by network.caFile", async () => {
+test("a private CA in network.caFile is trusted", async () => {
   expect((await tryGet(good, { caFile: pem("ca.pem") })).text).toBe("hello");
 });
 
 test.each(["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE", "CODEX_PROXY_CERT"])(
-  "a private CA is trusted by %s, beside another in network.caFile",
+  "a private CA in %s is trusted, in addition to another CA in network.caFile",
   async (variable) => {
     const env = { [variable]: pem("ca.pem") };
     expect((await tryGet(good, { caFile: pem("selfsigned.pem") }, env)).text).toBe("hello");
   },
 );
 
-test("a private CA is trusted by a folder in SSL_CERT_DIR, whatever else lies there", async () => {
+test("a private CA in a folder of SSL_CERT_DIR is trusted, whatever other files the folder holds", async () => {
   const certs = join(home, "certs");
   mkdirSync(join(certs, "folder"), { recursive: true });
   copyFileSync(pem("ca.pem"), join(certs, "ca.pem"));
@@ -119,7 +116,7 @@ test.each([
   "NODE_EXTRA_CA_CERTS",
   "CODEX_CA_CERTIFICATE",
   "CODEX_PROXY_CERT",
-])("a relative path in %s is refused, whether the file is there or not", async (variable) => {
+])("a relative path in %s is refused, whether the file exists or not", async (variable) => {
   for (const path of ["tests/fault/certificates/ca.pem", "./none.pem", "ca.pem", "~/ca.pem"]) {
     const { error } = await tryGet(good, { caFile: pem("ca.pem") }, { [variable]: path });
     expect(error?.kind).toBe("configuration");
@@ -153,13 +150,13 @@ test.each([
   ["expired", "expired", "has expired"],
   ["elsewhere", "for another host", "is not for"],
   ["selfsigned", "self-signed", "is not trusted"],
-])("the error for a certificate that is %s says so", async (name, _, words) => {
+])("the error for a certificate that is %s gives this reason", async (name, _, words) => {
   const { error } = await tryGet(serverWith(name), { caFile: pem("ca.pem") });
   expect(error?.kind).toBe("tls");
   expect(error?.message).toContain(words);
 });
 
-test("a configured client certificate is sent, and the error without one names the setting", async () => {
+test("a configured client certificate is sent; without one the error names the setting", async () => {
   const url = serverWith("good", {
     ca: Bun.file(pem("ca.pem")),
     requestCert: true,

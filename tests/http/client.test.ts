@@ -79,7 +79,7 @@ async function refusedBy(answer: string): Promise<BridgeError> {
   )) as BridgeError;
 }
 
-test("the error for a proxy that refuses tells its status; a proxy that cannot reach the server counts as an absent server", async () => {
+test("the error for a proxy that refuses gives the status; the error for a proxy that cannot reach the server has none", async () => {
   const refused = await refusedBy("407 Proxy Authentication Required");
   expect([refused.kind, refused.safeToRetry, refused.status]).toEqual(["unreachable", true, 407]);
   expect(refused.message).toContain("(407)");

@@ -13,14 +13,14 @@ const tls = Bun.serve({
 });
 afterAll(() => Promise.all([plain.stop(true), tls.stop(true)]));
 
-test("a connection tells its address and time", async () => {
+test("the probe of a connection reports address and time", async () => {
   const facts = await tryConnection(placeOf(plain.url), 5000);
   expect(facts).toMatchObject({ outcome: "connected", address: "127.0.0.1" });
   expect(facts.ms).toBeGreaterThan(0);
   expect(facts.tls).toBeUndefined();
 });
 
-test("a handshake tells version, issuer, names and end of the certificate, trusted or not", async () => {
+test("the probe of a handshake reports TLS version, issuer, names and expiry of the certificate, trusted or not", async () => {
   const facts = await tryConnection(placeOf(new URL(`https://127.0.0.1:${tls.port}`)), 5000);
   expect(facts).toMatchObject({
     outcome: "connected",
@@ -34,20 +34,20 @@ test("a handshake tells version, issuer, names and end of the certificate, trust
   });
 });
 
-test("a port that speaks no TLS refuses the handshake", async () => {
+test("the handshake fails at a port without TLS", async () => {
   const facts = await tryConnection(placeOf(new URL(`https://127.0.0.1:${plain.port}`)), 5000);
   expect(facts).toMatchObject({ outcome: "refused" });
   expect(facts.tls).toBeUndefined();
 });
 
-test("a closed port is told by its code", async () => {
+test("the error for a closed port holds the error code", async () => {
   const closed = Bun.serve(own);
   await closed.stop(true);
   const facts = await tryConnection(placeOf(closed.url), 5000);
   expect(facts).toMatchObject({ outcome: "refused", code: "ECONNREFUSED" });
 });
 
-test("a listener that never shakes hands is silent", async () => {
+test("a listener that never answers the handshake is reported as silent", async () => {
   const mute = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
   const facts = await tryConnection(placeOf(new URL(`https://127.0.0.1:${mute.port}`)), 50);
   mute.stop(true);

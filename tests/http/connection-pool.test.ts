@@ -37,7 +37,7 @@ test.each<[string, number, Record<string, string>]>([
   expect(isStale(connectionPool)).toBe(true);
 });
 
-test("the answer to one of several requests refreshes one connection only", () => {
+test("the response to one of several requests refreshes one connection only", () => {
   const inFlight = new InFlightRequests();
   const connectionPool = new ConnectionPool(inFlight);
   for (let n = 0; n < 3; n++) inFlight.enter();
@@ -53,7 +53,7 @@ test("the answer to one of several requests refreshes one connection only", () =
   expect(isStale(connectionPool)).toBe(false);
 });
 
-test("after a request without an answer the idle connections are closed, whatever the next request is", () => {
+test("a request without a response closes the idle connections before any next request", () => {
   const inFlight = new InFlightRequests();
   const connectionPool = new ConnectionPool(inFlight);
   inFlight.suspect();
@@ -61,7 +61,7 @@ test("after a request without an answer the idle connections are closed, whateve
   expect(inFlight.isSuspect).toBe(false);
 });
 
-test("an origin is fresh just after it answered, and silent until it does", () => {
+test("an origin is fresh just after a response, and silent until the first one", () => {
   const connectionPool = new ConnectionPool();
   connectionPool.noteSilence(origin);
   expect([

@@ -35,7 +35,7 @@ test.each([
   ["gzip, br, zstd", zstdCompressSync(brotliCompressSync(gzipSync(text)))],
   ["identity", Buffer.from(text)],
   ["identity, gzip", gzipSync(text)],
-])("a body in the coding %s is read as if it had none", async (coding, body) => {
+])("a body in the coding %s is decoded", async (coding, body) => {
   const response = await get(serve(body, coding));
   expect(await response.text()).toBe(text);
   expect(response.headers.get("content-encoding")).toBeNull();
@@ -48,13 +48,13 @@ test.each([
   ["gzip, rot13", /answered in the coding "rot13"/],
   ["gzip, gzip, gzip, gzip", /answered in 4 codings/],
   ["constructor", /answered in the coding "constructor"/],
-])("the coding %s is refused and named", async (coding, words) => {
+])("the coding %s is refused, and the error names it", async (coding, words) => {
   const error = await get(serve(Buffer.from(text), coding)).catch((thrown) => thrown);
   expect(error).toMatchObject({ kind: "bad-answer", message: expect.stringMatching(words) });
 });
 
 test.each(["gzip", "deflate", "br", "zstd"])(
-  "a body that is not in the coding %s it announces is a bad answer",
+  "a body that is not in its declared coding %s is an error of kind bad-answer",
   async (coding) => {
     const response = await get(serve(Buffer.from(`\u0007${text}`), coding));
     const error = await response.text().catch((thrown) => thrown);
@@ -71,7 +71,7 @@ test.each([
   ["gzip", gzipSync],
   ["br", brotliCompressSync],
   ["zstd", zstdCompressSync],
-])("a %s bomb ends soon after the bytes that any body may have", async (coding, pack) => {
+])("a %s bomb is cut soon after the size that is allowed to every body", async (coding, pack) => {
   const quality = { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 1 } };
   const bomb = pack(new Uint8Array(64 << 20), coding === "br" ? quality : {});
   const { body } = await get(serve(bomb, coding));
@@ -87,7 +87,7 @@ test.each([
   expect(bytes).toBeLessThan(24 << 20);
 });
 
-test("a bomb that grows between two codings and ends as nothing is noticed", async () => {
+test("a bomb that grows between two codings and decodes to an empty body is detected", async () => {
   // A gzip stream of stored blocks without a byte (RFC 1951 3.2.4): no output ever reaches the reader.
   const header = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
   const inner = Buffer.concat([
@@ -102,7 +102,7 @@ test("a bomb that grows between two codings and ends as nothing is noticed", asy
   });
 });
 
-test("a large body of ordinary text is no bomb", async () => {
+test("a large body of ordinary text is not taken for a bomb", async () => {
   const lines = Array.from(
     { length: 200_000 },
     (_, n) => `{"id":${n},"name":"resource number ${n * 7}"},`,
@@ -119,7 +119,7 @@ test.each([
   ["br", () => zlib.createBrotliCompress()],
   ["zstd", () => zlib.createZstdCompress()],
 ] as const)(
-  "what a server flushes in the coding %s arrives before the body ends",
+  "flushed data in the coding %s arrives before the body ends",
   async (coding, create) => {
     const encoder = create();
     const url = serveHttp(() => {
@@ -143,7 +143,7 @@ test.each([
   },
 );
 
-test("a compressed body without its end gives the bytes that came", async () => {
+test("a truncated compressed body gives the bytes that arrived", async () => {
   const packed = gzipSync(text);
   const response = await get(serve(packed.subarray(0, packed.length - 12), "gzip"));
   expect(text).toStartWith((await response.text()).slice(0, 100));
@@ -157,7 +157,7 @@ test("an answer without a body keeps its headers", async () => {
   expect([response.status, response.body]).toEqual([204, null]);
 });
 
-test("several cookies stay several", async () => {
+test("several Set-Cookie headers stay separate", async () => {
   const headers = new Headers({ "content-encoding": "gzip" });
   headers.append("set-cookie", "a=1");
   headers.append("set-cookie", "b=2");

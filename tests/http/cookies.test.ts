@@ -47,7 +47,7 @@ test.each([
   "http://kb.example/mcp",
   "https://sub.kb.example/mcp",
   "https://other.example/mcp",
-])("no cookie reaches %s, and none from there is kept", async (url) => {
+])("no cookie reaches %s, and no cookie from that URL is stored", async (url) => {
   const { get, sent } = jarOf(["node=a; Domain=kb.example"]);
   await get();
   await get(url);
@@ -58,7 +58,7 @@ test.each([
   expect(foreign.sent).toEqual([undefined, undefined]);
 });
 
-test("many and large cookies are bounded", async () => {
+test("number and size of cookies are bounded", async () => {
   const many = jarOf(Array.from({ length: 10_000 }, (_, n) => `c${n}=${n}`));
   await many.get();
   await many.get();
@@ -70,14 +70,14 @@ test("many and large cookies are bounded", async () => {
   expect(large.sent[1]).toStartWith("c0=");
 });
 
-test("a cookie of the configuration stays, and comes first", async () => {
+test("a configured cookie is kept and sent first", async () => {
   const { get, sent } = jarOf(["node=a"]);
   await get(endpoint, { Cookie: "own=1" });
   await get(endpoint, { Cookie: "own=1" });
   expect(sent).toEqual(["own=1", "own=1; node=a"]);
 });
 
-test("what is cleared is not sent any more", async () => {
+test("a cleared cookie is no longer sent", async () => {
   const { get, sent, affinity } = jarOf(["node=a"]);
   await get();
   affinity.clear();

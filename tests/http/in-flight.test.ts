@@ -40,7 +40,7 @@ test("with fewer requests than before, connections count as idle since the maxim
   expect(inFlight.fullAt).toBeGreaterThan(since);
 });
 
-test("after the pool was closed only the requests under way count", () => {
+test("after the pool was closed, only requests in flight count", () => {
   const inFlight = new InFlightRequests();
   for (let n = 0; n < 3; n++) inFlight.enter();
   for (let n = 0; n < 2; n++) inFlight.leave();

@@ -38,13 +38,16 @@ test.each([
   ["2002:808:808::1", "public"],
   ["2002:7f00:1::", "loopback"],
   ["1:2:3", "private"],
-])("the address %p is %s", (address, reach) => {
+])("reachOf classifies %p as %s", (address, reach) => {
   expect(reachOf(address)).toBe(reach as "public");
 });
 
-test.each(["mcp.example.com", "127.1", "localhost", ""])("%p is a name", (host) => {
-  expect(reachOf(host)).toBeUndefined();
-});
+test.each(["mcp.example.com", "127.1", "localhost", ""])(
+  "%p is a host name, not an address",
+  (host) => {
+    expect(reachOf(host)).toBeUndefined();
+  },
+);
 
 test.each([
   "169.254.169.254",

@@ -49,7 +49,7 @@ async function failureBy(proxy: string, by: "HTTPS_PROXY" | "network"): Promise<
   return error;
 }
 
-test("a proxy that is not there is named, with what set it", async () => {
+test("the error for an absent proxy names the proxy and its setting", async () => {
   const proxy = await closedPort();
   expect(await failureBy(proxy, "HTTPS_PROXY")).toMatchObject({
     kind: "connection-refused",
@@ -61,7 +61,7 @@ test("a proxy that is not there is named, with what set it", async () => {
   });
 });
 
-test("a proxy whose name does not exist is named, with what set it", async () => {
+test("the error for an unknown proxy host names the proxy and its setting", async () => {
   expect(await failureBy("proxy.invalid:3128", "HTTPS_PROXY")).toMatchObject({
     kind: "dns",
     message: 'the proxy "proxy.invalid:3128" (HTTPS_PROXY) was not found',
@@ -74,18 +74,21 @@ test.each([
   [[], /put user and password into HTTPS_PROXY/],
   [["NTLM"], /it offers NTLM alone: run a local helper such as px or cntlm/],
   [["Negotiate", "NTLM"], /it offers Negotiate and NTLM alone/],
-])("a proxy that wants a sign-in and offers %j says how", async (schemes, hint) => {
-  const fields = schemes.map((scheme) => `Proxy-Authenticate: ${scheme}`);
-  const proxy = proxyThatAnswers("HTTP/1.1 407 Proxy Authentication Required", ...fields);
-  expect(await failureBy(proxy, "HTTPS_PROXY")).toMatchObject({
-    kind: "unreachable",
-    status: 407,
-    message: `the proxy "${proxy}" (HTTPS_PROXY) wants a sign-in (407)`,
-    hint: expect.stringMatching(hint),
-  });
-});
+])(
+  "the hint for a proxy that requires authentication fits the offered schemes %j",
+  async (schemes, hint) => {
+    const fields = schemes.map((scheme) => `Proxy-Authenticate: ${scheme}`);
+    const proxy = proxyThatAnswers("HTTP/1.1 407 Proxy Authentication Required", ...fields);
+    expect(await failureBy(proxy, "HTTPS_PROXY")).toMatchObject({
+      kind: "unreachable",
+      status: 407,
+      message: `the proxy "${proxy}" (HTTPS_PROXY) wants a sign-in (407)`,
+      hint: expect.stringMatching(hint),
+    });
+  },
+);
 
-test("a proxy that refuses the server's host tells its status", async () => {
+test("the error for a proxy that refuses the server's host gives the status", async () => {
   const proxy = proxyThatAnswers("HTTP/1.1 403 Forbidden");
   expect(await failureBy(proxy, "HTTPS_PROXY")).toMatchObject({
     kind: "unreachable",

@@ -15,12 +15,12 @@ test.each([
   [{ ALL_PROXY: "proxy.corp:3128", HTTPS_PROXY: "" }, "http://proxy.corp:3128/"],
   [{ HTTP_PROXY: "proxy.corp:3128" }, undefined],
   [{}, undefined],
-])("%j is the proxy %p", (env, expected) => {
+])("%j selects the proxy %p", (env, expected) => {
   expect(proxyOf(env)).toBe(expected);
 });
 
 test.each(["http://", "//127.0.0.1:9", "ftp://proxy.corp:21", "http://user:secret@[:9"])(
-  "%s is told as no address of a proxy, and not quoted",
+  "%s is refused as a proxy URL, and the error does not quote it",
   (value) => {
     const error = thrownBy(() => proxyOf({ HTTPS_PROXY: value }));
     expect(error.kind).toBe("configuration");
@@ -76,7 +76,7 @@ test.each([
   ["https://10.1.2.3/", "::/0", false],
   ["https://10.1.2.3/", "2001:db8::1", false],
   ["https://xn--bcher-kva.example/", "b\u00fccher.example", true],
-])("%s under no_proxy=%s goes past the proxy: %p", (to, list, isExempt) => {
+])("%s under no_proxy=%s bypasses the proxy: %p", (to, list, isExempt) => {
   const found = proxyOf({ HTTPS_PROXY: "proxy.corp:3128", no_proxy: list }, new URL(to));
   expect(found === undefined).toBe(isExempt);
 });
@@ -103,7 +103,7 @@ test.each([
   "2001:db8:::1",
   ".",
   "*.*",
-])("the NO_PROXY entry %s is refused, wherever it stands", (entry) => {
+])("the NO_PROXY entry %s is refused at any position in the list", (entry) => {
   for (const list of [entry, `mcp.example.com,${entry}`, `${entry} mcp.example.com`])
     for (const name of ["NO_PROXY", "no_proxy"]) {
       const error = thrownBy(() => proxyOf({ HTTPS_PROXY: "proxy.corp:3128", [name]: list }));
@@ -112,7 +112,7 @@ test.each([
     }
 });
 
-test("without a proxy nobody reads NO_PROXY", () => {
+test("NO_PROXY is not read if there is no proxy", () => {
   expect(proxyOf({ NO_PROXY: "10.0.0.0/" })).toBeUndefined();
 });
 
@@ -126,7 +126,7 @@ test.each([
   expect(routeTo(to, { env, network: {} }).setBy).toBe(setBy);
 });
 
-test("the proxy of the configuration comes before that of the environment", () => {
+test("the configuration's proxy overrides the environment's", () => {
   const network = { proxy: "http://own.corp:3128" };
   const env = { HTTPS_PROXY: "proxy.corp:3128" };
   const route = routeTo(url, { env, network });

@@ -28,7 +28,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-absolute-path-for-children": {
     promise: "a child process looks nothing up in the current directory",
     file: "src/platform/exec.ts",
-    find: "const PATH = absoluteEntries(env.PATH) || leastPath;",
+    find: "const PATH = absoluteEntries(env.PATH) || defaultPath;",
     replace: 'const PATH = env.PATH ?? "";',
     test: "tests/platform/exec.test.ts",
     pattern: "looks nothing up there",
@@ -737,8 +737,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-owner-check-of-secrets": {
     promise: "a secret file of another user is refused where anybody here decides what it holds",
     file: "src/platform/file-permissions.ts",
-    find: 'if (purpose === "home" || !isProvided(path)) judgeOwner(path, stats, purpose);',
-    replace: 'if (purpose === "home") judgeOwner(path, stats, purpose);',
+    find: 'if (purpose === "home" || !isProvided(path)) checkOwner(path, stats, purpose);',
+    replace: 'if (purpose === "home") checkOwner(path, stats, purpose);',
     test: "tests/platform/files.test.ts",
     pattern: "a secret of another user",
   },

@@ -4,7 +4,7 @@ import { memoryLog } from "../support/client.ts";
 
 afterEach(() => void jest.useRealTimers());
 
-test("a flood makes one line at once and one a second, with how many there were", () => {
+test("a flood of events writes one line at once, then one a second with the count", () => {
   jest.useFakeTimers();
   const log = memoryLog();
   const counted = new CountedLog(log, "warn", "dropped");

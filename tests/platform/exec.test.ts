@@ -56,7 +56,7 @@ async function gone(pid: number): Promise<void> {
   }
 }
 
-test("a program is taken from absolute folders of PATH only", () => {
+test("a program is looked up in absolute PATH entries only", () => {
   const program = script(join(folder.path, "tool"), "");
   const nearby = relative(process.cwd(), folder.path);
   expect(programOnPath("tool", `/nowhere:${folder.path}`)).toBe(program);
@@ -85,7 +85,7 @@ describe("a child process of a hostile current directory", () => {
   /** Looks its helper up as a shell does, and tells where it runs. */
   const asks = `helper; [ -x helper ] && ./helper; pwd >${"$"}OUT; echo "$PATH" >>${"$"}OUT`;
 
-  test.each(hostilePaths)("looks nothing up there where PATH holds %j", async (entry) => {
+  test.each(hostilePaths)("looks nothing up there with PATH=%j", async (entry) => {
     const words = [script(join(own, "program"), asks)] as const;
     const OUT = join(folder.path, "out");
     const env = { PATH: [entry, own, "/usr/bin", "/bin", entry].join(":"), OUT };
@@ -99,7 +99,7 @@ describe("a child process of a hostile current directory", () => {
     expect(readFileSync(OUT, "utf8")).toBe(`${folder.path}\n${own}:/usr/bin:/bin\n`);
   });
 
-  test("has a default PATH if no entry of ours is absolute", async () => {
+  test("gets a default PATH if our PATH has no absolute entry", async () => {
     for (const PATH of ["", ".", undefined]) {
       const child = startChild(
         { words: ["/bin/sh", "-c", "helper; echo $PATH"], env: { PATH } },
@@ -109,7 +109,7 @@ describe("a child process of a hostile current directory", () => {
     }
   });
 
-  test("opens the browser without a program of that directory", async () => {
+  test("opens the browser without running a program from the current directory", async () => {
     script(join(own, "xdg-open"), asks);
     const OUT = join(folder.path, "out");
     const env = { PATH: `.:${own}:/usr/bin:/bin`, OUT, BROWSER: "./helper:helper:bin/helper" };
@@ -128,11 +128,11 @@ describe("a child process of a hostile current directory", () => {
 });
 
 describe("a configured command", () => {
-  test("is found by bare name in PATH, and its output is returned", async () => {
+  test("is found by bare name in PATH, and its stdout is returned", async () => {
     expect(await run(["printf", "%s", "a b"])).toBe("a b");
   });
 
-  test("runs in the home, with stdin closed and our environment", async () => {
+  test("runs in the home folder, with stdin closed and our environment", async () => {
     const env = { PATH: "/bin:/usr/bin", VAULT_ADDR: "here" };
     expect(await run(sh("pwd; cat; echo $VAULT_ADDR"), { env })).toBe(`${folder.path}\nhere\n`);
   });
@@ -155,7 +155,7 @@ describe("a configured command", () => {
     expect(await run(["get-token"], { env: { PATH: join(folder.path, "bin") } })).toBe("hostile\n");
   });
 
-  test("gets its arguments without a shell between", async () => {
+  test("gets its arguments unchanged, without a shell", async () => {
     expect(await run(["printf", "%s", "$(id); `id` | x"])).toBe("$(id); `id` | x");
   });
 
@@ -195,13 +195,13 @@ describe("a configured command", () => {
     await gone(Number(readFileSync(pidFile, "utf8")));
   });
 
-  test("that leaves a child on its output ends all the same", async () => {
+  test("that leaves a child holding its stdout open still returns", async () => {
     const pidFile = join(folder.path, "pid");
     expect(await run(sh(`sleep 60 & echo $! > ${pidFile}; echo token`))).toBe("token\n");
     await gone(Number(readFileSync(pidFile, "utf8")));
   });
 
-  test("is killed when nobody waits any more", async () => {
+  test("is killed when the signal is aborted", async () => {
     const controller = new AbortController();
     const waiting = fails(run(sh("sleep 60"), { signal: controller.signal }));
     controller.abort(new Error("left"));
@@ -209,7 +209,7 @@ describe("a configured command", () => {
     expect((await fails(run(sh("echo x"), { signal: controller.signal }))).message).toBe("left");
   });
 
-  test("ends with the process that wanted its output", async () => {
+  test("is killed when the bridge exits", async () => {
     const pidFile = join(folder.path, "pid");
     const module = join(import.meta.dir, "../../src/platform/exec.ts");
     const argv = JSON.stringify(sh(`echo $$ > ${pidFile}; sleep 60`));

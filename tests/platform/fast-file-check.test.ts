@@ -39,7 +39,7 @@ test("two files of the user in closed folders are accepted and read", async () =
   expect(await sound).toBeFunction();
 });
 
-test("only the first file may hold a secret", async () => {
+test("privacy is required of the first file only", async () => {
   chmodSync(at("home/cache/kb.json"), 0o644);
   (await look().sound)!();
   chmodSync(at("home/config.json"), 0o644);
@@ -59,7 +59,7 @@ test.each([
   ["the file is too large", () => truncateSync(at("home/config.json"), maxBytes + 1)],
   ["the other folder is elsewhere", () => moveBehindLink("home/cache", "elsewhere")],
   ["the other folder is that of another home", () => moveBehindLink("home/cache", "other/cache")],
-])("not sound where %s", async (_, spoil) => {
+])("the files are not accepted if %s", async (_, spoil) => {
   spoil();
   expect(await look().sound).toBeUndefined();
 });
@@ -74,33 +74,33 @@ function moveBehindLink(path: string, target: string): void {
   symlinkSync(at(target), at(path));
 }
 
-test("a link among the folders needs the full judgement: its owner may replace it", async () => {
+test("a symlink among the folders needs the full check: its owner may replace it", async () => {
   mkdirSync(at("real"), { mode: 0o700 });
   moveBehindLink("home", "real/home");
   expect(await look().sound).toBeUndefined();
 });
 
-test("a link to a file in the same folder is accepted", async () => {
+test("a symlink to a file in the same folder is accepted", async () => {
   moveBehindLink("home", "real");
   expect(await look().sound).toBeFunction();
 });
 
-test("a sticky folder needs the full judgement: others may make a link there", async () => {
+test("a sticky folder needs the full check: others may create a symlink in it", async () => {
   chmodSync(at("home"), 0o1777);
   expect(await look().sound).toBeUndefined();
 });
 
-test("a path that is too long for the system needs the full judgement", async () => {
+test("a path that is too long for the system needs the full check", async () => {
   expect(await look(`${"x/".repeat(2500)}home`).sound).toBeUndefined();
 });
 
-test("a folder that all may write needs the full judgement", async () => {
+test("a world-writable folder needs the full check", async () => {
   trust[Symbol.dispose]();
   chmodSync(folder.path, 0o777);
   expect(await look().sound).toBeUndefined();
 });
 
-test("a file of another user needs the full judgement", async () => {
+test("a file of another user needs the full check", async () => {
   const own = process.getuid!();
   using _ = own === 0 ? undefined : spyOn(process, "getuid").mockReturnValue(own + 1);
   if (own === 0) chownSync(at("home/config.json"), 12_345, 12_345);
@@ -112,7 +112,7 @@ test("a file that is not UTF-8 has no text", async () => {
   expect((await look().texts)[0]).toBeUndefined();
 });
 
-test("a pipe in the place of a file needs the full judgement, and does not block", async () => {
+test("a pipe instead of a file needs the full check, and does not block", async () => {
   renameSync(at("home/config.json"), at("old"));
   Bun.spawnSync(["mkfifo", at("home/config.json")]);
   expect(await look().sound).toBeUndefined();

@@ -14,7 +14,7 @@ import {
 import { join } from "node:path";
 import {
   makePrivateFolder,
-  readJudged,
+  readChecked,
   readSecretFile,
   writeAtomically,
 } from "../../src/platform/files.ts";
@@ -31,7 +31,7 @@ beforeEach(() => {
 afterEach(() => folder[Symbol.dispose]());
 
 const modeOf = (path: string) => (statSync(path).mode & 0o7777).toString(8);
-const read = (path: string) => readJudged(path, 1000)?.text;
+const read = (path: string) => readChecked(path, 1000)?.text;
 
 describe("reading", () => {
   test("returns the text, or undefined if there is no file", () => {
@@ -59,7 +59,7 @@ describe("reading", () => {
     expect(error.hint).toBe(`run chmod go-w '${folder.path}/it'\\''s shared'`);
   });
 
-  test("accepts a sticky folder that all may write, as /tmp is one", () => {
+  test("accepts a world-writable sticky folder such as /tmp", () => {
     const sticky = join(folder.path, "tmp");
     mkdirSync(sticky);
     chmodSync(sticky, 0o1777);
@@ -92,7 +92,7 @@ describe("reading", () => {
     expect(failure(() => readSecretFile(file, "token")).message).toContain("another user");
   });
 
-  test("judges the file that a symlink leads to, and both its folders", () => {
+  test("checks the target of a symlink, the folder of the link and the folder of the target", () => {
     const far = join(folder.path, "far");
     mkdirSync(far);
     writeFileSync(join(far, "real"), "text", { mode: 0o600 });
@@ -108,7 +108,7 @@ describe("reading", () => {
     expect(failure(() => read(join(open, "link"))).message).toContain(open);
   });
 
-  test("works with the double symlinks of a Kubernetes secret", () => {
+  test("follows the two symlinks of a Kubernetes secret", () => {
     const mount = join(folder.path, "mount");
     mkdirSync(join(mount, "..2026_11_23"), { recursive: true });
     chmodSync(mount, 0o1777);
@@ -136,7 +136,7 @@ describe("reading", () => {
     writeFileSync(file, "x".repeat(1000), { mode: 0o600 });
     expect(read(file)).toHaveLength(1000);
     writeFileSync(file, "x".repeat(100_000), { mode: 0o600 });
-    expect(readJudged(file, 100_000)?.text).toHaveLength(100_000);
+    expect(readChecked(file, 100_000)?.text).toHaveLength(100_000);
   });
 
   test("refuses a secret that others may read", () => {
@@ -152,7 +152,7 @@ describe("reading", () => {
 
 describe("writing", () => {
   test.each([0o000, 0o022, 0o077, 0o277, 0o777])(
-    "makes 0600 in 0700 under the umask %o",
+    "creates a file 0600 in a folder 0700 under umask %o",
     (mask) => {
       const deep = join(folder.path, "x/y/a.json");
       const before = process.umask(mask);
@@ -168,14 +168,14 @@ describe("writing", () => {
     },
   );
 
-  test("never changes the mode of a folder that is there", () => {
+  test("never changes the mode of an existing folder", () => {
     chmodSync(folder.path, 0o755);
     makePrivateFolder(folder.path);
     writeAtomically(file, "text");
     expect(modeOf(folder.path)).toBe("755");
   });
 
-  test("leaves nothing but the file behind", () => {
+  test("leaves no temporary file behind", () => {
     writeAtomically(file, "one");
     writeAtomically(file, "two");
     expect(readdirSync(folder.path)).toEqual(["a.json"]);
@@ -202,7 +202,7 @@ describe("writing", () => {
     expect(readdirSync(open)).toEqual([]);
   });
 
-  test("clears away what a killed writer left behind, and leaves a live one's file", () => {
+  test("removes old temporary files of killed writers, and keeps recent ones", () => {
     const old = join(folder.path, ".a.json.1.tmp");
     const young = join(folder.path, ".a.json.2.tmp");
     const foreign = join(folder.path, ".b.json.1.tmp");
@@ -213,7 +213,7 @@ describe("writing", () => {
     expect(readdirSync(folder.path).sort()).toEqual([".a.json.2.tmp", ".b.json.1.tmp", "a.json"]);
   });
 
-  test("leaves nothing behind where the file cannot be replaced", () => {
+  test("removes its temporary file if the rename fails", () => {
     writeAtomically(file, "old");
     mkdirSync(join(folder.path, "d"));
     // A folder stands where the file should: rename fails, and nothing is left.
@@ -222,7 +222,7 @@ describe("writing", () => {
     expect(readdirSync(folder.path).sort()).toEqual(["a.json", "d"]);
   });
 
-  test("says why a folder cannot be made", () => {
+  test("reports the cause if a folder cannot be created", () => {
     writeFileSync(file, "");
     expect(failure(() => makePrivateFolder(join(file, "x"))).message).toContain("ENOTDIR");
     expect(failure(() => makePrivateFolder(file)).message).toContain("EEXIST");

@@ -28,7 +28,7 @@ async function says(child: { stdout: ReadableStream<Uint8Array> }, word: string)
   throw new Error(`the worker ended and had said ${JSON.stringify(text)}`);
 }
 
-test("a lock is held by one at a time, within a process too", async () => {
+test("a lock has one holder at a time, also within one process", async () => {
   let owners = 0;
   let most = 0;
   await Promise.all(
@@ -63,7 +63,7 @@ test("a lock's file is 0600 in a folder 0700, whatever the umask", async () => {
   expect(statSync(join(folder.path, "locks/kb.lock")).mode & 0o777).toBe(0o600);
 });
 
-test("a symlink in the place of a lock is not followed", async () => {
+test("a symlink at the path of the lock file is not followed", async () => {
   const home = join(folder.path, "my home");
   mkdirSync(join(home, "locks"), { recursive: true });
   symlinkSync("/etc/passwd", join(home, "locks/kb.lock"));
@@ -72,7 +72,7 @@ test("a symlink in the place of a lock is not followed", async () => {
   expect(error.hint).toBe(`run rm '${home}/locks/kb.lock'`);
 });
 
-test("waiting for a lock of another process ends with the signal", async () => {
+test("an aborted signal ends the wait for a lock that another process holds", async () => {
   await using child = spawn("hold");
   await says(child, "held");
   const controller = new AbortController();
@@ -90,7 +90,7 @@ test("a lock is freed when its process is killed", async () => {
   expect(await waiting).toBe("got");
 });
 
-test("processes that save at once lose nothing", async () => {
+test("concurrent saves of several processes lose no change", async () => {
   const children = ["a", "b", "c", "d"].map((name) => spawn("add", name, "15"));
   const codes = await Promise.all(children.map((child) => child.exited));
   expect(codes).toEqual([0, 0, 0, 0]);
@@ -139,7 +139,7 @@ test("an invalid change is not written", async () => {
   expect(readFileSync(paths.configFile, "utf8")).toBe(before);
 });
 
-test("a relative CODEX_MCP_BRIDGE_HOME is refused: it would follow the current directory", () => {
+test("a relative CODEX_MCP_BRIDGE_HOME is refused: it would depend on the current directory", () => {
   expect(failure(() => homeOf({ CODEX_MCP_BRIDGE_HOME: "x" })).kind).toBe("configuration");
   expect(failure(() => homeOf({})).message).toContain("HOME");
   expect(failure(() => homeOf({}, "")).exitCode).toBe(2);

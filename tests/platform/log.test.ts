@@ -44,7 +44,7 @@ function lineOf(format: LogFormat, value: string): string {
 
 const formats = [["text"], ["json"]] as [LogFormat][];
 
-test.each(formats)("in %s every value is one line, and no known secret is in it", (format) => {
+test.each(formats)("in format %s every entry is one line without a known secret", (format) => {
   const around = fc.string({ unit: "binary", maxLength: 3000 });
   fc.assert(
     fc.property(around, around, (before, after) => {
@@ -69,13 +69,13 @@ test.each(
       "Authorization: Basic canary12345",
     ].map((value): [LogFormat, string] => [format, value]),
   ),
-)("in %s what is secret by its name is not shown: %s", (format, value) => {
+)("in format %s the value of a secret header or parameter is redacted: %s", (format, value) => {
   const line = lineOf(format, value);
   expect(line).not.toContain("canary");
   if (format === "json") expect(JSON.parse(line).n).toBe(1);
 });
 
-test("a log file of ours becomes 0600, and a device keeps its mode", () => {
+test("the mode of our log file is set to 0600; a device keeps its mode", () => {
   const file = join(folder.path, "log");
   writeFileSync(file, "before\n");
   chmodSync(file, 0o644);
@@ -147,7 +147,7 @@ describe("a log file that another user put in place", () => {
     expect(warnings(folder.path)).toEqual([`cannot write the log file ${folder.path}: EISDIR`]);
   });
 
-  test("is judged again after a rotation", () => {
+  test("is checked again after a rotation", () => {
     writeFileSync(log(), "x".repeat(11 * 1024 * 1024));
     expect(warnings(log())).toEqual([]);
     expect(readFileSync(log(), "utf8")).toMatch(/ one\n.* two\n$/);
@@ -156,7 +156,7 @@ describe("a log file that another user put in place", () => {
   });
 });
 
-test("a file that cannot be written gives one warning, and lines still go to stderr", () => {
+test("a log file that cannot be written causes one warning; stderr still gets every line", () => {
   const file = join(folder.path, "none", "log");
   const log = createLog({ level: "info", format: "text", file, redactor: new Redactor() });
   log.info("one");

@@ -23,12 +23,12 @@ describe("the mount of a path", () => {
     expect(mountOf("/data", [])).toBeUndefined();
   });
 
-  test("is the last one made at its place: it covers the others", () => {
+  test("is the last one at a mount point: it covers earlier ones", () => {
     const mounts = [container, mount("/data", "/a"), mount("/data", "/b")];
     expect(mountOf("/data/x", mounts)?.root).toBe("/b");
   });
 
-  test.if(process.platform === "linux")("is told by the system", () => {
+  test.if(process.platform === "linux")("is read from /proc", () => {
     expect(mountOf("/")?.point).toBe("/");
     expect(mountOf(realpathSync("/proc/self"))).toMatchObject({ point: "/proc", type: "proc" });
     expect(readMounts().every(({ point }) => point.startsWith("/"))).toBe(true);

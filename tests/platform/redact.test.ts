@@ -28,13 +28,13 @@ test("a header's name may contain characters that have a meaning in regular expr
   expect(redactor.redact("X.Key*: abc, XaKey: abc")).toBe("X.Key*: ..., XaKey: abc");
 });
 
-test("a configured header's value is hidden without the scheme before it, too", () => {
+test("a configured header's value is also redacted without its scheme", () => {
   const redactor = new Redactor();
   redactor.addHeader("X-Auth", `Key ${token}`);
   expect(redactor.redact(`what is ${token}?`)).toBe("what is ...?");
 });
 
-test("a secret at the cut is hidden whole, not shown in part", () => {
+test("a secret at the length limit is redacted whole", () => {
   const redactor = new Redactor();
   redactor.add(token);
   for (let before = 80; before <= 100; before++) {
@@ -44,19 +44,19 @@ test("a secret at the cut is hidden whole, not shown in part", () => {
   }
 });
 
-test("a name and its value are redacted even if cleaned characters stood between them", () => {
+test("a value is redacted even if cleaning removed characters between its name and it", () => {
   expect(new Redactor().shown("Cookie\u200b:\u0000canary")).toBe("Cookie : ...");
 });
 
 test.each(["a.", "a", "bearer ", "authorization ", "://a", "code"])(
-  "a megabyte of %j is gone through once",
+  "a megabyte of %j is redacted in linear time",
   (text) => {
     const long = text.repeat(1024 * 1024).slice(0, 1024 * 1024);
     expect(new Redactor().shown(long, 300).length).toBeLessThanOrEqual(303);
   },
 );
 
-test("an exempt text is shown whole, wherever it stands, and the rest is redacted as ever", () => {
+test("an exempt text is shown unredacted, the text around it is redacted", () => {
   const redactor = new Redactor();
   redactor.add("secret-state");
   const page = "https://as.example.com/authorize?state=secret-state&code=1";

@@ -7,7 +7,7 @@ import { ownFolder } from "../support/folder.ts";
 
 const url = new URL("https://kb.example.com/mcp?key=canary");
 
-test("facts outlive the process, belong to their URL, and contain no secret of it", () => {
+test("facts outlive the process, are tied to the URL, and contain no secret of the URL", () => {
   using folder = ownFolder();
   const file = join(folder.path, "cache/kb.json");
   const first = new ServerCache(file, url, memoryLog());
@@ -34,7 +34,7 @@ test("facts of two processes are merged", () => {
 });
 
 test.each(["", "{", "[]", "null", '{"format":1}', '{"format":1,"url":1,"facts":null}'])(
-  "a file of %p is as good as none",
+  "a file with the content %p counts as empty",
   (text) => {
     using folder = ownFolder();
     const file = join(folder.path, "kb.json");
@@ -43,7 +43,7 @@ test.each(["", "{", "[]", "null", '{"format":1}', '{"format":1,"url":1,"facts":n
   },
 );
 
-test("a file that cannot be written is only logged", () => {
+test("a failed write is only logged", () => {
   using folder = ownFolder();
   writeFileSync(join(folder.path, "cache"), "");
   const log = memoryLog();
@@ -51,7 +51,7 @@ test("a file that cannot be written is only logged", () => {
   cache.set("a", 1);
   cache.flush();
   expect(cache.get("a")).toBe(1);
-  expect(log.events.join("\n")).toContain("cannot remember");
+  expect(log.events.join("\n")).toContain("cannot write the cache");
 });
 
 test("changes of one value by two processes are merged, even if they write at the same time", () => {
@@ -80,7 +80,7 @@ test("changes of one value by two processes are merged, even if they write at th
   expect(new ServerCache(file, url, memoryLog()).get("seen")).toEqual({ one: true, two: true });
 });
 
-test("a file that was removed meanwhile, or that belongs to another URL, is not written", () => {
+test("a file that was removed, or that now belongs to another URL, is not written", () => {
   using folder = ownFolder();
   const file = join(folder.path, "kb.json");
   const cache = new ServerCache(file, url, memoryLog());

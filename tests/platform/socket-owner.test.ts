@@ -11,26 +11,34 @@ const client = "0100007F:C001";
 const server = "0100007F:1F90";
 
 test.each([
-  ["an open connection tells its owner", line(client, server, "01", 1000), 1000],
-  ["the other end of it is another socket", line(server, client, "01", 1000), undefined],
+  ["an open connection has an owner", line(client, server, "01", 1000), 1000],
+  ["the other end of the connection is not a match", line(server, client, "01", 1000), undefined],
   [
-    "a closed one tells nothing: its owner is shown as root",
+    "a closed connection has no owner: the kernel reports root",
     line(client, server, "04", 0),
     undefined,
   ],
-  ["another port is another connection", line("0100007F:C002", server, "01", 1000), undefined],
-  ["another server is another connection", line(client, "0100007F:1F91", "01", 1000), undefined],
   [
-    "an IPv4 connection may stand among those of IPv6",
+    "a connection from another port is not a match",
+    line("0100007F:C002", server, "01", 1000),
+    undefined,
+  ],
+  [
+    "a connection to another server port is not a match",
+    line(client, "0100007F:1F91", "01", 1000),
+    undefined,
+  ],
+  [
+    "an IPv4 connection is also found in the IPv6 table",
     line(`0000000000000000FFFF0000${client}`, `0000000000000000FFFF0000${server}`, "01", 1000),
     1000,
   ],
-  ["a line of another form is passed over", "garbage", undefined],
+  ["a malformed line is skipped", "garbage", undefined],
 ])("%s", (_, text, owner) => {
   expect(ownerIn([head, text].join("\n"), peer, toPort)).toBe(owner);
 });
 
-test("a connection of this process is its user's own, and one that nobody made is not", async () => {
+test("a connection of this process is the user's own; a connection that does not exist is not", async () => {
   let peers: { readonly address: string; readonly port: number }[] = [];
   using server = Bun.serve({
     hostname: "127.0.0.1",

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { withTempFolder } from "../../src/platform/temp-folder.ts";
 
-test("where no temporary folder can be made, the error names the place and the variable", async () => {
+test("if no temporary folder can be created, the error names the parent folder and TMPDIR", async () => {
   const before = process.env.TMPDIR;
   process.env.TMPDIR = "/dev/null/nowhere";
   try {

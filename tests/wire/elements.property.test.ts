@@ -11,7 +11,7 @@ const element = fc.oneof(fc.json(), fc.constantFrom("1.0", '"a,]"', "[[1],[2]]",
 const space = fc.constantFrom("", " ", "\t ");
 const change = fc.oneof(fc.constant(undefined), fc.constant(null), fc.json());
 
-test("elements are removed and replaced, and the others keep every byte", () => {
+test("editElements changes the given elements and no byte of the others", () => {
   const list = fc.array(fc.record({ element, change, before: space, after: space }));
   fc.assert(
     fc.property(list, (items) => {

@@ -20,7 +20,7 @@ test("a member is found among a million keys, with and without escapes in them",
   expect(message.value(["result", "a"])).toBe("\\");
 });
 
-test("a hundred thousand blocks of a kind that Codex does not know become text", () => {
+test("a hundred thousand content blocks of an unknown type become text", () => {
   const blocks = Array.from({ length: 100_000 }, (_, n) => `{"type":"chart","n":${n}}`).join(",");
   const taken = forCodex(
     answer(`{"content":[${blocks}]}`),
@@ -32,7 +32,7 @@ test("a hundred thousand blocks of a kind that Codex does not know become text",
   expect(content[99_999]).toEqual({ type: "text", text: '{"type":"chart","n":99999}' });
 });
 
-test("a line and an event that come byte by byte are read whole", () => {
+test("a line and an event that arrive byte by byte are read in linear time", () => {
   const text = `{"jsonrpc":"2.0","method":"m","params":{"text":"${"x".repeat(1_000_000)}"}}`;
   const lines = new LineSplitter(limit);
   const events = new EventParser(limit);
@@ -45,7 +45,7 @@ test("a line and an event that come byte by byte are read whole", () => {
   expect(seen.map(({ data }) => data?.length)).toEqual([text.length]);
 });
 
-test("an event of a million empty data lines holds a byte for each", () => {
+test("an event of a million empty data lines is joined to one byte a line", () => {
   const parser = new EventParser(limit);
   const lines = encoder.encode("data:\n".repeat(10_000));
   for (let n = 0; n < 100; n++) expect(parser.feed(lines.slice())).toEqual([]);

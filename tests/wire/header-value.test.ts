@@ -13,6 +13,6 @@ test.each([
   ["=?base64?eA==?=", "=?base64?PT9iYXNlNjQ/ZUE9PT89?="],
   ["=?base64?", "=?base64?"],
   ["a\u007f", "=?base64?YX8=?="],
-])("%j stands in a header as %s", (text, value) => {
+])("%j is encoded as the header value %s", (text, value) => {
   expect(headerValue(text)).toBe(value);
 });

@@ -21,7 +21,7 @@ const text = fc
   .map((s) => s.replace(/[\r\n\ufeff]/g, "x"));
 const cuts = fc.array(fc.nat(4000), { maxLength: 12 });
 
-test("gives the lines back however the input is cut, without line ends and blank lines", () => {
+test("splits into the same lines for any chunking, without line ends and blank lines", () => {
   const lines = fc.array(fc.tuple(text, fc.constantFrom("\n", "\r\n")));
   fc.assert(
     fc.property(lines, cuts, (written, at) => {
@@ -33,7 +33,7 @@ test("gives the lines back however the input is cut, without line ends and blank
   );
 });
 
-test("tells the size and the id of a line over the limit, wherever it is cut and wherever the id stands", () => {
+test("returns size and id of a line over the limit, for any chunking and any position of the id", () => {
   const padding = fc.integer({ min: 100, max: 3000 });
   const id = fc.oneof(
     fc.integer().map(String),
@@ -53,7 +53,7 @@ test("tells the size and the id of a line over the limit, wherever it is cut and
   );
 });
 
-test("never throws, whatever bytes come", () => {
+test("never throws on arbitrary bytes", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 500 }), cuts, fc.nat(100), (bytes, at, limit) => {
       split(bytes, at, limit);

@@ -35,7 +35,7 @@ test("reads any request: id as written, method, parameters, one line", () => {
   );
 });
 
-test("an edit changes what it names and no other byte", () => {
+test("an edit changes the value at its path and no other byte", () => {
   const edits = fc.tuple(fc.constantFrom("a", "b", "_meta"), fc.option(fc.jsonValue()));
   fc.assert(
     fc.property(params, edits, space, (values, [key, value], indent) => {
@@ -70,7 +70,7 @@ test("numbers keep every digit", () => {
   );
 });
 
-test("ids are the same exactly when JSON says so", () => {
+test("isSameId and idKey treat ids as equal exactly if their JSON values are equal", () => {
   fc.assert(
     fc.property(id, id, (one, other) => {
       const same = one === other;
@@ -82,7 +82,7 @@ test("ids are the same exactly when JSON says so", () => {
   );
 });
 
-test("our own errors are messages whatever text they carry", () => {
+test("errorTo builds a valid message from any error text", () => {
   fc.assert(
     fc.property(id, fc.string({ unit: "binary" }), (anyId, message) => {
       const error = errorTo(JSON.stringify(anyId), { code: 1500, message });

@@ -51,7 +51,7 @@ test("the native parser and the scanner read the same message", () => {
   );
 });
 
-test("they agree on a message with a byte changed, missing or added", () => {
+test("the native parser and the scanner agree on a message with a byte changed, removed or added", () => {
   const change = fc.record({
     at: fc.nat(200),
     drop: fc.nat(1),

@@ -12,6 +12,6 @@ test.each([
   ["completely-different", []],
   ["x", []],
   ["", []],
-])("near %j are %j", (word, expected) => {
+])("the nearest names to %j are %j", (word, expected) => {
   expect(nearest(word, names)).toEqual(expected);
 });

@@ -33,7 +33,7 @@ function parses(bytes: Uint8Array): boolean {
 
 const cuts = fc.array(fc.nat(200), { maxLength: 5 });
 
-test("accepts what JSON.parse accepts, however it is cut", () => {
+test("accepts every text that JSON.parse accepts, for any chunking", () => {
   const json = fc.oneof(
     fc.json(),
     fc.jsonValue().map((value) => JSON.stringify(value, null, 2)),
@@ -46,7 +46,7 @@ test("accepts what JSON.parse accepts, however it is cut", () => {
   );
 });
 
-test("agrees with JSON.parse about damaged text", () => {
+test("refuses damaged text exactly if JSON.parse does", () => {
   const damaged = fc
     .tuple(fc.json(), fc.nat(), fc.nat(255), fc.constantFrom("change", "delete", "insert", "cut"))
     .map(([text, where, byte, how]) => {
@@ -109,7 +109,7 @@ test.each([
   expect(accepts(encoder.encode(text))).toBe(false);
 });
 
-test("records the places of the outermost members, and the texts of short ones", () => {
+test("records the spans of the outermost members, and the text of short ones", () => {
   const text =
     ' {"jsonrpc":"2.0", "i\\u0064" : 12345678901234567890 ,"params":{"id":3},"x":[{"method":1}]}';
   for (let abandon = 0; abandon < text.length; abandon++) {
@@ -127,14 +127,14 @@ test("records the places of the outermost members, and the texts of short ones",
   }
 });
 
-test("notices a key that stands twice", () => {
+test("reports a repeated id, also if a key is written with an escape", () => {
   const scanner = new Scanner();
   scanner.feed(encoder.encode('{"id":1,"\\u0069d":2}'));
   scanner.finish();
   expect(scanner.envelope.repeated).toBe("id");
 });
 
-test("survives nesting a million deep", () => {
+test("accepts a million levels of nesting", () => {
   const scanner = new Scanner();
   scanner.feed(new Uint8Array(1e6).fill(0x5b));
   scanner.feed(new Uint8Array(1e6).fill(0x5d));

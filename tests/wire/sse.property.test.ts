@@ -31,7 +31,7 @@ const block = fc.record({
   comment: fc.option(line, { nil: undefined }),
 });
 
-test("gives back every event that was written, in any line end, however it is cut", () => {
+test("returns every event that was written, for any line end and any chunking", () => {
   fc.assert(
     fc.property(
       fc.array(block),
@@ -82,7 +82,7 @@ function readElsewhere(text: string) {
   return { events, ids };
 }
 
-test("finds the events and ids that eventsource-parser finds, in arbitrary streams", () => {
+test("agrees with eventsource-parser on events and ids in arbitrary streams", () => {
   const end = fc.constantFrom("\n", "\r\n", "\r");
   const text = fc.constantFrom(
     "",
@@ -137,7 +137,7 @@ test("finds the events and ids that eventsource-parser finds, in arbitrary strea
   expect(full).toBeGreaterThan(runs.numRuns / 2);
 });
 
-test("throws nothing but too-large, whatever bytes come", () => {
+test("throws only too-large, on arbitrary bytes", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), cuts, (bytes, at) => {
       read(bytes, at);

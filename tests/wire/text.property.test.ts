@@ -5,7 +5,7 @@ import { runsOf } from "../support/property.ts";
 
 const runs = runsOf(import.meta.path);
 
-test("shown text never moves the cursor, is never reordered and never grows", () => {
+test("cleaned text holds no cursor movement and no bidi control, and never grows", () => {
   fc.assert(
     fc.property(
       fc.string({ unit: "binary", maxLength: 400 }),
@@ -31,7 +31,7 @@ function* charactersOf(pattern: RegExp) {
   }
 }
 
-test("no default-ignorable character is shown", () => {
+test("cleaned text holds no default-ignorable character", () => {
   const shown = new Set<string>();
   for (const character of charactersOf(/\p{Default_Ignorable_Code_Point}/u))
     shown.add(cleanText(`a${character}b`));
@@ -52,16 +52,16 @@ test.each([
   ["a line separator", "\u2028"],
   ["an interlinear annotation", "\ufff9"],
   ["an override of direction", "\u202e"],
-])("words hidden behind %s are told apart from the others", (_, character) => {
+])("a run of %s becomes a visible space", (_, character) => {
   expect(cleanText(`pay${character.repeat(3)}me`)).toBe("pay me");
 });
 
-test("letters, marks and pictures of every language are shown as they are", () => {
+test("letters, combining marks and emoji of any language stay unchanged", () => {
   for (const text of ["naïve", "日本語", "हिन्दी", "العربية", "한국어", "👍", "e\u0301"])
     expect(cleanText(text)).toBe(text);
 });
 
-test("plain text is shown as it is", () => {
+test("plain text stays unchanged", () => {
   const plain = fc.stringMatching(/^[!-~]+( [!-~]+)*$/);
   fc.assert(
     fc.property(plain, (text) => {
@@ -82,7 +82,7 @@ test("isWord and isVisible agree with regular expressions", () => {
   );
 });
 
-test("words that are quoted for a shell are split into the same words", () => {
+test("splitWords restores the words that shellWord quoted", () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: "binary" })), (words) => {
       expect(splitWords(words.map(shellWord).join(" "))).toEqual(words);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Context } from "../../cli/command.ts";
 import { readConfig } from "../../config/load.ts";
-import { readJudged, removeFile, writeAtomically } from "../../platform/files.ts";
+import { readChecked, removeFile, writeAtomically } from "../../platform/files.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { removeServer } from "../auth/forget.ts";
 import { clientText, restoreClientFile } from "../client-config/write.ts";
@@ -49,7 +49,7 @@ export async function writeJournal(
 }
 
 function readJournal(home: string): Journal {
-  const file = readJudged(journalFile(home), maxBytes);
+  const file = readChecked(journalFile(home), maxBytes);
   const noImport = new BridgeError("configuration", "there is no import to undo", {
     hint: (command) => `remove a server by: ${command("remove NAME")}`,
   });

@@ -1,5 +1,5 @@
 import type { ServerSettings } from "../../config/settings.ts";
-import { readJudged } from "../../platform/files.ts";
+import { readChecked } from "../../platform/files.ts";
 import { credentialsFile } from "../../platform/paths.ts";
 import type { Grant } from "../core/grant.ts";
 
@@ -16,7 +16,7 @@ const maxBytes = 1024 * 1024;
 /** The owner of a server's stored sign-in, as text; undefined where none can be read. In a module of its own, because a start from the catalog loads nothing else of the store. */
 export function storedGrantOwner({ state }: ServerSettings): string | undefined {
   try {
-    const text = readJudged(credentialsFile(state), maxBytes)?.text;
+    const text = readChecked(credentialsFile(state), maxBytes)?.text;
     if (text === undefined) return undefined;
     // With a keyring, the file holds the owner in place of the grant.
     const { grant, owner } = JSON.parse(text) as { grant?: Grant; owner?: GrantOwner };

@@ -1,6 +1,6 @@
 import type { ServerSettings } from "../../config/settings.ts";
 import { fileVersionOf } from "../../platform/file-stamp.ts";
-import { readJudged, removeFile, writeAtomically } from "../../platform/files.ts";
+import { readChecked, removeFile, writeAtomically } from "../../platform/files.ts";
 import { isKeyringUsable, type Keyring } from "../../platform/keyring.ts";
 import { withLock } from "../../platform/lock.ts";
 import type { Log } from "../../platform/log.ts";
@@ -291,7 +291,7 @@ function membersOfEntry({
 
 /** Reads the file. Throws `configuration` for an unsafe file, or for content of another format. */
 function readGrantFile(path: string, server: string): StoredGrantFile | undefined {
-  const file = readJudged(path, maxBytes);
+  const file = readChecked(path, maxBytes);
   if (file === undefined) return undefined;
   file.requirePrivate();
   const json = jsonObject(file.text);
