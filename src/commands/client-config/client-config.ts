@@ -4,7 +4,7 @@ import { readArguments } from "../../cli/arguments.ts";
 import { type Context, defineCommand, serversArgument, type Values } from "../../cli/command.ts";
 import { bridgeExecutable } from "../../cli/own-path.ts";
 import { clientNamed } from "../../config/clients/client-file.ts";
-import { type Client, clients, placesOf, type Start } from "../../config/clients/clients.ts";
+import { type Client, clientFolders, clients, type Start } from "../../config/clients/clients.ts";
 import { readValue } from "../../config/clients/document.ts";
 import { namedVariables } from "../../config/codex-environment.ts";
 import { loadConfig, pickServer } from "../../config/load.ts";
@@ -16,7 +16,7 @@ import { command as codexConfig } from "../codex-config/codex-config.ts";
 import { unifiedDiff } from "../codex-config/diff.ts";
 import { readUserFile } from "../codex-config/user-file.ts";
 import { backupOf } from "../codex-config/write.ts";
-import { type EntryChange, placedEntries, removeEntry, sectionOf, writeEntries } from "./entry.ts";
+import { type EntryChange, removeEntry, sectionEntries, sectionOf, writeEntries } from "./entry.ts";
 import { changeClientFile, clientText } from "./write.ts";
 
 /** Clients that --for accepts; not mcporter, which reads the other clients' files. */
@@ -67,7 +67,7 @@ export const command = defineCommand({
         : [...new Set(values.server.map((name) => pickServer(config, name)))];
     if (servers.length === 0) pickServer(config);
     const starts = new Map(
-      servers.map((server) => [server.name, startOf(server, client, values.command, context)]),
+      servers.map((server) => [server.name, clientStart(server, client, values.command, context)]),
     );
     const edit = (text: string) => withEntries(text, client, starts, values.replace, context);
     if (values["dry-run"]) return showDiff(path, edit, context);
@@ -107,7 +107,7 @@ async function runCodexConfig(values: ClientConfigValues, context: Context): Pro
 /** The file to change: the project's, or the first existing one of the client's files. Throws `usage`. */
 function fileOf(client: Client, isProject: boolean, { env }: Context): string {
   if (!isProject) {
-    const files = client.files(placesOf(env));
+    const files = client.files(clientFolders(env));
     return files.find((path) => existsSync(path)) ?? files[0]!;
   }
   if (client.projectFile === undefined) {
@@ -148,7 +148,7 @@ function linkTarget(path: string): string | undefined {
 }
 
 /** The command, arguments and environment with which the client starts the bridge for one server. */
-export function startOf(
+export function clientStart(
   server: ServerSettings,
   client: Client,
   executable: string | undefined,
@@ -179,7 +179,7 @@ async function withEntries(
   mayReplace: boolean,
   { redactor }: Context,
 ): Promise<string> {
-  const entries = await placedEntries(text, client);
+  const entries = await sectionEntries(text, client);
   const section = sectionOf(client, await readValue(text, client.format, client.title));
   const changes: EntryChange[] = [];
   let added = 0;
@@ -268,7 +268,7 @@ async function remove(
 
 /** The entries with these names; without names, all that start the bridge with this config.json. Throws `configuration`. */
 async function removable(text: string, client: Client, names: readonly string[], context: Context) {
-  const entries = await placedEntries(text, client);
+  const entries = await sectionEntries(text, client);
   const { custom, configFile } = context.paths();
   if (names.length === 0) {
     const file = custom ? configFile : undefined;

@@ -162,7 +162,7 @@ export async function removeEntry(text: string, client: Client, path: EntryPath,
 }
 
 /** An entry in the section of a client's file that client-config writes to. */
-export interface PlacedEntry {
+export interface SectionEntry {
   readonly name: string;
   readonly path: EntryPath;
   readonly isOurs: boolean;
@@ -179,7 +179,7 @@ export function sectionOf(client: Client, value: unknown): readonly string[] {
 }
 
 /** The entries in the client's section of the file. Throws `configuration`. */
-export async function placedEntries(text: string, client: Client): Promise<PlacedEntry[]> {
+export async function sectionEntries(text: string, client: Client): Promise<SectionEntry[]> {
   const value = await readValue(text, client.format, client.title);
   const section = sectionOf(client, value);
   return findEntries(value)

@@ -26,7 +26,7 @@ export function convertEntry(entry: ClientEntry, readFile: ReadFile): Outcome {
   if (bridge !== undefined) {
     const draft = new Draft({ ...entry.env, ...bridge.env });
     takeBridge(bridge, entry, draft, readFile);
-    finish(entry, draft);
+    finishDraft(entry, draft);
     return { kind: "server", draft, currentBridge: bridge.name };
   }
   if (entry.words.length > 0) {
@@ -36,7 +36,7 @@ export function convertEntry(entry: ClientEntry, readFile: ReadFile): Outcome {
   if (entry.url !== undefined) draft.url(entry.url);
   for (const [name, value] of Object.entries(entry.headers)) draft.header(name, value);
   takeClient(entry, draft);
-  finish(entry, draft);
+  finishDraft(entry, draft);
   return { kind: "server", draft };
 }
 
@@ -88,16 +88,17 @@ function takeClient({ oauth }: ClientEntry, draft: Draft): void {
   if (list.length > 0) draft.oauth({ scopes: list });
 }
 
-function finish({ lost, isOff, env }: ClientEntry, draft: Draft): void {
+/** Converts the environment, and adds notes for the keys and variables that are not imported. */
+function finishDraft({ unsupportedKeys, isDisabled, env }: ClientEntry, draft: Draft): void {
   draft.environment();
-  for (const key of lost) {
+  for (const key of unsupportedKeys) {
     draft.note(
       key === "envFile"
         ? "envFile will not carry over: set its variables where the client starts"
-        : `${key} will not carry over: it is a command; headersCommand of config.json does that`,
+        : `${key} will not carry over: it is a command; set headersCommand in config.json`,
     );
   }
-  if (isOff) draft.note("it is disabled in the client");
+  if (isDisabled) draft.note("it is disabled in the client");
   const unused = draft.unused().filter((name) => !harmless.test(name) && !converted.test(name));
   if (unused.length > 0 && Object.keys(env).length > 0) {
     draft.note(`the entry does not use ${unused.join(", ")}: left out`);

@@ -11,7 +11,7 @@ import { headerNameProblem, tokenProblem, urlProblem } from "../../config/valida
 import type { Environment } from "../../platform/paths.ts";
 
 /** A value that no file holds: an input that the client asks its user for, or an environment variable. */
-export interface Missing {
+export interface MissingValue {
   /** The environment variable that config.json refers to in place of the value. */
   readonly variable: string;
   /** The client's name for the value, such as an input's id. */
@@ -25,7 +25,7 @@ export class Draft {
   readonly entry: ServerEntry = { url: "" };
   /** One sentence for each setting that is dropped or changed by the import; without secrets. */
   readonly notes: string[] = [];
-  readonly missing: Missing[] = [];
+  readonly missing: MissingValue[] = [];
   /** Secrets of the entry, to be redacted in the output. */
   readonly secrets: string[] = [];
   /** Names of the variables in the client entry's `env` whose values the draft now holds. */
@@ -64,7 +64,7 @@ export class Draft {
     }
   }
 
-  #miss(missing: Missing): void {
+  #miss(missing: MissingValue): void {
     if (!this.missing.some(({ variable }) => variable === missing.variable)) {
       this.missing.push(missing);
     }

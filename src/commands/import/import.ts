@@ -6,7 +6,7 @@ import { BridgeError } from "../../wire/errors.ts";
 import { unifiedDiff } from "../codex-config/diff.ts";
 import { convertEntry } from "./convert.ts";
 import { undoImport, writeJournal } from "./journal.ts";
-import { type Found, planOf, type Row } from "./plan.ts";
+import { type Found, makePlan, type Row } from "./plan.ts";
 import { askValue, canAsk, chooseRows } from "./questions.ts";
 import { previewEntries, replaceable, replaceEntries, undoLine } from "./replace.ts";
 import { planText, rowJson } from "./report.ts";
@@ -95,7 +95,7 @@ async function planRows(
 ): Promise<Row[]> {
   const configPaths = paths();
   const current = (await readConfig(configPaths))?.raw ?? {};
-  const rows = await planOf(readAll(sources, answers), current, configPaths, env);
+  const rows = await makePlan(readAll(sources, answers), current, configPaths, env);
   for (const { draft } of rows) {
     for (const secret of draft.secrets) redactor.add(secret);
   }

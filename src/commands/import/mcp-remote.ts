@@ -131,15 +131,15 @@ const isClientAuth = (value: unknown): value is (typeof clientAuths)[number] =>
 /** mcp-remote's default callback port, a hash of its settings; a registered client's redirect URI contains it. */
 function derivedPort(url: string, words: Words, headers: ReadonlyMap<string, string>): number {
   const parts = [url];
-  const one = (option: string) => words.values.get(option)?.[0]?.trim();
-  const resource = words.flags.has("--disable-resource-parameter") ? "" : one("--resource");
+  const firstValue = (option: string) => words.values.get(option)?.[0]?.trim();
+  const resource = words.flags.has("--disable-resource-parameter") ? "" : firstValue("--resource");
   if (resource) parts.push(resource);
   for (const pairs of [authorizeParams(words), Object.fromEntries(headers)]) {
     const keys = Object.keys(pairs).toSorted();
     if (keys.length > 0) parts.push(JSON.stringify(pairs, keys));
   }
   for (const option of ["--client-metadata-url", "--token-endpoint"]) {
-    const value = one(option);
+    const value = firstValue(option);
     if (value) parts.push(value);
   }
   const hash = new Bun.CryptoHasher("md5").update(parts.join("|")).digest("hex");
@@ -161,7 +161,7 @@ function takeOAuth(
   headers: ReadonlyMap<string, string>,
   readFile: ReadFile,
 ): void {
-  const one = (option: string) => words.values.get(option)?.[0];
+  const firstValue = (option: string) => words.values.get(option)?.[0];
   takeMetadata(words, draft, readFile);
   const info = jsonOption(words, "--static-oauth-client-info", draft, readFile);
   if (typeof info?.client_id === "string") {
@@ -170,17 +170,17 @@ function takeOAuth(
     if (!words.flags.has("--client-credentials") && !words.flags.has("--device-code")) {
       const port =
         Number.parseInt(words.positionals[1] ?? "", 10) || derivedPort(url, words, headers);
-      const path = one("--callback-path") ?? "/oauth/callback";
-      draft.oauth({ redirectUri: `http://${one("--host") ?? "localhost"}:${port}${path}` });
+      const path = firstValue("--callback-path") ?? "/oauth/callback";
+      draft.oauth({ redirectUri: `http://${firstValue("--host") ?? "localhost"}:${port}${path}` });
     }
   }
-  const resource = one("--resource");
+  const resource = firstValue("--resource");
   if (words.flags.has("--disable-resource-parameter") || resource === "") {
     draft.oauth({ resource: false });
   } else if (resource !== undefined) draft.oauth({ resource: resource.trim() });
   const params = authorizeParams(words);
   if (Object.keys(params).length > 0) draft.oauth({ authorizeParams: params });
-  const metadataUrl = one("--client-metadata-url");
+  const metadataUrl = firstValue("--client-metadata-url");
   if (metadataUrl !== undefined) draft.oauth({ clientMetadataUrl: metadataUrl.trim() });
   if (words.flags.has("--device-code")) draft.oauth({ grant: "device_code" });
   if (words.flags.has("--client-credentials")) draft.oauth({ grant: "client_credentials" });
@@ -191,15 +191,17 @@ const secondsOf = (text: string | undefined) => {
   return text === undefined || !Number.isFinite(seconds) || seconds < 0 ? undefined : seconds;
 };
 
-function takeTimes({ values, flags }: Words, { entry }: Draft): void {
-  const one = (option: string) => secondsOf(values.get(option)?.[0]);
-  const connect = one("--connect-timeout");
+function takeTimeouts({ values, flags }: Words, { entry }: Draft): void {
+  const secondsOption = (option: string) => secondsOf(values.get(option)?.[0]);
+  const connect = secondsOption("--connect-timeout");
   if (connect) entry.connectTimeoutSec = Math.min(Math.max(connect, 0.1), 600);
-  const waits = [one("--headers-timeout"), one("--body-timeout")].filter((s) => s !== undefined);
+  const waits = [secondsOption("--headers-timeout"), secondsOption("--body-timeout")].filter(
+    (s) => s !== undefined,
+  );
   // The bridge has one timeout for a whole call, 118 s by default and at most a day; mcp-remote's 0 means no timeout.
   const longest = Math.max(...waits.map((seconds) => (seconds === 0 ? 86_400 : seconds)), 0);
   if (longest > 118) entry.timeoutSec = Math.min(longest, 86_400);
-  const ping = one("--ping-interval");
+  const ping = secondsOption("--ping-interval");
   if (ping || flags.has("--keep-alive")) entry.keepAliveSec = Math.min(ping || 30, 86_400);
   if (flags.has("--ipv4")) entry.network = { ...entry.network, ipFamily: 4 };
 }
@@ -238,6 +240,6 @@ export function takeMcpRemote(args: readonly string[], draft: Draft, readFile: R
   draft.url(url);
   const headers = takeHeaders(words, draft, readFile);
   takeOAuth(configText(draft.resolve(url)), words, draft, headers, readFile);
-  takeTimes(words, draft);
+  takeTimeouts(words, draft);
   takeRest(words, draft);
 }

@@ -81,7 +81,7 @@ function variablesOf({ tokenEnv, headers, auth }: ServerEntry): string[] {
 }
 
 /** Makes one row per remote server: validates its entry, gives it a valid unused name, and marks duplicates. */
-export async function planOf(
+export async function makePlan(
   found: readonly Found[],
   current: RawConfig,
   paths: Paths,

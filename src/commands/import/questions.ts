@@ -1,7 +1,7 @@
 import { isatty } from "node:tty";
 import { BridgeError } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
-import type { Missing } from "./draft.ts";
+import type { MissingValue } from "./draft.ts";
 import type { Row } from "./plan.ts";
 import { credentialOf } from "./report.ts";
 
@@ -34,7 +34,7 @@ export async function chooseRows(rows: readonly Row[]): Promise<Row[]> {
 }
 
 /** Asks for a missing value; undefined if the user leaves it empty, to be read from the environment. Throws `cancelled`. */
-export async function askValue(server: string, missing: Missing): Promise<string | undefined> {
+export async function askValue(server: string, missing: MissingValue): Promise<string | undefined> {
   const clack = await import("@clack/prompts");
   const { label, variable } = missing;
   const answer = await clack.password({

@@ -2,7 +2,7 @@ import type { Context } from "../../cli/command.ts";
 import { parseConfig, readConfig } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { startOf } from "../client-config/client-config.ts";
+import { clientStart } from "../client-config/client-config.ts";
 import { type EntryChange, writeEntries } from "../client-config/entry.ts";
 import { changeClientFile, clientText } from "../client-config/write.ts";
 import { launchOf } from "../codex-config/codex-config.ts";
@@ -43,7 +43,7 @@ async function rewritten(
       after = await mergeEntry(after, entry.name, codexEntry(stdioEntry(server, launch), row));
       continue;
     }
-    const start = startOf(server, client, executable, context);
+    const start = clientStart(server, client, executable, context);
     changes.push({ path: entry.path, name: entry.name, start, drop: draft.used });
   }
   const client = rows[0]?.source.client;

@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import type { Context } from "../../cli/command.ts";
 import { clientNamed, clientOfFile, isClientFile } from "../../config/clients/client-file.ts";
-import { type Client, clients, placesOf } from "../../config/clients/clients.ts";
+import { type Client, clientFolders, clients } from "../../config/clients/clients.ts";
 import { formatOf, readValue } from "../../config/clients/document.ts";
 import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import { readUserFile } from "../codex-config/user-file.ts";
@@ -34,12 +34,12 @@ export async function findSources(
   from: string | undefined,
   context: Context,
 ): Promise<Source[]> {
-  const places = placesOf(context.env);
+  const folders = clientFolders(context.env);
   const named = from === undefined ? undefined : clientNamed(from);
   if (files.length > 0) {
     const sources: Source[] = [];
     for (const path of new Set(files.map((file) => resolve(file)))) {
-      const source = await readSource(path, named ?? clientOfFile(path, places));
+      const source = await readSource(path, named ?? clientOfFile(path, folders));
       if (source === undefined) {
         throw new BridgeError("configuration", `there is no file ${path}`, {
           hint: "without FILE, import reads the clients' own configuration files",
@@ -52,7 +52,7 @@ export async function findSources(
   const wanted = named === undefined ? [...clients.values()] : [named];
   const sources: Source[] = [];
   for (const client of wanted) {
-    for (const path of client.files(places)) {
+    for (const path of client.files(folders)) {
       const source = await readSource(path, client).catch((error) => {
         if (named !== undefined) throw error;
         // One client's broken file must not keep the other clients' servers from being imported.

@@ -49,7 +49,7 @@ export function teamEntries(source: Source, answers: ReadonlyMap<string, string>
     const entry = { name, path: ["servers", name], words: [], env: {}, headers: {}, oauth: {} };
     return {
       source,
-      entry: { ...entry, lost: [], isOff: false },
+      entry: { ...entry, unsupportedKeys: [], isDisabled: false },
       outcome: { kind: "server", draft },
     };
   });
@@ -93,7 +93,7 @@ function takeTeamEntry(value: TeamEntry, draft: Draft): void {
     if (typeof text === "string") draft.header(name, text);
   }
   if (isObject(auth)) takeAuth(auth, draft);
-  // Unchecked here: planOf validates the whole entry against the config schema.
+  // Unchecked here: makePlan validates the whole entry against the config schema.
   Object.assign(draft.entry, rest);
 }
 

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { BridgeError } from "../../wire/errors.ts";
-import { type Client, type ClientId, clients, type Places } from "./clients.ts";
+import { type Client, type ClientFolders, type ClientId, clients } from "./clients.ts";
 
 /** Far above the size of real files; Claude Code's also contains its history. */
 const maxBytes = 64 * 1024 * 1024;
@@ -41,9 +41,9 @@ export function clientNamed(id: ClientId): Client {
  * The client that owns a file: the path is one of the client's own files, or ends with the name of its project file.
  * Undefined if the file belongs to no known client.
  */
-export function clientOfFile(path: string, places: Places): Client | undefined {
+export function clientOfFile(path: string, folders: ClientFolders): Client | undefined {
   const list = [...clients.values()];
-  const own = list.find((client) => client.files(places).includes(path));
+  const own = list.find((client) => client.files(folders).includes(path));
   if (own !== undefined) return own;
   return list.find(
     ({ projectFile }) => projectFile !== undefined && path.endsWith(`/${projectFile}`),

@@ -25,7 +25,7 @@ export interface Client {
   readonly title: string;
   readonly format: Format;
   /** Absolute paths of the user's configuration files; the first is written if none exists. */
-  readonly files: (places: Places) => readonly string[];
+  readonly files: (folders: ClientFolders) => readonly string[];
   /** The configuration file in a project, relative to the project's folder; undefined if the client has none. */
   readonly projectFile?: string;
   /** The keys from the file's root to the servers. */
@@ -44,7 +44,7 @@ export interface Client {
 }
 
 /** The folders in which clients keep their files. */
-export interface Places {
+export interface ClientFolders {
   readonly home: string;
   /** `~/.config`, `~/Library/Application Support` or `%APPDATA%`. */
   readonly applications: string;
@@ -55,7 +55,7 @@ export interface Places {
 }
 
 /** The clients' folders on this machine. Throws `configuration` if the environment names no home. */
-export function placesOf(env: Environment, platform = process.platform): Places {
+export function clientFolders(env: Environment, platform = process.platform): ClientFolders {
   const home = userHome(env);
   const isWindows = platform === "win32";
   const roaming = env.APPDATA || join(home, "AppData", "Roaming");

@@ -24,8 +24,8 @@ export interface ClientEntry {
   /** OAuth settings, with the keys of the client that owns the file. */
   readonly oauth: OAuthClientEntry;
   /** Keys that cannot be imported: commands that print headers, and files of variables. */
-  readonly lost: readonly string[];
-  readonly isOff: boolean;
+  readonly unsupportedKeys: readonly string[];
+  readonly isDisabled: boolean;
 }
 
 /** An entry as the clients write it, with the keys of all of them. */
@@ -132,8 +132,8 @@ function readEntry(name: string, value: unknown, path: EntryPath): ClientEntry |
     ...(url !== undefined && { url }),
     headers: headersOf(entry),
     oauth: oauthOf(entry),
-    lost: [...commandKeys, "envFile"].filter((key) => entry[key] !== undefined),
-    isOff: entry.enabled === false || entry.disabled === true,
+    unsupportedKeys: [...commandKeys, "envFile"].filter((key) => entry[key] !== undefined),
+    isDisabled: entry.enabled === false || entry.disabled === true,
   };
 }
 

@@ -11,15 +11,23 @@ const failureOf = (work: Promise<unknown>): Promise<BridgeError> =>
   );
 
 /** An entry without its empty fields. */
-function brief({ name, url, words, env, headers, isOff, lost }: ClientEntry): object {
+function brief({
+  name,
+  url,
+  words,
+  env,
+  headers,
+  isDisabled,
+  unsupportedKeys,
+}: ClientEntry): object {
   return {
     name,
     ...(url !== undefined && { url }),
     ...(words.length > 0 && { words: words.join(" ") }),
     ...(Object.keys(env).length > 0 && { env }),
     ...(Object.keys(headers).length > 0 && { headers }),
-    ...(isOff && { isOff }),
-    ...(lost.length > 0 && { lost }),
+    ...(isDisabled && { isDisabled }),
+    ...(unsupportedKeys.length > 0 && { unsupportedKeys }),
   };
 }
 
@@ -42,7 +50,7 @@ describe("findEntries reads the servers of a client's file", () => {
       "headers": {"X-Key": "\${KEY:-none}"}, "headersHelper": "print-it"}},
       "projects": {"/home/someone/app": {"mcpServers": {"crm": {"type": "sse", "url": "https://crm.example/sse"}}}}}`;
     expect(await read(text)).toEqual([
-      { ...remote, headers: { "X-Key": "${KEY:-none}" }, lost: ["headersHelper"] },
+      { ...remote, headers: { "X-Key": "${KEY:-none}" }, unsupportedKeys: ["headersHelper"] },
       { name: "crm", url: "https://crm.example/sse" },
     ]);
   });
@@ -57,7 +65,7 @@ describe("findEntries reads the servers of a client's file", () => {
      "servers": {"kb": {"type": "http", "url": "https://kb.example/mcp",
        "headers": {"Authorization": "Bearer \${input:k}",}, "envFile": ".env"},},}`;
     expect(await read(text)).toEqual([
-      { ...remote, headers: { Authorization: "Bearer ${input:k}" }, lost: ["envFile"] },
+      { ...remote, headers: { Authorization: "Bearer ${input:k}" }, unsupportedKeys: ["envFile"] },
     ]);
   });
 
@@ -74,7 +82,7 @@ describe("findEntries reads the servers of a client's file", () => {
       "c": {"baseUrl": "https://c.example/mcp", "bearerTokenEnv": "C_TOKEN"},
       "d": {"url": "https://d.example/mcp", "bearerToken": "tok"}}}`;
     expect(await read(text)).toEqual([
-      { name: "a", url: "https://a.example/mcp", isOff: true },
+      { name: "a", url: "https://a.example/mcp", isDisabled: true },
       { name: "b", url: "https://b.example/mcp" },
       {
         name: "c",
@@ -89,7 +97,7 @@ describe("findEntries reads the servers of a client's file", () => {
     const text = `{"mcp": {"kb": {"type": "remote", "url": "https://kb.example/mcp", "enabled": false},
       "l": {"type": "local", "command": ["npx", "mcp-remote"], "environment": {"A": "b"}}}}`;
     expect(await read(text)).toEqual([
-      { ...remote, isOff: true },
+      { ...remote, isDisabled: true },
       { name: "l", words: "npx mcp-remote", env: { A: "b" } },
     ]);
     expect(await read('{"mcp": {"servers": {"kb": {"url": "https://kb.example/mcp"}}}}')).toEqual([
