@@ -26,7 +26,7 @@ function write(entry: object, mode = 0o600): void {
   chmodSync(paths().configFile, mode);
 }
 
-/** What a start does that finds nothing remembered. */
+/** Validates the configuration and stores the result, as a start without a cached result does. */
 async function check() {
   const config = await loadConfig(paths());
   const settings = pickServer(config, "kb");
