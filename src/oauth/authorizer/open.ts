@@ -44,8 +44,8 @@ async function showsCertificate(
   issuer: string | undefined,
 ): Promise<boolean> {
   if (server.network.clientCertFile === undefined) return false;
-  const isVouched = auth.trustedHosts?.some((host) => host === url.host || host === url.hostname);
-  if (url.origin === server.url.origin || isVouched === true) return true;
+  const isTrusted = auth.trustedHosts?.some((host) => host === url.host || host === url.hostname);
+  if (url.origin === server.url.origin || isTrusted === true) return true;
   if (issuer === undefined) return false;
   const own = auth.issuer ?? (await store.read()).pinned?.issuer;
   return own !== undefined && isSameIssuer(issuer, own);

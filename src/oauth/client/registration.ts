@@ -164,7 +164,7 @@ function registrationRefused(
 ): BridgeError {
   const reason = answer?.error_description ?? answer?.error;
   const words = typeof reason === "string" ? `: ${redactor.shown(reason, 300)}` : "";
-  const why = `the authorization server refused to register one (${status})${words}`;
+  const why = `the authorization server refused to register a client (${status})${words}`;
   // The endpoint does not exist: most likely the server expects a token that its website issues.
   const isNone = status === 404 && auth.issuer === undefined;
   const ask = askProvider(redirectUri);

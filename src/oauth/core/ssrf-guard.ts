@@ -52,7 +52,7 @@ async function readBounded(response: Response, host: string): Promise<string> {
     if (length > maxBytes) {
       throw new BridgeError(
         "too-large",
-        `"${host}" sent more than 1 MiB where a small document was due`,
+        `"${host}" sent more than 1 MiB in place of a small document`,
       );
     }
     chunks.push(chunk);

@@ -52,7 +52,7 @@ function resourceOf(server: URL): string {
 }
 
 /** Whether metadata for `resource` describe the server: same origin, equal or parent path (RFC 9728 3.3). */
-export function speaksFor(resource: string, server: URL): boolean {
+export function describesServer(resource: string, server: URL): boolean {
   const url = URL.parse(resource);
   if (url === null || url.origin !== server.origin || url.username !== "") return false;
   const parent = url.pathname.replace(/\/+$/, "");
@@ -65,11 +65,11 @@ function readResource(
   { server, redactor }: DiscoveryRequest,
 ): ResourceMetadata | BridgeError {
   const { resource } = document;
-  if (typeof resource !== "string" || !speaksFor(resource, server)) {
+  if (typeof resource !== "string" || !describesServer(resource, server)) {
     const named = typeof resource === "string" ? redactor.shown(resource, 200) : "nothing";
     return new BridgeError(
       "refused",
-      `the protected resource metadata speak for ${named}, not for this server`,
+      `the protected resource metadata describe ${named}, not this server`,
       { hint: "check the server's URL in the configuration" },
     );
   }

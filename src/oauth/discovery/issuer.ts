@@ -143,7 +143,7 @@ function readIssuer(
       "refused",
       `the metadata of the authorization server "${new URL(accepted[0]).host}" belong to another issuer: ${shown}`,
       {
-        hint: 'the server\'s operator must mend them; "auth.issuer" names the right issuer, where there is one',
+        hint: 'the server\'s operator must correct them; if you know the right issuer, set it as "auth.issuer"',
       },
     );
   }

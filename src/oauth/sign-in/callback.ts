@@ -61,7 +61,11 @@ export async function openCallback(prepared: Prepared): Promise<Callback> {
       url.searchParams.get("state") === expected.state;
     // A stray, forged or repeated request gets 400 and the wait continues; `state` is checked before `error`.
     if (!isOurs)
-      return page(400, { ok: false, reason: "This is not the sign-in that is waited for." }, name);
+      return page(
+        400,
+        { ok: false, reason: "This request does not belong to the sign-in in progress." },
+        name,
+      );
     expected = undefined;
     answered.resolve(url.searchParams);
     const outcome = await ended.promise;

@@ -58,7 +58,7 @@ export function grantOf(prepared: Prepared, client: OAuthClient, tokens: Tokens)
 }
 
 /** Stores a new sign-in, which every process then uses. */
-export async function keep({ oauth, scope }: Prepared, grant: Grant): Promise<void> {
+export async function storeGrant({ oauth, scope }: Prepared, grant: Grant): Promise<void> {
   const { store } = oauth;
   await store.locked(async () => {
     const { server, origin, clients } = await store.read();
@@ -84,11 +84,11 @@ export function requireShowable({ context }: Prepared, text: string, what: strin
   const url = new URL(text);
   const { server, auth } = context;
   requireShort(url, what);
-  const isVouched =
+  const isTrusted =
     isLoopback(server.url) ||
     auth.trustedHosts?.some((host) => host === url.host || host === url.hostname) ||
     URL.parse(auth.issuer ?? "")?.host === url.host;
-  if (url.protocol === "https:" || (isLoopback(url) && isVouched)) return url;
+  if (url.protocol === "https:" || (isLoopback(url) && isTrusted)) return url;
   throw new BridgeError("refused", `the ${what} "${url.host}" is not reached by https`);
 }
 

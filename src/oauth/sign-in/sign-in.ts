@@ -9,7 +9,7 @@ import {
 } from "./authorization-code.ts";
 import { type Callback, openCallback } from "./callback.ts";
 import { awaitDevice, type DeviceRequest, offersDevice, startDevice } from "./device.ts";
-import { keep, noteRefusedScope, type Prepared } from "./prepare.ts";
+import { noteRefusedScope, type Prepared, storeGrant } from "./prepare.ts";
 
 /** How a command or a running bridge shows the methods of a sign-in to the user. */
 export interface SignInMethodOptions {
@@ -99,7 +99,7 @@ class SignInMethods {
   }
 }
 
-function nobodyReturns({ context }: Prepared): BridgeError {
+function redirectElsewhere({ context }: Prepared): BridgeError {
   const { server, login } = context;
   return new BridgeError(
     "sign-in-required",
@@ -136,7 +136,7 @@ export async function signIn(
     if (device === undefined) {
       callback = await openCallback(prepared);
       if (callback.port === undefined && methods.pasted === undefined)
-        throw nobodyReturns(prepared);
+        throw redirectElsewhere(prepared);
       const request = await startCode(prepared, callback.redirectUri, signal);
       // The redirect carries the user's decision, so a failure in it is final.
       if (callback.port !== undefined)
@@ -154,7 +154,7 @@ export async function signIn(
       await methods.showDevice(device);
     }
     const grant = await all.first();
-    await keep(prepared, grant);
+    await storeGrant(prepared, grant);
     await callback?.end({ ok: true });
     return grant;
   } catch (error) {

@@ -83,7 +83,7 @@ export async function decryptExport(encrypted: string, passphrase: string): Prom
   const text = encrypted.replace(/\s+/g, "");
   if (text.length > maxTextLength) throw broken("it is too long");
   const [name, part = "", body = "", ...rest] = text.split(".");
-  if (name !== mark || rest.length > 0 || body === "") throw broken("its form is another");
+  if (name !== mark || rest.length > 0 || body === "") throw broken("unknown format");
   try {
     const header = headerIn(part);
     const key = await keyOf(passphrase, header);
@@ -91,6 +91,6 @@ export async function decryptExport(encrypted: string, passphrase: string): Prom
     return new TextDecoder("utf-8", { fatal: true }).decode(plain);
   } catch (error) {
     if (error instanceof BridgeError) throw error;
-    throw broken("it is damaged, or the passphrase is another");
+    throw broken("it is damaged, or the passphrase is wrong");
   }
 }

@@ -63,7 +63,7 @@ function withPage(lines: readonly string[], { url, code }: PendingSignIn): strin
 
 /** The text of `sign_in` if no sign-in could be started. */
 export function noSignInText(login: string, { message }: BridgeError): string {
-  return `No sign-in can be started here (${message}): ask the user to run ${login}.`;
+  return `No sign-in could be started (${message}): ask the user to run ${login}.`;
 }
 
 /** The text of `sign_in`, with which the model sends its user to the page; `failure`: of the sign-in before. */
@@ -79,8 +79,8 @@ export function pageText(name: string, pending: PendingSignIn, failure?: BridgeE
 /** The text of a call that was not executed: nobody is signed in, and the client did not ask its user. */
 export function repeatText(name: string, pending: PendingSignIn, login: string): string {
   const lines = [
-    `The call was not executed: server "${name}" needs a sign-in, here or by ${login} in a terminal.`,
-    "The page is good for ten minutes, and the repeated call waits until the user has signed in.",
+    `The call was not executed: server "${name}" needs a sign-in, on the page below or by ${login} in a terminal.`,
+    "The page is valid for ten minutes, and the repeated call waits until the user has signed in.",
     `Ask the user to open this page (at ${pending.hosts.page}) and sign in, then repeat the call:`,
   ];
   return withPage(lines, pending);

@@ -81,7 +81,7 @@ export class SseStream {
     const abort = () => this.#controller.abort(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     const timedOut = () =>
-      this.#named.reject(badAnswer(`"${this.#options.name}" did not name the place for messages`));
+      this.#named.reject(badAnswer(`"${this.#options.name}" did not send the URL for messages`));
     let timer: Timer | undefined;
     try {
       if (signal.aborted) throw signal.reason;
@@ -170,7 +170,7 @@ export class SseStream {
     try {
       for await (const events of readEvents(response, options, this.#controller.signal))
         for (const event of events) {
-          const message = this.#isPlace(event) ? undefined : messageOfEvent(event, odd);
+          const message = this.#isEndpointEvent(event) ? undefined : messageOfEvent(event, odd);
           if (message !== undefined) await onMessage(message, this);
         }
       this.#named.reject(badAnswer(`"${name}" ended its stream at once`));
@@ -182,12 +182,12 @@ export class SseStream {
   }
 
   /** Reads an `endpoint` event. Its URL must be on the server's origin, because requests there carry the credential. */
-  #isPlace({ event, data }: SseEvent): boolean {
+  #isEndpointEvent({ event, data }: SseEvent): boolean {
     if (event !== "endpoint") return false;
     const { endpoint, name } = this.#options;
     const place = URL.parse(new TextDecoder().decode(data), endpoint.url.href);
     if (place === null || place.origin !== endpoint.url.origin || place.username !== "")
-      throw new BridgeError("refused", `"${name}" names a place for messages on another origin`, {
+      throw new BridgeError("refused", `"${name}" names a URL for messages on another origin`, {
         hint: "ask its operator for the URL of the MCP endpoint",
       });
     this.#named.resolve(place);

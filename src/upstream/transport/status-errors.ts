@@ -59,7 +59,7 @@ export function statusError(
   if (status >= 500)
     return new BridgeError("server-error", `Server error: "${name}" answered ${status}${reason}`, {
       ...details,
-      hint: "try again later; if it stays, its operator must look",
+      hint: "try again later; if the error persists, tell the server's operator",
     });
   return new BridgeError("server-error", `Server error: "${name}" answered ${status}${reason}`, {
     ...details,

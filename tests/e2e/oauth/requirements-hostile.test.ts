@@ -110,7 +110,7 @@ test.each([
   [
     "more than 1 MiB",
     () => new Response(new Uint8Array(2 * 1024 * 1024)),
-    "sent more than 1 MiB where a small document was due",
+    "sent more than 1 MiB in place of a small document",
   ],
 ])("requirements 7 and 19: %s in place of metadata ends the sign-in", async (_, answer, words) => {
   const { code, stderr, paths } = await login({

@@ -142,7 +142,7 @@ test("requirement 3: a resource at a parent path is asked for as its metadata na
 });
 
 test.each(["https://other.example/mcp", "/mcp2", "/mcp/below", "/mc"])(
-  "requirement 3: metadata that speak for %s lead nowhere",
+  "requirement 3: metadata that describe %s are refused",
   async (path) => {
     const metadata = ({ resource, ...others }: Record<string, unknown>) => ({
       ...others,

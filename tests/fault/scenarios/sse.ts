@@ -140,7 +140,7 @@ export const sse: Scenario[] = [
     },
   }),
   over({
-    name: "HTTP+SSE: names a place for messages on another origin: refused",
+    name: "HTTP+SSE: names a URL for messages on another origin: refused",
     play: async (trip) => {
       trip.server.respond = (x) => {
         if (x.method !== "GET") return false;

@@ -3,8 +3,8 @@ import { isSameIssuer } from "../../../src/oauth/core/grant.ts";
 import type { GuardedHttp } from "../../../src/oauth/core/ssrf-guard.ts";
 import {
   type DiscoveryRequest,
+  describesServer,
   discover,
-  speaksFor,
 } from "../../../src/oauth/discovery/discovery.ts";
 import { fetchIssuer, metadataUrls } from "../../../src/oauth/discovery/issuer.ts";
 import { Redactor } from "../../../src/platform/redact.ts";
@@ -73,8 +73,8 @@ test.each([
   ["http://mcp.example.com/team/mcp", false],
   ["https://user@mcp.example.com/team/mcp", false],
   ["nothing", false],
-])("metadata for %p speak for the server: %p", (name, expected) => {
-  expect(speaksFor(name, server)).toBe(expected);
+])("metadata of the resource %p describe the server: %p", (name, expected) => {
+  expect(describesServer(name, server)).toBe(expected);
 });
 
 test("metadata of another resource are refused", async () => {
@@ -197,7 +197,11 @@ const failing: [string, unknown, string][] = [
     () => Promise.reject(new BridgeError("timeout", "did not answer within 12 s")),
     "did not answer",
   ],
-  ["speaks for another server", { ...resource, resource: "https://evil.example.com" }, "speak for"],
+  [
+    "describes another server",
+    { ...resource, resource: "https://evil.example.com" },
+    "metadata describe",
+  ],
 ];
 
 test.each(failing)(
@@ -259,7 +263,7 @@ test("with auth.issuer set, HTML pages in place of resource metadata are ignored
   expect((await find(places, { auth: { issuer } }).found).issuer.issuer).toBe(issuer);
   const foreign = { ...resource, resource: "https://evil.example.com" };
   const other = { ...places, [`${wellKnown}/oauth-protected-resource`]: foreign };
-  expect(find(other, { auth: { issuer } }).found).rejects.toThrow("speak for");
+  expect(find(other, { auth: { issuer } }).found).rejects.toThrow("metadata describe");
 });
 
 test("the metadata of an issuer with a path may be at the root of its host, and name that root as issuer", async () => {

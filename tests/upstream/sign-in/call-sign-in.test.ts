@@ -142,9 +142,7 @@ test("where no sign-in can be started, sign_in says why", async () => {
   await client.request("tools/list");
   const { result } = await client.request("tools/call", call("sign_in"));
   expect(result.isError).toBe(true);
-  expect(result.content[0].text).toMatch(
-    /No sign-in can be started here \(no client id for server/,
-  );
+  expect(result.content[0].text).toMatch(/No sign-in could be started \(no client id for server/);
   await client.end();
   await resource.close();
   await closed.close();
