@@ -91,7 +91,7 @@ describe("the program", () => {
     "reports in ASCII, without cursor movements, under %j",
     async (env) => {
       await using session = new Session(["demo"], { HOME: folder.path, ...env });
-      await session.sees("steps held");
+      await session.sees("steps passed");
       expect(await session.ended).toBe(0);
       expect(session.painted.replaceAll(/[\r\n]/g, "")).toMatch(/^[ -~]*$/);
       expect(session.painted).toContain("[ok] initialize");

@@ -106,7 +106,7 @@ async function works(
   options: Parameters<typeof run>[1] = {},
 ): Promise<void> {
   expect(await output([...words, "--version"], options)).toBe(`${program} ${version}\n`);
-  expect(await output([...words, "demo"], options)).toContain("All 7 steps held");
+  expect(await output([...words, "demo"], options)).toContain("All 7 steps passed");
 }
 
 describe("a release", () => {

@@ -36,8 +36,8 @@ async function runDemo(server: DemoServer, home: string, context: Context): Prom
   const steps = new DemoSteps(server, context, configFile);
   const passed = await steps.runAll();
   const verdict = passed
-    ? `All ${steps.count} steps held: this executable works on this machine.\nNext: ${context.commandLine("setup")}\n`
-    : `Not every step held: ${context.commandLine("demo --log-level debug")} tells more.\n`;
+    ? `All ${steps.count} steps passed: this executable works on this machine.\nNext: ${context.commandLine("setup")}\n`
+    : `Not every step passed: ${context.commandLine("demo --log-level debug")} tells more.\n`;
   await context.print(`\n${verdict}`);
   return passed ? 0 : 1;
 }

@@ -181,7 +181,7 @@ describe("codex-config", () => {
     ["a table of its own", '[mcp_servers.kb.env]\nTHEIR_TOKEN = "canary"\n'],
     ["an inline table", 'env = { THEIR_TOKEN = "canary" }\n'],
   ])(
-    "--replace takes over another program's entry, without its variables in %s",
+    "--replace replaces another program's entry together with its variables in %s",
     async (_, env) => {
       const others = '# mine\n[mcp_servers.other]\ncommand = "npx" # keep\n';
       const start = '[mcp_servers.kb]\ncommand = "npx"\nargs = ["mcp-remote"]\n';
@@ -261,7 +261,7 @@ exec ${process.execPath} -e 'const { mcp_servers } = Bun.TOML.parse(await Bun.fi
       '[mcp_servers.kb]\ncommand = "codex-mcp-http-bridge"\nargs.a = 1\n',
       "cannot be edited",
     ],
-  ])("%s is refused and left as it was", async (_, config, why) => {
+  ])("%s is refused and not changed", async (_, config, why) => {
     const { refused, text } = user(config);
     const error = await refused({ write: true });
     expect(error.kind).toBe("configuration");

@@ -105,7 +105,7 @@ describe("the entry for Codex", () => {
     [{ tokenEnv: "KB_TOKEN" }, "KB_TOKEN"],
     [{ headers: { "X-Key": "${KB_KEY}" } }, "KB_KEY"],
     [{ transport: "sse" }, "2024-11-05"],
-  ])("does not fit %j with --native", (entry, why) => {
+  ])("--native refuses a server with %j", (entry, why) => {
     const error = failure(() => nativeEntry(server(entry), launch));
     expect(error.kind).toBe("refused");
     expect(error.message).toContain(why);
@@ -149,7 +149,7 @@ test.each([
   [{ command: "npx", args: ["mcp-remote", "https://x"] }, "other"],
   [{ command: "npx", args: ["--server", "kb"] }, "other"],
   [{ env: {} }, "other"],
-])("the entry %j belongs to: %s", (entry, owner) => {
+])("the owner of the entry %j is: %s", (entry, owner) => {
   expect(ownerOf("kb", entry)).toBe(owner as ReturnType<typeof ownerOf>);
 });
 

@@ -142,7 +142,7 @@ describe("mcp_servers written as one inline table", () => {
     ["mcp_servers = {}", `mcp_servers = { ${entry} }`],
     ["mcp_servers = { a = { x = 1 } } # c\n", `mcp_servers = { a = { x = 1 }, ${entry} } # c\n`],
     ["mcp_servers = {a = {x = 1},}\n", `mcp_servers = {a = {x = 1}, ${entry},}\n`],
-  ])("takes a new entry: %j", async (before, after) => {
+  ])("a new entry is added to %j", async (before, after) => {
     expect(await mergeEntry(before, "kb", short)).toBe(after);
     expect(await mergeEntry(after, "kb", short)).toBe(after);
   });
@@ -152,7 +152,7 @@ describe("mcp_servers written as one inline table", () => {
     [`mcp_servers = { ${entry}, a = {} }`, "mcp_servers = { a = {} }"],
     [`mcp_servers = { a = {}, ${entry}, b = {} }`, "mcp_servers = { a = {}, b = {} }"],
     [`mcp_servers = { a = {}, ${entry} }`, "mcp_servers = { a = {} }"],
-  ])("gives an entry up: %j", async (before, after) => {
+  ])("an entry is removed from %j", async (before, after) => {
     expect(await removeEntry(before, "kb")).toBe(after);
   });
 });
@@ -177,7 +177,7 @@ describe("an entry as a table", () => {
       "[mcp_servers.kb]\nrequired = true",
       '[mcp_servers.kb]\nrequired = true\ncommand = "b"',
     ],
-  ])("%s, is completed where it stands", async (_, before, after) => {
+  ])("%s, gets the missing keys in place", async (_, before, after) => {
     expect(await mergeEntry(before, "kb", short)).toBe(after);
   });
 
@@ -200,7 +200,7 @@ describe("an entry as a table", () => {
     ["the last line", "", ""],
     ["an indented line", "  ", "\n"],
     ["a line with a remark", "", " # for now\n"],
-  ])("has the note again where an approval is taken back: %s", async (_, indent, end) => {
+  ])("gets the note again if its approval is removed: %s", async (_, indent, end) => {
     const before = `[mcp_servers.kb]\ncommand = "b"\nmine = 1\nrequired = true\n`;
     const after = await mergeEntry(
       `${before}${indent}default_tools_approval_mode = "writes"${end}`,
@@ -228,7 +228,7 @@ describe("an entry as a table", () => {
     ["mcp_servers.kb.", "\n", "\n"],
     ["mcp_servers.kb = { ", ", ", " }\n"],
   ])(
-    "in another form (%s) loses what is taken back, without a note",
+    "in another form (%s) loses its unwanted keys and gets no note",
     async (start, between, end) => {
       const pairs = [
         'command = "b"',

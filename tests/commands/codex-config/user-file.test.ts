@@ -123,7 +123,7 @@ describe("the path by which a program was started", () => {
     ["/mnt/scratch/bridge", true],
     ["/usr/local/bin/bridge", false],
     ["/tmpfiles/bridge", false],
-  ])("%s is in a folder that is emptied: %p", (path, expected) => {
+  ])("%s is in a folder for temporary files: %p", (path, expected) => {
     expect(isTemporary(path, { TMPDIR: "/mnt/scratch/" })).toBe(expected);
   });
 });

@@ -25,7 +25,7 @@ describe("demo", () => {
       ✓ tools/call nothing         → token, session  → POST 200, JSON          → error -32602: unknown tool "nothing"
       ✓ (end of input)             → token, session  → DELETE 200              → exit 0
 
-      All 7 steps held: this executable works on this machine.
+      All 7 steps passed: this executable works on this machine.
       Next: codex-mcp-http-bridge setup
       "
     `);
@@ -33,7 +33,7 @@ describe("demo", () => {
 
   test("passes for the compiled program", async () => {
     const { code, stdout, stderr } = await runProgram(["demo"], { env: {} });
-    expect(stdout).toContain("All 7 steps held");
+    expect(stdout).toContain("All 7 steps passed");
     expect([code, stderr]).toEqual([0, ""]);
   });
 
@@ -41,7 +41,7 @@ describe("demo", () => {
     const context = testContext({ self: ["/bin/false"] });
     expect(await command.run({}, context)).toBe(1);
     expect(context.printed).toContain("✗ initialize: the bridge ended before it answered");
-    expect(context.printed).toContain("Not every step held");
+    expect(context.printed).toContain("Not every step passed");
   });
 });
 
@@ -70,7 +70,7 @@ describe("the demo server", () => {
       404,
     ],
     ["the end of a foreign session", { method: "DELETE", headers: { "mcp-session-id": "x" } }, 404],
-  ])("refuses %s", async (_, init, status) => {
+  ])("answers %s with an error status", async (_, init, status) => {
     expect(await ask(init)).toBe(status);
   });
 });

@@ -9,7 +9,7 @@ test.each<[PasteMode, string, string]>([
   ["drop", `a${paste("canary\r")}b`, "ab"],
   ["join", "typed text\r", "typed text\r"],
   ["join", "\u001b[A\u001b", "\u001b[A\u001b"],
-])("%s: %j becomes %j, in whatever pieces it comes", (mode, text, wanted) => {
+])("%s: %j becomes %j, in chunks of any size", (mode, text, wanted) => {
   for (const size of [1, 2, 3, 5, 8, 1000]) {
     const filter = new PasteFilter(mode);
     let out = "";

@@ -92,7 +92,7 @@ describe("a server that quotes what it was sent", () => {
     ["tokenFile", () => ({ tokenFile: file() })],
     ["Authorization header", () => ({ headers: { Authorization: `Bearer \${TOKEN}` } })],
     ["stored sign-in", ({ origin }: URL) => signedIn(origin)],
-  ])("has it hidden: %s", async (_, credential) => {
+  ])("gets its text redacted: %s", async (_, credential) => {
     writeFileSync(file(), secret, { mode: 0o600 });
     const url = quoting();
     const entry = credential(url) as { headers?: object };

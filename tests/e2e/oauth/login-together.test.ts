@@ -33,7 +33,7 @@ test("requirement 22: two logins at once lead to one sign-in: the second waits a
   const first = startProgram(words, home.env);
   const [url] = await first.seen(/http:\/\/127\S+\/auth\?\S+/);
   const second = startProgram(words, home.env);
-  await second.seen(/another sign-in to "kb" is under way/);
+  await second.seen(/another process is signing in to "kb"/);
   await approveInBrowser(url);
   const [one, two] = await Promise.all([first.ended, second.ended]);
   expect([one.code, two.code]).toEqual([0, 0]);

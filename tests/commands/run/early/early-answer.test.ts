@@ -92,7 +92,7 @@ describe("with the catalog of an earlier start", () => {
     ["alone", `${initialize}\n`],
     ["behind blank lines", `\n  \r\n${initialize}\r\n`],
     ["before others", `${initialize}\n{"jsonrpc":"2.0","method":"notifications/initialized"}\n`],
-  ])("initialize %s is answered, once, under its id as it was written", async (_, first) => {
+  ])("initialize %s is answered once, with its id byte for byte", async (_, first) => {
     expect(await said(first)).toBe(answer);
     expect(early?.answered?.id).toBe('"\\u0061"');
     expect(early?.answered?.page.result).toBe(result);
@@ -152,7 +152,7 @@ describe("with the catalog of an earlier start", () => {
     [["test", "--server", "kb"]],
     [["test", "--server", "kb"], named],
     [[]],
-  ])("the words %j are left to the command", async (by, more = () => []) => {
+  ])("the arguments %j are left to the bridge", async (by, more = () => []) => {
     expect(await said(`${initialize}\n`, { by: [...by, ...more()] })).toBe("");
     expect(early?.known).toBeUndefined();
   });
@@ -162,7 +162,7 @@ describe("with the catalog of an earlier start", () => {
     { LOG_LEVEL: "loud" },
     { CODEX_MCP_BRIDGE_TEST: "1" },
     { CODEX_MCP_BRIDGE_HOME: "here" },
-  ])("the variable %j is left to the command", async (variable) => {
+  ])("the variable %j is left to the bridge", async (variable) => {
     expect(await said(`${initialize}\n`, { environment: { ...env, ...variable } })).toBe("");
     expect(early?.known).toBeUndefined();
   });
