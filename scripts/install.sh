@@ -13,7 +13,8 @@ usage() {
 Usage: install.sh [--to DIR] [--from FILE]
 
   --to DIR     the folder for the executable (default: ~/.local/bin)
-  --from FILE  an executable that is here already, with SHA256SUMS beside it or one folder up; needs no network
+  --from FILE  an executable that is here already, as it is or as .zst, .xz or .gz, with SHA256SUMS beside it or one
+               folder up; needs no network
 CODEX_MCP_BRIDGE_RELEASES is the https address to download from${releases:+ (now $releases)}.
 END
 }
@@ -48,13 +49,34 @@ sum() {
   if command -v sha256sum >/dev/null; then sha256sum <"$1"; else shasum -a 256 <"$1"; fi | cut -d ' ' -f 1
 }
 
+# The path of this machine's executable in SHA256SUMS: the smallest form that can be unpacked here.
+offered() { # SHA256SUMS
+  for form in zst:zstd xz:xz gz:gzip; do
+    command -v "${form#*:}" >/dev/null || continue
+    path=$(sed -n "s/^[0-9a-f]\{64\}  \($name-[0-9][^/ ]*-$platform\.${form%%:*}\)$/\1/p" "$1" | head -n 1)
+    [ -z "$path" ] || break
+  done
+  echo "${path:-$platform/$name}"
+}
+
 check() { # file, SHA256SUMS
   found=$(sum "$1")
-  # The names of files for this machine; a name without a folder was built on it.
-  for path in "$platform/$name" "$name"; do
-    grep -qxF "$found  $path" "$2" && return
-  done
-  die "the SHA-256 of ${from:-the download} is not that of $platform in SHA256SUMS" "get both files again"
+  # The only names that are meant for this machine; one without a folder was built on it.
+  grep -qE "^$found  ($platform/)?$name$" "$2" || grep -qE "^$found  $name-[0-9][^/ ]*-$platform\.(zst|xz|gz)$" "$2" ||
+    die "the SHA-256 of ${from:-the download} is not that of $platform in SHA256SUMS" "get both files again"
+}
+
+# Puts the executable of a checked file beside it.
+unpack() { # file, name that tells its form, executable
+  case $2 in
+    *.zst) set -- zstd "$@" ;;
+    *.xz) set -- xz "$@" ;;
+    *.gz) set -- gzip "$@" ;;
+    *) mv -f "$1" "$3" && return ;;
+  esac
+  command -v "$1" >/dev/null || die "$3 cannot be unpacked: $1 is not here" "install $1, or bring another form of the file"
+  "$1" -dc <"$2" >"$4" || die "$2 cannot be unpacked" "get the file again"
+  rm -f "$2"
 }
 
 main() {
@@ -95,13 +117,16 @@ main() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
   if [ -n "$from" ]; then
-    cp "$from" "$work/$name"
+    path=$from
+    cp "$from" "$work/file"
   else
     sums=$work/SHA256SUMS
     download SHA256SUMS "$sums"
-    download "$platform/$name" "$work/$name"
+    path=$(offered "$sums")
+    download "$path" "$work/file"
   fi
-  check "$work/$name" "$sums"
+  check "$work/file" "$sums"
+  unpack "$work/file" "$path" "$work/$name"
   chmod 755 "$work/$name"
   version=$("$work/$name" --version) || die "the executable does not run here" "see Build in README.md"
   mv -f "$work/$name" "$to/$name"

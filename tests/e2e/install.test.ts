@@ -8,12 +8,13 @@ const script = join(import.meta.dir, "../../scripts/install.sh");
 const certificates = join(import.meta.dir, "../fault/certificates");
 const name = "codex-mcp-http-bridge";
 const program = `#!/bin/sh\necho ${name} 9.9.9\n`;
-const sumOf = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest("hex");
+const sumOf = (text: string | Uint8Array) =>
+  new Bun.CryptoHasher("sha256").update(text).digest("hex");
 
 let folder: ReturnType<typeof ownFolder>;
 let server: ReturnType<typeof Bun.serve>;
 /** What the release address serves, by path. */
-let files: Record<string, string>;
+let files: Record<string, string | Uint8Array<ArrayBuffer>>;
 beforeEach(() => {
   folder = ownFolder();
   files = {};
@@ -75,6 +76,24 @@ test("downloads the executable of this machine, checks it and puts it into the f
   expect(installed()).toBe(program);
   expect(statSync(join(bin(), name)).mode & 0o777).toBe(0o755);
   expect(readdirSync(bin())).toEqual([name]);
+});
+
+test("takes a compressed executable of a release, downloaded or carried here", async () => {
+  const packed = Bun.gzipSync(new TextEncoder().encode(program));
+  files = {};
+  for (const platform of ["linux-x64", "linux-x64-musl", "linux-arm64", "linux-arm64-musl"])
+    files[`/releases/${name}-9.9.9-${platform}.gz`] = packed;
+  publish();
+  const { code, stderr } = await install(["--to", bin()]);
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(installed()).toBe(program);
+  expect(readdirSync(bin())).toEqual([name]);
+  const carried = join(folder.path, `${name}-9.9.9-linux-${process.arch}.gz`);
+  writeFileSync(carried, packed);
+  writeFileSync(join(folder.path, "SHA256SUMS"), String(files["/releases/SHA256SUMS"]));
+  const words = ["--from", carried, "--to", "elsewhere"];
+  expect((await install(words, { CODEX_MCP_BRIDGE_RELEASES: "" })).code).toBe(0);
+  expect(readFileSync(join(folder.path, "elsewhere", name), "utf8")).toBe(program);
 });
 
 test("runs from a pipe, and installs below HOME if no folder is given", async () => {

@@ -27,7 +27,7 @@ async function inPod(
   groups = "0",
 ): Promise<Ran> {
   writeFileSync(join(folder.path, "mounts"), mounts.map((line) => `${line}\n`).join(""));
-  const pod = [join(import.meta.dir, "pod.sh"), folder.path, String(uid), groups];
+  const pod = [join(import.meta.dir, "pod.sh"), folder.path, String(uid), groups, bridge];
   const words = [
     "unshare",
     "-m",
@@ -35,7 +35,7 @@ async function inPod(
     ...pod,
     "/bin/sh",
     "-c",
-    `bridge() { ${bridge} "$@"; }\n${script}`,
+    `bridge() { /run/bridge "$@"; }\n${script}`,
   ];
   const child = Bun.spawn(words, {
     env: { PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", ...env },

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs a program as another user on the mounts of one container, in a mount namespace of its own (unshare -m, as root):
-#   pod.sh FOLDER UID GROUPS PROGRAM WORD...     GROUPS as setpriv takes them; the first group is 0, as in OpenShift
+#   pod.sh FOLDER UID GROUPS BRIDGE PROGRAM WORD...   GROUPS as setpriv takes them; the first group is 0, as in OpenShift
+# BRIDGE is the executable of the bridge, which is /run/bridge there: its own folder may be closed to other users.
 # FOLDER/mounts has one mount a line, made in this order:
 #   emptydir POINT MODE OWNER [FROM]   a folder of the pod on its node; FROM is copied into it
 #   memory POINT MODE OWNER [FROM]     the same in memory
@@ -13,13 +14,16 @@ set -eu
 folder=$1
 uid=$2
 groups=$3
-shift 3
+bridge=$4
+shift 4
 root=$folder/root
 pod=$folder/node/kubelet/pods/0f3a2b1c-1111-4222-8333-444455556666
 mkdir -p "$root" "$pod/volumes/kubernetes.io~empty-dir" "$folder/node/volumes"
 mount --make-rprivate /
 mount --rbind / "$root"
 for own in run srv; do mount -t tmpfs -o mode=0755 tmpfs "$root/$own"; done
+: >"$root/run/bridge"
+mount --bind "$bridge" "$root/run/bridge"
 count=0
 while read -r kind point mode owner from; do
   count=$((count + 1))
