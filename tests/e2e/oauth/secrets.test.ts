@@ -135,7 +135,7 @@ test("requirement 35: a server's escape sequences never reach a terminal or the 
   // What it says is told in our words, and is clean.
   expect(call.error.message).not.toMatch(/[\p{Cc}\u202e]/u);
   expect(call.error.message).toContain(
-    "not for this server; check the server's URL in the configuration): run codex-mcp-http-bridge login --server kb",
+    "not this server; check the server's URL in the configuration): run codex-mcp-http-bridge login --server kb",
   );
   await client.end();
   await evil.close();
