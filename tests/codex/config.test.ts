@@ -143,7 +143,7 @@ describe("what codex-config writes", () => {
     using on = await home(broken);
     const ended = await on.run("codex-mcp-http-bridge", "codex-config", "--write");
     expect(ended.code).toBe(3);
-    expect(ended.stderr).toContain(`Codex refuses ${on.configFile}`);
+    expect(ended.stderr).toContain(`Codex refuses the present ${on.configFile}`);
     expect(ended.stderr).toContain("nothing was changed");
     expect(on.config).toBe(broken);
     expect(readdirSync(join(on.path, ".codex"))).toEqual(["config.toml"]);
