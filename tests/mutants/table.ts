@@ -888,7 +888,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: '  const answer = await confirmOnTerminal("Import it?");',
     replace: "  const answer = true as boolean | undefined;",
     test: "tests/e2e/oauth/credentials.test.ts",
-    pattern: "needs a person",
+    pattern: "needs a confirmation",
   },
   "no-queue-limit": {
     promise: "what is beyond the queue is refused at once",
