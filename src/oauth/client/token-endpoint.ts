@@ -71,7 +71,7 @@ function answerIn(text: string): JsonObject | undefined {
 }
 
 /** Moves a nested token to the top level: Slack puts a user's token under `authed_user`. */
-function tokenHolder(json: JsonObject): JsonObject {
+function withTopLevelToken(json: JsonObject): JsonObject {
   const nested = json.authed_user;
   const isNested = json.access_token === undefined && typeof nested === "object" && nested !== null;
   return isNested ? { ...json, ...nested } : json;
@@ -95,7 +95,7 @@ function readTokens(json: JsonObject, { context }: TokenCall): Tokens {
   const bad = (why: string) =>
     new BridgeError("bad-answer", `the token endpoint of server "${server.name}" ${why}`);
   const { access_token, token_type, refresh_token, expires_in, scope, id_token } =
-    tokenHolder(json);
+    withTopLevelToken(json);
   if (typeof access_token !== "string" || !secretForm.test(access_token))
     throw bad("gave no usable access token");
   redactor.add(access_token);

@@ -66,7 +66,7 @@ test("an import brings no command, file, variable, trusted host or endpoint, and
       grant: "jwt_bearer",
       assertionCommand: ["/usr/bin/id"],
       clientSecretEnv: "AWS_SECRET_ACCESS_KEY",
-      privateKeyFile: "/root/.ssh/id_rsa",
+      privateKeyFile: "/home/user/.ssh/id_rsa",
       trustedHosts: ["evil.example.com"],
       redirectUri: "https://evil.example.com/callback",
       clientMetadataUrl: "https://evil.example.com/client.json",
