@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compiledBridge } from "../support/binary.ts";
+import type { LegWord } from "./support/bridge.ts";
 import { serveFront } from "./support/front.ts";
 import { chosen, faultsOf, type Leg, linesOf, named } from "./support/plan.ts";
 import { serveReference } from "./support/reference-server.ts";
@@ -32,10 +33,11 @@ function requirements(revision: string): Requirements {
 }
 
 const clientWords =
-  (program: string, revision?: string, protocol?: string) => (scenario: string) => [
+  (program: string, revision?: string, ...words: LegWord[]) =>
+  (scenario: string) => [
     "client",
     "--command",
-    [process.execPath, join(import.meta.dir, program), ...(protocol ? [protocol] : [])].join(" "),
+    [process.execPath, join(import.meta.dir, program), ...words].join(" "),
     "--scenario",
     scenario,
     ...(revision === undefined ? [] : ["--spec-version", revision]),
@@ -46,7 +48,8 @@ function legsFor(frontUrl: string): Leg[] {
   const newer = requirements("2026-07-28");
   const extra = (leg: string, { not_scored }: Requirements) =>
     not_scored.filter((one) => one.leg === leg).map(({ scenario }) => scenario);
-  const extensions = extra("client", newer).filter((scenario) => scenario.startsWith("auth/"));
+  const signIns = (scenarios: string[]) => scenarios.filter((name) => name.startsWith("auth/"));
+  const extensions = signIns(extra("client", newer));
   return [
     {
       name: "2025-11-25 session client",
@@ -66,6 +69,18 @@ function legsFor(frontUrl: string): Leg[] {
       count: 32,
       // Without "protocol" the server would first get the client's own initialize, which four scenarios count as wrong.
       words: clientWords("session-client.ts", "2026-07-28", "stateless"),
+    },
+    {
+      name: "2025-11-25 session client, --sign-in browser",
+      scenarios: signIns(older.client),
+      count: 14,
+      words: clientWords("session-client.ts", "2025-11-25", "browser"),
+    },
+    {
+      name: "2026-07-28 stateless client, --sign-in browser",
+      scenarios: signIns(newer.client),
+      count: 25,
+      words: clientWords("stateless-client.ts", "2026-07-28", "browser"),
     },
     {
       name: "2025-03-26 session client",

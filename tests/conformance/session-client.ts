@@ -7,8 +7,9 @@ import { ownFolder } from "../support/folder.ts";
 import { configureBridge, type OwnBridge, signedInTools, withSignIn } from "./support/bridge.ts";
 import { play } from "./support/scenarios.ts";
 
-/** The server's `protocol`, where the run names one, and its URL, which the suite adds. */
-const [protocol, url = protocol!] = process.argv.slice(2);
+/** The words of the leg; the suite adds the server's URL. */
+const words = process.argv.slice(2, -1);
+const url = process.argv.at(-1)!;
 const scenario = process.env.MCP_CONFORMANCE_SCENARIO ?? "";
 /** Runs without the bridge, to check the harness itself. */
 const isDirect = process.env.CONFORMANCE_DIRECT === "1";
@@ -36,7 +37,7 @@ async function connect(bridge: OwnBridge): Promise<Client> {
 }
 
 using home = ownFolder();
-const bridge = configureBridge(home.path, url, scenario, protocol === url ? undefined : protocol);
+const bridge = configureBridge(home.path, url, scenario, words);
 const client = await withSignIn(bridge, () => connect(bridge));
 try {
   await play(scenario, {

@@ -5,6 +5,8 @@ import { ownFolder } from "../support/folder.ts";
 import { configureBridge, type OwnBridge, signedInTools, withSignIn } from "./support/bridge.ts";
 import { play } from "./support/scenarios.ts";
 
+/** The words of the leg; the suite adds the server's URL. */
+const words = process.argv.slice(2, -1);
 const url = process.argv.at(-1)!;
 const scenario = process.env.MCP_CONFORMANCE_SCENARIO ?? "";
 /** Runs without the bridge, to check the harness itself. */
@@ -32,7 +34,7 @@ async function connect(bridge: OwnBridge): Promise<Client> {
 }
 
 using home = ownFolder();
-const bridge = configureBridge(home.path, url, scenario);
+const bridge = configureBridge(home.path, url, scenario, words);
 const client = await withSignIn(bridge, () => connect(bridge));
 try {
   await play(scenario, {

@@ -23,20 +23,24 @@ export interface OwnBridge {
   readonly command: string;
   readonly args: string[];
   readonly env: Record<string, string>;
-  /** Signs in as a user who copies the URL into a browser and the redirect URL back. */
-  signIn(): Promise<void>;
+  /** Signs in as a user who copies the URL into a browser and the redirect URL back; undefined if `run` opens the browser itself. */
+  readonly signIn: (() => Promise<void>) | undefined;
 }
+
+/** What a leg tells its client: `stateless` is the server's "protocol", `browser` starts `run` with `--sign-in browser`. */
+export type LegWord = "stateless" | "browser";
 
 /** Writes a configuration for `url` into `home`, with the credentials that the scenario provides. */
 export function configureBridge(
   home: string,
   url: string,
   scenario: string,
-  protocol?: string,
+  words: readonly string[] = [],
 ): OwnBridge {
+  const has = (word: LegWord) => words.includes(word);
   const facts = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? "{}") as Facts;
   const auth = scenario.startsWith("auth/") ? authOf(scenario, facts, home) : undefined;
-  const entry = { url, ...(auth && { auth }), ...(protocol && { protocol }) };
+  const entry = { url, ...(auth && { auth }), ...(has("stateless") && { protocol: "stateless" }) };
   const config = { version: 1, servers: { [server]: entry } };
   writeFileSync(join(home, "config.json"), JSON.stringify(config), { mode: 0o600 });
   const env = {
@@ -46,8 +50,15 @@ export function configureBridge(
     LOG_LEVEL: "debug",
   };
   const command = compiledBridge();
-  const signIn = () => signInByPasting(command, env);
-  return { command, args: ["run", "--server", server], env, signIn };
+  const args = ["run", "--server", server];
+  if (!has("browser")) return { command, args, env, signIn: () => signInByPasting(command, env) };
+  const BROWSER = `${process.execPath} ${join(import.meta.dir, "browser.ts")}`;
+  return {
+    command,
+    args: [...args, "--sign-in", "browser"],
+    env: { ...env, BROWSER },
+    signIn: undefined,
+  };
 }
 
 /** The `auth` entry for the scenario's provider. */
@@ -132,13 +143,14 @@ export function signedInTools<T extends { readonly name: string }>(tools: T[]): 
   throw Object.assign(new Error("nobody is signed in"), { code: 1401 });
 }
 
-/** Does `work`, and signs in whenever the bridge asks for it, a limited number of times. */
+/** Does `work`, and signs in whenever the bridge asks for it, a limited number of times; not where `run` opens the browser itself. */
 export async function withSignIn<T>(bridge: OwnBridge, work: () => Promise<T>): Promise<T> {
   for (let times = 0; ; times++) {
     try {
       return await work();
     } catch (error) {
-      if ((error as { code?: unknown }).code !== 1401 || times === 3) throw error;
+      const isAsked = (error as { code?: unknown }).code === 1401 && times < 3;
+      if (!isAsked || bridge.signIn === undefined) throw error;
       await bridge.signIn();
     }
   }
