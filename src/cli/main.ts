@@ -2,6 +2,7 @@ import { createLog, parseLevel } from "../platform/log.ts";
 import { resolve } from "../platform/path.ts";
 import { type Environment, homeOf } from "../platform/paths.ts";
 import { Redactor } from "../platform/redact.ts";
+import { runId } from "../platform/run-id.ts";
 import { asBridgeError, BridgeError, type CommandLine } from "../wire/errors.ts";
 import { nearest } from "../wire/nearest-name.ts";
 import { commandLineFor, program, protocolRevisions } from "../wire/program-facts.ts";
@@ -68,10 +69,11 @@ async function runCommand(
   try {
     const values = readArguments(name, table, words);
     commandLine = commandLineFor(values["config-path"]);
-    const context = contextOf(values, outside, terminalOutput, commandLine);
+    // `run` is the only command that refuses in its own way.
+    const run = command.refuse === undefined ? undefined : runId();
+    const context = contextOf(values, outside, terminalOutput, commandLine, run);
     // `run` forbids core dumps itself, after its first answer.
-    if (command.refuse === undefined)
-      (await import("../platform/core-dumps.ts")).forbidCoreDumps(context.log);
+    if (run === undefined) (await import("../platform/core-dumps.ts")).forbidCoreDumps(context.log);
     return (await command.run(values, context)) ?? 0;
   } catch (error) {
     const failure = asBridgeError(error);
@@ -106,6 +108,7 @@ function contextOf(
   { commands, env, redactor }: Outside,
   terminalOutput: TerminalOutput,
   commandLine: CommandLine,
+  run: string | undefined,
 ): Context {
   const file = values["log-file"];
   return {
@@ -117,6 +120,7 @@ function contextOf(
       format: values["log-format"] ?? "text",
       redactor,
       ...(file !== undefined && { file: resolve(file) }),
+      ...(run !== undefined && { run }),
     }),
     paths: () => homeOf(env, values["config-path"]),
     configPath: values["config-path"],

@@ -26,6 +26,8 @@ export interface LogOptions {
   /** Absolute path of the log file, written in addition to stderr. Mode 0600, one rotation at 10 MB. */
   readonly file?: string;
   readonly redactor: Redactor;
+  /** The run id, which ends every line: several runs may write one file. */
+  readonly run?: string;
 }
 
 const rotateAtBytes = 10 * 1024 * 1024;
@@ -38,7 +40,7 @@ export function parseLevel(word: string): LogLevel | undefined {
 
 /** Formats one line, redacted and without line end: `TIME LEVEL event key=value ...`, or a JSON object. */
 function formatLine(
-  { format, redactor }: LogOptions,
+  { format, redactor, run }: LogOptions,
   time: string,
   level: LogLevel,
   event: string,
@@ -48,6 +50,7 @@ function formatLine(
   const safe = (value: LogFields[string]) =>
     typeof value === "string" ? redactor.shown(value) : value;
   const clean = Object.entries(fields).map(([key, value]) => [key, safe(value)] as const);
+  if (run !== undefined) clean.push(["run", run]);
   if (format === "json")
     return JSON.stringify({ time, level, event, ...Object.fromEntries(clean) });
   let line = `${time} ${level.toUpperCase().padEnd(5)} ${event}`;

@@ -24,6 +24,11 @@ const table = {
 
 export type ErrorKind = keyof typeof table;
 
+/** The JSON-RPC code of an error kind. */
+export function jsonRpcCode(kind: ErrorKind): number {
+  return table[kind][0];
+}
+
 /** Whether `data.kind` of a JSON-RPC error is an error kind of the bridge. */
 export function isErrorKind(word: unknown): word is ErrorKind {
   return typeof word === "string" && Object.hasOwn(table, word);
@@ -93,7 +98,7 @@ export class BridgeError extends Error {
     const hint = this.hintText(commandLine);
     const kind = this.kind === "usage" ? "configuration" : this.kind;
     return {
-      code: table[this.kind][0],
+      code: jsonRpcCode(this.kind),
       message: hint === undefined ? this.message : `${this.message}: ${hint}`,
       data: {
         kind,

@@ -86,8 +86,9 @@ test("level info logs only connect and end", async () => {
   const { code, stderr } = await run(server());
   const lines = stderr.trimEnd().split("\n");
   expect(lines).toHaveLength(2);
-  expect(lines[0]).toEndWith("INFO  connected server=kb protocol=session revision=2025-06-18");
-  expect(lines[1]).toEndWith("INFO  closed by=eof");
+  const [connected, closed] = lines.map((line) => line.replace(/ run=[0-9a-f]{12}$/, ""));
+  expect(connected).toEndWith("INFO  connected server=kb protocol=session revision=2025-06-18");
+  expect(closed).toEndWith("INFO  closed by=eof");
   expect(code).toBe(0);
 });
 
@@ -105,7 +106,9 @@ test("level debug logs method, id, status, sizes, times and header names of each
     ms: expect.any(Number),
     bytes: expect.any(Number),
     error: false,
+    run: expect.stringMatching(/^[0-9a-f]{12}$/),
   });
+  expect(new Set(events.map(({ run }) => run)).size).toBe(1);
   const posts = events.filter((event) => event.event === "http" && event.method === "POST");
   expect(posts.length).toBeGreaterThanOrEqual(3);
   for (const post of posts) {

@@ -263,10 +263,18 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-core-dump-refusal-of-commands": {
     promise: "a crash of a command that holds secrets leaves no core dump",
     file: "src/cli/main.ts",
-    find: "    if (command.refuse === undefined)\n      (await import",
-    replace: "    if (command.args === undefined)\n      (await import",
+    find: "    if (run === undefined) (await import",
+    replace: "    if (run === null) (await import",
     test: "tests/e2e/core-dumps.test.ts",
     pattern: "of another command",
+  },
+  "no-run-id-in-the-log": {
+    promise: "every log line of a run carries its id",
+    file: "src/platform/log.ts",
+    find: 'if (run !== undefined) clean.push(["run", run]);',
+    replace: "",
+    test: "tests/e2e/log.test.ts",
+    pattern: "level debug logs",
   },
   "no-counting-of-log-lines": {
     promise: "answers that nobody waits for make one log line a second",

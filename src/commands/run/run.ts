@@ -9,6 +9,7 @@ import {
 import { createLog } from "../../platform/log.ts";
 import { cacheFile } from "../../platform/paths.ts";
 import { Redactor } from "../../platform/redact.ts";
+import { runId } from "../../platform/run-id.ts";
 import { ServerCache } from "../../platform/server-cache.ts";
 import { openStdio } from "../../platform/stdio.ts";
 import { type Answered, failedUpstream, serve } from "../../relay/serve.ts";
@@ -146,7 +147,7 @@ async function refuse(
   if (isatty(0)) return undefined;
   const redactor = new Redactor();
   // Level error: each request fails with this error, and a warning for each would fill the log.
-  const log = createLog({ level: "error", format: "text", redactor });
+  const log = createLog({ level: "error", format: "text", redactor, run: runId() });
   log.error("start refused", { error: error.message, hint: error.hintText(commandLine) });
   const code = await serve({
     name: "",

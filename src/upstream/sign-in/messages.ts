@@ -1,5 +1,6 @@
 // Every text of a sign-in for the client: our own sentences, a checked URL, its host, a code, and the cleaned cause of a failure.
 import type { PendingSignIn } from "../../oauth/sign-in/interactive-sign-in.ts";
+import { errorMeta } from "../../platform/run-id.ts";
 import type { BridgeError } from "../../wire/errors.ts";
 import { program } from "../../wire/program-facts.ts";
 
@@ -50,7 +51,7 @@ export function signInResult(
     content: [{ type: "text", text }],
     ...(error !== undefined && {
       isError: true,
-      _meta: { [`${program.name}/error`]: { kind: error, code: 1401 } },
+      _meta: errorMeta(error),
     }),
   });
 }

@@ -131,6 +131,7 @@ test("a no within a second is no person's: the call is answered with the page, a
   expect(result._meta["codex-mcp-http-bridge/error"]).toEqual({
     kind: "sign-in-required",
     code: 1401,
+    run: expect.stringMatching(/^[0-9a-f]{12}$/),
   });
   const [{ text }] = result.content;
   expect(text).toContain("then repeat the call");
