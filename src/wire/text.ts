@@ -39,6 +39,11 @@ export function cleanText(text: string, max = 2000): string {
   return clean.length > max ? `${clean.slice(0, max - 1)}…` : clean;
 }
 
+/** Makes a text of several lines from a server safe for a terminal: removes unsafe characters, keeps line breaks, tabs and spaces. */
+export function terminalText(text: string): string {
+  return text.replace(unsafe, (character) => (/[\n\t]/.test(character) ? character : ""));
+}
+
 /** Quotes a word for a POSIX shell, and for Codex, which splits `http_headers_helper` in the same way. */
 export function shellWord(word: string): string {
   const needsNoQuotes =

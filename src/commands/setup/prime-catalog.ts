@@ -10,7 +10,8 @@ import { openServer } from "../../upstream/open-server.ts";
 import { asBridgeError } from "../../wire/errors.ts";
 import { isAnswerTo, type Message, notificationOf, requestOf } from "../../wire/message.ts";
 import type { Answer } from "../test/mcp-child.ts";
-import { type Client, testServer } from "../test/steps.ts";
+import type { Client } from "../test/requests.ts";
+import { testServer } from "../test/steps.ts";
 import { silent } from "../test/test.ts";
 
 /** Longest delay of a script that runs `setup`. */
@@ -66,6 +67,7 @@ function clientOf(upstream: Upstream, signal: AbortSignal): Client {
         ...(error ? { error } : { result: result ?? {} }),
         ms: performance.now() - startedAt,
         sent: "",
+        bytes: answer?.bytes ?? new Uint8Array(),
       };
     },
     notify(method) {

@@ -32,9 +32,11 @@ export interface Answer {
   readonly ms: number;
   /** The JSON text of the request, without its line end. */
   readonly sent: string;
+  /** JSON text of the response; empty where the bridge answered without one. */
+  readonly bytes: Uint8Array;
 }
 
-type Settle = (outcome: Pick<Answer, "result" | "error">) => void;
+type Settle = (outcome: Pick<Answer, "result" | "error" | "bytes">) => void;
 
 export interface ChildOptions {
   /** The arguments after the executable. */
@@ -119,18 +121,19 @@ export class RunChild {
   }
 
   #receive(line: unknown): void {
-    const message = line instanceof Uint8Array ? parsed(line) : undefined;
+    const bytes = line instanceof Uint8Array ? line : new Uint8Array();
+    const message = parsed(bytes);
     if (message === undefined) this.strayLines++;
-    else if (message.method === undefined) this.#settle(message);
+    else if (message.method === undefined) this.#settle(message, bytes);
     else if (message.id === undefined) this.#notified?.(message.method, message.params ?? {});
     else this.#reply(message.id, message.method);
   }
 
-  #settle({ id, result, error }: Incoming): void {
+  #settle({ id, result, error }: Incoming, bytes: Uint8Array): void {
     const settle = typeof id === "number" ? this.#waiting.get(id) : undefined;
     if (settle === undefined) return;
     this.#waiting.delete(id as number);
-    settle(error ? { error } : { result: result ?? {} });
+    settle({ bytes, ...(error ? { error } : { result: result ?? {} }) });
   }
 
   /** Answers a request of the server as the non-interactive `codex exec` does. */

@@ -1,13 +1,22 @@
-import { standInKey } from "../../upstream/sign-in/messages.ts";
-import { BridgeError, type Hint, isErrorKind } from "../../wire/errors.ts";
-import { program } from "../../wire/program-facts.ts";
+import { BridgeError, type Hint } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
-import { type Answer, initializeParams, type Result, type RunChild } from "./mcp-child.ts";
+import { contentText } from "./content.ts";
+import {
+  type Call,
+  type CallResult,
+  type Client,
+  callTool,
+  initialize,
+  listAll,
+} from "./requests.ts";
+import { judgeTools } from "./strict-clients.ts";
 
 /** The result of a step: a headline and the lines below it. */
 interface Finding {
   readonly detail: string;
   readonly lines: readonly string[];
+  /** Faults that do not fail the step. */
+  readonly warnings?: readonly string[];
 }
 
 /** One step of a test, as `--json` shows it. */
@@ -16,6 +25,7 @@ export interface Step {
   readonly ok: boolean;
   readonly ms: number;
   readonly detail?: string;
+  readonly warnings?: readonly string[];
   readonly error?: BridgeError;
 }
 
@@ -26,22 +36,13 @@ export interface Observer {
   failed(error: BridgeError): void | Promise<void>;
 }
 
-export interface Call {
-  readonly tool: string;
-  /** JSON text of an object, on one line. */
-  readonly args: string;
-}
-
 export interface Outcome {
   readonly steps: readonly Step[];
   readonly tools: readonly string[];
+  /** The outcome of the call, if one was given and answered. */
+  readonly call?: CallResult;
 }
 
-/** The MCP client that a test sends its requests through. */
-export type Client = Pick<RunChild, "request" | "notify">;
-
-/** Maximum pages of a list, for servers that return a new cursor with every page. */
-const maxPages = 1000;
 const shownNames = 3;
 
 type Named = { readonly name?: unknown; readonly uri?: unknown };
@@ -61,7 +62,8 @@ export async function testServer(
     const ms = () => Math.round(performance.now() - startedAt);
     try {
       const finding = await work();
-      steps.push({ name, ok: true, ms: ms(), detail: finding.detail });
+      const { detail, warnings = [] } = finding;
+      steps.push({ name, ok: true, ms: ms(), detail, ...(warnings.length > 0 && { warnings }) });
       await observer.passed(finding);
       return true;
     } catch (error) {
@@ -73,23 +75,11 @@ export async function testServer(
     }
   };
 
-  let capabilities: Record<string, unknown> = {};
+  let capabilities: Readonly<Record<string, unknown>> = {};
   const isInitialized = await step("initialize", async () => {
-    const result = resultOf(
-      "initialize",
-      await child.request("initialize", initializeParams(program.version)),
-    );
-    const meta = (result._meta ?? {}) as Record<string, unknown>;
-    if (meta[standInKey] === true) {
-      throw new BridgeError("sign-in-required", `server "${server}" needs a sign-in`, {
-        hint: (command) => `run ${command(`login --server ${server}`)}`,
-      });
-    }
-    capabilities = (result.capabilities ?? {}) as Record<string, unknown>;
-    const { name } = (result.serverInfo ?? {}) as Record<string, unknown>;
-    child.notify("notifications/initialized");
-    const shownName = cleanText(String(name ?? "(none)"), 200);
-    return { detail: `Server name: ${shownName}`, lines: [] };
+    const begun = await initialize(child, server);
+    capabilities = begun.capabilities;
+    return { detail: `Server name: ${begun.serverName}`, lines: [] };
   });
   if (!isInitialized) return { steps, tools };
 
@@ -97,14 +87,33 @@ export async function testServer(
     const declared = kind in capabilities;
     if (kind !== "tools" && !declared) continue;
     await step(`${kind}/list`, async () => {
-      const names = await list(child, kind, declared);
-      if (kind === "tools") tools.push(...names);
-      return { detail: counted(names.length, kind), lines: shortened(names) };
+      const listing = await listAll(child, kind, declared);
+      const names = listing.items.map(nameOf);
+      const found = { detail: counted(names.length, kind), lines: shortened(names) };
+      if (kind !== "tools") return found;
+      tools.push(...names);
+      const { refusal, warnings } = judgeTools(listing);
+      if (refusal !== undefined) throw refusal;
+      return { ...found, warnings };
     });
   }
-  if (call !== undefined)
-    await step(`tools/call ${cleanText(call.tool, 100)}`, () => callTool(child, call));
-  return { steps, tools };
+  if (call === undefined) return { steps, tools };
+  let answered: CallResult | undefined;
+  await step(`tools/call ${cleanText(call.tool, 100)}`, async () => {
+    answered = await callTool(child, call);
+    const lines = contentText(answered.result).split("\n");
+    if (answered.result.isError !== true) return { detail: "Answered", lines };
+    throw new BridgeError("server-error", `the tool reported an error: ${lines.join(" ")}`, {
+      hint: "check the arguments against the tool's description",
+    });
+  });
+  return { steps, tools, ...(answered !== undefined && { call: answered }) };
+}
+
+/** The name of a tool or prompt; of a resource without a name, its URI. */
+function nameOf(item: unknown): string {
+  const { name, uri } = (item ?? {}) as Named;
+  return cleanText(String(name ?? uri ?? "(no name)"), 200);
 }
 
 /** Adds a hint to a failure that has none. */
@@ -123,66 +132,4 @@ function shortened(names: readonly string[]): string[] {
   const lines = names.slice(0, shownNames).map((name) => `- ${name}`);
   const more = names.length - shownNames;
   return more > 0 ? [...lines, `... and ${more} more`] : lines;
-}
-
-/** The names in all pages of a list; of resources without a name, the URIs. */
-async function list(child: Client, kind: string, declared: boolean): Promise<string[]> {
-  const names: string[] = [];
-  const method = `${kind}/list`;
-  let params = "{}";
-  const seen = new Set<string>();
-  while (seen.size < maxPages) {
-    seen.add(params);
-    const answer = await child.request(method, params);
-    if (!declared && answer.error?.code === -32601) return names;
-    const result = resultOf(method, answer);
-    const items = result[kind];
-    if (!Array.isArray(items))
-      throw new BridgeError("bad-answer", `the answer to ${method} holds no "${kind}"`);
-    for (const item of items as Named[])
-      names.push(cleanText(String(item?.name ?? item?.uri ?? "(no name)"), 200));
-    if (typeof result.nextCursor !== "string") return names;
-    params = JSON.stringify({ cursor: result.nextCursor });
-    // The cursor leads back to a page that was read: the pages would repeat for ever.
-    if (seen.has(params)) return [...new Set(names)];
-  }
-  throw new BridgeError("too-large", `${method} has more than ${maxPages} pages`);
-}
-
-async function callTool(child: Client, { tool, args }: Call): Promise<Finding> {
-  const params = `{"name":${JSON.stringify(tool)},"arguments":${args}}`;
-  const result = resultOf("tools/call", await child.request("tools/call", params));
-  const lines = contentLines(result.content);
-  if (result.isError === true)
-    throw new BridgeError("server-error", `the tool reported an error: ${lines.join(" ")}`, {
-      hint: "check the arguments against the tool's description",
-    });
-  return { detail: "Answered", lines };
-}
-
-function contentLines(content: unknown): string[] {
-  const blocks = (Array.isArray(content) ? content : []) as { type?: unknown; text?: unknown }[];
-  return blocks.flatMap(({ type, text }) =>
-    typeof text === "string"
-      ? text.split("\n").map((line) => cleanText(line))
-      : [`(${cleanText(String(type), 50)})`],
-  );
-}
-
-/** The result of a response. Throws the error that the bridge or the server reported. */
-function resultOf(method: string, { result, error }: Answer): Result {
-  if (error === undefined) return result ?? {};
-  const { kind, hint } = error.data ?? {};
-  if (!isErrorKind(kind))
-    throw new BridgeError(
-      "server-error",
-      `the server answered ${method} with error ${error.code}: ${cleanText(String(error.message))}`,
-      { hint: "this error message is the server's: ask its operator" },
-    );
-  // The bridge appends the hint to the message, for clients that show only the message: remove the hint here.
-  const suffix = `: ${hint}`;
-  const message = error.message.endsWith(suffix)
-    ? error.message.slice(0, -suffix.length)
-    : error.message;
-  throw new BridgeError(kind, cleanText(message), hint === undefined ? {} : { hint });
 }

@@ -1,15 +1,14 @@
 import { type Context, defineCommand, serversArgument } from "../../cli/command.ts";
 import { Spinner } from "../../cli/spinner.ts";
-import { codexEnvironment } from "../../config/codex-environment.ts";
 import { type Config, loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
-import { knowSecrets } from "../../oauth/store/known-secrets.ts";
-import { openKeyring } from "../../platform/keyring.ts";
 import { shownUrl } from "../../platform/redact.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
-import { RunChild } from "./mcp-child.ts";
-import { type Call, type Observer, type Outcome, testServer } from "./steps.ts";
+import { argumentsIn } from "./arguments.ts";
+import type { Call } from "./requests.ts";
+import { withServerChild } from "./server-child.ts";
+import { type Observer, type Outcome, testServer } from "./steps.ts";
 
 export const command = defineCommand({
   args: {
@@ -20,7 +19,10 @@ export const command = defineCommand({
     json: { type: "boolean", description: "print JSON; a list if several servers are tested" },
   },
   async run({ server: names, all, call: tool, args, json }, context) {
-    const call = callOf(tool, args);
+    if (tool === undefined && args !== undefined)
+      throw new BridgeError("usage", "--args needs --call TOOL");
+    const call =
+      tool === undefined ? undefined : { tool, args: argumentsIn(args ?? "{}", "--args") };
     if (all && names.length > 0)
       throw new BridgeError("usage", "--all and --server exclude each other");
     const config = await loadConfig(context.paths());
@@ -45,22 +47,6 @@ export const command = defineCommand({
     return steps.find(({ error }) => error !== undefined)?.error?.exitCode ?? 0;
   },
 });
-
-function callOf(tool: string | undefined, args: string | undefined): Call | undefined {
-  if (tool === undefined) {
-    if (args !== undefined) throw new BridgeError("usage", "--args needs --call TOOL");
-    return undefined;
-  }
-  try {
-    const value: unknown = JSON.parse(args ?? "{}");
-    if (typeof value === "object" && value !== null && !Array.isArray(value))
-      // A line break between two JSON tokens would end the JSON-RPC message.
-      return { tool, args: (args ?? "{}").replace(/[\r\n]/g, " ") };
-  } catch {}
-  throw new BridgeError("usage", "--args is not a JSON object", {
-    hint: `quote it for the shell: --args '{"key": "value"}'`,
-  });
-}
 
 function chosen(config: Config, names: readonly string[], all: boolean): ServerSettings[] {
   const configured = [...config.servers.keys()];
@@ -88,33 +74,20 @@ export async function testOne(
   observer: Observer,
   context: Context,
 ): Promise<Outcome> {
-  const { configFile, custom } = context.paths();
-  const level = (["trace", "debug"] as const).find((one) => context.log.writes(one)) ?? "error";
-  // `never`: a test reports a missing sign-in and does not start one.
-  const words = ["run", "--server", settings.name, "--sign-in", "never", "--log-level", level];
-  if (custom) words.push("--config-path", configFile);
-  // CODEX_MCP_BRIDGE_TEST: the child answers from the server, not from the catalog, and saves the catalog for Codex's next start.
-  const env = { ...codexEnvironment(context.env, settings), CODEX_MCP_BRIDGE_TEST: "1" };
-  const child = new RunChild(context, { words, env });
-  const addSecrets = () => knowSecrets(settings, { ...context, keyring: openKeyring });
-  const redacted = <T>(show: (value: T) => void | Promise<void>) => {
-    return async (value: T) => {
-      // The child may have refreshed the token: the redactor needs the new one before anything is shown.
-      await addSecrets();
-      await show(value);
+  return withServerChild(settings, context, {}, (child, knowSecrets) => {
+    const redacted = <T>(show: (value: T) => void | Promise<void>) => {
+      return async (value: T) => {
+        await knowSecrets();
+        await show(value);
+      };
     };
-  };
-  const redacting: Observer = {
-    started: (name) => observer.started(name),
-    passed: redacted((finding) => observer.passed(finding)),
-    failed: redacted((error) => observer.failed(error)),
-  };
-  try {
-    await addSecrets();
-    return await testServer(settings.name, child, redacting, call);
-  } finally {
-    await child.end();
-  }
+    const redacting: Observer = {
+      started: (name) => observer.started(name),
+      passed: redacted((finding) => observer.passed(finding)),
+      failed: redacted((error) => observer.failed(error)),
+    };
+    return testServer(settings.name, child, redacting, call);
+  });
 }
 
 /** An observer that prints nothing. */
@@ -137,10 +110,14 @@ function reportOf(settings: ServerSettings, context: Context, isFurther: boolean
       await print(`\n${steps}. Testing ${name}...\n`);
       spinner.start();
     },
-    async passed({ detail, lines }) {
+    async passed({ detail, lines, warnings = [] }) {
       spinner.stop();
       const colon = lines.length > 0 ? ":" : "";
-      await print(`${marks.ok} ${detail}${colon}\n${lines.map((line) => `  ${line}\n`).join("")}`);
+      const below = [
+        ...lines.map((line) => `  ${line}\n`),
+        ...warnings.map((line) => `warning: ${line}\n`),
+      ];
+      await print(`${marks.ok} ${detail}${colon}\n${below.join("")}`);
     },
     async failed(error) {
       spinner.stop();
@@ -153,7 +130,7 @@ function reportOf(settings: ServerSettings, context: Context, isFurther: boolean
 
 function jsonOf(
   { name, url }: ServerSettings,
-  { steps, tools }: Outcome,
+  { steps, tools, call }: Outcome,
   { commandLine }: Context,
 ) {
   return {
@@ -169,5 +146,6 @@ function jsonOf(
           },
     ),
     tools,
+    ...(call !== undefined && { result: call.result }),
   };
 }

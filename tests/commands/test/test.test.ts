@@ -23,6 +23,8 @@ afterEach(async () => {
 
 const nothing = { server: [], all: false, call: undefined, args: undefined, json: false };
 
+const toolCalled = (name: string) => ({ name, inputSchema: { type: "object" } });
+
 /** Runs the command in this process, against a configuration of these servers. */
 async function tested(
   servers: Record<string, object>,
@@ -63,7 +65,7 @@ const quoting = () =>
     };
     const error = { code: -32000, message: `not with ${name}` };
     if (method === "prompts/list") return Response.json({ jsonrpc: "2.0", id, error });
-    const result = method === "initialize" ? begun : { tools: [{ name }] };
+    const result = method === "initialize" ? begun : { tools: [toolCalled(name)] };
     return Response.json({ jsonrpc: "2.0", id, result });
   });
 
@@ -136,8 +138,8 @@ URL: http://127.0.0.1:PORT/mcp
       },
       "tools/list": ({ cursor }) =>
         cursor === "2"
-          ? { tools: ["list_tables", "x", "y"].map((name) => ({ name })) }
-          : { tools: ["query", "re\u0007port"].map((name) => ({ name })), nextCursor: "2" },
+          ? { tools: ["list_tables", "x", "y"].map(toolCalled) }
+          : { tools: ["query", "re\u0007port"].map(toolCalled), nextCursor: "2" },
       "resources/list": { resources: [{ uri: "kb://one" }] },
       "prompts/list": { prompts: [] },
     });
@@ -213,11 +215,34 @@ URL: http://127.0.0.1:PORT/mcp
     expect(code).toBe(1);
   });
 
-  test("ends the list at a cursor that the server returns again", async () => {
-    const tools = [{ name: "look" }];
-    await using server = lyingServer({ "tools/list": { tools, nextCursor: "again" } });
-    const { printed } = await tested({ kb: { url: server.url, auth: { type: "none" } } });
-    expect(printed).toContain("Found 1 tool:\n  - look\n");
+  test.each<[string, object, string]>([
+    [
+      "a cursor that comes again",
+      { tools: [toolCalled("t")], nextCursor: "again" },
+      "its pages do",
+    ],
+    ["a tool without a schema", { tools: [{ name: "t" }] }, '"t" has no inputSchema'],
+    ["an entry that is null", { tools: [null, toolCalled("t")] }, '"#1" is null'],
+  ])("fails at a list that Codex drops: %s", async (_, list, fault) => {
+    await using server = lyingServer({ "tools/list": list });
+    const entry = { url: server.url, auth: { type: "none" } };
+    const { code, printed } = await tested({ kb: entry });
+    expect(printed).toContain(`✗ Codex would drop the whole list: ${fault}`);
+    expect(printed).toContain("\nhint: the server's operator must correct the list");
+    expect(code).toBe(1);
+    const report = JSON.parse((await tested({ kb: entry }, { json: true })).printed);
+    expect(report).toMatchObject({ ok: false, steps: [{}, { error: { kind: "bad-answer" } }] });
+  });
+
+  test("warns of a tool that Codex leaves out or alters", async () => {
+    const description = "x".repeat(5000);
+    const long = { name: "u", inputSchema: { properties: { a: { description } } } };
+    const list = { tools: [toolCalled("t"), toolCalled("t"), long] };
+    await using server = lyingServer({ "tools/list": list });
+    const { code, printed } = await tested({ kb: { url: server.url, auth: { type: "none" } } });
+    expect(printed).toContain('\nwarning: "t" is listed twice; Codex shows the first one\n');
+    expect(printed).toMatch(/\nwarning: "u" has an inputSchema of 50\d\d bytes; above 5000 Codex /);
+    expect(code).toBe(0);
   });
 });
 
