@@ -439,8 +439,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-end-at-repeated-cursor-in-test": {
     promise: "a cursor that leads back ends the walk of test",
-    file: "src/commands/test/steps.ts",
-    find: "if (seen.has(params)) return [...new Set(names)];",
+    file: "src/commands/test/requests.ts",
+    find: "    if (seen.has(params)) return { items, texts, isEndless: true };",
     replace: "",
     test: "tests/commands/test/steps.test.ts",
   },
