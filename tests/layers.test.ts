@@ -20,7 +20,7 @@ const roomsOfFloor: Readonly<Record<string, readonly (readonly string[])[]>> = {
   upstream: [
     ["core"],
     ["transport", "retry"],
-    ["session", "protocol", "catalog"],
+    ["session", "protocol", "catalog", "tools"],
     ["sign-in"],
     ["."],
   ],

@@ -41,7 +41,7 @@ export function configuredName(raw: RawConfig, name: string): string | undefined
 
 const maxConfigBytes = 4 * 1024 * 1024;
 /** Documented keys that this version does not support; the error says so. */
-const unsupportedKeys = new Set(["tools"]);
+const unsupportedKeys = new Set(["readOnly", "pin", "repair"]);
 
 /** The parts of a valibot schema that this module reads. */
 interface Shape {

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { foldText, globProblem } from "../wire/glob.ts";
 import {
   argvProblem,
   headerValueProblem,
@@ -186,6 +187,18 @@ const headers = () =>
     v.description("headers of every request to the server"),
   );
 
+/** A deny rule is tried on folded names, too. */
+const denyProblem = (text: string) => globProblem(text) ?? globProblem(foldText(text));
+const globs = (rule: Rule, what: string) => opt(list(ruled("a glob", rule), what));
+const tools = () =>
+  object(
+    {
+      allow: globs(globProblem, "globs of the tools that may be listed and called; default: all"),
+      deny: globs(denyProblem, "globs of tools that may not be listed or called; ignores case"),
+    },
+    "which of the server's tools may be listed and called",
+  );
+
 /** Functions that build the schema of each key, so that a start builds only the schemas that its file needs. */
 export type Table = Readonly<Record<string, () => v.GenericSchema>>;
 export type Whole<T extends Table> = v.StrictObjectSchema<
@@ -226,6 +239,7 @@ export const serverEntry = {
     opt(v.variant("type", [oauth(), noAuth()], 'expected {"type": "oauth"} or {"type": "none"}')),
   headers: () => opt(headers()),
   headersCommand: () => opt(argv("prints a JSON object of headers")),
+  tools: () => opt(tools()),
   ...shared,
   env: () =>
     opt(

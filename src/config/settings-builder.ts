@@ -1,7 +1,13 @@
 import { isAbsolute, join } from "../platform/path.ts";
 import { type Paths, stateOf } from "../platform/paths.ts";
 import type { ServerEntry, TopLevel } from "./schema.ts";
-import type { Credential, NetworkSettings, OAuthSettings, ServerSettings } from "./settings.ts";
+import type {
+  Credential,
+  NetworkSettings,
+  OAuthSettings,
+  ServerSettings,
+  ToolRules,
+} from "./settings.ts";
 import { headerProblem, nameProblem } from "./validators.ts";
 
 /** An invalid configuration: the key path and the expected value, never the actual value. */
@@ -118,6 +124,15 @@ function networkOf(
   };
 }
 
+/** The rules of an entry; undefined if it has none. */
+function toolRulesOf({
+  allow,
+  deny = [],
+}: NonNullable<ServerEntry["tools"]>): ToolRules | undefined {
+  if (allow === undefined && deny.length === 0) return undefined;
+  return { allow: allow === undefined ? [] : [allow], deny };
+}
+
 /** Builds the settings from a validated entry: adds defaults and makes file names absolute. Throws ConfigProblem. */
 export function serverSettings(
   name: string,
@@ -133,6 +148,7 @@ export function serverSettings(
   if (badHeader !== undefined) {
     throw new ConfigProblem([...at, "headers", badHeader.name], badHeader.problem);
   }
+  const tools = toolRulesOf(entry.tools ?? {});
   return {
     name,
     url: new URL(entry.url),
@@ -151,6 +167,7 @@ export function serverSettings(
     limits: {
       messageBytes: (entry.limits?.messageMB ?? top.limits?.messageMB ?? 64) * mebibyte,
     },
+    ...(tools === undefined ? {} : { tools }),
     env: entry.env ?? [],
     ...(entry.description === undefined ? {} : { description: entry.description }),
     codex: entry.codex ?? {},

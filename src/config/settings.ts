@@ -65,6 +65,14 @@ export interface NetworkSettings {
   readonly ipFamily?: 4 | 6;
 }
 
+/** Which of a server's tools may be listed and called. */
+export interface ToolRules {
+  /** Lists of globs: an allowed tool matches a glob of each list. */
+  readonly allow: readonly (readonly string[])[];
+  /** Globs of tools that are never allowed; they ignore case. */
+  readonly deny: readonly string[];
+}
+
 /** The validated settings of one server, with defaults and absolute file names. */
 export interface ServerSettings {
   readonly name: string;
@@ -88,6 +96,8 @@ export interface ServerSettings {
   readonly retry: { readonly attempts: number };
   readonly network: NetworkSettings;
   readonly limits: { readonly messageBytes: number };
+  /** Absent if every tool may be listed and called. */
+  readonly tools?: ToolRules;
   /** Further environment variables that codex-config passes on. */
   readonly env: readonly string[];
   readonly description?: string;

@@ -33,7 +33,7 @@ export interface Server {
 }
 
 /**
- * Composes the chain of one server, outermost first: sign-in, catalog, connectServer(). The last is loaded with the first
+ * Composes the chain of one server, outermost first: sign-in, tool policy, catalog, connectServer(). The last is loaded with the first
  * message that the catalog does not answer, so that a start from the catalog does not wait for it.
  */
 export function openServer(settings: ServerSettings, options: OpenServerOptions): Server {
@@ -70,15 +70,23 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
     mayAnswer,
     earlyAnswer,
   });
+  const { tools: rules } = settings;
+  const offered =
+    rules === undefined
+      ? catalog
+      : new LazyUpstream(async () => {
+          const { ToolPolicy } = await import("./tools/policy.ts");
+          return new ToolPolicy({ next: catalog, rules, log, name, commandLine });
+        });
   const oauth = async () => (await connect()).authorizer.oauth();
   const mayNeedSignIn = credential.type === "unset" || credential.type === "oauth";
   const withSignIn = (mode: SignInMode) =>
     new SignInUpstream({
-      ...{ next: catalog, ask, client, name, host: url.host, login, mode },
+      ...{ next: offered, ask, client, name, host: url.host, login, mode },
       signIns: new RunSignIn(oauth, { opensBrowser: mode === "browser" }),
     });
   return {
-    upstream: signIn !== undefined && mayNeedSignIn ? withSignIn(signIn) : catalog,
+    upstream: signIn !== undefined && mayNeedSignIn ? withSignIn(signIn) : offered,
     async settled() {
       await (await connected?.catch(() => undefined))?.authorizer.settled();
     },

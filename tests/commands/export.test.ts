@@ -12,6 +12,7 @@ const servers = {
     transport: "http",
     headers: { "X-Team": "blue", "X-Api-Key": "canary-key-1", "X-Ref": "${REF}" },
     timeoutSec: 30,
+    tools: { allow: ["get_*"], deny: ["*_all"] },
   },
   app: {
     url: "https://app.example/mcp",
@@ -22,7 +23,11 @@ const servers = {
     url: "https://first.example/mcp",
     auth: { type: "oauth", initialAccessToken: "canary-initial", trustedHosts: ["in.example"] },
   },
-  open: { url: "https://open.example/mcp", codex: { approval: "approve", required: true } },
+  open: {
+    url: "https://open.example/mcp",
+    tools: { deny: ["*_delete"] },
+    codex: { approval: "approve", required: true },
+  },
 };
 
 describe("export", () => {
@@ -40,6 +45,7 @@ describe("export", () => {
           transport: "http",
           headers: { "X-Team": "blue", "X-Api-Key": "${CRM_X_API_KEY}", "X-Ref": "${REF}" },
           timeoutSec: 30,
+          tools: { allow: ["get_*"], deny: ["*_all"] },
         },
         app: {
           url: "https://app.example/mcp",
@@ -52,7 +58,11 @@ describe("export", () => {
         },
         file: { url: "https://file.example/mcp", tokenEnv: "FILE_TOKEN" },
         first: { url: "https://first.example/mcp", auth: { type: "oauth" } },
-        open: { url: "https://open.example/mcp", codex: { required: true } },
+        open: {
+          url: "https://open.example/mcp",
+          tools: { deny: ["*_delete"] },
+          codex: { required: true },
+        },
       },
     });
     expect(notes).toContain('"crm" needs CRM_API_KEY, CRM_X_API_KEY');
@@ -92,7 +102,7 @@ describe("export", () => {
           clientSecretEnv: "APP_CLIENT_SECRET",
         },
       },
-      open: { url: servers.open.url, codex: { required: true } },
+      open: { url: servers.open.url, tools: servers.open.tools, codex: { required: true } },
     });
     const receiver = user(saved());
     expect(JSON.parse((await receiver.run(exportCommand)).out)).toEqual(JSON.parse(out));

@@ -29,9 +29,23 @@ const wrong: [what: string, text: string, place: string, expected: string][] = [
   ["a key in another case", one({ url, timeoutsec: 1 }), "servers.crm.timeoutsec", "timeoutSec"],
   [
     "a key that is not supported yet",
-    one({ url, tools: {} }),
-    "servers.crm.tools",
+    one({ url, tools: { pin: true } }),
+    "servers.crm.tools.pin",
     "not supported yet",
+  ],
+  ["rules that are no object", one({ url, tools: [] }), "servers.crm.tools", "not a list"],
+  ["an unknown rule", one({ url, tools: { alow: [] } }), "servers.crm.tools.alow", "is it allow?"],
+  [
+    "a glob without its bracket",
+    one({ url, tools: { allow: ["a", `{${secret}`] } }),
+    "servers.crm.tools.allow[1]",
+    '"}" for each "{"',
+  ],
+  [
+    "a deny rule whose range breaks when case is ignored",
+    one({ url, tools: { deny: ["[Z-_]"] } }),
+    "servers.crm.tools.deny[0]",
+    "ranges",
   ],
   ["an unknown key on top", `{"foo":"${secret}"}`, "foo", "unknown key"],
   [

@@ -1,0 +1,71 @@
+import { homeOf } from "../../src/platform/paths.ts";
+import { Redactor } from "../../src/platform/redact.ts";
+import { ServerCache } from "../../src/platform/server-cache.ts";
+import { openServer } from "../../src/upstream/open-server.ts";
+import { memoryLog, type RelayClient, relayClient } from "./client.ts";
+import { settingsOf } from "./settings.ts";
+
+export interface OpenedClient extends RelayClient {
+  readonly cache: ServerCache;
+  /** Log events of the chain. */
+  readonly events: readonly string[];
+  /** Sends a request; resolves to its answer. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came
+  call(method: string, params?: object): Promise<any>;
+  /** Names of the tools on the first page. */
+  tools(): Promise<string[]>;
+}
+
+interface Opening {
+  readonly home?: string;
+  /** The cache of an earlier run. */
+  readonly cache?: ServerCache;
+  /** `params._meta` of each request, as a stateless client sends it. */
+  readonly meta?: object;
+}
+
+/** A client at the whole chain of server "kb" (relay, tool policy, catalog, down to HTTP) in this process. */
+export function openedClient(
+  entry: { readonly url: string; readonly [key: string]: unknown },
+  { home = "/nonexistent", cache, meta }: Opening = {},
+): OpenedClient {
+  const settings = settingsOf({ auth: { type: "none" }, ...entry }, home);
+  const log = memoryLog();
+  const kept = cache ?? new ServerCache(undefined, settings.url, log);
+  const client: RelayClient = relayClient(
+    (facts) =>
+      openServer(settings, {
+        env: {},
+        log,
+        redactor: new Redactor(),
+        cache: kept,
+        client: facts,
+        ask: (request, signal) => client.relay.ask(request, signal),
+        waitsForStart: false,
+        commandLine: (words) => words,
+        paths: () => homeOf({ CODEX_MCP_BRIDGE_HOME: home }),
+        mayAnswer: true,
+        signIn: "never",
+      }).upstream,
+  );
+  let ids = 0;
+  const call = async (method: string, params: object = {}) => {
+    const id = ids++;
+    client.send({ id, method, params: { ...params, ...(meta && { _meta: meta }) } });
+    for (;;) {
+      const message = await client.next();
+      if (message.id === id && message.method === undefined) return message;
+    }
+  };
+  const tools = async () =>
+    (await call("tools/list")).result.tools.map(({ name }: { name: string }) => name);
+  return { ...client, cache: kept, events: log.events, call, tools };
+}
+
+/** Does the handshake of a session client. */
+export async function initialize(client: OpenedClient, protocolVersion = "2025-06-18") {
+  const clientInfo = { name: "test", version: "1" };
+  const answer = await client.call("initialize", { protocolVersion, capabilities: {}, clientInfo });
+  client.send({ method: "notifications/initialized" });
+  return answer;
+}
