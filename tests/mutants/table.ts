@@ -324,6 +324,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/upstream/sign-in/call-sign-in.test.ts",
     pattern: "falls back to the page",
   },
+  "no-device-fallback-while-polling": {
+    promise: "a device grant that the client may not use falls back to the page",
+    file: "src/oauth/sign-in/sign-in.ts",
+    find: "if (callback !== undefined || authorizationEndpoint === undefined) throw result;",
+    replace: "if (authorizationEndpoint !== null) throw result;",
+    test: "tests/oauth/sign-in/sign-in-again.test.ts",
+    pattern: "gives way to the page",
+  },
   "no-digest-check-at-undo": {
     promise: "import --undo restores files only if none changed since the import",
     file: "src/commands/import/journal.ts",
@@ -709,6 +717,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     ],
     test: "tests/e2e/oauth/login-together.test.ts",
     pattern: "gives up after --timeout",
+  },
+  "no-new-client-at-code-exchange": {
+    promise: "a registered client that the code exchange refuses is registered anew, once",
+    file: "src/oauth/sign-in/sign-in.ts",
+    find: "if (prepared.client.renew(result.error)) {",
+    replace: "if (prepared === undefined) {",
+    test: "tests/oauth/sign-in/sign-in-again.test.ts",
+    pattern: "the browser is sent on",
   },
   "no-new-session-when-lost": {
     promise: "a lost session is made anew and its calls go out again",

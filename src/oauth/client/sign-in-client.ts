@@ -14,6 +14,10 @@ export class SignInClient {
   readonly #issuer: Issuer;
   readonly #scope: string | undefined;
   #registered: OAuthClient | undefined;
+  /** The errors for which this sign-in has registered a new client. */
+  readonly #renewedFor = new Set<string>();
+  /** Whether a registration names the scope of the sign-in; some servers accept only one of the two. */
+  #registersScope = true;
 
   constructor(
     context: OAuthContext,
@@ -31,7 +35,7 @@ export class SignInClient {
   async get(redirectUri: string, signal: AbortSignal): Promise<OAuthClient> {
     const configured = configuredClient(this.#context, this.#issuer);
     if (configured !== undefined) return configured;
-    const request = { redirectUri, scope: this.#scope };
+    const request = { redirectUri, scope: this.#registersScope ? this.#scope : undefined };
     const now = this.#context.now();
     const isHeld = this.#registered !== undefined && isUsable(this.#registered, request, now);
     if (!isHeld) {
@@ -44,9 +48,20 @@ export class SignInClient {
     return this.#registered!;
   }
 
-  /** Forgets the registered client, because the authorization server refused it. */
-  drop(): void {
+  /**
+   * Forgets the registered client after an error of the authorization server (RFC 6749 4.1.2.1, 5.2) that a new
+   * registration may end: the client is unknown, or its registration names a scope that it should not, or names none.
+   * False, and the client is kept, where a new registration does not help. Once for each error.
+   */
+  renew(error: unknown): boolean {
+    const client = this.#registered;
+    const isScope = error === "invalid_scope" && this.#scope !== undefined;
+    if (client === undefined || !(error === "invalid_client" || isScope)) return false;
+    if (this.#renewedFor.has(error)) return false;
+    this.#renewedFor.add(error);
+    if (isScope) this.#registersScope = client.scope === undefined;
     this.#registered = undefined;
+    return true;
   }
 
   /** Returns the registered client to the store: this sign-in gives way to another one, so nothing is wrong with the client. */

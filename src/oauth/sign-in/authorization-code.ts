@@ -1,5 +1,5 @@
 import { BridgeError } from "../../wire/errors.ts";
-import { refusalOf, refusalText, requestTokens } from "../client/token-endpoint.ts";
+import { refusalOf, requestTokens, type TokenRefusal } from "../client/token-endpoint.ts";
 import type { OAuthContext } from "../core/context.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
 import { grantOf, type Prepared, requireShort, requireShowable } from "./prepare.ts";
@@ -68,7 +68,8 @@ export async function startCode(
   return { url, state, verifier, redirectUri, client };
 }
 
-function fail({ server, login }: OAuthContext, why: string): BridgeError {
+/** The error of a sign-in that failed. */
+export function signInFailed({ server, login }: OAuthContext, why: string): BridgeError {
   return new BridgeError(
     "sign-in-required",
     `the sign-in to server "${server.name}" failed: ${why}`,
@@ -79,18 +80,18 @@ function fail({ server, login }: OAuthContext, why: string): BridgeError {
 }
 
 /**
- * The code of an authorization response; the caller has checked `state`. Throws `sign-in-required` where the
- * response comes from another issuer or is an error. `iss` is checked first, errors included (RFC 9207 2.4).
+ * The code of an authorization response, or its error (RFC 6749 4.1.2.1); the caller has checked `state`. Throws
+ * `sign-in-required` where the response comes from another issuer. `iss` is checked first, errors included (RFC 9207 2.4).
  */
-export function codeFrom(prepared: Prepared, answer: URLSearchParams): string {
+export function codeFrom(prepared: Prepared, answer: URLSearchParams): string | TokenRefusal {
   const { context, found } = prepared;
   const { issuer } = found;
   const from = answer.getAll("iss");
   if (from.length > 1 || (from.length === 1 && from[0] !== issuer.issuer)) {
-    throw fail(context, "the answer came from another authorization server than was asked");
+    throw signInFailed(context, "the answer came from another authorization server than was asked");
   }
   if (issuer.sendsIss && from.length === 0) {
-    throw fail(
+    throw signInFailed(
       context,
       "the answer does not say which authorization server it is from, as it should",
     );
@@ -99,21 +100,22 @@ export function codeFrom(prepared: Prepared, answer: URLSearchParams): string {
   if (error !== null) {
     const description = answer.get("error_description") ?? undefined;
     const json = { error, ...(description !== undefined && { error_description: description }) };
-    throw fail(context, refusalText(refusalOf(json, context)));
+    return refusalOf(json, context);
   }
   const codes = answer.getAll("code");
-  if (codes.length !== 1 || codes[0] === "") throw fail(context, "the answer holds no code");
+  if (codes.length !== 1 || codes[0] === "")
+    throw signInFailed(context, "the answer holds no code");
   context.redactor.add(codes[0]);
   return codes[0]!;
 }
 
-/** Exchanges an authorization code for a grant (RFC 6749 4.1.3). Throws a BridgeError. */
+/** Exchanges an authorization code for a grant (RFC 6749 4.1.3), or resolves to the server's refusal. Throws a BridgeError. */
 export async function redeemCode(
   prepared: Prepared,
   request: CodeRequest,
   code: string,
   signal: AbortSignal,
-): Promise<Grant> {
+): Promise<Grant | TokenRefusal> {
   const { context, found, dpop } = prepared;
   const { client, redirectUri, verifier } = request;
   const tokens = await requestTokens({
@@ -130,8 +132,7 @@ export async function redeemCode(
     ...(dpop && { dpop }),
     signal,
   });
-  if (!("error" in tokens)) return grantOf(prepared, client, tokens);
-  throw fail(context, refusalText(tokens));
+  return "error" in tokens ? tokens : grantOf(prepared, client, tokens);
 }
 
 /**
@@ -149,14 +150,17 @@ export function pastedAnswer(
     URL.parse(line)?.search ?? (/[=&]/.test(line) ? line.replace(/^.*\?/, "") : undefined);
   if (query === undefined) {
     if (prepared.found.issuer.sendsIss) {
-      throw fail(context, "paste the whole address that the browser ended at, not the code alone");
+      throw signInFailed(
+        context,
+        "paste the whole address that the browser ended at, not the code alone",
+      );
     }
-    if (!/^[\x21-\x7e]+$/.test(line)) throw fail(context, "that is no code");
+    if (!/^[\x21-\x7e]+$/.test(line)) throw signInFailed(context, "that is no code");
     return new URLSearchParams({ code: line });
   }
   const answer = new URLSearchParams(query);
   if (answer.get("state") !== request.state) {
-    throw fail(
+    throw signInFailed(
       context,
       "the address belongs to another sign-in: paste the one this sign-in ended at",
     );

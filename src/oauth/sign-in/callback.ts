@@ -11,8 +11,10 @@ export interface Callback {
   readonly redirectUri: string;
   /** Undefined if the redirect URI is not on this machine: the user then pastes the response. */
   readonly port: number | undefined;
-  /** Waits for the one response with this state; other requests get 400. */
+  /** Waits for the one response with this state; other requests get 400. Called again, it waits for another state. */
   wait(state: string): Promise<URLSearchParams>;
+  /** Sends the waiting browser to another page, whose response wait() then waits for. */
+  sendOn(url: URL): void;
   /** Answers the waiting browser, and closes. */
   end(outcome: Outcome): Promise<void>;
 }
@@ -40,11 +42,16 @@ function candidates({ context, knownRedirect }: Prepared): URL[] {
   return known !== null && isLoopback(known) ? [known, fresh] : [fresh];
 }
 
+/** One response of the browser, and where its request leads. */
+const newTurn = () => ({
+  answered: Promise.withResolvers<URLSearchParams>(),
+  ended: Promise.withResolvers<Outcome | URL>(),
+});
+
 /** Opens the listener of a sign-in: the registered port first, else a free one. Throws `configuration` where a configured port is taken. */
 export async function openCallback(prepared: Prepared): Promise<Callback> {
   const { name } = prepared.context.server;
-  const answered = Promise.withResolvers<URLSearchParams>();
-  const ended = Promise.withResolvers<Outcome>();
+  let turn = newTurn();
   let expected: { state: string; path: string; port: number } | undefined;
   let place = { path: "/callback", port: 0 };
 
@@ -67,8 +74,13 @@ export async function openCallback(prepared: Prepared): Promise<Callback> {
         name,
       );
     expected = undefined;
+    const { answered, ended } = turn;
     answered.resolve(url.searchParams);
     const outcome = await ended.promise;
+    if (outcome instanceof URL) {
+      const { "content-type": _, ...plain } = headers;
+      return new Response(null, { status: 302, headers: { ...plain, location: outcome.href } });
+    }
     return page(outcome.ok ? 200 : 400, outcome, name);
   };
 
@@ -92,11 +104,15 @@ export async function openCallback(prepared: Prepared): Promise<Callback> {
     port: listener?.port,
     wait(state) {
       expected = { state, ...place };
-      return answered.promise;
+      return turn.answered.promise;
+    },
+    sendOn(url) {
+      turn.ended.resolve(url);
+      turn = newTurn();
     },
     async end(outcome) {
       expected = undefined;
-      ended.resolve(outcome);
+      turn.ended.resolve(outcome);
       await listener?.close();
     },
   };

@@ -41,26 +41,18 @@ function numberOf(value: unknown, fallback: number): number {
   return typeof number === "number" && Number.isFinite(number) && number > 0 ? number : fallback;
 }
 
-/** Whether a new registration may help: the server no longer knows the client, or requires the scope in the registration. */
-function mayRegisterAnew(error: unknown, client: OAuthClient, scope: string | undefined): boolean {
-  if (client.source !== "registered") return false;
-  const wantsScope = error === "invalid_scope" && scope !== undefined && client.scope === undefined;
-  return error === "invalid_client" || wantsScope;
-}
-
 interface DeviceAnswer {
   readonly client: OAuthClient;
   readonly json: JsonObject;
   readonly verifier: string | undefined;
 }
 
-/** Asks the device endpoint (RFC 8628 3.1); a registered client that it no longer knows is registered anew, once. */
+/** Asks the device endpoint (RFC 8628 3.1), again with a new client where that may help. */
 async function requestDevice(
   prepared: Prepared,
   deviceEndpoint: string,
   redirectUri: string,
   signal: AbortSignal,
-  isAgain = false,
 ): Promise<DeviceAnswer> {
   const { context, found, scope } = prepared;
   const { auth } = context;
@@ -90,10 +82,8 @@ async function requestDevice(
   // The reader of oauth4webapi is stricter: it refuses an `expires_in` or `interval` that is text.
   const json = jsonObject(await response.text()) ?? {};
   if (response.ok) return { client, json, verifier };
-  if (!isAgain && mayRegisterAnew(json.error, client, scope)) {
-    prepared.client.drop();
-    return requestDevice(prepared, deviceEndpoint, redirectUri, signal, true);
-  }
+  if (prepared.client.renew(json.error))
+    return requestDevice(prepared, deviceEndpoint, redirectUri, signal);
   if (json.error === "invalid_scope") await noteRefusedScope(prepared);
   const kind = response.status >= 500 ? "server-error" : "sign-in-required";
   throw new BridgeError(
@@ -159,12 +149,15 @@ export async function startDevice(
   };
 }
 
-/** Waits for the person to type the code in (RFC 8628 3.4, 3.5). Throws `sign-in-required` where the person refuses or the code expires. */
+/**
+ * Waits for the person to type the code in (RFC 8628 3.4, 3.5). Resolves to the error if the server refuses the grant to
+ * this client, so that another method may work. Throws `sign-in-required` where the person refuses or the code expires.
+ */
 export async function awaitDevice(
   prepared: Prepared,
   request: DeviceRequest,
   signal: AbortSignal,
-): Promise<Grant> {
+): Promise<Grant | BridgeError> {
   const { context, found, dpop } = prepared;
   const { client, deviceCode, verifier } = request;
   const fail = (why: string) =>
@@ -194,10 +187,16 @@ export async function awaitDevice(
         signal,
       });
       if (!("error" in tokens)) return grantOf(prepared, client, tokens);
-      if (tokens.error === "slow_down") intervalMs += 5000;
-      else if (tokens.error === "expired_token")
-        throw fail("nobody typed the code in before it expired");
-      else if (tokens.error !== "authorization_pending") throw fail(refusalText(tokens));
+      const { error } = tokens;
+      if (error === "authorization_pending") continue;
+      if (error === "expired_token") throw fail("nobody typed the code in before it expired");
+      // The person's own decision: another method must not ask again.
+      if (error === "access_denied") throw fail(refusalText(tokens));
+      if (error !== "slow_down") {
+        prepared.client.renew(error);
+        return fail(refusalText(tokens));
+      }
+      intervalMs += 5000;
     } catch (error) {
       // No response came: poll less often (RFC 8628 3.5).
       if (signal.aborted || !isTransient(error)) throw error;

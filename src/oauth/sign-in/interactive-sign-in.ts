@@ -28,8 +28,8 @@ export interface PendingSignIn {
   readonly need: string;
   /** Aborted when the page can no longer be used. */
   readonly gone: AbortSignal;
-  /** Never rejects. */
-  readonly done: Promise<SignInResult>;
+  /** How the sign-in ended, or the page that took the place of this one. Never rejects. */
+  readonly done: Promise<Begun>;
 }
 
 /** State of a sign-in when a call joins it: it waits for the user, or has ended. */
@@ -67,11 +67,11 @@ function limit(ms: number, reason: BridgeError): AbortSignal {
 export class InteractiveSignIn {
   readonly #oauth: OAuth;
   readonly #options: InteractiveOptions;
-  readonly #begun = Promise.withResolvers<Begun>();
+  #begun = Promise.withResolvers<Begun>();
   readonly #done = Promise.withResolvers<SignInResult>();
   readonly #stop = new AbortController();
-  /** Aborted when the page can no longer be used. */
-  readonly #gone = new AbortController();
+  /** The page that is shown; undefined before. */
+  #page: { readonly done: (next: Begun) => void; readonly gone: AbortController } | undefined;
   /** Resolves once no call waits. */
   readonly #noCallWaits = Promise.withResolvers<void>();
   #waiting = 0;
@@ -128,8 +128,8 @@ export class InteractiveSignIn {
 
   /** Waits until the sign-in has ended. */
   async ended(signal: AbortSignal): Promise<void> {
-    await this.join(signal, async (begun) => {
-      if (isPending(begun)) await abortable(begun.done, signal);
+    await this.join(signal, async () => {
+      await abortable(this.#done.promise, signal);
     });
   }
 
@@ -141,7 +141,13 @@ export class InteractiveSignIn {
     this.#isSettled = true;
     this.#begun.resolve(result);
     this.#done.resolve(result);
-    this.#gone.abort();
+    this.#leavePage(result);
+  }
+
+  /** Tells the calls that wait at the page that it can no longer be used, and what follows it. */
+  #leavePage(next: Begun): void {
+    this.#page?.done(next);
+    this.#page?.gone.abort();
   }
 
   /** Throws `configuration` where the store cannot be read. */
@@ -230,7 +236,7 @@ export class InteractiveSignIn {
       return "signed-in";
     } finally {
       clearTimeout(timer);
-      this.#gone.abort();
+      this.#page?.gone.abort();
     }
   }
 
@@ -267,19 +273,26 @@ export class InteractiveSignIn {
   #show(url: URL, code: string | undefined, prepared: Prepared): void {
     this.#id = crypto.randomUUID();
     const hosts = { server: this.#oauth.context.server.url.host, page: url.host };
-    const { promise: done } = this.#done;
+    const { promise: done, resolve } = Promise.withResolvers<Begun>();
+    const gone = new AbortController();
     const change = prepared.issuerChange;
     const movedIssuer = change && { from: new URL(change.from).host, to: new URL(change.to).host };
-    this.#begun.resolve({
+    const pending: PendingSignIn = {
       id: this.#id,
       url,
       code,
       hosts,
       need: needOf(prepared),
       done,
-      gone: this.#gone.signal,
+      gone: gone.signal,
       ...(movedIssuer && { movedIssuer }),
-    });
+    };
+    // A call that joins from now on gets this page.
+    this.#begun.resolve(pending);
+    this.#begun = Promise.withResolvers();
+    this.#begun.resolve(pending);
+    this.#leavePage(pending);
+    this.#page = { done: resolve, gone };
   }
 
   /** Resolves when another process has stored a sign-in, or a `login` waits for its turn; rejects with the signal's reason. */

@@ -1,10 +1,12 @@
 import { asBridgeError, BridgeError } from "../../wire/errors.ts";
+import { refusalText } from "../client/token-endpoint.ts";
 import type { Grant } from "../core/grant.ts";
 import {
   type CodeRequest,
   codeFrom,
   pastedAnswer,
   redeemCode,
+  signInFailed,
   startCode,
 } from "./authorization-code.ts";
 import { type Callback, openCallback } from "./callback.ts";
@@ -33,36 +35,65 @@ export const signInElsewhere = new BridgeError("sign-in-required", "somebody sig
 /** Stdin ended without a line: no failure while another method is left. */
 const nothingPasted = new BridgeError("sign-in-required", "no answer was pasted");
 
-async function byCallback(
-  prepared: Prepared,
-  callback: Callback,
-  request: CodeRequest,
-  signal: AbortSignal,
-) {
-  const answer = await callback.wait(request.state);
-  if (answer.get("error") === "invalid_scope") await noteRefusedScope(prepared);
-  return redeemCode(prepared, request, codeFrom(prepared, answer), signal);
-}
+/** The authorization code grant of one sign-in; a client that is registered anew makes a new request. */
+class CodeSignIn {
+  readonly #prepared: Prepared;
+  readonly #callback: Callback;
+  readonly #signal: AbortSignal;
+  #request: CodeRequest;
 
-async function byPaste(
-  prepared: Prepared,
-  request: CodeRequest,
-  { pasted, onFailure }: SignInMethodOptions,
-  signal: AbortSignal,
-): Promise<Grant> {
-  let failure: BridgeError | undefined;
-  for await (const line of pasted ?? []) {
-    if (line.trim() === "") continue;
-    try {
-      const answer = pastedAnswer(prepared, request, line);
-      return await redeemCode(prepared, request, codeFrom(prepared, answer), signal);
-    } catch (error) {
-      if (signal.aborted) throw error;
-      failure = asBridgeError(error);
-      onFailure?.(failure);
+  constructor(prepared: Prepared, callback: Callback, request: CodeRequest, signal: AbortSignal) {
+    this.#prepared = prepared;
+    this.#callback = callback;
+    this.#request = request;
+    this.#signal = signal;
+  }
+
+  /** Waits for the browser's response; a browser that needs a new request is sent to its page. */
+  async byCallback(): Promise<Grant> {
+    for (;;) {
+      const answer = await this.#callback.wait(this.#request.state);
+      const grant = await this.#redeem(answer);
+      if (grant !== undefined) return grant;
+      this.#callback.sendOn(this.#request.url);
     }
   }
-  throw failure ?? nothingPasted;
+
+  async byPaste({ pasted, onFailure, showUrl }: SignInMethodOptions): Promise<Grant> {
+    let failure: BridgeError | undefined;
+    for await (const line of pasted ?? []) {
+      if (line.trim() === "") continue;
+      try {
+        const grant = await this.#redeem(pastedAnswer(this.#prepared, this.#request, line));
+        if (grant !== undefined) return grant;
+        const { port } = this.#callback;
+        if (port !== undefined) void this.#callback.wait(this.#request.state);
+        await showUrl(this.#request.url, port);
+      } catch (error) {
+        if (this.#signal.aborted) throw error;
+        failure = asBridgeError(error);
+        onFailure?.(failure);
+      }
+    }
+    throw failure ?? nothingPasted;
+  }
+
+  /** The grant for an authorization response; undefined if a new client was registered and a new request made. */
+  async #redeem(answer: URLSearchParams): Promise<Grant | undefined> {
+    const prepared = this.#prepared;
+    const code = codeFrom(prepared, answer);
+    const result =
+      typeof code === "string"
+        ? await redeemCode(prepared, this.#request, code, this.#signal)
+        : code;
+    if (!("error" in result)) return result;
+    if (prepared.client.renew(result.error)) {
+      this.#request = await startCode(prepared, this.#callback.redirectUri, this.#signal);
+      return undefined;
+    }
+    if (result.error === "invalid_scope") await noteRefusedScope(prepared);
+    throw signInFailed(prepared.context, refusalText(result));
+  }
 }
 
 /** Sign-in methods that run concurrently: the first success ends all of them; a failure lets the others continue. */
@@ -81,10 +112,15 @@ class SignInMethods {
     signal.addEventListener("abort", () => this.#over.reject(signal.reason), { once: true });
   }
 
-  /** `isFinal`: whether the sign-in ends with this failure although other methods are pending. */
-  add(method: Promise<Grant>, isFinal: (error: unknown) => boolean): void {
+  /**
+   * A method that resolves to undefined has added others in its place. `isFinal`: whether the sign-in ends with this
+   * failure although other methods are pending.
+   */
+  add(method: Promise<Grant | undefined>, isFinal: (error: unknown) => boolean): void {
     this.#pending++;
-    method.then(this.#over.resolve, (error) => {
+    const end = (grant: Grant | undefined) =>
+      grant === undefined ? this.#pending-- : this.#over.resolve(grant);
+    method.then(end, (error) => {
       this.#failure = error;
       if (isFinal(error) || --this.#pending === 0) this.#over.reject(error);
       else if (error !== nothingPasted && !this.#signal.aborted)
@@ -132,25 +168,35 @@ export async function signIn(
     signal.throwIfAborted();
     const { grant: configured } = prepared.context.auth;
     const isDeviceFirst = methods.device === "first" || configured === "device_code";
-    let device = isDeviceFirst ? await deviceBeforePage(prepared, methods, signal) : undefined;
-    if (device === undefined) {
+    const { authorizationEndpoint } = prepared.found.issuer;
+    const openPage = async () => {
       callback = await openCallback(prepared);
       if (callback.port === undefined && methods.pasted === undefined)
         throw redirectElsewhere(prepared);
       const request = await startCode(prepared, callback.redirectUri, signal);
+      const byCode = new CodeSignIn(prepared, callback, request, both);
       // The redirect carries the user's decision, so a failure in it is final.
-      if (callback.port !== undefined)
-        all.add(byCallback(prepared, callback, request, both), () => true);
+      if (callback.port !== undefined) all.add(byCode.byCallback(), () => true);
       const isShown = await methods.showUrl(request.url, callback.port);
       const isRefused = (error: unknown) => error !== nothingPasted;
-      if (methods.pasted !== undefined)
-        all.add(byPaste(prepared, request, methods, both), isRefused);
+      if (methods.pasted !== undefined) all.add(byCode.byPaste(methods), isRefused);
       const isOffered = methods.device === "also" && !isShown && !isDeviceFirst;
-      if (isOffered && offersDevice(prepared))
-        device = await deviceBesidePage(prepared, callback.redirectUri, signal);
-    }
+      return isOffered && offersDevice(prepared)
+        ? deviceBesidePage(prepared, callback.redirectUri, signal)
+        : undefined;
+    };
+    const byDevice = async (device: DeviceRequest): Promise<Grant | undefined> => {
+      const result = await awaitDevice(prepared, device, both);
+      if (!(result instanceof BridgeError)) return result;
+      if (callback !== undefined || authorizationEndpoint === undefined) throw result;
+      methods.onFailure?.(result);
+      await openPage();
+      return undefined;
+    };
+    const first = isDeviceFirst ? await deviceBeforePage(prepared, methods, signal) : undefined;
+    const device = first ?? (await openPage());
     if (device !== undefined) {
-      all.add(awaitDevice(prepared, device, both), () => false);
+      all.add(byDevice(device), () => false);
       await methods.showDevice(device);
     }
     const grant = await all.first();

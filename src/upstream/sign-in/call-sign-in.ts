@@ -80,23 +80,24 @@ export class CallSignIn {
     const { call, answered } = round;
     if (mode === "elicit" && !showsUrls(client.capabilities)) throw refusal;
     let pending: PendingSignIn | undefined;
-    const wait = async (): Promise<SignInResult | "unattended"> =>
-      signIns.during(round.signal, answered, async (begun) => {
-        if (!isPending(begun)) return begun;
-        pending = begun;
-        answered.add(begun.need);
-        if (mode === "browser" || this.#shown === begun.id)
-          return abortable(begun.done, round.signal);
-        const result = await this.#question.settle(
-          begun,
-          call.deliver,
-          round.signal,
-          round.timeout,
-          call.context,
-        );
-        if (result === "unattended") signIns.keep();
-        return result;
-      });
+    const atPage = async (begun: Begun): Promise<SignInResult | "unattended"> => {
+      if (!isPending(begun)) return begun;
+      pending = begun;
+      answered.add(begun.need);
+      if (mode === "browser" || this.#shown === begun.id)
+        return atPage(await abortable(begun.done, round.signal));
+      const result = await this.#question.settle(
+        begun,
+        call.deliver,
+        round.signal,
+        round.timeout,
+        call.context,
+      );
+      if (result !== "unattended") return atPage(result);
+      signIns.keep();
+      return result;
+    };
+    const wait = () => signIns.during(round.signal, answered, atPage);
     const result = await wait().catch((error): "unattended" => {
       // The page can still be used, and the user may be signing in.
       const isLate = round.timeout.signal.aborted && !call.signal.aborted;
@@ -112,9 +113,9 @@ export class CallSignIn {
   async isDone(call: Call, soon: AbortSignal): Promise<boolean> {
     using round = await this.begin(call);
     const signal = AbortSignal.any([round.signal, soon]);
-    const wait = this.#options.signIns.during(signal, round.answered, async (begun) =>
-      isPending(begun) ? abortable(begun.done, signal) : begun,
-    );
+    const atPage = async (begun: Begun): Promise<SignInResult> =>
+      isPending(begun) ? atPage(await abortable(begun.done, signal)) : begun;
+    const wait = this.#options.signIns.during(signal, round.answered, atPage);
     const result = await wait.catch((error) => {
       if (call.signal.aborted) throw error;
     });

@@ -1,4 +1,4 @@
-import type { PendingSignIn, SignInResult } from "../../oauth/sign-in/interactive-sign-in.ts";
+import type { Begun, PendingSignIn } from "../../oauth/sign-in/interactive-sign-in.ts";
 import type { PausableTimeout } from "../../oauth/sign-in/pausable-timeout.ts";
 import type { RunSignIn } from "../../oauth/sign-in/run-sign-in.ts";
 import { abortable } from "../../platform/async.ts";
@@ -38,8 +38,8 @@ export class SignInQuestion {
   }
 
   /**
-   * Shows the page, unless it is being shown, and waits for the end of the sign-in; "unattended": the client did not
-   * ask its user. `signInTimeout` and the deadline of `call` are paused while the client asks. Rejects with the
+   * Shows the page, unless it is being shown, and waits for the end of the sign-in or for the page that follows this
+   * one; "unattended": the client did not ask its user. `signInTimeout` and the deadline of `call` are paused while the client asks. Rejects with the
    * signal's reason.
    */
   async settle(
@@ -48,7 +48,7 @@ export class SignInQuestion {
     signal: AbortSignal,
     signInTimeout: PausableTimeout,
     call?: CallContext,
-  ): Promise<SignInResult | "unattended"> {
+  ): Promise<Begun | "unattended"> {
     let answer: Answer = "none";
     signInTimeout.pause();
     const resume = call?.pause();

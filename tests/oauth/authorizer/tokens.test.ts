@@ -286,11 +286,18 @@ test("a scope that made the authorization server refuse the sign-in is not reque
   const login = startProgram(["login", "-s", "kb", "--no-browser"], home.env);
   const url = new URL((await login.seen(/http:\/\/127\S+\/auth\?\S+/))[0]);
   expect(url.searchParams.get("scope")).toContain("admin");
-  const back = new URL(url.searchParams.get("redirect_uri")!);
-  const state = url.searchParams.get("state")!;
-  const refused = { error: "invalid_scope", state, iss: provider.issuer };
-  back.search = new URLSearchParams(refused).toString();
-  await (await fetch(back)).text();
+  const refuse = (page: URL) => {
+    const back = new URL(page.searchParams.get("redirect_uri")!);
+    const state = page.searchParams.get("state")!;
+    const refused = { error: "invalid_scope", state, iss: provider.issuer };
+    back.search = new URLSearchParams(refused).toString();
+    return fetch(back, { redirect: "manual" });
+  };
+  // A client whose registration names no scope is refused, too.
+  const again = await refuse(url);
+  const next = new URL(again.headers.get("location")!);
+  expect(next.searchParams.get("client_id")).not.toBe(url.searchParams.get("client_id"));
+  await (await refuse(next)).text();
   expect((await login.ended).code).toBe(4);
   expect(await callTool(child, "write")).toStartWith("1403 ");
   await signIn(home);

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { Grant } from "../../../src/oauth/core/grant.ts";
 import { awaitDevice, startDevice } from "../../../src/oauth/sign-in/device.ts";
 import { type Prepared, prepare } from "../../../src/oauth/sign-in/prepare.ts";
+import { BridgeError } from "../../../src/wire/errors.ts";
 import { ownFolder } from "../../support/folder.ts";
 import { oauthInside } from "../../support/oauth-inside.ts";
 import { type AuthorizationServer, startProvider } from "../../support/oauth-provider.ts";
@@ -102,7 +104,7 @@ test.each([
     const { request, pauses, done } = await begin(folder.path, auth, async (round) => {
       if (round === 4) await approveDevice(request.url.href, request.userCode);
     });
-    const grant = await done();
+    const grant = (await done()) as Grant;
     expect((await provider.find(grant.accessToken))?.aud).toBe(resource.url);
     expect(grant.refreshToken).toBeString();
     // 5 s where the server names none; slow_down adds 5 s, no answer doubles.
@@ -136,7 +138,7 @@ test("a registered client that the device endpoint no longer knows is registered
 
 test.each([
   ["invalid_client", 2],
-  ["invalid_scope", 1],
+  ["invalid_scope", 2],
 ])("a device endpoint that answers %s to everything is asked %p times", async (error, times) => {
   using folder = ownFolder();
   deviceError = error;
@@ -160,6 +162,18 @@ test("requirement 27: a refused device sign-in is an error that says so", async 
   );
   expect(done()).rejects.toThrow("access_denied");
 });
+
+test.each(["unauthorized_client", "unsupported_grant_type", "invalid_grant"])(
+  "%s while a person is waited for is no decision of that person, so another method may be tried",
+  async (error) => {
+    using folder = ownFolder();
+    faults = [refuse("authorization_pending"), refuse(error)];
+    const { done } = await begin(folder.path, {}, () => {});
+    const refusal = await done();
+    expect(refusal).toBeInstanceOf(BridgeError);
+    expect((refusal as BridgeError).message).toContain(error);
+  },
+);
 
 test("requirement 27: a code that expires is an error that says so", async () => {
   using folder = ownFolder();

@@ -170,6 +170,33 @@ test("a device grant that this client may not use falls back to the page that co
   await refusing.close();
 }, 20_000);
 
+test("a device grant that is refused while the user is asked asks again with the page that comes back to this machine", async () => {
+  using folder = ownFolder();
+  let polls = 0;
+  const refusing = await startProvider({
+    deviceIntervalSec: 0.05,
+    intercept({ form }, response) {
+      if (!form.get("grant_type")?.endsWith("device_code")) return false;
+      response.writeHead(400, { "content-type": "application/json" });
+      response.end(
+        JSON.stringify({ error: ++polls === 1 ? "authorization_pending" : "invalid_grant" }),
+      );
+      return true;
+    },
+  });
+  const resource = startProtectedServer(refusing);
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  const client = await begin(home, { answer: approve, env: { LOG_LEVEL: "warn" } });
+  const { result } = await client.request("tools/call", call("echo"));
+  expect(result.content[0].text).toBe("done: echo");
+  const pages = client.asked.map(({ params }: Question) => new URL(params.url).pathname);
+  expect(pages).toEqual(["/device", "/auth"]);
+  expect(client.stderr()).toContain("invalid_grant");
+  await client.end();
+  await resource.close();
+  await refusing.close();
+}, 20_000);
+
 /** A server that takes no sign-in; `header` is the challenge of its 401. */
 function tokenServer(header?: string, others = 404) {
   return Bun.serve({
