@@ -39,6 +39,7 @@ declare module "bun" {
     | "REFRESH_ROUNDS"
     | "RELEASE_EFFORT"
     | "RELEASE_MINISIGN_KEY"
+    | "RELEASE_MINISIGN_PUBLIC_KEY"
     | "SOAK_CALLS"
     | "SOAK_SEED"
     | "TMPDIR"

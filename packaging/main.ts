@@ -165,7 +165,29 @@ put(
 const contained = built.filter(({ platform }) => canMakeImage(platform));
 for (const { path, bytes } of imageLayout(release, contained)) put(`image/${path}`, bytes);
 
-put("install.sh", readFileSync(join(root, "dist/install.sh")));
+/**
+ * The minisign public key in base64: RELEASE_MINISIGN_PUBLIC_KEY, or the one that belongs to the secret key, or "". A
+ * release with the public key alone has the same files as the signed one, but no signature.
+ */
+function publicKey(): string {
+  const given = process.env.RELEASE_MINISIGN_PUBLIC_KEY ?? "";
+  const secret = process.env.RELEASE_MINISIGN_KEY ?? "";
+  if (secret === "" || given !== "") return given;
+  const folder = mkdtempSync(join(tmpdir(), "release-"));
+  try {
+    const file = join(folder, "minisign.pub");
+    run(["minisign", "-R", "-s", secret, "-p", file]);
+    return readFileSync(file, "utf8").split("\n")[1]!;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const minisignKey = publicKey();
+if (!/^(RW[QRST][A-Za-z0-9+/]{53})?$/.test(minisignKey))
+  throw new Error("RELEASE_MINISIGN_PUBLIC_KEY is not line 2 of a minisign public key file");
+const installer = readFileSync(join(root, "dist/install.sh"), "utf8");
+put("install.sh", installer.replace(/^key=$/m, `key=${minisignKey}`));
 put("RELEASE_NOTES.md", notesOf(version));
 
 const work = mkdtempSync(join(tmpdir(), "release-"));

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes a release of the last commit, installs each of its artefacts and uses it; drives the completions in real
-# shells: npm run test:ship. It needs Debian's zsh, fish, minisign, skopeo, umoci, python3-venv, xz-utils and zstd.
+# Makes a release of the last commit, installs each of its artefacts and uses it; tries the faults that install.sh
+# meets; drives the completions in real shells: npm run test:ship. It runs as root, and needs Debian's busybox, curl,
+# fish, iproute2, minisign, python3-venv, skopeo, umoci, wget, xz-utils, zsh and zstd.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import {
+  appendFileSync,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -72,8 +74,11 @@ async function clone(name: string): Promise<string> {
 
 const key = join(work, "minisign.key");
 const publicKey = join(work, "minisign.pub");
-/** Normal compression takes minutes, and no test depends on it. */
-const quick = { RELEASE_EFFORT: "quick" };
+/** Normal compression takes minutes, and no test depends on it. The address exists in network namespaces of tests. */
+const quick = {
+  RELEASE_EFFORT: "quick",
+  CODEX_MCP_BRIDGE_RELEASES: "https://127.0.0.1:8443/releases",
+};
 /** Result of the release that is made without a signing key. */
 let unsigned: ProgramResult;
 
@@ -83,7 +88,14 @@ beforeAll(async () => {
   const words = ["sh", "scripts/release.sh", "linux-x64"];
   [, unsigned] = await Promise.all([
     output(words, { cwd: one, env: { ...quick, RELEASE_MINISIGN_KEY: key } }),
-    run(words, { cwd: two, env: { ...quick, TZ: "Asia/Tokyo" } }),
+    run(words, {
+      cwd: two,
+      env: {
+        ...quick,
+        RELEASE_MINISIGN_PUBLIC_KEY: readFileSync(publicKey, "utf8").split("\n")[1]!,
+        TZ: "Asia/Tokyo",
+      },
+    }),
   ]);
 }, 600_000);
 
@@ -192,6 +204,63 @@ describe("a release", () => {
     expect(predicate.buildDefinition.externalParameters.commit).toBe(commit);
     for (const { name, digest } of subject) expect(digest.sha256).toBe(sha256(inRelease(name)));
     expect(subject.length).toBeGreaterThan(10);
+  });
+});
+
+describe("install.sh of a release", () => {
+  /** Runs a shell script in a network namespace without any address but loopback, in an empty home. */
+  async function inNamespace(name: string, script: string): Promise<string> {
+    const home = join(work, name);
+    mkdirSync(home);
+    const words = ["unshare", "--map-root-user", "--net", "sh", "-euc", script];
+    return await output(words, {
+      cwd: home,
+      env: {
+        HOME: home,
+        RELEASE: release,
+        BUN: process.execPath,
+        SERVER: join(import.meta.dir, "support/serve-release.ts"),
+        CURL_CA_BUNDLE: join(root, "tests/fault/certificates/ca.pem"),
+      },
+    });
+  }
+
+  test("downloads, verifies the signature and installs in a network namespace", async () => {
+    const said = await inNamespace(
+      "namespace-online",
+      `ip link set lo up
+      mkfifo ready
+      "$BUN" "$SERVER" "$RELEASE" 8443 >ready &
+      trap 'kill $!' EXIT
+      read -r _ <ready
+      curl -fsSL ${quick.CODEX_MCP_BRIDGE_RELEASES}/install.sh | sh
+      .local/bin/${program} demo`,
+    );
+    expect(said).toContain(`installed ${work}/namespace-online/.local/bin/${program}`);
+    expect(said).toContain("All 7 steps passed");
+  });
+
+  test("installs from carried files where there is no network", async () => {
+    const said = await inNamespace(
+      "namespace-offline",
+      `cp "$RELEASE"/SHA256SUMS* "$RELEASE/install.sh" "$RELEASE/${executable}.xz" .
+      sh install.sh --from ${executable}.xz
+      ip link set lo up; .local/bin/${program} demo`,
+    );
+    expect(said).toContain(`installed ${work}/namespace-offline/.local/bin/${program}`);
+    expect(said).toContain("All 7 steps passed");
+  });
+
+  test("refuses a release whose sums were changed after the signature", async () => {
+    const changed = join(work, "changed");
+    mkdirSync(changed);
+    for (const name of ["SHA256SUMS", "SHA256SUMS.minisig", "install.sh", `${executable}.gz`])
+      copyFileSync(inRelease(name), join(changed, name));
+    appendFileSync(join(changed, "SHA256SUMS"), `${"0".repeat(64)}  more\n`);
+    const words = ["--from", join(changed, `${executable}.gz`), "--to", join(work, "never")];
+    const { code, err } = await run(["sh", join(changed, "install.sh"), ...words]);
+    expect(code).toBe(1);
+    expect(err).toContain("the signature of SHA256SUMS is not by the key of this release");
   });
 });
 
