@@ -23,7 +23,7 @@ interface ClientRequestsOptions {
 }
 
 /** Most requests at a time that wait for the client or whose answer is on its way to the server. */
-const maxPending = 1000;
+export const maxPending = 1000;
 
 /** Requests of the bridge and of the server to the client. Each gets an id allotted here, since two servers may use the same id. */
 export class ClientRequests {

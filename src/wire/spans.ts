@@ -236,7 +236,8 @@ export function editElements(
   return Buffer.concat([b.subarray(0, span.start + 1), ...pieces, b.subarray(span.end - 1)]);
 }
 
-function splice(b: Uint8Array, start: number, end: number, text: string): Uint8Array {
+/** Replaces the bytes from `start` to `end` by a text. */
+export function splice(b: Uint8Array, start: number, end: number, text: string): Uint8Array {
   const middle = encoder.encode(text);
   const out = new Uint8Array(b.length - (end - start) + middle.length);
   out.set(b.subarray(0, start));

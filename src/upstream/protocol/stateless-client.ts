@@ -29,7 +29,7 @@ interface Listener {
 }
 
 /** Notification methods by the names in a subscription's filter. */
-const changes: Readonly<Record<string, string>> = {
+export const changes: Readonly<Record<string, string>> = {
   toolsListChanged: "notifications/tools/list_changed",
   promptsListChanged: "notifications/prompts/list_changed",
   resourcesListChanged: "notifications/resources/list_changed",
@@ -206,7 +206,7 @@ function identityIn(message: Message) {
 }
 
 /** Adds the id of its subscription to a notification. */
-function marked(notification: Message, id: string): Message {
+export function marked(notification: Message, id: string): Message {
   const path = ["params", "_meta", "io.modelcontextprotocol/subscriptionId"];
   const params =
     notification.view(["params"]) === undefined ? [{ path: ["params"], raw: "{}" }] : [];
