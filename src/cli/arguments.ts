@@ -136,26 +136,28 @@ class Reader {
 }
 
 /**
- * Reads the common form (long options, each once, the value as a separate word) without the strict reader, whose regular
+ * Reads the common form (long options, each once or repeatable, the value as a separate word) without the strict reader, whose regular
  * expressions delay the start. Undefined for any other form, which the strict reader then reads.
  */
 function readPlain(table: Arguments, words: readonly string[]): Reader["values"] | undefined {
   const values: Reader["values"] = {};
   for (const name of Object.keys(table)) {
     const { type, repeat } = table[name]!;
-    if (type === "positional" || repeat) return undefined;
-    values[name] = type === "boolean" ? false : undefined;
+    if (type === "positional") return undefined;
+    values[name] = type === "boolean" ? false : repeat ? [] : undefined;
   }
   for (let at = 0; at < words.length; at++) {
     const name = words[at]!.slice(2);
     const isKnown = words[at]!.startsWith("--") && Object.hasOwn(table, name);
-    if (!isKnown || values[name]) return undefined;
+    const before = values[name];
+    if (!isKnown || (before && !Array.isArray(before))) return undefined;
     const { type, options } = table[name]!;
     if (type === "boolean") values[name] = true;
     else {
       const value = words[++at];
       if (!value || isOption(value) || options?.includes(value) === false) return undefined;
-      values[name] = value;
+      if (Array.isArray(before)) before.push(value);
+      else values[name] = value;
     }
   }
   return values;

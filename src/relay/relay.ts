@@ -50,6 +50,8 @@ export interface RelayOptions {
   readonly limit: number;
   /** Deadline of each request. */
   readonly timeoutMs: number;
+  /** Deadline of one request, where the servers of a combined run have different ones. */
+  readonly timeoutOf?: ((request: Message) => number) | undefined;
 }
 
 /** Most refusals that may be on their way to the server at a time; then the stream that brings more requests is closed. */
@@ -191,11 +193,13 @@ export class Relay {
   }
 
   async #run(call: Call): Promise<void> {
-    const { upstream, timeoutMs, client } = this.#options;
+    const { upstream, timeoutMs, timeoutOf, client } = this.#options;
     const { message } = call;
     const { signal } = call.controller;
-    if (!call.isListening)
-      call.deadline = this.#deadlines.start(timeoutMs, () => this.#expire(call));
+    if (!call.isListening) {
+      const ms = timeoutOf === undefined ? timeoutMs : timeoutOf(message);
+      call.deadline = this.#deadlines.start(ms, () => this.#expire(call, ms));
+    }
     try {
       if (call.isInitialize) this.#notifications.renew();
       if (call.isInitialize || client.name === "") readClientFacts(client, message);
@@ -218,8 +222,8 @@ export class Relay {
     this.#settle(call, known);
   }
 
-  #expire(call: Call): void {
-    this.#settle(call, timeoutError(this.#options.timeoutMs));
+  #expire(call: Call, ms: number): void {
+    this.#settle(call, timeoutError(ms));
     call.controller.abort({ by: "deadline" } satisfies Stop);
   }
 

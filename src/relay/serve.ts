@@ -4,9 +4,9 @@ import type { Stdio } from "../platform/stdio.ts";
 import type { CachedPage } from "../upstream/catalog/entry.ts";
 import type { Ask, ClientFacts, Upstream } from "../upstream/core/types.ts";
 import { asBridgeError, type BridgeError, type CommandLine } from "../wire/errors.ts";
+import type { Message } from "../wire/message.ts";
 import { Output } from "./output.ts";
 import { Relay } from "./relay.ts";
-import { ServerLimits } from "./server-limits.ts";
 
 /** The answer to initialize that was written before the rest of the bridge was loaded. */
 export interface Answered {
@@ -20,7 +20,7 @@ export interface Answered {
 export interface ServeOptions {
   /** Name of the server's entry; empty after a failed start. */
   readonly name: string;
-  /** Builds the upstream; `ask` reaches the client. */
+  /** Builds the upstream, with its limits; `ask` reaches the client. */
   readonly connect: (client: ClientFacts, ask: Ask) => Upstream;
   readonly stdio: Stdio;
   readonly log: Log;
@@ -35,6 +35,8 @@ export interface ServeOptions {
   readonly limit: number;
   /** Deadline of each request. */
   readonly timeoutMs: number;
+  /** Deadline of one request, where the servers of a combined run have different ones. */
+  readonly timeoutOf?: ((request: Message) => number) | undefined;
 }
 
 /** How long calls under way may take after the client has closed stdin. */
@@ -56,9 +58,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   const { connect, stdio, answered: before, ...rest } = options;
   const output = before?.output ?? new Output(stdio.output);
   const client: ClientFacts = { name: "", capabilities: "{}", protocolVersion: "" };
-  const upstream = new ServerLimits(
-    connect(client, (request, signal) => relay.ask(request, signal)),
-  );
+  const upstream = connect(client, (request, signal) => relay.ask(request, signal));
   const relay = new Relay({ upstream, output, client, answered: before?.id, ...rest });
   const signalled = new Promise<End>((resolve) => {
     stdio.onSignal((signal) => resolve({ by: "signal", signal }));

@@ -8,6 +8,7 @@ import type { ServerCache } from "../platform/server-cache.ts";
 import { connect } from "./connect.ts";
 import type { RequestIds } from "./core/request-ids.ts";
 import type { Ask, ClientFacts, Upstream } from "./core/types.ts";
+import type { ReadBudget } from "./transport/read-budget.ts";
 
 export interface ConnectServerOptions {
   readonly env: Environment;
@@ -17,6 +18,8 @@ export interface ConnectServerOptions {
   readonly client: ClientFacts;
   readonly ask: Ask;
   readonly ids: RequestIds;
+  /** Shared by the servers of a combined run. */
+  readonly budget?: ReadBudget;
   /** Whether to wait for an unreachable server as long as a start may take. */
   readonly waitsForStart: boolean;
   /** The command line that signs in. */
@@ -36,6 +39,7 @@ export function connectServer(
     client,
     ask,
     ids,
+    budget,
     waitsForStart,
     login,
     reload,
@@ -44,7 +48,8 @@ export function connectServer(
   const reach = openHttp(settings, { env, log, cache });
   const deps = { http: reach.http, env, log, redactor, login, reload };
   const authorizer = new ChosenAuthorizer(settings, deps);
-  const shared = { cache, log, redactor, client, ask, ids, waitsForStart };
+  const own = budget && { budget };
+  const shared = { cache, log, redactor, client, ask, ids, waitsForStart, ...own };
   const upstream = connect({ settings, ...reach, authorizer, ...shared });
   return { upstream, authorizer };
 }

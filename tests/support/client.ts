@@ -3,10 +3,12 @@ import { createHttp, type Http } from "../../src/http/client.ts";
 import type { Log } from "../../src/platform/log.ts";
 import { Redactor } from "../../src/platform/redact.ts";
 import { ServerCache } from "../../src/platform/server-cache.ts";
+import { CombinedUpstream } from "../../src/relay/combined/combined.ts";
 import { Output } from "../../src/relay/output.ts";
 import { Relay } from "../../src/relay/relay.ts";
 import { ServerLimits } from "../../src/relay/server-limits.ts";
 import type { ClientFacts, Upstream } from "../../src/upstream/core/types.ts";
+import type { Message } from "../../src/wire/message.ts";
 import { commandLineFor } from "../../src/wire/program-facts.ts";
 
 /** A log that keeps its events, so that a test can read them. */
@@ -52,7 +54,13 @@ export function relayClient(
     timeoutMs = 60_000,
     limit = 1024 * 1024,
     answered,
-  }: { timeoutMs?: number; limit?: number; answered?: string } = {},
+    timeoutOf,
+  }: {
+    timeoutMs?: number;
+    limit?: number;
+    answered?: string;
+    timeoutOf?: (message: Message) => number;
+  } = {},
 ): RelayClient {
   const lines: string[] = [];
   const waiting: ((line: string) => void)[] = [];
@@ -80,7 +88,8 @@ export function relayClient(
   const redactor = new Redactor();
   const relay = new Relay({
     name: "kb",
-    upstream: new ServerLimits(made),
+    // The servers of a combined run have limits of their own.
+    upstream: made instanceof CombinedUpstream ? made : new ServerLimits(made),
     output,
     client: facts,
     log,
@@ -89,6 +98,7 @@ export function relayClient(
     answered,
     limit,
     timeoutMs,
+    timeoutOf,
   });
   const done = relay.read(readable as unknown as AsyncIterable<Uint8Array>);
   const write = (text: string) => void writer.write(new TextEncoder().encode(text));

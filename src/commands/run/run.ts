@@ -1,4 +1,4 @@
-import { type Context, defineCommand, serverArgument } from "../../cli/command.ts";
+import { type Context, defineCommand, serversArgument } from "../../cli/command.ts";
 import { requireNamedVariables } from "../../config/requirements.ts";
 import {
   type KnownServer,
@@ -13,6 +13,7 @@ import { runId } from "../../platform/run-id.ts";
 import { ServerCache } from "../../platform/server-cache.ts";
 import { openStdio } from "../../platform/stdio.ts";
 import { type Answered, failedUpstream, serve } from "../../relay/serve.ts";
+import { ServerLimits } from "../../relay/server-limits.ts";
 import { openServer, type Server } from "../../upstream/open-server.ts";
 import type { SignInMode } from "../../upstream/sign-in/sign-in.ts";
 import { BridgeError, type CommandLine } from "../../wire/errors.ts";
@@ -38,7 +39,8 @@ export interface EarlyAnswer {
 export function commandAfter(early: EarlyAnswer | undefined) {
   return defineCommand({
     args: {
-      server: serverArgument,
+      server: serversArgument,
+      all: { type: "boolean", description: "serve all configured servers as one" },
       "no-cache": {
         type: "boolean",
         description: "neither read nor write the cache",
@@ -51,9 +53,20 @@ export function commandAfter(early: EarlyAnswer | undefined) {
           "how a call signs in: elicit asks in the client (default), browser opens a browser, never does neither",
       },
     },
-    async run({ server, demo, "sign-in": mode, "no-cache": noCache }, context) {
+    async run({ server: names, all, demo, "sign-in": mode, "no-cache": noCache }, context) {
+      const [server] = names;
       if (demo && server !== undefined)
         throw new BridgeError("usage", "--demo and --server exclude each other");
+      if (all && (demo || server !== undefined))
+        throw new BridgeError(
+          "usage",
+          `--all and --${demo ? "demo" : "server"} exclude each other`,
+        );
+      if (all || names.length > 1) {
+        const { serveCombined } = await import("./run-combined.ts");
+        const start = { names, noCache, signIn: mode ?? "elicit" };
+        return serveCombined({ ...start, onFirstAnswer: forbidDumps(context) }, context);
+      }
       if (demo) return (await import("./run-demo.ts")).serveDemo(bridge, context);
       const { known, answered } = early ?? {};
       const mayCheckFast = early === undefined && !noCache;
@@ -108,23 +121,19 @@ async function bridge(
 ): Promise<number> {
   const { log, redactor, commandLine } = context;
   let server: Server | undefined;
-  const forbidDumps = async () =>
-    (await import("../../platform/core-dumps.ts")).forbidCoreDumps(log);
-  // After an early answer the client may send no further request, so that onFirstAnswer is never called.
-  setTimeout(forbidDumps, forbidDumpsAfterMs).unref();
   const code = await serve({
     name: settings.name,
     connect(client, ask) {
       const start = { mayAnswer, waitsForStart, earlyAnswer: answered?.page };
       server = openServer(settings, { ...context, cache, client, ask, ...start, signIn });
-      return server.upstream;
+      return new ServerLimits(server.upstream);
     },
     stdio: openStdio(),
     log,
     redactor,
     commandLine,
     answered,
-    onFirstAnswer: forbidDumps,
+    onFirstAnswer: forbidDumps(context),
     limit: settings.limits.messageBytes,
     timeoutMs: settings.timeoutMs,
   });
@@ -132,6 +141,14 @@ async function bridge(
   // The new refresh token must be stored before the process exits, or the sign-in is lost.
   await Promise.race([server?.settled(), Bun.sleep(refreshGraceMs)]);
   return code;
+}
+
+/** Forbids core dumps after a while, or when the returned function is called. */
+function forbidDumps({ log }: Context): () => void {
+  const forbid = async () => (await import("../../platform/core-dumps.ts")).forbidCoreDumps(log);
+  // After an early answer the client may send no further request, so that nothing calls it.
+  setTimeout(forbid, forbidDumpsAfterMs).unref();
+  return forbid;
 }
 
 /**

@@ -20,6 +20,7 @@ import { type Introduction, joinInstructions, mergeCapabilities } from "./introd
 import { isMergedList, MergedLists } from "./lists.ts";
 import { type CombinedServer, Member } from "./member.ts";
 import { mayBelongTo, NameTable } from "./names.ts";
+import type { Problems } from "./problems.ts";
 import { inOrder, ResourceRoutes } from "./resources.ts";
 import { namedText, ServerRequests } from "./server-requests.ts";
 import { listenToAll } from "./subscriptions.ts";
@@ -33,13 +34,6 @@ export interface CombinedOptions {
   readonly now: () => number;
   readonly startedAt: number;
   readonly problems: Problems;
-}
-
-/** The tool that stands for a server which is not there, and the results of its calls, as JSON text. */
-export interface Problems {
-  tool(name: string, server: string, error: BridgeError): string;
-  stillAway(call: Message, error: BridgeError): string;
-  available(call: Message, server: string): string;
 }
 
 /** How long the answer to initialize waits for servers without a catalog: their instructions stand in it. */

@@ -151,7 +151,7 @@ export class Member {
   }
 
   async #sendLogLevel(message: Message, signal: AbortSignal): Promise<void> {
-    if (this.introduction?.capabilities.logging !== undefined) await this.#send(message, signal);
+    if (this.introduction?.capabilities["logging"] !== undefined) await this.#send(message, signal);
   }
 
   /** Sends a message of ours; a failure is only logged. */

@@ -1,6 +1,7 @@
 // Requests of the servers to the client: each gets an id of ours, since two servers may use the same one.
 import type { RequestIds } from "../../upstream/core/request-ids.ts";
-import { idKey, type Message } from "../../wire/message.ts";
+import type { Ask } from "../../upstream/core/types.ts";
+import { idKey, type Message, requestOf } from "../../wire/message.ts";
 import type { Edit } from "../../wire/spans.ts";
 import { maxPending } from "../client-requests.ts";
 import { maxPauseMs } from "../deadlines.ts";
@@ -98,6 +99,17 @@ export class ServerRequests {
   clear(): void {
     this.#pending.clear();
   }
+}
+
+/** Puts the server's name before what the bridge asks the user for this server. */
+export function namedAsk(server: string, ask: Ask): Ask {
+  return ({ method, params }, signal) => {
+    const request = requestOf("0", method, params);
+    const text = method === "elicitation/create" ? request.value(["params", "message"]) : undefined;
+    if (typeof text !== "string") return ask({ method, params }, signal);
+    const named = request.with([{ path: ["params", "message"], raw: namedText(server, text) }]);
+    return ask({ method, params: named.text(["params"])! }, signal);
+  };
 }
 
 /** What a server asks the user, after the server's name; as JSON text. */

@@ -29,7 +29,10 @@ export async function listenToAll(
   signal: AbortSignal,
 ): Promise<void> {
   const id = message.head.id!;
-  const filter = (message.value(["params", "notifications"]) ?? {}) as Record<string, unknown>;
+  const filter = (message.value(["params", "notifications"]) ?? {}) as {
+    readonly [name: string]: unknown;
+    readonly resourceSubscriptions?: unknown;
+  };
   const wants = Object.keys(filters).filter((name) => filter[name] === true);
   const methods = new Set(wants.map((name) => filters[name]));
   const asked = Array.isArray(filter.resourceSubscriptions) ? filter.resourceSubscriptions : [];

@@ -1,0 +1,141 @@
+// Runs several servers as one MCP server.
+import type { Context } from "../../cli/command.ts";
+import { type Config, holdsSecret, loadConfig, pickServer } from "../../config/load.ts";
+import { requireNamedVariables } from "../../config/requirements.ts";
+import type { ServerSettings } from "../../config/settings.ts";
+import { rememberValidated } from "../../config/validated-cache.ts";
+import { cacheFile } from "../../platform/paths.ts";
+import { ServerCache } from "../../platform/server-cache.ts";
+import { openStdio } from "../../platform/stdio.ts";
+import { CombinedUpstream } from "../../relay/combined/combined.ts";
+import type { CombinedServer } from "../../relay/combined/member.ts";
+import { problemsFor } from "../../relay/combined/problems.ts";
+import { namedAsk } from "../../relay/combined/server-requests.ts";
+import { serve } from "../../relay/serve.ts";
+import { ServerLimits } from "../../relay/server-limits.ts";
+import type { Ask, ClientFacts } from "../../upstream/core/types.ts";
+import { LazyUpstream } from "../../upstream/lazy.ts";
+import { openServer } from "../../upstream/open-server.ts";
+import type { SignInMode } from "../../upstream/sign-in/sign-in.ts";
+import { ReadBudget } from "../../upstream/transport/read-budget.ts";
+import type { Message } from "../../wire/message.ts";
+
+interface CombinedStart {
+  /** Names of the servers; empty for all of them. */
+  readonly names: readonly string[];
+  readonly signIn: SignInMode;
+  readonly noCache: boolean;
+  /** Called after the first answer, and after a while without one. */
+  readonly onFirstAnswer: () => void;
+}
+
+/** Longest wait of the exit for token refreshes under way. */
+const refreshGraceMs = 5000;
+
+interface Opened {
+  readonly combined: CombinedServer;
+  flush(): void;
+  settled(): Promise<void>;
+}
+
+/** Serves the chosen servers to one client as one server. Resolves to the exit code. */
+export async function serveCombined(start: CombinedStart, context: Context): Promise<number> {
+  const { log, redactor, commandLine } = context;
+  // The client's first message is read while the files are looked at.
+  const stdio = openStdio();
+  const config = await loadConfig(context.paths());
+  const servers = chosen(config, start.names);
+  const limit = Math.max(...servers.map(({ limits }) => limits.messageBytes));
+  const deadlines = new Set(servers.map(({ timeoutMs }) => timeoutMs));
+  let opened: Opened[] = [];
+  let combined: CombinedUpstream | undefined;
+  const code = await serve({
+    name: "",
+    connect(client, ask) {
+      const budget = new ReadBudget();
+      opened = servers.map((settings) =>
+        open(settings, { config, client, ask, budget, start, context }),
+      );
+      combined = new CombinedUpstream({
+        servers: opened.map((server) => server.combined),
+        ...{ client, log, commandLine },
+        now: () => performance.now(),
+        startedAt: 0,
+        problems: problemsFor(client, redactor, commandLine),
+      });
+      return combined;
+    },
+    ...{ stdio, log, redactor, commandLine, limit },
+    onFirstAnswer: start.onFirstAnswer,
+    timeoutMs: Math.max(...deadlines),
+    ...(deadlines.size > 1 && { timeoutOf: (message: Message) => combined!.timeoutOf(message) }),
+  });
+  for (const server of opened) server.flush();
+  // New refresh tokens must be stored before the process exits, or the sign-ins are lost.
+  const settled = Promise.all(opened.map((server) => server.settled()));
+  await Promise.race([settled, Bun.sleep(refreshGraceMs)]);
+  return code;
+}
+
+/** The servers of the run, each once, in the order given; without names all that the configuration holds. */
+function chosen(config: Config, names: readonly string[]): ServerSettings[] {
+  if (names.length > 0) return [...new Set(names.map((name) => pickServer(config, name)))];
+  // pickServer() throws the error for a configuration without servers.
+  return config.servers.size > 0 ? [...config.servers.values()] : [pickServer(config)];
+}
+
+interface OpenOptions {
+  readonly config: Config;
+  readonly client: ClientFacts;
+  readonly ask: Ask;
+  readonly budget: ReadBudget;
+  readonly start: CombinedStart;
+  readonly context: Context;
+}
+
+function open(settings: ServerSettings, options: OpenOptions): Opened {
+  const { config, client, ask, budget, start, context } = options;
+  const { noCache, signIn } = start;
+  const isTest = context.env.CODEX_MCP_BRIDGE_TEST !== undefined;
+  const file = noCache ? undefined : cacheFile(settings.state);
+  const cache = new ServerCache(file, settings.url, context.log);
+  rememberValidated(config, holdsSecret(config.raw), cache);
+  const facts = clientOf(client);
+  const { name, timeoutMs, connectTimeoutMs, limits } = settings;
+  const server = openServer(settings, {
+    ...{ ...context, cache, budget, signIn },
+    client: facts,
+    ask: namedAsk(name, ask),
+    mayAnswer: !noCache && !isTest,
+    waitsForStart: !isTest,
+  });
+  let { upstream } = server;
+  try {
+    requireNamedVariables(settings, context.env);
+  } catch (error) {
+    // A missing variable keeps this one server away.
+    upstream = new LazyUpstream(() => Promise.reject(error));
+  }
+  return {
+    combined: {
+      ...{ name, timeoutMs, connectTimeoutMs, client: facts },
+      upstream: new ServerLimits(upstream),
+      messageBytes: limits.messageBytes,
+    },
+    flush: () => cache.flush(),
+    settled: () => server.settled(),
+  };
+}
+
+/** The client as one server knows it: only the revision is this server's own. */
+function clientOf(client: ClientFacts): ClientFacts {
+  return {
+    get name() {
+      return client.name;
+    },
+    get capabilities() {
+      return client.capabilities;
+    },
+    protocolVersion: "",
+  };
+}
