@@ -142,7 +142,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-call-deadline": {
     promise: "every call ends by its deadline",
     file: "src/relay/relay.ts",
-    find: "this.#settle(call, timeoutError(this.#options.timeoutMs));",
+    find: "this.#settle(call, timeoutError(ms));",
     replace: "",
     test: "tests/fault/fault.test.ts",
     pattern: "executes the call and never answers",
