@@ -27,6 +27,7 @@ declare module "bun" {
     | "BUN_CONFIG_VERBOSE_FETCH"
     | "CONFORMANCE_DIRECT"
     | "DBUS_SESSION_BUS_ADDRESS"
+    | "EARLIER_BIN"
     | "FAULT_LOG"
     | "HOME"
     | "KILL_ROUNDS"

@@ -185,6 +185,7 @@ function versionFacts() {
     bun: Bun.version,
     target: program.target ?? "source",
     commit: program.commit,
+    build: program.build,
     protocolRevisions,
   };
 }

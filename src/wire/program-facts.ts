@@ -6,12 +6,24 @@ import { shellWord } from "./text.ts";
 declare const BUILD_COMMIT: string | undefined;
 declare const BUILD_TARGET: string | undefined;
 
-/** Name, version, commit and build target of this program. From source, `commit` is "unknown" and `target` undefined. */
+const commit = typeof BUILD_COMMIT === "undefined" ? undefined : BUILD_COMMIT;
+
+/**
+ * Name, version, commit and build target of this program. From source, `commit` is "unknown" and `target` undefined.
+ * `build` is "clean" if the executable was built from `commit` alone, "dirty" if from a tree with changes or of an
+ * unknown commit, "source" if no executable was built.
+ */
 export const program = {
   name: "codex-mcp-http-bridge",
   version,
-  commit: typeof BUILD_COMMIT === "undefined" ? "unknown" : BUILD_COMMIT,
+  commit: commit ?? "unknown",
   target: typeof BUILD_TARGET === "undefined" ? undefined : BUILD_TARGET,
+  build:
+    commit === undefined
+      ? "source"
+      : commit === "unknown" || commit.endsWith("-dirty")
+        ? "dirty"
+        : "clean",
 } as const;
 
 /** Formats commands for the user to copy. They repeat `--config-path`: without it they would use another configuration. */

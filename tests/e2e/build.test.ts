@@ -61,7 +61,10 @@ describe("build.sh", () => {
     await build(two, [], { SOURCE_COMMIT: "abc123", TZ: "Asia/Tokyo", HOME: folder.path });
     expect(sumOf(two)).toBe(sumOf(one));
     const version = Bun.spawnSync([join(one, "dist/codex-mcp-http-bridge"), "--version", "--json"]);
-    expect(JSON.parse(version.stdout.toString()).commit).toBe("abc123");
+    expect(JSON.parse(version.stdout.toString())).toMatchObject({
+      commit: "abc123",
+      build: "clean",
+    });
     const installer = readFileSync(join(one, "dist/install.sh"), "utf8");
     expect(installer).toContain(`\nreleases=\${CODEX_MCP_BRIDGE_RELEASES:-${releases}}\n`);
     const licenses = readFileSync(join(one, "dist/THIRD-PARTY-LICENSES"), "utf8");

@@ -18,7 +18,7 @@ describe("the program", () => {
     expect(answer).toEqual({ code: 0, stdout: `codex-mcp-http-bridge ${version}\n`, stderr: "" });
   });
 
-  test("prints version, commit and target as JSON", async () => {
+  test("prints version, commit, target and kind of build as JSON", async () => {
     const { code, stdout } = await run("--version", "--json");
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual({
@@ -26,6 +26,7 @@ describe("the program", () => {
       bun: Bun.version,
       target: expect.any(String),
       commit: expect.any(String),
+      build: expect.stringMatching(/^(clean|dirty|source)$/),
       protocolRevisions: expect.arrayContaining(["2025-03-26", "2025-11-25"]),
     });
   });

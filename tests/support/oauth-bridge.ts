@@ -50,8 +50,12 @@ export interface Running {
 }
 
 /** Starts the program and lets a test watch its output. */
-export function startProgram(words: readonly string[], env: Record<string, string>): Running {
-  const child = Bun.spawn([...programWords, ...words], {
+export function startProgram(
+  words: readonly string[],
+  env: Record<string, string>,
+  program = programWords,
+): Running {
+  const child = Bun.spawn([...program, ...words], {
     env,
     stdin: "pipe",
     stdout: "pipe",
@@ -100,8 +104,13 @@ export function startProgram(words: readonly string[], env: Record<string, strin
 }
 
 /** Signs in through the page, as a person with a browser does. */
-export async function signIn(home: BridgeHome, name = "kb", account = "ada"): Promise<void> {
-  const login = startProgram(["login", "--server", name, "--no-browser"], home.env);
+export async function signIn(
+  home: BridgeHome,
+  name = "kb",
+  account = "ada",
+  program = programWords,
+): Promise<void> {
+  const login = startProgram(["login", "--server", name, "--no-browser"], home.env, program);
   const [url] = await login.seen(/https?:\/\/\S+[?&]code_challenge=\S+/);
   await approveInBrowser(url, account);
   const { code, stderr } = await login.ended;
@@ -120,9 +129,13 @@ export async function failedInitialize(home: BridgeHome): Promise<string> {
 }
 
 /** Starts `run` with the test as its client, and does initialize. */
-export async function startRun(home: BridgeHome, words: readonly string[] = []): Promise<RunChild> {
+export async function startRun(
+  home: BridgeHome,
+  words: readonly string[] = [],
+  program = programWords,
+): Promise<RunChild> {
   const child = new RunChild(
-    { self: programWords },
+    { self: program },
     { words: ["run", "--server", "kb", ...words], env: home.env },
   );
   await child.request("initialize", initializeParams());

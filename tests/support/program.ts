@@ -19,11 +19,13 @@ export interface RunOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly stdin?: string;
   readonly cwd?: string;
+  /** The words that start the program, if it is another one than that of `programWords`. */
+  readonly program?: readonly string[];
 }
 
 /** Runs the program to its end; stdin is empty unless given. */
 export async function runProgram(words: readonly string[], options: RunOptions): Promise<Ended> {
-  await using child = Bun.spawn([...programWords, ...words], {
+  await using child = Bun.spawn([...(options.program ?? programWords), ...words], {
     env: { PATH: process.env.PATH ?? "", ...options.env },
     stdin: options.stdin === undefined ? "ignore" : new TextEncoder().encode(options.stdin),
     stdout: "pipe",

@@ -24,7 +24,7 @@ export function gzipForms(version: string, program = programOf(version)) {
 }
 
 /** The plain executable for each platform of Linux, as `./build.sh --all` leaves them in dist/. */
-export const plainForms = (program: string) =>
+export const plainForms = (program: string | Uint8Array) =>
   Object.fromEntries(
     linux.map((platform) => [`${platform}/${name}`, program as string | Uint8Array]),
   );
