@@ -23,6 +23,14 @@ const commands: Commands = {
     does: "starts the bridge as Codex does and lists the server's tools",
     load: () => import("./src/commands/test/test.ts"),
   },
+  tools: {
+    does: "lists a server's tools with their parameters",
+    load: () => import("./src/commands/tools/tools.ts"),
+  },
+  call: {
+    does: "calls a tool of a server and prints its result",
+    load: () => import("./src/commands/tools/call.ts"),
+  },
   "codex-config": {
     does: "prints the entry for Codex's config.toml, or writes it there",
     load: () => import("./src/commands/codex-config/codex-config.ts"),

@@ -28,7 +28,7 @@ const roomsOfFloor: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["auth", "codex-config", "test"],
     ["client-config"],
     ["import"],
-    [".", "completions", "demo"],
+    [".", "completions", "demo", "tools"],
     ["run"],
     ["setup"],
   ],

@@ -8,11 +8,16 @@ const frameMs = 80;
 /** An animated progress mark on stderr. Not Clack's spinner, which ends the process on Ctrl-C with exit code 0. */
 export class Spinner {
   readonly #isDrawn: boolean;
-  readonly #message: string;
+  #message: string;
   #timer: Timer | undefined;
 
   constructor(env: Environment, message = "") {
     this.#isDrawn = isatty(1) && isRich(env);
+    this.#message = message;
+  }
+
+  /** Shows another message from the next frame on; one line, cleaned. */
+  update(message: string): void {
     this.#message = message;
   }
 
@@ -21,7 +26,7 @@ export class Spinner {
     let count = 0;
     this.#timer = setInterval(() => {
       const frame = frames[count++ % frames.length];
-      Bun.write(Bun.stderr, `\r${frame} ${this.#message}`);
+      Bun.write(Bun.stderr, `\r\u001b[2K${frame} ${this.#message}`);
     }, frameMs);
   }
 

@@ -1,0 +1,57 @@
+import { type Context, defineCommand, serverArgument } from "../../cli/command.ts";
+import { loadConfig, pickServer } from "../../config/load.ts";
+import type { ServerSettings } from "../../config/settings.ts";
+import { shownUrl } from "../../platform/redact.ts";
+import { initialize, listAll } from "../test/requests.ts";
+import { withServerChild } from "../test/server-child.ts";
+import { judgeTools } from "../test/strict-clients.ts";
+import { toolLines } from "./describe.ts";
+
+export const command = defineCommand({
+  args: {
+    name: { type: "positional", description: "the server's name in the configuration" },
+    server: serverArgument,
+    json: { type: "boolean", description: "print the tools as the server lists them, as JSON" },
+  },
+  async run({ name, server, json }, context) {
+    const settings = pickServer(await loadConfig(context.paths()), name ?? server);
+    const { items, texts, isEndless } = await withServerChild(
+      settings,
+      context,
+      {},
+      async (child, knowSecrets) => {
+        const { capabilities } = await initialize(child, settings.name);
+        const listing = await listAll(child, "tools", "tools" in capabilities);
+        await knowSecrets();
+        return listing;
+      },
+    );
+    const { redactor } = context;
+    const text = json
+      ? jsonOf(settings, texts)
+      : `${[`${settings.name}: ${counted(items.length)}`, ...items.map(blockOf)].join("\n\n")}\n`;
+    await context.print(redactor.redact(text));
+    warnOfFaults({ items, isEndless }, context);
+    return 0;
+  },
+});
+
+const counted = (count: number) => `${count} ${count === 1 ? "tool" : "tools"}`;
+const blockOf = (tool: unknown, index: number) => toolLines(tool, index).join("\n");
+
+/** The tools as JSON, each as the server wrote it. */
+function jsonOf({ name, url }: ServerSettings, tools: readonly string[]): string {
+  const head = JSON.stringify({ server: name, url: shownUrl(url) }).slice(0, -1);
+  return `${head},"tools":[${tools.map((tool) => `\n${tool}`).join(",")}]}\n`;
+}
+
+function warnOfFaults(
+  listing: { readonly items: readonly unknown[]; readonly isEndless: boolean },
+  { redactor, commandLine, warn, note }: Context,
+): void {
+  const { refusal, warnings } = judgeTools(listing);
+  const hint = refusal?.hintText(commandLine);
+  for (const line of [...(refusal === undefined ? [] : [refusal.message]), ...warnings])
+    warn(redactor.redact(line));
+  if (hint !== undefined) note(`hint: ${hint}`);
+}
