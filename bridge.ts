@@ -52,6 +52,7 @@ const commands: Commands = {
     load: async () => ({
       command: (await import("./src/commands/run/run.ts")).commandAfter(await early),
     }),
+    loadDropIn: async (rest) => (await import("./src/commands/run/drop-in.ts")).dropInAfter(rest),
   },
   login: {
     does: "signs in to a server with OAuth, here or on another device",

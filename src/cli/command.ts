@@ -41,6 +41,11 @@ export interface Entry {
   readonly does: string;
   // biome-ignore lint/suspicious/noExplicitAny: the table holds commands of every table of arguments
   readonly load: () => Promise<{ readonly command: Command<any> }>;
+  /** Loads the command for the arguments of mcp-remote, and the words that its table describes. */
+  readonly loadDropIn?: (
+    words: readonly string[],
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+  ) => Promise<{ readonly command: Command<any>; readonly words: readonly string[] }>;
 }
 
 export type Commands = Readonly<Record<string, Entry>>;

@@ -17,6 +17,7 @@ import {
   globalArguments,
   type Values,
 } from "./command.ts";
+import { dropInWords } from "./drop-in-words.ts";
 import { helpText } from "./help.ts";
 import { marksOf } from "./terminal.ts";
 import type { TerminalOutput } from "./terminal-output.ts";
@@ -32,6 +33,12 @@ export async function main(
   for (const event of ["uncaughtException", "unhandledRejection"])
     process.on(event, (error) => process.exit(report(asBridgeError(error), outside)));
   try {
+    const dropIn = dropInWords(process.argv0, words, commands);
+    const { run } = commands;
+    if (dropIn !== undefined && run?.loadDropIn !== undefined) {
+      const { command, words: own } = await run.loadDropIn(dropIn);
+      return await runCommand("run", run, command, own, outside);
+    }
     const at = commandAt(words);
     if (at < 0) return await withoutCommand(commands, words);
     const name = words[at]!;

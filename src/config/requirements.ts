@@ -47,6 +47,14 @@ function isSignedIn({ credential, state }: ServerSettings): boolean {
 
 /** Throws `configuration` if a variable or file that the server's entry names is missing. Reads no file. */
 export function requireNamedVariables(settings: ServerSettings, env: Environment): void {
+  const withheld = settings.adHoc?.withheld ?? [];
+  if (withheld.length > 0) {
+    throw new BridgeError(
+      "configuration",
+      `${withheld.join(" and ")} of server "${settings.name}" stands in the client's entry alone`,
+      { hint: (command) => `run ${command("import")} to keep it here` },
+    );
+  }
   const unset = { type: "unset" } as const;
   const required = isSignedIn(settings) ? { ...settings, credential: unset } : settings;
   for (const { what, variable, file } of requirementsOf(required)) {

@@ -159,6 +159,8 @@ const oauth = () =>
       ),
       authorizeParams: opt(words("further parameters of the authorization request")),
       tokenParams: opt(words("further parameters of the token request")),
+      tokenEndpoint: opt(url("token endpoint (client_credentials); no metadata are read")),
+      useIdToken: opt(flag("send the ID token in place of the access token")),
       pkce: opt(v.literal("S256", 'expected "S256"')),
       dpop: opt(flag("always or never use DPoP; default: when the server asks")),
       callbackPort: opt(whole("a port", 1, 65_535)),

@@ -61,6 +61,12 @@ function authSettingsOf(auth: OAuthEntry, home: string, at: readonly string[]): 
     grant: auth.grant ?? ("authorization_code" as const),
     store: auth.store ?? ("file" as const),
   };
+  if (auth.tokenEndpoint !== undefined && auth.grant !== "client_credentials") {
+    throw new ConfigProblem(
+      [...path, "tokenEndpoint"],
+      "expected only with the grant client_credentials",
+    );
+  }
   if (idp === undefined) return common;
   const tokens = ["idTokenFile", "idTokenEnv", "idTokenCommand"];
   atMostOne(idp, tokens, [...path, "idp"], "id token");

@@ -39,6 +39,10 @@ export interface OAuthSettings {
   readonly resource?: string | false;
   readonly authorizeParams?: Readonly<Record<string, string>>;
   readonly tokenParams?: Readonly<Record<string, string>>;
+  /** The token endpoint of the grant client_credentials, in place of the one that the server's metadata lead to. */
+  readonly tokenEndpoint?: string;
+  /** Whether the ID token is sent to the server in place of the access token. */
+  readonly useIdToken?: boolean;
   readonly pkce?: "S256";
   readonly dpop?: boolean;
   readonly callbackPort?: number;
@@ -109,4 +113,6 @@ export interface ServerSettings {
   readonly home: string;
   /** Where the server's sign-in, cache and locks are kept. */
   readonly state: ServerState;
+  /** Set for a server that a client names by its URL. `withheld`: headers, and `auth.clientSecret`, that only the client's entry holds. */
+  readonly adHoc?: { readonly withheld: readonly string[] };
 }

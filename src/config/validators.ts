@@ -79,7 +79,7 @@ export function headerValueProblem(value: string): string | undefined {
   if (!fieldValue.test(value)) {
     return "expected visible ASCII characters, without white space at the ends";
   }
-  if (value.replace(reference, "").includes("${")) {
+  if (literalOf(value).includes("${")) {
     return `expected a variable's name between "\${" and "}"`;
   }
   return undefined;
@@ -106,9 +106,19 @@ export function variablesIn(value: string): string[] {
   return [...value.matchAll(reference)].map((match) => match[1]!);
 }
 
+/** Whether the name of a header or query parameter suggests a secret. */
+export function namesSecret(name: string): boolean {
+  return secretName.test(name);
+}
+
+/** A value without its references to variables. */
+export function literalOf(value: string): string {
+  return value.replace(reference, "");
+}
+
 /** Whether a header or query parameter may contain a secret: its name suggests one, and its literal part has at least 8 characters. */
 export function mayBeSecret(name: string, value: string): boolean {
-  return secretName.test(name) && value.replace(reference, "").length >= 8;
+  return namesSecret(name) && literalOf(value).length >= 8;
 }
 
 /** The first invalid or repeated header name, with the error message; undefined if all names are valid. */

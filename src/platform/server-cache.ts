@@ -2,6 +2,9 @@ import { fileVersionOf } from "./file-stamp.ts";
 import { readChecked, writeAtomically } from "./files.ts";
 import type { Log } from "./log.ts";
 
+/** Key of the transport that serves a client of the session protocol. */
+export const transportKey = "transport";
+
 /** Version of the file format; a file of another version is ignored. */
 const formatVersion = 1;
 /** Largest file that is read, because every start reads it; upstream/catalog/store.ts keeps the file far smaller. */

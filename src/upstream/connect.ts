@@ -5,7 +5,7 @@ import { InFlightRequests } from "../http/in-flight.ts";
 import type { Authorizer } from "../oauth/authorizer/types.ts";
 import type { Log } from "../platform/log.ts";
 import type { Redactor } from "../platform/redact.ts";
-import type { ServerCache } from "../platform/server-cache.ts";
+import { type ServerCache, transportKey } from "../platform/server-cache.ts";
 import type { Message } from "../wire/message.ts";
 import type { RequestIds } from "./core/request-ids.ts";
 import { ToolTable } from "./core/tool-table.ts";
@@ -52,8 +52,6 @@ export interface ConnectOptions {
 // Keys in the server's cache file.
 /** The path that a 307 or 308 led to. */
 const movedKey = "moved";
-/** The transport that serves a client of the session protocol. */
-const transportKey = "transport";
 /** The newest revision that the server accepts, if it is older than the client's. */
 const revisionKey = "revision";
 /** The path prefix that is missing in the message URL of an HTTP+SSE server. */

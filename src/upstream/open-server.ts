@@ -23,6 +23,8 @@ export interface OpenServerOptions extends Omit<ConnectServerOptions, "login" | 
   readonly earlyAnswer?: CachedPage | undefined;
   /** How the user signs in when a call needs it; undefined: the call fails. */
   readonly signIn: SignInMode | undefined;
+  /** How long a sign-in may take; undefined: ten minutes. */
+  readonly signInWaitMs?: number | undefined;
 }
 
 /** One server with everything that its configuration asks for. */
@@ -39,12 +41,14 @@ export interface Server {
 export function openServer(settings: ServerSettings, options: OpenServerOptions): Server {
   const { env, log, commandLine, paths, cache, client, ask, mayAnswer, earlyAnswer, signIn } =
     options;
+  const { signInWaitMs } = options;
   const { name, url, credential, timeoutMs } = settings;
   const login = commandLine(`login --server ${name}`);
   const ids = new RequestIds();
   let current = settings;
   let connected: Promise<{ upstream: Upstream; authorizer: ChosenAuthorizer }> | undefined;
   const reload = async () => {
+    if (settings.adHoc !== undefined) return settings;
     const { readConfig } = await import("../config/load.ts");
     const fresh = (await readConfig(paths()))?.servers.get(name);
     // A credential belongs to its origin: an entry for another origin is ignored.
@@ -83,7 +87,7 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
   const withSignIn = (mode: SignInMode) =>
     new SignInUpstream({
       ...{ next: offered, ask, client, name, host: url.host, login, mode },
-      signIns: new RunSignIn(oauth, { opensBrowser: mode === "browser" }),
+      signIns: new RunSignIn(oauth, { opensBrowser: mode === "browser", waitMs: signInWaitMs }),
     });
   return {
     upstream: signIn !== undefined && mayNeedSignIn ? withSignIn(signIn) : offered,

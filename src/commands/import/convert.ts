@@ -1,8 +1,9 @@
 import type { ClientEntry } from "../../config/clients/entries.ts";
+import type { ReadFile } from "../../config/mcp-remote/words.ts";
 import { program } from "../../wire/program-facts.ts";
 import { Draft } from "./draft.ts";
 import { findBridge, type OtherBridge } from "./launcher.ts";
-import { type ReadFile, takeMcpRemote } from "./mcp-remote.ts";
+import { takeMcpRemote } from "./mcp-remote.ts";
 import { takeMcpProxy, takeRemote, takeSupergateway } from "./other-bridges.ts";
 
 /** The result of converting an entry. */

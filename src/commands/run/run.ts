@@ -1,5 +1,6 @@
 import { type Context, defineCommand, serversArgument } from "../../cli/command.ts";
 import { requireNamedVariables } from "../../config/requirements.ts";
+import type { ServerSettings } from "../../config/settings.ts";
 import {
   type KnownServer,
   readValidated,
@@ -35,6 +36,12 @@ export interface EarlyAnswer {
   readonly answered?: Answered;
 }
 
+/** `--sign-in`, without its description. */
+export const signInArgument = {
+  type: "enum",
+  options: ["elicit", "browser", "never"],
+} as const;
+
 /** The command `run`. `early` is undefined if the early answer did not run. */
 export function commandAfter(early: EarlyAnswer | undefined) {
   return defineCommand({
@@ -47,8 +54,7 @@ export function commandAfter(early: EarlyAnswer | undefined) {
       },
       demo: { type: "boolean", description: "serve a built-in server for a first try" },
       "sign-in": {
-        type: "enum",
-        options: ["elicit", "browser", "never"],
+        ...signInArgument,
         description:
           "how a call signs in: elicit asks in the client (default), browser opens a browser, never does neither",
       },
@@ -97,11 +103,18 @@ async function knownServer(
     const known = quick ?? readValidated(paths(), name, log);
     if (known !== undefined) return known;
   }
-  const { holdsSecret, loadConfig, pickServer } = await import("../../config/load.ts");
-  const config = await loadConfig(paths());
+  const { holdsSecret, loadConfig, pickServer, readConfig } = await import("../../config/load.ts");
+  const cacheOf = ({ state, url }: ServerSettings) =>
+    new ServerCache(noCache ? undefined : cacheFile(state), url, log);
+  const readable = await readConfig(paths());
+  if (name !== undefined && readable?.servers.has(name) !== true) {
+    const { adHocNamed } = await import("../../config/ad-hoc.ts");
+    const settings = adHocNamed(paths(), name);
+    if (settings !== undefined) return { settings, cache: cacheOf(settings) };
+  }
+  const config = readable ?? (await loadConfig(paths()));
   const settings = pickServer(config, name);
-  const file = noCache ? undefined : cacheFile(settings.state);
-  const cache = new ServerCache(file, settings.url, log);
+  const cache = cacheOf(settings);
   rememberValidated(config, holdsSecret(config.raw), cache);
   return { settings, cache };
 }
@@ -112,19 +125,33 @@ interface Start extends KnownServer {
   /** Whether the start waits for a server that is unreachable, as long as a start may take. */
   readonly waitsForStart?: boolean;
   readonly answered?: Answered | undefined;
+  /** How long a sign-in may take; undefined: ten minutes. */
+  readonly signInWaitMs?: number | undefined;
+  /** Called after the first answer was written. */
+  readonly onFirstAnswer?: () => void;
 }
 
-async function bridge(
-  { settings, cache, mayAnswer = false, waitsForStart = false, answered }: Start,
+/** Serves one client with one server. */
+export async function bridge(
+  {
+    settings,
+    cache,
+    mayAnswer = false,
+    waitsForStart = false,
+    answered,
+    signInWaitMs,
+    onFirstAnswer,
+  }: Start,
   context: Context,
   signIn: SignInMode = "elicit",
 ): Promise<number> {
   const { log, redactor, commandLine } = context;
   let server: Server | undefined;
+  const forbidNow = forbidDumps(context);
   const code = await serve({
     name: settings.name,
     connect(client, ask) {
-      const start = { mayAnswer, waitsForStart, earlyAnswer: answered?.page };
+      const start = { mayAnswer, waitsForStart, earlyAnswer: answered?.page, signInWaitMs };
       server = openServer(settings, { ...context, cache, client, ask, ...start, signIn });
       return new ServerLimits(server.upstream);
     },
@@ -133,7 +160,10 @@ async function bridge(
     redactor,
     commandLine,
     answered,
-    onFirstAnswer: forbidDumps(context),
+    onFirstAnswer() {
+      forbidNow();
+      onFirstAnswer?.();
+    },
     limit: settings.limits.messageBytes,
     timeoutMs: settings.timeoutMs,
   });
@@ -155,7 +185,7 @@ function forbidDumps({ log }: Context): () => void {
  * Answers the client with the error of a failed start: Codex shows the answer to initialize, while an early exit shows only
  * "connection closed". On a terminal it resolves to undefined, so that main.ts prints the error.
  */
-async function refuse(
+export async function refuse(
   error: BridgeError,
   commandLine: CommandLine,
   answered: Answered | undefined,

@@ -38,18 +38,22 @@ export interface TokenCall {
 
 const secretForm = /^[\x21-\x7e]{1,65536}$/;
 
-/** The account in an ID token; its signature is not checked, for the token comes directly from the issuer (OIDC Core 3.1.3.7). */
-function accountOf(idToken: unknown): string | undefined {
-  if (typeof idToken !== "string") return undefined;
+/** The claims of an ID token; its signature is not checked, for the token comes directly from the issuer (OIDC Core 3.1.3.7). */
+function claimsOf(idToken: unknown): JsonObject {
+  if (typeof idToken !== "string") return {};
   try {
     const bytes = Uint8Array.fromBase64(idToken.split(".")[1] ?? "", { alphabet: "base64url" });
-    const claims = jsonObject(new TextDecoder().decode(bytes)) ?? {};
-    const names = ["email", "preferred_username", "name", "sub"].map((name) => claims[name]);
-    const found = names.find((name) => typeof name === "string" && name !== "");
-    return typeof found === "string" ? cleanText(found, 100) : undefined;
+    return jsonObject(new TextDecoder().decode(bytes)) ?? {};
   } catch {
-    return undefined;
+    return {};
   }
+}
+
+/** The account that the claims of an ID token name. */
+function accountOf(claims: JsonObject): string | undefined {
+  const names = ["email", "preferred_username", "name", "sub"].map((name) => claims[name]);
+  const found = names.find((name) => typeof name === "string" && name !== "");
+  return typeof found === "string" ? cleanText(found, 100) : undefined;
 }
 
 /** Caps `expires_in`: no token lives for 100 years, and larger numbers overflow a date. */
@@ -107,10 +111,22 @@ function readTokens(json: JsonObject, { context }: TokenCall): Tokens {
   const hasRefresh = typeof refresh_token === "string" && refresh_token !== "";
   if (hasRefresh && !secretForm.test(refresh_token)) throw bad("gave an unusable refresh token");
   if (hasRefresh) redactor.add(refresh_token);
-  const lifeMs = lifeOf(expires_in);
-  const account = accountOf(id_token);
+  const claims = claimsOf(id_token);
+  const { exp } = claims;
+  const account = accountOf(claims);
+  const isSent =
+    context.auth.useIdToken === true && typeof id_token === "string" && secretForm.test(id_token);
+  if (isSent) redactor.add(id_token);
+  else if (context.auth.useIdToken === true)
+    context.log.warn("the answer holds no ID token: the access token is sent", {
+      server: server.name,
+      hint: 'an ID token comes with the scope "openid"',
+    });
+  // `expires_in` is about the access token.
+  const lifeMs =
+    isSent && typeof exp === "number" ? lifeOf(exp - context.now() / 1000) : lifeOf(expires_in);
   return {
-    accessToken: access_token,
+    accessToken: isSent ? id_token : access_token,
     tokenType: type === "dpop" ? "DPoP" : "Bearer",
     ...(lifeMs !== undefined && { lifeMs }),
     ...(hasRefresh && { refreshToken: refresh_token }),

@@ -28,7 +28,7 @@ export interface SignInTarget {
 export interface DiscoveryRequest extends Pick<OAuthContext, "http" | "redactor" | "sleep"> {
   /** The URL of the MCP server. */
   readonly server: URL;
-  readonly auth: Pick<OAuthSettings, "issuer" | "resource">;
+  readonly auth: Pick<OAuthSettings, "issuer" | "resource" | "tokenEndpoint">;
   /** `resource_metadata` of the challenge. */
   readonly resourceMetadata?: string;
   /** The issuer of the last sign-in; tried first if the resource lists several issuers. */
@@ -186,9 +186,26 @@ async function issuerOf(
   return own ?? legacyIssuer(server.origin);
 }
 
+/** The issuer of a configured token endpoint: its origin, without metadata. */
+function issuerOfEndpoint(text: string): Issuer {
+  const url = endpointUrl(text, '"auth.tokenEndpoint"');
+  return {
+    issuer: url.origin,
+    tokenEndpoint: url.href,
+    sendsIss: false,
+    takesClientMetadata: false,
+    isAssumed: true,
+  };
+}
+
 /** Discovers the authorization server of an MCP server, in the order that the revisions of MCP give. Throws a BridgeError. */
 export async function discover(request: DiscoveryRequest): Promise<SignInTarget> {
   const { auth, server } = request;
+  if (auth.tokenEndpoint !== undefined) {
+    const { resource = resourceOf(server) } = auth;
+    const issuer = issuerOfEndpoint(auth.tokenEndpoint);
+    return { issuer, wantsDpop: false, ...(resource !== false && { resource }) };
+  }
   const found = await fetchResource(request);
   const issuer = await issuerOf(found, request);
   const resource = auth.resource ?? found?.resource ?? resourceOf(server);

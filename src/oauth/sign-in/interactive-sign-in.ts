@@ -38,11 +38,13 @@ export type Begun = SignInResult | PendingSignIn;
 export interface InteractiveOptions {
   /** Whether the page is opened in the browser (`--sign-in browser`); the sign-in then continues even if no call waits. */
   readonly opensBrowser: boolean;
+  /** How long the page may wait for the user; default 600,000. */
+  readonly waitMs?: number | undefined;
   /** The needs (PendingSignIn.need) for which the waiting call has already seen a sign-in. */
   readonly answered: ReadonlySet<string>;
 }
 
-/** The listener of a sign-in during `run` closes after this time. */
+/** The listener of a sign-in during `run` closes after this time, unless the options say otherwise. */
 const signInWaitMs = 600_000;
 /** After a decline, no sign-in is offered for this time. */
 const declineMs = 300_000;
@@ -222,9 +224,11 @@ export class InteractiveSignIn {
         server: context.server.name,
         ...prepared.issuerChange,
       });
+    const { waitMs = signInWaitMs } = this.#options;
+    const limitText = waitMs < 60_000 ? `${waitMs / 1000} s` : `${waitMs / 60_000} minutes`;
     const timer = setTimeout(
-      () => this.end(failed(`nobody signed in within ${signInWaitMs / 60_000} minutes`)),
-      signInWaitMs,
+      () => this.end(failed(`nobody signed in within ${limitText}`)),
+      waitMs,
     );
     await using opener = new PageOpener({
       env: context.env,

@@ -2,7 +2,7 @@ import { abortable } from "../../platform/async.ts";
 import type { BridgeError } from "../../wire/errors.ts";
 import type { OAuth } from "../authorizer/open.ts";
 import { isOAuthCertain, type OAuthContext } from "../core/context.ts";
-import type { Begun, InteractiveSignIn } from "./interactive-sign-in.ts";
+import type { Begun, InteractiveOptions, InteractiveSignIn } from "./interactive-sign-in.ts";
 
 /** Time limit for finding out whether a server offers a sign-in. */
 const discoveryTimeoutMs = 30_000;
@@ -10,17 +10,19 @@ const discoveryTimeoutMs = 30_000;
 /** The sign-ins of a running bridge, one at a time. Loads their modules when the first one begins. */
 export class RunSignIn {
   readonly #oauth: () => Promise<OAuth>;
-  readonly #opensBrowser: boolean;
+  readonly #options: Pick<InteractiveOptions, "opensBrowser" | "waitMs">;
   #signIn: InteractiveSignIn | undefined;
   #lastFailure: BridgeError | undefined;
   #noSignIn: Promise<BridgeError | undefined> | undefined;
   /** Called at the end of each sign-in that succeeded. */
   onSignedIn: (() => void) | undefined;
 
-  /** `opensBrowser`: as `--sign-in browser` says. */
-  constructor(oauth: () => Promise<OAuth>, { opensBrowser }: { opensBrowser: boolean }) {
+  constructor(
+    oauth: () => Promise<OAuth>,
+    options: Pick<InteractiveOptions, "opensBrowser" | "waitMs">,
+  ) {
     this.#oauth = oauth;
-    this.#opensBrowser = opensBrowser;
+    this.#options = options;
   }
 
   /**
@@ -65,8 +67,7 @@ export class RunSignIn {
     const { InteractiveSignIn } = await import("./interactive-sign-in.ts");
     const oauth = await this.#oauth();
     if (this.#signIn?.isOver !== false) {
-      const opensBrowser = this.#opensBrowser;
-      this.#signIn = new InteractiveSignIn(oauth, { opensBrowser, answered });
+      this.#signIn = new InteractiveSignIn(oauth, { ...this.#options, answered });
       void this.#signIn.done.then((result) => {
         this.#lastFailure = result === "signed-in" ? undefined : result;
         if (result === "signed-in") this.onSignedIn?.();

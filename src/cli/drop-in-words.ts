@@ -1,0 +1,33 @@
+import { commandAt } from "./arguments.ts";
+import type { Commands } from "./command.ts";
+
+const isUrl = (word: string | undefined) => {
+  const lower = word?.slice(0, 8).toLowerCase() ?? "";
+  return lower.startsWith("https://") || lower.startsWith("http://");
+};
+/** The package of mcp-remote as launchers name it: with or without a version. */
+const isMcpRemote = (word: string) => word === "mcp-remote" || word.startsWith("mcp-remote@");
+
+/**
+ * The arguments of mcp-remote in a command line: `URL ...`, `run URL ...`, `mcp-remote URL ...`, also behind the words of
+ * the launcher that this executable replaced (`-y mcp-remote@latest URL ...`), or any words if it was started under the name
+ * mcp-remote. Undefined for another command line.
+ */
+export function dropInWords(
+  argv0: string,
+  words: readonly string[],
+  commands: Commands,
+): readonly string[] | undefined {
+  const base = argv0.slice(Math.max(argv0.lastIndexOf("/"), argv0.lastIndexOf("\\")) + 1);
+  if (base === "mcp-remote" || base === "mcp-remote.exe") return words;
+  const [first = "", ...rest] = words;
+  if (isUrl(first)) return words;
+  if (first === "run") return rest.some(isUrl) ? rest : undefined;
+  if (Object.hasOwn(commands, first)) return undefined;
+  if (first.startsWith("-") && words.some(isUrl)) {
+    const name = words[commandAt(words)] ?? "";
+    if (!Object.hasOwn(commands, name)) return words;
+  }
+  const at = words.findIndex(isMcpRemote);
+  return at < 0 ? undefined : words.slice(at + 1);
+}

@@ -1,0 +1,117 @@
+import { type Arguments, type Command, defineCommand, globalArguments } from "../../cli/command.ts";
+import { adHocSettings, rememberAdHoc } from "../../config/ad-hoc.ts";
+import { type DropIn, dropInOf } from "../../config/mcp-remote/entry.ts";
+import { takesValue } from "../../config/mcp-remote/words.ts";
+import { requireNamedVariables } from "../../config/requirements.ts";
+import type { ServerSettings } from "../../config/settings.ts";
+import { ConfigProblem } from "../../config/settings-builder.ts";
+import { fs } from "../../platform/fs.ts";
+import { cacheFile, type Paths } from "../../platform/paths.ts";
+import { ServerCache, transportKey } from "../../platform/server-cache.ts";
+import { openStdio } from "../../platform/stdio.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { bridge, refuse, signInArgument } from "./run.ts";
+
+/** Options of `run URL` that mcp-remote does not have. */
+const ownArguments = {
+  "no-cache": { type: "boolean", description: "neither read nor write the cache" },
+  "sign-in": {
+    ...signInArgument,
+    description: "how a call signs in: browser (default), elicit, never",
+  },
+} as const satisfies Arguments;
+
+/** The command `run URL`, and the words of the command line that its table describes. */
+interface DropInCommand {
+  // biome-ignore lint/suspicious/noExplicitAny: the program's table holds commands of every table of arguments
+  readonly command: Command<any>;
+  readonly words: readonly string[];
+}
+
+/** `run URL`: the bridge without config.json, with the arguments of mcp-remote. */
+export function dropInAfter(words: readonly string[]): DropInCommand {
+  const { own, foreign } = split(words);
+  const isSilent = foreign.includes("--silent") && !foreign.includes("--debug");
+  const level = foreign.includes("--debug") ? "debug" : isSilent ? "error" : undefined;
+  const command = defineCommand({
+    args: ownArguments,
+    async run({ "sign-in": mode = "browser", "no-cache": noCache }, context) {
+      // The client's first message is read meanwhile.
+      openStdio();
+      const { env, log } = context;
+      const given = dropInOf(foreign, { env, readFile });
+      if (!isSilent) for (const line of notesOn(given)) context.warn(line);
+      const settings = settingsOf(given, context.paths());
+      requireNamedVariables(settings, env);
+      const cache = new ServerCache(
+        noCache ? undefined : cacheFile(settings.state),
+        settings.url,
+        log,
+      );
+      preferTransport(cache, given.transport);
+      const start = {
+        settings,
+        cache,
+        mayAnswer: !noCache,
+        waitsForStart: true,
+        signInWaitMs: given.signInWaitMs,
+        onFirstAnswer: () => rememberAdHoc(settings, given.entry),
+      };
+      return bridge(start, context, mode);
+    },
+    refuse: (error, commandLine) => refuse(error, commandLine, undefined),
+  });
+  const isLevelGiven = own.some((word) => /^(?:-l|--log-level)(?:=|$)/.test(word));
+  const added = level === undefined || isLevelGiven ? [] : ["--log-level", level];
+  return { command, words: [...own, ...added] };
+}
+
+/** Separates the options of this program from the arguments of mcp-remote. */
+function split(words: readonly string[]): { own: string[]; foreign: string[] } {
+  const table: Arguments = { ...ownArguments, ...globalArguments };
+  const own: string[] = [];
+  const foreign: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!;
+    const [option = ""] = word.split("=", 1);
+    const found = Object.entries(table).find(
+      ([name, { alias }]) => option === `--${name}` || option === `-${alias}`,
+    );
+    const list = found === undefined ? foreign : own;
+    list.push(word);
+    const isValued = found === undefined ? takesValue(word) : found[1].type !== "boolean";
+    if (isValued && option === word && at + 1 < words.length) list.push(words[++at]!);
+  }
+  return { own, foreign };
+}
+
+function notesOn({ warnings, holdsSecret }: DropIn): readonly string[] {
+  if (!holdsSecret) return warnings;
+  const cure = "an argument holds a secret, which other users of this machine can read";
+  return [...warnings, `${cure}: codex-mcp-http-bridge import keeps it in a file of yours instead`];
+}
+
+function readFile(path: string): string | undefined {
+  try {
+    return fs().readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function settingsOf({ entry }: DropIn, paths: Paths): ServerSettings {
+  try {
+    return adHocSettings(entry, paths);
+  } catch (error) {
+    if (error instanceof ConfigProblem) throw new BridgeError("configuration", error.message);
+    throw error;
+  }
+}
+
+/** Makes the chain try this transport first, whatever an earlier run has found. */
+function preferTransport(cache: ServerCache, transport: DropIn["transport"]): void {
+  if (transport === undefined) return;
+  const isSse = cache.get(transportKey) === "sse";
+  if (transport === "sse" && !isSse) cache.set(transportKey, "sse");
+  if (transport === "http" && isSse) cache.set(transportKey, undefined);
+}

@@ -1,0 +1,152 @@
+// Servers that a client's entry names by URL (`run URL`): each has a folder of its own for its state, adhoc/HOST-HASH/,
+// and a file in it, by which other commands find the server again.
+
+import { readChecked, writeAtomically } from "../platform/files.ts";
+import { fs } from "../platform/fs.ts";
+import { join } from "../platform/path.ts";
+import type { Paths } from "../platform/paths.ts";
+import { BridgeError } from "../wire/errors.ts";
+import { loadConfig, pickServer, readConfig } from "./load.ts";
+import type { ServerEntry } from "./schema.ts";
+import type { ServerSettings } from "./settings.ts";
+import { serverSettings } from "./settings-builder.ts";
+import { literalOf, namesSecret, urlProblem } from "./validators.ts";
+
+/** The content of server.json. */
+interface AdHocFile {
+  readonly version: 1;
+  readonly name: string;
+  /** The entry without the secrets of the client's entry. */
+  readonly entry: ServerEntry;
+  /** The headers, and `auth.clientSecret`, whose values only the client's entry holds. */
+  readonly withheld: readonly string[];
+}
+
+const maxBytes = 256 * 1024;
+const hashLength = 12;
+
+/** Letters of a hash over URL, resource, header names and client id: two of them never share a sign-in or a cache. */
+function hashOf({ url, headers, auth }: ServerEntry): string {
+  const { resource = null, clientId = null } = auth?.type === "oauth" ? auth : {};
+  const names = Object.keys(headers ?? {}).map((name) => name.toLowerCase());
+  const identity = JSON.stringify([new URL(url).href, resource, names.toSorted(), clientId]);
+  return Bun.CryptoHasher.hash("sha256", identity, "hex").slice(0, hashLength);
+}
+
+const rootOf = ({ home }: Pick<Paths, "home">) => join(home, "adhoc");
+
+/** The settings of a server that config.json does not hold. Its name is HOST-HASH with dashes for dots. Throws ConfigProblem. */
+export function adHocSettings(entry: ServerEntry, paths: Pick<Paths, "home">): ServerSettings {
+  const host = new URL(entry.url).hostname.replace(/^\[|\]$/g, "").slice(0, 50);
+  const hash = hashOf(entry);
+  const name = `${host.replace(/[^A-Za-z0-9]+/g, "-").replace(/^-+|-+$/g, "")}-${hash}`;
+  const stateRoot = join(rootOf(paths), `${host.replaceAll(":", "-")}-${hash}`);
+  const settings = serverSettings(name, entry, {}, { home: paths.home, stateRoot });
+  return { ...settings, adHoc: { withheld: [] } };
+}
+
+/** Writes server.json, by which findServer() finds the server, where the file is missing or differs. Throws `configuration`. */
+export function rememberAdHoc({ name, state }: ServerSettings, entry: ServerEntry): void {
+  const text = `${JSON.stringify({ version: 1, name, ...withoutSecrets(entry) } satisfies AdHocFile, null, 2)}\n`;
+  const file = join(state.root, "server.json");
+  if (readChecked(file, maxBytes)?.text !== text) writeAtomically(file, text);
+}
+
+/** Parts of a header's value that are no secret: nothing, or the scheme before a variable. */
+const harmless = /^(?:\w+\s)?$/;
+
+function withoutSecrets({
+  headers = {},
+  auth,
+  ...rest
+}: ServerEntry): Pick<AdHocFile, "entry" | "withheld"> {
+  const isSecret = ([name, value]: [string, string]) =>
+    namesSecret(name) && !harmless.test(literalOf(value));
+  const all = Object.entries(headers);
+  const withheld = all.filter(isSecret).map(([name]) => name);
+  const kept = all.filter((header) => !isSecret(header));
+  // Without its Authorization header, the entry would seem to need a sign-in.
+  const isStatic = withheld.some((name) => name.toLowerCase() === "authorization");
+  const hasSecret = auth?.type === "oauth" && auth.clientSecret !== undefined;
+  const { clientSecret: _, ...settings } = auth?.type === "oauth" ? auth : {};
+  return {
+    entry: {
+      ...rest,
+      ...(kept.length > 0 && { headers: Object.fromEntries(kept) }),
+      ...(auth?.type === "oauth" && { auth: { type: "oauth", ...settings } }),
+      ...(isStatic && { auth: { type: "none" } }),
+    },
+    withheld: [...withheld, ...(hasSecret ? ["auth.clientSecret"] : [])],
+  };
+}
+
+/** The servers that clients started by URL, in the order of their folders' names. A folder without a readable server.json is left out. */
+export function adHocServers(paths: Pick<Paths, "home">): ServerSettings[] {
+  return foldersIn(rootOf(paths)).flatMap((folder) => {
+    try {
+      return readAdHoc(join(rootOf(paths), folder), paths) ?? [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function foldersIn(root: string): string[] {
+  try {
+    return fs().readdirSync(root).toSorted();
+  } catch {
+    return [];
+  }
+}
+
+function readAdHoc(stateRoot: string, { home }: Pick<Paths, "home">): ServerSettings | undefined {
+  const file = readChecked(join(stateRoot, "server.json"), maxBytes);
+  if (file === undefined) return undefined;
+  // A URL may hold a secret.
+  file.requirePrivate();
+  const { version, name, entry, withheld } = JSON.parse(file.text) as AdHocFile;
+  if (version !== 1 || urlProblem(entry.url) !== undefined) return undefined;
+  return { ...serverSettings(name, entry, {}, { home, stateRoot }), adHoc: { withheld } };
+}
+
+/** The ad hoc server with this name, ignoring case. */
+export function adHocNamed(paths: Pick<Paths, "home">, word: string): ServerSettings | undefined {
+  return adHocServers(paths).find(({ name }) => name.toLowerCase() === word.toLowerCase());
+}
+
+/** Whether a word stands for a server's URL where a name is asked for. */
+export function isUrlWord(word: string): boolean {
+  return /^https?:\/\//i.test(word);
+}
+
+/**
+ * The server that a word names: a configured name, ignoring case, the name of an ad hoc server, or its URL; without a word
+ * the only configured server. For a URL that no client has started yet, the settings of `run URL` without options. Throws `configuration` or `usage`.
+ */
+export async function findServer(paths: Paths, word?: string): Promise<ServerSettings> {
+  if (word !== undefined && isUrlWord(word)) return serverAt(paths, word);
+  const config = await readConfig(paths);
+  if (word === undefined || config?.servers.has(word))
+    return pickServer(await loadConfig(paths), word);
+  return adHocNamed(paths, word) ?? pickServer(config ?? (await loadConfig(paths)), word);
+}
+
+function serverAt(paths: Paths, text: string): ServerSettings {
+  const problem = urlProblem(text);
+  if (problem !== undefined) throw new BridgeError("configuration", `the URL: ${problem}`);
+  const { href } = new URL(text);
+  const [first, ...others] = adHocServers(paths).filter(({ url }) => url.href === href);
+  if (first === undefined) return adHocSettings({ url: text }, paths);
+  if (others.length === 0) return first;
+  const names = [first, ...others].map(({ name }) => name).join(", ");
+  throw new BridgeError("usage", "several clients start this URL with different options", {
+    hint: `give one of their names: ${names}`,
+  });
+}
+
+/** Deletes the state of an ad hoc server; false if config.json holds the server. */
+export function removeAdHoc({ adHoc, state }: ServerSettings): boolean {
+  if (adHoc === undefined) return false;
+  fs().rmSync(state.root, { recursive: true, force: true });
+  return true;
+}
