@@ -24,10 +24,9 @@ export function dropInWords(
   if (isUrl(first)) return words;
   if (first === "run") return rest.some(isUrl) ? rest : undefined;
   if (Object.hasOwn(commands, first)) return undefined;
-  if (first.startsWith("-") && words.some(isUrl)) {
-    const name = words[commandAt(words)] ?? "";
-    if (!Object.hasOwn(commands, name)) return words;
-  }
+  const hasUrl = words.some(isUrl);
   const at = words.findIndex(isMcpRemote);
-  return at < 0 ? undefined : words.slice(at + 1);
+  if (at === 0 || (at > 0 && hasUrl)) return words.slice(at + 1);
+  if (!first.startsWith("-") || !hasUrl) return undefined;
+  return Object.hasOwn(commands, words[commandAt(words)] ?? "") ? undefined : words;
 }

@@ -1,7 +1,7 @@
 import { isatty } from "node:tty";
 import { type Context, defineCommand, serverArgument } from "../cli/command.ts";
 import { confirmOnTerminal } from "../cli/passphrase-prompt.ts";
-import { loadConfig, pickServer } from "../config/load.ts";
+import { findServer } from "../config/ad-hoc.ts";
 import type { ServerSettings } from "../config/settings.ts";
 import type { OAuth } from "../oauth/authorizer/open.ts";
 import type { IssuerChange } from "../oauth/client/token-request-plan.ts";
@@ -30,8 +30,7 @@ export const command = defineCommand({
     },
   },
   async run({ server: name, "no-browser": noBrowser, timeout }, context) {
-    const config = await loadConfig(context.paths());
-    const server = pickServer(config, name);
+    const server = await findServer(context.paths(), name);
     requireOAuth(server);
     const seconds = timeoutSeconds(timeout);
     const timeoutError = new BridgeError(

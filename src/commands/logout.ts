@@ -1,5 +1,5 @@
 import { defineCommand, serverArgument } from "../cli/command.ts";
-import { loadConfig, pickServer } from "../config/load.ts";
+import { findServer } from "../config/ad-hoc.ts";
 import { cacheFile } from "../platform/paths.ts";
 import { ServerCache } from "../platform/server-cache.ts";
 import { cacheKeyName } from "../upstream/catalog/entry.ts";
@@ -12,8 +12,7 @@ const revocationMs = 15_000;
 export const command = defineCommand({
   args: { server: serverArgument },
   async run({ server: name }, context) {
-    const config = await loadConfig(context.paths());
-    const server = pickServer(config, name);
+    const server = await findServer(context.paths(), name);
     const { oauth } = await openServerOAuth(server, context);
     const { revoke } = await import("../oauth/client/revoke.ts");
     const { sendsConfiguredSecret } = await import("../oauth/client/token-request-plan.ts");

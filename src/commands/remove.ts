@@ -17,11 +17,10 @@ export const command = defineCommand({
         hint: (command) => `${command("status")} lists the servers`,
       });
     }
-    const removed = await removeServer(name, context);
+    const { name: removed, adHoc } = await removeServer(name, context);
     const step = context.commandLine(`codex-config --server ${removed} --remove`);
-    await context.print(
-      `Removed server "${removed}", its credentials and its cache\n\nNext step:\n  ${step}\n`,
-    );
+    const next = adHoc === undefined ? `\nNext step:\n  ${step}\n` : "";
+    await context.print(`Removed server "${removed}", its credentials and its cache\n${next}`);
     return 0;
   },
 });

@@ -1,7 +1,8 @@
 import { type Context, defineCommand } from "../cli/command.ts";
-import { type Config, loadConfig } from "../config/load.ts";
+import { adHocServers } from "../config/ad-hoc.ts";
+import { loadConfig, readConfig } from "../config/load.ts";
 import type { ServerSettings } from "../config/settings.ts";
-import { cacheFile } from "../platform/paths.ts";
+import { cacheFile, type Paths } from "../platform/paths.ts";
 import { shownUrl } from "../platform/redact.ts";
 import { ServerCache } from "../platform/server-cache.ts";
 import { newestCatalog } from "../upstream/catalog/entry.ts";
@@ -11,10 +12,13 @@ import { instant, type SignIn, signInLine, signInOf } from "./auth/status-sign-i
 export const command = defineCommand({
   args: { json: { type: "boolean", description: "print JSON" } },
   async run({ json }, context) {
-    const config = await loadConfig(context.paths());
+    const paths = context.paths();
+    const adHoc = adHocServers(paths);
+    const config = adHoc.length > 0 ? await readConfig(paths) : await loadConfig(paths);
     const rows: Row[] = [];
-    for (const server of config.servers.values()) rows.push(await rowOf(server, context));
-    await context.print(json ? jsonOf(rows, config) : textOf(rows, config, context));
+    for (const server of [...(config?.servers.values() ?? []), ...adHoc])
+      rows.push(await rowOf(server, context));
+    await context.print(json ? jsonOf(rows, paths) : textOf(rows, paths, context));
     return 0;
   },
 });
@@ -56,7 +60,12 @@ function ageOf(ms: number): string {
 }
 
 /** Says where the credential comes from, never its value. */
-function sourcesOf({ credential, headers, headersCommand }: ServerSettings, file: string): string {
+function sourcesOf(
+  { credential, headers, headersCommand, adHoc }: ServerSettings,
+  file: string,
+): string {
+  const withheld = adHoc?.withheld ?? [];
+  if (withheld.length > 0) return `${withheld.join(", ")} in the client's entry`;
   const names = Object.keys(headers);
   const extra = names.length === 0 ? "" : `; headers ${names.join(", ")}`;
   const command = headersCommand === undefined ? "" : `; headers printed by ${headersCommand[0]}`;
@@ -82,10 +91,11 @@ function credentialSource(credential: ServerSettings["credential"], file: string
   }
 }
 
-function textOf(rows: readonly Row[], { paths }: Config, context: Context): string {
+function textOf(rows: readonly Row[], paths: Paths, context: Context): string {
   if (rows.length === 0) return `${paths.configFile} holds no server\n`;
   const blocks = rows.map(({ server, signIn, catalog }) => {
-    const lines = [`${server.name}  ${cleanText(shownUrl(server.url))}`];
+    const kind = server.adHoc === undefined ? "" : "  (ad hoc)";
+    const lines = [`${server.name}  ${cleanText(shownUrl(server.url))}${kind}`];
     if (server.description !== undefined) lines.push(`  ${cleanText(server.description)}`);
     lines.push(`  ${sourcesOf(server, paths.configFile)}`);
     if (signIn !== undefined) lines.push(`  ${signInLine(server, signIn, context)}`);
@@ -95,9 +105,10 @@ function textOf(rows: readonly Row[], { paths }: Config, context: Context): stri
   return context.redactor.redact(blocks.join("\n"));
 }
 
-function jsonOf(rows: readonly Row[], { paths }: Config): string {
+function jsonOf(rows: readonly Row[], paths: Paths): string {
   const servers = rows.map(({ server, signIn, catalog }) => ({
     name: server.name,
+    ...(server.adHoc !== undefined && { adHoc: true }),
     url: shownUrl(server.url),
     ...(server.description !== undefined && { description: server.description }),
     credential: { type: server.credential.type, where: sourcesOf(server, paths.configFile) },

@@ -115,13 +115,14 @@ export function adHocNamed(paths: Pick<Paths, "home">, word: string): ServerSett
 }
 
 /** Whether a word stands for a server's URL where a name is asked for. */
-export function isUrlWord(word: string): boolean {
+function isUrlWord(word: string): boolean {
   return /^https?:\/\//i.test(word);
 }
 
 /**
  * The server that a word names: a configured name, ignoring case, the name of an ad hoc server, or its URL; without a word
- * the only configured server. For a URL that no client has started yet, the settings of `run URL` without options. Throws `configuration` or `usage`.
+ * the only configured server. A URL that no client has started yet gets the server.json of `run URL` without options, so that
+ * other processes find the server, too. Throws `configuration` or `usage`.
  */
 export async function findServer(paths: Paths, word?: string): Promise<ServerSettings> {
   if (word !== undefined && isUrlWord(word)) return serverAt(paths, word);
@@ -136,7 +137,12 @@ function serverAt(paths: Paths, text: string): ServerSettings {
   if (problem !== undefined) throw new BridgeError("configuration", `the URL: ${problem}`);
   const { href } = new URL(text);
   const [first, ...others] = adHocServers(paths).filter(({ url }) => url.href === href);
-  if (first === undefined) return adHocSettings({ url: text }, paths);
+  if (first === undefined) {
+    const entry = { url: text };
+    const settings = adHocSettings(entry, paths);
+    rememberAdHoc(settings, entry);
+    return settings;
+  }
   if (others.length === 0) return first;
   const names = [first, ...others].map(({ name }) => name).join(", ");
   throw new BridgeError("usage", "several clients start this URL with different options", {
@@ -144,9 +150,7 @@ function serverAt(paths: Paths, text: string): ServerSettings {
   });
 }
 
-/** Deletes the state of an ad hoc server; false if config.json holds the server. */
-export function removeAdHoc({ adHoc, state }: ServerSettings): boolean {
-  if (adHoc === undefined) return false;
+/** Deletes the folder of an ad hoc server. */
+export function removeAdHoc({ state }: ServerSettings): void {
   fs().rmSync(state.root, { recursive: true, force: true });
-  return true;
 }

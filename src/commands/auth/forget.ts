@@ -1,10 +1,9 @@
 import type { Context } from "../../cli/command.ts";
-import { configuredName, loadConfig } from "../../config/load.ts";
+import { findServer, removeAdHoc } from "../../config/ad-hoc.ts";
 import { changeConfig } from "../../config/save.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { removeFile } from "../../platform/files.ts";
 import { cacheFile } from "../../platform/paths.ts";
-import { BridgeError } from "../../wire/errors.ts";
 
 /** Deletes a server's stored sign-in, from the file or the keyring, and its cache file. Throws `configuration`. */
 export async function forgetStored(server: ServerSettings, context: Context): Promise<void> {
@@ -16,23 +15,16 @@ export async function forgetStored(server: ServerSettings, context: Context): Pr
   removeFile(cacheFile(server.state));
 }
 
-/**
- * Removes a server from config.json and deletes its stored sign-in and cache. Resolves to the server's name as config.json
- * writes it. Throws `configuration`.
- */
-export async function removeServer(name: string, context: Context): Promise<string> {
-  const config = await loadConfig(context.paths());
-  const configured = configuredName(config.raw, name);
-  const server = configured === undefined ? undefined : config.servers.get(configured);
-  if (server === undefined) {
-    const names = [...config.servers.keys()];
-    throw new BridgeError("configuration", `server ${JSON.stringify(name)} is not configured`, {
-      hint: names.length === 0 ? "no server is configured" : `configured: ${names.join(", ")}`,
+/** Removes a server: its entry in config.json, or server.json of an ad hoc server, its stored sign-in and its cache. Resolves to the server. Throws `configuration`. */
+export async function removeServer(word: string, context: Context): Promise<ServerSettings> {
+  const paths = context.paths();
+  const server = await findServer(paths, word);
+  await forgetStored(server, context);
+  if (server.adHoc !== undefined) removeAdHoc(server);
+  else {
+    await changeConfig(paths, (raw) => {
+      delete raw.servers?.[server.name];
     });
   }
-  await forgetStored(server, context);
-  await changeConfig(config.paths, (raw) => {
-    delete raw.servers?.[server.name];
-  });
-  return server.name;
+  return server;
 }

@@ -9,7 +9,7 @@ import { fs } from "../../platform/fs.ts";
 import { cacheFile, type Paths } from "../../platform/paths.ts";
 import { ServerCache, transportKey } from "../../platform/server-cache.ts";
 import { openStdio } from "../../platform/stdio.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, type CommandLine } from "../../wire/errors.ts";
 import { bridge, refuse, signInArgument } from "./run.ts";
 
 /** Options of `run URL` that mcp-remote does not have. */
@@ -38,9 +38,9 @@ export function dropInAfter(words: readonly string[]): DropInCommand {
     async run({ "sign-in": mode = "browser", "no-cache": noCache }, context) {
       // The client's first message is read meanwhile.
       openStdio();
-      const { env, log } = context;
+      const { env, log, commandLine } = context;
       const given = dropInOf(foreign, { env, readFile });
-      if (!isSilent) for (const line of notesOn(given)) context.warn(line);
+      if (!isSilent) for (const line of notesOn(given, commandLine)) context.warn(line);
       const settings = settingsOf(given, context.paths());
       requireNamedVariables(settings, env);
       const cache = new ServerCache(
@@ -85,10 +85,10 @@ function split(words: readonly string[]): { own: string[]; foreign: string[] } {
   return { own, foreign };
 }
 
-function notesOn({ warnings, holdsSecret }: DropIn): readonly string[] {
+function notesOn({ warnings, holdsSecret }: DropIn, command: CommandLine): readonly string[] {
   if (!holdsSecret) return warnings;
-  const cure = "an argument holds a secret, which other users of this machine can read";
-  return [...warnings, `${cure}: codex-mcp-http-bridge import keeps it in a file of yours instead`];
+  const danger = "an argument holds a secret, which other users of this machine can read";
+  return [...warnings, `${danger}: ${command("import")} keeps it in a file of yours instead`];
 }
 
 function readFile(path: string): string | undefined {

@@ -1,7 +1,9 @@
 import { type Context, defineCommand, serversArgument } from "../../cli/command.ts";
 import { Spinner } from "../../cli/spinner.ts";
-import { type Config, loadConfig, pickServer } from "../../config/load.ts";
+import { findServer } from "../../config/ad-hoc.ts";
+import { loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
+import type { Paths } from "../../platform/paths.ts";
 import { shownUrl } from "../../platform/redact.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
@@ -25,8 +27,7 @@ export const command = defineCommand({
       tool === undefined ? undefined : { tool, args: argumentsIn(args ?? "{}", "--args") };
     if (all && names.length > 0)
       throw new BridgeError("usage", "--all and --server exclude each other");
-    const config = await loadConfig(context.paths());
-    const servers = chosen(config, names, all);
+    const servers = await chosen(context.paths(), names, all);
     const outcomes: [ServerSettings, Outcome][] = [];
     for (const settings of servers) {
       const observer = json ? silent : reportOf(settings, context, outcomes.length > 0);
@@ -48,23 +49,26 @@ export const command = defineCommand({
   },
 });
 
-function chosen(config: Config, names: readonly string[], all: boolean): ServerSettings[] {
+async function chosen(
+  paths: Paths,
+  names: readonly string[],
+  all: boolean,
+): Promise<ServerSettings[]> {
+  if (names.length > 0) return Promise.all(names.map((name) => findServer(paths, name)));
+  const config = await loadConfig(paths);
   const configured = [...config.servers.keys()];
-  if (!all && names.length === 0 && configured.length > 1) {
+  if (!all && configured.length > 1) {
     const quoted = configured.map((name) => `"${name}"`).join(", ");
     throw new BridgeError("usage", `which server? The configuration holds ${quoted}`, {
       hint: `add --all, or --server ${configured[0]}`,
     });
   }
-  if (!all && names.length < 2) return [pickServer(config, names[0])];
-  const servers = all
-    ? [...config.servers.values()]
-    : names.map((name) => pickServer(config, name));
-  if (servers.length === 0)
+  if (!all) return [pickServer(config)];
+  if (configured.length === 0)
     throw new BridgeError("configuration", "no server is configured", {
       hint: (command) => `run ${command("setup")}`,
     });
-  return servers;
+  return [...config.servers.values()];
 }
 
 /** Tests one server through a child process `run`, which also fills the cache for the next start. */
