@@ -9,8 +9,9 @@ export class Call implements CallContext {
   readonly startedAt: number;
   readonly id: string;
   readonly method: string;
-  /** Ids without an answer yet, as the client wrote them. */
-  readonly open: Set<string>;
+  /** The id without an answer yet, as the client wrote it; a batch has several. */
+  #openId: string | undefined;
+  readonly #openIds: Set<string> | undefined;
   readonly controller = new AbortController();
   readonly isInitialize: boolean;
   /** Whether the client got its answer from the catalog: the server's answer is not written. */
@@ -31,9 +32,30 @@ export class Call implements CallContext {
     this.startedAt = startedAt;
     this.id = ids[0]!;
     this.method = message.head.method ?? "";
-    this.open = new Set(ids);
+    if (ids.length === 1) this.#openId = this.id;
+    else this.#openIds = new Set(ids);
     this.isInitialize = this.method === "initialize";
     this.isAnswered = isAnswered;
+  }
+
+  /** Whether an id has no answer yet. */
+  get isOpen(): boolean {
+    return this.#openId !== undefined || (this.#openIds !== undefined && this.#openIds.size > 0);
+  }
+
+  /** Ids without an answer yet, as the client wrote them. */
+  get open(): readonly string[] {
+    return this.#openId === undefined ? [...(this.#openIds ?? [])] : [this.#openId];
+  }
+
+  waitsFor(id: string): boolean {
+    return this.#openId === id || this.#openIds?.has(id) === true;
+  }
+
+  /** The id is answered, or nobody waits for its answer any more. */
+  settle(id: string): void {
+    if (this.#openId === id) this.#openId = undefined;
+    else this.#openIds?.delete(id);
   }
 
   /** Whether it is answered only when the client stops listening (MCP 2026-07-28 basic/utilities/subscriptions): it has no deadline, and the exit does not wait for it. */

@@ -12,16 +12,39 @@ export interface Deadline {
   callOff(): void;
 }
 
-interface Running {
+/** A call under way: the numbers that its deadline is computed from. One object, no closures, because each call has one. */
+class Running implements Deadline {
   readonly startedAt: number;
-  budgetMs: number;
+  readonly ms: number;
   readonly expire: () => void;
+  budgetMs: number;
   /** Number of open pauses. */
-  pauses: number;
+  pauses = 0;
   /** When the first open pause began. */
-  pausedAt: number;
+  pausedAt = 0;
   /** Total length of the pauses that have ended. */
-  pausedMs: number;
+  pausedMs = 0;
+  readonly #deadlines: Deadlines;
+
+  constructor(deadlines: Deadlines, startedAt: number, ms: number, expire: () => void) {
+    this.#deadlines = deadlines;
+    this.startedAt = startedAt;
+    this.ms = ms;
+    this.budgetMs = ms;
+    this.expire = expire;
+  }
+
+  extend(): void {
+    this.#deadlines.extend(this);
+  }
+
+  pause(): () => void {
+    return this.#deadlines.pause(this);
+  }
+
+  callOff(): void {
+    this.#deadlines.callOff(this);
+  }
 }
 
 /** Deadlines of calls. Each can be paused while the server waits for the user. */
@@ -38,31 +61,23 @@ export class Deadlines {
 
   /** Calls `expire` once, after `ms` without the pauses. */
   start(ms: number, expire: () => void): Deadline {
-    const startedAt = this.#now();
-    const running: Running = {
-      startedAt,
-      budgetMs: ms,
-      expire,
-      pauses: 0,
-      pausedAt: 0,
-      pausedMs: 0,
-    };
+    const running = new Running(this, this.#now(), ms, expire);
     this.#running.add(running);
     this.#scheduleCheck(this.#dueAt(running));
-    return {
-      extend: () => {
-        const elapsed = this.#now() - startedAt - this.#pauseOf(running);
-        const budgetMs = Math.min(elapsed + ms, maxExtendedMs);
-        running.budgetMs = Math.max(running.budgetMs, budgetMs);
-      },
-      pause: () => this.#pause(running),
-      callOff: () => {
-        this.#running.delete(running);
-      },
-    };
+    return running;
   }
 
-  #pause(running: Running): () => void {
+  extend(running: Running): void {
+    const elapsed = this.#now() - running.startedAt - this.#pauseOf(running);
+    const budgetMs = Math.min(elapsed + running.ms, maxExtendedMs);
+    running.budgetMs = Math.max(running.budgetMs, budgetMs);
+  }
+
+  callOff(running: Running): void {
+    this.#running.delete(running);
+  }
+
+  pause(running: Running): () => void {
     if (running.pauses++ === 0) running.pausedAt = this.#now();
     let isOpen = true;
     return () => {

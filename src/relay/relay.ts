@@ -3,6 +3,7 @@ import type { Log } from "../platform/log.ts";
 import type { Redactor } from "../platform/redact.ts";
 import {
   type ClientFacts,
+  type Deliver,
   isCodex,
   type Outgoing,
   type Stop,
@@ -189,10 +190,10 @@ export class Relay {
     this.#answeredEarly = undefined;
     if (this.#calls.size === 0) this.#isIdle = Promise.withResolvers<void>();
     for (const key of keys) this.#calls.set(key, call);
-    void this.#run(call);
+    this.#run(call);
   }
 
-  async #run(call: Call): Promise<void> {
+  #run(call: Call): void {
     const { upstream, timeoutMs, timeoutOf, client } = this.#options;
     const { message } = call;
     const { signal } = call.controller;
@@ -200,20 +201,26 @@ export class Relay {
       const ms = timeoutOf === undefined ? timeoutMs : timeoutOf(message);
       call.deadline = this.#deadlines.start(ms, () => this.#expire(call, ms));
     }
+    const deliver: Deliver = (incoming) => this.#deliver(call, incoming);
+    const fail = (error: unknown) => {
+      this.#fail(call, error);
+      call.deadline?.callOff();
+    };
+    const end = () => {
+      if (call.isOpen) this.#settle(call, silentError());
+      call.deadline?.callOff();
+    };
     try {
       if (call.isInitialize) this.#notifications.renew();
       if (call.isInitialize || client.name === "") readClientFacts(client, message);
-      await upstream.send(message, (incoming) => this.#deliver(call, incoming), signal, call);
-      if (call.open.size > 0) this.#settle(call, silentError());
+      upstream.send(message, deliver, signal, call).then(end, fail);
     } catch (error) {
-      this.#fail(call, error);
-    } finally {
-      call.deadline?.callOff();
+      fail(error);
     }
   }
 
   #fail(call: Call, error: unknown): void {
-    if (call.open.size === 0) return;
+    if (!call.isOpen) return;
     const known = asBridgeError(error);
     this.#options.log[known.kind === "internal" ? "error" : "warn"]("call failed", {
       kind: known.kind,
@@ -237,8 +244,8 @@ export class Relay {
     const { kind, id } = message.head;
     if (kind === "batch") return this.#deliverEach(call, message);
     if (kind !== "response") return this.#fromServer(message, call);
-    if (call.open.has(id!)) return this.#answer(call, id!, message);
-    const own = [...call.open].find((open) => isSameId(open, id!));
+    if (call.waitsFor(id!)) return this.#answer(call, id!, message);
+    const own = call.open.find((open) => isSameId(open, id!));
     if (own !== undefined)
       return this.#answer(call, own, message.with([{ path: ["id"], raw: own }]));
     this.#strayAnswers.note({ id: id!.slice(0, 64) });
@@ -254,7 +261,7 @@ export class Relay {
   #answer(call: Call, id: string, answer: Message): Promise<void> {
     if (call.isInitialize) readRevision(this.#options.client, answer);
     if (++this.#answered === fewAnswers) Bun.unsafe.setJITPolicy(1);
-    call.open.delete(id);
+    call.settle(id);
     this.#calls.delete(idKey(id));
     if (this.#calls.size === 0) this.#isIdle.resolve();
     if (this.#options.log.writes("debug"))
@@ -319,14 +326,16 @@ export class Relay {
   #cancel(message: Message): void {
     const id = message.text(["params", "requestId"]);
     const call = id === undefined ? undefined : this.#calls.get(idKey(id));
-    if (call === undefined || call.open.size > 1) void this.#notifications.send(message);
+    if (call === undefined || call.open.length > 1) void this.#notifications.send(message);
     else this.#drop(call, { by: "client", message });
   }
 
   /** Ends a call that the client no longer waits for. */
   #drop(call: Call, stop: Stop): void {
-    for (const id of call.open) this.#calls.delete(idKey(id));
-    call.open.clear();
+    for (const id of call.open) {
+      this.#calls.delete(idKey(id));
+      call.settle(id);
+    }
     if (this.#calls.size === 0) this.#isIdle.resolve();
     call.controller.abort(stop);
   }

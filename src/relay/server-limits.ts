@@ -24,7 +24,12 @@ export class ServerLimits implements Upstream {
     const limiter = this.#limiterOf(message);
     if (limiter === undefined) return this.#next.send(message, deliver, signal, call);
     const leave = () => limiter.leave();
-    const pass = () => this.#next.send(message, deliver, signal, call).finally(leave);
+    const fail = (error: unknown) => {
+      leave();
+      throw error;
+    };
+    // `then` and not `finally`, which makes two promises more for each call.
+    const pass = () => this.#next.send(message, deliver, signal, call).then(leave, fail);
     const turn = limiter.enter(message.bytes.length, signal);
     // Synchronous if a place is free: a request must not overtake the `initialized` before it.
     return turn === undefined ? pass() : turn.then(pass);

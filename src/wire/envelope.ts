@@ -43,6 +43,25 @@ export class Envelope {
   }
 }
 
+/** The name of the member whose quoted key stands at `from` to `end`; undefined for a member that an envelope does not record. The length of the key leaves at most three names. */
+export function nameAt(b: Uint8Array, from: number, end: number): EnvelopeName | undefined {
+  const at = from + 1;
+  switch (end - from - 2) {
+    case 2:
+      return hasTextAt("id", b, at) ? "id" : undefined;
+    case 5:
+      return hasTextAt("error", b, at) ? "error" : undefined;
+    case 6:
+      if (hasTextAt("method", b, at)) return "method";
+      if (hasTextAt("params", b, at)) return "params";
+      return hasTextAt("result", b, at) ? "result" : undefined;
+    case 7:
+      return hasTextAt("jsonrpc", b, at) ? "jsonrpc" : undefined;
+    default:
+      return undefined;
+  }
+}
+
 /** `key` if it names a member of the envelope, else undefined. */
 export function envelopeName(key: string): EnvelopeName | undefined {
   return envelopeNames.find((name) => name === key);

@@ -1,8 +1,10 @@
 import {
   Envelope,
-  envelopeNames,
+  type EnvelopeName,
+  envelopeName,
   type Member,
   maxCapturedBytes,
+  nameAt,
   type Span,
   textAt,
 } from "./envelope.ts";
@@ -108,10 +110,17 @@ export function envelopeOf(b: Uint8Array): Envelope {
   envelope.first = b[start]!;
   if (envelope.first !== 0x7b) return envelope;
   eachMember(b, start, (from, keyEnd, valueStart, end) => {
-    for (const name of envelopeNames)
-      if (isKey(b, from, keyEnd, name)) envelope.note(name, memberAt(b, valueStart, end));
+    const name = nameAt(b, from, keyEnd) ?? escapedName(b, from, keyEnd);
+    if (name !== undefined) envelope.note(name, memberAt(b, valueStart, end));
   });
   return envelope;
+}
+
+/** The name of a member of the envelope whose key holds an escape. */
+function escapedName(b: Uint8Array, from: number, end: number): EnvelopeName | undefined {
+  for (let at = from; at < end; at++)
+    if (b[at] === 0x5c) return envelopeName(JSON.parse(decoder.decode(b.subarray(from, end))));
+  return undefined;
 }
 
 function memberAt(b: Uint8Array, start: number, end: number): Member {

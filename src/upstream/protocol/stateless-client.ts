@@ -54,7 +54,14 @@ export class StatelessClientAdapter implements Upstream {
     this.#calls = new StatelessClientCalls(options.next, this.#closing.signal);
   }
 
-  async send(
+  send(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext): Promise<void> {
+    const { kind, method } = message.head;
+    if (kind === "request" && method === "initialize") this.#isSessionClient = true;
+    if (this.#isSessionClient) return this.#options.next.send(message, deliver, signal, call);
+    return this.#sendStateless(message, deliver, signal, call);
+  }
+
+  async #sendStateless(
     message: Message,
     deliver: Deliver,
     signal: AbortSignal,
@@ -62,8 +69,6 @@ export class StatelessClientAdapter implements Upstream {
   ): Promise<void> {
     const { next, probe } = this.#options;
     const { kind, method } = message.head;
-    if (kind === "request" && method === "initialize") this.#isSessionClient = true;
-    if (this.#isSessionClient) return next.send(message, deliver, signal, call);
     const isUndecided = this.#translates === undefined && kind === "request";
     if (isUndecided && revisionOf(message) !== undefined) {
       // A client that asks for the server's revisions can fall back by itself, so its question passes to the server.

@@ -61,22 +61,25 @@ export class StreamableHttp implements Upstream {
     this.#options = options;
   }
 
-  async send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
+  send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const { head } = message;
     if (head.method === "initialize" && head.kind === "request") this.#options.beginSession();
     const pendingResponses = new PendingResponses(message, deliver);
     // Read before the request goes out: another call may have renewed the session when the refusal comes.
     const sessionId = this.#options.session.id;
-    try {
-      const response = await this.#request("POST", message, signal);
-      if (response.ok && !pendingResponses.isDone && this.#isPlain(response, message))
-        await this.#takeJson(await readBrief(response), response, pendingResponses);
-      else if (response.ok) await this.#take(response, message, pendingResponses, signal);
-      else await this.#refused(response, message, pendingResponses, sessionId);
-    } catch (error) {
-      if (signal.aborted) this.#stop(message, signal.reason);
-      throw error;
-    }
+    return this.#request("POST", message, signal)
+      .then((response) => {
+        if (response.ok && !pendingResponses.isDone && this.#isPlain(response, message))
+          return readBrief(response).then((answer) =>
+            this.#takeJson(answer, response, pendingResponses),
+          );
+        if (response.ok) return this.#take(response, message, pendingResponses, signal);
+        return this.#refused(response, message, pendingResponses, sessionId);
+      })
+      .catch((error) => {
+        if (signal.aborted) this.#stop(message, signal.reason);
+        throw error;
+      });
   }
 
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -173,17 +176,18 @@ export class StreamableHttp implements Upstream {
     return isJson && head.method !== "initialize" && isBrief(response, this.#options.limit);
   }
 
-  async #takeJson(
+  #takeJson(
     answer: Message | undefined,
     response: Response,
     pendingResponses: PendingResponses,
-  ) {
+  ): Promise<void> {
     const { name } = this.#options;
     if (answer === undefined)
       throw badAnswer(`"${name}" answered ${response.status} without a body`);
-    await pendingResponses.take(answer);
-    if (!pendingResponses.isDone)
-      throw badAnswer(`"${name}" answered another request than the one it was asked`, answer);
+    return pendingResponses.take(answer).then(() => {
+      if (!pendingResponses.isDone)
+        throw badAnswer(`"${name}" answered another request than the one it was asked`, answer);
+    });
   }
 
   /** Delivers the messages in a response to a message that needs no answer. */
