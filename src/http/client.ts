@@ -94,8 +94,8 @@ export function createHttp(options: HttpOptions): Http {
     const { method, url, body, keepalive, cookies } = request;
     const headers =
       cookies === undefined ? request.headers : cookies.fieldsFor(url, request.headers);
-    const { address, signal } = plan;
-    const tls = request.showsCertificate === false ? withoutCertificate(plan.tls) : plan.tls;
+    const { address, signal, tls } = plan;
+    const isUsual = address === undefined && request.showsCertificate !== false;
     const init: BunFetchRequestInit = {
       method,
       headers:
@@ -105,13 +105,12 @@ export function createHttp(options: HttpOptions): Http {
       verbose: false,
       decompress: false,
       timeout: false,
-      session: connectionPool.pool,
+      session: connectionPool.session(isUsual ? tls : undefined),
       proxy: target.route.proxy ?? false,
     };
     if (body !== undefined) init.body = body;
     if (keepalive === false) init.keepalive = false;
-    if (tls !== undefined)
-      init.tls = address === undefined ? tls : { ...tls, serverName: url.hostname };
+    if (tls !== undefined && !isUsual) init.tls = unusualTls(tls, request, address);
     return fetch(address === undefined ? target.href : pinned(url, address), init);
   };
   const recover = async (request: HttpRequest, error: unknown): Promise<Response> => {
@@ -177,10 +176,18 @@ export function createHttp(options: HttpOptions): Http {
   return send;
 }
 
-function withoutCertificate(tls: TlsOptions | undefined): TlsOptions | undefined {
-  if (tls === undefined) return undefined;
-  const { cert: _, key: __, ...others } = tls;
-  return others;
+/** The TLS options of a request to a checked address, or to a host that must not see the client certificate. */
+function unusualTls(
+  tls: TlsOptions,
+  { url, showsCertificate }: HttpRequest,
+  address: string | undefined,
+): TlsOptions & { readonly serverName?: string } {
+  const { cert, key, ...others } = tls;
+  return {
+    ...others,
+    ...(showsCertificate !== false && cert !== undefined && { cert, key }),
+    ...(address !== undefined && { serverName: url.hostname }),
+  };
 }
 
 /** The response, with its body decoded where it has a content coding. */

@@ -1,3 +1,4 @@
+import type { TlsOptions } from "./certificates.ts";
 import type { InFlightRequests } from "./in-flight.ts";
 
 /** How long an idle connection is used where the server sends no `Keep-Alive: timeout`: Node closes after 5 s, less a reserve of 1 s. */
@@ -18,13 +19,27 @@ interface Origin {
  * request that is written just as the server closes its idle connection may have been executed.
  */
 export class ConnectionPool {
-  readonly pool = new Bun.FetchSession();
+  readonly #plain = new Bun.FetchSession();
+  readonly #secure = new Map<TlsOptions, Bun.FetchSession>();
   readonly #inFlight: InFlightRequests | undefined;
   readonly #origins = new Map<string, Origin>();
   readonly #silent = new Set<string>();
 
   constructor(inFlight?: InFlightRequests) {
     this.#inFlight = inFlight;
+  }
+
+  /**
+   * The pool for connections with these TLS options; equal options must be the same object. Bun reads options that stand
+   * in a request anew each time: 80 microseconds of a call where they hold the roots (measured in process).
+   */
+  session(tls: TlsOptions | undefined): Bun.FetchSession {
+    if (tls === undefined) return this.#plain;
+    const known = this.#secure.get(tls);
+    if (known !== undefined) return known;
+    const made = new Bun.FetchSession({ tls });
+    this.#secure.set(tls, made);
+    return made;
   }
 
   /** Notes an answer: the origin has an open connection from now on. */
@@ -60,7 +75,7 @@ export class ConnectionPool {
   /** Closes the pool's idle connections where the server may be closing them too and `matters()` is true; the next request opens a new one. */
   dropStale(origin: string, matters: () => boolean): void {
     if (this.#inFlight?.isSuspect === true || (this.#mayBeStale(origin) && matters())) {
-      this.pool.close();
+      for (const session of [this.#plain, ...this.#secure.values()]) session.close();
       this.#inFlight?.resetPool();
     }
   }
