@@ -904,8 +904,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-progress-cap": {
     promise: "progress prolongs a call by ten minutes at most",
     file: "src/relay/deadlines.ts",
-    find: "const budgetMs = Math.min(elapsed + ms, maxExtendedMs);",
-    replace: "const budgetMs = elapsed + ms;",
+    find: "const budgetMs = Math.min(elapsed + running.ms, maxExtendedMs);",
+    replace: "const budgetMs = elapsed + running.ms;",
     test: "tests/relay/deadlines.test.ts",
   },
   "no-progress-exemption-for-codex": {
@@ -1054,8 +1054,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-response-id-check": {
     promise: "an answer with a foreign id reaches nobody",
     file: "src/relay/relay.ts",
-    find: "const own = [...call.open].find((open) => isSameId(open, id!));",
-    replace: "const own = [...call.open][0];",
+    find: "const own = call.open.find((open) => isSameId(open, id!));",
+    replace: "const own = call.open[0];",
     test: "tests/fault/fault.test.ts",
     pattern: "on the stream of another",
   },
