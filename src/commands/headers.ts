@@ -24,6 +24,15 @@ export const command = defineCommand({
   async run({ server: name, show }, context) {
     const config = await loadConfig(context.paths());
     const server = pickServer(config, name);
+    if (server.audits.length > 0) {
+      throw new BridgeError(
+        "refused",
+        `server "${server.name}" has an audit: calls go through run`,
+        {
+          hint: (command) => `let Codex start the bridge: ${command("codex-config --write")}`,
+        },
+      );
+    }
     if (isatty(1) && !show) {
       throw new BridgeError("usage", "headers prints a secret, and stdout is a terminal", {
         hint: "add --show to print it on the terminal",

@@ -250,6 +250,21 @@ export const serverEntry = {
         "further environment variables that codex-config passes on",
       ),
     ),
+  audit: () =>
+    opt(
+      object(
+        {
+          file: file("the audit"),
+          arguments: opt(
+            oneOf(
+              ["none", "hash", "full"],
+              "how the arguments of a call are shown; none by default",
+            ),
+          ),
+        },
+        "a file that gets a line when a call begins and one when it ends",
+      ),
+    ),
   codex: () =>
     opt(
       object(

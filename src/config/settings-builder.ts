@@ -2,6 +2,7 @@ import { isAbsolute, join } from "../platform/path.ts";
 import { type Paths, stateOf } from "../platform/paths.ts";
 import type { ServerEntry, TopLevel } from "./schema.ts";
 import type {
+  AuditSettings,
   Credential,
   NetworkSettings,
   OAuthSettings,
@@ -31,6 +32,7 @@ const credentialKeys = [
 ] as const;
 const fileKeys = ["clientSecretFile", "privateKeyFile", "assertionFile"] as const;
 
+type AuditEntry = NonNullable<ServerEntry["audit"]>;
 type OAuthEntry = Extract<ServerEntry["auth"], { type: "oauth" }>;
 
 const absolute = (home: string, path: string) => (isAbsolute(path) ? path : join(home, path));
@@ -139,6 +141,10 @@ function toolRulesOf({
   return { allow: allow === undefined ? [] : [allow], deny };
 }
 
+function auditOf({ file, arguments: shown = "none" }: AuditEntry, home: string): AuditSettings {
+  return { file: absolute(home, file), arguments: shown };
+}
+
 /** Builds the settings from a validated entry: adds defaults and makes file names absolute. Throws ConfigProblem. */
 export function serverSettings(
   name: string,
@@ -175,6 +181,7 @@ export function serverSettings(
     },
     ...(tools === undefined ? {} : { tools }),
     env: entry.env ?? [],
+    audits: entry.audit === undefined ? [] : [auditOf(entry.audit, home)],
     ...(entry.description === undefined ? {} : { description: entry.description }),
     codex: entry.codex ?? {},
     home,

@@ -77,6 +77,14 @@ export interface ToolRules {
   readonly deny: readonly string[];
 }
 
+/** A file that gets a line when a call begins and one when it ends. */
+export interface AuditSettings {
+  /** Absolute path. */
+  readonly file: string;
+  /** How a line shows the arguments of the call: not at all, as their SHA-256, or as the client wrote them. */
+  readonly arguments: "none" | "hash" | "full";
+}
+
 /** The validated settings of one server, with defaults and absolute file names. */
 export interface ServerSettings {
   readonly name: string;
@@ -104,6 +112,7 @@ export interface ServerSettings {
   readonly tools?: ToolRules;
   /** Further environment variables that codex-config passes on. */
   readonly env: readonly string[];
+  readonly audits: readonly AuditSettings[];
   readonly description?: string;
   readonly codex: {
     readonly approval?: "auto" | "prompt" | "writes" | "approve";

@@ -1,4 +1,5 @@
 import { isWord } from "../wire/text.ts";
+import { appendProblem, openToAppend } from "./append-file.ts";
 import { fs } from "./fs.ts";
 import type { Redactor } from "./redact.ts";
 
@@ -63,39 +64,6 @@ function formatLine(
   return line;
 }
 
-/**
- * Opens the log file for appending. In a folder that others may write, another user may have created something at this
- * path: symlinks are not followed, a pipe without a reader does not block, and a file of another user is refused. A
- * device such as /dev/null keeps its mode; an existing file of ours becomes 0600. Throws Error with the reason.
- */
-function openToAppend(path: string): { readonly fd: number; readonly sizeBytes: number } {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = fs().constants;
-  const flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-  const fd = fs().openSync(path, flags, 0o600);
-  try {
-    const stats = fs().fstatSync(fd);
-    const own = process.getuid?.();
-    if (!stats.isFile() && !stats.isCharacterDevice()) throw new Error("it is no regular file");
-    if (own !== undefined && stats.uid !== own && stats.uid !== 0)
-      throw new Error("it belongs to another user");
-    // Another user may have created a hard link to another file of this user.
-    if (stats.isFile() && stats.nlink > 1) throw new Error("it is linked under another name");
-    if (stats.isFile() && stats.uid === own && (stats.mode & 0o077) !== 0) makePrivate(fd);
-    return { fd, sizeBytes: stats.size };
-  } catch (error) {
-    fs().closeSync(fd);
-    throw error;
-  }
-}
-
-function makePrivate(fd: number): void {
-  try {
-    fs().fchmodSync(fd, 0o600);
-  } catch {
-    // The file system does not support modes: log anyway.
-  }
-}
-
 function appendTo(path: string, line: string): void {
   let { fd, sizeBytes } = openToAppend(path);
   try {
@@ -108,15 +76,6 @@ function appendTo(path: string, line: string): void {
   } finally {
     fs().closeSync(fd);
   }
-}
-
-/** The reason why the log file cannot be written, for the warning. */
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  // open(2): O_NOFOLLOW gives ELOOP for a symlink, O_NONBLOCK gives ENXIO for a pipe without a reader.
-  if (code === "ELOOP") return "it is a symlink";
-  if (code === "ENXIO") return "it is no regular file";
-  return code ?? message;
 }
 
 /** Creates a log that writes redacted lines to stderr and, if configured, to a file. */
@@ -134,7 +93,7 @@ export function createLog(options: LogOptions): Log {
     } catch (error) {
       // A full disk must not stop the bridge: warn once, then write to stderr only.
       fileBroken = true;
-      console.warn(`cannot write the log file ${options.file}: ${reasonOf(error)}`);
+      console.warn(`cannot write the log file ${options.file}: ${appendProblem(error)}`);
     }
   };
   return {

@@ -89,10 +89,23 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
       ...{ next: offered, ask, client, name, host: url.host, login, mode },
       signIns: new RunSignIn(oauth, { opensBrowser: mode === "browser", waitMs: signInWaitMs }),
     });
+  const signingIn = signIn !== undefined && mayNeedSignIn ? withSignIn(signIn) : offered;
   return {
-    upstream: signIn !== undefined && mayNeedSignIn ? withSignIn(signIn) : offered,
+    upstream: settings.audits.length === 0 ? signingIn : audited(signingIn, settings, options),
     async settled() {
       await (await connected?.catch(() => undefined))?.authorizer.settled();
     },
   };
+}
+
+/** Adds the audit, outermost: a call that the rest of the chain refuses has its lines, too. */
+function audited(
+  next: Upstream,
+  { name, audits }: ServerSettings,
+  { client, redactor, log }: OpenServerOptions,
+): Upstream {
+  return new LazyUpstream(async () => {
+    const { AuditUpstream } = await import("./audit.ts");
+    return new AuditUpstream({ next, name, client, audits, redactor, log });
+  });
 }

@@ -56,6 +56,11 @@ export class Message {
     this.#envelope = envelope;
   }
 
+  /** Whether the bridge built this message, so that no part of it is text of a peer that was read as a message. */
+  get isOwn(): boolean {
+    return this.#envelope === undefined;
+  }
+
   /** `params.name` or `params.uri`: the tool, prompt or resource that a request names. */
   get name(): string | undefined {
     for (const key of ["name", "uri"]) {

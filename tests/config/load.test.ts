@@ -111,11 +111,14 @@ describe("a valid configuration", () => {
           },
           limits: { messageMB: 64 },
           env: ["VAULT_ADDR"],
+          audit: { file: "audit.jsonl", arguments: "hash" },
           codex: { approval: "approve", required: false },
         },
       },
     });
-    expect(pickServer(await parseConfig(text, paths)).codex.approval).toBe("approve");
+    const { codex, audits } = pickServer(await parseConfig(text, paths));
+    expect(codex.approval).toBe("approve");
+    expect(audits).toEqual([{ file: join(paths.home, "audit.jsonl"), arguments: "hash" }]);
   });
 
   test.each(["constructor", "toString", "hasOwnProperty", "prototype", "123"])(

@@ -272,3 +272,45 @@ bridge headers --server kb`;
     expect(ran.output).toContain("belongs to another user");
   });
 });
+
+describe("an audit on a disk that is full", () => {
+  const words = [
+    {
+      id: 1,
+      method: "initialize",
+      params: {
+        protocolVersion: "2025-06-18",
+        capabilities: {},
+        clientInfo: { name: "t", version: "1" },
+      },
+    },
+    { method: "notifications/initialized" },
+    ...[2, 3, 4].map((id) => ({
+      id,
+      method: "tools/call",
+      params: { name: "look", arguments: {} },
+    })),
+  ].map((message) => JSON.stringify({ jsonrpc: "2.0", ...message }));
+
+  test("refuses the call, does not send it, and goes on once there is room", async () => {
+    const state = listing();
+    const { url } = listingServer(state);
+    const session = join(folder.path, "session");
+    writeFileSync(session, words.map((line) => `${line}\n`).join(""));
+    chmodSync(folder.path, 0o755);
+    const entry = `{"url":"${url}","audit":{"file":"/srv/audit/kb.jsonl"}}`;
+    const script = `mkdir -p -m 700 /srv/home; export CODEX_MCP_BRIDGE_HOME=/srv/home
+echo '{"servers":{"kb":${entry}}}' >/srv/home/config.json; chmod 600 /srv/home/config.json
+dd if=/dev/zero of=/srv/audit/filler bs=4096 2>/dev/null
+bridge run --server kb <${session}
+rm /srv/audit/filler
+bridge run --server kb <${session}
+cat /srv/audit/kb.jsonl`;
+    const mounts = [`folder /srv 0755 ${uid}:0`, `small /srv/audit 0700 ${uid}:0`];
+    const ran = await inPod(mounts, script, {});
+    expect(ran.output).toContain("the disk is full");
+    expect(ran.output).toContain('"kind":"refused"');
+    expect(state.seen.filter((method) => method === "tools/call")).toHaveLength(3);
+    expect(ran.output.match(/"outcome":"ok"/g)).toHaveLength(3);
+  });
+});

@@ -5,6 +5,7 @@
 # FOLDER/mounts has one mount a line, made in this order:
 #   emptydir POINT MODE OWNER [FROM]   a folder of the pod on its node; FROM is copied into it
 #   memory POINT MODE OWNER [FROM]     the same in memory
+#   small POINT MODE OWNER             the same, with room for 16 KiB
 #   volume POINT MODE OWNER [FROM]     a folder of the node that outlives the pod
 #   folder POINT MODE OWNER            a folder of the container's own file system
 #   file POINT MODE OWNER FROM         one file, mounted over another
@@ -27,12 +28,12 @@ mount --bind "$bridge" "$root/run/bridge"
 count=0
 while read -r kind point mode owner from; do
   count=$((count + 1))
-  case $kind in emptydir | memory | volume | folder) mkdir -p "$root$point" ;; esac
+  case $kind in emptydir | memory | small | volume | folder) mkdir -p "$root$point" ;; esac
   source=$pod/volumes/kubernetes.io~empty-dir/v$count
   case $kind in
   emptydir) ;;
   volume) source=$folder/node/volumes/v$count ;;
-  memory) source=$root$point ;;
+  memory | small) source=$root$point ;;
   folder) source=$root$point ;;
   file)
     source=$from
@@ -51,7 +52,10 @@ while read -r kind point mode owner from; do
     ;;
   *) exit 64 ;;
   esac
-  [ "$kind" != memory ] || mount -t tmpfs tmpfs "$source"
+  case $kind in
+  memory) mount -t tmpfs tmpfs "$source" ;;
+  small) mount -t tmpfs -o size=16k tmpfs "$source" ;;
+  esac
   [ -e "$source" ] || mkdir -p "$source"
   [ -z "$from" ] || cp -a "$from/." "$source/"
   chown "$owner" "$source"

@@ -156,7 +156,15 @@ describe("a log file that another user put in place", () => {
   });
 });
 
+test("a missing folder of the log file is made, closed to others", () => {
+  const file = join(folder.path, "logs", "kb.log");
+  createLog({ level: "info", format: "text", file, redactor: new Redactor() }).info("one");
+  expect(readFileSync(file, "utf8")).toEndWith("INFO  one\n");
+  expect(statSync(join(folder.path, "logs")).mode & 0o777).toBe(0o700);
+});
+
 test("a log file that cannot be written causes one warning; stderr still gets every line", () => {
+  writeFileSync(join(folder.path, "none"), "");
   const file = join(folder.path, "none", "log");
   const log = createLog({ level: "info", format: "text", file, redactor: new Redactor() });
   log.info("one");

@@ -20,6 +20,7 @@ export function plainSettings(url: URL, changes: Partial<ServerSettings> = {}): 
     network: {},
     limits: { messageBytes: 1024 * 1024 },
     env: [],
+    audits: [],
     codex: {},
     home: "/nonexistent",
     state: stateOf("/nonexistent", "kb"),

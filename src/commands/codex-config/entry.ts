@@ -105,6 +105,7 @@ function nativeProblem(server: ServerSettings): string | undefined {
   if (auth !== undefined && auth.store !== "file") return "Codex gives the helper no keyring";
   const isBound = auth?.dpop === true || storedTokenType(server) === "DPoP";
   if (isBound) return "DPoP needs a proof for each request";
+  if (server.audits.length > 0) return "Codex's client writes no audit";
   if (names.length > 0) return `Codex gives the helper no ${names.join(", ")}`;
   return undefined;
 }

@@ -105,6 +105,7 @@ describe("the entry for Codex", () => {
     [{ tokenEnv: "KB_TOKEN" }, "KB_TOKEN"],
     [{ headers: { "X-Key": "${KB_KEY}" } }, "KB_KEY"],
     [{ transport: "sse" }, "2024-11-05"],
+    [{ audit: { file: "audit.jsonl" } }, "audit"],
   ])("--native refuses a server with %j", (entry, why) => {
     const error = failure(() => nativeEntry(server(entry), launch));
     expect(error.kind).toBe("refused");
