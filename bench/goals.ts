@@ -51,7 +51,7 @@ export function judge(rows: readonly Row[], subject = ours): Goal[] {
     const isClear = [subject, other].every((system) => (at(id, system) ?? 0) > noise);
     return isClear ? ratio(id, other) : undefined;
   };
-  const starts = (other: string, limit: number): Goal[] =>
+  const starts = (other: string, limit: number, firstLimit = limit): Goal[] =>
     wires.flatMap((wire) =>
       (["start", "tools"] as const).flatMap((id) =>
         [ours, forgetful].map((start) => {
@@ -59,7 +59,8 @@ export function judge(rows: readonly Row[], subject = ours): Goal[] {
           const kind = start === ours ? "start with a catalog" : "first start";
           const system = subject === ours ? start : subject;
           const text = `${kind}, ${answer}, ${wire}, against ${other}`;
-          return most(text, ratio(`${id}-${wire}`, other, system), limit);
+          const atMost = start === ours ? limit : firstLimit;
+          return most(text, ratio(`${id}-${wire}`, other, system), atMost);
         }),
       ),
     );
@@ -126,12 +127,20 @@ export function judge(rows: readonly Row[], subject = ours): Goal[] {
         100,
       ),
     ]),
-    ...starts("floor", 1.4),
-    latency("json", "p50", "floor", 1.25),
-    latency("sse", "p50", "floor", 1.25),
-    latency("tls", "p50", "floor", 1.25),
+    ...starts("floor", 1.5, 1.7),
+    latency("json", "p50", "floor", 1.4),
+    latency("sse", "p50", "floor", 1.4),
+    latency("tls", "p50", "floor", 1.5),
     ...[1, 16, 64, 256].map((inFlight) => rate(inFlight, "floor", 0.7)),
-    ...starts(hyper, 1 / 4),
+    cpu(16, "floor", 1.6),
+    ...(["json", "sse", "tls"] as const).flatMap((endpoint) => [
+      latency(endpoint, "p99", "floor", 5),
+      latency(endpoint, "p99", hyper, 1),
+    ]),
+    most("resident memory idle against floor", ratio("rss-idle", "floor"), 1.2),
+    most("private memory idle against floor", ratio("private-idle", "floor"), 2),
+    most("100,000 notifications, time against floor", ratio("flood-ms", "floor"), 1.4),
+    ...starts(hyper, 1),
     latency("json", "p50", hyper, 1 / 3),
     latency("sse", "p50", hyper, 1 / 4),
     rate(16, hyper, 4),

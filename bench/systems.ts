@@ -99,7 +99,8 @@ export function findSystems(places: Places): System[] {
       program: [bridge],
       words: (endpoint) => ["run", "--server", endpoint, "--config-path", config, ...more],
       trust,
-      env,
+      // As the entry starts it that `codex-config` writes.
+      env: { ...env, BUN_JSC_useFTLJIT: "0" },
     };
   };
   const nodePeer = (name: string, program: string, words: Child["words"]): Child => ({

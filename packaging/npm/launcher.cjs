@@ -29,11 +29,13 @@ function executable() {
 
 const path = executable();
 const words = process.argv.slice(2);
+// The last tier of Bun's compiler costs more than it gains here (docs/performance.md).
+const env = { BUN_JSC_useFTLJIT: "0", ...process.env };
 
 if (typeof process.execve === "function" && process.platform !== "win32") {
-  process.execve(path, [path, ...words], process.env);
+  process.execve(path, [path, ...words], env);
 }
-const child = spawn(path, words, { stdio: "inherit", windowsHide: true });
+const child = spawn(path, words, { stdio: "inherit", windowsHide: true, env });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("error", (error) => {
   process.stderr.write(`error: ${path} cannot be started: ${error.message}\n`);

@@ -31,6 +31,8 @@ def find_executable():
 def main():
     path = find_executable()
     words = [path] + sys.argv[1:]
+    # The last tier of Bun's compiler costs more than it gains here (docs/performance.md).
+    os.environ.setdefault("BUN_JSC_useFTLJIT", "0")
     if os.name != "nt":
         os.execv(path, words)
     # Windows has no exec: run a child with the same console and standard streams, and exit with its exit code.

@@ -62,7 +62,7 @@ describe("what codex-config writes", () => {
       type: "stdio",
       command: compiledBridge(),
       args: ["run", "--server", "kb"],
-      env: { LOG_LEVEL: "info" },
+      env: { LOG_LEVEL: "info", BUN_JSC_useFTLJIT: "0" },
     });
     expect(transport.env_vars).toContain("HTTPS_PROXY");
     expect(transport.env_vars).toContain("MY_TOKEN");

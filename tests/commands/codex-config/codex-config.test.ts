@@ -194,7 +194,7 @@ describe("codex-config", () => {
       expect(kb).toMatchObject({
         command: bridge,
         args: ["run", "--server", "kb"],
-        env: { LOG_LEVEL: "info" },
+        env: { LOG_LEVEL: "info", BUN_JSC_useFTLJIT: "0" },
         enabled_tools: ["query"],
       });
       const once = text();

@@ -25,7 +25,7 @@ describe("the entry for Codex", () => {
       "[mcp_servers.kb]
       command = "/usr/local/bin/codex-mcp-http-bridge"
       args = ["run", "--server", "kb"]
-      env = { LOG_LEVEL = "info" }
+      env = { LOG_LEVEL = "info", BUN_JSC_useFTLJIT = "0" }
       env_vars = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_DIR", "CODEX_PROXY_CERT", "CODEX_CA_CERTIFICATE", "DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"]
       cwd = "/home/me"
       startup_timeout_sec = 30
