@@ -20,6 +20,7 @@ const roomsOfFloor: Readonly<Record<string, readonly (readonly string[])[]>> = {
   upstream: [
     ["core"],
     ["transport", "retry"],
+    ["stand-in"],
     ["session", "protocol", "catalog", "tools"],
     ["sign-in"],
     ["."],

@@ -11,5 +11,6 @@ export function runId(): string {
 
 /** The `_meta` of an error result that the bridge gives in place of the server. Never in `data`: Codex prints that. */
 export function errorMeta(kind: ErrorKind) {
-  return { [`${program.name}/error`]: { kind, code: jsonRpcCode(kind), run: runId() } };
+  const shown = kind === "usage" ? "configuration" : kind;
+  return { [`${program.name}/error`]: { kind: shown, code: jsonRpcCode(kind), run: runId() } };
 }

@@ -32,3 +32,16 @@ export function errorCodeOf(message: Message): number | undefined {
   const code = message.value(["error", "code"]);
   return typeof code === "number" ? code : undefined;
 }
+
+/** Adds the id of its subscription to a notification. */
+export function inSubscription(notification: Message, id: string): Message {
+  const path = ["params", "_meta", "io.modelcontextprotocol/subscriptionId"];
+  const params =
+    notification.view(["params"]) === undefined ? [{ path: ["params"], raw: "{}" }] : [];
+  const meta = notification.view(["params", "_meta"]) === undefined;
+  return notification.with([
+    ...params,
+    ...(meta ? [{ path: path.slice(0, 2), raw: "{}" }] : []),
+    { path, raw: id },
+  ]);
+}

@@ -2,7 +2,12 @@
 
 import { abortable } from "../../platform/async.ts";
 import { type Message, notificationOf, requestOf, responseTo } from "../../wire/message.ts";
-import { metaKeys, revisionOf, statelessRevision } from "../core/stateless-protocol.ts";
+import {
+  inSubscription,
+  metaKeys,
+  revisionOf,
+  statelessRevision,
+} from "../core/stateless-protocol.ts";
 import type { CallContext, Deliver, ServerScope, Stop, Upstream } from "../core/types.ts";
 import { handshakeMs, sendWithin } from "../retry/deadline.ts";
 import { discover, isStateless } from "./discover.ts";
@@ -168,7 +173,7 @@ export class StatelessClientAdapter implements Upstream {
       const uri = method === updated ? incoming.value(["params", "uri"]) : undefined;
       for (const listener of this.#listeners)
         if (method === updated ? listener.uris.has(uri) : listener.wants.has(method ?? ""))
-          await listener.deliver(marked(incoming, listener.id));
+          await listener.deliver(inSubscription(incoming, listener.id));
     };
     await next.listen(take, this.#closing.signal).catch((error) => {
       log.debug("not listening", { server: name, error: String(error?.message) });
@@ -192,7 +197,7 @@ export class StatelessClientAdapter implements Upstream {
     this.#listeners.add(listener);
     const agreed = message.text(["params", "notifications"]) ?? "{}";
     const params = `{"notifications":${agreed}}`;
-    await deliver(marked(notificationOf("notifications/subscriptions/acknowledged", params), id));
+    await deliver(inSubscription(notificationOf("notifications/subscriptions/acknowledged", params), id));
     await abortable(Promise.withResolvers<void>().promise, signal).catch(() => undefined);
     this.#listeners.delete(listener);
     const others = [...this.#listeners];
@@ -208,19 +213,6 @@ function identityIn(message: Message) {
     clientInfo: meta(metaKeys.clientInfo) ?? '{"name":"unknown","version":"0"}',
     capabilities: meta(metaKeys.capabilities) ?? "{}",
   };
-}
-
-/** Adds the id of its subscription to a notification. */
-export function marked(notification: Message, id: string): Message {
-  const path = ["params", "_meta", "io.modelcontextprotocol/subscriptionId"];
-  const params =
-    notification.view(["params"]) === undefined ? [{ path: ["params"], raw: "{}" }] : [];
-  const meta = notification.view(["params", "_meta"]) === undefined;
-  return notification.with([
-    ...params,
-    ...(meta ? [{ path: path.slice(0, 2), raw: "{}" }] : []),
-    { path, raw: id },
-  ]);
 }
 
 /** Builds a server/discover result from the server's answer to initialize. */

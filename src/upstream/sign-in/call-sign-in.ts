@@ -11,6 +11,7 @@ import { BridgeError } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
 import { metaKeys } from "../core/stateless-protocol.ts";
 import type { Ask, CallContext, ClientFacts, Deliver } from "../core/types.ts";
+import { textResult } from "../stand-in/results.ts";
 import { isPersonal, SignInQuestion } from "./elicitation.ts";
 import * as words from "./messages.ts";
 
@@ -177,11 +178,11 @@ export class CallSignIn {
     return { plain, answered: asked?.answered ?? new Set() };
   }
 
-  #showPage(pending: PendingSignIn, { isStateless }: Call) {
+  #showPage(pending: PendingSignIn, { message }: Call) {
     this.#shown = pending.id;
     const { name, login } = this.#options;
     const text = words.repeatText(name, pending, login);
-    return { result: words.signInResult(text, { isStateless, error: "sign-in-required" }) };
+    return { result: textResult(message, text, "sign-in-required") };
   }
 
   async #required(cause: SignInResult | "unattended"): Promise<BridgeError> {

@@ -1,8 +1,8 @@
 // Every text of a sign-in for the client: our own sentences, a checked URL, its host, a code, and the cleaned cause of a failure.
 import type { PendingSignIn } from "../../oauth/sign-in/interactive-sign-in.ts";
-import { errorMeta } from "../../platform/run-id.ts";
 import type { BridgeError } from "../../wire/errors.ts";
-import { program } from "../../wire/program-facts.ts";
+import { toolsArrive } from "../core/client-traits.ts";
+import type { ClientFacts } from "../core/types.ts";
 
 /** Marks our own question and its answer in a stateless client's call. */
 export const inputKey = "bridge-sign-in";
@@ -27,33 +27,30 @@ export function elicitation(name: string, pending: PendingSignIn): string {
   });
 }
 
-/** The one tool of a server that nobody is signed in to. */
-export function signInTool(toolName: string, name: string, host: string, login: string) {
+/** What the texts name: the server and the client. */
+export interface SignInFacts {
+  /** Name of the server's entry. */
+  readonly name: string;
+  /** The command that signs in, ready to copy. */
+  readonly login: string;
+  readonly client: ClientFacts;
+}
+
+/** The one tool of a server that nobody is signed in to; `host`: of the server's URL. */
+export function signInTool(
+  toolName: string,
+  { name, login, client, host }: SignInFacts & { readonly host: string },
+) {
   return {
     name: toolName,
     title: `Sign in to ${name}`,
     description:
       `Server "${name}" (${host}) has tools, but nobody is signed in to it. Calling this tool starts the sign-in ` +
-      "and returns a page to open and a code: show both to the user. After the sign-in, Codex must be restarted " +
-      `to see the server's tools. The user may also run ${login} in a terminal.`,
+      `and returns a page to open and a code: show both to the user. After the sign-in, ${toolsArrive(client)}. ` +
+      `The user may also run ${login} in a terminal; this tool then reports that the user is signed in.`,
     inputSchema: { type: "object", properties: {}, additionalProperties: false },
     annotations: { readOnlyHint: true, openWorldHint: true },
   };
-}
-
-/** A tool result that the bridge gives in place of the server, as JSON text; `error`: the error kind, if the result is an error. */
-export function signInResult(
-  text: string,
-  { isStateless, error }: { readonly isStateless: boolean; readonly error?: "sign-in-required" },
-): string {
-  return JSON.stringify({
-    ...(isStateless && { resultType: "complete" }),
-    content: [{ type: "text", text }],
-    ...(error !== undefined && {
-      isError: true,
-      _meta: errorMeta(error),
-    }),
-  });
 }
 
 /** A text that ends with the page and its code: Codex shows its user the last lines of a result. */
@@ -68,10 +65,14 @@ export function noSignInText(login: string, { message }: BridgeError): string {
 }
 
 /** The text of `sign_in`, with which the model sends its user to the page; `failure`: of the sign-in before. */
-export function pageText(name: string, pending: PendingSignIn, failure?: BridgeError): string {
+export function pageText(
+  { name, client }: SignInFacts,
+  pending: PendingSignIn,
+  failure?: BridgeError,
+): string {
   const lines = [
     ...(failure === undefined ? [] : [`The sign-in before this one failed: ${failure.message}.`]),
-    `When the sign-in is done, the tools of "${name}" appear after a restart of Codex.`,
+    `When the sign-in is done, ${toolsArrive(client)}.`,
     `Ask the user to open this page (at ${pending.hosts.page}) and sign in to "${name}":`,
   ];
   return withPage(lines, pending);
@@ -87,20 +88,11 @@ export function repeatText(name: string, pending: PendingSignIn, login: string):
   return withPage(lines, pending);
 }
 
-export function signedInText(name: string): string {
-  return `The user is signed in to "${name}". Codex must be restarted to see the server's tools.`;
+export function signedInText({ name, client }: SignInFacts): string {
+  return `The user is signed in to "${name}": ${toolsArrive(client)}.`;
 }
 
-/** Marks a result of initialize that the bridge gave in place of the server. */
-export const standInKey = `${program.name}/stand-in`;
-
-/** The result of `initialize` that the bridge gives in place of the server, as JSON text. */
-export function initializeResult(name: string, version: string, login: string): string {
-  return JSON.stringify({
-    protocolVersion: version,
-    capabilities: { tools: { listChanged: true } },
-    serverInfo: { name, version: program.version },
-    instructions: `Nobody is signed in to "${name}" yet: run ${login}, then restart Codex.`,
-    _meta: { [standInKey]: true },
-  });
+/** The instructions of a server that nobody is signed in to. */
+export function instructions({ name, login, client }: SignInFacts): string {
+  return `Nobody is signed in to "${name}" yet: the user signs in by the tool offered here, or runs ${login}. After the sign-in, ${toolsArrive(client)}.`;
 }

@@ -2,9 +2,8 @@
 import type { RunSignIn } from "../../oauth/sign-in/run-sign-in.ts";
 import { abortable } from "../../platform/async.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { type Message, notificationOf, responseTo } from "../../wire/message.ts";
-import { protocolRevisions } from "../../wire/program-facts.ts";
-import { metaKeys, revisionOf, statelessRevision } from "../core/stateless-protocol.ts";
+import { type Message, responseTo } from "../../wire/message.ts";
+import { revisionOf } from "../core/stateless-protocol.ts";
 import {
   type Ask,
   type CallContext,
@@ -13,6 +12,14 @@ import {
   isCodex,
   type Upstream,
 } from "../core/types.ts";
+import {
+  discoverAnswer,
+  initializeAnswer,
+  listAnswer,
+  type StandInFacts,
+  textResult,
+} from "../stand-in/results.ts";
+import { StandIn } from "../stand-in/stand-in.ts";
 import type { Call, CallSignIn } from "./call-sign-in.ts";
 import * as words from "./messages.ts";
 import { SignInTool } from "./tool.ts";
@@ -44,19 +51,17 @@ const isSignInRequired = (error: unknown) =>
 /** Answers in place of a server until somebody is signed in. */
 export class SignInUpstream implements Upstream {
   readonly #options: SignInOptions;
-  #initialize: Message | undefined;
-  #initialized: Message | undefined;
-  /** Whether the bridge itself answered `initialize` and the server has not received it yet. */
-  #isStandIn = false;
+  readonly #standIn: StandIn;
   readonly #tool: SignInTool;
   #calls: Promise<CallSignIn> | undefined;
   /** When the client initialized, by `performance.now()`. */
   #startedAt: number | undefined;
-  #connecting: Promise<void> | undefined;
   #notify: Deliver | undefined;
 
   constructor(options: SignInOptions) {
     this.#options = options;
+    const { next, name } = options;
+    this.#standIn = new StandIn({ next, name, notify: async (message) => this.#notify?.(message) });
     this.#tool = new SignInTool(options);
     options.signIns.onSignedIn = () => {
       if (this.#tool.list !== undefined) void this.#announce();
@@ -71,19 +76,18 @@ export class SignInUpstream implements Upstream {
   ): Promise<void> {
     const { next } = this.#options;
     const { kind, method } = message.head;
-    if (kind === "notification" && method === "notifications/initialized")
-      this.#initialized = message;
+    this.#standIn.note(message);
     if (kind !== "request")
-      return this.#isStandIn ? undefined : next.send(message, deliver, signal, context);
+      return this.#standIn.isActive ? undefined : next.send(message, deliver, signal, context);
     const isStateless = revisionOf(message) !== undefined;
     const call = { message, deliver, signal, context, enteredAt: performance.now(), isStateless };
     if (method === "initialize") return this.#start(call);
     const isCall = method === "tools/call";
     if (isCall && this.#tool.isCalledBy(message)) return this.#callSignIn(call);
-    if (this.#isStandIn && method === "ping") return deliver(responseTo(message.head.id!, "{}"));
+    if (this.#standIn.isActive && method === "ping") return deliver(responseTo(message.head.id!, "{}"));
     // Only a stateless client, which never initializes, gets our question in a result.
     const state =
-      isCall && this.#initialize === undefined
+      isCall && !this.#standIn.hasInitialize
         ? message.value(["params", "requestState"])
         : undefined;
     const prefix = `${words.inputKey}:`;
@@ -102,23 +106,20 @@ export class SignInUpstream implements Upstream {
   }
 
   async #start(call: Call): Promise<void> {
-    const { message, deliver } = call;
-    this.#initialize = message;
     this.#startedAt = call.enteredAt;
     const standIn = async () => {
-      this.#isStandIn = true;
-      const asked = message.value(["params", "protocolVersion"]);
-      const sessionAnswer = protocolRevisions.filter((revision) => revision !== statelessRevision);
-      const version = sessionAnswer.find((revision) => revision === asked) ?? sessionAnswer.at(-1)!;
-      const { name, login } = this.#options;
-      await deliver(responseTo(message.head.id!, words.initializeResult(name, version, login)));
+      this.#standIn.isActive = true;
+      await call.deliver(initializeAnswer(call.message, this.#facts()));
     };
-    this.#isStandIn = false;
     await this.#sendOr(call, async () => {
       await this.#requireSignIn(call);
       if (await this.#signInSoon(call)) await this.#sendOr(call, standIn);
       else await standIn();
     });
+  }
+
+  #facts(): StandInFacts {
+    return { name: this.#options.name, instructions: words.instructions(this.#options) };
   }
 
   /**
@@ -136,7 +137,7 @@ export class SignInUpstream implements Upstream {
       return deliver(incoming);
     };
     try {
-      if (this.#isStandIn) await abortable(this.#connect(), signal);
+      if (this.#standIn.isActive) await abortable(this.#standIn.connect(), signal);
       await this.#options.next.send(message, watched, signal, context);
     } catch (error) {
       if (!isSignInRequired(error) || hasDelivered) throw error;
@@ -144,63 +145,26 @@ export class SignInUpstream implements Upstream {
     }
   }
 
-  /** Sends the client's initialize to the server after the bridge has answered it; concurrent callers share one attempt. */
-  #connect(): Promise<void> {
-    this.#connecting ??= this.#introduce().finally(() => {
-      this.#connecting = undefined;
-    });
-    return this.#connecting;
-  }
-
-  async #introduce(): Promise<void> {
-    const { next, name } = this.#options;
-    if (!this.#isStandIn || this.#initialize === undefined) return;
-    const signal = AbortSignal.timeout(60_000);
-    let response: Message | undefined;
-    const take: Deliver = async (incoming) => {
-      if (incoming.head.kind === "response") response = incoming;
-    };
-    await next.send(this.#initialize, take, signal);
-    if (response === undefined || response.head.isError === true) {
-      throw new BridgeError("bad-answer", `server "${name}" refuses to initialize`);
-    }
-    this.#isStandIn = false;
-    if (this.#initialized !== undefined) await next.send(this.#initialized, take, signal);
-  }
-
   /** A request that the server refused because nobody is signed in: lets the user sign in and sends it again, or answers it. */
   async #withoutSignIn(call: Call, refusal: unknown): Promise<void> {
     await this.#requireSignIn(call);
-    if (call.message.head.method === "tools/call") return this.#callSigningIn(call, refusal);
+    const { method } = call.message.head;
+    if (method === "tools/call") return this.#callSigningIn(call, refusal);
+    if (method === "subscriptions/listen")
+      return this.#standIn.subscribe(call.message, call.deliver, call.signal);
     if (await this.#signInSoon(call))
-      return this.#sendOr(call, (again) => this.#standIn(call, again));
-    return this.#standIn(call, refusal);
+      return this.#sendOr(call, (again) => this.#answerInstead(call, again));
+    return this.#answerInstead(call, refusal);
   }
 
   /** Answers discovery and the list of tools in place of the server; any other request fails with `refusal`. */
-  async #standIn({ message, deliver, isStateless }: Call, refusal: unknown): Promise<void> {
-    const { name, mode } = this.#options;
-    const id = message.head.id!;
-    const stateless = isStateless
-      ? { resultType: "complete", ttlMs: 0, cacheScope: "private" }
-      : {};
+  async #answerInstead({ message, deliver }: Call, refusal: unknown): Promise<void> {
     switch (message.head.method) {
-      case "server/discover": {
-        const serverInfo = { name, version: "unknown" };
-        const result = {
-          ...stateless,
-          supportedVersions: [statelessRevision],
-          capabilities: { tools: { listChanged: true } },
-          serverInfo,
-          _meta: { [metaKeys.serverInfo]: serverInfo },
-        };
-        return deliver(responseTo(id, JSON.stringify(result)));
-      }
-      case "tools/list": {
-        if (mode === "never") throw refusal;
-        const result = { ...stateless, tools: [await this.#tool.offer(message)] };
-        return deliver(responseTo(id, JSON.stringify(result)));
-      }
+      case "server/discover":
+        return deliver(discoverAnswer(message, this.#facts()));
+      case "tools/list":
+        if (this.#options.mode === "never") throw refusal;
+        return deliver(listAnswer(message, await this.#tool.offer(message)));
       default:
         throw refusal;
     }
@@ -268,16 +232,14 @@ export class SignInUpstream implements Upstream {
 
   /** Runs the tool `sign_in`: begins the sign-in and returns at once with the page that the model shows. */
   async #callSignIn(call: Call): Promise<void> {
-    const { message, deliver, signal, isStateless } = call;
-    const { name, signIns, login } = this.#options;
+    const { message, deliver, signal } = call;
+    const { signIns, login } = this.#options;
     const answer = (text: string, error?: "sign-in-required") =>
-      deliver(
-        responseTo(
-          message.head.id!,
-          words.signInResult(text, { isStateless, ...(error && { error }) }),
-        ),
-      );
-    if (await this.#isSignedIn(signal)) return answer(words.signedInText(name));
+      deliver(responseTo(message.head.id!, textResult(message, text, error)));
+    if (await this.#isSignedIn(signal)) {
+      await answer(words.signedInText(this.#options));
+      return this.#announce();
+    }
     await this.#requireSignIn(call);
     const { isPending } = await import("../../oauth/sign-in/interactive-sign-in.ts");
     const calls = await this.#callSignIns();
@@ -287,8 +249,8 @@ export class SignInUpstream implements Upstream {
       if (isPending(begun)) signIns.keep();
       return begun;
     });
-    if (begun === "signed-in") return answer(words.signedInText(name));
-    if (isPending(begun)) return answer(words.pageText(name, begun, failure));
+    if (begun === "signed-in") return answer(words.signedInText(this.#options));
+    if (isPending(begun)) return answer(words.pageText(this.#options, begun, failure));
     return answer(words.noSignInText(login, begun), "sign-in-required");
   }
 
@@ -296,8 +258,8 @@ export class SignInUpstream implements Upstream {
   async #isSignedIn(signal: AbortSignal): Promise<boolean> {
     const { list } = this.#tool;
     const again =
-      this.#isStandIn || list === undefined
-        ? this.#connect()
+      this.#standIn.isActive || list === undefined
+        ? this.#standIn.connect()
         : this.#options.next.send(list, async () => {}, signal);
     return abortable(again, signal).then(
       () => true,
@@ -308,8 +270,8 @@ export class SignInUpstream implements Upstream {
   /** Tells the client that the list of tools has changed. */
   async #announce(): Promise<void> {
     try {
-      await this.#connect();
-      await this.#notify?.(notificationOf("notifications/tools/list_changed"));
+      await this.#standIn.connect();
+      await this.#standIn.announce();
     } catch {
       // The next call reports the failure.
     }

@@ -7,12 +7,9 @@ import * as words from "./messages.ts";
 
 const firstName = "sign_in";
 
-interface ToolOptions {
-  readonly name: string;
+interface ToolOptions extends words.SignInFacts {
   /** Host of the server's URL. */
   readonly host: string;
-  /** The command that signs in, ready to copy. */
-  readonly login: string;
   readonly signIns: Pick<RunSignIn, "context">;
 }
 
@@ -46,11 +43,11 @@ export class SignInTool {
   /** The tool as an entry of tools/list; under another name if the server is known to have a `sign_in`. */
   async offer(list: Message): Promise<object> {
     this.list = list;
-    const { name, host, login, signIns } = this.#options;
+    const { name, signIns } = this.#options;
     const { server, log } = await signIns.context();
     const cache = new ServerCache(cacheFile(server.state), server.url, log);
     const isTaken = this.#isTaken || hasCachedTool(cache, firstName);
     this.#offered = isTaken ? `${firstName}_to_${name}` : firstName;
-    return words.signInTool(this.#offered, name, host, login);
+    return words.signInTool(this.#offered, this.#options);
   }
 }
