@@ -85,9 +85,13 @@ export interface Command<T extends Arguments = Arguments> {
   run(values: Values<T>, context: Context): Promise<number | undefined>;
   /**
    * Reports a failure in the command's own way and resolves to the exit code. Resolves to undefined if main.ts is to print
-   * `error:` and `hint:` as for any other command.
+   * `error:` and `hint:` as for any other command. `words`: the command line after the command's name.
    */
-  refuse?(error: BridgeError, commandLine: CommandLine): Promise<number | undefined>;
+  refuse?(
+    error: BridgeError,
+    commandLine: CommandLine,
+    words: readonly string[],
+  ): Promise<number | undefined>;
 }
 
 /** Infers the types of `run`'s values from the command's own table. */

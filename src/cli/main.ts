@@ -84,7 +84,7 @@ async function runCommand(
     return (await command.run(values, context)) ?? 0;
   } catch (error) {
     const failure = asBridgeError(error);
-    const code = await command.refuse?.(failure, commandLine);
+    const code = await command.refuse?.(failure, commandLine, words);
     return code ?? report(failure, outside, terminalOutput, commandLine);
   }
 }

@@ -1,6 +1,7 @@
 // Limits of Codex, measured with 0.169.0: a line over 16 MiB hangs its call, content of an unknown type fails it.
+import { textResult } from "../upstream/stand-in/results.ts";
 import { BridgeError, type CommandLine } from "../wire/errors.ts";
-import { errorTo, type Message } from "../wire/message.ts";
+import { errorTo, type Message, responseTo } from "../wire/message.ts";
 import { children, find } from "../wire/spans.ts";
 
 /** Codex discards a longer line, line feed included, and so never sees the answer. */
@@ -23,15 +24,16 @@ export function isReadable({ bytes }: Message): boolean {
 }
 
 /** Changes an answer that Codex cannot read; returns any other answer unchanged. */
-export function forCodex(
-  answer: Message,
-  method: string | undefined,
-  commandLine: CommandLine,
-): Message {
-  const taken = method === "tools/call" ? withKnownContent(answer) : answer;
+export function forCodex(answer: Message, request: Message, commandLine: CommandLine): Message {
+  const isCall = request.head.method === "tools/call";
+  const taken = isCall ? withKnownContent(answer) : answer;
   if (isReadable(taken)) return taken;
+  const id = taken.head.id!;
   const error = tooLongError("answer", taken, "ask the tool for less at a time");
-  return errorTo(taken.head.id!, error.toJsonRpc(commandLine));
+  const shown = error.toJsonRpc(commandLine);
+  return isCall
+    ? responseTo(id, textResult(request, shown.message, error.kind))
+    : errorTo(id, shown);
 }
 
 /** Replaces content of an unknown type by a text block with its JSON. */

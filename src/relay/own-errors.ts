@@ -1,24 +1,36 @@
 // Errors that the bridge itself answers with.
 import type { Redactor } from "../platform/redact.ts";
+import { testClientName, traitsOf } from "../upstream/core/client-traits.ts";
+import type { ClientFacts } from "../upstream/core/types.ts";
+import { textResult } from "../upstream/stand-in/results.ts";
 import { BridgeError, type CommandLine } from "../wire/errors.ts";
 import type { Oversize } from "../wire/lines.ts";
-import { errorTo, type Flaw, type Message } from "../wire/message.ts";
+import { errorTo, type Flaw, type Message, responseTo } from "../wire/message.ts";
 
-/** Answers a request with an error: the server's JSON-RPC error unchanged if there is one, else the bridge's, redacted. */
+interface Words {
+  readonly redactor: Redactor;
+  readonly commandLine: CommandLine;
+  readonly client: ClientFacts;
+}
+
+/**
+ * Answers a request with an error: the server's JSON-RPC error unchanged if there is one, else the bridge's, redacted. A
+ * client that hides the words of errors gets the answer to `call` (tools/call) as a result.
+ */
 export function errorReply(
   id: string,
   error: BridgeError,
-  { redactor, commandLine }: { redactor: Redactor; commandLine: CommandLine },
+  { redactor, commandLine, client }: Words,
+  call?: Message,
 ): Message {
   if (error.serverError !== undefined) return errorTo(id, error.serverError);
   const { code, message, data } = error.toJsonRpc(commandLine);
-  const hint = data.hint === undefined ? {} : { hint: redactor.redact(data.hint) };
-  const cause = data.cause === undefined ? {} : { cause: redactor.redact(data.cause) };
-  return errorTo(id, {
-    code,
-    message: redactor.redact(message),
-    data: { ...data, ...hint, ...cause },
-  });
+  const text = redactor.redact(message);
+  if (call !== undefined && traitsOf(client).hidesCallErrors === true)
+    return responseTo(id, textResult(call, text, error.kind));
+  const hint = client.name === testClientName ? error.hintText(commandLine) : undefined;
+  const shown = hint === undefined ? data : { ...data, hint: redactor.redact(hint) };
+  return errorTo(id, { code, message: text, data: shown });
 }
 
 /** The answer to a line that is no JSON-RPC message (codes: JSON-RPC 2.0 section 5.1). */

@@ -236,7 +236,9 @@ export class Relay {
 
   /** Answers the open ids of a call with an error. */
   #settle(call: Call, error: BridgeError): void {
-    for (const id of call.open) void this.#answer(call, id, errorReply(id, error, this.#options));
+    const asked = call.method === "tools/call" ? call.message : undefined;
+    for (const id of call.open)
+      void this.#answer(call, id, errorReply(id, error, this.#options, asked));
   }
 
   /** Handles a message of the server for one call. Only responses to the call's open ids pass, each once. */
@@ -274,9 +276,7 @@ export class Relay {
       });
     if (call.isAnswered) return done;
     const { client, output, commandLine } = this.#options;
-    const shown = isCodex(client)
-      ? forCodex(answer, call.message.head.method, commandLine)
-      : answer;
+    const shown = isCodex(client) ? forCodex(answer, call.message, commandLine) : answer;
     // The only answer awaited is written at once; many share one system call.
     const written = output.write(shown, areListening(this.#calls));
     // After the answers that are written in this turn of the event loop.

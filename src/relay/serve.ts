@@ -3,7 +3,7 @@ import type { Redactor } from "../platform/redact.ts";
 import type { Stdio } from "../platform/stdio.ts";
 import type { CachedPage } from "../upstream/catalog/entry.ts";
 import type { Ask, ClientFacts, Upstream } from "../upstream/core/types.ts";
-import { asBridgeError, type BridgeError, type CommandLine } from "../wire/errors.ts";
+import { asBridgeError, type CommandLine } from "../wire/errors.ts";
 import type { Message } from "../wire/message.ts";
 import { Output } from "./output.ts";
 import { Relay } from "./relay.ts";
@@ -86,14 +86,4 @@ export async function serve(options: ServeOptions): Promise<number> {
   if (end.by === "signal") return 128 + end.signal;
   if (typeof answered === "object" && answered.by === "signal") return 128 + answered.signal;
   return answered === true ? 0 : 1;
-}
-
-/** An upstream for a failed start: rejects every request with its error. */
-export function failedUpstream(error: BridgeError): Upstream {
-  return {
-    send: ({ head }) =>
-      head.kind === "request" || head.kind === "batch" ? Promise.reject(error) : Promise.resolve(),
-    listen: () => Promise.resolve(),
-    close: () => Promise.resolve(),
-  };
 }

@@ -4,7 +4,7 @@ import { RunSignIn } from "../oauth/sign-in/run-sign-in.ts";
 import type { Paths } from "../platform/paths.ts";
 import type { CommandLine } from "../wire/errors.ts";
 import { CatalogUpstream } from "./catalog/catalog.ts";
-import type { CachedPage } from "./catalog/entry.ts";
+import { type CachedPage, hasCachedTool } from "./catalog/entry.ts";
 import { catalogIdentity } from "./catalog/identity.ts";
 import { CatalogStore } from "./catalog/store.ts";
 import type { ConnectServerOptions } from "./connect-server.ts";
@@ -12,6 +12,8 @@ import { RequestIds } from "./core/request-ids.ts";
 import type { Upstream } from "./core/types.ts";
 import { LazyUpstream } from "./lazy.ts";
 import { type SignInMode, SignInUpstream } from "./sign-in/sign-in.ts";
+import { problemToolName } from "./stand-in/problem-tool.ts";
+import { type OnFailure, StartGuard } from "./stand-in/start-guard.ts";
 
 export interface OpenServerOptions extends Omit<ConnectServerOptions, "login" | "reload" | "ids"> {
   readonly commandLine: CommandLine;
@@ -25,6 +27,8 @@ export interface OpenServerOptions extends Omit<ConnectServerOptions, "login" | 
   readonly signIn: SignInMode | undefined;
   /** How long a sign-in may take; undefined: ten minutes. */
   readonly signInWaitMs?: number | undefined;
+  /** What the client gets if the start fails. */
+  readonly onFailure: OnFailure;
 }
 
 /** One server with everything that its configuration asks for. */
@@ -35,7 +39,7 @@ export interface Server {
 }
 
 /**
- * Composes the chain of one server, outermost first: sign-in, tool policy, catalog, connectServer(). The last is loaded with the first
+ * Composes the chain of one server, outermost first: audit, start guard, sign-in, tool policy, catalog, connectServer(). The last is loaded with the first
  * message that the catalog does not answer, so that a start from the catalog does not wait for it.
  */
 export function openServer(settings: ServerSettings, options: OpenServerOptions): Server {
@@ -90,8 +94,12 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
       signIns: new RunSignIn(oauth, { opensBrowser: mode === "browser", waitMs: signInWaitMs }),
     });
   const signingIn = signIn !== undefined && mayNeedSignIn ? withSignIn(signIn) : offered;
+  const { onFailure, redactor } = options;
+  const toolName = () => problemToolName(name, (tool) => hasCachedTool(cache, tool));
+  const guard = { next: signingIn, name, toolName, client, log, redactor, commandLine };
+  const guarded = onFailure === "error" ? signingIn : new StartGuard({ ...guard, onFailure });
   return {
-    upstream: settings.audits.length === 0 ? signingIn : audited(signingIn, settings, options),
+    upstream: settings.audits.length === 0 ? guarded : audited(guarded, settings, options),
     async settled() {
       await (await connected?.catch(() => undefined))?.authorizer.settled();
     },

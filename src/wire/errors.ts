@@ -89,23 +89,17 @@ export class BridgeError extends Error {
     return typeof this.hint === "function" ? this.hint(commandLine) : this.hint;
   }
 
-  /** The JSON-RPC error object of this kind; the message carries the hint because some clients show nothing else. */
+  /** The JSON-RPC error object of this kind. The message holds the hint, and `data` only the kind: some clients show nothing but the message, others (Codex) print `data` behind it. */
   toJsonRpc(commandLine: CommandLine): {
-    code: number;
-    message: string;
-    data: { kind: string; hint?: string; cause?: string };
+    readonly code: number;
+    readonly message: string;
+    readonly data: { readonly kind: ErrorKind };
   } {
     const hint = this.hintText(commandLine);
-    const kind = this.kind === "usage" ? "configuration" : this.kind;
     return {
       code: jsonRpcCode(this.kind),
       message: hint === undefined ? this.message : `${this.message}: ${hint}`,
-      data: {
-        kind,
-        ...(hint !== undefined && { hint }),
-        ...(kind === "sign-in-required" &&
-          this.cause instanceof BridgeError && { cause: this.cause.message }),
-      },
+      data: { kind: this.kind === "usage" ? "configuration" : this.kind },
     };
   }
 }

@@ -53,7 +53,7 @@ test("Codex gets a clear error with the same id in place of a line that it would
       code: 1413,
       message:
         "the answer has 16777216 bytes, and Codex reads 16777216 at most: ask the tool for less at a time",
-      data: { kind: "too-large", hint: "ask the tool for less at a time" },
+      data: { kind: "too-large" },
     },
   });
 });

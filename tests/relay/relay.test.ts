@@ -133,7 +133,29 @@ test("a failure upstream becomes an error with its kind, code and hint", async (
   expect((await client.next()).error).toEqual({
     code: 1496,
     message: 'the host "x" was not found: check it',
-    data: { kind: "dns", hint: "check it" },
+    data: { kind: "dns" },
+  });
+});
+
+test("Codex gets the bridge's error in answer to a call as a result, the server's own error unchanged", async () => {
+  const { upstream, next } = handUpstream();
+  const client = relayClient(upstream);
+  client.facts.name = "codex-mcp-client";
+  const fail = async (method: string, details: object) => {
+    client.send({ id: 1, method });
+    (await next()).done.reject(new BridgeError("dns", "no such host Bearer canary-1234", details));
+    return client.next();
+  };
+  expect((await fail("tools/call", { hint: "check it" })).result).toMatchObject({
+    isError: true,
+    content: [{ type: "text", text: "no such host Bearer ...: check it" }],
+    _meta: { "codex-mcp-http-bridge/error": { kind: "dns", code: 1496 } },
+  });
+  expect((await fail("resources/read", {})).error.code).toBe(1496);
+  const serverError = '{"code":-32000,"message":"mine"}';
+  expect((await fail("tools/call", { serverError })).error).toEqual({
+    code: -32000,
+    message: "mine",
   });
 });
 
@@ -145,7 +167,7 @@ test("a failure's message reaches the client without secrets", async () => {
   (await next()).done.reject(new BridgeError("forbidden", "it said Bearer canary-1234", { hint }));
   const answer = await client.line();
   expect(answer).not.toContain("canary");
-  expect(JSON.parse(answer).error.data.hint).toBe("ask http://...@host/?code=...");
+  expect(JSON.parse(answer).error.message).toEndWith("ask http://...@host/?code=...");
 });
 
 test("an upstream that ends without a response gives the error bad-answer", async () => {

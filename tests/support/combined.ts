@@ -1,10 +1,10 @@
 import { Redactor } from "../../src/platform/redact.ts";
 import { CombinedUpstream } from "../../src/relay/combined/combined.ts";
 import type { CombinedServer } from "../../src/relay/combined/member.ts";
-import { problemsFor } from "../../src/relay/combined/problems.ts";
 import { namedAsk } from "../../src/relay/combined/server-requests.ts";
 import { ServerLimits } from "../../src/relay/server-limits.ts";
 import type { Ask, ClientFacts, Deliver, Upstream } from "../../src/upstream/core/types.ts";
+import { problemsFor } from "../../src/upstream/stand-in/problem-tool.ts";
 import { errorTo, type Message, readMessage, responseTo } from "../../src/wire/message.ts";
 import { memoryLog, type RelayClient, relayClient } from "./client.ts";
 

@@ -46,6 +46,7 @@ export function openedClient(
         paths: () => homeOf({ CODEX_MCP_BRIDGE_HOME: home }),
         mayAnswer: true,
         signIn: "never",
+        onFailure: "error",
       }).upstream,
   );
   let ids = 0;

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { forCodex } from "../../src/relay/codex-limits.ts";
 import { LineSplitter } from "../../src/wire/lines.ts";
-import { parseMessage } from "../../src/wire/message.ts";
+import { parseMessage, requestOf } from "../../src/wire/message.ts";
 import { commandLineFor } from "../../src/wire/program-facts.ts";
 import { EventParser } from "../../src/wire/sse.ts";
 
@@ -24,7 +24,7 @@ test("a hundred thousand content blocks of an unknown type become text", () => {
   const blocks = Array.from({ length: 100_000 }, (_, n) => `{"type":"chart","n":${n}}`).join(",");
   const taken = forCodex(
     answer(`{"content":[${blocks}]}`),
-    "tools/call",
+    requestOf("1", "tools/call"),
     commandLineFor(undefined),
   );
   const content = taken.value(["result", "content"]) as { type: string; text: string }[];

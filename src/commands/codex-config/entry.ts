@@ -36,12 +36,18 @@ export interface Launch {
   readonly trustsHome?: boolean;
 }
 
+const isRequired = (server: ServerSettings, launch: Launch) =>
+  launch.required || server.codex.required === true;
+
+/** Codex shows the error of a required server, and would take a stand-in for the server. */
+const requiredWords = ["--on-failure", "error"];
+
 function sharedFields(server: ServerSettings, launch: Launch): Record<string, TomlValue> {
-  const { approval, required } = server.codex;
+  const { approval } = server.codex;
   return {
     startup_timeout_sec: startupTimeoutSec,
     tool_timeout_sec: server.timeoutMs / 1000 + extraTimeoutSec,
-    ...((launch.required || required === true) && { required: true }),
+    ...(isRequired(server, launch) && { required: true }),
     ...(approval !== undefined && { default_tools_approval_mode: approval }),
   };
 }
@@ -59,6 +65,7 @@ const fewerCompilers = { BUN_JSC_useFTLJIT: "0" };
 export function stdioEntry(server: ServerSettings, launch: Launch): Wanted {
   const { command, configFile, cwd, trustsHome } = launch;
   const args = ["run", "--server", server.name];
+  if (isRequired(server, launch)) args.push(...requiredWords);
   if (configFile !== undefined) args.push("--config-path", configFile);
   const fields = {
     command,
@@ -155,9 +162,12 @@ export function ownerOf(
   return isOurs ? "bridge" : "other";
 }
 
-/** Whether the arguments are `call`, alone or followed by `--config-path PATH`. */
+/** Whether the arguments are `call`, alone or followed by the words of a required server and `--config-path PATH`. */
 function isCall(call: readonly string[], words: readonly unknown[]): boolean {
-  const [option, path, ...more] = words.slice(call.length);
+  const rest = words.slice(call.length);
+  const [option, path, ...more] = requiredWords.every((word, at) => rest[at] === word)
+    ? rest.slice(requiredWords.length)
+    : rest;
   const hasPath = option === "--config-path" && typeof path === "string" && more.length === 0;
   return call.every((word, at) => words[at] === word) && (option === undefined || hasPath);
 }

@@ -9,8 +9,10 @@ import { fs } from "../../platform/fs.ts";
 import { cacheFile, type Paths } from "../../platform/paths.ts";
 import { ServerCache, transportKey } from "../../platform/server-cache.ts";
 import { openStdio } from "../../platform/stdio.ts";
+import type { OnFailure } from "../../upstream/stand-in/start-guard.ts";
 import { BridgeError, type CommandLine } from "../../wire/errors.ts";
-import { bridge, refuse, signInArgument } from "./run.ts";
+import type { Restart } from "./failed-start.ts";
+import { bridge, onFailureArgument, openOne, signInArgument } from "./run.ts";
 
 /** Options of `run URL` that mcp-remote does not have. */
 const ownArguments = {
@@ -19,6 +21,7 @@ const ownArguments = {
     ...signInArgument,
     description: "how a call signs in: browser (default), elicit, never",
   },
+  "on-failure": onFailureArgument,
 } as const satisfies Arguments;
 
 /** The command `run URL`, and the words of the command line that its table describes. */
@@ -33,33 +36,35 @@ export function dropInAfter(words: readonly string[]): DropInCommand {
   const { own, foreign } = split(words);
   const isSilent = foreign.includes("--silent") && !foreign.includes("--debug");
   const level = foreign.includes("--debug") ? "debug" : isSilent ? "error" : undefined;
+  let restart: Restart | undefined;
+  let onFailure: OnFailure | undefined;
   const command = defineCommand({
     args: ownArguments,
-    async run({ "sign-in": mode = "browser", "no-cache": noCache }, context) {
+    async run({ "sign-in": signIn = "browser", "no-cache": noCache, ...more }, context) {
+      onFailure = more["on-failure"] ?? "auto";
       // The client's first message is read meanwhile.
       openStdio();
       const { env, log, commandLine } = context;
       const given = dropInOf(foreign, { env, readFile });
       if (!isSilent) for (const line of notesOn(given, commandLine)) context.warn(line);
-      const settings = settingsOf(given, context.paths());
-      requireNamedVariables(settings, env);
-      const cache = new ServerCache(
-        noCache ? undefined : cacheFile(settings.state),
-        settings.url,
-        log,
-      );
-      preferTransport(cache, given.transport);
-      const start = {
-        settings,
-        cache,
-        mayAnswer: !noCache,
-        waitsForStart: true,
-        signInWaitMs: given.signInWaitMs,
-        onFirstAnswer: () => rememberAdHoc(settings, given.entry),
+      const how = { mayAnswer: !noCache, waitsForStart: true, signIn, onFailure };
+      const start = () => {
+        const settings = settingsOf(given, context.paths());
+        requireNamedVariables(settings, env);
+        const file = noCache ? undefined : cacheFile(settings.state);
+        const cache = new ServerCache(file, settings.url, log);
+        preferTransport(cache, given.transport);
+        const onFirstAnswer = () => rememberAdHoc(settings, given.entry);
+        return { settings, cache, ...how, signInWaitMs: given.signInWaitMs, onFirstAnswer };
       };
-      return bridge(start, context, mode);
+      restart = { name: "", open: async (...client) => openOne(start(), context, ...client) };
+      return bridge(start(), context);
     },
-    refuse: (error, commandLine) => refuse(error, commandLine, undefined),
+    async refuse(error, commandLine) {
+      const { onFailureIn, serveFailedStart } = await import("./failed-start.ts");
+      onFailure ??= onFailureIn(own);
+      return serveFailedStart({ error, restart, onFailure, commandLine, answered: undefined });
+    },
   });
   const isLevelGiven = own.some((word) => /^(?:-l|--log-level)(?:=|$)/.test(word));
   const added = level === undefined || isLevelGiven ? [] : ["--log-level", level];

@@ -9,7 +9,6 @@ import { ServerCache } from "../../platform/server-cache.ts";
 import { openStdio } from "../../platform/stdio.ts";
 import { CombinedUpstream } from "../../relay/combined/combined.ts";
 import type { CombinedServer } from "../../relay/combined/member.ts";
-import { problemsFor } from "../../relay/combined/problems.ts";
 import { namedAsk } from "../../relay/combined/server-requests.ts";
 import { serve } from "../../relay/serve.ts";
 import { ServerLimits } from "../../relay/server-limits.ts";
@@ -17,6 +16,7 @@ import type { Ask, ClientFacts } from "../../upstream/core/types.ts";
 import { LazyUpstream } from "../../upstream/lazy.ts";
 import { openServer } from "../../upstream/open-server.ts";
 import type { SignInMode } from "../../upstream/sign-in/sign-in.ts";
+import { problemsFor } from "../../upstream/stand-in/problem-tool.ts";
 import { ReadBudget } from "../../upstream/transport/read-budget.ts";
 import type { Message } from "../../wire/message.ts";
 
@@ -108,6 +108,8 @@ function open(settings: ServerSettings, options: OpenOptions): Opened {
     ask: namedAsk(name, ask),
     mayAnswer: !noCache && !isTest,
     waitsForStart: !isTest,
+    // The combined run has a tool of its own for a server that is away.
+    onFailure: "error",
   });
   let { upstream } = server;
   try {

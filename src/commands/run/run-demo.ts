@@ -7,7 +7,7 @@ import { ServerCache } from "../../platform/server-cache.ts";
 import { withTempFolder } from "../../platform/temp-folder.ts";
 import { startDemoServer } from "../demo/server.ts";
 
-type Bridge = (server: KnownServer, context: Context) => Promise<number>;
+type Bridge = (server: KnownServer) => Promise<number>;
 
 /** Runs the bridge for the built-in demo server, which runs in this process until the client closes stdin. */
 export async function serveDemo(bridge: Bridge, context: Context): Promise<number> {
@@ -18,10 +18,7 @@ export async function serveDemo(bridge: Bridge, context: Context): Promise<numbe
       const paths = homeOf(context.env, join(folder, "config.json"));
       const config = await parseConfig(JSON.stringify({ version: 1, servers }), paths);
       const settings = pickServer(config, "demo");
-      return bridge(
-        { settings, cache: new ServerCache(undefined, settings.url, context.log) },
-        context,
-      );
+      return bridge({ settings, cache: new ServerCache(undefined, settings.url, context.log) });
     });
   } finally {
     await server.stop();

@@ -7,20 +7,17 @@ import {
   readValidatedFast,
   rememberValidated,
 } from "../../config/validated-cache.ts";
-import { createLog } from "../../platform/log.ts";
 import { cacheFile } from "../../platform/paths.ts";
-import { Redactor } from "../../platform/redact.ts";
-import { runId } from "../../platform/run-id.ts";
 import { ServerCache } from "../../platform/server-cache.ts";
 import { openStdio } from "../../platform/stdio.ts";
-import { type Answered, failedUpstream, serve } from "../../relay/serve.ts";
+import { type Answered, serve } from "../../relay/serve.ts";
 import { ServerLimits } from "../../relay/server-limits.ts";
-import { openServer, type Server } from "../../upstream/open-server.ts";
+import type { Ask, ClientFacts } from "../../upstream/core/types.ts";
+import { openServer } from "../../upstream/open-server.ts";
 import type { SignInMode } from "../../upstream/sign-in/sign-in.ts";
-import { BridgeError, type CommandLine } from "../../wire/errors.ts";
-
-/** Limits for the error answers after a failed start, when no server's settings are known. Size in bytes. */
-const failedStartLimits = { limit: 64 * 1024 * 1024, timeoutMs: 118_000 };
+import type { OnFailure } from "../../upstream/stand-in/start-guard.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import type { Opened, Restart } from "./failed-start.ts";
 
 /** Core dumps are forbidden this long after the start, if no first answer came before. */
 const forbidDumpsAfterMs = 1000;
@@ -42,8 +39,19 @@ export const signInArgument = {
   options: ["elicit", "browser", "never"],
 } as const;
 
+/** `--on-failure`. */
+export const onFailureArgument = {
+  type: "enum",
+  options: ["error", "tool", "auto"],
+  description:
+    "what the client gets if the start fails: error, a tool that says why, or auto: as its user sees it (default)",
+} as const;
+
 /** The command `run`. `early` is undefined if the early answer did not run. */
 export function commandAfter(early: EarlyAnswer | undefined) {
+  /** How a failed start is made once more; undefined while the command line may be wrong. */
+  let restart: Restart | undefined;
+  let onFailure: OnFailure | undefined;
   return defineCommand({
     args: {
       server: serversArgument,
@@ -58,8 +66,13 @@ export function commandAfter(early: EarlyAnswer | undefined) {
         description:
           "how a call signs in: elicit asks in the client (default), browser opens a browser, never does neither",
       },
+      "on-failure": onFailureArgument,
     },
-    async run({ server: names, all, demo, "sign-in": mode, "no-cache": noCache }, context) {
+    async run(
+      { server: names, all, demo, "sign-in": mode, "no-cache": noCache, ...more },
+      context,
+    ) {
+      onFailure = more["on-failure"] ?? "auto";
       const [server] = names;
       if (demo && server !== undefined)
         throw new BridgeError("usage", "--demo and --server exclude each other");
@@ -73,7 +86,22 @@ export function commandAfter(early: EarlyAnswer | undefined) {
         const start = { names, noCache, signIn: mode ?? "elicit" };
         return serveCombined({ ...start, onFirstAnswer: forbidDumps(context) }, context);
       }
-      if (demo) return (await import("./run-demo.ts")).serveDemo(bridge, context);
+      const start = { onFailure, signIn: mode ?? "elicit" };
+      if (demo) {
+        const { serveDemo } = await import("./run-demo.ts");
+        return serveDemo((known) => bridge({ ...known, ...start }, context), context);
+      }
+      // The child of `test` answers from the server, and saves the catalog for Codex's next start.
+      const isTest = context.env.CODEX_MCP_BRIDGE_TEST !== undefined;
+      const choices = { ...start, mayAnswer: !noCache && !isTest, waitsForStart: !isTest };
+      restart = {
+        name: server ?? "",
+        async open(client, ask) {
+          const again = await knownServer(server, { noCache, mayCheckFast: false }, context);
+          requireNamedVariables(again.settings, context.env);
+          return openOne({ ...again, ...choices }, context, client, ask);
+        },
+      };
       const { known, answered } = early ?? {};
       const mayCheckFast = early === undefined && !noCache;
       const found = known ?? knownServer(server, { noCache, mayCheckFast }, context);
@@ -82,13 +110,14 @@ export function commandAfter(early: EarlyAnswer | undefined) {
       const { settings, cache } = await found;
       // After an early answer, a missing variable is reported to the client's first call.
       if (answered === undefined) requireNamedVariables(settings, context.env);
-      // The child of `test` answers from the server, and saves the catalog for Codex's next start.
-      const isTest = context.env.CODEX_MCP_BRIDGE_TEST !== undefined;
-      const mayAnswer = !noCache && !isTest;
-      const waitsForStart = !isTest;
-      return bridge({ settings, cache, mayAnswer, waitsForStart, answered }, context, mode);
+      return bridge({ settings, cache, ...choices, answered }, context);
     },
-    refuse: (error, commandLine) => refuse(error, commandLine, early?.answered),
+    async refuse(error, commandLine, words) {
+      const { onFailureIn, serveFailedStart } = await import("./failed-start.ts");
+      onFailure ??= onFailureIn(words);
+      const { answered } = early ?? {};
+      return serveFailedStart({ error, restart, onFailure, commandLine, answered });
+    },
   });
 }
 
@@ -119,7 +148,10 @@ async function knownServer(
   return { settings, cache };
 }
 
+/** A server, and how it is served. */
 interface Start extends KnownServer {
+  readonly signIn: SignInMode;
+  readonly onFailure: OnFailure;
   /** Whether requests may be answered from the catalog. */
   readonly mayAnswer?: boolean;
   /** Whether the start waits for a server that is unreachable, as long as a start may take. */
@@ -131,29 +163,33 @@ interface Start extends KnownServer {
   readonly onFirstAnswer?: () => void;
 }
 
+/** Composes the server's chain. */
+export function openOne(start: Start, context: Context, client: ClientFacts, ask: Ask): Opened {
+  const { settings, cache, answered, mayAnswer = false, waitsForStart = false } = start;
+  const { signIn, signInWaitMs, onFailure } = start;
+  const how = { mayAnswer, waitsForStart, earlyAnswer: answered?.page, signIn, signInWaitMs };
+  const server = openServer(settings, { ...context, cache, client, ask, ...how, onFailure });
+  return {
+    upstream: new ServerLimits(server.upstream),
+    async finish() {
+      cache.flush();
+      // The new refresh token must be stored before the process exits, or the sign-in is lost.
+      await Promise.race([server.settled(), Bun.sleep(refreshGraceMs)]);
+    },
+  };
+}
+
 /** Serves one client with one server. */
-export async function bridge(
-  {
-    settings,
-    cache,
-    mayAnswer = false,
-    waitsForStart = false,
-    answered,
-    signInWaitMs,
-    onFirstAnswer,
-  }: Start,
-  context: Context,
-  signIn: SignInMode = "elicit",
-): Promise<number> {
+export async function bridge(start: Start, context: Context): Promise<number> {
   const { log, redactor, commandLine } = context;
-  let server: Server | undefined;
+  const { settings, answered, onFirstAnswer } = start;
+  let opened: Opened | undefined;
   const forbidNow = forbidDumps(context);
   const code = await serve({
     name: settings.name,
     connect(client, ask) {
-      const start = { mayAnswer, waitsForStart, earlyAnswer: answered?.page, signInWaitMs };
-      server = openServer(settings, { ...context, cache, client, ask, ...start, signIn });
-      return new ServerLimits(server.upstream);
+      opened = openOne(start, context, client, ask);
+      return opened.upstream;
     },
     stdio: openStdio(),
     log,
@@ -167,9 +203,7 @@ export async function bridge(
     limit: settings.limits.messageBytes,
     timeoutMs: settings.timeoutMs,
   });
-  cache.flush();
-  // The new refresh token must be stored before the process exits, or the sign-in is lost.
-  await Promise.race([server?.settled(), Bun.sleep(refreshGraceMs)]);
+  await opened?.finish();
   return code;
 }
 
@@ -179,32 +213,4 @@ function forbidDumps({ log }: Context): () => void {
   // After an early answer the client may send no further request, so that nothing calls it.
   setTimeout(forbid, forbidDumpsAfterMs).unref();
   return forbid;
-}
-
-/**
- * Answers the client with the error of a failed start: Codex shows the answer to initialize, while an early exit shows only
- * "connection closed". On a terminal it resolves to undefined, so that main.ts prints the error.
- */
-export async function refuse(
-  error: BridgeError,
-  commandLine: CommandLine,
-  answered: Answered | undefined,
-): Promise<number | undefined> {
-  const { isatty } = await import("node:tty");
-  if (isatty(0)) return undefined;
-  const redactor = new Redactor();
-  // Level error: each request fails with this error, and a warning for each would fill the log.
-  const log = createLog({ level: "error", format: "text", redactor, run: runId() });
-  log.error("start refused", { error: error.message, hint: error.hintText(commandLine) });
-  const code = await serve({
-    name: "",
-    connect: () => failedUpstream(error),
-    stdio: openStdio(),
-    log,
-    redactor,
-    commandLine,
-    answered,
-    ...failedStartLimits,
-  });
-  return code > 128 ? code : error.exitCode;
 }

@@ -37,6 +37,7 @@ export async function fillCatalog(settings: ServerSettings, context: Context): P
       mayAnswer: false,
       waitsForStart: false,
       signIn: undefined,
+      onFailure: "error",
     },
   );
   const client = clientOf(upstream, AbortSignal.timeout(fillTimeoutMs));

@@ -1,5 +1,6 @@
 import type { Context } from "../../cli/command.ts";
 import { startChild } from "../../platform/exec.ts";
+import { testClientName } from "../../upstream/core/client-traits.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { LineSplitter } from "../../wire/lines.ts";
 
@@ -166,6 +167,6 @@ export function initializeParams(version: string): string {
       experimental: { "codex/auth-change": {} },
       elicitation: { form: {}, url: {} },
     },
-    clientInfo: { name: "codex-mcp-http-bridge-test", version },
+    clientInfo: { name: testClientName, version },
   });
 }

@@ -1,5 +1,4 @@
 // The requests of `test`, `tools`, `call` and `doctor` to the child bridge.
-import { standInKey } from "../../upstream/sign-in/messages.ts";
 import { textAt } from "../../wire/envelope.ts";
 import { BridgeError, isErrorKind } from "../../wire/errors.ts";
 import { program } from "../../wire/program-facts.ts";
@@ -19,16 +18,10 @@ interface Initialized {
   readonly revision: string;
 }
 
-/** Begins the session. Throws `sign-in-required` where the bridge stands in for the server. */
-export async function initialize(child: Client, server: string): Promise<Initialized> {
+/** Begins the session. */
+export async function initialize(child: Client): Promise<Initialized> {
   const params = initializeParams(program.version);
   const result = resultOf("initialize", await child.request("initialize", params));
-  const meta = (result._meta ?? {}) as Record<string, unknown>;
-  if (meta[standInKey] === true) {
-    throw new BridgeError("sign-in-required", `server "${server}" needs a sign-in`, {
-      hint: (command) => `run ${command(`login --server ${server}`)}`,
-    });
-  }
   child.notify("notifications/initialized");
   const { name } = (result.serverInfo ?? {}) as Record<string, unknown>;
   return {

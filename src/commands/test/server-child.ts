@@ -19,7 +19,8 @@ export async function withServerChild<T>(
   const { configFile, custom } = context.paths();
   const level = (["trace", "debug"] as const).find((one) => context.log.writes(one)) ?? "error";
   // `never`: a missing sign-in is reported, and none is started.
-  const words = ["run", "--server", settings.name, "--sign-in", "never", "--log-level", level];
+  const words = ["run", "--server", settings.name, "--sign-in", "never", "--on-failure", "error"];
+  words.push("--log-level", level);
   if (custom) words.push("--config-path", configFile);
   const env = { ...codexEnvironment(context.env, settings), CODEX_MCP_BRIDGE_TEST: "1" };
   const child = new RunChild(context, { words, env, ...options });

@@ -77,7 +77,7 @@ export async function testServer(
 
   let capabilities: Readonly<Record<string, unknown>> = {};
   const isInitialized = await step("initialize", async () => {
-    const begun = await initialize(child, server);
+    const begun = await initialize(child);
     capabilities = begun.capabilities;
     return { detail: `Server name: ${begun.serverName}`, lines: [] };
   });

@@ -56,7 +56,7 @@ export const command = defineCommand({
       context,
       { notified },
       async (child, knowSecrets) => {
-        await initialize(child, settings.name);
+        await initialize(child);
         const json = whole ?? typedArguments(pairs, await schemaOf(tool, child, settings.name));
         spinner.start();
         try {

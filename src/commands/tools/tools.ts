@@ -20,7 +20,7 @@ export const command = defineCommand({
       context,
       {},
       async (child, knowSecrets) => {
-        const { capabilities } = await initialize(child, settings.name);
+        const { capabilities } = await initialize(child);
         const listing = await listAll(child, "tools", "tools" in capabilities);
         await knowSecrets();
         return listing;

@@ -7,6 +7,7 @@ import {
   statelessRevision,
 } from "../../upstream/core/stateless-protocol.ts";
 import type { CallContext, ClientFacts, Deliver, Upstream } from "../../upstream/core/types.ts";
+import type { Problems } from "../../upstream/stand-in/problem-tool.ts";
 import { sendParts } from "../../upstream/transport/split-batch.ts";
 import { textAt } from "../../wire/envelope.ts";
 import { asBridgeError, BridgeError, type CommandLine } from "../../wire/errors.ts";
@@ -20,7 +21,6 @@ import { type Introduction, joinInstructions, mergeCapabilities } from "./introd
 import { isMergedList, MergedLists } from "./lists.ts";
 import { type CombinedServer, Member } from "./member.ts";
 import { mayBelongTo, NameTable } from "./names.ts";
-import type { Problems } from "./problems.ts";
 import { inOrder, ResourceRoutes } from "./resources.ts";
 import { namedText, ServerRequests } from "./server-requests.ts";
 import { listenToAll } from "./subscriptions.ts";
@@ -502,7 +502,7 @@ export class CombinedUpstream implements Upstream {
     // The server may have a tool of that name.
     const name = this.#tools.find(JSON.stringify(plain)) === undefined ? plain : `${plain}_here`;
     this.#problems.set(JSON.stringify(name), member);
-    return this.#options.problems.tool(name, member.name, error);
+    return JSON.stringify(this.#options.problems.tool(name, member.name, error));
   }
 }
 

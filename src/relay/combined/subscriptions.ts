@@ -2,8 +2,9 @@
 import { abortable } from "../../platform/async.ts";
 import { pauses } from "../../upstream/catalog/lists.ts";
 import type { RequestIds } from "../../upstream/core/request-ids.ts";
+import { inSubscription } from "../../upstream/core/stateless-protocol.ts";
 import type { Deliver } from "../../upstream/core/types.ts";
-import { changes as filters, marked } from "../../upstream/protocol/stateless-client.ts";
+import { changes as filters } from "../../upstream/protocol/stateless-client.ts";
 import { type Message, notificationOf, requestOf } from "../../wire/message.ts";
 import type { Changes } from "./changes.ts";
 import type { FromServers } from "./from-servers.ts";
@@ -40,10 +41,10 @@ export async function listenToAll(
   const agreed = message.text(["params", "notifications"]) ?? "{}";
   const acknowledged = `{"notifications":${agreed}}`;
   await deliver(
-    marked(notificationOf("notifications/subscriptions/acknowledged", acknowledged), id),
+    inSubscription(notificationOf("notifications/subscriptions/acknowledged", acknowledged), id),
   );
   const stop = changes.listen(async (change) => {
-    if (methods.has(change.head.method!)) await deliver(marked(change, id));
+    if (methods.has(change.head.method!)) await deliver(inSubscription(change, id));
   });
   const one = async (member: Member): Promise<void> => {
     /** The URIs of this server, each with the one that the client used. */
@@ -61,7 +62,7 @@ export async function listenToAll(
     const take: Deliver = async (incoming) => {
       const { kind, method } = incoming.head;
       if (kind === "response" || method === "notifications/subscriptions/acknowledged") return;
-      await fromServers.take(member, incoming, (passed) => deliver(marked(passed, id)));
+      await fromServers.take(member, incoming, (passed) => deliver(inSubscription(passed, id)));
     };
     // The request's `_meta` says who the client is.
     const meta = message.text(["params", "_meta"]) ?? "{}";

@@ -197,7 +197,9 @@ export class StatelessClientAdapter implements Upstream {
     this.#listeners.add(listener);
     const agreed = message.text(["params", "notifications"]) ?? "{}";
     const params = `{"notifications":${agreed}}`;
-    await deliver(inSubscription(notificationOf("notifications/subscriptions/acknowledged", params), id));
+    await deliver(
+      inSubscription(notificationOf("notifications/subscriptions/acknowledged", params), id),
+    );
     await abortable(Promise.withResolvers<void>().promise, signal).catch(() => undefined);
     this.#listeners.delete(listener);
     const others = [...this.#listeners];

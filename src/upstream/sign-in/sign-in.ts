@@ -84,7 +84,8 @@ export class SignInUpstream implements Upstream {
     if (method === "initialize") return this.#start(call);
     const isCall = method === "tools/call";
     if (isCall && this.#tool.isCalledBy(message)) return this.#callSignIn(call);
-    if (this.#standIn.isActive && method === "ping") return deliver(responseTo(message.head.id!, "{}"));
+    if (this.#standIn.isActive && method === "ping")
+      return deliver(responseTo(message.head.id!, "{}"));
     // Only a stateless client, which never initializes, gets our question in a result.
     const state =
       isCall && !this.#standIn.hasInitialize
@@ -111,8 +112,9 @@ export class SignInUpstream implements Upstream {
       this.#standIn.isActive = true;
       await call.deliver(initializeAnswer(call.message, this.#facts()));
     };
-    await this.#sendOr(call, async () => {
+    await this.#sendOr(call, async (refusal) => {
       await this.#requireSignIn(call);
+      if (this.#options.mode === "never") throw refusal;
       if (await this.#signInSoon(call)) await this.#sendOr(call, standIn);
       else await standIn();
     });
@@ -148,6 +150,7 @@ export class SignInUpstream implements Upstream {
   /** A request that the server refused because nobody is signed in: lets the user sign in and sends it again, or answers it. */
   async #withoutSignIn(call: Call, refusal: unknown): Promise<void> {
     await this.#requireSignIn(call);
+    if (this.#options.mode === "never") throw refusal;
     const { method } = call.message.head;
     if (method === "tools/call") return this.#callSigningIn(call, refusal);
     if (method === "subscriptions/listen")
@@ -163,7 +166,6 @@ export class SignInUpstream implements Upstream {
       case "server/discover":
         return deliver(discoverAnswer(message, this.#facts()));
       case "tools/list":
-        if (this.#options.mode === "never") throw refusal;
         return deliver(listAnswer(message, await this.#tool.offer(message)));
       default:
         throw refusal;
@@ -172,7 +174,6 @@ export class SignInUpstream implements Upstream {
 
   /** Lets the user sign in as often as the call needs, and sends the call again after each sign-in. */
   async #callSigningIn(call: Call, refusal: unknown, answered?: Set<string>): Promise<void> {
-    if (this.#options.mode === "never") throw refusal;
     const calls = await this.#callSignIns();
     using round = await calls.begin(call, answered);
     const goOn = async (current: unknown): Promise<void> => {

@@ -1,14 +1,29 @@
 import { abortable, sleep } from "../../platform/async.ts";
-import { asBridgeError, type BridgeError, type ErrorKind } from "../../wire/errors.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Redactor } from "../../platform/redact.ts";
+import {
+  asBridgeError,
+  type BridgeError,
+  type CommandLine,
+  type ErrorKind,
+} from "../../wire/errors.ts";
 import { type Message, responseTo } from "../../wire/message.ts";
-import { toolsArrive, traitsOf } from "../core/client-traits.ts";
-import type { CallContext, Deliver, Stop } from "../core/types.ts";
-import { problemTool } from "./problem-tool.ts";
-import { discoverAnswer, initializeAnswer, listAnswer, textResult } from "./results.ts";
+import { traitsOf } from "../core/client-traits.ts";
+import type { CallContext, ClientFacts, Deliver, Stop, Upstream } from "../core/types.ts";
+import { type Problems, problemsFor } from "./problem-tool.ts";
+import { discoverAnswer, initializeAnswer, listAnswer } from "./results.ts";
 import type { StandIn } from "./stand-in.ts";
-import type { StartGuardOptions } from "./start-guard.ts";
 
-interface ProblemOptions extends StartGuardOptions {
+export interface ProblemOptions {
+  readonly next: Upstream;
+  /** Name of the server's entry. */
+  readonly name: string;
+  /** Name of the stand-in's tool. */
+  readonly toolName: () => string;
+  readonly client: ClientFacts;
+  readonly log: Log;
+  readonly redactor: Redactor;
+  readonly commandLine: CommandLine;
   readonly standIn: StandIn;
 }
 
@@ -30,6 +45,7 @@ const closing: Stop = { by: "closing" };
 /** A server whose start failed: one tool that tells the client why, until the server answers. */
 export class Problem {
   readonly #options: ProblemOptions;
+  readonly #problems: Problems;
   #error: BridgeError | undefined;
   /** Name under which the tool was offered; undefined once the client has the server's own list. */
   #offered: string | undefined;
@@ -42,19 +58,25 @@ export class Problem {
 
   constructor(options: ProblemOptions) {
     this.#options = options;
+    const { client, redactor, commandLine } = options;
+    this.#problems = problemsFor(client, redactor, commandLine);
   }
 
   /** Answers a request of the client's start that failed. */
   async answer(message: Message, deliver: Deliver, failure: unknown): Promise<void> {
     const { standIn, name, log } = this.#options;
     this.#fail(failure);
-    log.warn("start failed", { server: name, kind: this.#error!.kind, error: this.#error!.message });
+    log.warn("start failed", {
+      server: name,
+      kind: this.#error!.kind,
+      error: this.#error!.message,
+    });
     if (message.head.method === "tools/list") {
       if (!standIn.isActive) this.#list = message;
       return this.#offer(message, deliver);
     }
     standIn.isActive = true;
-    const instructions = `Server "${name}" is not available: ${this.#text()}. The tool that it has instead tries again.`;
+    const instructions = `Server "${name}" could not start: ${this.#problems.text(this.#error!)}. The one tool that it offers tries again.`;
     const isSession = message.head.method === "initialize";
     await deliver((isSession ? initializeAnswer : discoverAnswer)(message, { name, instructions }));
     void this.#tryLater();
@@ -110,33 +132,23 @@ export class Problem {
     this.#error = asBridgeError(failure);
   }
 
-  /** The error with its hint, redacted. */
-  #text(): string {
-    const { redactor, commandLine } = this.#options;
-    return redactor.shown(this.#error!.toJsonRpc(commandLine).message);
-  }
-
   async #offer(message: Message, deliver: Deliver): Promise<void> {
-    const { name, toolName, client } = this.#options;
+    const { name, toolName } = this.#options;
     this.#offered ??= toolName();
-    const description =
-      `Server "${name}" has tools, but they are not available: ${this.#text()}. Tell the user. Calling this tool tries ` +
-      `again; once that succeeds, ${toolsArrive(client)}.`;
-    await deliver(listAnswer(message, problemTool(this.#offered, name, description)));
+    await deliver(listAnswer(message, this.#problems.tool(this.#offered, name, this.#error!)));
   }
 
   /** The tool is called: tries to start the server again, and says how that went. */
   async #tryNow(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
-    const { name, client, standIn } = this.#options;
-    const answer = (text: string, error?: ErrorKind) =>
-      deliver(responseTo(message.head.id!, textResult(message, text, error)));
+    const { name, standIn } = this.#options;
+    const answer = (result: string) => deliver(responseTo(message.head.id!, result));
     try {
       await abortable(this.#try(), signal);
     } catch (error) {
       if (signal.aborted) throw error;
-      return answer(this.#text(), this.#error!.kind);
+      return answer(this.#problems.stillAway(message, this.#error!));
     }
-    await answer(`Server "${name}" is available now: ${toolsArrive(client)}.`);
+    await answer(this.#problems.available(message, name));
     await standIn.announce();
   }
 

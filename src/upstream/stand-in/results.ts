@@ -12,9 +12,6 @@ export interface StandInFacts {
   readonly instructions: string;
 }
 
-/** Marks a result of initialize or server/discover that the bridge gave in place of the server. */
-export const standInKey = `${program.name}/stand-in`;
-
 const capabilities = { tools: { listChanged: true } };
 
 /** The members that a result of the stateless protocol needs besides its own (MCP 2026-07-28 basic). */
@@ -32,7 +29,6 @@ export function initializeAnswer(request: Message, { name, instructions }: Stand
     capabilities,
     serverInfo: { name, version: program.version },
     instructions,
-    _meta: { [standInKey]: true },
   };
   return responseTo(request.head.id!, JSON.stringify(result));
 }
@@ -46,7 +42,7 @@ export function discoverAnswer(request: Message, { name, instructions }: StandIn
     capabilities,
     serverInfo,
     instructions,
-    _meta: { [metaKeys.serverInfo]: serverInfo, [standInKey]: true },
+    _meta: { [metaKeys.serverInfo]: serverInfo },
   };
   return responseTo(request.head.id!, JSON.stringify(result));
 }

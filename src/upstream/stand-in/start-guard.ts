@@ -1,26 +1,14 @@
-import type { Log } from "../../platform/log.ts";
-import type { Redactor } from "../../platform/redact.ts";
-import type { CommandLine } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
 import { traitsOf } from "../core/client-traits.ts";
-import type { CallContext, ClientFacts, Deliver, Upstream } from "../core/types.ts";
-import type { Problem } from "./problem.ts";
+import type { CallContext, Deliver, Upstream } from "../core/types.ts";
+import type { Problem, ProblemOptions } from "./problem.ts";
 import { refusedError, StandIn } from "./stand-in.ts";
 
 /** What a client gets for a start that failed: the error, a stand-in with one tool, or whichever its user sees. */
 export type OnFailure = "error" | "tool" | "auto";
 
-export interface StartGuardOptions {
-  readonly next: Upstream;
-  /** Name of the server's entry. */
-  readonly name: string;
-  /** Name of the stand-in's tool. */
-  readonly toolName: () => string;
+interface StartGuardOptions extends Omit<ProblemOptions, "standIn"> {
   readonly onFailure: "tool" | "auto";
-  readonly client: ClientFacts;
-  readonly log: Log;
-  readonly redactor: Redactor;
-  readonly commandLine: CommandLine;
 }
 
 /** Answers with a stand-in of one tool if a client's start fails and its user would not see the error. */

@@ -89,6 +89,7 @@ describe("codex-config", () => {
     expect(again.text()).toBe(
       mine
         .replace(home, again.home)
+        .replace('"kb"]', '"kb", "--on-failure", "error"]')
         .replace(/(\ndefault_tools_approval_mode.*)\n/, "$1\nrequired = true\n"),
     );
   });

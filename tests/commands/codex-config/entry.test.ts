@@ -69,7 +69,10 @@ describe("the entry for Codex", () => {
       { ...launch, configFile: "/srv/bridge/config.json" },
     );
     expect(fields).toMatchObject({
-      args: ["run", "--server", "kb", "--config-path", "/srv/bridge/config.json"],
+      args: [
+        ...["run", "--server", "kb", "--on-failure", "error"],
+        ...["--config-path", "/srv/bridge/config.json"],
+      ],
       tool_timeout_sec: 302,
       required: true,
       default_tools_approval_mode: "writes",
@@ -132,6 +135,8 @@ test.each([
     { command: "/opt/renamed", args: ["run", "--server", "kb", "--config-path", "/c.json"] },
     "bridge",
   ],
+  [{ command: "/opt/renamed", args: ["run", "--server", "kb", "--on-failure", "error"] }, "bridge"],
+  [{ command: "/opt/renamed", args: ["run", "--server", "kb", "--on-failure"] }, "other"],
   [{ command: "/opt/renamed", args: ["run", "--server", "other"] }, "other"],
   [{ command: "/opt/renamed", args: ["run", "--server", "kb", "--verbose"] }, "other"],
   [{ command: "docker", args: docker }, "other"],

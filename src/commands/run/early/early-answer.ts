@@ -73,8 +73,12 @@ export async function answerEarly(
 
 /** Server and configuration file from a command line that `codex-config` writes; undefined for any other command line. */
 function codexTarget(words: readonly string[]): { server: string; config?: string } | undefined {
-  const [command, option, server, configOption, config, ...more] = words;
-  if (command !== "run" || option !== "--server" || !server || more.length > 0) return undefined;
+  const [command, option, server, ...rest] = words;
+  if (command !== "run" || option !== "--server" || !server) return undefined;
+  // The words of a server that Codex requires; they matter only if the start fails.
+  const isRequired = rest[0] === "--on-failure" && rest[1] === "error";
+  const [configOption, config, ...more] = isRequired ? rest.slice(2) : rest;
+  if (more.length > 0) return undefined;
   if (configOption === undefined) return { server };
   // A word that begins with a dash is an option, not the value of `--config-path`.
   if (configOption !== "--config-path" || !config || config.startsWith("-")) return undefined;

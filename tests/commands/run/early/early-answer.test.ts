@@ -99,6 +99,13 @@ describe("with the catalog of an earlier start", () => {
     expect(early?.known?.settings.name).toBe("kb");
   });
 
+  test("the words of a required server are no obstacle", async () => {
+    for (const more of [[], ["--config-path", configFile()]]) {
+      const by = [...words, "--on-failure", "error", ...more];
+      expect(await said(`${initialize}\n`, { by })).toBe(answer);
+    }
+  });
+
   test("a named configuration and a log level without output are no obstacle", async () => {
     const by = [...words, "--config-path", configFile()];
     for (const LOG_LEVEL of ["info", "warn", "error", ""])
@@ -145,6 +152,8 @@ describe("with the catalog of an earlier start", () => {
     [["run", "--server", "kb", "--config-path", ""]],
     [["run", "--server", "kb", "--config-path", "--no-cache"]],
     [["run", "--server", "kb", "--sign-in", "never"]],
+    [["run", "--server", "kb", "--on-failure", "tool"]],
+    [["run", "--server", "kb", "--on-failure"]],
     [["run", "--config-path", "x", "--server", "kb"]],
     [["run", "--server", "kb", "--log-file"], () => [configFile()]],
     [["run", "--server", "kb"], () => [...named(), "--no-cache"]],
