@@ -97,6 +97,11 @@ export class ClientRequests {
     return output.write(request.with([{ path: ["id"], raw: id }]));
   }
 
+  /** Forgets the server's requests of a session that the client has left: its answers must not reach the next session. */
+  endSession(): void {
+    for (const id of [...this.#allotted.values()]) this.#pending.get(id)?.withdraw();
+  }
+
   /** Takes a response of the client; false if it answers no pending request. */
   take(response: Message): boolean {
     const pending = this.#pending.get(idKey(response.head.id!));

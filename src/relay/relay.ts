@@ -211,7 +211,10 @@ export class Relay {
       call.deadline?.callOff();
     };
     try {
-      if (call.isInitialize) this.#notifications.renew();
+      if (call.isInitialize) {
+        this.#notifications.renew();
+        this.#clientRequests.endSession();
+      }
       if (call.isInitialize || client.name === "") readClientFacts(client, message);
       upstream.send(message, deliver, signal, call).then(end, fail);
     } catch (error) {

@@ -66,6 +66,10 @@ const clients: Record<string, readonly [venv: string, kind: string]> = {
     "pydantic-ai",
     "pydantic-ai",
   ],
+  [`OpenAI Agents ${pinned("openai-agents", "openai-agents")} as client`]: [
+    "openai-agents",
+    "openai-agents",
+  ],
 };
 
 const cellOf = (holds: boolean, isOffered = true): Cell =>

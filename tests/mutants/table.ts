@@ -589,6 +589,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/commands/tools/tools.test.ts",
     pattern: "nothing is sent",
   },
+  "no-drop-of-left-requests": {
+    promise: "nothing of a session that the client left by another initialize reaches the next",
+    file: "src/relay/relay.ts",
+    find: "this.#clientRequests.endSession();",
+    replace: "",
+    test: "tests/upstream/protocol/initialize-again.test.ts",
+    pattern: "ends the first session",
+  },
   "no-end-at-repeated-cursor": {
     promise: "a cursor that leads back ends the walk",
     file: "src/upstream/transport/stateless-http.ts",
@@ -596,6 +604,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "while (seen.size < maxPages) {",
     test: "tests/upstream/transport/stateless-http.test.ts",
     pattern: "ends the new list",
+  },
+  "no-end-of-left-session": {
+    promise: "nothing of a session that the client left by another initialize reaches the next",
+    file: "src/upstream/protocol/negotiate.ts",
+    find: "void left?.close(leaveMs).catch(() => undefined);",
+    replace: "left?.toString();",
+    test: "tests/upstream/protocol/initialize-again.test.ts",
+    pattern: "ends the first session",
   },
   "no-end-at-repeated-cursor-in-test": {
     promise: "a cursor that leads back ends the walk of test",
@@ -881,7 +897,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-new-session-when-lost": {
     promise: "a lost session is made anew and its calls go out again",
     file: "src/upstream/session/session.ts",
-    find: ["    if (!(error instanceof SessionLost)) throw error;", "    try {"],
+    find: ["    if (this.#isClosed) throw error.refusal;", "    try {"],
     replace: ["    if (error !== null) throw error;", "    try {"],
     test: "tests/fault/fault.test.ts",
     pattern: "404 for a forgotten session",

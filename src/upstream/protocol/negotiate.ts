@@ -61,6 +61,9 @@ const otherTransport = [...otherProtocol, 403, 501];
 /** Statuses that may refuse the revision in the request rather than the URL. */
 const aboutRequest = [400, 406, 422];
 
+/** Time limit for ending a session that the client has left. */
+const leaveMs = 300;
+
 /** Chooses protocol and transport for a client of the session protocol. Requests of a stateless client pass unchanged. */
 export class NegotiatingUpstream implements Upstream {
   readonly #options: NegotiatingOptions;
@@ -102,13 +105,23 @@ export class NegotiatingUpstream implements Upstream {
     if (this.#current === undefined) await abortable(this.#chosen.promise, signal);
   }
 
+  /** Ends the session that the client has left by another initialize: its messages must not reach the new one. */
+  #leave(): void {
+    const left = this.#current;
+    this.#current = undefined;
+    void left?.close(leaveMs).catch(() => undefined);
+  }
+
   #choose(upstream: Upstream): void {
+    if (this.#current !== upstream) this.#leave();
     this.#current = upstream;
     this.#chosen.resolve();
   }
 
   async #start(start: Start): Promise<void> {
-    if (this.#hasFailed) this.#chosen = choice();
+    // Messages that follow wait for the new session; the old one must not get them.
+    if (this.#hasFailed || this.#current !== undefined) this.#chosen = choice();
+    this.#leave();
     this.#hasFailed = false;
     try {
       await this.#serve(start);

@@ -53,6 +53,8 @@ export class SessionUpstream implements Upstream {
   readonly #requestIds = new Set<string>();
   readonly #lostRequestIds = new Set<string>();
   readonly #setup = new SessionSetup();
+  /** Whether close() was called: a message that is late must not begin another session. */
+  #isClosed = false;
   /** Aborted when a new session replaces this one, so that its listening stream is opened at once. */
   #renewed = new AbortController();
 
@@ -107,6 +109,7 @@ export class SessionUpstream implements Upstream {
         if (!renewed.aborted) return;
       } catch (error) {
         if (!(error instanceof SessionLost) && !renewed.aborted) throw error;
+        if (this.#isClosed) return;
         // A server that drops every new session at once must not get initialize in a tight loop.
         if (now() - startedAt > lastingMs) failures = 0;
         const backoff = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(failures, 10));
@@ -120,6 +123,7 @@ export class SessionUpstream implements Upstream {
 
   async close(deadlineMs: number): Promise<void> {
     const { next, abandoned } = this.#options;
+    this.#isClosed = true;
     await Promise.all([next.close(deadlineMs), abandoned?.close(deadlineMs)]);
   }
 
@@ -201,6 +205,7 @@ export class SessionUpstream implements Upstream {
     call: CallContext | undefined,
   ): Promise<void> {
     if (!(error instanceof SessionLost)) throw error;
+    if (this.#isClosed) throw error.refusal;
     try {
       await abortable(this.#recover(error.id), signal);
       if (message.head.kind !== "response")

@@ -20,25 +20,32 @@ export function note(title: string, name: string, cells: Readonly<Record<string,
   sections.set(title, section);
 }
 
-/** Writes the tables into docs/compatibility.md; `names` gives the order, and every one of them must have run. */
+/**
+ * Writes the results into the tables of docs/compatibility.md. `names` gives the order of the rows; a system that did not
+ * run keeps its row, one that `names` lacks loses it.
+ */
 export function writeReport(names: readonly string[]): void {
-  const ran = [...sections.values()].flatMap(({ rows }) => [...rows.keys()]);
-  if (names.some((name) => !ran.includes(name))) return;
-  const tables = [...sections].map(([title, { columns, rows }]) => {
-    const lines = names
-      .filter((name) => rows.has(name))
-      .map((name) => `| ${[name.replace(/ as client$/, ""), ...rows.get(name)!].join(" | ")} |`);
-    const head = [
-      `| ${[title, ...columns].join(" | ")} |`,
-      `|---${"|---".repeat(columns.length)}|`,
-    ];
-    return [...head, ...lines].join("\n");
-  });
   const text = readFileSync(document, "utf8");
   const before = text.slice(0, text.indexOf(begin) + begin.length);
   const after = text.slice(text.indexOf(end));
+  const earlier = text
+    .slice(before.length, text.length - after.length)
+    .trim()
+    .split("\n\n");
+  const tables = earlier.map((table) => {
+    const [head = "", rule = "", ...lines] = table.split("\n");
+    const [, title = ""] = cellsOf(head);
+    const rows = new Map(lines.map((line) => [cellsOf(line)[1]!, line]));
+    for (const [name, cells] of sections.get(title)?.rows ?? [])
+      rows.set(shown(name), `| ${[shown(name), ...cells].join(" | ")} |`);
+    const inOrder = names.map((name) => rows.get(shown(name))).filter((row) => row !== undefined);
+    return [head, rule, ...inOrder].join("\n");
+  });
   writeFileSync(document, `${before}\n${tables.join("\n\n")}\n${after}`);
 }
+
+const shown = (name: string) => name.replace(/ as client$/, "");
+const cellsOf = (line: string) => line.split("|").map((cell) => cell.trim());
 
 /** Version of a package in a file of pins, as pip writes them. */
 export function pinned(pins: string, name: string): string {

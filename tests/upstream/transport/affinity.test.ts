@@ -58,6 +58,8 @@ test("a lost session drops the cookies, and its successor gets its own", async (
   const client = chainClient(url, { remembered: "streamable-http" });
   await client.start();
   await client.call("tools/call");
+  // initialize, initialized, the listening stream, the call.
+  while (cookies.length < 4) await Bun.sleep(1);
   for (const node of sessions) node.clear();
   const before = cookies.length;
   expect(await client.call("tools/call")).toMatchObject([{ result: { node: 1 } }]);
