@@ -67,6 +67,10 @@ const commands: Commands = {
     load: () => import("./src/commands/status.ts"),
   },
   list: { does: "another name of status", load: () => import("./src/commands/status.ts") },
+  pin: {
+    does: "shows what changed in a server's tools since they were approved, and approves it",
+    load: () => import("./src/commands/pin/pin.ts"),
+  },
   remove: {
     does: "forgets a server, its credentials and its cache",
     load: () => import("./src/commands/remove.ts"),

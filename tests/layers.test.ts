@@ -27,7 +27,7 @@ const roomsOfFloor: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   commands: [
     ["auth", "codex-config", "test"],
-    ["client-config"],
+    ["client-config", "pin"],
     ["import"],
     [".", "completions", "demo", "tools"],
     ["run"],

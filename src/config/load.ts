@@ -40,8 +40,6 @@ export function configuredName(raw: RawConfig, name: string): string | undefined
 }
 
 const maxConfigBytes = 4 * 1024 * 1024;
-/** Documented keys that this version does not support; the error says so. */
-const unsupportedKeys = new Set(["readOnly", "pin", "repair"]);
 
 /** The parts of a valibot schema that this module reads. */
 interface Shape {
@@ -84,7 +82,6 @@ function problemOf(
   const path = [...base, ...within];
   const key = String(path.at(-1));
   if (issue.expected === "never") {
-    if (unsupportedKeys.has(key)) return new ConfigProblem(path, "this key is not supported yet");
     const parents = within.slice(0, -1);
     const parent = parents.reduce<Shape | undefined>(
       (shape, step) => keysOf(shape)?.[String(step)],

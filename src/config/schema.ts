@@ -197,6 +197,16 @@ const tools = () =>
     {
       allow: globs(globProblem, "globs of the tools that may be listed and called; default: all"),
       deny: globs(denyProblem, "globs of tools that may not be listed or called; ignores case"),
+      readOnly: opt(flag("only tools that the server marks readOnlyHint: true")),
+      pin: opt(
+        v.pipe(
+          v.union([v.boolean(), v.literal("terminal")], 'expected true, false or "terminal"'),
+          v.description(
+            'only tools that a person approved (command pin); "terminal": approvals on a terminal only',
+          ),
+        ),
+      ),
+      repair: opt(flag("leave out of lists what makes strict clients drop the whole list")),
     },
     "which of the server's tools may be listed and called",
   );

@@ -133,12 +133,11 @@ function networkOf(
 }
 
 /** The rules of an entry; undefined if it has none. */
-function toolRulesOf({
-  allow,
-  deny = [],
-}: NonNullable<ServerEntry["tools"]>): ToolRules | undefined {
-  if (allow === undefined && deny.length === 0) return undefined;
-  return { allow: allow === undefined ? [] : [allow], deny };
+function toolRulesOf(entry: NonNullable<ServerEntry["tools"]>): ToolRules | undefined {
+  const { allow, deny = [], readOnly = false, pin = false, repair = false } = entry;
+  if (allow === undefined && deny.length === 0 && !readOnly && pin === false && !repair)
+    return undefined;
+  return { allow: allow === undefined ? [] : [allow], deny, readOnly, pin, repair };
 }
 
 function auditOf({ file, arguments: shown = "none" }: AuditEntry, home: string): AuditSettings {

@@ -75,6 +75,12 @@ export interface ToolRules {
   readonly allow: readonly (readonly string[])[];
   /** Globs of tools that are never allowed; they ignore case. */
   readonly deny: readonly string[];
+  /** Whether only tools with `readOnlyHint: true` are allowed. */
+  readonly readOnly: boolean;
+  /** Whether only tools that a person approved are allowed; "terminal": approvals are made on a terminal alone. */
+  readonly pin: boolean | "terminal";
+  /** Whether tools for which strict clients drop the whole list are left out of it. */
+  readonly repair: boolean;
 }
 
 /** A file that gets a line when a call begins and one when it ends. */

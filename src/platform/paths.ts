@@ -120,6 +120,11 @@ export function cacheFile({ root, key }: ServerState): string {
   return join(root, "cache", `${key}.json`);
 }
 
+/** The file of the tools that a person approved. */
+export function approvedFile({ root, key }: ServerState): string {
+  return join(root, "approved", `${key}.json`);
+}
+
 /** The file of the kernel lock `name` of a folder. */
 export function lockFile(folder: string, name: string): string {
   return join(folder, "locks", `${name}.lock`);

@@ -14,6 +14,7 @@ import { LazyUpstream } from "./lazy.ts";
 import { type SignInMode, SignInUpstream } from "./sign-in/sign-in.ts";
 import { problemToolName } from "./stand-in/problem-tool.ts";
 import { type OnFailure, StartGuard } from "./stand-in/start-guard.ts";
+import type { ToolLinks } from "./tools/links.ts";
 
 export interface OpenServerOptions extends Omit<ConnectServerOptions, "login" | "reload" | "ids"> {
   readonly commandLine: CommandLine;
@@ -39,8 +40,9 @@ export interface Server {
 }
 
 /**
- * Composes the chain of one server, outermost first: audit, start guard, sign-in, tool policy, catalog, connectServer(). The last is loaded with the first
- * message that the catalog does not answer, so that a start from the catalog does not wait for it.
+ * Composes the chain of one server, outermost first: audit, start guard, sign-in, tool policy, catalog, call guard,
+ * connectServer(). The last is loaded with the first message that the catalog does not answer, so that a start from the
+ * catalog does not wait for it.
  */
 export function openServer(settings: ServerSettings, options: OpenServerOptions): Server {
   const { env, log, commandLine, paths, cache, client, ask, mayAnswer, earlyAnswer, signIn } =
@@ -68,8 +70,19 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
     );
     return connected;
   };
+  const { tools: rules } = settings;
+  let links: Promise<ToolLinks> | undefined;
+  const toolLinks = () => {
+    links ??= import("./tools/links.ts").then(
+      ({ ToolLinks }) => new ToolLinks(settings, rules!, { log, ids, client, commandLine }),
+    );
+    return links;
+  };
   const catalog = new CatalogUpstream({
-    next: new LazyUpstream(async () => (await connect()).upstream),
+    next: new LazyUpstream(async () => {
+      const { upstream } = await connect();
+      return rules === undefined ? upstream : (await toolLinks()).guard(upstream);
+    }),
     store: new CatalogStore(cache, () => catalogIdentity(current, env), Date.now),
     log,
     name,
@@ -78,22 +91,18 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
     mayAnswer,
     earlyAnswer,
   });
-  const { tools: rules } = settings;
-  const offered =
+  const policed =
     rules === undefined
       ? catalog
-      : new LazyUpstream(async () => {
-          const { ToolPolicy } = await import("./tools/policy.ts");
-          return new ToolPolicy({ next: catalog, rules, log, name, commandLine });
-        });
+      : new LazyUpstream(async () => (await toolLinks()).policy(catalog));
   const oauth = async () => (await connect()).authorizer.oauth();
   const mayNeedSignIn = credential.type === "unset" || credential.type === "oauth";
   const withSignIn = (mode: SignInMode) =>
     new SignInUpstream({
-      ...{ next: offered, ask, client, name, host: url.host, login, mode },
+      ...{ next: policed, ask, client, name, host: url.host, login, mode },
       signIns: new RunSignIn(oauth, { opensBrowser: mode === "browser", waitMs: signInWaitMs }),
     });
-  const signingIn = signIn !== undefined && mayNeedSignIn ? withSignIn(signIn) : offered;
+  const signingIn = signIn !== undefined && mayNeedSignIn ? withSignIn(signIn) : policed;
   const { onFailure, redactor } = options;
   const toolName = () => problemToolName(name, (tool) => hasCachedTool(cache, tool));
   const guard = { next: signingIn, name, toolName, client, log, redactor, commandLine };

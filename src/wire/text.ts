@@ -44,6 +44,18 @@ export function terminalText(text: string): string {
   return text.replace(unsafe, (character) => (/[\n\t]/.test(character) ? character : ""));
 }
 
+const codePoint = (char: string) => `\\u{${char.codePointAt(0)!.toString(16)}}`;
+
+/** Shows the unsafe characters of a text as code points, so that nothing in it is hidden; nothing is cut. */
+export function withCodePoints(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, codePoint).replace(unsafe, codePoint);
+}
+
+/** Shows every character of a name outside of ASCII as a code point: look-alike letters of other alphabets then differ. */
+export function nameWithCodePoints(name: string): string {
+  return name.replace(/[^\x20-\x7e]/gu, codePoint);
+}
+
 /** Quotes a word for a POSIX shell, and for Codex, which splits `http_headers_helper` in the same way. */
 export function shellWord(word: string): string {
   const needsNoQuotes =

@@ -28,10 +28,10 @@ const wrong: [what: string, text: string, place: string, expected: string][] = [
   ["an unknown key", one({ url, foo: secret }), "servers.crm.foo", "unknown key"],
   ["a key in another case", one({ url, timeoutsec: 1 }), "servers.crm.timeoutsec", "timeoutSec"],
   [
-    "a key that is not supported yet",
-    one({ url, tools: { pin: true } }),
+    "another word for pin",
+    one({ url, tools: { pin: secret } }),
     "servers.crm.tools.pin",
-    "not supported yet",
+    '"terminal"',
   ],
   ["rules that are no object", one({ url, tools: [] }), "servers.crm.tools", "not a list"],
   ["an unknown rule", one({ url, tools: { alow: [] } }), "servers.crm.tools.alow", "is it allow?"],

@@ -8,10 +8,10 @@ import { type Child, children, outermost } from "../../wire/spans.ts";
 const decoder = new TextDecoder();
 
 /** The member `key` of an object; undefined if it is missing, repeated, or may be mistaken for another one. */
-function onlyMember(bytes: Uint8Array, object: Span, key: string): Child | undefined {
+export function onlyMember(bytes: Uint8Array, object: Span, key: string): Child | undefined {
   let found: Child | undefined;
   for (const member of children(bytes, object)) {
-    if (member.key === undefined || foldText(member.key) !== key) continue;
+    if (member.key === undefined || foldText(member.key) !== foldText(key)) continue;
     if (member.key !== key || found !== undefined) return undefined;
     found = member;
   }

@@ -1,54 +1,22 @@
 import { expect, test } from "bun:test";
 import type { ToolRules } from "../../../src/config/settings.ts";
-import type { Deliver, Upstream } from "../../../src/upstream/core/types.ts";
-import { ToolPolicy } from "../../../src/upstream/tools/policy.ts";
 import { BridgeError } from "../../../src/wire/errors.ts";
-import { type Message, parseMessage, responseTo } from "../../../src/wire/message.ts";
-import { memoryLog } from "../../support/client.ts";
+import { ruledClient, ToolServer } from "../../support/tool-server.ts";
 
-const bytesOf = (text: string) => new TextEncoder().encode(text);
-
-/** A policy over a server that lists `tools` and accepts every call. */
+/** A server that lists `tools`, and a client under rules. */
 function policyOver(rules: Partial<ToolRules>, tools: unknown[] = []) {
-  const sent: string[] = [];
-  const next: Upstream = {
-    async send({ head, bytes }: Message, deliver: Deliver) {
-      sent.push(new TextDecoder().decode(bytes));
-      if (head.kind !== "request") return;
-      const result = head.method === "tools/list" ? { tools, nextCursor: "2" } : { content: [] };
-      await deliver(responseTo(head.id!, JSON.stringify(result)));
-    },
-    listen: async () => undefined,
-    close: async () => undefined,
+  const server = new ToolServer();
+  server.pages = [tools, []];
+  const { send, call, listed, log } = ruledClient(server, rules);
+  const kindOf = (outcome: unknown) =>
+    outcome instanceof BridgeError ? outcome.kind : (outcome as unknown[]);
+  return {
+    send: async (line: string | object) => kindOf(await send(line)),
+    isRefused: async (name: unknown) => String(await call(name)).startsWith("refused: "),
+    listed,
+    sent: server.seen,
+    log,
   };
-  const log = memoryLog();
-  const policy = new ToolPolicy({
-    ...{ next, log, name: "kb", commandLine: (words: string) => words },
-    rules: { allow: [], deny: [], ...rules },
-  });
-  /** Sends a line; resolves to the answers, or to the kind of the error. */
-  const send = async (line: string | object) => {
-    const text = typeof line === "string" ? line : JSON.stringify({ jsonrpc: "2.0", ...line });
-    const answers: unknown[] = [];
-    const take: Deliver = async ({ bytes }) => {
-      answers.push(JSON.parse(new TextDecoder().decode(bytes)));
-    };
-    try {
-      await policy.send(parseMessage(bytesOf(text)), take, new AbortController().signal);
-    } catch (error) {
-      if (!(error instanceof BridgeError)) throw error;
-      return error.kind;
-    }
-    return answers;
-  };
-  const call = (name: unknown) => send({ id: 1, method: "tools/call", params: { name } });
-  const listed = async () => {
-    const [answer] = (await send({ id: 1, method: "tools/list" })) as {
-      result: { tools: { name: string }[]; nextCursor: string };
-    }[];
-    return answer!.result.tools.map(({ name }) => name);
-  };
-  return { send, call, listed, sent, log };
 }
 
 const named = (...names: string[]) => names.map((name) => ({ name, inputSchema: {} }));
@@ -60,31 +28,23 @@ test.each<[what: string, rules: Partial<ToolRules>, allowed: string[], others: s
   ["all but what is denied", { deny: ["*_delete"] }, ["get"], ["x_delete"]],
   ["nothing that is both", { allow: [["get_*"]], deny: ["get_b"] }, ["get_a"], ["get_b"]],
 ])("a client sees and calls %s", async (_, rules, allowed, others) => {
-  const { call, listed, sent } = policyOver(rules, named(...allowed, ...others));
+  const { isRefused, listed, sent } = policyOver(rules, named(...allowed, ...others));
   expect(await listed()).toEqual(allowed);
   sent.length = 0;
-  for (const name of allowed) expect(await call(name)).toEqual([expect.anything()]);
+  for (const name of allowed) expect(await isRefused(name)).toBe(false);
   expect(sent).toHaveLength(allowed.length);
-  for (const name of others) expect(await call(name)).toBe("refused");
+  for (const name of others) expect(await isRefused(name)).toBe(true);
   expect(sent).toHaveLength(allowed.length);
 });
 
 test("a call is refused although the client never listed, and the server does not see it", async () => {
-  const { call, sent } = policyOver({ deny: ["delete_*"] });
-  expect(await call("delete_all")).toBe("refused");
+  const { isRefused, sent } = policyOver({ deny: ["delete_*"] });
+  expect(await isRefused("delete_all")).toBe(true);
   expect(sent).toEqual([]);
 });
 
-test("only the tools are edited in a list", async () => {
-  const tools = ['{ "name":"a" , "big":12345678901234567890}', '{"name":"b"}', '{"name":"c"}'];
-  const { send, sent } = policyOver({ deny: ["b"] }, []);
-  expect(sent).toEqual([]);
-  const policy = policyOver(
-    { deny: ["b"] },
-    tools.map((text) => JSON.parse(text)),
-  );
-  const [answer] = (await policy.send({ id: 7, method: "tools/list" })) as object[];
-  expect(answer).toMatchObject({ id: 7, result: { nextCursor: "2" } });
+test("prompts and resources of a denied name pass", async () => {
+  const { send } = policyOver({ deny: ["b"] });
   expect(await send({ id: 1, method: "prompts/get", params: { name: "b" } })).toHaveLength(1);
   expect(await send({ id: 1, method: "resources/read", params: { uri: "b" } })).toHaveLength(1);
 });
@@ -110,8 +70,8 @@ test.each([
   "delete_all\n",
   "\u0044elete_all",
 ])("a denied tool is not called as %j", async (name) => {
-  const { call, sent } = policyOver({ deny: ["delete_*"] });
-  expect(await call(name)).toBe("refused");
+  const { isRefused, sent } = policyOver({ deny: ["delete_*"] });
+  expect(await isRefused(name)).toBe(true);
   expect(sent).toEqual([]);
 });
 
@@ -172,7 +132,7 @@ test("the parts of a batch are judged one by one", async () => {
   expect(answers).toEqual([
     { jsonrpc: "2.0", id: 1, error: expect.objectContaining({ code: 1451 }) },
     { jsonrpc: "2.0", id: 2, result: { content: [] } },
-    { jsonrpc: "2.0", id: 3, result: { tools: named("ok"), nextCursor: "2" } },
+    { jsonrpc: "2.0", id: 3, result: { tools: named("ok"), nextCursor: "1" } },
   ]);
   expect(sent).toHaveLength(2);
 });

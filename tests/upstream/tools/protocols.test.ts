@@ -79,3 +79,19 @@ test("the catalog keeps every tool, and new rules apply to what is kept", async 
   await initialize(third);
   expect(await third.tools()).toEqual(["list", "look"]);
 });
+
+test("a call is judged by the server's list, not by a resumed catalog of another version", async () => {
+  const state = { ...listing(), pages: [["look"]] };
+  await using server = listingServer(state);
+  const first = openedClient({ url: server.url });
+  await initialize(first);
+  await first.tools();
+  state.pages = [["other"]];
+  const second = openedClient(
+    { url: server.url, tools: { readOnly: true } },
+    { cache: first.cache },
+  );
+  await initialize(second);
+  expect((await second.call("tools/call", { name: "look" })).error.code).toBe(1451);
+  expect(state.seen).not.toContain("tools/call");
+});

@@ -1,0 +1,23 @@
+import { hostname } from "node:os";
+import type { Context } from "../../cli/command.ts";
+import type { ServerSettings } from "../../config/settings.ts";
+import { type ApprovedTool, writeApproved } from "../../upstream/tools/approvals.ts";
+import type { CurrentTool } from "./difference.ts";
+
+/** Records that the user approves the tools that a server lists now; an approval that stands keeps its date. */
+export function approve(
+  { state, url }: ServerSettings,
+  approved: ReadonlyMap<string, ApprovedTool>,
+  current: ReadonlyMap<string, CurrentTool>,
+  { env }: Pick<Context, "env">,
+): void {
+  const at = new Date().toISOString();
+  // Many containers have no name for their user.
+  const user = env.USER || env.LOGNAME || `uid ${process.getuid?.()}`;
+  const by = `${user} on ${hostname()}`;
+  const tools = [...current.values()].map((tool) => {
+    const before = approved.get(tool.name);
+    return before?.hash === tool.hash && before.text !== undefined ? before : { ...tool, at, by };
+  });
+  writeApproved(state, url.origin, tools);
+}
