@@ -138,12 +138,14 @@ smoke() {
 }
 
 # Sends a message through the emulated executable; `demo` cannot start itself under emulation.
-smoke_arm64() {
+smoke_emulated() { # executable, emulator with its words
+  file=$1
+  shift
   asked='{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"smoke","version":"1"}}}'
-  said=$(printf '%s\n' "$asked" | qemu-aarch64-static -L /usr/aarch64-linux-gnu "$1" run --demo)
+  said=$(printf '%s\n' "$asked" | "$@" "$file" run --demo)
   case $said in
-    *'"serverInfo"'*) echo "$1 runs under emulation: its built-in server answers through the bridge" ;;
-    *) die "$1 does not run under emulation" ;;
+    *'"serverInfo"'*) echo "$file runs under emulation ($*): its built-in server answers through the bridge" ;;
+    *) die "$file does not run under emulation ($*)" ;;
   esac
 }
 
@@ -166,8 +168,12 @@ else
     build "$platform" "dist/$platform/$name$suffix"
     if [ "$platform" = "$native" ]; then
       smoke "./dist/$platform/$name"
+      # A processor of 2008, without AVX.
+      if [ "$platform" = linux-x64 ] && command -v qemu-x86_64-static >/dev/null; then
+        smoke_emulated "./dist/$platform/$name" qemu-x86_64-static -cpu Nehalem
+      fi
     elif [ "$platform" = linux-arm64 ] && can_emulate_arm64; then
-      smoke_arm64 "./dist/$platform/$name"
+      smoke_emulated "./dist/$platform/$name" qemu-aarch64-static -L /usr/aarch64-linux-gnu
     fi
   done
 fi

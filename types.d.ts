@@ -50,6 +50,7 @@ declare module "bun" {
     | "TORTURE_LOG"
     | "TORTURE_MOST"
     | "TORTURE_VICTIM"
-    | "T_LOG";
+    | "T_LOG"
+    | "WINE_FOLDER";
   interface Env extends Partial<Record<OwnVariable, string | undefined>> {}
 }

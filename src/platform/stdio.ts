@@ -27,7 +27,7 @@ function open(): Stdio {
     for (const [name, number] of Object.entries(endSignals))
       process.on(name, () => resolve(number));
   });
-  let chunks: AsyncIterator<Uint8Array>;
+  let chunks: AsyncIterator<Uint8Array> | undefined;
   // An unreadable stdin throws here; the async function turns the error into a rejection for the reader.
   const first = (async () => {
     chunks = (Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
@@ -37,7 +37,8 @@ function open(): Stdio {
   first.catch(() => undefined);
   return {
     first,
-    input: startingWith(first, () => chunks.next()),
+    // An unreadable stdin has no further chunks: its error is told again.
+    input: startingWith(first, () => chunks?.next() ?? first),
     output: Bun.stdout.writer(),
     onSignal: (callback) => void signalled.then(callback),
     onFault(callback) {
