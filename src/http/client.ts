@@ -7,7 +7,7 @@ import { placeOf, requireReachable, watchConnecting } from "./connect-probe.ts";
 import { ConnectionPool } from "./connection-pool.ts";
 import type { AffinityCookies } from "./cookies.ts";
 import { lookupAddresses } from "./dns.ts";
-import { isUnknownIssuer, networkError } from "./errors.ts";
+import { codeOf, isUnknownIssuer, networkError } from "./errors.ts";
 import type { InFlightRequests } from "./in-flight.ts";
 import { type Route, routeTo } from "./proxy.ts";
 
@@ -51,6 +51,9 @@ const ownFields = {
   "user-agent": `${program.name}/${program.version}`,
   "accept-encoding": "identity",
 };
+
+/** Longest wait for the cause of a failed handshake. */
+const explainMs = 2000;
 
 /** Facts that all requests to one URL object share. Cached, because computing them takes 0.5 microseconds of a call, and 6 with a proxy and exemptions (measured in process). */
 interface Target {
@@ -119,7 +122,23 @@ export function createHttp(options: HttpOptions): Http {
     if (error instanceof BridgeError) throw error;
     // The handshake failed, so the server has not seen the request: it may be sent again.
     if (isUnknownIssuer(error) && (await certificates.addSystemStore())) return send(request);
-    throw networkError(error, url, targetOf(url).route);
+    const failure = networkError(error, url, targetOf(url).route);
+    throw await explained(failure, error, request);
+  };
+  /** The failure with its cause, where that takes a connection of its own to find out. */
+  const explained = async (failure: BridgeError, error: unknown, { url }: HttpRequest) => {
+    const { origin, isTls, route } = targetOf(url);
+    // A tunnel that was open before broke for another reason.
+    const mayBeTunnel =
+      isTls &&
+      route.proxy !== undefined &&
+      failure.kind === "outcome-unknown" &&
+      !connectionPool.knows(origin);
+    if (failure.kind !== "tls" && !mayBeTunnel) return failure;
+    const { explainTlsError } = await import("./tls-probe.ts");
+    const tls = await certificates.options();
+    const timeoutMs = Math.min(explainMs, connectTimeoutMs ?? explainMs);
+    return explainTlsError(failure, codeOf(error), { url, route, tls, timeoutMs });
   };
   /** Sends a request to an origin that has not answered recently: looks up the name, reads certificates, and bounds the wait for the connection. */
   const connect = async (request: HttpRequest): Promise<Response> => {

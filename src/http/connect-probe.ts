@@ -137,6 +137,6 @@ function unreachable(place: Place, ms: number, mayBeSent: boolean): BridgeError 
   return new BridgeError("unreachable", `no connection to "${host}" within ${ms / 1000} s`, {
     hint: mayBeSent
       ? "the server may have executed the call: check before you repeat it, and check the network and the proxy"
-      : 'check the network and the proxy, or raise "connectTimeoutSec"',
+      : 'a firewall may drop the packets, or a VPN may be needed: check the network and the proxy, or raise "connectTimeoutSec"',
   });
 }

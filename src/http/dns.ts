@@ -1,5 +1,6 @@
 import type { NetworkSettings } from "../config/settings.ts";
 import { BridgeError } from "../wire/errors.ts";
+import { codeOf } from "./errors.ts";
 
 /** The addresses of a host name, in the resolver's order. Throws `dns`. */
 export async function lookupAddresses(
@@ -10,11 +11,16 @@ export async function lookupAddresses(
     const found = await Bun.dns.lookup(host, ipFamily === undefined ? {} : { family: ipFamily });
     const addresses = found.map(({ address }) => address);
     if (addresses.length > 0) return addresses;
-  } catch {
-    // The resolver's text says no more than the error below.
+  } catch (error) {
+    throw notFound(host, codeOf(error));
   }
-  throw new BridgeError("dns", `the host "${host}" was not found`, {
-    hint: "check the URL's host name, the network and the proxy",
+  throw notFound(host, "no address");
+}
+
+function notFound(host: string, why: string): BridgeError {
+  const told = why === "" ? "" : ` (${why})`;
+  return new BridgeError("dns", `the host "${host}" was not found${told}`, {
+    hint: "check the URL's host name and the network; a name of a company's network may need its VPN or its proxy",
     safeToRetry: true,
   });
 }

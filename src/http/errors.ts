@@ -9,13 +9,17 @@ interface Failure {
   readonly safeToRetry: boolean;
 }
 
+const privateCaHint =
+  'if a private CA signed it, name that CA in "network.caFile", or in SSL_CERT_FILE, NODE_EXTRA_CA_CERTS or CODEX_CA_CERTIFICATE';
+
 const untrusted: Failure = {
   kind: "tls",
   words: (host) => `the certificate of "${host}" is not trusted`,
-  hint: 'if a private CA signed it, name that CA in "network.caFile" or SSL_CERT_FILE',
+  hint: privateCaHint,
   safeToRetry: true,
 };
 
+const tryHttps = "if the port speaks TLS, write https:// in the URL";
 const brokenHint = "the server may have executed the call: check before you repeat it";
 
 const unknownIssuer = [
@@ -30,7 +34,7 @@ const failures: Readonly<Record<string, Failure>> = {
   ENOTFOUND: {
     kind: "dns",
     words: (host) => `the host "${host}" was not found`,
-    hint: "check the URL's host name, the network and the proxy",
+    hint: "check the URL's host name and the network; a name of a company's network may need its VPN or its proxy",
     safeToRetry: true,
   },
   ECONNREFUSED: {
@@ -38,6 +42,17 @@ const failures: Readonly<Record<string, Failure>> = {
     words: (host) => `nothing accepts connections at "${host}"`,
     hint: "check that the server (or proxy) runs and that the port is right",
     safeToRetry: true,
+  },
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: {
+    ...untrusted,
+    words: (host) =>
+      `the certificate of "${host}" is not trusted: its issuer is not known here, and the server sent no certificate between them`,
+    hint: `${privateCaHint}; if a public CA did, the server's operator must send the whole chain`,
+  },
+  CERT_NOT_YET_VALID: {
+    ...untrusted,
+    words: (host) => `the certificate of "${host}" is not valid yet`,
+    hint: "check this machine's clock",
   },
   CERT_HAS_EXPIRED: {
     ...untrusted,
@@ -60,12 +75,6 @@ const failures: Readonly<Record<string, Failure>> = {
     hint: "use an http:// or https:// proxy",
     safeToRetry: true,
   },
-  ERR_PROXY_TUNNEL: {
-    kind: "unreachable",
-    words: (host) => `the proxy refused the connection to "${host}"`,
-    hint: "check the proxy's credentials and rules",
-    safeToRetry: true,
-  },
   ECONNRESET: {
     kind: "outcome-unknown",
     words: (host) => `the connection to "${host}" broke before an answer came`,
@@ -76,19 +85,26 @@ const failures: Readonly<Record<string, Failure>> = {
 
 const unreachableCodes = ["EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "EADDRNOTAVAIL", "EAI_AGAIN"];
 
-const codeOf = (error: unknown) =>
+/** Code of an error of Bun or Node; "" without one. */
+export const codeOf = (error: unknown) =>
   error instanceof Error && "code" in error ? String(error.code) : "";
+
 /** Whether the error means a certificate of an unknown issuer. */
 export const isUnknownIssuer = (error: unknown) => unknownIssuer.includes(codeOf(error));
 
 /** The status below 500 with which a proxy refused the tunnel; a repeated request would be refused as well. */
 function refusalOf(error: unknown): number | undefined {
-  const status = codeOf(error) === "ERR_PROXY_TUNNEL" && (error as { status?: unknown }).status;
+  const { status } = error as { status?: unknown };
   return typeof status === "number" && status < 500 ? status : undefined;
 }
 
-/** The error for a proxy that cannot be reached, or that requires authentication; undefined for any other failure. */
-function proxyError(error: unknown, proxy: string, setBy: string): BridgeError | undefined {
+/** The error for a proxy that cannot be reached, or that refuses a tunnel; undefined for any other failure. */
+function proxyError(
+  error: unknown,
+  proxy: string,
+  setBy: string,
+  host: string,
+): BridgeError | undefined {
   const code = codeOf(error);
   const which = `the proxy "${new URL(proxy).host}" (${setBy})`;
   const made = (kind: ErrorKind, message: string, hint: string) =>
@@ -107,12 +123,35 @@ function proxyError(error: unknown, proxy: string, setBy: string): BridgeError |
       `${which} cannot be reached (${code})`,
       `check the network and ${setBy}`,
     );
-  if (refusalOf(error) !== 407) return undefined;
-  const status = 407;
-  return new BridgeError("unreachable", `${which} wants a sign-in (407)`, {
-    hint: proxySignInHint(error, setBy),
+  if (code !== "ERR_PROXY_TUNNEL") return undefined;
+  const status = refusalOf(error);
+  if (status === 407)
+    return new BridgeError("unreachable", `${which} wants a sign-in (407)`, {
+      hint: proxySignInHint(error, setBy),
+      safeToRetry: true,
+      status,
+    });
+  const told = status === undefined ? "" : ` (${status})`;
+  return new BridgeError("unreachable", `${which} refused the connection to "${host}"${told}`, {
+    hint: `let the proxy's operator allow "${host}", or name that host in NO_PROXY if it can be reached directly`,
     safeToRetry: true,
-    status,
+    ...(status !== undefined && { status }),
+  });
+}
+
+/** The error for a proxy that closes the connection: in place of an answer to CONNECT, or after the answer (`isOpened`), where the server behind it may be the one that closes. */
+export function closedTunnelError(
+  { proxy, setBy }: Route,
+  url: URL,
+  isOpened: boolean,
+): BridgeError {
+  const which = `the proxy "${new URL(proxy!).host}" (${setBy})`;
+  const when = isOpened ? " before the TLS handshake" : "";
+  return new BridgeError("unreachable", `${which} closed the connection to "${url.host}"${when}`, {
+    hint: isOpened
+      ? `ask the proxy's operator whether "${url.host}" is allowed; the server behind it may have closed it, too`
+      : `the fault is the proxy's, not the server's: check ${setBy}, or ask the proxy's operator`,
+    safeToRetry: true,
   });
 }
 
@@ -132,18 +171,17 @@ function proxySignInHint(error: unknown, setBy: string): string {
 export function networkError(error: unknown, url: URL, { proxy, setBy }: Route): BridgeError {
   const code = codeOf(error);
   if (proxy !== undefined) {
-    const own = proxyError(error, proxy, setBy ?? "");
+    const own = proxyError(error, proxy, setBy ?? "", url.host);
     if (own !== undefined) return own;
   }
-  const failure = isUnknownIssuer(error) ? untrusted : failures[code];
+  const failure = failures[code] ?? (isUnknownIssuer(error) ? untrusted : undefined);
   if (failure !== undefined) {
     const { kind, words, hint, safeToRetry } = failure;
-    const status = refusalOf(error);
-    const told = status === undefined ? "" : ` (${status})`;
-    return new BridgeError(kind, `${words(url.host)}${told}`, {
-      hint,
+    // A port that speaks TLS closes a connection that begins with plain HTTP.
+    const mayBeTls = code === "ECONNRESET" && url.protocol === "http:";
+    return new BridgeError(kind, words(url.host), {
+      hint: mayBeTls ? `${brokenHint}; ${tryHttps}` : hint,
       safeToRetry,
-      ...(status !== undefined && { status }),
     });
   }
   if (unreachableCodes.includes(code))

@@ -93,6 +93,30 @@ test("the error for a proxy that refuses the server's host gives the status", as
   expect(await failureBy(proxy, "HTTPS_PROXY")).toMatchObject({
     kind: "unreachable",
     status: 403,
-    message: 'the proxy refused the connection to "kb.example" (403)',
+    message: `the proxy "${proxy}" (HTTPS_PROXY) refused the connection to "kb.example" (403)`,
+  });
+});
+
+test.each([
+  ["an answer", "", "", "the fault is the proxy's, not the server's"],
+  [
+    "the TLS handshake",
+    "HTTP/1.1 200 OK\r\n\r\n",
+    " before the TLS handshake",
+    "the server behind it",
+  ],
+])("a proxy that closes the connection in place of %s is named", async (_, sent, when, hint) => {
+  const listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: { data: (socket) => void socket.end(sent) },
+  });
+  listeners.push(listener);
+  const proxy = `127.0.0.1:${listener.port}`;
+  expect(await failureBy(proxy, "HTTPS_PROXY")).toMatchObject({
+    kind: "unreachable",
+    message: `the proxy "${proxy}" (HTTPS_PROXY) closed the connection to "kb.example"${when}`,
+    hint: expect.stringContaining(hint),
+    safeToRetry: true,
   });
 });
