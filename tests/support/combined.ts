@@ -21,7 +21,7 @@ export interface Got {
   readonly say: (message: object) => Promise<void>;
 }
 
-/** Answers a request: a result, `{ error }`, or a promise of one; undefined: the server has no such method. */
+/** Answers a request: a result (an object, or JSON text), `{ error }`, or a promise of one; undefined: the server has no such method. */
 type Handler = (got: Got) => Json;
 
 /** A server in this process that the test describes by its methods. */
@@ -67,10 +67,10 @@ export class FakeServer implements Upstream {
     const handler = this.handlers[method!];
     const result = await Promise.race([handler?.(got), aborted.promise]);
     const unknown = { error: { code: -32601, message: "no such method" } };
-    const { error } = result ?? unknown;
+    const { error } = result === undefined ? unknown : result;
     await deliver(
       error === undefined
-        ? responseTo(id!, JSON.stringify(result))
+        ? responseTo(id!, typeof result === "string" ? result : JSON.stringify(result))
         : errorTo(id!, JSON.stringify(error)),
     );
   }

@@ -97,18 +97,12 @@ export class CombinedUpstream implements Upstream {
     return member?.timeoutMs ?? Math.max(...this.#members.map(({ timeoutMs }) => timeoutMs));
   }
 
-  async send(
-    message: Message,
-    deliver: Deliver,
-    signal: AbortSignal,
-    call?: CallContext,
-  ): Promise<void> {
+  send(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext): Promise<void> {
     const { kind } = message.head;
-    if (kind === "request") await this.#request(message, deliver, signal, call);
-    else if (kind === "batch")
-      await sendParts(message, (part) => this.send(part, deliver, signal, call));
-    else if (kind === "response") await this.#respond(message, signal);
-    else await this.#notify(message, signal);
+    if (kind === "request") return this.#request(message, deliver, signal, call);
+    if (kind === "response") return this.#respond(message, signal);
+    if (kind === "notification") return this.#notify(message, signal);
+    return sendParts(message, (part) => this.send(part, deliver, signal, call));
   }
 
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
@@ -498,9 +492,10 @@ export class CombinedUpstream implements Upstream {
   }
 
   #problemTool(member: Member, error: BridgeError): string {
-    const plain = `${member.name}__problem`;
+    const plain = this.#tools.nameOf(member, "problem");
     // The server may have a tool of that name.
-    const name = this.#tools.find(JSON.stringify(plain)) === undefined ? plain : `${plain}_here`;
+    const isTaken = this.#tools.find(JSON.stringify(plain)) !== undefined;
+    const name = isTaken ? this.#tools.nameOf(member, "problem_here") : plain;
     this.#problems.set(JSON.stringify(name), member);
     return JSON.stringify(this.#options.problems.tool(name, member.name, error));
   }

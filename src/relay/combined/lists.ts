@@ -138,7 +138,8 @@ export class MergedLists {
       if (found !== undefined && !(found instanceof BridgeError)) return;
       const error = found ?? member.failure ?? silentError(member);
       pages.set(member, error);
-      log.warn("list without a server", { server: member.name, method, error: error.message });
+      const level = method === "tools/list" ? "warn" : "debug";
+      log[level]("list without a server", { server: member.name, method, error: error.message });
       if (cursors === undefined) void this.#follow(member, method, meta, page);
     };
     await Promise.all(wanted.map(one));

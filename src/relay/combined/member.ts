@@ -119,6 +119,8 @@ export class Member {
 
   /** Resolves once the server has the handshake. After a failure, each caller tries again. */
   connected(): Promise<void> {
+    // A stateless client makes no handshake.
+    if (this.#initialize === undefined) return Promise.resolve();
     this.#live ??= this.#handshake(this.#ended.signal).catch((error) => {
       this.#live = undefined;
       this.failure = asBridgeError(error);

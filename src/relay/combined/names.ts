@@ -30,7 +30,7 @@ export class NameTable<M extends Named> {
 
   /** Records a name of the server (JSON text of a string) and returns the JSON text of the shown name. */
   add(member: M, raw: string): string {
-    const shown = JSON.stringify(this.#shown(member.name, JSON.parse(raw) as string));
+    const shown = JSON.stringify(this.nameOf(member, JSON.parse(raw) as string));
     const names = this.#namesOf.get(member) ?? new Set();
     this.#namesOf.set(member, names);
     // Added again at the end: the names that were listed last are the ones that are kept.
@@ -52,7 +52,8 @@ export class NameTable<M extends Named> {
     return this.#routes.get(JSON.stringify(JSON.parse(shown)));
   }
 
-  #shown(server: string, name: string): string {
+  /** The name that the client sees for a name of the server. */
+  nameOf({ name: server }: M, name: string): string {
     const full = `${server}__${name}`;
     // A tool `b__c` of server `a` and a tool `c` of server `a__b` would get one name. Only the names of the server with
     // the shorter name get a hash, whether or not the other server has listed, so that names never depend on time.
