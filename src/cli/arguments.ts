@@ -87,6 +87,11 @@ class Reader {
       return false;
     }
     const value = equals < 0 ? next : word.slice(equals + 1);
+    const isAlone = equals < 0 && (value === undefined || isOption(value));
+    if (isAlone && argument.fallback !== undefined) {
+      this.#set(name, argument, argument.fallback, option);
+      return false;
+    }
     if (value === undefined || value === "" || (equals < 0 && isOption(value)))
       throw this.#usageError(`the option ${option} needs a value`);
     this.#set(name, argument, value, option);
@@ -136,8 +141,8 @@ class Reader {
 }
 
 /**
- * Reads the common form (long options, each once or repeatable, the value as a separate word) without the strict reader, whose regular
- * expressions delay the start. Undefined for any other form, which the strict reader then reads.
+ * Reads the common form (long options, once unless repeatable, the value as a separate word) without the strict reader,
+ * whose regular expressions delay the start. Undefined for any other form, which the strict reader then reads.
  */
 function readPlain(table: Arguments, words: readonly string[]): Reader["values"] | undefined {
   const values: Reader["values"] = {};

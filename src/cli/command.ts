@@ -13,6 +13,8 @@ export interface Argument {
   readonly alias?: string;
   /** The placeholder of the value in the help. */
   readonly valueHint?: string;
+  /** The value if the option stands without one. */
+  readonly fallback?: string;
   /** The values that an `enum` accepts. */
   readonly options?: readonly string[];
   /** Whether a positional argument is required. */

@@ -9,6 +9,7 @@ const table = {
   url: { type: "string", description: "" },
   json: { type: "boolean", description: "" },
   "no-cache": { type: "boolean", description: "" },
+  combined: { type: "string", fallback: "bridge", description: "" },
   "sign-in": { type: "enum", options: ["elicit", "browser", "never"], description: "" },
   ...globalArguments,
 } as const;
@@ -25,6 +26,22 @@ describe("the command line", () => {
       name: "kb",
       "sign-in": undefined,
     });
+  });
+
+  test("an option with a fallback may stand without its value", () => {
+    expect(read("--json").combined).toBeUndefined();
+    expect(read("--combined").combined).toBe("bridge");
+    expect(read("--combined", "--json")).toMatchObject({ combined: "bridge", json: true });
+    expect(read("--combined", "team").combined).toBe("team");
+    expect(read("--combined=team").combined).toBe("team");
+  });
+
+  test("the fast reader and the strict one give repeated options alike", () => {
+    const { name: _, ...options } = table;
+    const words = ["--server", "a", "--json", "--server", "b"];
+    expect(readArguments("test", options, words).server).toEqual(["a", "b"]);
+    expect(readArguments("test", options, ["-s", "a", "-s", "b"]).server).toEqual(["a", "b"]);
+    expect(readArguments("test", options, []).server).toEqual([]);
   });
 
   test("a value after = may begin with a dash, and every word after -- is positional", () => {

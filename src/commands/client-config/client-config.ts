@@ -7,13 +7,18 @@ import { clientNamed } from "../../config/clients/client-file.ts";
 import { type Client, clientFolders, clients, type Start } from "../../config/clients/clients.ts";
 import { readValue } from "../../config/clients/document.ts";
 import { namedVariables } from "../../config/codex-environment.ts";
-import { loadConfig, pickServer } from "../../config/load.ts";
+import { type Config, loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { writeTarget } from "../../platform/files.ts";
 import { trustsHome } from "../../platform/paths.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { command as codexConfig } from "../codex-config/codex-config.ts";
+import {
+  command as codexConfig,
+  combinedArgument,
+  requireFreeName,
+} from "../codex-config/codex-config.ts";
 import { unifiedDiff } from "../codex-config/diff.ts";
+import { combinedWords } from "../codex-config/entry.ts";
 import { readUserFile } from "../codex-config/user-file.ts";
 import { backupOf } from "../codex-config/write.ts";
 import { type EntryChange, removeEntry, sectionEntries, sectionOf, writeEntries } from "./entry.ts";
@@ -29,6 +34,7 @@ const table = {
     description: "cursor, vscode, gemini, ...; without --for, an error lists all",
   },
   server: serversArgument,
+  combined: combinedArgument,
   write: { type: "boolean", description: "merge the entries into the client's file" },
   remove: { type: "boolean", description: "remove the entries from the client's file" },
   replace: {
@@ -66,9 +72,7 @@ export const command = defineCommand({
         ? [...config.servers.values()]
         : [...new Set(values.server.map((name) => pickServer(config, name)))];
     if (servers.length === 0) pickServer(config);
-    const starts = new Map(
-      servers.map((server) => [server.name, clientStart(server, client, values.command, context)]),
-    );
+    const starts = startsOf(servers, values, client, config, context);
     const edit = (text: string) => withEntries(text, client, starts, values.replace, context);
     if (values["dry-run"]) return showDiff(path, edit, context);
     if (!values.write) return print(client, path, starts, context);
@@ -87,6 +91,21 @@ export const command = defineCommand({
 
 type ClientConfigValues = Values<typeof table>;
 
+/** How the client starts the bridge, by the names of its entries. */
+function startsOf(
+  servers: readonly ServerSettings[],
+  { combined, command, server: names }: ClientConfigValues,
+  client: Client,
+  config: Config,
+  context: Context,
+): ReadonlyMap<string, Start> {
+  const single = (server: ServerSettings) => clientStart([server], client, command, context);
+  if (combined === undefined) return new Map(servers.map((each) => [each.name, single(each)]));
+  requireFreeName(combined, config);
+  const words = combinedWords(servers, names.length === 0);
+  return new Map([[combined, clientStart(servers, client, command, context, words)]]);
+}
+
 function requireCompatibleOptions({ write, remove, replace }: ClientConfigValues): void {
   if (write && remove) throw new BridgeError("usage", "--write cannot be combined with --remove");
   if (remove && replace)
@@ -100,6 +119,7 @@ async function runCodexConfig(values: ClientConfigValues, context: Context): Pro
     if (values[flag]) words.push(`--${flag}`);
   }
   if (values.command !== undefined) words.push("--command", values.command);
+  if (values.combined !== undefined) words.push("--combined", values.combined);
   const read = readArguments("codex-config", codexConfig.args, words);
   return (await codexConfig.run(read, context)) ?? 0;
 }
@@ -147,24 +167,25 @@ function linkTarget(path: string): string | undefined {
   }
 }
 
-/** The command, arguments and environment with which the client starts the bridge for one server. */
+/** The command, arguments and environment with which the client starts the bridge for these servers. */
 export function clientStart(
-  server: ServerSettings,
+  servers: readonly ServerSettings[],
   client: Client,
   executable: string | undefined,
   context: Context,
+  words = servers.flatMap(({ name }) => ["--server", name]),
 ): Start {
   const { custom, configFile } = context.paths();
-  const variables = client.passes === "all" ? [] : [...new Set(namedVariables(server))];
+  const variables = client.passes === "all" ? [] : [...new Set(servers.flatMap(namedVariables))];
   const { reference } = client;
   if (variables.length > 0 && reference === undefined) {
     context.warn(
-      `${client.title} does not pass ${variables.join(", ")} to servers and expands no variables: store the secret itself (${context.commandLine(`setup --server ${server.name}`)})`,
+      `${client.title} does not pass ${variables.join(", ")} to servers and expands no variables: store the secret itself (${context.commandLine(`setup --server ${servers[0]!.name}`)})`,
     );
   }
   return {
     command: bridgeExecutable(executable, context),
-    args: ["run", "--server", server.name, ...(custom ? ["--config-path", configFile] : [])],
+    args: ["run", ...words, ...(custom ? ["--config-path", configFile] : [])],
     env: {
       ...(reference && Object.fromEntries(variables.map((name) => [name, reference(name)]))),
       ...(trustsHome(context.env) && { CODEX_MCP_BRIDGE_TRUST_HOME: "1" }),
@@ -188,7 +209,9 @@ async function withEntries(
     const existing =
       entries.find((entry) => entry.name === name) ??
       entries.find((entry) => entry.isOurs && entry.name.toLowerCase() === name.toLowerCase());
-    if (existing !== undefined && !existing.isOurs) {
+    // The bridge may have another file name: then an entry is known by what it starts.
+    const isSame = Bun.deepEquals(existing?.words, [start.command, ...start.args]);
+    if (existing !== undefined && !existing.isOurs && !isSame) {
       if (!mayReplace) throw otherOwner(client, name);
       for (const secret of existing.secrets) redactor.add(secret);
     }
@@ -245,7 +268,8 @@ async function remove(
 ): Promise<number> {
   let removed: string[] = [];
   const edit = async (text: string) => {
-    const found = await removable(text, client, values.server, context);
+    const names = values.combined === undefined ? values.server : [values.combined];
+    const found = await removable(text, client, names, context);
     removed = found.map(({ name }) => name);
     let after = text;
     // Last entry first, so that the list indexes of the remaining entries stay valid.

@@ -166,6 +166,8 @@ export interface SectionEntry {
   readonly name: string;
   readonly path: EntryPath;
   readonly isOurs: boolean;
+  /** The command and its arguments. */
+  readonly words: readonly string[];
   /** The `--config-path` in its arguments; undefined for the default config.json. */
   readonly configFile: string | undefined;
   /** Values of its `env` and headers, which may be secrets. */
@@ -191,6 +193,7 @@ export async function sectionEntries(text: string, client: Client): Promise<Sect
       return {
         name,
         path,
+        words,
         isOurs: command !== undefined && ownerOf(name, { command, args }) !== "other",
         configFile: at < 0 ? undefined : args[at + 1],
         secrets: [...Object.values(env), ...Object.values(headers)],

@@ -1,17 +1,40 @@
-import { type Context, defineCommand, serversArgument, type Values } from "../../cli/command.ts";
+import {
+  type Argument,
+  type Context,
+  defineCommand,
+  serversArgument,
+  type Values,
+} from "../../cli/command.ts";
 import { bridgeExecutable } from "../../cli/own-path.ts";
-import { type Config, loadConfig, pickServer } from "../../config/load.ts";
+import { type Config, configuredName, loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { readDocument, serverValue } from "../../config/toml-document.ts";
+import { nameProblem } from "../../config/validators.ts";
 import { trustsHome, userHome } from "../../platform/paths.ts";
 import { BridgeError, type Hint } from "../../wire/errors.ts";
 import { codexConfigFile } from "./codex.ts";
 import { unifiedDiff } from "./diff.ts";
-import { configFileOf, fitted, type Launch, nativeEntry, ownerOf, stdioEntry } from "./entry.ts";
+import {
+  combinedEntry,
+  configFileOf,
+  fitted,
+  type Launch,
+  nativeEntry,
+  ownerOf,
+  stdioEntry,
+} from "./entry.ts";
 import { mergeEntry, removeEntry } from "./merge.ts";
 import { renderTable, type Wanted } from "./toml-render.ts";
 import { isStdout, readUserFile } from "./user-file.ts";
 import { backupOf, type Change, makeChange, preview } from "./write.ts";
+
+/** `--combined`, of codex-config and client-config. */
+export const combinedArgument = {
+  type: "string",
+  fallback: "bridge",
+  valueHint: "ENTRY",
+  description: 'one entry for all servers, or for those of --server, as one server ("bridge")',
+} as const satisfies Argument;
 
 const table = {
   server: serversArgument,
@@ -22,6 +45,7 @@ const table = {
     description: "with --write: replace an entry that starts another program",
   },
   "dry-run": { type: "boolean", description: "show what --write or --remove would change" },
+  combined: combinedArgument,
   native: {
     type: "boolean",
     description: "let Codex's own HTTP client reach the server, with headers from the bridge",
@@ -45,10 +69,10 @@ export const command = defineCommand({
     const config = await loadConfig(context.paths());
     const servers = chosen(config, values.server);
     const launch = launchOf(values.command, values.required, context);
-    const entryOf = values.native ? nativeEntry : stdioEntry;
+    const entries = entriesOf(values, config, servers, launch);
     if (values.native) warnOfQueries(servers, context);
-    const entries = new Map(servers.map((server) => [server.name, entryOf(server, launch)]));
-    if (!values.write && !values["dry-run"]) return print(entries, context, path);
+    const option = values.combined === undefined ? "server" : "combined";
+    if (!values.write && !values["dry-run"]) return print(entries, context, path, option);
     const edit = async (text: string) => {
       let after = text;
       for (const [name, wanted] of entries)
@@ -65,9 +89,51 @@ export const command = defineCommand({
       isChanged ? `${ok} Wrote ${names} to ${path}\n` : `${ok} ${names}: up to date in ${path}\n`,
     );
     if (isChanged) await noteNextSteps(context, path);
+    if (values.combined !== undefined) await noteSingles(servers, context, path);
     return 0;
   },
 });
+
+/** The entries to write, by name. Throws `usage` and `refused`. */
+function entriesOf(
+  { combined, native, server: names }: Values<typeof table>,
+  config: Config,
+  servers: readonly ServerSettings[],
+  launch: Launch,
+): ReadonlyMap<string, Wanted> {
+  if (combined === undefined) {
+    const entryOf = native ? nativeEntry : stdioEntry;
+    return new Map(servers.map((server) => [server.name, entryOf(server, launch)]));
+  }
+  if (native) throw new BridgeError("usage", "--combined and --native exclude each other");
+  requireFreeName(combined, config);
+  return new Map([[combined, combinedEntry(servers, names.length === 0, launch)]]);
+}
+
+/** Throws `usage` if the name of the combined entry is not valid, or is that of one server. */
+export function requireFreeName(name: string, { raw }: Config): void {
+  const problem = nameProblem(name);
+  if (problem !== undefined) throw new BridgeError("usage", `--combined: ${problem}`);
+  const taken = configuredName(raw, name);
+  if (taken === undefined) return;
+  throw new BridgeError("usage", `"${taken}" is the name of one server`, {
+    hint: "give the combined entry another name: --combined NAME",
+  });
+}
+
+/** Tells of entries that start one of the combined servers alone: Codex would see its tools twice. */
+async function noteSingles(servers: readonly ServerSettings[], context: Context, path: string) {
+  const document = await readDocument(readUserFile(path)?.text ?? "");
+  const singles = servers.filter(({ name }) => {
+    const entry = serverValue(document, name);
+    return entry !== undefined && ownerOf(name, entry) !== "other";
+  });
+  if (singles.length === 0) return;
+  const names = singles.map(({ name }) => ` --server ${name}`).join("");
+  context.note(
+    `config.toml has entries for these servers alone, too: ${context.commandLine(`codex-config${names} --remove`)}`,
+  );
+}
 
 async function merge(
   text: string,
@@ -124,10 +190,11 @@ async function print(
   entries: ReadonlyMap<string, Wanted>,
   context: Context,
   path: string,
+  option: "server" | "combined",
 ): Promise<number> {
   // Begins with an empty line, because the file that it is appended to may lack a final newline.
   const text = [...entries].map(([name, wanted]) => `\n${renderTable(name, wanted)}`).join("");
-  if (isStdout(path)) await requireAppendable(text, entries, path);
+  if (isStdout(path)) await requireAppendable(text, entries, path, option);
   await context.print(text);
   return 0;
 }
@@ -136,8 +203,13 @@ async function print(
  * For `codex-config >> config.toml`. Throws `refused` if the file has one of the servers already: Codex refuses a whole file
  * with two tables of one name.
  */
-async function requireAppendable(text: string, entries: ReadonlyMap<string, Wanted>, path: string) {
-  const names = [...entries.keys()].map((name) => ` --server ${name}`).join("");
+async function requireAppendable(
+  text: string,
+  entries: ReadonlyMap<string, Wanted>,
+  path: string,
+  option: "server" | "combined",
+) {
+  const names = [...entries.keys()].map((name) => ` --${option} ${name}`).join("");
   const hint: Hint = (command) => `run ${command(`codex-config${names} --write`)}`;
   const before = readUserFile(path)?.text ?? "";
   const { servers } = await readDocument(before);
@@ -170,7 +242,8 @@ async function remove(
   }
   let removed: string[] = [];
   const edit = async (text: string) => {
-    removed = await removable(text, values.server, path, context);
+    const names = values.combined === undefined ? values.server : [values.combined];
+    removed = await removable(text, names, path, context);
     let after = text;
     for (const name of removed) after = await removeEntry(after, name);
     return after;

@@ -36,24 +36,34 @@ export interface Launch {
   readonly trustsHome?: boolean;
 }
 
-const isRequired = (server: ServerSettings, launch: Launch) =>
-  launch.required || server.codex.required === true;
+const isRequired = (servers: readonly ServerSettings[], launch: Launch) =>
+  launch.required || servers.some(({ codex }) => codex.required === true);
 
 /** Codex shows the error of a required server, and would take a stand-in for the server. */
 const requiredWords = ["--on-failure", "error"];
 
-function sharedFields(server: ServerSettings, launch: Launch): Record<string, TomlValue> {
-  const { approval } = server.codex;
+function sharedFields(
+  servers: readonly ServerSettings[],
+  launch: Launch,
+): Record<string, TomlValue> {
+  const longestMs = Math.max(...servers.map(({ timeoutMs }) => timeoutMs));
+  const approval = approvalOf(servers);
   return {
     startup_timeout_sec: startupTimeoutSec,
-    tool_timeout_sec: server.timeoutMs / 1000 + extraTimeoutSec,
-    ...(isRequired(server, launch) && { required: true }),
+    tool_timeout_sec: longestMs / 1000 + extraTimeoutSec,
+    ...(isRequired(servers, launch) && { required: true }),
     ...(approval !== undefined && { default_tools_approval_mode: approval }),
   };
 }
 
-const noteFor = ({ codex }: ServerSettings) =>
-  codex.approval === undefined ? { note: approvalNote } : {};
+/** The approval that all servers of an entry have: one server's must not count for the tools of another. */
+function approvalOf(servers: readonly ServerSettings[]): string | undefined {
+  const [approval, ...others] = new Set(servers.map(({ codex }) => codex.approval));
+  return others.length === 0 ? approval : undefined;
+}
+
+const noteFor = (servers: readonly ServerSettings[]) =>
+  approvalOf(servers) === undefined ? { note: approvalNote } : {};
 
 /**
  * Switches off the last tier of Bun's compiler, which a program cannot do for itself: from the 2,000th call on it takes
@@ -63,9 +73,31 @@ const fewerCompilers = { BUN_JSC_useFTLJIT: "0" };
 
 /** The entry with which Codex starts the bridge for a server. */
 export function stdioEntry(server: ServerSettings, launch: Launch): Wanted {
+  return startEntry([server], ["--server", server.name], launch);
+}
+
+/** The entry with which Codex starts the bridge for several servers as one; `isAll`: for all that will be configured, too. */
+export function combinedEntry(
+  servers: readonly ServerSettings[],
+  isAll: boolean,
+  launch: Launch,
+): Wanted {
+  return startEntry(servers, combinedWords(servers, isAll), launch);
+}
+
+/** The options of `run` for several servers. */
+export function combinedWords(servers: readonly ServerSettings[], isAll: boolean): string[] {
+  return isAll ? ["--all"] : servers.flatMap(({ name }) => ["--server", name]);
+}
+
+function startEntry(
+  servers: readonly ServerSettings[],
+  words: readonly string[],
+  launch: Launch,
+): Wanted {
   const { command, configFile, cwd, trustsHome } = launch;
-  const args = ["run", "--server", server.name];
-  if (isRequired(server, launch)) args.push(...requiredWords);
+  const args = ["run", ...words];
+  if (isRequired(servers, launch)) args.push(...requiredWords);
   if (configFile !== undefined) args.push("--config-path", configFile);
   const fields = {
     command,
@@ -75,12 +107,12 @@ export function stdioEntry(server: ServerSettings, launch: Launch): Wanted {
       ...fewerCompilers,
       ...(trustsHome && { CODEX_MCP_BRIDGE_TRUST_HOME: "1" }),
     },
-    env_vars: passedVariables(server),
+    env_vars: [...new Set(servers.flatMap(passedVariables))],
     // The bridge reads no file there, but Bun exits at once if its current directory was deleted.
     ...(cwd !== undefined && { cwd }),
-    ...sharedFields(server, launch),
+    ...sharedFields(servers, launch),
   };
-  return { fields, unwanted: unwantedKeys(httpKeys, fields), ...noteFor(server) };
+  return { fields, unwanted: unwantedKeys(httpKeys, fields), ...noteFor(servers) };
 }
 
 /** Those of `keys` and of the optional keys that the fields do not set: the merge removes them. */
@@ -104,12 +136,12 @@ export function nativeEntry(server: ServerSettings, launch: Launch): Wanted {
   const fields = {
     url: server.url.href,
     http_headers_helper: words.map(shellWord).join(" "),
-    ...sharedFields(server, launch),
+    ...sharedFields([server], launch),
   };
   return {
     fields,
     unwanted: unwantedKeys([...stdioKeys, ...httpKeys], fields),
-    ...noteFor(server),
+    ...noteFor([server]),
   };
 }
 
@@ -182,7 +214,7 @@ export function fitted(
   before: Readonly<Record<string, unknown>> | undefined,
   mayReplace = false,
 ): Wanted {
-  if (before === undefined) return wanted;
+  if (before === undefined || isStartedBy(before, wanted)) return wanted;
   const owner = ownerOf(name, before);
   if (owner === "bridge") return wanted;
   if (owner === "other" && !mayReplace) throw otherOwner(name);
@@ -190,6 +222,15 @@ export function fitted(
   // In an entry of the Python package, `cwd` may be the folder of its virtual environment: remove the key.
   if (Object.hasOwn(wanted.fields, "cwd")) return wanted;
   return { ...wanted, unwanted: [...wanted.unwanted, "cwd"] };
+}
+
+/** Whether an entry starts exactly what the wanted one does: the bridge may have another file name. */
+function isStartedBy(
+  before: { readonly command?: unknown; readonly args?: unknown },
+  { fields }: Wanted,
+): boolean {
+  const { command, args } = fields;
+  return before.command === command && Bun.deepEquals(before.args, args);
 }
 
 /** The error for an entry that starts another program. */

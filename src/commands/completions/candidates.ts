@@ -97,18 +97,21 @@ function candidatesIn(
   let isAfterDoubleDash = false;
   let optionAwaitingValue: ReturnType<typeof optionAt>;
   for (const word of before) {
-    if (optionAwaitingValue !== undefined) optionAwaitingValue = undefined;
+    if (optionAwaitingValue !== undefined && !mayStandAlone(optionAwaitingValue.argument, word))
+      optionAwaitingValue = undefined;
     else if (isAfterDoubleDash || !word.startsWith("-") || word === "-") positionalCount++;
     else if (word === "--") isAfterDoubleDash = true;
     else {
       const option = optionAt(table, word);
+      optionAwaitingValue = undefined;
       if (option === undefined) continue;
       usedOptions.add(option.name);
       if (option.argument.type !== "boolean" && !option.hasValue) optionAwaitingValue = option;
     }
   }
-  if (optionAwaitingValue !== undefined) {
-    return valuesOf(optionAwaitingValue.name, optionAwaitingValue.argument, serverNames);
+  const awaiting = optionAwaitingValue;
+  if (awaiting !== undefined && !mayStandAlone(awaiting.argument, current)) {
+    return valuesOf(awaiting.name, awaiting.argument, serverNames);
   }
   if (!isAfterDoubleDash && current.startsWith("--") && current.includes("=")) {
     const option = optionAt(table, current);
@@ -129,4 +132,9 @@ function candidatesIn(
   if (positional === undefined) return undefined;
   const isSurplus = positionalCount >= positionals.length && positional[1].repeat !== true;
   return isSurplus ? none : valuesOf(...positional, serverNames);
+}
+
+/** Whether an option stands without its value, because another option follows it. */
+function mayStandAlone({ fallback }: Argument, next: string): boolean {
+  return fallback !== undefined && next.startsWith("-");
 }

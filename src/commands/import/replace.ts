@@ -43,7 +43,7 @@ async function rewritten(
       after = await mergeEntry(after, entry.name, codexEntry(stdioEntry(server, launch), row));
       continue;
     }
-    const start = clientStart(server, client, executable, context);
+    const start = clientStart([server], client, executable, context);
     changes.push({ path: entry.path, name: entry.name, start, drop: draft.used });
   }
   const client = rows[0]?.source.client;

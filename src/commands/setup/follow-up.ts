@@ -79,7 +79,10 @@ async function writeCodex(name: string, context: Context): Promise<number | unde
     required: false,
     "dry-run": false,
   };
-  return command.run({ server: [name], command: undefined, ...flags }, context);
+  return command.run(
+    { server: [name], command: undefined, combined: undefined, ...flags },
+    context,
+  );
 }
 
 /** Whether the work succeeded, with exit code 0. A failure is shown, and the wizard goes on. */

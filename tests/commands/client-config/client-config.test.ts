@@ -119,6 +119,16 @@ describe("client-config", () => {
     expect(existsSync(join(home, ".cursor"))).toBe(false);
   });
 
+  test("--combined writes one entry for all servers, with the variables of all", async () => {
+    const { run, text } = user(servers);
+    for (let n = 0; n < 2; n++) await run(command, ...write("cursor"), "--combined");
+    const env = { KB_TOKEN: "${env:KB_TOKEN}" };
+    const combined = { command: bridge, args: ["run", "--all"], env };
+    expect(JSON.parse(text(".cursor/mcp.json"))).toEqual({ mcpServers: { bridge: combined } });
+    const { out } = await run(command, "--for", "codex", "--command", bridge, "--combined", "team");
+    expect(out).toStartWith("\n[mcp_servers.team]\n");
+  });
+
   test("--for codex runs codex-config", async () => {
     const { run, text } = user(servers);
     const { out } = await run(command, "--for", "codex", "--command", bridge, "--server", "kb");

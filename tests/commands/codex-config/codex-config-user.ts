@@ -22,6 +22,7 @@ const none = {
   ...{ server: [] as string[], write: false, remove: false, "dry-run": false, native: false },
   replace: false,
   ...{ required: false, command: bridge as string | undefined },
+  combined: undefined as string | undefined,
 };
 
 interface Said {

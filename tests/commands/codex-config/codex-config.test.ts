@@ -1,5 +1,13 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Context } from "../../../src/cli/command.ts";
 import { makeChange } from "../../../src/commands/codex-config/write.ts";
@@ -337,5 +345,46 @@ exec ${process.execPath} -e 'const { mcp_servers } = Bun.TOML.parse(await Bun.fi
     expect(notes[1]).toContain("in a folder for temporary files");
     expect((await refused({ command: "not-there" })).kind).toBe("usage");
     expect((await refused({ command: undefined })).hint).toContain("./build.sh");
+  });
+});
+
+describe("codex-config --combined", () => {
+  test("writes one entry for all servers, a second time changes nothing, and --remove takes it out", async () => {
+    const { run, text, file, home } = user('model = "x"\n');
+    // An entry is removed only if its program has the bridge's name.
+    const command = join(home, "codex-mcp-http-bridge");
+    symlinkSync(bridge, command);
+    const first = await run({ combined: "bridge", write: true, command });
+    expect(first.out).toBe(`✓ Wrote [mcp_servers.bridge] to ${file}\n`);
+    const { mcp_servers: servers } = Bun.TOML.parse(text()) as { mcp_servers: object };
+    expect(servers).toMatchObject({ bridge: { args: ["run", "--all"] } });
+    const once = text();
+    expect((await run({ combined: "bridge", write: true, command })).out).toContain("up to date");
+    expect(text()).toBe(once);
+    const removed = await run({ combined: "bridge", remove: true, command: undefined });
+    expect(removed.out).toBe(`✓ Removed [mcp_servers.bridge] from ${file}\n`);
+    expect(text()).not.toContain("[mcp_servers.bridge]");
+  });
+
+  test("prints an entry for chosen servers under another name", async () => {
+    const { out } = await user().run({ combined: "team", server: ["kb", "crm"] });
+    expect(out).toStartWith("\n[mcp_servers.team]\n");
+    expect(out).toContain('args = ["run", "--server", "kb", "--server", "crm"]');
+    expect(out).toContain('"KB_TOKEN"');
+  });
+
+  test("tells of entries that start one of the servers alone", async () => {
+    const { run } = user();
+    await run({ server: ["kb"], write: true });
+    const { notes } = await run({ combined: "bridge", write: true });
+    expect(notes.at(-1)).toContain("codex-mcp-http-bridge codex-config --server kb --remove");
+  });
+
+  test.each([
+    ["a bad name", { combined: "no name" }, "--combined"],
+    ["the name of one server", { combined: "KB" }, '"kb" is the name of one server'],
+    ["--native", { combined: "bridge", native: true }, "exclude each other"],
+  ])("refuses %s", async (_, options, message) => {
+    expect((await user().refused(options)).message).toContain(message);
   });
 });

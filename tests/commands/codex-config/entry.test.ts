@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  combinedEntry,
   configFileOf,
   fitted,
   nativeEntry,
@@ -33,6 +34,25 @@ describe("the entry for Codex", () => {
       # default_tools_approval_mode = "approve"   # codex exec refuses every tool that is not marked read-only otherwise
       "
     `);
+  });
+
+  test("for several servers passes on the variables of all, and has the longest timeout", () => {
+    const one = server({ tokenEnv: "ONE", timeoutSec: 10 });
+    const two = { ...server({ tokenEnv: "TWO", env: ["ONE"], timeoutSec: 200 }), name: "two" };
+    const { fields } = combinedEntry([one, two], false, launch);
+    expect(fields["args"]).toEqual(["run", "--server", "kb", "--server", "two"]);
+    expect((fields["env_vars"] as string[]).slice(-2)).toEqual(["ONE", "TWO"]);
+    expect(fields["tool_timeout_sec"]).toBe(202);
+    expect(combinedEntry([one, two], true, launch).fields["args"]).toEqual(["run", "--all"]);
+  });
+
+  test("for several servers has an approval only if all have it", () => {
+    const approved = server({ codex: { approval: "approve" } });
+    const approval = (...servers: (typeof approved)[]) =>
+      combinedEntry(servers, true, launch).fields["default_tools_approval_mode"];
+    expect(approval(approved, approved)).toBe("approve");
+    expect(approval(approved, server({}))).toBeUndefined();
+    expect(combinedEntry([approved, server({})], true, launch).note).toContain("approve");
   });
 
   test("names every variable that the server's entry names, once", () => {

@@ -12,6 +12,7 @@ const commands: Commands = {
       server: { type: "string", alias: "s", valueHint: "NAME", description: "a server" },
       mode: { type: "enum", options: ["slow", "fast"], description: "how" },
       header: { type: "string", repeat: true, description: "a header" },
+      alone: { type: "string", fallback: "x", description: "" },
       demo: { type: "boolean", description: "built in" },
       file: { type: "string", valueHint: "FILE", description: "a file" },
     }),
@@ -57,6 +58,9 @@ describe("candidates for the word at the cursor", () => {
     ["unknown --", ""],
     ["run --unknown= ", ""],
     ["run --nothing=x", ""],
+    ["run --alone --m", "--mode"],
+    ["run --alone --mode ", "slow fast"],
+    ["run --alone x --m", "--mode"],
   ])("%j gives %j", async (line, expected) => {
     expect(await complete(line)).toBe(expected);
   });
