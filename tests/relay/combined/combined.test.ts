@@ -100,7 +100,7 @@ describe("the start", () => {
       "b__problem",
     ]);
     expect(result.tools[1].description).toContain('server "b" has not answered yet');
-    expect(result.tools[1].description).toContain("they appear by themselves");
+    expect(result.tools[1].description).toContain("appear by themselves");
     slow.resolve();
     await client.other("notifications/tools/list_changed");
     expect(await client.tools()).toEqual(["a__look", "b__late"]);
@@ -114,7 +114,7 @@ describe("the start", () => {
     await client.start("codex-mcp-client");
     const { result } = await client.call("tools/list");
     expect(result.tools[1].name).toBe("b__problem");
-    expect(result.tools[1].description).toContain("in the next session of Codex");
+    expect(result.tools[1].description).toContain("must restart Codex");
   });
 
   test("a call of the problem tool tries again, and says what came of it", async () => {
