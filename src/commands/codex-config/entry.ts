@@ -107,7 +107,7 @@ function startEntry(
       ...fewerCompilers,
       ...(trustsHome && { CODEX_MCP_BRIDGE_TRUST_HOME: "1" }),
     },
-    env_vars: [...new Set(servers.flatMap(passedVariables))],
+    env_vars: [...new Set(servers.flatMap((server) => passedVariables(server)))],
     // The bridge reads no file there, but Bun exits at once if its current directory was deleted.
     ...(cwd !== undefined && { cwd }),
     ...sharedFields(servers, launch),
