@@ -1,9 +1,9 @@
 import { type Context, defineCommand } from "../cli/command.ts";
 import { adHocServers } from "../config/ad-hoc.ts";
 import { loadConfig, readConfig } from "../config/load.ts";
+import { needsAllowHttp, shownServerUrl } from "../config/server-url.ts";
 import type { ServerSettings } from "../config/settings.ts";
 import { cacheFile, type Paths } from "../platform/paths.ts";
-import { shownUrl } from "../platform/redact.ts";
 import { ServerCache } from "../platform/server-cache.ts";
 import { newestCatalog } from "../upstream/catalog/entry.ts";
 import { cleanText } from "../wire/text.ts";
@@ -94,8 +94,12 @@ function credentialSource(credential: ServerSettings["credential"], file: string
 function textOf(rows: readonly Row[], paths: Paths, context: Context): string {
   if (rows.length === 0) return `${paths.configFile} holds no server\n`;
   const blocks = rows.map(({ server, signIn, catalog }) => {
-    const kind = server.adHoc === undefined ? "" : "  (ad hoc)";
-    const lines = [`${server.name}  ${cleanText(shownUrl(server.url))}${kind}`];
+    const kinds = [
+      ...(server.adHoc === undefined ? [] : ["ad hoc"]),
+      ...(needsAllowHttp(server.url) ? ["unencrypted, private addresses only"] : []),
+    ];
+    const kind = kinds.length === 0 ? "" : `  (${kinds.join("; ")})`;
+    const lines = [`${server.name}  ${cleanText(shownServerUrl(server))}${kind}`];
     if (server.description !== undefined) lines.push(`  ${cleanText(server.description)}`);
     lines.push(`  ${sourcesOf(server, paths.configFile)}`);
     if (signIn !== undefined) lines.push(`  ${signInLine(server, signIn, context)}`);
@@ -109,7 +113,8 @@ function jsonOf(rows: readonly Row[], paths: Paths): string {
   const servers = rows.map(({ server, signIn, catalog }) => ({
     name: server.name,
     ...(server.adHoc !== undefined && { adHoc: true }),
-    url: shownUrl(server.url),
+    ...(server.allowHttp && { allowHttp: true }),
+    url: shownServerUrl(server),
     ...(server.description !== undefined && { description: server.description }),
     credential: { type: server.credential.type, where: sourcesOf(server, paths.configFile) },
     ...(signIn !== undefined && { signIn }),

@@ -8,9 +8,10 @@ import type { Paths } from "../platform/paths.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { loadConfig, pickServer, readConfig } from "./load.ts";
 import type { ServerEntry } from "./schema.ts";
+import { expandedUrl, serverUrlProblem } from "./server-url.ts";
 import type { ServerSettings } from "./settings.ts";
 import { serverSettings } from "./settings-builder.ts";
-import { literalOf, namesSecret, urlProblem } from "./validators.ts";
+import { literalOf, namesSecret } from "./validators.ts";
 
 /** The content of server.json. */
 interface AdHocFile {
@@ -29,19 +30,29 @@ const hashLength = 12;
 function hashOf({ url, headers, auth }: ServerEntry): string {
   const { resource = null, clientId = null } = auth?.type === "oauth" ? auth : {};
   const names = Object.keys(headers ?? {}).map((name) => name.toLowerCase());
-  const identity = JSON.stringify([new URL(url).href, resource, names.toSorted(), clientId]);
+  const identity = JSON.stringify([
+    expandedUrl(url, {}).href,
+    resource,
+    names.toSorted(),
+    clientId,
+  ]);
   return Bun.CryptoHasher.hash("sha256", identity, "hex").slice(0, hashLength);
 }
 
-const rootOf = ({ home }: Pick<Paths, "home">) => join(home, "adhoc");
+const rootOf = ({ home }: Pick<Paths, "home" | "env">) => join(home, "adhoc");
 
 /** The settings of a server that config.json does not hold. Its name is HOST-HASH with dashes for dots. Throws ConfigProblem. */
-export function adHocSettings(entry: ServerEntry, paths: Pick<Paths, "home">): ServerSettings {
-  const host = new URL(entry.url).hostname.replace(/^\[|\]$/g, "").slice(0, 50);
+export function adHocSettings(
+  entry: ServerEntry,
+  paths: Pick<Paths, "home" | "env">,
+): ServerSettings {
+  const host = expandedUrl(entry.url, {})
+    .hostname.replace(/^\[|\]$/g, "")
+    .slice(0, 50);
   const hash = hashOf(entry);
   const name = `${host.replace(/[^A-Za-z0-9]+/g, "-").replace(/^-+|-+$/g, "")}-${hash}`;
   const stateRoot = join(rootOf(paths), `${host.replaceAll(":", "-")}-${hash}`);
-  const settings = serverSettings(name, entry, {}, { home: paths.home, stateRoot });
+  const settings = serverSettings(name, entry, {}, { ...paths, stateRoot });
   return { ...settings, adHoc: { withheld: [] } };
 }
 
@@ -81,7 +92,7 @@ function withoutSecrets({
 }
 
 /** The servers that clients started by URL, in the order of their folders' names. A folder without a readable server.json is left out. */
-export function adHocServers(paths: Pick<Paths, "home">): ServerSettings[] {
+export function adHocServers(paths: Pick<Paths, "home" | "env">): ServerSettings[] {
   return foldersIn(rootOf(paths)).flatMap((folder) => {
     try {
       return readAdHoc(join(rootOf(paths), folder), paths) ?? [];
@@ -99,18 +110,25 @@ function foldersIn(root: string): string[] {
   }
 }
 
-function readAdHoc(stateRoot: string, { home }: Pick<Paths, "home">): ServerSettings | undefined {
+function readAdHoc(
+  stateRoot: string,
+  paths: Pick<Paths, "home" | "env">,
+): ServerSettings | undefined {
   const file = readChecked(join(stateRoot, "server.json"), maxBytes);
   if (file === undefined) return undefined;
   // A URL may hold a secret.
   file.requirePrivate();
   const { version, name, entry, withheld } = JSON.parse(file.text) as AdHocFile;
-  if (version !== 1 || urlProblem(entry.url) !== undefined) return undefined;
-  return { ...serverSettings(name, entry, {}, { home, stateRoot }), adHoc: { withheld } };
+  if (version !== 1 || serverUrlProblem(entry.url, entry.allowHttp === true) !== undefined)
+    return undefined;
+  return { ...serverSettings(name, entry, {}, { ...paths, stateRoot }), adHoc: { withheld } };
 }
 
 /** The ad hoc server with this name, ignoring case. */
-export function adHocNamed(paths: Pick<Paths, "home">, word: string): ServerSettings | undefined {
+export function adHocNamed(
+  paths: Pick<Paths, "home" | "env">,
+  word: string,
+): ServerSettings | undefined {
   return adHocServers(paths).find(({ name }) => name.toLowerCase() === word.toLowerCase());
 }
 
@@ -133,11 +151,13 @@ export async function findServer(paths: Paths, word?: string): Promise<ServerSet
 }
 
 function serverAt(paths: Paths, text: string): ServerSettings {
-  const problem = urlProblem(text);
+  const problem = serverUrlProblem(text, true);
   if (problem !== undefined) throw new BridgeError("configuration", `the URL: ${problem}`);
-  const { href } = new URL(text);
+  const { href } = expandedUrl(text, paths.env);
   const [first, ...others] = adHocServers(paths).filter(({ url }) => url.href === href);
   if (first === undefined) {
+    const refusal = serverUrlProblem(text, false);
+    if (refusal !== undefined) throw new BridgeError("configuration", `the URL: ${refusal}`);
     const entry = { url: text };
     const settings = adHocSettings(entry, paths);
     rememberAdHoc(settings, entry);

@@ -20,7 +20,9 @@ const top: Predicates = {
 };
 
 const entry: Predicates = {
-  url: (value) => typeof value === "string" && urlProblem(value) === undefined,
+  // A URL with variables is left to the schema.
+  url: (value) =>
+    typeof value === "string" && !value.includes("${") && urlProblem(value) === undefined,
   description: isText,
   token: isToken,
   access_token: isToken,

@@ -3,17 +3,24 @@ import { credentialsFile, type Environment } from "../platform/paths.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { requireVariable } from "./environment.ts";
 import type { ServerSettings } from "./settings.ts";
-import { variablesIn } from "./validators.ts";
+import { requiredVariablesIn, variablesIn } from "./validators.ts";
 
 /** A variable or file (absolute path) that a server's entry refers to. */
 interface Requirement {
   readonly what: string;
   readonly variable?: string | undefined;
+  /** Whether the reference to the variable has a default. */
+  readonly isOptional?: boolean;
   readonly file?: string | undefined;
 }
 
 /** The variables and files that a server's entry refers to. */
-export function requirementsOf({ credential, headers, network }: ServerSettings): Requirement[] {
+export function requirementsOf({
+  credential,
+  headers,
+  network,
+  urlTemplate = "",
+}: ServerSettings): Requirement[] {
   const { type } = credential;
   const auth = type === "oauth" ? credential.auth : undefined;
   const { idp } = auth ?? {};
@@ -24,18 +31,23 @@ export function requirementsOf({ credential, headers, network }: ServerSettings)
     { what: "private key", file: auth?.privateKeyFile },
     { what: "assertion", variable: auth?.assertionEnv, file: auth?.assertionFile },
     { what: "ID token", variable: idp?.idTokenEnv, file: idp?.idTokenFile },
-    ...variablesIn(auth?.initialAccessToken ?? "").map((variable) => ({
-      what: "auth.initialAccessToken",
-      variable,
-    })),
-    ...Object.entries(headers).flatMap(([name, value]) =>
-      variablesIn(value).map((variable) => ({ what: `header ${name}`, variable })),
-    ),
+    ...referencesIn("url", urlTemplate),
+    ...referencesIn("auth.initialAccessToken", auth?.initialAccessToken ?? ""),
+    ...Object.entries(headers).flatMap(([name, value]) => referencesIn(`header ${name}`, value)),
     ...(["caFile", "clientCertFile", "clientKeyFile"] as const).map((key) => ({
       what: `network.${key}`,
       file: network[key],
     })),
   ];
+}
+
+function referencesIn(what: string, text: string): Requirement[] {
+  const required = requiredVariablesIn(text);
+  return variablesIn(text).map((variable) => ({
+    what,
+    variable,
+    isOptional: !required.includes(variable),
+  }));
 }
 
 /** Whether a sign-in by the user is stored. The stored sign-in includes the client secret, so the entry's variable or file for the secret is not needed. */
@@ -57,9 +69,9 @@ export function requireNamedVariables(settings: ServerSettings, env: Environment
   }
   const unset = { type: "unset" } as const;
   const required = isSignedIn(settings) ? { ...settings, credential: unset } : settings;
-  for (const { what, variable, file } of requirementsOf(required)) {
+  for (const { what, variable, file, isOptional } of requirementsOf(required)) {
     const label = `${what} of server "${settings.name}"`;
-    if (variable !== undefined) requireVariable(env, variable, label);
+    if (variable !== undefined && isOptional !== true) requireVariable(env, variable, label);
     if (file !== undefined && isMissing(file))
       throw new BridgeError("configuration", `${label}: there is no file ${file}`, {
         hint: "create the file, or correct its path in the configuration",

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { foldText, globProblem } from "../wire/glob.ts";
+import { serverUrlProblem } from "./server-url.ts";
 import {
   argvProblem,
   headerValueProblem,
@@ -229,7 +230,13 @@ export function schemaOf<T extends Table>(table: T, keys = Object.keys(table)): 
 
 /** A server's entry in the file. */
 export const serverEntry = {
-  url: () => url("URL of the MCP server"),
+  url: () =>
+    ruled(
+      "a URL",
+      (text) => serverUrlProblem(text, true),
+      'URL of the MCP server; "${VAR}" and "${VAR:-default}" may stand in its path and query',
+    ),
+  allowHttp: () => opt(flag("reach this server by plain http, at private addresses only")),
   description: () =>
     opt(v.pipe(v.string("expected a string"), v.description("description for the user"))),
   transport: () => opt(oneOf(["auto", "http", "sse"], "transport; auto by default")),

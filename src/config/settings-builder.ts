@@ -1,6 +1,7 @@
 import { isAbsolute, join } from "../platform/path.ts";
 import { type Paths, stateOf } from "../platform/paths.ts";
 import type { ServerEntry, TopLevel } from "./schema.ts";
+import { expandedUrl, needsAllowHttp, serverUrlProblem } from "./server-url.ts";
 import type {
   AuditSettings,
   Credential,
@@ -149,7 +150,7 @@ export function serverSettings(
   name: string,
   entry: ServerEntry,
   top: TopLevel,
-  { home, stateRoot }: Pick<Paths, "home" | "stateRoot">,
+  { home, stateRoot, env = {} }: Pick<Paths, "home" | "stateRoot"> & Partial<Pick<Paths, "env">>,
 ): ServerSettings {
   const at = ["servers", name];
   const badName = nameProblem(name);
@@ -160,9 +161,15 @@ export function serverSettings(
     throw new ConfigProblem([...at, "headers", badHeader.name], badHeader.problem);
   }
   const tools = toolRulesOf(entry.tools ?? {});
+  const url = expandedUrl(entry.url, env);
+  if (needsAllowHttp(url) && entry.allowHttp !== true) {
+    throw new ConfigProblem([...at, "url"], serverUrlProblem(entry.url, false)!);
+  }
   return {
     name,
-    url: new URL(entry.url),
+    url,
+    ...(entry.url.includes("${") && { urlTemplate: entry.url }),
+    ...(entry.allowHttp === true && { allowHttp: true }),
     transport: entry.transport ?? "auto",
     cookies: entry.cookies ?? true,
     endSession: entry.endSession ?? true,

@@ -94,8 +94,12 @@ export interface AuditSettings {
 /** The validated settings of one server, with defaults and absolute file names. */
 export interface ServerSettings {
   readonly name: string;
-  /** https, or http on exactly localhost, 127.0.0.1, [::1]; no userinfo, no fragment. */
+  /** https, or http on exactly localhost, 127.0.0.1, [::1], or with `allowHttp`; no userinfo, no fragment. Values of variables are filled in. */
   readonly url: URL;
+  /** The URL as written, if it refers to variables. */
+  readonly urlTemplate?: string;
+  /** Whether plain http may go to private addresses. */
+  readonly allowHttp?: true;
   readonly transport: "auto" | "http" | "sse";
   /** Whether cookies that the MCP endpoint sets are sent back to it. */
   readonly cookies: boolean;

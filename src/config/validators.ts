@@ -1,6 +1,7 @@
 // Rules of the configuration beyond types. A rule returns the error message, which never contains the value, or undefined
 // for a valid value. `setup` also applies the rules to input of the user.
 
+import type { Environment } from "../platform/paths.ts";
 import { isVisible, isWord } from "../wire/text.ts";
 
 /** Matches a server's name in the configuration, which is also the name of its state files. */
@@ -9,7 +10,8 @@ const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** RFC 9110 5.6.2. */
 const fieldName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const fieldValue = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
-const reference = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
+/** `${VAR}` or `${VAR:-default}`. */
+const reference = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}/g;
 // Headers that the bridge sets itself, and headers that determine the framing of a request.
 const reservedHeader =
   /^(host|connection|content-.*|accept.*|mcp-.*|transfer-encoding|keep-alive|upgrade|te|trailer|expect|proxy-connection)$/i;
@@ -33,7 +35,7 @@ export function urlProblem(text: string): string | undefined {
   }
   if (url.href.includes("#")) return "expected a URL without a fragment (#...)";
   if (url.protocol === "http:" && !isLoopback(url)) {
-    return "expected https (http only on localhost, 127.0.0.1 and [::1]; reach another host by a tunnel: ssh -L 8080:localhost:PORT HOST, then http://localhost:8080/PATH)";
+    return 'expected https (http only on localhost, 127.0.0.1 and [::1]; reach another host by a tunnel: ssh -L 8080:localhost:PORT HOST, then http://localhost:8080/PATH; or, in a private network, set "allowHttp": true)';
   }
   return undefined;
 }
@@ -96,14 +98,28 @@ export function argvProblem(argv: readonly string[]): string | undefined {
   return undefined;
 }
 
-/** Replaces each `${VAR}` in `value` by the result of `lookUp`. */
-export function expand(value: string, lookUp: (variable: string) => string): string {
-  return value.replace(reference, (_, variable: string) => lookUp(variable));
+/** Replaces each reference in `value`: by the variable's value, else (unset or empty) by its default, else by the result of `missing`, which is not encoded. */
+export function expand(
+  value: string,
+  env: Environment,
+  missing: (variable: string) => string,
+  encode: (text: string) => string = (text) => text,
+): string {
+  return value.replace(reference, (_, variable: string, fallback?: string) => {
+    const text = env[variable] || fallback;
+    return text === undefined ? missing(variable) : encode(text);
+  });
 }
 
-/** The names of the variables that `value` refers to as `${VAR}`. */
+/** The names of the variables that `value` refers to. */
 export function variablesIn(value: string): string[] {
   return [...value.matchAll(reference)].map((match) => match[1]!);
+}
+
+/** The names of the variables that `value` refers to without a default. */
+export function requiredVariablesIn(value: string): string[] {
+  const required = [...value.matchAll(reference)].filter((match) => match[2] === undefined);
+  return required.map((match) => match[1]!);
 }
 
 /** Whether the name of a header or query parameter suggests a secret. */

@@ -17,6 +17,17 @@ const linkLocal: readonly Range[] = [
   ["169.254.0.0", 16],
   ["fe80::", 10],
 ];
+/** Where `allowHttp` lets plain http go: RFC 1918, carrier-grade NAT (RFC 6598), loopback, unique local addresses (RFC 4193). */
+const privateNetworks: readonly Range[] = [
+  ...loopback,
+  ["10.0.0.0", 8],
+  ["172.16.0.0", 12],
+  ["192.168.0.0", 16],
+  ["100.64.0.0", 10],
+  ["fc00::", 7],
+];
+/** IPv6 form of an IPv4 address (RFC 4291 2.5.5.2), which leads to that address itself. */
+const mapped: Range = ["::ffff:0:0", 96];
 const specialV4: readonly Range[] = [
   ["0.0.0.0", 8],
   ["10.0.0.0", 8],
@@ -131,6 +142,15 @@ export function reachOf(host: string): Reach | undefined {
 /** Whether a literal address is link-local (169.254.0.0/16, fe80::/10), in whatever form it is written. */
 export function isLinkLocal(host: string): boolean {
   return kindOf(host) === "link-local";
+}
+
+/** Whether a literal address lies in a private network, or on this machine. Brackets are allowed; other forms that carry an IPv4 address are not. */
+export function isPrivateNetwork(host: string): boolean {
+  const address = unbracketed(host);
+  // A zone (fe80::1%eth0) belongs to a link-local address.
+  if (versionOf(address) === 0 || address.includes("%")) return false;
+  const isMapped = versionOf(address) === 6 && isInside(address, [mapped]);
+  return isInside((isMapped && carriedV4(address)) || address, privateNetworks);
 }
 
 /** Whether the name means this machine (RFC 6761 6.3). */

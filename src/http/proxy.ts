@@ -23,7 +23,8 @@ export interface Route {
 
 /** The route to a URL. Throws `configuration` where a proxy is set that is no HTTP proxy (Bun would ignore SOCKS and connect directly), or NO_PROXY is malformed. */
 export function routeTo(url: URL, { network, env }: ProxyOptions): Route {
-  if (isLoopback(url)) return { proxy: undefined, setBy: undefined };
+  // Plain http goes to this machine, or to a private network (`allowHttp`): no proxy may read it.
+  if (isLoopback(url) || url.protocol === "http:") return { proxy: undefined, setBy: undefined };
   const names = [`${url.protocol.slice(0, -1)}_proxy`, "all_proxy"];
   const variable = isSet(env, ...names.flatMap((name) => [name, name.toUpperCase()]));
   const proxy = network.proxy ?? (variable && env[variable]);

@@ -1,3 +1,4 @@
+import type { ServerSettings } from "../config/settings.ts";
 import type { Log } from "../platform/log.ts";
 import { shownUrl } from "../platform/redact.ts";
 import { BridgeError } from "../wire/errors.ts";
@@ -9,7 +10,11 @@ const namesOf = (headers: Headers) => [...headers.keys()].join(",");
  * `http` with a debug line for each request: method, URL without the values of its query, status, sizes in
  * bytes, time to the answer's head in milliseconds, names of headers; never a value. Costs nothing below debug.
  */
-export function loggedHttp(http: Http, log: Log, server: string): Http {
+export function loggedHttp(
+  http: Http,
+  log: Log,
+  { name: server, urlTemplate }: Pick<ServerSettings, "name" | "urlTemplate">,
+): Http {
   if (!log.writes("debug")) return http;
   return async (request) => {
     const startedAt = performance.now();
@@ -17,7 +22,8 @@ export function loggedHttp(http: Http, log: Log, server: string): Http {
     const facts = {
       server,
       method,
-      url: shownUrl(url),
+      // The path may hold the value of a variable.
+      url: urlTemplate === undefined ? shownUrl(url) : url.origin,
       headers: namesOf(new Headers(headers)),
       ...(body !== undefined && { sent: Buffer.byteLength(body) }),
     };

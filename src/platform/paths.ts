@@ -59,6 +59,8 @@ export interface Paths {
   readonly stateRoot: string;
   /** Whether `--config-path` or CODEX_MCP_BRIDGE_HOME replaces the default `~/.codex-mcp-bridge`. */
   readonly custom: boolean;
+  /** The environment, whose variables the URL of an entry may refer to. */
+  readonly env: Environment;
 }
 
 /** Whether the user accepts home folders that another user owns or may write. */
@@ -83,12 +85,12 @@ export function homeOf(env: Environment, configPath?: string): Paths {
   if (configPath !== undefined) {
     if (configPath === "") throw new BridgeError("usage", "--config-path needs a file name");
     const configFile = resolve(configPath);
-    return pathsIn(dirname(configFile), configFile, true);
+    return pathsIn(env, dirname(configFile), configFile, true);
   }
   const named = env.CODEX_MCP_BRIDGE_HOME;
   if (named === undefined || named === "") {
     const home = join(userHome(env), ".codex-mcp-bridge");
-    return pathsIn(home, join(home, "config.json"), false);
+    return pathsIn(env, home, join(home, "config.json"), false);
   }
   // A relative path would depend on the current directory, which may be a hostile repository.
   if (!isAbsolute(named)) {
@@ -97,12 +99,12 @@ export function homeOf(env: Environment, configPath?: string): Paths {
     });
   }
   const home = resolve(named);
-  return pathsIn(home, join(home, "config.json"), true);
+  return pathsIn(env, home, join(home, "config.json"), true);
 }
 
-function pathsIn(home: string, configFile: string, custom: boolean): Paths {
+function pathsIn(env: Environment, home: string, configFile: string, custom: boolean): Paths {
   const schemaFile = join(home, "config.schema.json");
-  return { home, configFile, schemaFile, stateRoot: home, custom };
+  return { home, configFile, schemaFile, stateRoot: home, custom, env };
 }
 
 /** The state of a configured server; `name` has passed nameProblem, so it is a safe file name. */

@@ -124,7 +124,7 @@ export function connect(options: ConnectOptions): Upstream {
     http: authorized,
     cookies,
     onResponseHeaders,
-    moved: (url) => cache.set(movedKey, pathToRemember(url, settings.url)),
+    moved: (url) => cache.set(movedKey, pathToRemember(url, settings)),
   });
   const isRepeatable = (message: Message) => idempotentTools.isRepeatable(message);
   const common = { name, endpoint, log, redactor, limit, budget, isRepeatable, beginSession };
@@ -148,7 +148,9 @@ export function connect(options: ConnectOptions): Upstream {
     const postTo = (url: URL) =>
       new Endpoint({ url, http: authorized, cookies, onResponseHeaders });
     const lostPrefix = () => cache.get(lostPrefixKey);
-    const noteLostPrefix = (prefix?: string) => cache.set(lostPrefixKey, prefix);
+    const noteLostPrefix = (prefix?: string) => {
+      if (settings.urlTemplate === undefined) cache.set(lostPrefixKey, prefix);
+    };
     const next = new LegacySse({ ...common, postTo, session, lostPrefix, noteLostPrefix });
     return withSession(next, session);
   };
@@ -183,9 +185,13 @@ export function connect(options: ConnectOptions): Upstream {
   return new StatelessClientAdapter({ next: mode, probe, ...statelessClient });
 }
 
-/** The path to remember. Its query is not stored, since it may hold a secret; it must equal the configured one. */
-function pathToRemember(moved: URL | undefined, url: URL): string | undefined {
-  return moved?.search === url.search ? moved.pathname : undefined;
+/** The path to remember. Its query is not stored, since it may hold a secret; it must equal the configured one. A path that may hold the value of a variable is not stored either. */
+function pathToRemember(
+  moved: URL | undefined,
+  { url, urlTemplate }: ServerSettings,
+): string | undefined {
+  const isStorable = urlTemplate === undefined && moved?.search === url.search;
+  return isStorable ? moved?.pathname : undefined;
 }
 
 /** The remembered URL of the endpoint, on the configured origin. */

@@ -2,9 +2,9 @@ import { type Context, defineCommand, serversArgument } from "../../cli/command.
 import { Spinner } from "../../cli/spinner.ts";
 import { findServer } from "../../config/ad-hoc.ts";
 import { loadConfig, pickServer } from "../../config/load.ts";
+import { shownServerUrl } from "../../config/server-url.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import type { Paths } from "../../platform/paths.ts";
-import { shownUrl } from "../../platform/redact.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
 import { argumentsIn } from "./arguments.ts";
@@ -106,9 +106,9 @@ function reportOf(settings: ServerSettings, context: Context, isFurther: boolean
   return {
     async started(name) {
       if (steps++ === 0) {
-        const { url } = settings;
+        const url = cleanText(shownServerUrl(settings));
         await print(
-          `${isFurther ? "\n" : ""}Testing connection to '${settings.name}'...\nURL: ${cleanText(shownUrl(url))}\n`,
+          `${isFurther ? "\n" : ""}Testing connection to '${settings.name}'...\nURL: ${url}\n`,
         );
       }
       await print(`\n${steps}. Testing ${name}...\n`);
@@ -133,13 +133,13 @@ function reportOf(settings: ServerSettings, context: Context, isFurther: boolean
 }
 
 function jsonOf(
-  { name, url }: ServerSettings,
+  settings: ServerSettings,
   { steps, tools, call }: Outcome,
   { commandLine }: Context,
 ) {
   return {
-    server: name,
-    url: shownUrl(url),
+    server: settings.name,
+    url: shownServerUrl(settings),
     ok: steps.every(({ ok }) => ok),
     steps: steps.map(({ error, ...step }) =>
       error === undefined

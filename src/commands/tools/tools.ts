@@ -1,7 +1,7 @@
 import { type Context, defineCommand, serverArgument } from "../../cli/command.ts";
 import { loadConfig, pickServer } from "../../config/load.ts";
+import { shownServerUrl } from "../../config/server-url.ts";
 import type { ServerSettings } from "../../config/settings.ts";
-import { shownUrl } from "../../platform/redact.ts";
 import { initialize, listAll } from "../test/requests.ts";
 import { withServerChild } from "../test/server-child.ts";
 import { judgeTools } from "../test/strict-clients.ts";
@@ -40,8 +40,11 @@ const counted = (count: number) => `${count} ${count === 1 ? "tool" : "tools"}`;
 const blockOf = (tool: unknown, index: number) => toolLines(tool, index).join("\n");
 
 /** The tools as JSON, each as the server wrote it. */
-function jsonOf({ name, url }: ServerSettings, tools: readonly string[]): string {
-  const head = JSON.stringify({ server: name, url: shownUrl(url) }).slice(0, -1);
+function jsonOf(settings: ServerSettings, tools: readonly string[]): string {
+  const head = JSON.stringify({ server: settings.name, url: shownServerUrl(settings) }).slice(
+    0,
+    -1,
+  );
   return `${head},"tools":[${tools.map((tool) => `\n${tool}`).join(",")}]}\n`;
 }
 

@@ -5,6 +5,7 @@ import { BridgeError } from "../../wire/errors.ts";
 import { globProblem } from "../../wire/glob.ts";
 import { requireVariable } from "../environment.ts";
 import type { ServerEntry } from "../schema.ts";
+import { serverUrlProblem } from "../server-url.ts";
 import type { OAuthSettings } from "../settings.ts";
 import {
   expand,
@@ -67,7 +68,8 @@ export function dropInOf(args: readonly string[], options: DropInOptions): DropI
   const url = takeUrl(words);
   if (url === undefined)
     throw usage("the URL of an MCP server is missing", "give it first: https://host/path");
-  const problem = urlProblem(url);
+  const allowHttp = words.flags.has("--allow-http");
+  const problem = serverUrlProblem(url, allowHttp);
   if (problem !== undefined) throw new BridgeError("configuration", `the URL: ${problem}`);
   const warnings: string[] = [];
   const warn = (line: string) => void warnings.push(line);
@@ -87,6 +89,7 @@ export function dropInOf(args: readonly string[], options: DropInOptions): DropI
     warn("the OAuth options have no effect beside an Authorization header");
   const entry: ServerEntry = {
     url,
+    ...(allowHttp && { allowHttp }),
     ...(Object.keys(sent).length > 0 && { headers: sent }),
     ...(hasAuth && !hasAuthorization && { auth: { type: "oauth", ...(auth as object) } }),
     ...timeoutsOf(words),
@@ -214,7 +217,8 @@ function clientOf(
   const { client_id: id, client_secret: secret } = info;
   if (typeof id !== "string" || id === "")
     throw new BridgeError("configuration", `${option} names no client_id`);
-  const full = (text: string) => expand(text, (variable) => requireVariable(env, variable, option));
+  const missing = (variable: string) => requireVariable(env, variable, option);
+  const full = (text: string) => expand(text, env, missing);
   return {
     clientId: full(id),
     ...(typeof secret === "string" && secret !== "" && { clientSecret: full(secret) }),
@@ -256,7 +260,7 @@ function holdsSecret(words: Words, url: string): boolean {
   const lines = words.values.get("--header") ?? [];
   const headers = lines.map((line) => line.split(/:(.*)/s, 2) as [string, string]);
   const info = firstValue(words, "--static-oauth-client-info") ?? "@";
-  const query = [...new URL(url).searchParams];
+  const query = [...new URLSearchParams(url.split(/\?(.*)/s, 2)[1] ?? "")];
   return (
     [...headers, ...query].some(([name, value = ""]) => mayBeSecret(name, value)) ||
     (!info.startsWith("@") && /"client_secret"\s*:\s*"(?!\$\{)/.test(info))

@@ -88,7 +88,7 @@ export class ConfiguredHeaders {
     const out: Record<string, string> = {};
     for (const [name, value] of Object.entries(server.headers)) {
       const what = `header ${name} of server "${server.name}"`;
-      const full = expand(value, (variable) => requireVariable(env, variable, what));
+      const full = expand(value, env, (variable) => requireVariable(env, variable, what));
       if (variablesIn(value).length > 0 && headerValueProblem(full) !== undefined) {
         throw new BridgeError("configuration", `${what}: the variable holds no header value`, {
           hint: `check ${variablesIn(value).join(", ")}: visible ASCII characters only`,
@@ -100,6 +100,7 @@ export class ConfiguredHeaders {
     }
     // Some providers put a secret into the query of the URL.
     for (const value of server.url.searchParams.values()) redactor.add(value);
+    for (const variable of variablesIn(server.urlTemplate ?? "")) redactor.add(env[variable]);
     return out;
   }
 

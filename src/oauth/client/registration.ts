@@ -150,7 +150,8 @@ async function requestClient(
 function initialAccessToken({ auth, env, server, redactor }: OAuthContext): string | undefined {
   if (auth.initialAccessToken === undefined) return undefined;
   const what = `auth.initialAccessToken of server "${server.name}"`;
-  const token = expand(auth.initialAccessToken, (name) => requireVariable(env, name, what)).trim();
+  const missing = (variable: string) => requireVariable(env, variable, what);
+  const token = expand(auth.initialAccessToken, env, missing).trim();
   redactor.add(token);
   const problem = tokenProblem(token);
   if (problem === undefined) return token;

@@ -15,12 +15,13 @@ interface Deps extends StoreDeps {
  */
 export async function knowSecrets(server: ServerSettings, deps: Deps): Promise<void> {
   const { env, redactor } = deps;
-  const { credential, headers, url } = server;
+  const { credential, headers, url, urlTemplate = "" } = server;
+  for (const variable of variablesIn(urlTemplate)) redactor.add(env[variable]);
   for (const [name, value] of Object.entries(headers))
     if (mayBeSecret(name, value) || variablesIn(value).length > 0)
       redactor.addHeader(
         name,
-        expand(value, (variable) => env[variable] ?? ""),
+        expand(value, env, () => ""),
       );
   for (const [name, value] of url.searchParams) if (mayBeSecret(name, value)) redactor.add(value);
   if (credential.type === "token") redactor.add(credential.token);

@@ -14,7 +14,7 @@ export function catalogIdentity(settings: ServerSettings, env: Environment): Cal
   const { name, url, headers, headersCommand, network, credential } = settings;
   const sent = Object.entries(headers).map(([header, value]) => [
     header,
-    expand(value, (variable) => env[variable] ?? ""),
+    expand(value, env, () => ""),
   ]);
   const caller = JSON.stringify([
     name,
