@@ -102,8 +102,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-separate-ad-hoc-state": {
     promise: "servers of other URL, resource, header names or client id share no ad hoc state",
     file: "src/config/ad-hoc.ts",
-    find: "resource, names.toSorted(), clientId]",
-    replace: "]",
+    find: ["    resource,", "    names.toSorted(),", "    clientId,"],
+    replace: "",
     test: "tests/config/ad-hoc.test.ts",
     pattern: "makes another folder",
   },
