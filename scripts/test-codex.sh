@@ -1,5 +1,6 @@
 #!/bin/sh
-# The real Codex CLI against the compiled bridge, offline: npm run test:codex. Words after it choose files.
+# The real Codex CLI against the compiled bridge, offline, and the scripts of docs/codex-vm.md: npm run test:codex. Words
+# after it choose files.
 # Installs tests/codex (404 MB) and builds the bridge if they are missing; BRIDGE_BIN names another executable.
 set -eu
 cd "$(dirname "$0")/.."

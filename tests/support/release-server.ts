@@ -16,8 +16,8 @@ export const sumOf = (content: string | Uint8Array) =>
 const linux = ["linux-x64", "linux-x64-musl", "linux-arm64", "linux-arm64-musl"];
 
 /** The gzip form of an executable for each platform of Linux, by file name. */
-export function gzipForms(version: string, program = programOf(version)) {
-  const packed = Bun.gzipSync(new TextEncoder().encode(program));
+export function gzipForms(version: string, program: string | Uint8Array = programOf(version)) {
+  const packed = Bun.gzipSync(Buffer.from(program as string), { level: 1 });
   return Object.fromEntries(
     linux.map((platform) => [`${name}-${version}-${platform}.gz`, packed as string | Uint8Array]),
   );
