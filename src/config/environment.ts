@@ -6,8 +6,7 @@ export function requireVariable(env: Environment, variable: string, what: string
   const value = env[variable];
   if (value !== undefined && value !== "") return value;
   throw new BridgeError("configuration", `${what}: the variable ${variable} is not set`, {
-    hint: (command) =>
-      `set ${variable} where Codex starts, then run ${command("codex-config --write")} (it passes the variable on)`,
+    hint: `set ${variable} where the client starts, and name it in the client's entry`,
     safeToRetry: true,
   });
 }

@@ -1,7 +1,5 @@
 import { fs } from "../platform/fs.ts";
 import { credentialsFile, type Environment } from "../platform/paths.ts";
-import { BridgeError } from "../wire/errors.ts";
-import { requireVariable } from "./environment.ts";
 import type { ServerSettings } from "./settings.ts";
 import { requiredVariablesIn, variablesIn } from "./validators.ts";
 
@@ -57,26 +55,32 @@ function isSignedIn({ credential, state }: ServerSettings): boolean {
   return isInteractive && fs().existsSync(credentialsFile(state));
 }
 
-/** Throws `configuration` if a variable or file that the server's entry names is missing. Reads no file. */
-export function requireNamedVariables(settings: ServerSettings, env: Environment): void {
-  const withheld = settings.adHoc?.withheld ?? [];
-  if (withheld.length > 0) {
-    throw new BridgeError(
-      "configuration",
-      `${withheld.join(" and ")} of server "${settings.name}" stands in the client's entry alone`,
-      { hint: (command) => `run ${command("import")} to keep it here` },
-    );
-  }
+/** The variables and files that the server's entry names and that are missing. Reads no file. */
+export function missingRequirements(
+  settings: ServerSettings,
+  env: Environment,
+): readonly Requirement[] {
   const unset = { type: "unset" } as const;
   const required = isSignedIn(settings) ? { ...settings, credential: unset } : settings;
-  for (const { what, variable, file, isOptional } of requirementsOf(required)) {
-    const label = `${what} of server "${settings.name}"`;
-    if (variable !== undefined && isOptional !== true) requireVariable(env, variable, label);
-    if (file !== undefined && isMissing(file))
-      throw new BridgeError("configuration", `${label}: there is no file ${file}`, {
-        hint: "create the file, or correct its path in the configuration",
-      });
-  }
+  return requirementsOf(required).filter(
+    ({ variable, file, isOptional }) =>
+      (variable !== undefined && isOptional !== true && !env[variable]) ||
+      (file !== undefined && isMissing(file)),
+  );
+}
+
+/** Rejects with `configuration` if a variable or file that the server's entry names is missing. */
+export async function requireNamedVariables(
+  settings: ServerSettings,
+  env: Environment,
+): Promise<void> {
+  const withheld = settings.adHoc?.withheld ?? [];
+  const missing = missingRequirements(settings, env);
+  if (withheld.length === 0 && missing.length === 0) return;
+  const { missingError, withheldError } = await import("./missing.ts");
+  throw withheld.length > 0
+    ? withheldError(settings.name, withheld)
+    : missingError(settings.name, missing);
 }
 
 /** Whether a file is missing. Any other problem is reported when the file is read. */

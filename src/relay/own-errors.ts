@@ -24,11 +24,12 @@ export function errorReply(
   call?: Message,
 ): Message {
   if (error.serverError !== undefined) return errorTo(id, error.serverError);
-  const { code, message, data } = error.toJsonRpc(commandLine);
+  const { code, message, data } = error.toJsonRpc(commandLine, client.name);
   const text = redactor.redact(message);
   if (call !== undefined && traitsOf(client).hidesCallErrors === true)
     return responseTo(id, textResult(call, text, error.kind));
-  const hint = client.name === testClientName ? error.hintText(commandLine) : undefined;
+  const hint =
+    client.name === testClientName ? error.hintText(commandLine, client.name) : undefined;
   const shown = hint === undefined ? data : { ...data, hint: redactor.redact(hint) };
   return errorTo(id, { code, message: text, data: shown });
 }

@@ -8,12 +8,13 @@ import { type CachedPage, hasCachedTool } from "./catalog/entry.ts";
 import { catalogIdentity } from "./catalog/identity.ts";
 import { CatalogStore } from "./catalog/store.ts";
 import type { ConnectServerOptions } from "./connect-server.ts";
+import { traitsOf } from "./core/client-traits.ts";
 import { RequestIds } from "./core/request-ids.ts";
 import type { Upstream } from "./core/types.ts";
 import { LazyUpstream } from "./lazy.ts";
 import { type SignInMode, SignInUpstream } from "./sign-in/sign-in.ts";
 import { problemToolName } from "./stand-in/problem-tool.ts";
-import { type OnFailure, StartGuard } from "./stand-in/start-guard.ts";
+import { hasStandIn, type OnFailure, StartGuard } from "./stand-in/start-guard.ts";
 import type { ToolLinks } from "./tools/links.ts";
 
 export interface OpenServerOptions extends Omit<ConnectServerOptions, "login" | "reload" | "ids"> {
@@ -47,7 +48,7 @@ export interface Server {
 export function openServer(settings: ServerSettings, options: OpenServerOptions): Server {
   const { env, log, commandLine, paths, cache, client, ask, mayAnswer, earlyAnswer, signIn } =
     options;
-  const { signInWaitMs } = options;
+  const { signInWaitMs, onFailure } = options;
   const { name, url, credential, timeoutMs } = settings;
   const login = commandLine(`login --server ${name}`);
   const ids = new RequestIds();
@@ -65,9 +66,12 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
     return fresh;
   };
   const connect = () => {
-    connected ??= import("./connect-server.ts").then(({ connectServer }) =>
-      connectServer(settings, { ...options, ids, login, reload }),
-    );
+    connected ??= import("./connect-server.ts").then(({ connectServer }) => {
+      // A stand-in tries again by itself, and its client lists the tools anew: its start need not wait.
+      const needsNoWait = hasStandIn(onFailure, client) && traitsOf(client).restart === undefined;
+      const waitsForStart = options.waitsForStart && !needsNoWait;
+      return connectServer(settings, { ...options, waitsForStart, ids, login, reload });
+    });
     return connected;
   };
   const { tools: rules } = settings;
@@ -103,7 +107,7 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
       signIns: new RunSignIn(oauth, { opensBrowser: mode === "browser", waitMs: signInWaitMs }),
     });
   const signingIn = signIn !== undefined && mayNeedSignIn ? withSignIn(signIn) : policed;
-  const { onFailure, redactor } = options;
+  const { redactor } = options;
   const toolName = () => problemToolName(name, (tool) => hasCachedTool(cache, tool));
   const guard = { next: signingIn, name, toolName, client, log, redactor, commandLine };
   const guarded = onFailure === "error" ? signingIn : new StartGuard({ ...guard, onFailure });

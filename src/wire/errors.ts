@@ -38,10 +38,11 @@ export function isErrorKind(word: unknown): word is ErrorKind {
 export type CommandLine = (words: string) => string;
 
 /**
- * How to fix an error: one command or one fact. A hint that contains a command of this program is a function, because
- * only the code that displays the error knows the configuration's path.
+ * How to fix an error: one command or one fact. A hint that contains a command of this program, or depends on the client,
+ * is a function, because only the code that displays the error knows the configuration's path, and the client's name in its
+ * initialize (undefined outside of `run`).
  */
-export type Hint = string | ((command: CommandLine) => string);
+export type Hint = string | ((command: CommandLine, client?: string) => string);
 
 export interface ErrorDetails {
   readonly hint?: Hint;
@@ -85,17 +86,20 @@ export class BridgeError extends Error {
   }
 
   /** The hint as text, with complete commands. */
-  hintText(commandLine: CommandLine): string | undefined {
-    return typeof this.hint === "function" ? this.hint(commandLine) : this.hint;
+  hintText(commandLine: CommandLine, client?: string): string | undefined {
+    return typeof this.hint === "function" ? this.hint(commandLine, client) : this.hint;
   }
 
   /** The JSON-RPC error object of this kind. The message holds the hint, and `data` only the kind: some clients show nothing but the message, others (Codex) print `data` behind it. */
-  toJsonRpc(commandLine: CommandLine): {
+  toJsonRpc(
+    commandLine: CommandLine,
+    client?: string,
+  ): {
     readonly code: number;
     readonly message: string;
     readonly data: { readonly kind: ErrorKind };
   } {
-    const hint = this.hintText(commandLine);
+    const hint = this.hintText(commandLine, client);
     return {
       code: jsonRpcCode(this.kind),
       message: hint === undefined ? this.message : `${this.message}: ${hint}`,

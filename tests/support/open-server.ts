@@ -2,6 +2,7 @@ import { homeOf } from "../../src/platform/paths.ts";
 import { Redactor } from "../../src/platform/redact.ts";
 import { ServerCache } from "../../src/platform/server-cache.ts";
 import { openServer } from "../../src/upstream/open-server.ts";
+import type { OnFailure } from "../../src/upstream/stand-in/start-guard.ts";
 import { memoryLog, type RelayClient, relayClient } from "./client.ts";
 import { settingsOf } from "./settings.ts";
 
@@ -22,12 +23,14 @@ interface Opening {
   readonly cache?: ServerCache;
   /** `params._meta` of each request, as a stateless client sends it. */
   readonly meta?: object;
+  /** Options of openServer(). */
+  readonly choices?: { readonly waitsForStart?: boolean; readonly onFailure?: OnFailure };
 }
 
 /** A client at the whole chain of server "kb" (relay, tool policy, catalog, down to HTTP) in this process. */
 export function openedClient(
   entry: { readonly url: string; readonly [key: string]: unknown },
-  { home = "/nonexistent", cache, meta }: Opening = {},
+  { home = "/nonexistent", cache, meta, choices }: Opening = {},
 ): OpenedClient {
   const settings = settingsOf({ auth: { type: "none" }, ...entry }, home);
   const log = memoryLog();
@@ -47,6 +50,7 @@ export function openedClient(
         mayAnswer: true,
         signIn: "never",
         onFailure: "error",
+        ...choices,
       }).upstream,
   );
   let ids = 0;

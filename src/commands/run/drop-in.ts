@@ -48,17 +48,17 @@ export function dropInAfter(words: readonly string[]): DropInCommand {
       const given = dropInOf(foreign, { env, readFile });
       if (!isSilent) for (const line of notesOn(given, commandLine)) context.warn(line);
       const how = { mayAnswer: !noCache, waitsForStart: true, signIn, onFailure };
-      const start = () => {
+      const start = async () => {
         const settings = settingsOf(given, context.paths());
-        requireNamedVariables(settings, env);
+        await requireNamedVariables(settings, env);
         const file = noCache ? undefined : cacheFile(settings.state);
         const cache = new ServerCache(file, settings.url, log);
         preferTransport(cache, given.transport);
         const onFirstAnswer = () => rememberAdHoc(settings, given.entry);
         return { settings, cache, ...how, signInWaitMs: given.signInWaitMs, onFirstAnswer };
       };
-      restart = { name: "", open: async (...client) => openOne(start(), context, ...client) };
-      return bridge(start(), context);
+      restart = { name: "", open: async (...client) => openOne(await start(), context, ...client) };
+      return bridge(await start(), context);
     },
     async refuse(error, commandLine) {
       const { onFailureIn, serveFailedStart } = await import("./failed-start.ts");

@@ -1,7 +1,7 @@
 // Runs several servers as one MCP server.
 import type { Context } from "../../cli/command.ts";
 import { type Config, holdsSecret, loadConfig, pickServer } from "../../config/load.ts";
-import { requireNamedVariables } from "../../config/requirements.ts";
+import { missingRequirements, requireNamedVariables } from "../../config/requirements.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { rememberValidated } from "../../config/validated-cache.ts";
 import { cacheFile } from "../../platform/paths.ts";
@@ -112,12 +112,12 @@ function open(settings: ServerSettings, options: OpenOptions): Opened {
     onFailure: "error",
   });
   let { upstream } = server;
-  try {
-    requireNamedVariables(settings, context.env);
-  } catch (error) {
-    // A missing variable keeps this one server away.
-    upstream = new LazyUpstream(() => Promise.reject(error));
-  }
+  // A missing variable keeps this one server away.
+  if (missingRequirements(settings, context.env).length > 0)
+    upstream = new LazyUpstream(async () => {
+      await requireNamedVariables(settings, context.env);
+      return server.upstream;
+    });
   return {
     combined: {
       ...{ name, timeoutMs, connectTimeoutMs, client: facts },

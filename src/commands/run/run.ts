@@ -98,7 +98,7 @@ export function commandAfter(early: EarlyAnswer | undefined) {
         name: server ?? "",
         async open(client, ask) {
           const again = await knownServer(server, { noCache, mayCheckFast: false }, context);
-          requireNamedVariables(again.settings, context.env);
+          await requireNamedVariables(again.settings, context.env);
           return openOne({ ...again, ...choices }, context, client, ask);
         },
       };
@@ -109,7 +109,7 @@ export function commandAfter(early: EarlyAnswer | undefined) {
       openStdio();
       const { settings, cache } = await found;
       // After an early answer, a missing variable is reported to the client's first call.
-      if (answered === undefined) requireNamedVariables(settings, context.env);
+      if (answered === undefined) await requireNamedVariables(settings, context.env);
       return bridge({ settings, cache, ...choices, answered }, context);
     },
     async refuse(error, commandLine, words) {

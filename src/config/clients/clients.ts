@@ -22,6 +22,8 @@ type Passes = "all" | "plain" | "named";
 /** An MCP client, with the location and format of its configuration. */
 export interface Client {
   readonly id: ClientId;
+  /** Part of the name in its initialize, in lower case; absent: the id. */
+  readonly clientName?: string;
   readonly title: string;
   readonly format: Format;
   /** Absolute paths of the user's configuration files; the first is written if none exists. */
@@ -92,6 +94,7 @@ const list: readonly Client[] = [
   },
   {
     id: "claude-desktop",
+    clientName: "claude-ai",
     title: "Claude Desktop",
     format: "json",
     files: ({ applications }) => [join(applications, "Claude", "claude_desktop_config.json")],
@@ -114,6 +117,7 @@ const list: readonly Client[] = [
   },
   {
     id: "vscode",
+    clientName: "visual studio code",
     title: "VS Code",
     format: "json",
     files: ({ applications }) => [join(applications, "Code", "User", "mcp.json")],
@@ -282,3 +286,9 @@ const list: readonly Client[] = [
 export const clients: ReadonlyMap<ClientId, Client> = new Map(
   list.map((client) => [client.id, client]),
 );
+
+/** The client whose initialize gave this name; undefined for an unknown one. */
+export function clientNamed(name: string): Client | undefined {
+  const lower = name.toLowerCase();
+  return list.find(({ id, clientName = id }) => lower.includes(clientName));
+}

@@ -20,8 +20,7 @@ const table: readonly (readonly [name: string, traits: ClientTraits])[] = [
   ["claude-code", { hidesStartErrors: true }],
   ["gemini-cli", { hidesStartErrors: true }],
   ["qwen-", { hidesStartErrors: true }],
-  ["github-copilot", { hidesStartErrors: true }],
-  ["copilot", { hidesStartErrors: true }],
+  ["copilot-cli", { hidesStartErrors: true }],
   ["continue", { restart: "the client" }],
 ];
 

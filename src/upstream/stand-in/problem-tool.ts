@@ -30,7 +30,8 @@ export function problemsFor(
   redactor: Redactor,
   commandLine: CommandLine,
 ): Problems {
-  const text = (error: BridgeError) => redactor.shown(error.toJsonRpc(commandLine).message);
+  const text = (error: BridgeError) =>
+    redactor.shown(error.toJsonRpc(commandLine, client.name).message);
   return {
     text,
     tool: (name, server, error) => ({

@@ -1,6 +1,6 @@
 import type { Message } from "../../wire/message.ts";
 import { traitsOf } from "../core/client-traits.ts";
-import type { CallContext, Deliver, Upstream } from "../core/types.ts";
+import type { CallContext, ClientFacts, Deliver, Upstream } from "../core/types.ts";
 import type { Problem, ProblemOptions } from "./problem.ts";
 import { refusedError, StandIn } from "./stand-in.ts";
 
@@ -9,6 +9,13 @@ export type OnFailure = "error" | "tool" | "auto";
 
 interface StartGuardOptions extends Omit<ProblemOptions, "standIn"> {
   readonly onFailure: "tool" | "auto";
+}
+
+/** Whether the client gets a stand-in for a start that fails. */
+export function hasStandIn(onFailure: OnFailure, client: ClientFacts): boolean {
+  return (
+    onFailure === "tool" || (onFailure === "auto" && traitsOf(client).hidesStartErrors === true)
+  );
 }
 
 /** Answers with a stand-in of one tool if a client's start fails and its user would not see the error. */
@@ -70,8 +77,7 @@ export class StartGuard implements Upstream {
     } catch (error) {
       failure = error;
     }
-    const isHidden = onFailure === "tool" || traitsOf(client).hidesStartErrors === true;
-    if (!isHidden || signal.aborted) {
+    if (!hasStandIn(onFailure, client) || signal.aborted) {
       if (refusal === undefined) throw failure;
       return deliver(refusal);
     }

@@ -6,6 +6,7 @@ import { BridgeError } from "../../../src/wire/errors.ts";
 import { errorTo, notificationOf, responseTo } from "../../../src/wire/message.ts";
 import { commandLineFor } from "../../../src/wire/program-facts.ts";
 import { memoryLog, type RelayClient, relayClient } from "../../support/client.ts";
+import { openedClient } from "../../support/open-server.ts";
 
 const away = () =>
   new BridgeError("connection-refused", 'nothing accepts connections at "kb"', {
@@ -83,7 +84,7 @@ const names = (list: { result: { tools: { name: string }[] } }) =>
   list.result.tools.map(({ name }) => name);
 const callProblem = { name: "kb_problem", arguments: {} };
 
-test.each(["codex-mcp-client", "claude-code", "gemini-cli-mcp-client", "github-copilot-developer"])(
+test.each(["codex-mcp-client", "claude-code", "gemini-cli-mcp-client", "copilot-cli"])(
   "%s, whose user does not see the error of a start, gets a server of one tool that holds it",
   async (name) => {
     const client = relayClient(guarded(server().upstream));
@@ -193,7 +194,7 @@ test("a stateless client gets a whole stand-in, and its subscription brings the 
   const client = relayClient(guarded(upstream));
   const _meta = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientInfo": { name: "github-copilot-developer", version: "1" },
+    "io.modelcontextprotocol/clientInfo": { name: "copilot-cli", version: "1" },
     "io.modelcontextprotocol/clientCapabilities": {},
   };
   const found = await ask(client, "server/discover", { _meta });
@@ -236,4 +237,15 @@ test("secrets in a failure are redacted in the tool's texts", async () => {
     await ask(client, "tools/call", callProblem),
   ];
   expect(JSON.stringify(texts)).not.toContain("canary");
+});
+
+test("a client that lists the tools anew need not wait for a server that is away, since the stand-in tries again", async () => {
+  const closed = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response() });
+  const url = `http://127.0.0.1:${closed.port}/mcp`;
+  await closed.stop(true);
+  const choices = { waitsForStart: true, onFailure: "auto" } as const;
+  const client = openedClient({ url }, { choices });
+  // A start that waits takes 25 s, longer than this test may.
+  const { result } = await client.call("initialize", hello("claude-code"));
+  expect(result.instructions).toContain("nothing accepts connections");
 });

@@ -10,7 +10,7 @@
 // To remove it, delete this folder, and its import and its call in bridge.ts (tests/e2e/without-early-answer.test.ts). The
 // call through one import() costs half a millisecond of the gain.
 
-import { requireNamedVariables } from "../../../config/requirements.ts";
+import { missingRequirements } from "../../../config/requirements.ts";
 import { readValidatedFast } from "../../../config/validated-cache.ts";
 import type { Log } from "../../../platform/log.ts";
 import { type Environment, homeOf } from "../../../platform/paths.ts";
@@ -54,7 +54,7 @@ export async function answerEarly(
     const known = await validated;
     early = { known };
     if (known === undefined) return early;
-    requireNamedVariables(known.settings, env);
+    if (missingRequirements(known.settings, env).length > 0) return early;
     const message = await firstMessage(stdio, known.settings.limits.messageBytes);
     if (message?.head.kind !== "request" || message.head.method !== "initialize") return early;
     const identity = () => catalogIdentity(known.settings, env);
