@@ -1,6 +1,7 @@
 #!/bin/sh
 # Servers, authorization servers and clients of other projects with the compiled bridge: npm run test:interop.
-# Words choose tests (bun test -t). Needs Python 3.10, Go 1.25 and Node.js; installs what tests/interop pins.
+# --all: also those that need Java 17 and Maven (Keycloak, Spring). Further words choose tests (bun test -t).
+# Needs Python 3.10, Go 1.25 and Node.js; installs what tests/interop pins.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,9 +10,18 @@ die() {
   exit 1
 }
 
+tools="python3 go node npm"
+INTEROP_ALL=0
+if [ "${1:-}" = --all ]; then
+  INTEROP_ALL=1
+  tools="$tools java mvn unzip"
+  shift
+fi
+export INTEROP_ALL
+
 bun=$(sh scripts/bun.sh)
-for tool in python3 go node npm; do
-  command -v "$tool" >/dev/null || die "$tool is not on PATH" "this suite needs Python 3.10, Go 1.25 and Node.js with npm"
+for tool in $tools; do
+  command -v "$tool" >/dev/null || die "$tool is not on PATH" "this suite needs Python 3.10, Go 1.25 and Node.js with npm; with --all Java 17, Maven and unzip, too"
 done
 
 out=tests/interop/out
@@ -36,6 +46,17 @@ go_server() {
   (cd tests/interop/go && go build -o ../out/go-server .)
 }
 
+java_systems() {
+  mvn -q -B -f tests/interop/java/pom.xml package || return 1
+  version=$(sed -n 's:.*<keycloak.version>\(.*\)</keycloak.version>.*:\1:p' tests/interop/java/pom.xml)
+  [ -x "$out/keycloak/bin/kc.sh" ] && grep -q "$version" "$out/keycloak/version.txt" && return 0
+  rm -rf "$out/keycloak" "$out/keycloak-$version"
+  mvn -q -B dependency:copy "-Dartifact=org.keycloak:keycloak-quarkus-dist:$version:zip" "-DoutputDirectory=$out" &&
+    unzip -q "$out/keycloak-quarkus-dist-$version.zip" -d "$out" &&
+    mv "$out/keycloak-$version" "$out/keycloak" &&
+    rm "$out/keycloak-quarkus-dist-$version.zip"
+}
+
 # Side by side: most of the time is waiting for a registry.
 pids=
 for pins in tests/interop/python/*.txt; do
@@ -46,6 +67,10 @@ node_packages >&2 &
 pids="$pids $!"
 go_server >&2 &
 pids="$pids $!"
+if [ "$INTEROP_ALL" = 1 ]; then
+  java_systems >&2 &
+  pids="$pids $!"
+fi
 for pid in $pids; do
   wait "$pid" || die "the packages of tests/interop could not be installed" "it needs the npm, PyPI and Go registries once"
 done
@@ -57,6 +82,6 @@ fi
 export BRIDGE_BIN
 
 if [ $# -gt 0 ]; then
-  exec "$bun" test --timeout=120000 ./tests/interop -t "$*"
+  exec "$bun" test --timeout=480000 ./tests/interop -t "$*"
 fi
-exec "$bun" test --timeout=120000 ./tests/interop
+exec "$bun" test --timeout=480000 ./tests/interop

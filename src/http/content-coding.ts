@@ -54,10 +54,13 @@ export function decoded(response: Response, url: URL): Response {
   return new Response(body, { status, statusText, headers });
 }
 
+/** Words that servers write into Content-Encoding although they are charsets or transfer encodings (RFC 2045 6.1): the body is not encoded. */
+const noCodings = ["", "identity", "none", "utf-8", "utf8", "binary", "8bit", "7bit"];
+
 /** The codings in the order in which they were applied. */
 function codingsOf({ headers }: Response): string[] {
   const names = (headers.get("content-encoding") ?? "").toLowerCase().split(",");
-  return names.map((name) => name.trim()).filter((name) => name !== "" && name !== "identity");
+  return names.map((name) => name.trim()).filter((name) => !noCodings.includes(name));
 }
 
 function badCoding(url: URL, what: string): BridgeError {

@@ -17,6 +17,9 @@ const members = [
   "fault",
 ];
 
+/** Names of members in which gateways wrap the object that holds the reason. */
+const envelopes = ["data", "response", "result", "body", "payload"];
+
 /** Nesting depth to which objects and lists are read. */
 const maxDepth = 5;
 /** Most items of a list, or fields of a form, in a reason. */
@@ -53,7 +56,8 @@ function reasonOf(value: unknown, depth: number): string {
     if (reason !== "") return reason;
     if (name === "errors" && isObject(member)) return reasonOfFields(member, depth + 1);
   }
-  return "";
+  const inside = envelopes.map((name) => byName.get(name)).filter(isObject);
+  return inside.map((member) => reasonOf(member, depth + 1)).find((reason) => reason !== "") ?? "";
 }
 
 const plainName = (name: string) => name.toLowerCase().replace(/[_-]/g, "");

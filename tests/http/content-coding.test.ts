@@ -35,6 +35,10 @@ test.each([
   ["gzip, br, zstd", zstdCompressSync(brotliCompressSync(gzipSync(text)))],
   ["identity", Buffer.from(text)],
   ["identity, gzip", gzipSync(text)],
+  ["utf-8", Buffer.from(text)],
+  ["none", Buffer.from(text)],
+  ["gzip, br", brotliCompressSync(gzipSync(text))],
+  ["gzip,gzip", gzipSync(gzipSync(text))],
 ])("a body in the coding %s is decoded", async (coding, body) => {
   const response = await get(serve(body, coding));
   expect(await response.text()).toBe(text);

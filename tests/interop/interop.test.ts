@@ -7,15 +7,25 @@ import { programWords, runProgram } from "../support/program.ts";
 import { exerciseDirectly, exerciseThroughBridge } from "./support/exercise.ts";
 import {
   fileOf,
+  freePort,
   goServer,
+  isWhole,
   type OwnProcess,
   python,
   startOnPort,
   startPrinting,
 } from "./support/process.ts";
-import { type Cell, installed, note, pinned, required, writeReport } from "./support/report.ts";
+import {
+  type Cell,
+  installed,
+  note,
+  pinned,
+  property,
+  required,
+  writeReport,
+} from "./support/report.ts";
 
-const limitMs = 120_000;
+const limitMs = isWhole ? 480_000 : 120_000;
 
 const pythonServer =
   (venv: string, framework: string, ...modes: string[]) =>
@@ -45,6 +55,29 @@ const servers: Systems = {
       ...[python("mcp-proxy"), "-m", "mcp_proxy", "--port", port, "--", ...stdioServer],
     ]),
 };
+
+/** Systems that need Java and minutes to start; they run with `--all`. */
+const javaServers: Systems = {
+  [`Spring AI ${property("spring-ai.version")}`]: () =>
+    startOnPort((port) => [
+      "java",
+      "-jar",
+      fileOf("out/spring/interop-1.jar"),
+      `--server.port=${port}`,
+    ]),
+};
+const javaAuthorizationServers: Systems = {
+  [`Keycloak ${property("keycloak.version")}`]: async () => {
+    const words = [
+      fileOf("servers/keycloak.mjs"),
+      fileOf("out/keycloak"),
+      String(await freePort()),
+    ];
+    return startPrinting([process.execPath, ...words]);
+  },
+};
+const systemsToRun = (systems: Systems, java: Systems) =>
+  Object.keys(isWhole ? { ...systems, ...java } : systems);
 
 const authorizationServers: Systems = {
   [`FastMCP ${pinned("fastmcp4", "fastmcp")}`]: pythonServer("fastmcp4", "fastmcp", "oauth"),
@@ -76,13 +109,17 @@ const cellOf = (holds: boolean, isOffered = true): Cell =>
   holds ? "yes" : isOffered ? "fails" : "not offered";
 
 afterAll(() => {
-  writeReport([servers, authorizationServers, clients].flatMap((systems) => Object.keys(systems)));
+  writeReport({
+    server: Object.keys({ ...servers, ...javaServers }),
+    "authorization server": Object.keys({ ...authorizationServers, ...javaAuthorizationServers }),
+    client: Object.keys(clients),
+  });
 });
 
-test.each(Object.keys(servers))(
+test.each(systemsToRun(servers, javaServers))(
   "%s as a server does through the bridge what it does without",
   async (name) => {
-    await using server = await servers[name]!();
+    await using server = await { ...servers, ...javaServers }[name]!();
     const direct = await exerciseDirectly(server.url);
     const bridged = await exerciseThroughBridge(server.url);
     const cells = Object.fromEntries(
@@ -100,10 +137,10 @@ test.each(Object.keys(servers))(
 
 const callOfAdd = ["test", "--server", "kb", "--call", "add", "--args", '{"a":2,"b":3}'];
 
-test.each(Object.keys(authorizationServers))(
+test.each(systemsToRun(authorizationServers, javaAuthorizationServers))(
   "%s as an authorization server: sign-in, call, renewal, sign-out",
   async (name) => {
-    await using server = await authorizationServers[name]!();
+    await using server = await { ...authorizationServers, ...javaAuthorizationServers }[name]!();
     using folder = ownFolder();
     const home = await bridgeHome(folder.path, { url: server.url });
     const run = (...words: string[]) => runProgram(words, { env: home.env });

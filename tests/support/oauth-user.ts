@@ -34,12 +34,13 @@ interface Form {
 function formIn(page: string): Form | undefined {
   const action = /<form[^>]*\baction="([^"]*)"/.exec(page)?.[1];
   if (action === undefined) return undefined;
+  const plain = (text: string) => text.replaceAll("&amp;", "&");
   const fields: Record<string, string> = {};
   for (const [tag] of page.matchAll(/<input[^>]*>/g)) {
     const name = /\bname="([^"]*)"/.exec(tag)?.[1];
     if (name !== undefined) fields[name] = /\bvalue="([^"]*)"/.exec(tag)?.[1] ?? "";
   }
-  return { action, fields };
+  return { action: plain(action), fields };
 }
 
 async function walk(
@@ -66,7 +67,8 @@ async function walk(
     if (found === undefined || response.status >= 400) return page;
     url = new URL(found.action, url);
     form = found.fields;
-    if ("login" in form) form = { ...form, login: account, password: "any" };
+    const user = ["login", "username"].find((name) => name in found.fields);
+    if (user !== undefined) form = { ...form, [user]: account, password: "any" };
   }
   throw new Error(`the user is lost at ${url}`);
 }

@@ -34,6 +34,9 @@ test.each([
   ["error_message", { error_message: "bad key" }, "bad key"],
   ["a list at the top", [{ message: "first" }], "first"],
   ["a text", "go away", "go away"],
+  ["a gateway's envelope", { status: 402, data: { message: "out of credit" } }, "out of credit"],
+  ["two envelopes", { response: { body: { error: "paused" } } }, "paused"],
+  ["no reason but a list", { tags: ["a", "b"], id: 1 }, ""],
   ["an empty text beside a reason", { message: "", error: "real" }, "real"],
 ])("the reason of %s is found", (_form, body, reason) => {
   expect(reasonIn(JSON.stringify(body))).toBe(reason);

@@ -1,4 +1,5 @@
 import { BridgeError } from "../../wire/errors.ts";
+import { reasonIn } from "../../wire/server-reason.ts";
 import { cleanText } from "../../wire/text.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { type JsonObject, jsonObject } from "../core/document.ts";
@@ -74,18 +75,24 @@ function answerIn(text: string): JsonObject | undefined {
   return form.has("access_token") || form.has("error") ? Object.fromEntries(form) : undefined;
 }
 
-/** Moves a nested token to the top level: Slack puts a user's token under `authed_user`. */
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Moves a nested token to the top level: Slack puts a user's token under `authed_user`, others wrap theirs in `data`. */
 function withTopLevelToken(json: JsonObject): JsonObject {
-  const nested = json.authed_user;
-  const isNested = json.access_token === undefined && typeof nested === "object" && nested !== null;
-  return isNested ? { ...json, ...nested } : json;
+  if (json.access_token !== undefined) return json;
+  const nested = Object.values(json).find((member) => isObject(member) && "access_token" in member);
+  return nested === undefined ? json : { ...json, ...(nested as JsonObject) };
 }
 
 /** The error parameters of an answer, cleaned and redacted. */
 export function refusalOf(json: JsonObject, { redactor }: OAuthContext): TokenRefusal {
-  const text = json.error_description ?? "";
+  // Some servers send an object in place of the code of RFC 6749 5.2.
+  const nested = isObject(json.error) ? json.error : undefined;
+  const code = nested === undefined ? json.error : (nested["code"] ?? nested["type"]);
+  const text = json.error_description ?? (nested && reasonIn(JSON.stringify(nested))) ?? "";
   const words = redactor.shown(String(text), 300);
-  const error = redactor.shown(String(json.error ?? "invalid_request"), 60);
+  const error = redactor.shown(String(code ?? "invalid_request"), 60);
   return { error, words };
 }
 
@@ -190,7 +197,8 @@ export async function requestTokens(call: TokenCall): Promise<Tokens | TokenRefu
     );
   }
   // Looser than oauth4webapi: some servers (GitHub) send errors with status 200.
-  if (typeof json.error === "string" || !response.ok) return refusalOf(json, call.context);
+  if (typeof json.error === "string" || isObject(json.error) || !response.ok)
+    return refusalOf(json, call.context);
   return readTokens(json, call);
 }
 

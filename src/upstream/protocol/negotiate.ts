@@ -56,8 +56,8 @@ const notUnderstood: readonly number[] = [-32600, -32601, -32602];
 const statelessCodes: readonly number[] = Object.values(statelessErrors);
 /** Statuses of a server that accepts no initialize at this URL: it may speak another protocol or transport. */
 const otherProtocol = [400, 404, 405, 406, 410, 415, 422];
-/** Statuses with which an HTTP+SSE server refuses a POST to the URL of its stream. */
-const otherTransport = [...otherProtocol, 403, 501];
+/** Client errors that say nothing about the transport: RFC 9110 15.5, RFC 6585. */
+const sameTransport = [401, 402, 407, 408, 425, 429];
 /** Statuses that may refuse the revision in the request rather than the URL. */
 const aboutRequest = [400, 406, 422];
 
@@ -281,7 +281,9 @@ function mayTakeOlder({ error, code }: Refusal): boolean {
 function isOtherTransport(error: unknown): error is BridgeError {
   if (!(error instanceof BridgeError)) return false;
   const { status, kind } = error;
-  return status === undefined ? kind === "bad-answer" : otherTransport.includes(status);
+  if (status === undefined) return kind === "bad-answer";
+  // An HTTP+SSE server may refuse a POST to the URL of its stream with any client error.
+  return status === 501 || (status >= 400 && status < 500 && !sameTransport.includes(status));
 }
 
 /** The code of the server's JSON-RPC error, if the failure carries one. */

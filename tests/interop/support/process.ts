@@ -2,6 +2,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 
 const folder = join(import.meta.dir, "..");
+/** Whether the systems that need Java run, too (`--all`). */
+export const isWhole = process.env["INTEROP_ALL"] === "1";
 export const python = (name: string) => join(folder, "out", name, "bin/python");
 export const goServer = join(folder, "out/go-server");
 
@@ -12,8 +14,8 @@ export interface OwnProcess extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Longest wait until a server listens: the first import of a Python framework compiles it. */
-const startMs = 60_000;
+/** Longest wait until a server listens: the first import of a Python framework compiles it, and Keycloak builds itself. */
+const startMs = isWhole ? 360_000 : 60_000;
 
 /** Starts a server that prints its URL as a line of its own. */
 export async function startPrinting(words: readonly string[]): Promise<OwnProcess> {
@@ -66,7 +68,7 @@ function owned(child: Bun.Subprocess, url: string): OwnProcess {
   };
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const { port } = server.address() as { port: number };

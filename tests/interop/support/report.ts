@@ -21,10 +21,10 @@ export function note(title: string, name: string, cells: Readonly<Record<string,
 }
 
 /**
- * Writes the results into the tables of docs/compatibility.md. `names` gives the order of the rows; a system that did not
- * run keeps its row, one that `names` lacks loses it.
+ * Writes the results into the tables of docs/compatibility.md. `names` gives the rows of each table in their order; a
+ * system that did not run keeps its row, one that `names` lacks loses it.
  */
-export function writeReport(names: readonly string[]): void {
+export function writeReport(names: Readonly<Record<string, readonly string[]>>): void {
   const text = readFileSync(document, "utf8");
   const before = text.slice(0, text.indexOf(begin) + begin.length);
   const after = text.slice(text.indexOf(end));
@@ -38,7 +38,9 @@ export function writeReport(names: readonly string[]): void {
     const rows = new Map(lines.map((line) => [cellsOf(line)[1]!, line]));
     for (const [name, cells] of sections.get(title)?.rows ?? [])
       rows.set(shown(name), `| ${[shown(name), ...cells].join(" | ")} |`);
-    const inOrder = names.map((name) => rows.get(shown(name))).filter((row) => row !== undefined);
+    const inOrder = (names[title] ?? [])
+      .map((name) => rows.get(shown(name)))
+      .filter((row) => row !== undefined);
     return [head, rule, ...inOrder].join("\n");
   });
   writeFileSync(document, `${before}\n${tables.join("\n\n")}\n${after}`);
@@ -51,6 +53,12 @@ const cellsOf = (line: string) => line.split("|").map((cell) => cell.trim());
 export function pinned(pins: string, name: string): string {
   const text = readFileSync(join(import.meta.dir, "../python", `${pins}.txt`), "utf8");
   return new RegExp(`^${name}==(.*)$`, "m").exec(text)?.[1] ?? "?";
+}
+
+/** Version of a Maven package of this suite, by its property in the POM. */
+export function property(name: string): string {
+  const text = readFileSync(join(import.meta.dir, "../java/pom.xml"), "utf8");
+  return new RegExp(`<${name}>(.*)</${name}>`).exec(text)?.[1] ?? "?";
 }
 
 /** Version of an npm package of this suite. */

@@ -113,6 +113,10 @@ test.each<[string, () => Response]>([
     () => json({ ok: true, authed_user: { access_token: "odd-token-12345", token_type: "user" } }),
   ],
   [
+    "wrapped in data",
+    () => json({ code: 0, data: { access_token: "odd-token-12345", token_type: "bearer" } }),
+  ],
+  [
     "in a form",
     () => new Response("access_token=odd-token-12345&token_type=bearer&scope=mcp&expires_in=60"),
   ],
@@ -184,6 +188,14 @@ test("requirements 11 and 23: invalid_grant drops the tokens and keeps the clien
   const before = provider.requests.filter(({ path }) => path === "/reg").length;
   await signIn(other.home);
   expect(provider.requests.filter(({ path }) => path === "/reg").length - before).toBe(1);
+});
+
+test("an error that is an object is read as a refusal, with its code and its words", async () => {
+  using folder = ownFolder();
+  const { renew, home } = await expired(folder.path);
+  answers = [json({ error: { code: "invalid_grant", message: "it was used" } }, 400)];
+  expect(await renew()).toBeUndefined();
+  expect((await home.stored()).grant).toBeUndefined();
 });
 
 test("an error response with status 200 is read as a refusal", async () => {

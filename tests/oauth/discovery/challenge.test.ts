@@ -15,6 +15,11 @@ test.each([
   ['Bearer realm="x", Bearer resource_metadata="https://a/b"', "https://a/b"],
   [', , Bearer ,resource_metadata="https:\\/\\/a/b"', "https://a/b"],
   ["Bearer resource_metadata=https", "https"],
+  ["Bearer realm=x, resource_metadata=https://a/b?c=d, scope=mcp", "https://a/b?c=d"],
+  [
+    'Bearer realm="x", error="invalid_token", Basic realm="y", Bearer resource_metadata=https://a/b',
+    "https://a/b",
+  ],
   ['Basic resource_metadata="https://not-ours"', undefined],
   ["Bearer", undefined],
   ['Bearer resource_metadata="unfinished', undefined],

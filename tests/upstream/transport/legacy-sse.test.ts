@@ -22,7 +22,7 @@ test.each(["auto", "sse"] as const)(
   },
 );
 
-test.each([400, 403, 404, 405, 422])(
+test.each([400, 403, 404, 405, 409, 411, 418, 422, 426, 501])(
   "a server of HTTP+SSE that answers %d to a POST to its stream's URL is found, and remembered",
   async (postStatus) => {
     const server = new SseServer({ respond: echo, postStatus });
