@@ -6,8 +6,10 @@ import {
   type Template,
 } from "../../config/clients/variables.ts";
 import type { ServerEntry } from "../../config/schema.ts";
+import { expandedUrl, needsAllowHttp, serverUrlProblem } from "../../config/server-url.ts";
 import type { OAuthSettings } from "../../config/settings.ts";
-import { headerNameProblem, tokenProblem, urlProblem } from "../../config/validators.ts";
+import { headerNameProblem, requiredVariablesIn, tokenProblem } from "../../config/validators.ts";
+import { isPrivateNetwork, reachOf } from "../../http/ip-address.ts";
 import type { Environment } from "../../platform/paths.ts";
 
 /** A value that no file holds: an input that the client asks its user for, or an environment variable. */
@@ -49,17 +51,15 @@ export class Draft {
   /** Substitutes the variables of the entry's `env` in a text; records the variables that remain to be asked for. */
   resolve(text: string): Template {
     const template = resolveTemplate(text, this.#env, this.used);
-    for (const { variable, asksFor, fallback } of referencesIn(template)) {
+    for (const { variable, asksFor } of referencesIn(template))
       if (asksFor !== undefined) this.#miss({ variable, label: asksFor });
-      if (fallback) this.note(`the default of ${variable} is dropped: set the variable itself`);
-    }
     return template;
   }
 
   /** Adds every `${VARIABLE}` in the values, except those of the entry's `env`, to `missing`. */
   ask(...values: readonly unknown[]): void {
     const text = values.map((value) => JSON.stringify(value) ?? "").join(" ");
-    for (const [, variable = ""] of text.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g)) {
+    for (const variable of requiredVariablesIn(text)) {
       if (!Object.hasOwn(this.#env, variable)) this.#miss({ variable, label: variable });
     }
   }
@@ -70,28 +70,38 @@ export class Draft {
     }
   }
 
-  /** Sets the server's URL; refuses the draft if the URL is invalid. */
-  url(text: string): void {
+  /** Sets the server's URL; refuses the draft if the URL is invalid. `httpRefusal`: why it may not be plain http to another machine. */
+  url(text: string, httpRefusal?: string): void {
     const template = this.resolve(text.trim());
-    const [unresolved] = referencesIn(template);
     const url = configText(template);
     this.entry.url = url;
-    if (unresolved !== undefined) {
-      this.refuse(
-        `its URL contains the variable ${unresolved.variable}, and config.json allows no variables in a URL: add the server by setup --url with the variable's value in the URL`,
-      );
-      return;
-    }
-    const parsed = URL.parse(url);
     // Some providers put a secret into the query.
-    this.secrets.push(...(parsed?.searchParams.values() ?? []));
-    const problem = urlProblem(url);
-    if (problem === undefined) return;
-    this.refuse(
-      parsed?.protocol === "http:"
-        ? "http is unencrypted and is refused for every host but this machine, private addresses included: serve it by https, or through a tunnel (ssh -L)"
-        : `its URL is invalid: ${problem}`,
-    );
+    this.secrets.push(...(URL.parse(url)?.searchParams.values() ?? []));
+    const [first] = template;
+    const [reference] = referencesIn(template);
+    const problem = serverUrlProblem(url, true);
+    if (problem === undefined) this.#judgeHttp(expandedUrl(url, {}), httpRefusal);
+    else if (reference !== undefined && !(typeof first === "string" && hasOrigin(first))) {
+      this.refuse(
+        `the variable ${reference.variable} stands in the scheme or the host of its URL, which config.json does not allow: add the server by setup --url with the variable's value in the URL`,
+      );
+    } else this.refuse(`its URL is invalid: ${problem}`);
+  }
+
+  /** Sets `allowHttp` for plain http to another machine; refuses the draft if that cannot work. */
+  #judgeHttp(url: URL, httpRefusal: string | undefined): void {
+    if (!needsAllowHttp(url)) return;
+    const isPublic = reachOf(url.hostname) !== undefined && !isPrivateNetwork(url.hostname);
+    const why =
+      httpRefusal ??
+      (isPublic
+        ? "its address is not private: serve it by https, or through a tunnel (ssh -L)"
+        : undefined);
+    if (why !== undefined) this.refuse(`its http is unencrypted, and ${why}`);
+    else {
+      this.entry.allowHttp = true;
+      this.note("its http is unencrypted: it works at private addresses alone (allowHttp)");
+    }
   }
 
   /** Sets one header; `Authorization: Bearer X` becomes the token. */
@@ -127,7 +137,7 @@ export class Draft {
     delete this.entry.tokenEnv;
     delete this.entry.auth;
     const [only, ...more] = template;
-    if (typeof only === "object" && more.length === 0) {
+    if (typeof only === "object" && more.length === 0 && only.fallback === undefined) {
       this.entry.tokenEnv = only.variable;
       return;
     }
@@ -213,8 +223,14 @@ export class Draft {
   }
 
   #addSecrets(template: Template): void {
-    this.secrets.push(...template.filter((part) => typeof part === "string").map((p) => p.trim()));
+    for (const part of template)
+      this.secrets.push((typeof part === "string" ? part : (part.fallback ?? "")).trim());
   }
+}
+
+/** Whether a text begins with a whole origin, which a path or a query follows. */
+function hasOrigin(text: string): boolean {
+  return /^https?:\/\/[^/?#]+[/?]/i.test(text);
 }
 
 function isCredential(name: string): boolean {

@@ -2,6 +2,7 @@ import { configText } from "../../config/clients/variables.ts";
 import {
   authorizeParamsOf,
   clientMetadataOf,
+  deniedTools,
   firstValue,
   headersOf,
   jsonOption,
@@ -70,22 +71,19 @@ function takeOAuth(
   if (metadataUrl !== undefined) draft.oauth({ clientMetadataUrl: metadataUrl.trim() });
   if (words.flags.has("--device-code")) draft.oauth({ grant: "device_code" });
   if (words.flags.has("--client-credentials")) draft.oauth({ grant: "client_credentials" });
+  const tokenEndpoint = firstValue(words, "--token-endpoint")?.trim();
+  if (tokenEndpoint !== undefined && words.flags.has("--client-credentials"))
+    draft.oauth({ tokenEndpoint });
+  else if (tokenEndpoint !== undefined)
+    draft.note("--token-endpoint is left out: it needs --client-credentials");
+  if (words.flags.has("--use-id-token")) draft.oauth({ useIdToken: true });
 }
 
-/** Handles the remaining options; refuses the draft if the user relies on one that config.json cannot express. */
+/** Handles the remaining options. */
 function takeRest(words: Words, draft: Draft): void {
-  const { values, flags, unknown } = words;
-  if (values.has("--ignore-tool")) {
-    draft.refuse(
-      "--ignore-tool hides tools, which config.json cannot do: the tools would be visible again",
-    );
-  }
-  if (flags.has("--use-id-token")) {
-    draft.refuse("--use-id-token sends the ID token, which the bridge never does");
-  }
-  if (values.has("--token-endpoint")) {
-    draft.note("--token-endpoint will not carry over: the server's metadata names it");
-  }
+  const { flags, unknown } = words;
+  const deny = deniedTools(words);
+  if (deny.length > 0) draft.entry.tools = { deny };
   if (flags.has("--disable-cookies")) draft.entry.cookies = false;
   if (flags.has("--ipv4")) draft.entry.network = { ...draft.entry.network, ipFamily: 4 };
   const transport = firstValue(words, "--transport");
@@ -103,7 +101,8 @@ export function takeMcpRemote(args: readonly string[], draft: Draft, readFile: R
     draft.refuse("mcp-remote is started without a URL");
     return;
   }
-  draft.url(url);
+  const isAllowed = words.flags.has("--allow-http");
+  draft.url(url, isAllowed ? undefined : "mcp-remote refuses it without --allow-http");
   const headers = takeHeaders(words, draft, readFile);
   takeOAuth(configText(draft.resolve(url)), words, draft, headers, readFile);
   Object.assign(draft.entry, timeoutsOf(words));

@@ -1,7 +1,7 @@
 import type { ClientEntry } from "../../config/clients/entries.ts";
 import { parseConfig, type RawConfig } from "../../config/load.ts";
 import type { ServerEntry } from "../../config/schema.ts";
-import { nameProblem } from "../../config/validators.ts";
+import { nameProblem, requiredVariablesIn } from "../../config/validators.ts";
 import type { Environment, Paths } from "../../platform/paths.ts";
 import { asBridgeError } from "../../wire/errors.ts";
 import type { Outcome } from "./convert.ts";
@@ -72,12 +72,10 @@ async function validate(draft: Draft, paths: Paths): Promise<void> {
   }
 }
 
-function variablesOf({ tokenEnv, headers, auth }: ServerEntry): string[] {
-  const inHeaders = Object.values(headers ?? {}).flatMap((value) =>
-    [...value.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g)].map((match) => match[1]!),
-  );
+function variablesOf({ url, tokenEnv, headers, auth }: ServerEntry): string[] {
+  const inTexts = [url, ...Object.values(headers ?? {})].flatMap(requiredVariablesIn);
   const secret = auth?.type === "oauth" ? auth.clientSecretEnv : undefined;
-  return [tokenEnv, secret, ...inHeaders].filter((name) => name !== undefined);
+  return [tokenEnv, secret, ...inTexts].filter((name) => name !== undefined);
 }
 
 /** Makes one row per remote server: validates its entry, gives it a valid unused name, and marks duplicates. */

@@ -1,6 +1,6 @@
 import type { Context } from "../../cli/command.ts";
 import type { ServerEntry } from "../../config/schema.ts";
-import { shownUrl } from "../../platform/redact.ts";
+import { shownServerUrl } from "../../config/server-url.ts";
 import { cleanText } from "../../wire/text.ts";
 import type { Row } from "./plan.ts";
 
@@ -19,9 +19,9 @@ export function credentialOf({ token, tokenEnv, auth, headers }: ServerEntry): s
 /** The server's URL without its secrets. */
 function addressOf({ url }: ServerEntry): string {
   const parsed = URL.parse(url);
-  return parsed === null
-    ? cleanText(url.replace(/\?.*/, "?..."), 200)
-    : cleanText(shownUrl(parsed));
+  if (parsed === null) return cleanText(url.replace(/\?.*/, "?..."), 200);
+  const template = url.includes("${") ? { urlTemplate: url } : {};
+  return cleanText(shownServerUrl({ url: parsed, ...template }));
 }
 
 const clientOf = ({ source }: Row) => source.client?.title ?? source.path;

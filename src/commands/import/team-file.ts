@@ -86,7 +86,7 @@ function takeTeamEntry(value: TeamEntry, draft: Draft): void {
     (variable) => typeof variable === "string",
   );
   draft.ask(url, headers, ...named.map((variable) => `\${${variable}}`));
-  if (typeof url === "string") draft.url(url);
+  if (typeof url === "string") draft.url(url, "a team file cannot allow that: add it by setup");
   else draft.refuse("it has no url");
   if (typeof tokenEnv === "string") draft.token(draft.resolve(`\${${tokenEnv}}`));
   for (const [name, text] of Object.entries(isObject(headers) ? headers : {})) {

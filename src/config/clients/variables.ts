@@ -102,9 +102,11 @@ export function referencesIn(template: Template): Reference[] {
   return template.filter((part) => typeof part === "object");
 }
 
-/** The template in config.json's syntax, which has no defaults for variables. */
+/** The template in config.json's syntax. */
 export function configText(template: Template): string {
-  return template
-    .map((part) => (typeof part === "string" ? part : `\${${part.variable}}`))
-    .join("");
+  return template.map((part) => (typeof part === "string" ? part : referenceText(part))).join("");
+}
+
+function referenceText({ variable, fallback }: Reference): string {
+  return fallback === undefined ? `\${${variable}}` : `\${${variable}:-${fallback}}`;
 }

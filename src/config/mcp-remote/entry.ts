@@ -17,6 +17,7 @@ import {
 import {
   authorizeParamsOf,
   clientMetadataOf,
+  deniedTools,
   firstValue,
   headersOf,
   isClientMetadataUrl,
@@ -140,10 +141,8 @@ function protocolOf(words: Words, warn: (line: string) => void): Pick<ServerEntr
   return {};
 }
 
-/** Patterns of mcp-remote know no character but `*`, and ignore case, as `deny` does. */
-function deniedOf({ values }: Words): Pick<ServerEntry, "tools"> {
-  const patterns = (values.get("--ignore-tool") ?? []).filter((pattern) => pattern !== "");
-  const deny = patterns.map((pattern) => pattern.replace(/[?[\]{},\\]/g, "\\$&"));
+function deniedOf(words: Words): Pick<ServerEntry, "tools"> {
+  const deny = deniedTools(words);
   const problem = deny.map(globProblem).find((each) => each !== undefined);
   if (problem !== undefined) throw usage(`--ignore-tool: ${problem}`);
   return deny.length === 0 ? {} : { tools: { deny } };

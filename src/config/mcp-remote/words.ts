@@ -184,6 +184,12 @@ export function redirectUriOf(words: Words, storeKey: string): string {
   return `http://${host}:${port}${path?.startsWith("/") ? path : "/oauth/callback"}`;
 }
 
+/** The patterns of `--ignore-tool` as globs. mcp-remote's patterns know no character but `*`, and ignore case, as `tools.deny` does. */
+export function deniedTools({ values }: Words): string[] {
+  const patterns = (values.get("--ignore-tool") ?? []).filter((pattern) => pattern !== "");
+  return patterns.map((pattern) => pattern.replace(/[?[\]{},\\]/g, "\\$&"));
+}
+
 /** The seconds of an option; undefined if it is missing or no number that counts. */
 export function secondsOf(words: Words, option: string): number | undefined {
   const text = firstValue(words, option);

@@ -123,12 +123,47 @@ Undo:
 
   test("--select of a server that cannot be imported fails with the reason", async () => {
     const { put, refused, home } = user();
-    const mcpServers = { lan: { url: "http://10.0.0.2/mcp" } };
+    const mcpServers = { lan: { url: "http://203.0.113.9/mcp" } };
     const file = put("x.json", JSON.stringify({ mcpServers }));
     const error = await refused(importCommand, file, "--select", "lan");
     expect([error.kind, error.exitCode]).toEqual(["refused", 1]);
     expect(error.message).toContain("http is unencrypted");
     expect(existsSync(join(home, ".codex-mcp-bridge"))).toBe(false);
+  });
+
+  test("takes variables of the URL's path and query, private http, hidden tools and machine sign-ins", async () => {
+    const { put, run, servers } = user();
+    const npx = (...args: string[]) => ({ command: "npx", args: ["mcp-remote", ...args] });
+    const machine = ["--client-credentials", "--token-endpoint", "https://auth.example/token"];
+    const file = put(
+      "x.json",
+      JSON.stringify({
+        mcpServers: {
+          variables: { url: "https://x.example/${env:TENANT}/mcp?key=${KEY:-none}" },
+          lan: { url: "http://10.0.0.2/mcp" },
+          tools: npx("https://t.example/mcp", "--ignore-tool", "delete_*", "--ignore-tool", "a[b"),
+          machine: npx("https://m.example/mcp", ...machine, "--use-id-token"),
+        },
+      }),
+    );
+    const { out } = await run(importCommand, file, "--all");
+    expect(servers()).toEqual({
+      variables: { url: "https://x.example/${TENANT}/mcp?key=${KEY:-none}" },
+      lan: { url: "http://10.0.0.2/mcp", allowHttp: true },
+      tools: { url: "https://t.example/mcp", tools: { deny: ["delete_*", "a\\[b"] } },
+      machine: {
+        url: "https://m.example/mcp",
+        auth: {
+          type: "oauth",
+          grant: "client_credentials",
+          tokenEndpoint: "https://auth.example/token",
+          useIdToken: true,
+        },
+      },
+    });
+    expect(out).toContain("https://x.example/${TENANT}/mcp?key=...");
+    expect(out).toContain("unset variables: TENANT\n");
+    expect(out).toContain("works at private addresses alone");
   });
 
   test("lists the inputs and variables whose values no file holds", async () => {
@@ -196,21 +231,21 @@ Undo:
         resource: "https://crm.example/",
         authorizeParams: { audience: "a=b" },
       },
-      headers: { "X-Ref": "${REF}" },
+      headers: { "X-Ref": "${REF:-canary}" },
       connectTimeoutSec: 5,
       timeoutSec: 86_400,
       keepAliveSec: 20,
       network: { ipFamily: 4 },
       cookies: false,
     });
-    expect(out).toContain("--token-endpoint will not carry over");
-    expect(out).toContain("the default of REF is dropped");
-    expect(out).toContain("unset variables: SECRET, REF");
+    expect(out).toContain("--token-endpoint is left out: it needs --client-credentials");
+    expect(out).toContain("unset variables: SECRET");
     expect(out).not.toContain("canary");
   });
 
   test.each([
-    [{ url: "https://x.example/${KEY}" }, "contains the variable KEY"],
+    [{ url: "https://${HOST}/canary" }, "the variable HOST stands in the scheme or the host"],
+    [{ url: "http://8.8.8.8/canary" }, "its address is not private"],
     [{ url: "ftp://x.example/" }, "URL is invalid"],
     [{ url: "https://u:canary@x.example/" }, "without user name"],
     [
@@ -222,10 +257,7 @@ Undo:
       "would be invalid in config.json",
     ],
     [{ command: "npx", args: ["mcp-remote"] }, "without a URL"],
-    [
-      { command: "npx", args: ["mcp-remote", "https://x.example/", "--ignore-tool", "*"] },
-      "--ignore-tool",
-    ],
+    [{ command: "npx", args: ["mcp-remote", "http://host/mcp"] }, "without --allow-http"],
     [{ command: "npx", args: ["supergateway", "--stdio", "x"] }, "serves a local server"],
     [
       {

@@ -12,6 +12,7 @@ export interface Shape {
   readonly notes?: readonly string[];
 }
 
+const privateHttp = "its http is unencrypted: it works at private addresses alone (allowHttp)";
 const transport = "is not needed: the bridge detects the transport";
 
 export const shapes: readonly Shape[] = [
@@ -25,7 +26,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx -y mcp-remote http://plain/mcp",
-    refused: "http is unencrypted",
+    refused: "without --allow-http",
   },
   {
     line: "npx -y mcp-remote https://s03.example/api/mcp?key=SECRET",
@@ -138,7 +139,16 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: 'npx mcp-remote http://s/mcp --allow-http --static-oauth-client-info \'{"client_id":"x"}\'',
-    refused: "http is unencrypted",
+    entry: {
+      url: "http://s/mcp",
+      allowHttp: true,
+      auth: {
+        type: "oauth",
+        clientId: "x",
+        redirectUri: "http://localhost:7410/oauth/callback",
+      },
+    },
+    notes: [privateHttp],
   },
   {
     line: 'npx mcp-remote https://s21.example/mcp/suite 3334 --static-oauth-client-info \'{"client_id":"x","client_secret":"y"}\'',
@@ -242,7 +252,8 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx -y mcp-remote@latest http://10.0.0.2/mcp --allow-http",
-    refused: "http is unencrypted",
+    entry: { url: "http://10.0.0.2/mcp", allowHttp: true },
+    notes: [privateHttp],
   },
   {
     line: "npx -y mcp-remote http://localhost:4401/sse --allow-http",
@@ -258,11 +269,13 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx -y mcp-remote http://host/api/mcp --allow-http",
-    refused: "http is unencrypted",
+    entry: { url: "http://host/api/mcp", allowHttp: true },
+    notes: [privateHttp],
   },
   {
     line: "cmd /c npx -y mcp-remote http://host/api/mcp --allow-http",
-    refused: "http is unencrypted",
+    entry: { url: "http://host/api/mcp", allowHttp: true },
+    notes: [privateHttp],
   },
   {
     line: "NODE_OPTIONS=--use-system-ca cmd /c npx -y mcp-remote http://127.0.0.1:8080/mcp",
@@ -298,7 +311,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx mcp-remote http://203.0.113.9:8001/mcp/ --allow-http",
-    refused: "http is unencrypted",
+    refused: "its address is not private",
   },
   {
     line: "bunx -y mcp-remote https://s33.example/mcp",
@@ -347,7 +360,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: 'K_TOKEN=x npx -y mcp-remote@0.1.38 http://192.0.2.10:51766/mcp --allow-http --transport http-only --silent --header "Authorization: Bearer ${K_TOKEN}"',
-    refused: "http is unencrypted",
+    refused: "its address is not private",
     notes: [`--transport http-only ${transport}`],
   },
   {
