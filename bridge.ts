@@ -54,6 +54,10 @@ const commands: Commands = {
     }),
     loadDropIn: async (rest) => (await import("./src/commands/run/drop-in.ts")).dropInAfter(rest),
   },
+  replay: {
+    does: "serves a record of run --record to a client, offline",
+    load: () => import("./src/commands/replay/replay.ts"),
+  },
   login: {
     does: "signs in to a server with OAuth, here or on another device",
     load: () => import("./src/commands/login.ts"),

@@ -29,7 +29,7 @@ const roomsOfFloor: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["auth", "codex-config", "test"],
     ["client-config", "pin"],
     ["import"],
-    [".", "completions", "demo", "tools"],
+    [".", "completions", "demo", "replay", "tools"],
     ["run"],
     ["setup"],
   ],

@@ -11,7 +11,7 @@ const secretHeaders = [
   "mcp-session-id",
 ];
 const parameters =
-  /\b(code|state|access_token|refresh_token|client_secret|id_token|code_verifier|assertion|device_code)=[^&\s"']+/gi;
+  /\b(code|state|access_token|refresh_token|client_secret|id_token|code_verifier|assertion|device_code|session_?id)=[^&\s"']+/gi;
 const userinfo = /(:\/\/)[^\s/@]+@/g;
 const bearer = /\b(bearer|basic|dpop)\s+[A-Za-z0-9._~+/=-]{8,}/gi;
 
@@ -82,12 +82,27 @@ export class Redactor {
       .replace(bearer, "$1 ...");
   }
 
+  /** JSON text of one line with its secrets replaced. Text that is no JSON, or is none any more, becomes a JSON string. */
+  json(text: string): string {
+    const redacted = this.redact(text);
+    return isJson(redacted) && !redacted.includes("\n") ? redacted : JSON.stringify(redacted);
+  }
+
   /**
    * Cleans, redacts and shortens text from a server for display. Redacts before shortening, because half a secret would
    * not match, and again after cleaning, which may have removed characters between a name and its value.
    */
   shown(text: string, max?: number): string {
     return this.redact(cleanText(this.redact(text), max));
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 

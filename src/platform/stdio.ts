@@ -3,7 +3,7 @@ export interface Stdio {
   /** The first chunk of `input`, requested immediately; the early answer needs it. */
   readonly first: Promise<IteratorResult<Uint8Array>>;
   readonly input: AsyncIterable<Uint8Array>;
-  readonly output: ReturnType<typeof Bun.stdout.writer>;
+  readonly output: Pick<ReturnType<typeof Bun.stdout.writer>, "write" | "flush">;
   /** Calls back with the number of the first signal that ends the program. */
   onSignal(callback: (signal: number) => void): void;
   /** Calls back with each uncaught error; the error then does not end the process. */

@@ -156,9 +156,7 @@ export class AuditUpstream implements Upstream {
     if (text === undefined) return undefined;
     if (how === "hash" || text.length > maxArgumentsLength)
       return `"sha256:${Bun.CryptoHasher.hash("sha256", text, "hex")}"`;
-    const redacted = this.#options.redactor.redact(text);
-    // The redaction may have replaced a number or a brace: then the arguments are shown as a string.
-    return redacted === text || isJson(redacted) ? redacted : JSON.stringify(redacted);
+    return this.#options.redactor.json(text);
   }
 }
 
@@ -192,15 +190,6 @@ function endingOf(answer: Message): Ending {
 
 const outcomeOfStop = ({ by }: Stop) =>
   ({ client: "cancelled", deadline: "timeout", closing: "outcome-unknown" })[by];
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 function notWrittenError(name: string, file: string, error: unknown): BridgeError {
   return new BridgeError(

@@ -1,4 +1,5 @@
 import type { ServerSettings } from "../config/settings.ts";
+import type { Http } from "../http/client.ts";
 import { openHttp } from "../http/open-http.ts";
 import { ChosenAuthorizer } from "../oauth/authorizer/select.ts";
 import type { Log } from "../platform/log.ts";
@@ -22,6 +23,8 @@ export interface ConnectServerOptions {
   readonly budget?: ReadBudget;
   /** Whether to wait for an unreachable server as long as a start may take. */
   readonly waitsForStart: boolean;
+  /** Records the exchanges with a server; absent if the run is not recorded. */
+  readonly recordHttp?: ((http: Http, server: string) => Http) | undefined;
   /** The command line that signs in. */
   readonly login: string;
   /** Reads the server's entry again; undefined if it was removed. */
@@ -41,6 +44,7 @@ export function connectServer(
     ids,
     budget,
     waitsForStart,
+    recordHttp,
     login,
     reload,
   }: ConnectServerOptions,
@@ -50,6 +54,8 @@ export function connectServer(
   const authorizer = new ChosenAuthorizer(settings, deps);
   const own = budget && { budget };
   const shared = { cache, log, redactor, client, ask, ids, waitsForStart, ...own };
-  const upstream = connect({ settings, ...reach, authorizer, ...shared });
+  const { inFlight } = reach;
+  const http = recordHttp?.(reach.http, settings.name) ?? reach.http;
+  const upstream = connect({ settings, http, inFlight, authorizer, ...shared });
   return { upstream, authorizer };
 }

@@ -60,8 +60,8 @@ test("after kill -9 every call that reached the server has its first line", asyn
   for (const n of reached) expect(ids).toContain(n);
 });
 
-test.each([[["headers"]], [["codex-config", "--native"]]])(
-  "%j does not lead calls around the audit",
+test.each([[["headers"]], [["codex-config", "--native", "--command", process.execPath]]])(
+  "%j leads no call around the audit",
   async (words) => {
     configure(new URL("https://kb.example/mcp"));
     const ended = await runProgram([...words, "--server", "kb"], { env: env() });

@@ -1,4 +1,5 @@
 import type { ServerSettings } from "../../src/config/settings.ts";
+import type { Http } from "../../src/http/client.ts";
 import { Redactor } from "../../src/platform/redact.ts";
 import { ServerCache } from "../../src/platform/server-cache.ts";
 import { connect } from "../../src/upstream/connect.ts";
@@ -27,8 +28,13 @@ export function chainClient(
   {
     remembered,
     lostPrefix,
+    http = plainHttp(url),
     ...changes
-  }: Partial<ServerSettings> & { readonly remembered?: string; readonly lostPrefix?: string } = {},
+  }: Partial<ServerSettings> & {
+    readonly remembered?: string;
+    readonly lostPrefix?: string;
+    readonly http?: Http;
+  } = {},
 ): ChainClient {
   const log = memoryLog();
   const cache = new ServerCache(undefined, url, log);
@@ -40,7 +46,7 @@ export function chainClient(
     (facts) => {
       upstream = connect({
         settings: plainSettings(url, changes),
-        http: plainHttp(url),
+        http,
         authorizer: { headers: async () => ({}), refused: async () => false },
         cache,
         log,

@@ -12,11 +12,19 @@ import { openStdio } from "../../platform/stdio.ts";
 import type { OnFailure } from "../../upstream/stand-in/start-guard.ts";
 import { BridgeError, type CommandLine } from "../../wire/errors.ts";
 import type { Restart } from "./failed-start.ts";
-import { bridge, onFailureArgument, openOne, signInArgument } from "./run.ts";
+import {
+  bridge,
+  onFailureArgument,
+  openOne,
+  openRecord,
+  recordArgument,
+  signInArgument,
+} from "./run.ts";
 
 /** Options of `run URL` that mcp-remote does not have. */
 const ownArguments = {
   "no-cache": { type: "boolean", description: "neither read nor write the cache" },
+  record: recordArgument,
   "sign-in": {
     ...signInArgument,
     description: "how a call signs in: browser (default), elicit, never",
@@ -40,7 +48,7 @@ export function dropInAfter(words: readonly string[]): DropInCommand {
   let onFailure: OnFailure | undefined;
   const command = defineCommand({
     args: ownArguments,
-    async run({ "sign-in": signIn = "browser", "no-cache": noCache, ...more }, context) {
+    async run({ "sign-in": signIn = "browser", "no-cache": noCache, record, ...more }, context) {
       onFailure = more["on-failure"] ?? "auto";
       // The client's first message is read meanwhile.
       openStdio();
@@ -58,7 +66,7 @@ export function dropInAfter(words: readonly string[]): DropInCommand {
         return { settings, cache, ...how, signInWaitMs: given.signInWaitMs, onFirstAnswer };
       };
       restart = { name: "", open: async (...client) => openOne(await start(), context, ...client) };
-      return bridge(await start(), context);
+      return bridge({ ...(await start()), recording: await openRecord(record, context) }, context);
     },
     async refuse(error, commandLine) {
       const { onFailureIn, serveFailedStart } = await import("./failed-start.ts");

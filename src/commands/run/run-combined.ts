@@ -19,12 +19,14 @@ import type { SignInMode } from "../../upstream/sign-in/sign-in.ts";
 import { problemsFor } from "../../upstream/stand-in/problem-tool.ts";
 import { ReadBudget } from "../../upstream/transport/read-budget.ts";
 import type { Message } from "../../wire/message.ts";
+import type { Recording } from "./recording.ts";
 
 interface CombinedStart {
   /** Names of the servers; empty for all of them. */
   readonly names: readonly string[];
   readonly signIn: SignInMode;
   readonly noCache: boolean;
+  readonly recording: Recording | undefined;
   /** Called after the first answer, and after a while without one. */
   readonly onFirstAnswer: () => void;
 }
@@ -42,7 +44,7 @@ interface Opened {
 export async function serveCombined(start: CombinedStart, context: Context): Promise<number> {
   const { log, redactor, commandLine } = context;
   // The client's first message is read while the files are looked at.
-  const stdio = openStdio();
+  const stdio = start.recording?.stdio ?? openStdio();
   const config = await loadConfig(context.paths());
   const servers = chosen(config, start.names);
   const limit = Math.max(...servers.map(({ limits }) => limits.messageBytes));
@@ -106,6 +108,7 @@ function open(settings: ServerSettings, options: OpenOptions): Opened {
     ...{ ...context, cache, budget, signIn },
     client: facts,
     ask: namedAsk(name, ask),
+    recordHttp: start.recording?.recordHttp,
     mayAnswer: !noCache && !isTest,
     waitsForStart: !isTest,
     // The combined run has a tool of its own for a server that is away.

@@ -18,6 +18,7 @@ import type { SignInMode } from "../../upstream/sign-in/sign-in.ts";
 import type { OnFailure } from "../../upstream/stand-in/start-guard.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import type { Opened, Restart } from "./failed-start.ts";
+import type { Recording } from "./recording.ts";
 
 /** Core dumps are forbidden this long after the start, if no first answer came before. */
 const forbidDumpsAfterMs = 1000;
@@ -47,6 +48,23 @@ export const onFailureArgument = {
     "what the client gets if the start fails: error, a tool that says why, or auto: as its user sees it (default)",
 } as const;
 
+/** `--record`. */
+export const recordArgument = {
+  type: "string",
+  valueHint: "FILE",
+  description: "write all messages and HTTP exchanges to this file, for replay and bug reports",
+} as const;
+
+/** Begins the record of `--record`; undefined without one. Throws `configuration` if the file cannot be written. */
+export async function openRecord(
+  path: string | undefined,
+  context: Context,
+): Promise<Recording | undefined> {
+  return path === undefined
+    ? undefined
+    : (await import("./recording.ts")).openRecording(path, context);
+}
+
 /** The command `run`. `early` is undefined if the early answer did not run. */
 export function commandAfter(early: EarlyAnswer | undefined) {
   /** How a failed start is made once more; undefined while the command line may be wrong. */
@@ -60,6 +78,7 @@ export function commandAfter(early: EarlyAnswer | undefined) {
         type: "boolean",
         description: "neither read nor write the cache",
       },
+      record: recordArgument,
       demo: { type: "boolean", description: "serve a built-in server for a first try" },
       "sign-in": {
         ...signInArgument,
@@ -69,7 +88,7 @@ export function commandAfter(early: EarlyAnswer | undefined) {
       "on-failure": onFailureArgument,
     },
     async run(
-      { server: names, all, demo, "sign-in": mode, "no-cache": noCache, ...more },
+      { server: names, all, demo, record, "sign-in": mode, "no-cache": noCache, ...more },
       context,
     ) {
       onFailure = more["on-failure"] ?? "auto";
@@ -83,7 +102,8 @@ export function commandAfter(early: EarlyAnswer | undefined) {
         );
       if (all || names.length > 1) {
         const { serveCombined } = await import("./run-combined.ts");
-        const start = { names, noCache, signIn: mode ?? "elicit" };
+        const recording = await openRecord(record, context);
+        const start = { names, noCache, recording, signIn: mode ?? "elicit" };
         return serveCombined({ ...start, onFirstAnswer: forbidDumps(context) }, context);
       }
       const start = { onFailure, signIn: mode ?? "elicit" };
@@ -108,9 +128,10 @@ export function commandAfter(early: EarlyAnswer | undefined) {
       // The client's first message is read while the files are looked at.
       openStdio();
       const { settings, cache } = await found;
+      const recording = record === undefined ? undefined : await openRecord(record, context);
       // After an early answer, a missing variable is reported to the client's first call.
       if (answered === undefined) await requireNamedVariables(settings, context.env);
-      return bridge({ settings, cache, ...choices, answered }, context);
+      return bridge({ settings, cache, ...choices, answered, recording }, context);
     },
     async refuse(error, commandLine, words) {
       const { onFailureIn, serveFailedStart } = await import("./failed-start.ts");
@@ -157,6 +178,7 @@ interface Start extends KnownServer {
   /** Whether the start waits for a server that is unreachable, as long as a start may take. */
   readonly waitsForStart?: boolean;
   readonly answered?: Answered | undefined;
+  readonly recording?: Recording | undefined;
   /** How long a sign-in may take; undefined: ten minutes. */
   readonly signInWaitMs?: number | undefined;
   /** Called after the first answer was written. */
@@ -168,7 +190,9 @@ export function openOne(start: Start, context: Context, client: ClientFacts, ask
   const { settings, cache, answered, mayAnswer = false, waitsForStart = false } = start;
   const { signIn, signInWaitMs, onFailure } = start;
   const how = { mayAnswer, waitsForStart, earlyAnswer: answered?.page, signIn, signInWaitMs };
-  const server = openServer(settings, { ...context, cache, client, ask, ...how, onFailure });
+  const recordHttp = start.recording?.recordHttp;
+  const shared = { ...context, cache, client, ask, recordHttp };
+  const server = openServer(settings, { ...shared, ...how, onFailure });
   return {
     upstream: new ServerLimits(server.upstream),
     async finish() {
@@ -182,7 +206,7 @@ export function openOne(start: Start, context: Context, client: ClientFacts, ask
 /** Serves one client with one server. */
 export async function bridge(start: Start, context: Context): Promise<number> {
   const { log, redactor, commandLine } = context;
-  const { settings, answered, onFirstAnswer } = start;
+  const { settings, answered, recording, onFirstAnswer } = start;
   let opened: Opened | undefined;
   const forbidNow = forbidDumps(context);
   const code = await serve({
@@ -191,7 +215,7 @@ export async function bridge(start: Start, context: Context): Promise<number> {
       opened = openOne(start, context, client, ask);
       return opened.upstream;
     },
-    stdio: openStdio(),
+    stdio: recording?.stdio ?? openStdio(),
     log,
     redactor,
     commandLine,

@@ -1,0 +1,110 @@
+import { BridgeError } from "../../wire/errors.ts";
+import { Message, readMessage } from "../../wire/message.ts";
+import { find } from "../../wire/spans.ts";
+
+/** One message of a record. */
+export interface RecordedMessage {
+  readonly isFromClient: boolean;
+  readonly message: Message;
+}
+
+/** The record of one run: the messages between client and bridge, in their order. */
+export interface RecordedRun {
+  readonly id: string;
+  /** When the run began, ISO 8601. */
+  readonly time: string;
+  readonly messages: readonly RecordedMessage[];
+  /** Whether the record reached its largest size, so that later messages are missing. */
+  readonly isFull: boolean;
+}
+
+const formatVersion = 1;
+const maxFileBytes = 1024 * 1024 * 1024;
+const encoder = new TextEncoder();
+
+interface Line {
+  readonly run?: unknown;
+  readonly record?: unknown;
+  readonly time?: unknown;
+  readonly from?: unknown;
+  readonly to?: unknown;
+  readonly message?: unknown;
+  readonly full?: unknown;
+}
+
+interface Growing extends RecordedRun {
+  readonly messages: RecordedMessage[];
+  isFull: boolean;
+}
+
+/** Reads the runs in a record, oldest first. Throws `configuration` if the file is none. */
+export async function readRecord(path: string): Promise<readonly RecordedRun[]> {
+  const runs = new Map<string, Growing>();
+  let number = 0;
+  for (const text of (await textOf(path)).split("\n")) {
+    number++;
+    const line = parsed(text);
+    // The run may have been killed in the middle of its last line.
+    if (line === undefined) continue;
+    const { run, record, time, from, to, full } = line;
+    if (typeof run !== "string") throw noRecordError(path, number);
+    if (record !== undefined) {
+      if (record !== formatVersion) throw versionError(path);
+      runs.set(run, { id: run, time: String(time), messages: [], isFull: false });
+    }
+    const known = runs.get(run);
+    if (known === undefined) throw noRecordError(path, number);
+    if (full === true) known.isFull = true;
+    const message = from === "client" || to === "client" ? messageIn(text) : undefined;
+    if (message !== undefined) known.messages.push({ isFromClient: from === "client", message });
+  }
+  if (runs.size === 0) throw noRecordError(path, 1);
+  return [...runs.values()];
+}
+
+async function textOf(path: string): Promise<string> {
+  const file = Bun.file(path);
+  try {
+    const { size } = await file.stat();
+    if (size <= maxFileBytes) return await file.text();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new BridgeError("configuration", `cannot read the record ${path} (${code})`, {
+      hint: "name the file that was given to run --record",
+      cause: error,
+    });
+  }
+  throw new BridgeError("configuration", `${path} is larger than ${maxFileBytes} bytes`, {
+    hint: "a record of one run has 100 MB at most",
+  });
+}
+
+/** A line as an object; undefined for a blank line and for one that is no JSON object. */
+function parsed(text: string): Line | undefined {
+  try {
+    const line: unknown = JSON.parse(text);
+    return typeof line === "object" && line !== null ? line : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The message of a line, with its numbers as they were written; undefined for text that is no message. */
+function messageIn(line: string): Message | undefined {
+  const bytes = encoder.encode(line);
+  const span = find(bytes, ["message"]);
+  const message = span && readMessage(bytes.slice(span.start, span.end));
+  return message instanceof Message ? message : undefined;
+}
+
+function noRecordError(path: string, line: number): BridgeError {
+  return new BridgeError("configuration", `${path}, line ${line}: this is no record of run`, {
+    hint: "name the file that was given to run --record",
+  });
+}
+
+function versionError(path: string): BridgeError {
+  return new BridgeError("configuration", `another version of the bridge wrote ${path}`, {
+    hint: "replay it with that version",
+  });
+}

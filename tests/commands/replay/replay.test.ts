@@ -1,0 +1,209 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { readRecord } from "../../../src/commands/replay/record.ts";
+import { ReplayUpstream } from "../../../src/commands/replay/upstream.ts";
+import { memoryLog, relayClient } from "../../support/client.ts";
+import { ownFolder } from "../../support/folder.ts";
+
+let folder: ReturnType<typeof ownFolder>;
+let path: string;
+beforeEach(() => {
+  folder = ownFolder();
+  path = join(folder.path, "record.jsonl");
+});
+afterEach(() => folder[Symbol.dispose]());
+
+const begin = { run: "r1", at: 0, record: 1, time: "2026-11-28T00:00:00Z" };
+const message = (side: object, body: object, run = "r1") => ({
+  ...{ run, at: 1, ...side },
+  message: { jsonrpc: "2.0", ...body },
+});
+const from = (body: object) => message({ from: "client" }, body);
+const to = (body: object) => message({ to: "client" }, body);
+const text = (lines: readonly object[]) =>
+  lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+const look = (q: string, token?: unknown) => ({
+  method: "tools/call",
+  params: { name: "look", arguments: { q, z: 1 }, _meta: { progressToken: token } },
+});
+
+/** A client of the replay of these lines. */
+async function replaying(lines: readonly object[]) {
+  writeFileSync(path, text([begin, ...lines]));
+  const [run] = await readRecord(path);
+  return relayClient(new ReplayUpstream(run!, memoryLog()));
+}
+
+test("requests are matched by method and parameters, in their order, whatever their ids and _meta", async () => {
+  const client = await replaying([
+    from({ id: 1, ...look("a", 1) }),
+    from({ id: 2, ...look("b") }),
+    to({ id: 2, result: { n: "b" } }),
+    to({ id: 1, result: { n: "a1" } }),
+    from({ id: 1, ...look("a") }),
+    to({ id: 1, result: { n: "a2" } }),
+  ]);
+  const answers = [];
+  for (const [id, q] of [
+    ["x", "b"],
+    ["y", "a"],
+    ["z", "a"],
+    ["again", "a"],
+  ] as const) {
+    const params = { _meta: { other: true }, arguments: { z: 1, q }, name: "look" };
+    client.send({ id, method: "tools/call", params });
+    answers.push(await client.next());
+  }
+  expect(answers.map(({ id, result }) => [id, result.n])).toEqual([
+    ["x", "b"],
+    ["y", "a1"],
+    ["z", "a2"],
+    ["again", "a2"],
+  ]);
+  await client.end();
+});
+
+test("initialize is answered whatever the client says of itself, and errors are errors again", async () => {
+  const error = { code: 1502, message: "not JSON" };
+  const client = await replaying([
+    from({ id: 0, method: "initialize", params: { protocolVersion: "2025-06-18" } }),
+    to({ id: 0, result: { protocolVersion: "2025-06-18" } }),
+    from({ id: 1, method: "tools/list" }),
+    to({ id: 1, error }),
+  ]);
+  client.send({ id: 7, method: "initialize", params: { protocolVersion: "2025-11-25" } });
+  expect(await client.next()).toMatchObject({ id: 7, result: { protocolVersion: "2025-06-18" } });
+  client.send({ id: 8, method: "tools/list", params: {} });
+  expect(await client.next()).toMatchObject({ id: 8, error });
+  await client.end();
+});
+
+test("the server's own messages come in their order, with this client's progress token", async () => {
+  const progress = (n: number, progressToken = 1) => ({
+    method: "notifications/progress",
+    params: { progressToken, progress: n },
+  });
+  const client = await replaying([
+    from({ id: 1, ...look("a", 1) }),
+    to(progress(1)),
+    to({ method: "notifications/message", params: { data: "one" } }),
+    to(progress(2)),
+    to({ id: 1, result: {} }),
+    from({ id: 2, ...look("b", 2) }),
+    to(progress(3, 2)),
+    to({ id: 2, result: {} }),
+  ]);
+  client.send({ id: 5, ...look("a", "mine") });
+  const came = [await client.next(), await client.next(), await client.next(), await client.next()];
+  expect(came.map(({ params, id }) => params?.progressToken ?? params?.data ?? id)).toEqual([
+    "mine",
+    "one",
+    "mine",
+    5,
+  ]);
+  // This client asks for no progress.
+  client.send({ id: 6, ...look("b") });
+  expect(await client.next()).toMatchObject({ id: 6 });
+  await client.end();
+});
+
+test("a request of the server waits for the client's answer before the call is answered", async () => {
+  const client = await replaying([
+    from({ id: 1, ...look("a") }),
+    to({ id: 1, method: "elicitation/create", params: { message: "who?" } }),
+    from({ id: 1, result: { action: "accept" } }),
+    to({ id: 1, result: { n: 1 } }),
+  ]);
+  client.send({ id: 1, ...look("a") });
+  const asked = await client.next();
+  expect(asked).toMatchObject({ method: "elicitation/create", params: { message: "who?" } });
+  expect(client.rest).toEqual([]);
+  client.send({ id: asked.id, result: { action: "decline" } });
+  expect(await client.next()).toMatchObject({ id: 1, result: { n: 1 } });
+  await client.end();
+});
+
+test("what the server sent by itself after an answer comes when the client listens", async () => {
+  const changed = { method: "notifications/tools/list_changed" };
+  const client = await replaying([
+    from({ id: 0, method: "initialize", params: {} }),
+    to({ id: 0, result: {} }),
+    from({ method: "notifications/initialized" }),
+    to(changed),
+    from({ id: 1, method: "tools/list" }),
+    to({ id: 1, result: { tools: [] } }),
+  ]);
+  client.send({ id: 0, method: "initialize", params: {} });
+  expect(await client.next()).toMatchObject({ id: 0 });
+  client.send({ method: "notifications/initialized" });
+  expect(await client.next()).toMatchObject(changed);
+  await client.end();
+});
+
+test("a request that the record does not hold fails with the requests that it holds", async () => {
+  const client = await replaying([from({ id: 1, ...look("a") }), to({ id: 1, result: {} })]);
+  client.send({ id: 1, method: "tools/call", params: { name: "look", arguments: { q: "other" } } });
+  const { error } = await client.next();
+  expect(error.message).toBe(
+    'the record holds no tools/call of "look" with these parameters: it holds tools/call of "look"',
+  );
+  client.send({ id: 2, method: "ping" });
+  expect(await client.next()).toMatchObject({ id: 2, result: {} });
+  await client.end();
+});
+
+test("a request whose answer is not in the record fails, and nothing waits", async () => {
+  const client = await replaying([from({ id: 1, ...look("a") })]);
+  client.send({ id: 1, ...look("a") });
+  expect((await client.next()).error).toMatchObject({
+    code: 1504,
+    data: { kind: "outcome-unknown" },
+  });
+  await client.end();
+});
+
+test("numbers keep their digits", async () => {
+  const line =
+    '{"run":"r1","to":"client","message":{"jsonrpc":"2.0","id":1,"result":{"n":12345678901234567890}}}';
+  writeFileSync(path, `${text([begin, from({ id: 1, method: "tools/list" })])}${line}\n`);
+  const [run] = await readRecord(path);
+  const client = relayClient(new ReplayUpstream(run!, memoryLog()));
+  client.send({ id: 1, method: "tools/list" });
+  expect(await client.line()).toContain("12345678901234567890");
+  await client.end();
+});
+
+test("the runs in one file are told apart, and a line that was cut by a kill is left out", async () => {
+  const other = { ...begin, run: "r2", time: "2026-11-29T00:00:00Z" };
+  const lines = [
+    begin,
+    from({ id: 1, ...look("a") }),
+    other,
+    message({ from: "client" }, { id: 1, ...look("b") }, "r2"),
+    to({ id: 1, result: {} }),
+    { run: "r2", full: true },
+  ];
+  writeFileSync(path, `${text(lines)}{"run":"r2","to":"cli`);
+  const runs = await readRecord(path);
+  expect(runs.map(({ id, messages, isFull }) => [id, messages.length, isFull])).toEqual([
+    ["r1", 2, false],
+    ["r2", 1, true],
+  ]);
+});
+
+test.each([
+  ["an empty file", "", "this is no record"],
+  ["another file", "one\ntwo\n", "this is no record"],
+  ["JSON of another kind", '{"a":1}\n', "line 1: this is no record"],
+  ["lines before the first", text([from({ id: 1, method: "ping" })]), "line 1: this is no record"],
+  ["another format", text([{ ...begin, record: 2 }]), "another version"],
+])("%s is refused", async (_, content, why) => {
+  writeFileSync(path, content);
+  expect(readRecord(path)).rejects.toThrow(why);
+});
+
+test("a missing file and a folder are refused", async () => {
+  expect(readRecord(path)).rejects.toThrow("ENOENT");
+  expect(readRecord(folder.path)).rejects.toThrow("cannot read the record");
+});
