@@ -13,6 +13,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startEverything } from "../support/everything.ts";
+import { ownFolder } from "../support/folder.ts";
+import { bridgeHome, startRun } from "../support/oauth-bridge.ts";
 import { startRegistry } from "./support/registry.ts";
 
 const root = join(import.meta.dir, "../..");
@@ -342,6 +345,27 @@ describe("a program installed from a release", () => {
     ]);
     expect(code).toBe(2);
   });
+
+  test("an old entry, python -m codex_mcp_http_bridge run --server NAME, carries a call", async () => {
+    await using everything = await startEverything("streamableHttp");
+    using folder = ownFolder();
+    const home = await bridgeHome(folder.path, { url: everything.url });
+    const python = [join(work, "venv/bin/python"), "-m", "codex_mcp_http_bridge"];
+    const child = await startRun(home, [], python);
+    const params = '{"name":"echo","arguments":{"message":"by Python"}}';
+    const { result } = await child.request("tools/call", params);
+    expect(result).toMatchObject({ content: [{ text: "Echo: by Python" }] });
+    expect(await child.end()).toBe(0);
+  });
+
+  test("uvx installs and starts it from the wheel", async () => {
+    const tools = join(work, "uv");
+    await output(["python3", "-m", "venv", tools]);
+    const pip = [join(tools, "bin/pip"), "install", "--quiet", "--disable-pip-version-check"];
+    await output([...pip, "uv==0.13.9"]);
+    const offline = ["--offline", "--no-index", "--find-links", release];
+    await works([join(tools, "bin/uvx"), ...offline, "--from", program, program]);
+  }, 180_000);
 
   test("dpkg installs and removes the Debian package", async () => {
     const target = join(work, "debian");
