@@ -261,7 +261,7 @@ function holdsSecret(words: Words, url: string): boolean {
   const info = firstValue(words, "--static-oauth-client-info") ?? "@";
   const query = [...new URLSearchParams(url.split(/\?(.*)/s, 2)[1] ?? "")];
   return (
-    [...headers, ...query].some(([name, value = ""]) => mayBeSecret(name, value)) ||
+    [...headers, ...query].some(([name, value = ""]) => mayBeSecret(name, value.trim())) ||
     (!info.startsWith("@") && /"client_secret"\s*:\s*"(?!\$\{)/.test(info))
   );
 }

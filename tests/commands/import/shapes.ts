@@ -10,6 +10,8 @@ export interface Shape {
   readonly refused?: string;
   /** The expected notes; none if undefined. */
   readonly notes?: readonly string[];
+  /** For mcp-remote's arguments behind this executable (`run URL`): the expected members of the entry besides `url`, and the rest of the result; undefined: none. */
+  readonly dropIn?: object;
 }
 
 const privateHttp = "its http is unencrypted: it works at private addresses alone (allowHttp)";
@@ -26,6 +28,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx -y mcp-remote http://plain/mcp",
+    dropIn: { refused: "expected https" },
     refused: "without --allow-http",
   },
   {
@@ -50,6 +53,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: 'npx -y mcp-remote https://s08.example/mcp --header "X-Key-Graph:literal"',
+    dropIn: { headers: { "X-Key-Graph": "literal" } },
     entry: {
       url: "https://s08.example/mcp",
       headers: { "X-Key-Graph": "literal" },
@@ -62,6 +66,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: 'npx -y mcp-remote http://127.0.0.1:8591/mcp --allow-http --transport http-only --header "Authorization:${AUTH_HEADER}"',
+    dropIn: { allowHttp: true, headers: { Authorization: "${AUTH_HEADER}" }, transport: "http" },
     entry: {
       url: "http://127.0.0.1:8591/mcp",
       headers: { Authorization: "${AUTH_HEADER}" },
@@ -76,6 +81,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx -y mcp-remote https://s11.example/mcp --auth-timeout 120 --allow-http",
+    dropIn: { allowHttp: true },
     entry: { url: "https://s11.example/mcp" },
   },
   {
@@ -84,6 +90,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: 'npx -y mcp-remote https://s12.example/mcp/v1 --header "x-dune-api-key: ${DUNE_API_KEY}" --transport http-first',
+    dropIn: { headers: { "x-dune-api-key": "${DUNE_API_KEY}" }, transport: "http" },
     entry: {
       url: "https://s12.example/mcp/v1",
       headers: { "x-dune-api-key": "${DUNE_API_KEY}" },
@@ -108,6 +115,10 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx -y mcp-remote@latest https://s17.example/mcp/agents/x --transport http-only --oauth-server https://api.s17.example",
+    dropIn: {
+      warnings: ["--oauth-server is no option of mcp-remote: it has no effect"],
+      transport: "http",
+    },
     entry: { url: "https://s17.example/mcp/agents/x" },
     notes: [
       `--transport http-only ${transport}`,
@@ -120,6 +131,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "AUTH_HEADER='Bearer tok-1234' npx -y mcp-remote@latest https://s18.example/mcp --header Authorization:${AUTH_HEADER}",
+    dropIn: { headers: { Authorization: "${AUTH_HEADER}" } },
     entry: { url: "https://s18.example/mcp", token: "tok-1234" },
   },
   {
@@ -128,6 +140,13 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx mcp-remote https://s20.example/mcp 3334 --static-oauth-client-info @/home/someone/.config/mcp-remote/oauth.json",
+    dropIn: {
+      auth: {
+        type: "oauth",
+        clientId: "file-id",
+        redirectUri: "http://localhost:3334/oauth/callback",
+      },
+    },
     entry: {
       url: "https://s20.example/mcp",
       auth: {
@@ -139,6 +158,10 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: 'npx mcp-remote http://s/mcp --allow-http --static-oauth-client-info \'{"client_id":"x"}\'',
+    dropIn: {
+      allowHttp: true,
+      auth: { type: "oauth", clientId: "x", redirectUri: "http://localhost:7410/oauth/callback" },
+    },
     entry: {
       url: "http://s/mcp",
       allowHttp: true,
@@ -152,6 +175,15 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: 'npx mcp-remote https://s21.example/mcp/suite 3334 --static-oauth-client-info \'{"client_id":"x","client_secret":"y"}\'',
+    dropIn: {
+      auth: {
+        type: "oauth",
+        clientId: "x",
+        clientSecret: "y",
+        redirectUri: "http://localhost:3334/oauth/callback",
+      },
+      holdsSecret: true,
+    },
     entry: {
       url: "https://s21.example/mcp/suite",
       auth: {
@@ -164,6 +196,13 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "NODE_EXTRA_CA_CERTS=certs/l.pem /n/node /x/node_modules/mcp-remote/dist/proxy.js https://localhost:7071/mcp 9999 --host 127.0.0.1 --static-oauth-client-info @.cursor/oauth.json",
+    dropIn: {
+      auth: {
+        type: "oauth",
+        clientId: "file-id",
+        redirectUri: "http://127.0.0.1:9999/oauth/callback",
+      },
+    },
     entry: {
       url: "https://localhost:7071/mcp",
       auth: {
@@ -178,6 +217,15 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: 'npx mcp-remote https://s22.example/v1/ --static-oauth-client-info \'{"client_id":"x"}\' --static-oauth-client-metadata \'{"scope":"api://x/mcp.tools"}\' --no-resource --debug',
+    dropIn: {
+      auth: {
+        type: "oauth",
+        scopes: ["api://x/mcp.tools"],
+        clientId: "x",
+        redirectUri: "http://localhost:13610/oauth/callback",
+      },
+      warnings: ["--no-resource is no option of mcp-remote: it has no effect"],
+    },
     entry: {
       url: "https://s22.example/v1/",
       auth: {
@@ -191,6 +239,13 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: 'npx -y mcp-remote https://s23.example/mcp-auth/api --static-oauth-client-info \'{"client_id":"sb-x!t1"}\' --host localhost',
+    dropIn: {
+      auth: {
+        type: "oauth",
+        clientId: "sb-x!t1",
+        redirectUri: "http://localhost:27184/oauth/callback",
+      },
+    },
     entry: {
       url: "https://s23.example/mcp-auth/api",
       auth: {
@@ -202,6 +257,14 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: 'npx -y mcp-remote https://s24.example/api/v2/databases/D/schemas/S/mcp-servers/M 3334 --static-oauth-client-info \'{"client_id":"a+b="}\' --static-oauth-client-metadata \'{"scope":"session:role:R"}\'',
+    dropIn: {
+      auth: {
+        type: "oauth",
+        scopes: ["session:role:R"],
+        clientId: "a+b=",
+        redirectUri: "http://localhost:3334/oauth/callback",
+      },
+    },
     entry: {
       url: "https://s24.example/api/v2/databases/D/schemas/S/mcp-servers/M",
       auth: {
@@ -214,36 +277,52 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx -y -q mcp-remote https://s25.example/gradio_api/mcp/sse --transport sse-only",
+    dropIn: { transport: "sse" },
     entry: { url: "https://s25.example/gradio_api/mcp/sse" },
     notes: [`--transport sse-only ${transport}`],
   },
   {
     line: 'npx -y mcp-remote@0.1.38 http://127.0.0.1:9/sse --transport sse-only --allow-http --header "Authorization: Bearer literal"',
+    dropIn: {
+      allowHttp: true,
+      headers: { Authorization: "Bearer literal" },
+      transport: "sse",
+      holdsSecret: true,
+    },
     entry: { url: "http://127.0.0.1:9/sse", token: "literal" },
     notes: [`--transport sse-only ${transport}`],
   },
   {
     line: "AUTH_HEADER='Bearer tok-1234' npx -y mcp-remote http://localhost:8001/sse --transport sse-only --allow-http --header Authorization:${AUTH_HEADER}",
+    dropIn: { allowHttp: true, headers: { Authorization: "${AUTH_HEADER}" }, transport: "sse" },
     entry: { url: "http://localhost:8001/sse", token: "tok-1234" },
     notes: [`--transport sse-only ${transport}`],
   },
   {
     line: "H_0='Bearer tok-1234' npx mcp-remote https://s26.example/sse --transport sse-only --header Authorization:${H_0}",
+    dropIn: { headers: { Authorization: "${H_0}" }, transport: "sse" },
     entry: { url: "https://s26.example/sse", token: "tok-1234" },
     notes: [`--transport sse-only ${transport}`],
   },
   {
     line: "wsl npx -y mcp-remote https://s27.example/sse --transport sse-only",
+    dropIn: { transport: "sse" },
     entry: { url: "https://s27.example/sse" },
     notes: [`--transport sse-only ${transport}`],
   },
   {
     line: "npx -y mcp-remote http://127.0.0.1:9/sse --transport sse-only",
+    dropIn: { transport: "sse" },
     entry: { url: "http://127.0.0.1:9/sse" },
     notes: [`--transport sse-only ${transport}`],
   },
   {
     line: "npx -y mcp-remote@0.1.29 http://localhost:8001/mcp --transport http-only --allow-http --oauth-server http://localhost:8001",
+    dropIn: {
+      allowHttp: true,
+      warnings: ["--oauth-server is no option of mcp-remote: it has no effect"],
+      transport: "http",
+    },
     entry: { url: "http://localhost:8001/mcp" },
     notes: [
       `--transport http-only ${transport}`,
@@ -252,28 +331,34 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx -y mcp-remote@latest http://10.0.0.2/mcp --allow-http",
+    dropIn: { allowHttp: true },
     entry: { url: "http://10.0.0.2/mcp", allowHttp: true },
     notes: [privateHttp],
   },
   {
     line: "npx -y mcp-remote http://localhost:4401/sse --allow-http",
+    dropIn: { allowHttp: true },
     entry: { url: "http://localhost:4401/sse" },
   },
   {
     line: 'cmd /c npx -y mcp-remote https://s28.example/mcp --header "Authorization: Bearer literal"',
+    dropIn: { headers: { Authorization: "Bearer literal" }, holdsSecret: true },
     entry: { url: "https://s28.example/mcp", token: "literal" },
   },
   {
     line: 'npx -y mcp-remote https://s28.example/mcp --header "Authorization: Bearer literal"',
+    dropIn: { headers: { Authorization: "Bearer literal" }, holdsSecret: true },
     entry: { url: "https://s28.example/mcp", token: "literal" },
   },
   {
     line: "npx -y mcp-remote http://host/api/mcp --allow-http",
+    dropIn: { allowHttp: true },
     entry: { url: "http://host/api/mcp", allowHttp: true },
     notes: [privateHttp],
   },
   {
     line: "cmd /c npx -y mcp-remote http://host/api/mcp --allow-http",
+    dropIn: { allowHttp: true },
     entry: { url: "http://host/api/mcp", allowHttp: true },
     notes: [privateHttp],
   },
@@ -299,6 +384,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx mcp-remote https://s32.example/mcp --header x-api-key:literal",
+    dropIn: { headers: { "x-api-key": "literal" } },
     entry: {
       url: "https://s32.example/mcp",
       headers: { "x-api-key": "literal" },
@@ -307,10 +393,12 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx mcp-remote http://localhost:3020/api/mcp --allow-http",
+    dropIn: { allowHttp: true },
     entry: { url: "http://localhost:3020/api/mcp" },
   },
   {
     line: "npx mcp-remote http://203.0.113.9:8001/mcp/ --allow-http",
+    dropIn: { allowHttp: true },
     refused: "its address is not private",
   },
   {
@@ -323,34 +411,45 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: 'npx -y mcp-remote https://s35.example/mcp --header "Authorization: Bearer literal"',
+    dropIn: { headers: { Authorization: "Bearer literal" }, holdsSecret: true },
     entry: { url: "https://s35.example/mcp", token: "literal" },
   },
   {
     line: 'E_TOKEN=x npx -y mcp-remote https://s36.example/mcp --header "Authorization: Bearer ${E_TOKEN}"',
+    dropIn: { headers: { Authorization: "Bearer ${E_TOKEN}" } },
     entry: { url: "https://s36.example/mcp", token: "x" },
   },
   {
     line: 'npx mcp-remote https://s37.example/sse --header "Authorization: Bearer ${G_KEY}"',
+    dropIn: { headers: { Authorization: "Bearer ${G_KEY}" } },
     entry: { url: "https://s37.example/sse", tokenEnv: "G_KEY" },
   },
   {
     line: 'npx -y mcp-remote https://s38.example/mcp --header "Authorization: Bearer literal"',
+    dropIn: { headers: { Authorization: "Bearer literal" }, holdsSecret: true },
     entry: { url: "https://s38.example/mcp", token: "literal" },
   },
   {
     line: 'Y_KEY=x npx mcp-remote https://s39.example/mcp --header "Authorization: Bearer ${Y_KEY}"',
+    dropIn: { headers: { Authorization: "Bearer ${Y_KEY}" } },
     entry: { url: "https://s39.example/mcp", token: "x" },
   },
   {
     line: 'S_TOKEN=x npx mcp-remote https://s40.example/mcp --header "Authorization: Bearer ${S_TOKEN}"',
+    dropIn: { headers: { Authorization: "Bearer ${S_TOKEN}" } },
     entry: { url: "https://s40.example/mcp", token: "x" },
   },
   {
     line: 'npx -y mcp-remote https://s41.example/mcp --header "Authorization: Bearer literal"',
+    dropIn: { headers: { Authorization: "Bearer literal" }, holdsSecret: true },
     entry: { url: "https://s41.example/mcp", token: "literal" },
   },
   {
     line: "npx -y mcp-remote@0.1.18 https://s42.example/mcp/agents/x --oauth-server https://s42.example --header X-Agent-Name:x",
+    dropIn: {
+      headers: { "X-Agent-Name": "x" },
+      warnings: ["--oauth-server is no option of mcp-remote: it has no effect"],
+    },
     entry: { url: "https://s42.example/mcp/agents/x", headers: { "X-Agent-Name": "x" } },
     notes: ["--oauth-server is left out: mcp-remote does not know it"],
   },
@@ -360,25 +459,40 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: 'K_TOKEN=x npx -y mcp-remote@0.1.38 http://192.0.2.10:51766/mcp --allow-http --transport http-only --silent --header "Authorization: Bearer ${K_TOKEN}"',
+    dropIn: { allowHttp: true, headers: { Authorization: "Bearer ${K_TOKEN}" }, transport: "http" },
     refused: "its address is not private",
     notes: [`--transport http-only ${transport}`],
   },
   {
     line: "H_AUTH='Bearer tok-1234' npx -y mcp-remote@0.1.38 https://s44.example/mcp --header Authorization:${H_AUTH}",
+    dropIn: { headers: { Authorization: "${H_AUTH}" } },
     entry: { url: "https://s44.example/mcp", token: "tok-1234" },
   },
   {
     line: 'with_secrets.py e.env -- npx -y mcp-remote@0.14.3 https://s45.example/mcp --header "Authorization: Bearer ${E_KEY}"',
+    dropIn: { headers: { Authorization: "Bearer ${E_KEY}" } },
     entry: { url: "https://s45.example/mcp", tokenEnv: "E_KEY" },
     notes: ["with_secrets.py is left out: set its variables where the client starts"],
   },
   {
     line: "MCP_REMOTE_CONFIG_DIR=${HOME}/.config/x npx -y mcp-remote https://s46.example/mcp 3334 --host 127.0.0.1 --transport http-only --auth-timeout 600",
+    dropIn: {
+      auth: { type: "oauth", redirectUri: "http://127.0.0.1:3334/oauth/callback" },
+      transport: "http",
+    },
     entry: { url: "https://s46.example/mcp" },
     notes: [`--transport http-only ${transport}`],
   },
   {
     line: 'npx -y mcp-remote@0.1.38 https://s47.example/mcp --header X-Participant:primary --transport http-only --auth-timeout 120 --static-oauth-client-metadata \'{"client_name":"x","client_uri":"https://s25.example"}\' --silent',
+    dropIn: {
+      headers: { "X-Participant": "primary" },
+      auth: { type: "oauth", clientName: "x" },
+      warnings: [
+        "client_uri of --static-oauth-client-metadata has no effect: the bridge registers with its own",
+      ],
+      transport: "http",
+    },
     entry: {
       url: "https://s47.example/mcp",
       headers: { "X-Participant": "primary" },
@@ -391,6 +505,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: 'npx -y mcp-remote@latest https://s48.example/api/mcp/web_reader/mcp --header "Authorization: Bearer ${Z_KEY}"',
+    dropIn: { headers: { Authorization: "Bearer ${Z_KEY}" } },
     entry: { url: "https://s48.example/api/mcp/web_reader/mcp", tokenEnv: "Z_KEY" },
   },
   {
@@ -415,6 +530,7 @@ export const shapes: readonly Shape[] = [
   },
   {
     line: "npx -y mcp-remote http://localhost:3000/mcp --allow-http --transport http-only",
+    dropIn: { allowHttp: true, transport: "http" },
     entry: { url: "http://localhost:3000/mcp" },
     notes: [`--transport http-only ${transport}`],
   },
