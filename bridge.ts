@@ -70,6 +70,11 @@ const commands: Commands = {
     does: "lists the servers and where their credentials live",
     load: () => import("./src/commands/status.ts"),
   },
+  help: {
+    does: "shows this help, or the help of a command",
+    load: () => import("./src/commands/help.ts"),
+  },
+  version: { does: "shows the version", load: () => import("./src/commands/version.ts") },
   list: { does: "another name of status", load: () => import("./src/commands/status.ts") },
   pin: {
     does: "shows what changed in a server's tools since they were approved, and approves it",

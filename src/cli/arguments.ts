@@ -1,9 +1,11 @@
 import { BridgeError } from "../wire/errors.ts";
 import { nearest } from "../wire/nearest-name.ts";
 import { program } from "../wire/program-facts.ts";
+import { cleanText } from "../wire/text.ts";
 import {
   type Argument,
   type Arguments,
+  type Commands,
   globalArguments,
   serverArgument,
   type Values,
@@ -40,6 +42,15 @@ export function commandAt(words: readonly string[]): number {
 /** A word for an error message: empty for a long word, which may be a secret put on the command line by mistake. */
 function shown(word: string): string {
   return /^[\w.@/-]{1,20}$/.test(word) ? ` "${word}"` : "";
+}
+
+/** The error for a command that does not exist. */
+export function unknownCommand(commands: Commands, name: string): BridgeError {
+  const near = nearest(name, Object.keys(commands));
+  const help = `${program.name} --help`;
+  const hint = near.length === 0 ? `see ${help}` : `did you mean ${near.join(" or ")}? See ${help}`;
+  const word = name.length > 30 ? "" : ` "${cleanText(name)}"`;
+  return new BridgeError("usage", `unknown command${word}`, { hint });
 }
 
 class Reader {
@@ -111,12 +122,18 @@ class Reader {
     const name = this.#positional.find(
       (each) => this.values[each] === undefined || this.#table[each]!.repeat,
     );
-    if (name !== undefined) this.#set(name, this.#table[name]!, word, name.toUpperCase());
-    else if ("server" in this.#table)
-      throw this.#usageError(`unexpected word${shown(word)} after "${this.#command}"`, [
-        "--server NAME",
-      ]);
+    const option = name ?? this.#plainOption(word);
+    if (option !== undefined)
+      this.#set(option, this.#table[option]!, word, name?.toUpperCase() ?? `--${option}`);
     else throw this.#usageError(`unexpected word${shown(word)} after "${this.#command}"`);
+  }
+
+  /** The option whose value a plain word is; undefined for a command that takes the server's name as NAME. */
+  #plainOption(word: string): string | undefined {
+    if (this.#positional.includes("name")) return undefined;
+    const options = Object.entries(this.#table).filter(([, { plain }]) => plain !== undefined);
+    const url = word.includes("://") ? options.find(([, { plain }]) => plain === "url") : undefined;
+    return (url ?? options.find(([, { plain }]) => plain === "word"))?.[0];
   }
 
   #unknown(option: string): BridgeError {

@@ -21,6 +21,8 @@ export interface Argument {
   readonly required?: boolean;
   /** Whether the argument may be given several times; its value is a list. */
   readonly repeat?: boolean;
+  /** The option's value may also stand as a plain word: a URL, or any other word. */
+  readonly plain?: "url" | "word";
 }
 
 export type Arguments = Readonly<Record<string, Argument>>;
@@ -106,7 +108,8 @@ export const serverArgument = {
   type: "string",
   alias: "s",
   valueHint: "NAME",
-  description: "the server's name in the configuration",
+  plain: "word",
+  description: "the server's name in the configuration; may stand as a plain word",
 } as const satisfies Argument;
 
 /** `--server`, for commands that take several. */
@@ -129,4 +132,14 @@ export const globalArguments = {
   "log-format": { type: "enum", options: ["text", "json"], description: "the format of log lines" },
   "log-file": { type: "string", valueHint: "PATH", description: "write the log to this file, too" },
   help: { type: "boolean", alias: "h", description: "show this help" },
+} as const satisfies Arguments;
+
+/** The options without a command. */
+export const withoutCommandArguments = {
+  version: { type: "boolean", alias: "V", description: "show the version" },
+  json: {
+    type: "boolean",
+    description: "with --version: show version, target and commit as JSON",
+  },
+  ...globalArguments,
 } as const satisfies Arguments;

@@ -1,3 +1,12 @@
+import { program } from "../wire/program-facts.ts";
+import {
+  type Arguments,
+  type Commands,
+  type Entry,
+  globalArguments,
+  withoutCommandArguments,
+} from "./command.ts";
+
 /** Columns of the help text: the usual width of a terminal. */
 const width = 80;
 /** Columns for an option; the description of a longer option starts on the next line. */
@@ -34,7 +43,7 @@ function table(lines: readonly string[]): string[] {
 }
 
 /** The text of a command's `--help` from citty's table of its arguments: plain, left-aligned, within 80 columns. */
-export async function helpText(command: object, parent?: object): Promise<string> {
+async function helpText(command: object, parent?: object): Promise<string> {
   const { renderUsage } = await import("citty");
   // Citty colours its text also where it is piped, and writes every command's name into the usage of the program.
   const usage = Bun.stripANSI(await renderUsage(command, parent)).trimEnd();
@@ -50,4 +59,25 @@ export async function helpText(command: object, parent?: object): Promise<string
     rows = [];
   }
   return `${out.join("\n").trimEnd()}\n`;
+}
+
+/** The help of one command. */
+export async function commandHelp(name: string, { does }: Entry, own: Arguments): Promise<string> {
+  const args = { ...own, ...globalArguments };
+  return helpText({ meta: { name, description: does }, args }, { meta: { name: program.name } });
+}
+
+/** The help of the program, with its commands. */
+export async function programHelp(commands: Commands): Promise<string> {
+  const rows = Object.entries(commands).map(([name, { does }]) => [
+    name,
+    { meta: { name, description: does } },
+  ]);
+  const { name, version } = program;
+  const description = "Lets Codex, or any MCP client that speaks stdio, use remote MCP servers";
+  return helpText({
+    meta: { name, version, description },
+    args: withoutCommandArguments,
+    subCommands: Object.fromEntries(rows),
+  });
 }

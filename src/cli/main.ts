@@ -4,10 +4,8 @@ import { type Environment, homeOf } from "../platform/paths.ts";
 import { Redactor } from "../platform/redact.ts";
 import { runId } from "../platform/run-id.ts";
 import { asBridgeError, BridgeError, type CommandLine } from "../wire/errors.ts";
-import { nearest } from "../wire/nearest-name.ts";
-import { commandLineFor, program, protocolRevisions } from "../wire/program-facts.ts";
-import { cleanText } from "../wire/text.ts";
-import { commandAt, readArguments } from "./arguments.ts";
+import { commandLineFor, program } from "../wire/program-facts.ts";
+import { commandAt, readArguments, unknownCommand } from "./arguments.ts";
 import {
   type Arguments,
   type Command,
@@ -16,11 +14,13 @@ import {
   type Entry,
   globalArguments,
   type Values,
+  withoutCommandArguments,
 } from "./command.ts";
 import { dropInWords } from "./drop-in-words.ts";
-import { helpText } from "./help.ts";
+import { commandHelp, programHelp } from "./help.ts";
 import { marksOf } from "./terminal.ts";
 import type { TerminalOutput } from "./terminal-output.ts";
+import { versionText } from "./version.ts";
 
 /** Runs the command that the command line names; resolves to the exit code and never rejects. */
 export async function main(
@@ -67,7 +67,7 @@ async function runCommand(
 ): Promise<number> {
   const table = { ...command.args, ...globalArguments } satisfies Arguments;
   if (asksForHelp(words)) {
-    await print(await helpOf(name, entry, table));
+    await print(await commandHelp(name, entry, command.args));
     return 0;
   }
   const terminalOutput =
@@ -159,68 +159,17 @@ function levelOf(
 }
 
 async function withoutCommand(commands: Commands, words: readonly string[]): Promise<number> {
-  const table = {
-    version: {
-      type: "boolean",
-      alias: "V",
-      description: "show the version",
-    },
-    json: {
-      type: "boolean",
-      description: "with --version: show version, target and commit as JSON",
-    },
-    ...globalArguments,
-  } as const satisfies Arguments;
   if (asksForHelp(words)) {
-    await print(await rootHelp(commands, table));
+    await print(await programHelp(commands));
     return 0;
   }
-  const { version, json } = readArguments(program.name, table, words);
+  const { version, json } = readArguments(program.name, withoutCommandArguments, words);
   if (!version) {
-    console.warn((await rootHelp(commands, table)).trimEnd());
+    console.warn((await programHelp(commands)).trimEnd());
     throw new BridgeError("usage", "no command was given");
   }
-  await print(
-    json ? `${JSON.stringify(versionFacts())}\n` : `${program.name} ${program.version}\n`,
-  );
+  await print(versionText(json));
   return 0;
-}
-
-function versionFacts() {
-  return {
-    version: program.version,
-    bun: Bun.version,
-    target: program.target ?? "source",
-    commit: program.commit,
-    build: program.build,
-    protocolRevisions,
-  };
-}
-
-function unknownCommand(commands: Commands, name: string): BridgeError {
-  const near = nearest(name, Object.keys(commands));
-  const help = `${program.name} --help`;
-  const hint = near.length === 0 ? `see ${help}` : `did you mean ${near.join(" or ")}? See ${help}`;
-  const word = name.length > 30 ? "" : ` "${cleanText(name)}"`;
-  return new BridgeError("usage", `unknown command${word}`, { hint });
-}
-
-async function helpOf(name: string, { does }: Entry, args: Arguments): Promise<string> {
-  return helpText({ meta: { name, description: does }, args }, { meta: { name: program.name } });
-}
-
-async function rootHelp(commands: Commands, args: Arguments): Promise<string> {
-  const rows = Object.entries(commands).map(([name, { does }]) => [
-    name,
-    { meta: { name, description: does } },
-  ]);
-  const { name, version } = program;
-  const description = "Lets Codex, or any MCP client that speaks stdio, use remote MCP servers";
-  return helpText({
-    meta: { name, version, description },
-    args,
-    subCommands: Object.fromEntries(rows),
-  });
 }
 
 async function print(text: string): Promise<boolean> {

@@ -230,6 +230,10 @@ export function pickServer(config: Config, name?: string): ServerSettings {
   const server = found === undefined ? undefined : config.servers.get(found);
   if (server !== undefined) return server;
   throw new BridgeError("configuration", `server ${JSON.stringify(name)} is not configured`, {
-    hint: (command) => `the configuration holds ${quoted}; run ${command("setup")} to add one`,
+    hint(command) {
+      const near = nearest(name, names);
+      if (near.length > 0) return `did you mean ${near.join(" or ")}?`;
+      return `the configuration holds ${quoted}; run ${command("setup")} to add one`;
+    },
   });
 }

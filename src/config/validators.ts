@@ -132,6 +132,11 @@ export function literalOf(value: string): string {
   return value.replace(reference, "");
 }
 
+/** Whether a value may be a key: at least 16 characters, with letters and digits. */
+export function looksSecret(value: string): boolean {
+  return value.length >= 16 && /[0-9]/.test(value) && /[A-Za-z]/.test(value);
+}
+
 /** Whether a header or query parameter may contain a secret: its name suggests one, and its literal part has at least 8 characters. */
 export function mayBeSecret(name: string, value: string): boolean {
   return namesSecret(name) && literalOf(value).length >= 8;

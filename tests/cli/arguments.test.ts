@@ -60,7 +60,7 @@ describe("the command line", () => {
     [["--json=1"], "the option --json takes no value", "see "],
     [["--url", "a", "--url", "b"], "--url is given twice", "see "],
     [["--sign-in", "elict"], "--sign-in is one of elicit, browser, never", "did you mean elicit?"],
-    [["one", "two"], 'unexpected word "two" after "test"', "did you mean --server NAME?"],
+    [["one", "two"], 'unexpected word "two" after "test"', "see "],
   ])("refuses %j", (words, message, hint) => {
     const error = failure(() => read(...words));
     expect(error.kind).toBe("usage");
@@ -78,6 +78,32 @@ describe("the command line", () => {
   test("a missing required word is an error", () => {
     const needing = { name: { type: "positional", required: true, description: "" } } as const;
     expect(failure(() => readArguments("remove", needing, [])).message).toBe('"remove" needs NAME');
+  });
+
+  test("a server's name and its URL may stand as plain words, in any order", () => {
+    const url = { type: "string", plain: "url", description: "" } as const;
+    const table = { server: serverArgument, url };
+    const both = { server: "kb", url: "https://kb.example/mcp" };
+    for (const words of [
+      ["kb", "https://kb.example/mcp"],
+      ["https://kb.example/mcp", "kb"],
+      ["--url", "https://kb.example/mcp", "kb"],
+    ])
+      expect(readArguments("setup", table, words)).toEqual(both);
+    // A command without a URL of its own takes the URL of a server in place of the name.
+    const one = { server: serverArgument };
+    expect(readArguments("test", one, ["https://kb.example/mcp"]).server).toBe(both.url);
+    const several = { server: serversArgument };
+    expect(readArguments("test", several, ["a", "-s", "b"]).server).toEqual(["a", "b"]);
+    const twice = failure(() => readArguments("login", one, ["a", "b"]));
+    expect(twice.message).toBe("--server is given twice");
+  });
+
+  test("a plain word follows the words of the command's own", () => {
+    const action = { type: "positional", required: true, description: "" } as const;
+    const table = { action, server: serverArgument };
+    const read = { action: "export", server: "kb" };
+    expect(readArguments("credentials", table, ["export", "kb"])).toEqual(read);
   });
 
   test("a second --server is an error for a command that takes one", () => {

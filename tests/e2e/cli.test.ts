@@ -52,6 +52,25 @@ describe("the program", () => {
     }
   });
 
+  test("help and version are commands, too", async () => {
+    for (const [words, option] of [
+      [["help"], ["--help"]],
+      [
+        ["help", "setup"],
+        ["setup", "--help"],
+      ],
+      [["version"], ["--version"]],
+      [
+        ["version", "--json"],
+        ["--version", "--json"],
+      ],
+    ] as const) {
+      const [asCommand, asOption] = [await run(...words), await run(...option)];
+      expect(asCommand).toEqual(asOption);
+      expect(asCommand.code).toBe(0);
+    }
+  });
+
   test("marks only required arguments as required in the help", async () => {
     expect((await run("remove", "--help")).stdout).toContain("remove [OPTIONS] [NAME]\n");
     expect((await run("credentials", "--help")).stdout).toContain("[OPTIONS] <ACTION>\n");
@@ -60,6 +79,7 @@ describe("the program", () => {
   test.each([
     [[], "error: no command was given"],
     [["tset"], 'error: unknown command "tset"\nhint: did you mean test?'],
+    [["help", "tset"], 'error: unknown command "tset"\nhint: did you mean test?'],
     [["toString"], 'error: unknown command "toString"'],
     [["doctor"], 'error: unknown command "doctor"'],
     [["--bogus"], "error: unknown option --bogus"],

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ownFolder } from "../support/folder.ts";
+import { listing, listingServer } from "../support/listing-server.ts";
 import { runProgram } from "../support/program.ts";
 import { Session } from "../support/terminal.ts";
 
@@ -46,6 +47,49 @@ Next steps:
     expect(servers()).toEqual({ kb: { url, token: "canary-token" } });
   });
 
+  test("takes every other part of an entry, with name and URL as plain words", async () => {
+    const words = [
+      ...["setup", "kb", "http://10.0.0.7/mcp", "--allow-http", "--transport", "sse"],
+      ...["--header", "X-Team: blue", "--ca-file", "ca.pem", "--proxy", "http://proxy:3128"],
+      ...["--client-id", "c", "--client-secret-stdin", "--scope", "a", "--scope", "b"],
+      ...["--grant", "client_credentials", "--timeout", "30"],
+    ];
+    const ended = await run(words, "canary-secret\n");
+    expect([ended.code, ended.stderr]).toEqual([0, ""]);
+    expect(servers().kb).toEqual({
+      url: "http://10.0.0.7/mcp",
+      allowHttp: true,
+      transport: "sse",
+      timeoutSec: 30,
+      headers: { "X-Team": "blue" },
+      network: { caFile: join(folder.path, "ca.pem"), proxy: "http://proxy:3128" },
+      auth: {
+        type: "oauth",
+        clientId: "c",
+        clientSecret: "canary-secret",
+        scopes: ["a", "b"],
+        grant: "client_credentials",
+      },
+    });
+    const changed = await setup("kb", "--timeout", "60", "--scope", "c");
+    expect(changed.code).toBe(0);
+    expect(servers().kb).toMatchObject({
+      timeoutSec: 60,
+      auth: { clientId: "c", clientSecret: "canary-secret", scopes: ["c"] },
+    });
+  });
+
+  test("--test tests the server afterwards, and exits as test does", async () => {
+    await using server = listingServer(listing());
+    const passed = await setup("kb", server.url, "--no-auth", "--test");
+    expect([passed.code, passed.stdout.includes("All tests passed!")]).toEqual([0, true]);
+    const failed = await setup("away", url, "--no-auth", "--test");
+    expect([failed.code, failed.stdout.includes("✗ nothing accepts connections")]).toEqual([
+      5,
+      true,
+    ]);
+  });
+
   test("resolves --token-file against the current directory", async () => {
     writeFileSync(join(folder.path, "t"), "tok", { mode: 0o600 });
     const ended = await setup("--server", "kb", "--url", url, "--token-file", "t");
@@ -69,6 +113,16 @@ Next steps:
     [["--server", "k b", "--url", url], "--server: expected a name"],
     [["--server", "kb", "--url", "http://x.example/"], "ssh -L"],
     [["--server", "kb", "--url", url, "--oauth", "--no-auth"], "one credential"],
+    [["kb", url, "--header", "X-Team"], "--header needs 'Name: value'"],
+    [["kb", url, "--header", "X-Api-Key: canary-123456"], "the value may be a secret"],
+    [["kb", url, "--header", "X-Team: canary4567890123456"], "the value may be a secret"],
+    [["kb", url, "--timeout", "0"], "--timeout: expected seconds"],
+    [["kb", url, "--proxy", "socks://p"], "--proxy: expected an http://"],
+    [["kb", url, "--proxy", "http://u:canary@p:1"], "can read a password here"],
+    [["kb", url, "--client-id", "c", "--no-auth"], "the OAuth options do not fit"],
+    [["kb", url, "--token-stdin", "--client-secret-stdin"], "stdin holds one secret"],
+    [["kb", url, "--grant", "password"], "--grant is one of"],
+    [["kb", url, "https://other.example/", "--no-auth"], "--url is given twice"],
     [["--server", "kb", "--url", url, "--token-env", "canary=1"], "environment variable"],
     [["--server", "kb", "--url", url, "--header-env", "X-Key"], "--header-env needs Name=VAR"],
     [["--server", "kb", "--url", url, "--header-env", "Host=VAR"], "the bridge sets this one"],
@@ -102,7 +156,7 @@ Next steps:
   test("refuses to read a token from a terminal, which would show it", async () => {
     const words = ["setup", "-s", "kb", "--url", url, "--token-stdin"];
     await using session = new Session(words, { HOME: folder.path });
-    await session.sees("a terminal would show the token");
+    await session.sees("a terminal would show the secret");
     expect(await session.ended).toBe(2);
   });
 

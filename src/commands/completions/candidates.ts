@@ -4,6 +4,7 @@ import {
   type Arguments,
   type Commands,
   globalArguments,
+  withoutCommandArguments,
 } from "../../cli/command.ts";
 import { levels } from "../../platform/log.ts";
 
@@ -21,12 +22,6 @@ export interface Candidates {
 }
 
 const none: Candidates = { words: [], isFile: false };
-
-/** Options that are valid before, or without, a command. */
-const withoutCommand: Arguments = {
-  version: { type: "boolean", description: "show the version" },
-  ...globalArguments,
-};
 
 const plain = (words: readonly string[]): Candidate[] =>
   words.map((word) => ({ word, description: "" }));
@@ -71,7 +66,7 @@ export async function candidatesFor(
   if (name !== undefined && !Object.hasOwn(commands, name)) return none;
   const table =
     name === undefined
-      ? withoutCommand
+      ? withoutCommandArguments
       : { ...(await commands[name]!.load()).command.args, ...globalArguments };
   const found = candidatesIn(
     table,
@@ -129,7 +124,10 @@ function candidatesIn(
   }
   const positionals = Object.entries(table).filter(([, { type }]) => type === "positional");
   const positional = positionals[positionalCount] ?? positionals.at(-1);
-  if (positional === undefined) return undefined;
+  if (positional === undefined) {
+    const { server } = table;
+    return server?.plain === undefined ? undefined : valuesOf("server", server, serverNames);
+  }
   const isSurplus = positionalCount >= positionals.length && positional[1].repeat !== true;
   return isSurplus ? none : valuesOf(...positional, serverNames);
 }

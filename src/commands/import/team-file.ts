@@ -1,7 +1,7 @@
 import { isObject, type JsonObject } from "../../config/clients/document.ts";
 import { configText, templateOf } from "../../config/clients/variables.ts";
 import type { ServerEntry } from "../../config/schema.ts";
-import { mayBeSecret } from "../../config/validators.ts";
+import { looksSecret, mayBeSecret } from "../../config/validators.ts";
 import { Draft } from "./draft.ts";
 import type { Found } from "./plan.ts";
 import type { Source } from "./sources.ts";
@@ -120,10 +120,6 @@ export interface Exported {
 
 const variableName = (server: string, secret: string) =>
   `${server}_${secret}`.toUpperCase().replace(/[^A-Z0-9]+/g, "_");
-
-/** Whether a value may be a key: at least 16 characters, with letters and digits. */
-const looksSecret = (value: string) =>
-  value.length >= 16 && /[0-9]/.test(value) && /[A-Za-z]/.test(value);
 
 /** Replaces every secret of a server's entry by a variable, and leaves out keys that belong to this machine. */
 export function exportEntry(name: string, entry: ServerEntry): Exported {

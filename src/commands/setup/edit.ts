@@ -4,6 +4,7 @@ import { changeConfig } from "../../config/save.ts";
 import type { ServerEntry } from "../../config/schema.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { forgetStored } from "../auth/forget.ts";
+import { applySettings, type EntrySettings } from "./entry-flags.ts";
 
 /** A new credential from the wizard or from options. */
 export type NewCredential =
@@ -25,6 +26,7 @@ export interface Change {
   readonly description?: string;
   /** `default` removes the setting, so that Codex decides. */
   readonly approval?: Approval;
+  readonly settings?: EntrySettings;
 }
 
 export const approvals = ["default", "auto", "prompt", "writes", "approve"] as const;
@@ -105,6 +107,7 @@ function changedEntry(before: ServerEntry | undefined, change: Change): ServerEn
   if (change.description === "") delete entry.description;
   else if (change.description !== undefined) entry.description = change.description;
   if (change.approval !== undefined) setApproval(entry, change.approval);
+  if (change.settings !== undefined) applySettings(entry, change.settings);
   return entry;
 }
 

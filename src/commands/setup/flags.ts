@@ -4,20 +4,26 @@ import { serverArgument } from "../../cli/command.ts";
 import type { Config } from "../../config/load.ts";
 import { configuredName } from "../../config/load.ts";
 import type { ServerEntry } from "../../config/schema.ts";
+import { serverUrlProblem } from "../../config/server-url.ts";
 import {
   headerNameProblem,
   nameProblem,
   tokenProblem,
-  urlProblem,
   variableProblem,
 } from "../../config/validators.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { approvals, type Change, hasCredential, movesOrigin, type NewCredential } from "./edit.ts";
+import { entryArguments, entrySettings, plainHeaders } from "./entry-flags.ts";
 
 /** The arguments of `setup`. */
 export const setupArguments = {
   server: serverArgument,
-  url: { type: "string", valueHint: "URL", description: "URL of the MCP server" },
+  url: {
+    type: "string",
+    valueHint: "URL",
+    plain: "url",
+    description: "URL of the MCP server; may stand as a plain word",
+  },
   "token-stdin": { type: "boolean", description: "read a token from stdin" },
   "token-env": {
     type: "string",
@@ -44,6 +50,8 @@ export const setupArguments = {
     description:
       "Codex's approval policy: codex exec needs approve for tools that are not marked read-only",
   },
+  ...entryArguments,
+  test: { type: "boolean", description: "test the server afterwards" },
   schema: { type: "boolean", description: "print the JSON Schema of the configuration" },
 } as const satisfies Record<string, Argument>;
 export type SetupValues = Values<typeof setupArguments>;
@@ -110,17 +118,31 @@ export interface FlagForm {
   readonly missing: readonly string[];
 }
 
+const typeOf = (credential: NewCredential | "stdin") =>
+  credential === "stdin" ? credential : credential.type;
+
 /** Reads the options; the existing configuration decides which of them are required. Throws `usage`. */
 export function readFlags(values: SetupValues, config: Config | undefined): FlagForm {
   const { server, url, description, approval } = values;
-  const headers = headersOf(values["header-env"]);
-  const givenCredential = credentialOf(values);
+  const keys = headersOf(values["header-env"]);
+  const headers = { ...plainHeaders(values.header), ...keys };
+  const settings = entrySettings(values);
+  const hasSettings = Object.keys(settings).length > 0;
+  if (values["token-stdin"] && values["client-secret-stdin"])
+    throw usage("stdin holds one secret: --token-stdin or --client-secret-stdin");
   if (server !== undefined) requireValid(nameProblem(server), "--server");
-  if (url !== undefined) requireValid(urlProblem(url), "--url");
   const name =
     server === undefined || config === undefined ? undefined : configuredName(config.raw, server);
   const entry = name === undefined ? undefined : config?.raw.servers?.[name];
-  const credential = onlyAddsHeaders(givenCredential, headers, entry, url)
+  const allowHttp = values["allow-http"] || entry?.allowHttp === true;
+  if (url !== undefined) requireValid(serverUrlProblem(url, allowHttp), "--url");
+  // The OAuth options choose OAuth, unless the server has it or gets another credential.
+  const chosen = credentialOf(values);
+  if (settings.oauth !== undefined && chosen !== undefined && typeOf(chosen) !== "oauth")
+    throw usage("the OAuth options do not fit another credential", "leave one of them out");
+  const choosesOAuth = settings.oauth !== undefined && entry?.auth?.type !== "oauth";
+  const givenCredential = chosen ?? (choosesOAuth ? ({ type: "oauth" } as const) : undefined);
+  const credential = onlyAddsHeaders(givenCredential, keys, entry, url)
     ? undefined
     : givenCredential;
   const missing: string[] = [];
@@ -129,9 +151,11 @@ export function readFlags(values: SetupValues, config: Config | undefined): Flag
   if (credential === undefined && (entry === undefined || movesOrigin(entry, url))) {
     missing.push(`one of ${credentialFlags}`);
   }
-  const hasChange = [url, givenCredential, description, approval].some(
-    (value) => value !== undefined,
-  );
+  const hasHeaders = Object.keys(headers).length > 0;
+  const hasChange =
+    hasSettings ||
+    hasHeaders ||
+    [url, givenCredential, description, approval].some((value) => value !== undefined);
   if (entry !== undefined && !hasChange)
     missing.push("an option that changes it (--url, --description, ...)");
   return {
@@ -140,7 +164,8 @@ export function readFlags(values: SetupValues, config: Config | undefined): Flag
       ...(url !== undefined && { url }),
       ...(description !== undefined && { description }),
       ...(approval !== undefined && { approval }),
-      ...(values["header-env"].length > 0 && { headers }),
+      ...(hasHeaders && { headers }),
+      ...(hasSettings && { settings }),
     },
     credential,
     missing,
@@ -160,16 +185,16 @@ function onlyAddsHeaders(
   return Object.keys(headers).every((name) => name.toLowerCase() !== "authorization");
 }
 
-/** Reads the token from stdin. Throws `usage`. */
-export async function tokenFromStdin(): Promise<string> {
+/** Reads a secret from stdin for this option. Throws `usage`. */
+export async function secretFromStdin(option: string): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>) {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > 64 * 1024) throw usage("--token-stdin: stdin holds more than 64 KiB");
+    if (length > 64 * 1024) throw usage(`${option}: stdin holds more than 64 KiB`);
   }
   const token = new TextDecoder().decode(Buffer.concat(chunks)).trim();
-  requireValid(tokenProblem(token), "--token-stdin");
+  requireValid(tokenProblem(token), option);
   return token;
 }

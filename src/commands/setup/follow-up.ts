@@ -1,4 +1,5 @@
 import type { Context } from "../../cli/command.ts";
+import { loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerEntry } from "../../config/schema.ts";
 import { tokenProblem } from "../../config/validators.ts";
 import { startChild } from "../../platform/exec.ts";
@@ -63,10 +64,9 @@ async function signIn(name: string, { self, configPath, paths, env }: Context): 
   return startChild({ words, env }, stdio).exited;
 }
 
-async function testServer(name: string, context: Context): Promise<number | undefined> {
-  const { command } = await import("../test/test.ts");
-  const values = { all: false, json: false, call: undefined, args: undefined };
-  return command.run({ server: [name], ...values }, context);
+async function testServer(name: string, context: Context): Promise<number> {
+  const { testAndReport } = await import("../test/test.ts");
+  return testAndReport(pickServer(await loadConfig(context.paths()), name), context);
 }
 
 async function writeCodex(name: string, context: Context): Promise<number | undefined> {

@@ -1,7 +1,13 @@
 import { type Context, defineCommand } from "../../cli/command.ts";
 import { type Config, readConfig } from "../../config/load.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { type FlagForm, readFlags, setupArguments, tokenFromStdin } from "./flags.ts";
+import {
+  type FlagForm,
+  readFlags,
+  type SetupValues,
+  secretFromStdin,
+  setupArguments,
+} from "./flags.ts";
 import type { Steps } from "./next-steps.ts";
 
 export const command = defineCommand({
@@ -14,7 +20,7 @@ export const command = defineCommand({
     }
     const config = await readConfig(context.paths());
     const form = readFlags(values, config);
-    if (form.missing.length === 0) return saveForm(form, context);
+    if (form.missing.length === 0) return saveForm(form, values, context);
     await requireTerminal(form, config);
     const { wizard } = await import("./wizard.ts");
     return wizard(form, config, context);
@@ -33,23 +39,24 @@ async function requireTerminal(form: FlagForm, config: Config | undefined): Prom
 }
 
 /** Saves a change that the options describe completely. */
-async function saveForm({ change, credential }: FlagForm, context: Context): Promise<number> {
+async function saveForm(
+  { change, credential }: FlagForm,
+  values: SetupValues,
+  context: Context,
+): Promise<number> {
   const { saveChange } = await import("./edit.ts");
   const { stepsFor } = await import("./next-steps.ts");
   const paths = context.paths();
   const full = { ...change };
+  if (values["client-secret-stdin"]) {
+    const clientSecret = await secretFromPipe("--client-secret-stdin");
+    context.redactor.add(clientSecret);
+    const { settings } = change;
+    Object.assign(full, { settings: { ...settings, oauth: { ...settings?.oauth, clientSecret } } });
+  }
   if (credential === "stdin") {
-    const { isatty } = await import("node:tty");
-    if (isatty(0)) {
-      throw new BridgeError(
-        "usage",
-        "--token-stdin reads from a pipe, because a terminal would show the token",
-        {
-          hint: (command) => `pipe the token in, or run ${command("setup")} without options`,
-        },
-      );
-    }
-    Object.assign(full, { credential: { type: "token", token: await tokenFromStdin() } });
+    const token = await secretFromPipe("--token-stdin");
+    Object.assign(full, { credential: { type: "token", token } });
   } else if (credential !== undefined) {
     Object.assign(full, { credential });
     await warnOfEmpty(credential, context);
@@ -72,7 +79,20 @@ async function saveForm({ change, credential }: FlagForm, context: Context): Pro
     const { fillCatalog } = await import("./prime-catalog.ts");
     await fillCatalog(server, context);
   }
-  return 0;
+  if (!values.test || server === undefined) return 0;
+  const { testAndReport } = await import("../test/test.ts");
+  return testAndReport(server, context);
+}
+
+async function secretFromPipe(option: string): Promise<string> {
+  const { isatty } = await import("node:tty");
+  if (isatty(0))
+    throw new BridgeError(
+      "usage",
+      `${option} reads from a pipe, because a terminal would show the secret`,
+      { hint: (command) => `pipe the secret in, or run ${command("setup")} without options` },
+    );
+  return secretFromStdin(option);
 }
 
 /** Warns if the variable or file holds no token. No error, because the user may set the token later. */

@@ -21,7 +21,10 @@ afterEach(async () => {
   folder[Symbol.dispose]();
 });
 
-const nothing = { server: [], all: false, call: undefined, args: undefined, json: false };
+const nothing = {
+  ...{ server: [], all: false, call: undefined, args: undefined },
+  ...{ watch: undefined, json: false },
+};
 
 const toolCalled = (name: string) => ({ name, inputSchema: { type: "object" } });
 
@@ -45,7 +48,12 @@ async function tested(
     if (error instanceof BridgeError) return error;
     throw error;
   });
-  return { code, printed: context.printed.replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT") };
+  return {
+    code,
+    printed: context.printed
+      .replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT")
+      .replaceAll(/\d+\.\d s/g, "TIME"),
+  };
 }
 
 const demoEntry = () => ({ url: demo.url.href, token: demo.token });
@@ -197,6 +205,36 @@ URL: http://127.0.0.1:PORT/mcp
     expect(code).toBe(1);
   });
 
+  test("--all tests four servers at a time, reports each as a whole in its order, and ends with a line for all", async () => {
+    let under = 0;
+    let most = 0;
+    const four = Promise.withResolvers<void>();
+    const gate = serveHttp(async (request) => {
+      if (request.method !== "POST") return new Response(null, { status: 405 });
+      const { id, method } = (await request.json()) as { id?: number; method: string };
+      if (id === undefined) return new Response(null, { status: 202 });
+      const isStart = method === "initialize";
+      if (isStart) most = Math.max(most, ++under);
+      if (under === 4) four.resolve();
+      if (isStart) await four.promise;
+      if (method === "tools/list") under--;
+      const serverInfo = { name: "s", version: "1" };
+      const start = { protocolVersion: "2025-06-18", capabilities: {}, serverInfo };
+      return Response.json({ jsonrpc: "2.0", id, result: isStart ? start : { tools: [] } });
+    });
+    const auth = { type: "none" };
+    const names = ["a", "b", "c", "d", "e"];
+    const servers = Object.fromEntries(names.map((name) => [name, { url: gate.href, auth }]));
+    const { code, printed } = await tested(servers, { all: true });
+    expect(code).toBe(0);
+    expect(most).toBe(4);
+    const order = [...printed.matchAll(/connection to '(.)'|All tests (passed)!/g)];
+    expect(order.map(([, name, passed]) => name ?? passed)).toEqual(
+      names.flatMap((name) => [name, "passed"]),
+    );
+    expect(printed).toEndWith("\n✓ All 5 servers passed (TIME)\n");
+  });
+
   test("accepts a server without tools, and refuses a result that is no list", async () => {
     await using without = lyingServer({
       initialize: { protocolVersion: "2025-06-18", capabilities: {}, serverInfo: { name: "s" } },
@@ -207,8 +245,9 @@ URL: http://127.0.0.1:PORT/mcp
     const servers = { without: { url: without.url, auth }, wrong: { url: wrong.url, auth } };
     const { code, printed } = await tested(servers, { all: true });
     expect(printed).toContain(
-      "✓ Found 0 tools\n\n✓ All tests passed!\n\nTesting connection to 'wrong'",
+      "✓ Found 0 tools\n\n✓ All tests passed! (TIME)\n\nTesting connection to 'wrong'",
     );
+    expect(printed).toEndWith("\n✗ Not passed (TIME)\n\n✗ 1 of 2 servers failed (TIME): wrong\n");
     expect(printed).toContain(
       '✗ the answer to tools/list holds no "tools"\nhint: for more details, run ',
     );
