@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the executable: ./build.sh [--target PLATFORM]... [--all] [--runtime FILE]
+# Builds the executable: ./build.sh [--target PLATFORM]... [--all] [--runtime FILE] [--to DIR]
 set -eu
 cd "$(dirname "$0")"
 
@@ -8,7 +8,7 @@ platforms="linux-x64 linux-x64-musl linux-arm64 linux-arm64-musl darwin-x64 darw
 
 usage() {
   cat <<END
-Usage: ./build.sh [--target PLATFORM]... [--all] [--runtime FILE]
+Usage: ./build.sh [--target PLATFORM]... [--all] [--runtime FILE] [--to DIR]
 
 Without options it builds dist/$name for this machine and tries it.
   --target PLATFORM  builds dist/PLATFORM/$name instead; one of:
@@ -16,6 +16,7 @@ Without options it builds dist/$name for this machine and tries it.
   --all              all of them
   --runtime FILE     the Bun executable of that platform, where it cannot be downloaded:
                      npm pack @oven/bun-linux-aarch64, then package/bin/bun of the archive
+  --to DIR           the folder for everything that is built (default: dist)
 SOURCE_COMMIT names the commit where git cannot. CODEX_MCP_BRIDGE_RELEASES is the https address at which dist/
 is going to be published: dist/install.sh downloads from there.
 END
@@ -28,9 +29,10 @@ die() {
 
 targets=
 runtime=
+out=dist
 while [ $# -gt 0 ]; do
   case $1 in
-    --target | --runtime) [ $# -gt 1 ] || die "the option $1 needs a value" "" 2 ;;
+    --target | --runtime | --to) [ $# -gt 1 ] || die "the option $1 needs a value" "" 2 ;;
   esac
   case $1 in
     --target)
@@ -43,6 +45,11 @@ while [ $# -gt 0 ]; do
     --runtime)
       [ -f "$2" ] || die "there is no file \"$2\"" "name the Bun executable of the target platform" 2
       runtime=$(cd "$(dirname "$2")" && pwd)/$(basename "$2")
+      shift
+      ;;
+    --to)
+      mkdir -p "$2"
+      out=$(cd "$2" && pwd)
       shift
       ;;
     --all) targets=$platforms ;;
@@ -92,7 +99,8 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Collects the licences of the packages that the program imports; the executable embeds the file.
+# Collects the licences of the packages that the program imports; the executable embeds the file, which therefore
+# stands in dist/ whatever --to says.
 licenses() {
   mkdir -p dist
   : >>dist/THIRD-PARTY-LICENSES
@@ -159,29 +167,29 @@ sums() {
 
 licenses
 if [ -z "$targets" ]; then
-  build "$native" "dist/$name"
-  smoke "./dist/$name"
+  build "$native" "$out/$name"
+  smoke "$out/$name"
 else
   for platform in $targets; do
     suffix=
     case $platform in windows-*) suffix=.exe ;; esac
-    build "$platform" "dist/$platform/$name$suffix"
+    build "$platform" "$out/$platform/$name$suffix"
     if [ "$platform" = "$native" ]; then
-      smoke "./dist/$platform/$name"
+      smoke "$out/$platform/$name"
       # A processor of 2008, without AVX.
       if [ "$platform" = linux-x64 ] && command -v qemu-x86_64-static >/dev/null; then
-        smoke_emulated "./dist/$platform/$name" qemu-x86_64-static -cpu Nehalem
+        smoke_emulated "$out/$platform/$name" qemu-x86_64-static -cpu Nehalem
       fi
     elif [ "$platform" = linux-arm64 ] && can_emulate_arm64; then
-      smoke_emulated "./dist/$platform/$name" qemu-aarch64-static -L /usr/aarch64-linux-gnu
+      smoke_emulated "$out/$platform/$name" qemu-aarch64-static -L /usr/aarch64-linux-gnu
     fi
   done
 fi
-sed "s|^releases=.*|releases=\${CODEX_MCP_BRIDGE_RELEASES:-$releases}|" scripts/install.sh >dist/install.sh
+sed "s|^releases=.*|releases=\${CODEX_MCP_BRIDGE_RELEASES:-$releases}|" scripts/install.sh >"$out/install.sh"
 "$bun" scripts/check-graph.ts "$work/graph.json"
 (
-  cd dist
+  cd "$out"
   # shellcheck disable=SC2046 # the names hold no spaces
   sums $(find . -type f -name "$name*" | sed 's|^\./||' | LC_ALL=C sort) >SHA256SUMS
 )
-echo "wrote dist/SHA256SUMS"
+echo "wrote $out/SHA256SUMS"

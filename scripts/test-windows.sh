@@ -31,8 +31,9 @@ trap 'PATH=$PATH:/usr/lib/wine wineserver64 -k -w || true; rm -rf "$WINE_FOLDER"
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-./build.sh --target windows-x64 --runtime "$runtime"
-cp dist/windows-x64/codex-mcp-http-bridge.exe "$WINE_FOLDER/"
+# Not into dist/, where another part may build.
+./build.sh --target windows-x64 --runtime "$runtime" --to "$WINE_FOLDER/dist"
+mv "$WINE_FOLDER/dist/windows-x64/codex-mcp-http-bridge.exe" "$WINE_FOLDER/"
 for program in feed bun-under-wine; do
   "$bun" build --compile --target=bun-windows-x64 --compile-executable-path="$runtime" \
     --outfile="$WINE_FOLDER/$program.exe" "tests/windows/support/$program.ts" >/dev/null
