@@ -13,6 +13,7 @@ import {
   ResourceUpdatedNotificationSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import { startEverything } from "../support/everything.ts";
+import { listing, listingServer } from "../support/listing-server.ts";
 import { stdioBridge } from "../support/stdio-bridge.ts";
 
 type Result = Awaited<ReturnType<Client["callTool"]>>;
@@ -33,13 +34,17 @@ const textOf = (result: Result) =>
   (result.content as { type: string; text?: string }[]).map(({ text }) => text ?? "").join("\n");
 
 describe.each([
-  ["streamableHttp", "auto", "streamable-http"],
-  ["sse", "auto", "sse"],
-  ["sse", "sse", undefined],
-] as const)("server-everything over %s, transport %s", (transport, configured, way) => {
+  ["streamableHttp", "auto", "alone", "streamable-http"],
+  ["sse", "auto", "alone", "sse"],
+  ["sse", "sse", "alone", undefined],
+  ["streamableHttp", "auto", "one of three servers", "streamable-http"],
+] as const)("server-everything over %s, transport %s, %s", (transport, configured, role, way) => {
+  const isAlone = role === "alone";
+  const prefix = isAlone ? "" : "kb__";
   let server: Awaited<ReturnType<typeof startEverything>>;
   let bridge: ReturnType<typeof stdioBridge>;
   let client: Client;
+  let others: ReturnType<typeof listingServer>;
   const tasks = new InMemoryTaskStore();
   const asked: string[] = [];
   /** What was called, got and read, by its name or URI. */
@@ -47,7 +52,13 @@ describe.each([
 
   beforeAll(async () => {
     server = await startEverything(transport);
-    bridge = stdioBridge({ url: server.url, transport: configured });
+    others = listingServer(listing());
+    const more = {
+      listing: { url: others.url },
+      gone: { url: "http://127.0.0.1:9/mcp", connectTimeoutSec: 1 },
+    };
+    const entry = { url: server.url, transport: configured };
+    bridge = stdioBridge(entry, isAlone ? {} : more);
     client = new Client(
       { name: "everything", version: "1" },
       {
@@ -84,17 +95,21 @@ describe.each([
     await client.close();
     tasks.cleanup();
     bridge[Symbol.dispose]();
+    await others[Symbol.asyncDispose]();
     await server[Symbol.asyncDispose]();
   });
 
   const call = (name: string, args: Record<string, unknown> = {}) => {
-    used.add(name);
-    return client.callTool({ name, arguments: args });
+    used.add(prefix + name);
+    return client.callTool({ name: prefix + name, arguments: args });
   };
 
   const prompt = async (name: string, args?: Record<string, string>) => {
-    used.add(name);
-    const { messages } = await client.getPrompt({ name, ...(args && { arguments: args }) });
+    used.add(prefix + name);
+    const { messages } = await client.getPrompt({
+      name: prefix + name,
+      ...(args && { arguments: args }),
+    });
     return JSON.stringify(messages);
   };
 
@@ -104,7 +119,8 @@ describe.each([
   };
 
   test("has its protocol and transport detected and stored", async () => {
-    expect(client.getServerVersion()?.name).toContain("everything");
+    const serverName = isAlone ? "everything" : "codex-mcp-http-bridge";
+    expect(client.getServerVersion()?.name).toContain(serverName);
     expect((await client.listTools()).tools.length).toBeGreaterThan(12);
     if (way === undefined) return;
     const file = join(bridge.home, "cache/kb.json");
@@ -132,7 +148,7 @@ describe.each([
 
   test("a long tool reports its progress", async () => {
     const progress: number[] = [];
-    const name = "trigger-long-running-operation";
+    const name = `${prefix}trigger-long-running-operation`;
     used.add(name);
     const result = await client.callTool(
       { name, arguments: { duration: 0.4, steps: 4 } },
@@ -155,11 +171,15 @@ describe.each([
   });
 
   /** Follows a tool that is a task of the server, as its states and its text. */
-  async function follow(name: string, args: Record<string, unknown>) {
+  async function follow(tool: string, args: Record<string, unknown>) {
+    const name = prefix + tool;
     used.add(name);
     const states = new Set<string>();
     let text = "";
-    for await (const came of client.experimental.tasks.callToolStream({ name, arguments: args })) {
+    for await (const came of client.experimental.tasks.callToolStream({
+      name,
+      arguments: args,
+    })) {
       if (came.type === "error") throw came.error;
       if (came.type === "result") text = textOf(came.result as Result);
       else states.add(came.task.status);
@@ -214,7 +234,7 @@ describe.each([
     const embedded = { resourceType: "Text", resourceId: "1" };
     expect(await prompt("resource-prompt", embedded)).toContain("demo://resource/dynamic/text/1");
     const { completion } = await client.complete({
-      ref: { type: "ref/prompt", name: "completable-prompt" },
+      ref: { type: "ref/prompt", name: `${prefix}completable-prompt` },
       argument: { name: "department", value: "S" },
     });
     expect(completion.values).toContain("Sales");
@@ -245,7 +265,7 @@ describe.each([
     const args = { duration: 30, steps: 300 };
     const started = Promise.withResolvers<void>();
     const pending = client
-      .callTool({ name: "trigger-long-running-operation", arguments: args }, undefined, {
+      .callTool({ name: `${prefix}trigger-long-running-operation`, arguments: args }, undefined, {
         signal: controller.signal,
         onprogress: () => started.resolve(),
       })
@@ -267,6 +287,8 @@ describe.each([
       ...resourceTemplates.map(({ uriTemplate }) => uriTemplate),
     ];
     expect(offered.length).toBeGreaterThan(19 + 4);
-    expect(offered.filter((one) => !used.has(one))).toEqual([]);
+    // The tool of the other server, and the one for the server that cannot be reached.
+    const fromOthers = isAlone ? [] : ["listing__look", "gone__problem"];
+    expect(offered.filter((one) => !used.has(one))).toEqual(fromOthers);
   });
 });

@@ -14,13 +14,18 @@ interface StdioBridge extends Disposable {
   };
 }
 
-/** Configures `entry` as the only server. */
-export function stdioBridge(entry: {
+interface Entry {
   readonly url: string;
-  readonly transport?: string;
-}): StdioBridge {
+  readonly [key: string]: unknown;
+}
+
+/** Configures `entry` as the server "kb"; with `others`, a combined run has all of them. */
+export function stdioBridge(
+  entry: Entry,
+  others: Readonly<Record<string, Entry>> = {},
+): StdioBridge {
   const folder = ownFolder();
-  const config = { version: 1, servers: { kb: entry } };
+  const config = { version: 1, servers: { kb: entry, ...others } };
   writeFileSync(join(folder.path, "config.json"), JSON.stringify(config), { mode: 0o600 });
   const [command, ...words] = programWords;
   const env = {
@@ -28,7 +33,8 @@ export function stdioBridge(entry: {
     HOME: folder.path,
     CODEX_MCP_BRIDGE_HOME: folder.path,
   };
-  const args = [...words, "run", "--server", "kb"];
+  const isCombined = Object.keys(others).length > 0;
+  const args = [...words, "run", ...(isCombined ? ["--all"] : ["--server", "kb"])];
   return {
     home: folder.path,
     parameters: { command: command!, args, env, stderr: "ignore" },
