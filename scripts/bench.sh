@@ -2,6 +2,7 @@
 # Builds what the benchmark compares, then runs it: npm run bench [-- --quick], see bench/main.ts.
 #   sh scripts/bench.sh start-ratio [count]   start of the bridge against the floor (bench/start-ratio.ts)
 #   sh scripts/bench.sh audit-ratio [rounds]  round trips with an audit against none (bench/audit-ratio.ts)
+#   sh scripts/bench.sh combined-ratio [rounds]  a combined run of eight servers against one (bench/combined-ratio.ts)
 #   sh scripts/bench.sh growth                the curves of docs/performance.md (bench/growth.ts)
 # hyper-mcp-remote, written in Rust, is compared if cargo is installed: it compiles once, for minutes, and not for
 # --quick. BENCH_NO_CARGO=1 leaves it out. BRIDGE_BIN names an executable of the bridge to measure instead.
@@ -13,7 +14,7 @@ mkdir -p "$out"
 
 program=bench/main.ts
 case "${1:-}" in
-start-ratio | audit-ratio | growth)
+start-ratio | audit-ratio | combined-ratio | growth)
   program="bench/$1.ts"
   shift
   ;;
