@@ -116,9 +116,17 @@ export class Message {
     return parseMessage(edits.reduce(edit, this.bytes));
   }
 
-  /** Replaces the value at `span`, inside `params` or `result`, by the JSON text `raw`. Cheaper than `with`: nothing is read again. */
-  replaced({ start, end }: Span, raw: string): Message {
-    return new Message(splice(this.bytes, start, end, raw), this.head);
+  /**
+   * Replaces the value at `span`, inside `params` or `result`, by a JSON text. Cheaper than `with`, since nothing is read
+   * again: a shorter text is followed by spaces, so that every other byte keeps its place.
+   */
+  replaced({ start, end }: Span, raw: Uint8Array): Message {
+    if (raw.length > end - start)
+      return new Message(splice(this.bytes, start, end, decoder.decode(raw)), this.head);
+    const bytes = this.bytes.slice();
+    bytes.set(raw, start);
+    bytes.fill(0x20, start + raw.length, end);
+    return new Message(bytes, this.head, this.#envelope);
   }
 
   /** Replaces (JSON text) or removes (null) elements of the array at `path`, by their index. */

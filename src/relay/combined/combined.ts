@@ -39,6 +39,8 @@ export interface CombinedOptions {
 /** How long the answer to initialize waits for servers without a catalog: their instructions stand in it. */
 const introductionMs = 300;
 const logLevels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+const done = Promise.resolve();
+const encoder = new TextEncoder();
 const unknownMethod = -32601;
 const invalidParams = -32602;
 /** The list in which a request's name stands. */
@@ -171,7 +173,7 @@ export class CombinedUpstream implements Upstream {
   }
 
   /** Sends a request to its server, and what comes back to the client. */
-  async #sendTo(
+  #sendTo(
     member: Member,
     message: Message,
     deliver: Deliver,
@@ -179,20 +181,17 @@ export class CombinedUpstream implements Upstream {
     call?: CallContext,
     asked?: { own: string; shown: string },
   ): Promise<void> {
-    const { id } = message.head;
-    if (message.bytes.length > member.messageBytes) throw tooLargeError(member, message);
-    const take: Deliver = async (incoming) => {
-      const { kind } = incoming.head;
-      if (kind === "batch") {
-        for (const part of incoming.elements()) if (part instanceof Message) await take(part);
-        return;
-      }
+    if (message.bytes.length > member.messageBytes)
+      return Promise.reject(tooLargeError(member, message));
+    const take: Deliver = (incoming) => {
+      const { kind, id } = incoming.head;
+      if (kind === "batch") return takeEach(incoming, take);
       if (kind !== "response") return this.#fromServers.take(member, incoming, deliver);
       // In a batch of the client, the ids of other servers' calls are open, too.
-      if (!isSameId(id!, incoming.head.id!)) return;
-      await deliver(this.#answer(member, message, incoming, asked));
+      if (!isSameId(message.head.id!, id!)) return done;
+      return deliver(this.#answer(member, message, incoming, asked));
     };
-    await member.call(message, take, signal, call && contextOf(member, message, call));
+    return member.call(message, take, signal, call && new MemberCall(member, message, call));
   }
 
   /** A server's answer as the client gets it. */
@@ -375,7 +374,7 @@ export class CombinedUpstream implements Upstream {
         onAnswer: (member) => this.#noteSubscription(member, message, shown, shown),
       });
     const { member, uri } = route;
-    const own = message.replaced(message.view(path)!, JSON.stringify(uri));
+    const own = message.replaced(message.view(path)!, encoder.encode(JSON.stringify(uri)));
     const watched: Deliver = (incoming) => {
       if (incoming.head.isError === false) this.#noteSubscription(member, message, uri, shown);
       return deliver(incoming);
@@ -523,15 +522,31 @@ function routeOf(table: NameTable<Member>, message: Message, path = ["params", "
   return { span, shown, route: table.find(shown) };
 }
 
-function contextOf(member: Member, { head }: Message, call: CallContext): CallContext {
-  const { startedAt } = call;
-  return {
-    server: member.name,
-    id: head.id!,
-    method: head.method!,
-    startedAt,
-    pause: () => call.pause(),
-  };
+async function takeEach(batch: Message, take: Deliver): Promise<void> {
+  for (const part of batch.elements()) if (part instanceof Message) await take(part);
+}
+
+/** A call of the client as one server gets it. */
+class MemberCall implements CallContext {
+  readonly server: string;
+  readonly id: string;
+  readonly method: string;
+  readonly #call: CallContext;
+
+  constructor({ name }: Member, { head }: Message, call: CallContext) {
+    this.server = name;
+    this.id = head.id!;
+    this.method = head.method!;
+    this.#call = call;
+  }
+
+  get startedAt(): number {
+    return this.#call.startedAt;
+  }
+
+  pause(): () => void {
+    return this.#call.pause();
+  }
 }
 
 /** Puts the server's name before what it asks the user of a stateless client (MCP 2026-07-28 basic/patterns/mrtr). */

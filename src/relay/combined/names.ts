@@ -11,11 +11,13 @@ interface Named {
   readonly name: string;
 }
 
-/** The server that a name belongs to, and its own name there as JSON text. */
+/** The server that a name belongs to, and the bytes of its own name there as JSON text. */
 export interface NameRoute<M extends Named> {
   readonly member: M;
-  readonly raw: string;
+  readonly raw: Uint8Array;
 }
+
+const encoder = new TextEncoder();
 
 /** The names that the client sees, each with its server. One table for tools, one for prompts. */
 export class NameTable<M extends Named> {
@@ -36,7 +38,7 @@ export class NameTable<M extends Named> {
     // Added again at the end: the names that were listed last are the ones that are kept.
     names.delete(shown);
     names.add(shown);
-    this.#routes.set(shown, { member, raw });
+    this.#routes.set(shown, { member, raw: encoder.encode(raw) });
     if (names.size > maxNames) {
       const [oldest] = names;
       names.delete(oldest!);

@@ -10,6 +10,10 @@ import { type UriRoute, UriTable } from "./uris.ts";
 /** Tasks that are remembered; the oldest are forgotten. */
 const maxTasks = 10_000;
 
+const encoder = new TextEncoder();
+const uriKey = Buffer.from('"uri"');
+const taskKey = Buffer.from('"taskId"');
+
 export class ResourceRoutes {
   readonly #uris: UriTable<Member>;
   readonly #members: readonly Member[];
@@ -54,23 +58,27 @@ export class ResourceRoutes {
   /** Records the resources and the task that a result mentions, and changes URIs that another server has, too. `asked`: the URI as the client asked for it. */
   mentioned(member: Member, response: Message, asked?: { own: string; shown: string }): Message {
     const { bytes } = response;
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    if (text.includes('"taskId"')) {
+    if (holds(bytes, taskKey)) {
       const task = response.view(["result", "task", "taskId"]);
       if (task !== undefined) this.learnTask(member, textAt(bytes, task.start, task.end));
     }
     // Most results mention no resource, and are not read.
-    if (!text.includes('"uri"')) return response;
+    if (!holds(bytes, uriKey)) return response;
     let changed = response;
     // From the last to the first: a change moves only what stands behind it.
     for (const span of urisIn(response).reverse()) {
       const uri = JSON.parse(textAt(bytes, span.start, span.end)) as string;
       this.#uris.add(member, uri);
       const shown = asked?.own === uri ? asked.shown : this.#uris.shown(member, uri);
-      if (shown !== uri) changed = changed.replaced(span, JSON.stringify(shown));
+      if (shown !== uri) changed = changed.replaced(span, encoder.encode(JSON.stringify(shown)));
     }
     return changed;
   }
+}
+
+/** Whether the bytes contain the key. Called on the bytes as they are: a Buffer made of them costs more than the search. */
+function holds(bytes: Uint8Array, key: Buffer): boolean {
+  return Buffer.prototype.includes.call(bytes, key);
 }
 
 /** Servers that have answered come first: the others may be out of reach. */
