@@ -66,6 +66,22 @@ export function readValidated(paths: Paths, name: string, log: Log): KnownServer
   return found;
 }
 
+/** Like `readValidated`, for several servers; without names, for all. Each server is found once. */
+export function readAllValidated(
+  paths: Paths,
+  names: readonly string[],
+  log: Log,
+): readonly KnownServer[] | undefined {
+  const file = readChecked(paths.configFile, maxConfigBytes);
+  if (file === undefined) return undefined;
+  const all = Object.keys(parseUnchecked(file.text)?.servers ?? {});
+  const chosen = new Set(names.length > 0 ? names : all);
+  if ([...chosen].some((name) => nameProblem(name) !== undefined)) return undefined;
+  const found = [...chosen].map((name) => find(paths, name, log, file.text));
+  if (found.some((each) => each?.holdsSecret)) file.requirePrivate();
+  return found.length > 0 && found.every((each) => each !== undefined) ? found : undefined;
+}
+
 /** Like `readValidated`, but without node:fs; also undefined if `readValidated` might refuse a file. */
 export async function readValidatedFast(
   paths: Paths,

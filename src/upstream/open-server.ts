@@ -3,7 +3,7 @@ import type { ChosenAuthorizer } from "../oauth/authorizer/select.ts";
 import { RunSignIn } from "../oauth/sign-in/run-sign-in.ts";
 import type { Paths } from "../platform/paths.ts";
 import type { CommandLine } from "../wire/errors.ts";
-import { CatalogUpstream } from "./catalog/catalog.ts";
+import { CatalogUpstream, type usualTimes } from "./catalog/catalog.ts";
 import { type CachedPage, hasCachedTool } from "./catalog/entry.ts";
 import { catalogIdentity } from "./catalog/identity.ts";
 import { CatalogStore } from "./catalog/store.ts";
@@ -25,6 +25,8 @@ export interface OpenServerOptions extends Omit<ConnectServerOptions, "login" | 
   readonly mayAnswer: boolean;
   /** The cached answer that the client's initialize got before the server was opened. */
   readonly earlyAnswer?: CachedPage | undefined;
+  /** How long answers of the catalog wait for the server; default: `usualTimes`. */
+  readonly catalogTimes?: typeof usualTimes;
   /** How the user signs in when a call needs it; undefined: the call fails. */
   readonly signIn: SignInMode | undefined;
   /** How long a sign-in may take; undefined: ten minutes. */
@@ -94,6 +96,7 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
     timeoutMs,
     mayAnswer,
     earlyAnswer,
+    ...(options.catalogTimes && { times: options.catalogTimes }),
   });
   const policed =
     rules === undefined

@@ -1,9 +1,11 @@
 // Runs several servers as one MCP server.
 import type { Context } from "../../cli/command.ts";
-import { type Config, holdsSecret, loadConfig, pickServer } from "../../config/load.ts";
 import { missingRequirements, requireNamedVariables } from "../../config/requirements.ts";
-import type { ServerSettings } from "../../config/settings.ts";
-import { rememberValidated } from "../../config/validated-cache.ts";
+import {
+  type KnownServer,
+  readAllValidated,
+  rememberValidated,
+} from "../../config/validated-cache.ts";
 import { cacheFile } from "../../platform/paths.ts";
 import { ServerCache } from "../../platform/server-cache.ts";
 import { openStdio } from "../../platform/stdio.ts";
@@ -12,7 +14,8 @@ import type { CombinedServer } from "../../relay/combined/member.ts";
 import { namedAsk } from "../../relay/combined/server-requests.ts";
 import { serve } from "../../relay/serve.ts";
 import { ServerLimits } from "../../relay/server-limits.ts";
-import type { Ask, ClientFacts } from "../../upstream/core/types.ts";
+import { usualTimes } from "../../upstream/catalog/catalog.ts";
+import { type Ask, type ClientFacts, isCodex } from "../../upstream/core/types.ts";
 import { LazyUpstream } from "../../upstream/lazy.ts";
 import { openServer } from "../../upstream/open-server.ts";
 import type { SignInMode } from "../../upstream/sign-in/sign-in.ts";
@@ -45,19 +48,16 @@ export async function serveCombined(start: CombinedStart, context: Context): Pro
   const { log, redactor, commandLine } = context;
   // The client's first message is read while the files are looked at.
   const stdio = start.recording?.stdio ?? openStdio();
-  const config = await loadConfig(context.paths());
-  const servers = chosen(config, start.names);
-  const limit = Math.max(...servers.map(({ limits }) => limits.messageBytes));
-  const deadlines = new Set(servers.map(({ timeoutMs }) => timeoutMs));
+  const servers = await knownServers(start, context);
+  const limit = Math.max(...servers.map(({ settings }) => settings.limits.messageBytes));
+  const deadlines = new Set(servers.map(({ settings }) => settings.timeoutMs));
   let opened: Opened[] = [];
   let combined: CombinedUpstream | undefined;
   const code = await serve({
     name: "",
     connect(client, ask) {
       const budget = new ReadBudget();
-      opened = servers.map((settings) =>
-        open(settings, { config, client, ask, budget, start, context }),
-      );
+      opened = servers.map((server) => open(server, { client, ask, budget, start, context }));
       combined = new CombinedUpstream({
         servers: opened.map((server) => server.combined),
         ...{ client, log, commandLine },
@@ -80,14 +80,26 @@ export async function serveCombined(start: CombinedStart, context: Context): Pro
 }
 
 /** The servers of the run, each once, in the order given; without names all that the configuration holds. */
-function chosen(config: Config, names: readonly string[]): ServerSettings[] {
-  if (names.length > 0) return [...new Set(names.map((name) => pickServer(config, name)))];
+async function knownServers(
+  { names, noCache }: CombinedStart,
+  { paths, log }: Context,
+): Promise<readonly KnownServer[]> {
+  const known = noCache ? undefined : readAllValidated(paths(), names, log);
+  if (known !== undefined) return known;
+  const { holdsSecret, loadConfig, pickServer } = await import("../../config/load.ts");
+  const config = await loadConfig(paths());
   // pickServer() throws the error for a configuration without servers.
-  return config.servers.size > 0 ? [...config.servers.values()] : [pickServer(config)];
+  const all = config.servers.size > 0 ? [...config.servers.values()] : [pickServer(config)];
+  const chosen = names.length > 0 ? names.map((name) => pickServer(config, name)) : all;
+  return [...new Set(chosen)].map((settings) => {
+    const file = noCache ? undefined : cacheFile(settings.state);
+    const cache = new ServerCache(file, settings.url, log);
+    rememberValidated(config, holdsSecret(config.raw), cache);
+    return { settings, cache };
+  });
 }
 
 interface OpenOptions {
-  readonly config: Config;
   readonly client: ClientFacts;
   readonly ask: Ask;
   readonly budget: ReadBudget;
@@ -95,13 +107,10 @@ interface OpenOptions {
   readonly context: Context;
 }
 
-function open(settings: ServerSettings, options: OpenOptions): Opened {
-  const { config, client, ask, budget, start, context } = options;
+function open({ settings, cache }: KnownServer, options: OpenOptions): Opened {
+  const { client, ask, budget, start, context } = options;
   const { noCache, signIn } = start;
   const isTest = context.env.CODEX_MCP_BRIDGE_TEST !== undefined;
-  const file = noCache ? undefined : cacheFile(settings.state);
-  const cache = new ServerCache(file, settings.url, context.log);
-  rememberValidated(config, holdsSecret(config.raw), cache);
   const facts = clientOf(client);
   const { name, timeoutMs, connectTimeoutMs, limits } = settings;
   const server = openServer(settings, {
@@ -111,6 +120,7 @@ function open(settings: ServerSettings, options: OpenOptions): Opened {
     recordHttp: start.recording?.recordHttp,
     mayAnswer: !noCache && !isTest,
     waitsForStart: !isTest,
+    catalogTimes: timesFor(client),
     // The combined run has a tool of its own for a server that is away.
     onFailure: "error",
   });
@@ -129,6 +139,22 @@ function open(settings: ServerSettings, options: OpenOptions): Opened {
     },
     flush: () => cache.flush(),
     settled: () => server.settled(),
+  };
+}
+
+/** How long the connecting waits for the client's lists, which the catalogs answer. */
+const listsFirstMs = 100;
+
+/**
+ * A list of many servers does not wait for the slowest of them: the catalogs answer at once, and changes follow by
+ * list_changed. Codex ignores that, so its lists wait for the servers as they do in a run of one.
+ */
+function timesFor(client: ClientFacts): typeof usualTimes {
+  return {
+    ...usualTimes,
+    get listsFirstMs() {
+      return isCodex(client) ? 0 : listsFirstMs;
+    },
   };
 }
 

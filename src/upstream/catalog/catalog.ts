@@ -24,9 +24,16 @@ interface CatalogOptions extends Omit<ServerScope, "now"> {
 
 /**
  * How long to wait for the server: with nothing cached, with a stale cache, with a fresh cache; and the first pause
- * between attempts in the background.
+ * between attempts in the background. `listsFirstMs`: how long the connecting waits for the client's lists, which the
+ * catalog then answers at once; 0: the server is asked first.
  */
-export const usualTimes = { startMs, staleMs: 5_000, freshMs: 300, againMs: 5_000 };
+export const usualTimes = {
+  startMs,
+  staleMs: 5_000,
+  freshMs: 300,
+  againMs: 5_000,
+  listsFirstMs: 0,
+};
 
 const closing: Stop = { by: "closing" };
 
@@ -149,12 +156,14 @@ export class CatalogUpstream implements Upstream {
       signal: this.#ended.signal,
     });
     const delivered = deliver(responseTo(message.head.id!, cached.result));
-    // In a later turn of the event loop: loading the code that connects must not delay the answer.
-    setImmediate(() =>
+    const connect = () =>
       this.#connect().catch((error) =>
         log.warn("not connected yet", { server: name, error: asBridgeError(error).message }),
-      ),
-    );
+      );
+    // In a later turn of the event loop: loading the code that connects must not delay the answer.
+    const { listsFirstMs } = this.#times;
+    if (listsFirstMs === 0) setImmediate(connect);
+    else setTimeout(connect, listsFirstMs);
     await delivered;
   }
 

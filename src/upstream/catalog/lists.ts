@@ -19,6 +19,8 @@ interface ListsOptions {
   readonly staleMs: number;
   /** First pause before a list that failed is fetched again. */
   readonly againMs: number;
+  /** Above 0: fresh cached pages are served at once until the server has the handshake. */
+  readonly listsFirstMs: number;
   /** Whether the server was out of reach at the start: cached pages of any age are then used. */
   readonly isOffline: boolean;
   /** The current cache key. */
@@ -95,6 +97,9 @@ export class CatalogLists {
     if (served !== undefined) return deliver(responseTo(message.head.id!, served));
     if (cached === undefined) return ask(message, deliver, signal, method === "tools/list", call);
     const isGood = this.#options.isOffline || store.isFresh(cached);
+    const { listsFirstMs, opened } = this.#options;
+    if (isGood && listsFirstMs > 0 && Bun.peek.status(opened) === "pending")
+      return this.#serve(message, cached.result, deliver);
     await this.#race(message, isGood, deliver, signal, call);
   }
 
@@ -129,12 +134,29 @@ export class CatalogLists {
     const isUsable = isGood || failure === undefined || isOutOfReach(failure.error);
     if (response !== undefined || signal.aborted || cached === undefined || !isUsable) return live;
     isLate = true;
-    this.#options.log.debug("list from the catalog", { method });
+    await this.#serve(
+      message,
+      cached.result,
+      deliver,
+      failed.then(() => response),
+    );
+  }
+
+  /** Answers with a cached page, and fetches the list in the background; `answer`: the server's, under way. */
+  async #serve(
+    message: Message,
+    result: string,
+    deliver: Deliver,
+    answer: Promise<Message | undefined> = Promise.resolve(undefined),
+  ): Promise<void> {
+    const { store, cacheKey, log } = this.#options;
+    const page = pageKey(message);
+    const method = methodOf(page);
+    log.debug("list from the catalog", { method });
     const served = store.pages(cacheKey(), method);
     this.#servedPages.set(method, served);
-    const answer = failed.then(() => response);
     void this.#catchUp(page, answer, served);
-    await deliver(responseTo(message.head.id!, cached.result));
+    await deliver(responseTo(message.head.id!, result));
   }
 
   /** Fetches the list in the background after an answer from the catalog, page by page; caches it, and announces a change once. */

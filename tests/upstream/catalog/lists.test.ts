@@ -265,3 +265,13 @@ test("a cursor that leads back to an earlier page ends the background fetch", as
   expect(server.seen.filter((one) => one === "tools/list 1")).toHaveLength(1);
   await client.end();
 });
+
+test("with listsFirstMs, a fresh list is answered before the server is asked; a change is announced, and the next list is the server's", async () => {
+  const cache = await filled({}, withPages("old"));
+  const server = withPages("new");
+  const client = start(server, { cache, times: { freshMs: ages, listsFirstMs: 20 } });
+  await shake(client);
+  expect(await toolsOf(client)).toEqual(["old"]);
+  expect(await client.next()).toEqual(changed);
+  expect(await toolsOf(client)).toEqual(["new"]);
+});
