@@ -54,6 +54,10 @@ const commands: Commands = {
     }),
     loadDropIn: async (rest) => (await import("./src/commands/run/drop-in.ts")).dropInAfter(rest),
   },
+  logs: {
+    does: "shows the last start of a server in plain words, from its log file",
+    load: () => import("./src/commands/logs/logs.ts"),
+  },
   replay: {
     does: "serves a record of run --record to a client, offline",
     load: () => import("./src/commands/replay/replay.ts"),

@@ -29,7 +29,7 @@ const roomsOfFloor: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["auth", "codex-config", "test"],
     ["client-config", "pin"],
     ["import"],
-    [".", "completions", "demo", "replay", "tools"],
+    [".", "completions", "demo", "logs", "replay", "tools"],
     ["run"],
     ["setup"],
   ],

@@ -65,6 +65,8 @@ export interface Context {
   readonly paths: () => Paths;
   /** `--config-path` as given. */
   readonly configPath: string | undefined;
+  /** The absolute path of the log file, if one is written. */
+  readonly logFile?: string | undefined;
   /** Writes a command of this program for the user to copy, with `--config-path` if it was given to this process. */
   readonly commandLine: CommandLine;
   /** The argv that starts this program again: the executable, and bridge.ts if run from source. */

@@ -65,7 +65,8 @@ async function runCommand(
   words: readonly string[],
   outside: Outside,
 ): Promise<number> {
-  const table = { ...command.args, ...globalArguments } satisfies Arguments;
+  // A command may give a global option another meaning.
+  const table = { ...command.args, ...globalArguments, ...command.args } satisfies Arguments;
   if (asksForHelp(words)) {
     await print(await commandHelp(name, entry, command.args));
     return 0;
@@ -78,7 +79,14 @@ async function runCommand(
     commandLine = commandLineFor(values["config-path"]);
     // `run` is the only command that refuses in its own way.
     const run = command.refuse === undefined ? undefined : runId();
-    const context = contextOf(values, outside, terminalOutput, commandLine, run);
+    const file = Object.hasOwn(command.args, "log-file") ? undefined : values["log-file"];
+    const context = contextOf(
+      { ...values, "log-file": file },
+      outside,
+      terminalOutput,
+      commandLine,
+      run,
+    );
     // `run` forbids core dumps itself, after its first answer.
     if (run === undefined) (await import("../platform/core-dumps.ts")).forbidCoreDumps(context.log);
     return (await command.run(values, context)) ?? 0;
@@ -118,6 +126,7 @@ function contextOf(
   run: string | undefined,
 ): Context {
   const file = values["log-file"];
+  const logFile = file === undefined ? undefined : resolve(file);
   return {
     commands,
     env,
@@ -126,11 +135,12 @@ function contextOf(
       level: levelOf(values["log-level"], env.LOG_LEVEL, terminalOutput),
       format: values["log-format"] ?? "text",
       redactor,
-      ...(file !== undefined && { file: resolve(file) }),
+      ...(logFile !== undefined && { file: logFile }),
       ...(run !== undefined && { run }),
     }),
     paths: () => homeOf(env, values["config-path"]),
     configPath: values["config-path"],
+    logFile,
     commandLine,
     self: program.target === undefined ? [process.execPath, Bun.main] : [process.execPath],
     print,

@@ -133,3 +133,16 @@ export class ServerCache {
     }
   }
 }
+
+const logFileKey = "logFile";
+
+/** Remembers where a server's run writes its log, so that `logs` finds it whichever client started the run. */
+export function rememberLogFile(cache: ServerCache, path: string | undefined): void {
+  if (path !== undefined && cache.get(logFileKey) !== path) cache.set(logFileKey, path);
+}
+
+/** Where the last run of a server with a log file wrote it; undefined if none did. */
+export function rememberedLogFile(cache: ServerCache): string | undefined {
+  const path = cache.get(logFileKey);
+  return typeof path === "string" ? path : undefined;
+}

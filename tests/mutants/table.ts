@@ -503,6 +503,32 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/commands/replay/replay.test.ts",
     pattern: "matched by method",
   },
+  "no-cleaning-of-log-files": {
+    promise: "`logs` shows no control character of a log file",
+    file: "src/commands/logs/log-lines.ts",
+    find: "const clean = (value: unknown) => cleanText(String(value), maxValueLength);",
+    replace:
+      "void cleanText; void maxValueLength; const clean = (value: unknown) => String(value);",
+    test: "tests/commands/logs/logs.test.ts",
+    pattern: "without control characters",
+  },
+  "no-telling-of-runs-apart": {
+    promise: "`logs` tells runs in one file apart",
+    file: "src/commands/logs/log-lines.ts",
+    find: 'const { run = "" } = line.fields;',
+    replace: 'const run = "";',
+    test: "tests/commands/logs/logs.test.ts",
+    pattern: "interleave",
+  },
+  "no-counting-in-logs": {
+    promise: "`logs` counts equal lines",
+    file: "src/commands/logs/logs.ts",
+    find: "const lines = counted(run.filter((line) => isShown(line, context)));",
+    replace:
+      "void counted; const lines = run.filter((line) => isShown(line, context)).map(lineOf);",
+    test: "tests/commands/logs/logs.test.ts",
+    pattern: "equal lines are counted",
+  },
   "no-run-id-in-the-log": {
     promise: "every log line of a run carries its id",
     file: "src/platform/log.ts",

@@ -1,5 +1,5 @@
 import { existsSync, lstatSync, realpathSync } from "node:fs";
-import { join, sep } from "node:path";
+import { join, resolve, sep } from "node:path";
 import { readArguments } from "../../cli/arguments.ts";
 import { type Context, defineCommand, serversArgument, type Values } from "../../cli/command.ts";
 import { bridgeExecutable } from "../../cli/own-path.ts";
@@ -15,6 +15,7 @@ import { BridgeError } from "../../wire/errors.ts";
 import {
   command as codexConfig,
   combinedArgument,
+  logFileArgument,
   requireFreeName,
 } from "../codex-config/codex-config.ts";
 import { unifiedDiff } from "../codex-config/diff.ts";
@@ -51,6 +52,7 @@ const table = {
     valueHint: "PATH",
     description: "the bridge's executable",
   },
+  "log-file": logFileArgument,
 } as const;
 
 export const command = defineCommand({
@@ -94,16 +96,19 @@ type ClientConfigValues = Values<typeof table>;
 /** How the client starts the bridge, by the names of its entries. */
 function startsOf(
   servers: readonly ServerSettings[],
-  { combined, command, server: names }: ClientConfigValues,
+  { combined, command, server: names, "log-file": logFile }: ClientConfigValues,
   client: Client,
   config: Config,
   context: Context,
 ): ReadonlyMap<string, Start> {
-  const single = (server: ServerSettings) => clientStart([server], client, command, context);
+  const logWords = logFile === undefined ? [] : ["--log-file", resolve(logFile)];
+  const logging = (start: Start) => ({ ...start, args: [...start.args, ...logWords] });
+  const single = (server: ServerSettings) =>
+    logging(clientStart([server], client, command, context));
   if (combined === undefined) return new Map(servers.map((each) => [each.name, single(each)]));
   requireFreeName(combined, config);
   const words = combinedWords(servers, names.length === 0);
-  return new Map([[combined, clientStart(servers, client, command, context, words)]]);
+  return new Map([[combined, logging(clientStart(servers, client, command, context, words))]]);
 }
 
 function requireCompatibleOptions({ write, remove, replace }: ClientConfigValues): void {
@@ -120,6 +125,7 @@ async function runCodexConfig(values: ClientConfigValues, context: Context): Pro
   }
   if (values.command !== undefined) words.push("--command", values.command);
   if (values.combined !== undefined) words.push("--combined", values.combined);
+  if (values["log-file"] !== undefined) words.push("--log-file", values["log-file"]);
   const read = readArguments("codex-config", codexConfig.args, words);
   return (await codexConfig.run(read, context)) ?? 0;
 }

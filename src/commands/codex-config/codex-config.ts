@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import {
   type Argument,
   type Context,
@@ -36,6 +37,13 @@ export const combinedArgument = {
   description: 'one entry for all servers, or for those of --server, as one server ("bridge")',
 } as const satisfies Argument;
 
+/** `--log-file`, of codex-config and client-config: not for their own log. */
+export const logFileArgument = {
+  type: "string",
+  valueHint: "PATH",
+  description: "let the bridge write its log to this file, too, for `logs`",
+} as const satisfies Argument;
+
 const table = {
   server: serversArgument,
   write: { type: "boolean", description: "merge the entries into Codex's config.toml" },
@@ -56,6 +64,7 @@ const table = {
     description: "the path of the bridge on the machine that runs Codex",
   },
   required: { type: "boolean", description: "let Codex refuse to start without the server" },
+  "log-file": logFileArgument,
 } as const;
 
 export const command = defineCommand({
@@ -65,10 +74,13 @@ export const command = defineCommand({
     if (values.replace && !values.write && !values["dry-run"]) {
       throw new BridgeError("usage", "--replace goes with --write or --dry-run");
     }
+    if (values.native && values["log-file"] !== undefined)
+      throw new BridgeError("usage", "--native and --log-file exclude each other");
     if (values.remove) return remove(values, context, path);
     const config = await loadConfig(context.paths());
     const servers = chosen(config, values.server);
-    const launch = launchOf(values.command, values.required, context);
+    const logFile = values["log-file"] === undefined ? undefined : resolve(values["log-file"]);
+    const launch = { ...launchOf(values.command, values.required, context), logFile };
     const entries = entriesOf(values, config, servers, launch);
     if (values.native) warnOfQueries(servers, context);
     const option = values.combined === undefined ? "server" : "combined";
@@ -234,7 +246,7 @@ async function remove(
   context: Context,
   path: string,
 ): Promise<number> {
-  const excluded = (["write", "replace", "native", "required"] as const).find(
+  const excluded = (["write", "replace", "native", "required", "log-file"] as const).find(
     (name) => values[name],
   );
   if (excluded !== undefined || values.command !== undefined) {

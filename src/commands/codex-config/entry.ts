@@ -32,6 +32,8 @@ export interface Launch {
   /** Absolute current directory of the bridge; undefined: the folder of Codex's session. */
   readonly cwd?: string;
   readonly required: boolean;
+  /** Absolute path of the log file of `run`. */
+  readonly logFile?: string | undefined;
   /** Whether CODEX_MCP_BRIDGE_TRUST_HOME is set: the user vouches for the permissions of the bridge's home. */
   readonly trustsHome?: boolean;
 }
@@ -99,6 +101,7 @@ function startEntry(
   const args = ["run", ...words];
   if (isRequired(servers, launch)) args.push(...requiredWords);
   if (configFile !== undefined) args.push("--config-path", configFile);
+  if (launch.logFile !== undefined) args.push("--log-file", launch.logFile);
   const fields = {
     command,
     args,
@@ -194,14 +197,13 @@ export function ownerOf(
   return isOurs ? "bridge" : "other";
 }
 
-/** Whether the arguments are `call`, alone or followed by the words of a required server and `--config-path PATH`. */
+/** Whether the arguments are `call` and, in this order, words of a required server, `--config-path PATH`, `--log-file PATH`. */
 function isCall(call: readonly string[], words: readonly unknown[]): boolean {
-  const rest = words.slice(call.length);
-  const [option, path, ...more] = requiredWords.every((word, at) => rest[at] === word)
-    ? rest.slice(requiredWords.length)
-    : rest;
-  const hasPath = option === "--config-path" && typeof path === "string" && more.length === 0;
-  return call.every((word, at) => words[at] === word) && (option === undefined || hasPath);
+  let rest = words.slice(call.length);
+  if (requiredWords.every((word, at) => rest[at] === word)) rest = rest.slice(requiredWords.length);
+  for (const option of ["--config-path", "--log-file"])
+    if (rest[0] === option && typeof rest[1] === "string") rest = rest.slice(2);
+  return call.every((word, at) => words[at] === word) && rest.length === 0;
 }
 
 /**

@@ -7,7 +7,7 @@ import {
   rememberValidated,
 } from "../../config/validated-cache.ts";
 import { cacheFile } from "../../platform/paths.ts";
-import { ServerCache } from "../../platform/server-cache.ts";
+import { rememberLogFile, ServerCache } from "../../platform/server-cache.ts";
 import { openStdio } from "../../platform/stdio.ts";
 import { CombinedUpstream } from "../../relay/combined/combined.ts";
 import type { CombinedServer } from "../../relay/combined/member.ts";
@@ -111,6 +111,7 @@ function open({ settings, cache }: KnownServer, options: OpenOptions): Opened {
   const { client, ask, budget, start, context } = options;
   const { noCache, signIn } = start;
   const isTest = context.env.CODEX_MCP_BRIDGE_TEST !== undefined;
+  rememberLogFile(cache, context.logFile);
   const facts = clientOf(client);
   const { name, timeoutMs, connectTimeoutMs, limits } = settings;
   const server = openServer(settings, {

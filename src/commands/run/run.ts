@@ -8,7 +8,7 @@ import {
   rememberValidated,
 } from "../../config/validated-cache.ts";
 import { cacheFile } from "../../platform/paths.ts";
-import { ServerCache } from "../../platform/server-cache.ts";
+import { rememberLogFile, ServerCache } from "../../platform/server-cache.ts";
 import { openStdio } from "../../platform/stdio.ts";
 import { type Answered, serve } from "../../relay/serve.ts";
 import { ServerLimits } from "../../relay/server-limits.ts";
@@ -190,6 +190,7 @@ export function openOne(start: Start, context: Context, client: ClientFacts, ask
   const { settings, cache, answered, mayAnswer = false, waitsForStart = false } = start;
   const { signIn, signInWaitMs, onFailure } = start;
   const how = { mayAnswer, waitsForStart, earlyAnswer: answered?.page, signIn, signInWaitMs };
+  rememberLogFile(cache, context.logFile);
   const recordHttp = start.recording?.recordHttp;
   const shared = { ...context, cache, client, ask, recordHttp };
   const server = openServer(settings, { ...shared, ...how, onFailure });

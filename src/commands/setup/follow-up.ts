@@ -80,7 +80,7 @@ async function writeCodex(name: string, context: Context): Promise<number | unde
     "dry-run": false,
   };
   return command.run(
-    { server: [name], command: undefined, combined: undefined, ...flags },
+    { server: [name], command: undefined, combined: undefined, "log-file": undefined, ...flags },
     context,
   );
 }

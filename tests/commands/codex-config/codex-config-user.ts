@@ -23,6 +23,7 @@ const none = {
   replace: false,
   ...{ required: false, command: bridge as string | undefined },
   combined: undefined as string | undefined,
+  "log-file": undefined as string | undefined,
 };
 
 interface Said {

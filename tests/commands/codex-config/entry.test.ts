@@ -149,6 +149,8 @@ test.each([
   [{ command: "/usr/bin/codex-mcp-http-bridge" }, "bridge"],
   [{ command: "C:\\Tools\\codex-mcp-http-bridge.exe", args: [] }, "bridge"],
   [{ command: "/opt/renamed", args: ["run", "--server", "kb"] }, "bridge"],
+  [{ command: "/opt/renamed", args: ["run", "--server", "kb", "--log-file", "/l"] }, "bridge"],
+  [{ command: "/opt/renamed", args: ["run", "--server", "kb", "--log-file"] }, "other"],
   [{ command: "python", args: ["-m", "codex_mcp_http_bridge", "run"] }, "python"],
   [{ command: "uvx", args: ["codex-mcp-http-bridge", "run"] }, "python"],
   [

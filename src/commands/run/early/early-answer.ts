@@ -77,12 +77,17 @@ function codexTarget(words: readonly string[]): { server: string; config?: strin
   if (command !== "run" || option !== "--server" || !server) return undefined;
   // The words of a server that Codex requires; they matter only if the start fails.
   const isRequired = rest[0] === "--on-failure" && rest[1] === "error";
-  const [configOption, config, ...more] = isRequired ? rest.slice(2) : rest;
-  if (more.length > 0) return undefined;
-  if (configOption === undefined) return { server };
-  // A word that begins with a dash is an option, not the value of `--config-path`.
-  if (configOption !== "--config-path" || !config || config.startsWith("-")) return undefined;
-  return { server, config };
+  const options = isRequired ? rest.slice(2) : rest;
+  // A word that begins with a dash is an option, not a value.
+  const take = (option: string) => {
+    if (options[0] !== option || !options[1] || options[1].startsWith("-")) return undefined;
+    return options.splice(0, 2)[1];
+  };
+  const config = take("--config-path");
+  // This module would log nothing: a log file changes nothing here.
+  take("--log-file");
+  if (options.length > 0) return undefined;
+  return config === undefined ? { server } : { server, config };
 }
 
 /** The client's first message; undefined if its line comes late or in several chunks. */

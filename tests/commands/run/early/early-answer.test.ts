@@ -106,6 +106,13 @@ describe("with the catalog of an earlier start", () => {
     }
   });
 
+  test("a log file is no obstacle, and nothing is written to it", async () => {
+    for (const more of [[], ["--config-path", configFile()]]) {
+      const by = [...words, ...more, "--log-file", "/nonexistent/log"];
+      expect(await said(`${initialize}\n`, { by })).toBe(answer);
+    }
+  });
+
   test("a named configuration and a log level without output are no obstacle", async () => {
     const by = [...words, "--config-path", configFile()];
     for (const LOG_LEVEL of ["info", "warn", "error", ""])
@@ -152,10 +159,12 @@ describe("with the catalog of an earlier start", () => {
     [["run", "--server", "kb", "--config-path", ""]],
     [["run", "--server", "kb", "--config-path", "--no-cache"]],
     [["run", "--server", "kb", "--sign-in", "never"]],
+    [["run", "--server", "kb", "--log-file"]],
+    [["run", "--server", "kb", "--log-file", "log", "--no-cache"]],
+    [["run", "--server", "kb", "--record", "record"]],
     [["run", "--server", "kb", "--on-failure", "tool"]],
     [["run", "--server", "kb", "--on-failure"]],
     [["run", "--config-path", "x", "--server", "kb"]],
-    [["run", "--server", "kb", "--log-file"], () => [configFile()]],
     [["run", "--server", "kb"], () => [...named(), "--no-cache"]],
     [["run", "--server", "kb", "--demo"], named],
     [["test", "--server", "kb"]],
