@@ -43,7 +43,7 @@ const clientWords =
     ...(revision === undefined ? [] : ["--spec-version", revision]),
   ];
 
-function legsFor(frontUrl: string): Leg[] {
+function legsFor(frontUrl: string, combinedUrl: string): Leg[] {
   const older = requirements("2025-11-25");
   const newer = requirements("2026-07-28");
   const extra = (leg: string, { not_scored }: Requirements) =>
@@ -102,15 +102,18 @@ function legsFor(frontUrl: string): Leg[] {
       count: 1,
       words: clientWords("stateless-client.ts", "2026-07-28"),
     },
-    {
-      name: "2025-11-25 server in reverse",
+    ...[
+      { name: "2025-11-25 server in reverse", url: frontUrl },
+      { name: "2025-11-25 server in reverse, combined", url: combinedUrl },
+    ].map(({ name, url }) => ({
+      name,
       scenarios: [...older.server, ...extra("server", older)],
       count: 33,
-      words: (scenario) => [
-        ...["server", "--url", frontUrl, "--scenario", scenario],
+      words: (scenario: string) => [
+        ...["server", "--url", url, "--scenario", scenario],
         ...["--spec-version", "2025-11-25"],
       ],
-    },
+    })),
   ];
 }
 
@@ -150,11 +153,12 @@ const [wantedLeg = "", wantedScenario = ""] = process.argv.slice(2);
 const expected = linesOf(readFileSync(join(import.meta.dir, "expected-failures.txt"), "utf8"));
 const reference = serveReference();
 const front = serveFront(reference.url);
+const combined = serveFront(reference.url, "combined");
 let passed = 0;
 let failed = 0;
 let awaited = 0;
 try {
-  const legs = legsFor(front.url);
+  const legs = legsFor(front.url, combined.url);
   const faults = faultsOf(legs, expected);
   const wanted = chosen(legs, wantedLeg, wantedScenario);
   if (wanted.length === 0)
@@ -187,6 +191,7 @@ try {
   }
 } finally {
   await front.stop();
+  await combined.stop();
   await reference.stop();
 }
 console.log(`expected failures: ${awaited}`);

@@ -16,7 +16,7 @@ type Fact =
 type Facts = Readonly<Partial<Record<Fact, string>>>;
 
 /** The configured server's name. */
-const server = "suite";
+export const server = "suite";
 
 /** The bridge with a home and a server of its own. */
 export interface OwnBridge {
@@ -27,8 +27,13 @@ export interface OwnBridge {
   readonly signIn: (() => Promise<void>) | undefined;
 }
 
-/** What a leg tells its client: `stateless` is the server's "protocol", `browser` starts `run` with `--sign-in browser`. */
-export type LegWord = "stateless" | "browser";
+/**
+ * What a leg tells its client: `stateless` is the server's "protocol", `browser` starts `run` with `--sign-in browser`,
+ * `combined` starts it with a second server, which cannot be reached.
+ */
+export type LegWord = "stateless" | "browser" | "combined";
+
+const unreachable = { url: "http://127.0.0.1:9/mcp", connectTimeoutSec: 1 };
 
 /** Writes a configuration for `url` into `home`, with the credentials that the scenario provides. */
 export function configureBridge(
@@ -41,7 +46,8 @@ export function configureBridge(
   const facts = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? "{}") as Facts;
   const auth = scenario.startsWith("auth/") ? authOf(scenario, facts, home) : undefined;
   const entry = { url, ...(auth && { auth }), ...(has("stateless") && { protocol: "stateless" }) };
-  const config = { version: 1, servers: { [server]: entry } };
+  const others = has("combined") ? { unreachable } : {};
+  const config = { version: 1, servers: { [server]: entry, ...others } };
   writeFileSync(join(home, "config.json"), JSON.stringify(config), { mode: 0o600 });
   const env = {
     PATH: process.env.PATH ?? "",
@@ -50,7 +56,7 @@ export function configureBridge(
     LOG_LEVEL: "debug",
   };
   const command = compiledBridge();
-  const args = ["run", "--server", server];
+  const args = has("combined") ? ["run", "--all"] : ["run", "--server", server];
   if (!has("browser")) return { command, args, env, signIn: () => signInByPasting(command, env) };
   const BROWSER = `${process.execPath} ${join(import.meta.dir, "browser.ts")}`;
   return {

@@ -3,7 +3,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/sdk/types.js";
 import { ownFolder } from "../../support/folder.ts";
-import { configureBridge } from "./bridge.ts";
+import { configureBridge, type LegWord, server } from "./bridge.ts";
 
 /** Finds the client request that a server message belongs to: HTTP has a stream for each request, stdio has one for all. */
 class Streams {
@@ -30,10 +30,47 @@ class Streams {
   }
 }
 
-/** Starts a bridge for `url` of its own for each session. */
-export function serveFront(url: string): { readonly url: string; stop(): Promise<void> } {
+/** Requests with the name of a tool or prompt, and where it stands. */
+const named: Readonly<Record<string, readonly string[]>> = {
+  "tools/call": ["name"],
+  "prompts/get": ["name"],
+  "completion/complete": ["ref", "name"],
+};
+
+/** Adds the server's name to what the suite calls by its own name. */
+function toCombined(message: JSONRPCMessage): JSONRPCMessage {
+  const path = "method" in message ? named[message.method] : undefined;
+  if (path === undefined) return message;
+  const copy = structuredClone(message) as { params?: Record<string, unknown> };
+  const key = path.at(-1)!;
+  const holder = path
+    .slice(0, -1)
+    .reduce<Record<string, unknown> | undefined>(
+      (inner, step) => inner?.[step] as Record<string, unknown> | undefined,
+      copy.params,
+    );
+  if (typeof holder?.[key] === "string") holder[key] = `${server}__${holder[key]}`;
+  return copy as JSONRPCMessage;
+}
+
+/** Takes the server's name away from listed tools and prompts: the suite looks for them by their own names. */
+function fromCombined(message: JSONRPCMessage): JSONRPCMessage {
+  if (!("result" in message)) return message;
+  const copy = structuredClone(message) as { result: { tools?: unknown; prompts?: unknown } };
+  for (const list of [copy.result.tools, copy.result.prompts])
+    for (const item of Array.isArray(list) ? (list as { name: string }[]) : [])
+      item.name = item.name.replace(`${server}__`, "");
+  return copy as JSONRPCMessage;
+}
+
+/** Starts a bridge for `url` of its own for each session; with `combined`, it is one of two servers of a combined run. */
+export function serveFront(
+  url: string,
+  ...words: LegWord[]
+): { readonly url: string; stop(): Promise<void> } {
   const home = ownFolder();
-  const { command, args, env } = configureBridge(home.path, url, "");
+  const { command, args, env } = configureBridge(home.path, url, "", words);
+  const isCombined = words.includes("combined");
   const sessions = new Map<string, WebStandardStreamableHTTPServerTransport>();
   const bridges = new Set<StdioClientTransport>();
 
@@ -48,13 +85,14 @@ export function serveFront(url: string): { readonly url: string; stop(): Promise
     });
     transport.onmessage = (message) => {
       streams.asked(message);
-      void bridge.send(message);
+      void bridge.send(isCombined ? toCombined(message) : message);
     };
     transport.onclose = () => {
       bridges.delete(bridge);
       void bridge.close();
     };
-    bridge.onmessage = (message) => {
+    bridge.onmessage = (incoming) => {
+      const message = isCombined ? fromCombined(incoming) : incoming;
       const relatedRequestId = streams.of(message);
       const options = relatedRequestId === undefined ? {} : { relatedRequestId };
       transport.send(message, options).catch(() => undefined);
