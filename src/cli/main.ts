@@ -1,3 +1,4 @@
+import { loadMachinePolicy } from "../config/machine-policy.ts";
 import { createLog, parseLevel } from "../platform/log.ts";
 import { resolve } from "../platform/path.ts";
 import { type Environment, homeOf } from "../platform/paths.ts";
@@ -87,6 +88,7 @@ async function runCommand(
       commandLine,
       run,
     );
+    await loadMachinePolicy();
     // `run` forbids core dumps itself, after its first answer.
     if (run === undefined) (await import("../platform/core-dumps.ts")).forbidCoreDumps(context.log);
     return (await command.run(values, context)) ?? 0;

@@ -1,6 +1,7 @@
 import { isatty } from "node:tty";
 import { defineCommand, serverArgument } from "../cli/command.ts";
 import { loadConfig, pickServer, readConfig } from "../config/load.ts";
+import { bypassProblem } from "../config/rules-of.ts";
 import type { ServerSettings } from "../config/settings.ts";
 import type { Http } from "../http/client.ts";
 import type { OAuth } from "../oauth/authorizer/open.ts";
@@ -24,10 +25,11 @@ export const command = defineCommand({
   async run({ server: name, show }, context) {
     const config = await loadConfig(context.paths());
     const server = pickServer(config, name);
-    if (server.audits.length > 0) {
+    const why = bypassProblem(server);
+    if (why !== undefined) {
       throw new BridgeError(
         "refused",
-        `server "${server.name}" has an audit: calls go through run`,
+        `headers of server "${server.name}" are not printed: ${why}`,
         {
           hint: (command) => `let Codex start the bridge: ${command("codex-config --write")}`,
         },

@@ -1,12 +1,14 @@
 import { type Context, defineCommand } from "../cli/command.ts";
 import { adHocServers } from "../config/ad-hoc.ts";
 import { loadConfig, readConfig } from "../config/load.ts";
+import { type Rule, rulesOf } from "../config/rules-of.ts";
 import { needsAllowHttp, shownServerUrl } from "../config/server-url.ts";
 import type { ServerSettings } from "../config/settings.ts";
 import { cacheFile, type Paths } from "../platform/paths.ts";
 import { ServerCache } from "../platform/server-cache.ts";
 import { newestCatalog } from "../upstream/catalog/entry.ts";
-import { cleanText } from "../wire/text.ts";
+import { type WaitingTools, waitingTools } from "../upstream/tools/waiting.ts";
+import { cleanText, nameWithCodePoints } from "../wire/text.ts";
 import { instant, type SignIn, signInLine, signInOf } from "./auth/status-sign-in.ts";
 
 export const command = defineCommand({
@@ -29,11 +31,19 @@ interface Row {
   readonly signIn?: SignIn;
   /** The catalog that the next start answers from while it connects to the server. */
   readonly catalog?: ReturnType<typeof newestCatalog>;
+  readonly rules: readonly Rule[];
+  /** Absent without the rule `pin`. */
+  readonly waiting?: WaitingTools | undefined;
 }
 
 async function rowOf(server: ServerSettings, context: Context): Promise<Row> {
   const cache = new ServerCache(cacheFile(server.state), server.url, context.log);
-  const row = { server, catalog: newestCatalog(cache) };
+  const row = {
+    server,
+    catalog: newestCatalog(cache),
+    rules: rulesOf(server),
+    waiting: waitingTools(server, cache),
+  };
   const { type } = server.credential;
   if (type !== "oauth" && type !== "unset") return row;
   const signIn = await signInOf(server, context);
@@ -91,9 +101,15 @@ function credentialSource(credential: ServerSettings["credential"], file: string
   }
 }
 
+function waitingLine({ name }: ServerSettings, { tools, problem }: WaitingTools, context: Context) {
+  if (problem !== undefined) return problem;
+  const shown = tools.map(({ name: tool, why }) => `${nameWithCodePoints(tool)} (${why})`);
+  return `withheld until approved: ${cleanText(shown.join(", "))}; run ${context.commandLine(`pin ${name}`)}`;
+}
+
 function textOf(rows: readonly Row[], paths: Paths, context: Context): string {
   if (rows.length === 0) return `${paths.configFile} holds no server\n`;
-  const blocks = rows.map(({ server, signIn, catalog }) => {
+  const blocks = rows.map(({ server, signIn, catalog, rules, waiting }) => {
     const kinds = [
       ...(server.adHoc === undefined ? [] : ["ad hoc"]),
       ...(needsAllowHttp(server.url) ? ["unencrypted, private addresses only"] : []),
@@ -104,13 +120,16 @@ function textOf(rows: readonly Row[], paths: Paths, context: Context): string {
     lines.push(`  ${sourcesOf(server, paths.configFile)}`);
     if (signIn !== undefined) lines.push(`  ${signInLine(server, signIn, context)}`);
     if (catalog !== undefined) lines.push(`  ${catalogLine(catalog)}`);
+    for (const { rule, from } of rules) lines.push(`  ${cleanText(rule)} (${from})`);
+    if (waiting !== undefined && (waiting.tools.length > 0 || waiting.problem !== undefined))
+      lines.push(`  ${waitingLine(server, waiting, context)}`);
     return `${lines.join("\n")}\n`;
   });
   return context.redactor.redact(blocks.join("\n"));
 }
 
 function jsonOf(rows: readonly Row[], paths: Paths): string {
-  const servers = rows.map(({ server, signIn, catalog }) => ({
+  const servers = rows.map(({ server, signIn, catalog, rules, waiting }) => ({
     name: server.name,
     ...(server.adHoc !== undefined && { adHoc: true }),
     ...(server.allowHttp && { allowHttp: true }),
@@ -121,6 +140,8 @@ function jsonOf(rows: readonly Row[], paths: Paths): string {
     ...(catalog !== undefined && {
       catalog: { ...catalog, savedAt: instant(catalog.savedAt) },
     }),
+    ...(rules.length > 0 && { rules }),
+    ...(waiting !== undefined && { withheld: waiting }),
   }));
   return `${JSON.stringify({ config: paths.configFile, servers }, null, 2)}\n`;
 }

@@ -1,5 +1,6 @@
 import { fs } from "../platform/fs.ts";
 import { credentialsFile, type Environment } from "../platform/paths.ts";
+import { BridgeError } from "../wire/errors.ts";
 import type { ServerSettings } from "./settings.ts";
 import { requiredVariablesIn, variablesIn } from "./validators.ts";
 
@@ -55,6 +56,14 @@ function isSignedIn({ credential, state }: ServerSettings): boolean {
   return isInteractive && fs().existsSync(credentialsFile(state));
 }
 
+/** Throws `refused` if the machine's policy forbids the server. */
+export function requireAllowed({ name, machine }: ServerSettings): void {
+  if (machine?.refusal === undefined) return;
+  throw new BridgeError("refused", `server "${name}" may not be reached: ${machine.refusal}`, {
+    hint: `ask the administrator of this machine, who wrote ${machine.file}`,
+  });
+}
+
 /** The variables and files that the server's entry names and that are missing. Reads no file. */
 export function missingRequirements(
   settings: ServerSettings,
@@ -69,11 +78,15 @@ export function missingRequirements(
   );
 }
 
-/** Rejects with `configuration` if a variable or file that the server's entry names is missing. */
+/**
+ * Rejects with `configuration` if a variable or file that the server's entry names is missing, with `refused` if the machine's
+ * policy forbids the server.
+ */
 export async function requireNamedVariables(
   settings: ServerSettings,
   env: Environment,
 ): Promise<void> {
+  requireAllowed(settings);
   const withheld = settings.adHoc?.withheld ?? [];
   const missing = missingRequirements(settings, env);
   if (withheld.length === 0 && missing.length === 0) return;

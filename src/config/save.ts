@@ -24,15 +24,21 @@ export async function changeConfig(paths: Paths, edit: (raw: RawConfig) => void)
   });
 }
 
-/** The JSON Schema of the configuration, as text. */
-export async function schemaText(): Promise<string> {
-  const { default: schema } = await import("./config.schema.json");
+const schemas = {
+  config: () => import("./config.schema.json"),
+  team: () => import("./team.schema.json"),
+  policy: () => import("./policy.schema.json"),
+};
+
+/** The JSON Schema of a configuration file, as text. */
+export async function schemaText(kind: keyof typeof schemas): Promise<string> {
+  const { default: schema } = await schemas[kind]();
   return `${JSON.stringify(schema, null, 2)}\n`;
 }
 
 /** Writes the JSON Schema beside the configuration if the file is missing or differs. */
 async function writeSchema(paths: Paths): Promise<void> {
-  const text = await schemaText();
+  const text = await schemaText("config");
   if (readChecked(paths.schemaFile, maxSchemaBytes)?.text !== text) {
     writeAtomically(paths.schemaFile, text);
   }

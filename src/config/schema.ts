@@ -4,6 +4,7 @@ import { serverUrlProblem } from "./server-url.ts";
 import {
   argvProblem,
   headerValueProblem,
+  originProblem,
   proxyProblem,
   serverName,
   tokenProblem,
@@ -76,7 +77,7 @@ const words = (what: string) =>
   );
 const opt = v.exactOptional;
 
-const network = () =>
+export const network = () =>
   object(
     {
       proxy: opt(ruled("a proxy's URL", proxyProblem, "URL of an HTTP proxy")),
@@ -118,7 +119,7 @@ const idp = () =>
     },
     "enterprise-managed authorization (id_jag)",
   );
-const oauth = () =>
+export const oauth = () =>
   object(
     {
       type: v.literal("oauth", 'expected "oauth" or "none"'),
@@ -174,7 +175,7 @@ const oauth = () =>
     },
     "OAuth 2.1",
   );
-const noAuth = () =>
+export const noAuth = () =>
   object(
     { type: v.literal("none", 'expected "oauth" or "none"') },
     "no sign-in: a 401 is an error",
@@ -211,6 +212,29 @@ const tools = () =>
     },
     "which of the server's tools may be listed and called",
   );
+
+const audit = () =>
+  object(
+    {
+      file: file("the audit"),
+      arguments: opt(
+        oneOf(["none", "hash", "full"], "how the arguments of a call are shown; none by default"),
+      ),
+    },
+    "a file that gets a line when a call begins and one when it ends",
+  );
+export const codex = () =>
+  object(
+    {
+      approval: opt(
+        oneOf(["auto", "prompt", "writes", "approve"], "approval policy of Codex for the tools"),
+      ),
+      required: opt(flag("Codex does not start without this server")),
+    },
+    "what codex-config writes",
+  );
+export type ToolsEntry = v.InferOutput<ReturnType<typeof tools>>;
+export type AuditEntry = v.InferOutput<ReturnType<typeof audit>>;
 
 /** Functions that build the schema of each key, so that a start builds only the schemas that its file needs. */
 export type Table = Readonly<Record<string, () => v.GenericSchema>>;
@@ -267,36 +291,8 @@ export const serverEntry = {
         "further environment variables that codex-config passes on",
       ),
     ),
-  audit: () =>
-    opt(
-      object(
-        {
-          file: file("the audit"),
-          arguments: opt(
-            oneOf(
-              ["none", "hash", "full"],
-              "how the arguments of a call are shown; none by default",
-            ),
-          ),
-        },
-        "a file that gets a line when a call begins and one when it ends",
-      ),
-    ),
-  codex: () =>
-    opt(
-      object(
-        {
-          approval: opt(
-            oneOf(
-              ["auto", "prompt", "writes", "approve"],
-              "approval policy of Codex for the tools",
-            ),
-          ),
-          required: opt(flag("Codex does not start without this server")),
-        },
-        "what codex-config writes",
-      ),
-    ),
+  audit: () => opt(audit()),
+  codex: () => opt(codex()),
 } as const;
 export type ServerEntry = v.InferOutput<Whole<typeof serverEntry>>;
 
@@ -322,3 +318,28 @@ export const wholeFile = () =>
       ),
     ),
   });
+
+const originPattern = () =>
+  ruled("an origin", originProblem, "origin such as https://host, https://*.host or https://*");
+
+/** The top level of a machine's policy. */
+export const policyTable = {
+  $schema: () => opt(v.string("expected a string")),
+  version: () => v.literal(1, "expected 1 (another version of the bridge may need it)"),
+  origins: () =>
+    opt(list(originPattern(), "origins of the servers that may be reached; default: all")),
+  rules: () =>
+    opt(
+      list(
+        object(
+          { origin: originPattern(), tools: opt(tools()), audit: opt(audit()) },
+          "rules for the servers at an origin",
+        ),
+        "rules by origin; those of one server are added up",
+      ),
+    ),
+  allowHttp: () => opt(flag("false: no server is reached by plain http, except on this machine")),
+} as const;
+
+/** The schema of a machine's policy, from which the JSON Schema is generated. */
+export const wholePolicy = () => schemaOf(policyTable);

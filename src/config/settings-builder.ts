@@ -1,26 +1,13 @@
 import { isAbsolute, join } from "../platform/path.ts";
 import { type Paths, stateOf } from "../platform/paths.ts";
+import { ConfigProblem } from "./config-problem.ts";
+import { governed } from "./governed.ts";
+import { machinePolicy } from "./machine-policy.ts";
+import { auditOf, toolRulesOf } from "./rules.ts";
 import type { ServerEntry, TopLevel } from "./schema.ts";
 import { expandedUrl, needsAllowHttp, serverUrlProblem } from "./server-url.ts";
-import type {
-  AuditSettings,
-  Credential,
-  NetworkSettings,
-  OAuthSettings,
-  ServerSettings,
-  ToolRules,
-} from "./settings.ts";
+import type { Credential, NetworkSettings, OAuthSettings, ServerSettings } from "./settings.ts";
 import { headerProblem, nameProblem } from "./validators.ts";
-
-/** An invalid configuration: the key path and the expected value, never the actual value. */
-export class ConfigProblem extends Error {
-  readonly path: readonly (string | number)[];
-
-  constructor(path: readonly (string | number)[], expected: string) {
-    super(expected);
-    this.path = path;
-  }
-}
 
 const mebibyte = 1024 * 1024;
 const credentialKeys = [
@@ -33,7 +20,6 @@ const credentialKeys = [
 ] as const;
 const fileKeys = ["clientSecretFile", "privateKeyFile", "assertionFile"] as const;
 
-type AuditEntry = NonNullable<ServerEntry["audit"]>;
 type OAuthEntry = Extract<ServerEntry["auth"], { type: "oauth" }>;
 
 const absolute = (home: string, path: string) => (isAbsolute(path) ? path : join(home, path));
@@ -133,18 +119,6 @@ function networkOf(
   };
 }
 
-/** The rules of an entry; undefined if it has none. */
-function toolRulesOf(entry: NonNullable<ServerEntry["tools"]>): ToolRules | undefined {
-  const { allow, deny = [], readOnly = false, pin = false, repair = false } = entry;
-  if (allow === undefined && deny.length === 0 && !readOnly && pin === false && !repair)
-    return undefined;
-  return { allow: allow === undefined ? [] : [allow], deny, readOnly, pin, repair };
-}
-
-function auditOf({ file, arguments: shown = "none" }: AuditEntry, home: string): AuditSettings {
-  return { file: absolute(home, file), arguments: shown };
-}
-
 /** Builds the settings from a validated entry: adds defaults and makes file names absolute. Throws ConfigProblem. */
 export function serverSettings(
   name: string,
@@ -165,7 +139,7 @@ export function serverSettings(
   if (needsAllowHttp(url) && entry.allowHttp !== true) {
     throw new ConfigProblem([...at, "url"], serverUrlProblem(entry.url, false)!);
   }
-  return {
+  const settings = {
     name,
     url,
     ...(entry.url.includes("${") && { urlTemplate: entry.url }),
@@ -192,5 +166,7 @@ export function serverSettings(
     codex: entry.codex ?? {},
     home,
     state: stateOf(stateRoot, name),
-  };
+  } satisfies ServerSettings;
+  const policy = machinePolicy();
+  return policy === undefined ? settings : governed(settings, policy);
 }

@@ -91,6 +91,19 @@ export interface AuditSettings {
   readonly arguments: "none" | "hash" | "full";
 }
 
+/** How the machine's policy governs a server; the rules are part of the server's settings already. */
+export interface MachineRules {
+  /** The policy's file. */
+  readonly file: string;
+  readonly tools: ToolRules | undefined;
+  readonly audits: readonly AuditSettings[];
+  /** The rules of config.json alone. */
+  readonly ownTools: ToolRules | undefined;
+  readonly ownAudits: readonly AuditSettings[];
+  /** Why the server may not be reached. */
+  readonly refusal: string | undefined;
+}
+
 /** The validated settings of one server, with defaults and absolute file names. */
 export interface ServerSettings {
   readonly name: string;
@@ -120,6 +133,8 @@ export interface ServerSettings {
   readonly limits: { readonly messageBytes: number };
   /** Absent if every tool may be listed and called. */
   readonly tools?: ToolRules;
+  /** Absent on a machine without a policy. */
+  readonly machine?: MachineRules;
   /** Further environment variables that codex-config passes on. */
   readonly env: readonly string[];
   readonly audits: readonly AuditSettings[];

@@ -8,6 +8,7 @@ import { cacheFile, type Paths, stateOf } from "../platform/paths.ts";
 import { ServerCache } from "../platform/server-cache.ts";
 import { program } from "../wire/program-facts.ts";
 import type { Config } from "./load.ts";
+import { hasNoPolicyFolder } from "./machine-policy.ts";
 import type { ServerEntry, TopLevel } from "./schema.ts";
 import { expandedUrl } from "./server-url.ts";
 import type { ServerSettings } from "./settings.ts";
@@ -89,11 +90,13 @@ export async function readValidatedFast(
   log: Log,
 ): Promise<KnownServer | undefined> {
   if (!isPosix || nameProblem(name) !== undefined) return undefined;
+  const unruled = hasNoPolicyFolder();
   const serverCacheFile = cacheFile(stateOf(paths.stateRoot, name));
   const { texts, sound } = checkFilesFast(paths.configFile, serverCacheFile, maxConfigBytes);
   // The text of a pipe never arrives, so wait for `sound` too.
   const regular = sound.then((isSound) => (isSound ? texts : []));
   const [text, remembered] = await Promise.race([texts, regular]);
+  if (!(await unruled)) return undefined;
   // Parse while the permissions are still being checked; `found` is returned only after the check.
   const found = orUndefined(() =>
     text && remembered ? find(paths, name, log, text, remembered) : undefined,

@@ -40,6 +40,15 @@ export function urlProblem(text: string): string | undefined {
   return undefined;
 }
 
+/** Why `text` cannot be an origin in a policy: `https://host`, `https://*.host` or `https://*`, with a port where it is not the scheme's. */
+export function originProblem(text: string): string | undefined {
+  const place = text.replace("://*.", "://").replace(/:\/\/\*(?=$|:)/, "://host");
+  const isOrigin = text.includes("://") && URL.parse(place)?.origin === place;
+  return isOrigin && /^https?:/.test(text) && !place.includes("*")
+    ? undefined
+    : "expected an origin such as https://host or https://*.host, in lower case, without a path";
+}
+
 /** Why `text` cannot be a proxy's URL. Bun would silently ignore a SOCKS proxy (docs/hazards.md). */
 export function proxyProblem(text: string): string | undefined {
   const url = URL.parse(text);

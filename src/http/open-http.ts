@@ -1,3 +1,4 @@
+import { requireAllowed } from "../config/requirements.ts";
 import { needsAllowHttp, requireUrlVariables } from "../config/server-url.ts";
 import type { ServerSettings } from "../config/settings.ts";
 import type { Log } from "../platform/log.ts";
@@ -17,12 +18,16 @@ export interface OpenHttpOptions {
   readonly cache: ServerCache;
 }
 
-/** The HTTP client with one server's network settings, and the counter of its requests in flight. Throws `configuration` for an unset variable of the URL. */
+/**
+ * The HTTP client with one server's network settings, and the counter of its requests in flight. Throws `configuration` for an
+ * unset variable of the URL, `refused` if the machine's policy forbids the server.
+ */
 export function openHttp(
   settings: ServerSettings,
   { env, log, cache }: OpenHttpOptions,
 ): { readonly http: Http; readonly inFlight: InFlightRequests } {
   const { network, connectTimeoutMs, url } = settings;
+  requireAllowed(settings);
   requireUrlVariables(settings, env);
   const certificates = new Certificates(network, env, cache, log);
   const inFlight = new InFlightRequests();

@@ -8,8 +8,8 @@ import { isPrivateToPod, mountOf } from "./mounts.ts";
 import { dirname } from "./path.ts";
 import { trustsHome } from "./paths.ts";
 
-/** Use of a file: `home` for a file of the bridge, `secret` for a file that an orchestrator may mount. */
-export type Purpose = "home" | "secret";
+/** Use of a file: `home` for a file of the bridge, `secret` for a file that an orchestrator may mount, `machine` for a file of root. */
+export type Purpose = "home" | "secret" | "machine";
 
 export const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? "";
 export const isMissing = (error: unknown) => ["ENOENT", "ENOTDIR"].includes(codeOf(error));
@@ -21,7 +21,8 @@ export function refuse(message: string, hint: string): never {
 /** The user's id; undefined on Windows, where modes have no meaning. */
 const ownId = () => process.getuid?.();
 
-const isOwned = ({ uid }: Stats) => uid === ownId() || uid === 0;
+const isOwned = ({ uid }: Stats, purpose: Purpose) =>
+  uid === 0 || (uid === ownId() && purpose !== "machine");
 const isOpenToWriters = ({ mode }: Stats) => (mode & 0o022) !== 0;
 const isSticky = ({ mode }: Stats) => (mode & 0o1000) !== 0;
 
@@ -34,6 +35,7 @@ const isProvided = (path: string) =>
 
 /** Whether a folder is accepted although another user owns or may write it. */
 function isAcceptedFolder(folder: string, purpose: Purpose): boolean {
+  if (purpose === "machine") return false;
   if (isPrivateToPod(folder)) return true;
   return purpose === "home" ? trustsHome(process.env) : isProvided(folder);
 }
@@ -45,13 +47,15 @@ function permissionHint(command: string, path: string, stats: Stats, purpose: Pu
   if (mayChange && mountOf(path)?.isReadOnly !== true) return `run ${line}`;
   if (purpose === "secret")
     return `mount it read-only, not writable by others, or let user ${ownId()} own it`;
-  if (Bun.which("sudo", { PATH: "/usr/bin:/bin" }) !== null) return `run sudo ${line}`;
+  if (purpose === "machine" || Bun.which("sudo", { PATH: "/usr/bin:/bin" }) !== null)
+    return `run sudo ${line}`;
   return "set CODEX_MCP_BRIDGE_HOME to a folder of your own; or CODEX_MCP_BRIDGE_TRUST_HOME=1 if no other user can access this one";
 }
 
 function checkOwner(path: string, stats: Stats, purpose: Purpose): void {
-  if (isOwned(stats)) return;
-  const hint = permissionHint(`chown ${ownId()}`, path, stats, purpose);
+  if (isOwned(stats, purpose)) return;
+  const owner = purpose === "machine" ? "root" : ownId();
+  const hint = permissionHint(`chown ${owner}`, path, stats, purpose);
   refuse(`${path} belongs to another user`, hint);
 }
 
@@ -60,7 +64,7 @@ export function checkParents(path: string, purpose: Purpose): void {
   if (ownId() === undefined) return;
   for (let folder = dirname(path); ; folder = dirname(folder)) {
     const stats = fs().statSync(folder);
-    const isSafe = isOwned(stats) && (!isOpenToWriters(stats) || isSticky(stats));
+    const isSafe = isOwned(stats, purpose) && (!isOpenToWriters(stats) || isSticky(stats));
     if (!isSafe && !isAcceptedFolder(folder, purpose)) {
       checkOwner(folder, stats, purpose);
       const hint = permissionHint("chmod go-w", folder, stats, purpose);
@@ -78,7 +82,7 @@ export function checkFile(path: string, stats: Stats, purpose: Purpose): void {
     const hint = permissionHint("chmod go-w", path, stats, purpose);
     refuse(`${path} may be written by others`, hint);
   }
-  if (purpose === "home" || !isProvided(path)) checkOwner(path, stats, purpose);
+  if (purpose !== "secret" || !isProvided(path)) checkOwner(path, stats, purpose);
 }
 
 /** Throws `configuration` if users other than the owner may read a file that holds a secret. */

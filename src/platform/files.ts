@@ -79,6 +79,16 @@ export function readChecked(
   }
 }
 
+/** The entry of a path itself, even if it is a link that leads nowhere; undefined if there is none. Throws `configuration`. */
+export function lstatOf(path: string): object | undefined {
+  try {
+    return fs().lstatSync(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw fileSystemError("read", path, error);
+  }
+}
+
 function decode(bytes: Uint8Array, path: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);

@@ -1,8 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { jsonSchemaText } from "../../scripts/make-schema.ts";
-import schema from "../../src/config/config.schema.json";
 import { loadConfig, parseConfig, pickServer } from "../../src/config/load.ts";
 import { homeOf } from "../../src/platform/paths.ts";
 import type { BridgeError } from "../../src/wire/errors.ts";
@@ -241,8 +239,4 @@ describe("the file", () => {
     const error = await loadConfig(homeOf({}, file)).catch((reason) => reason);
     expect(error.message).toContain("is not UTF-8");
   });
-});
-
-test("config.schema.json equals the JSON Schema generated from schema.ts", () => {
-  expect<unknown>(schema).toEqual(JSON.parse(jsonSchemaText()));
 });

@@ -3,7 +3,7 @@ import { findServer, removeAdHoc } from "../../config/ad-hoc.ts";
 import { changeConfig } from "../../config/save.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { removeFile } from "../../platform/files.ts";
-import { cacheFile } from "../../platform/paths.ts";
+import { approvedFile, cacheFile } from "../../platform/paths.ts";
 
 /** Deletes a server's stored sign-in, from the file or the keyring, and its cache file. Throws `configuration`. */
 export async function forgetStored(server: ServerSettings, context: Context): Promise<void> {
@@ -15,11 +15,12 @@ export async function forgetStored(server: ServerSettings, context: Context): Pr
   removeFile(cacheFile(server.state));
 }
 
-/** Removes a server: its entry in config.json, or server.json of an ad hoc server, its stored sign-in and its cache. Resolves to the server. Throws `configuration`. */
+/** Removes a server: its entry in config.json, or server.json of an ad hoc server, its stored sign-in, its cache and its approvals. Resolves to the server. Throws `configuration`. */
 export async function removeServer(word: string, context: Context): Promise<ServerSettings> {
   const paths = context.paths();
   const server = await findServer(paths, word);
   await forgetStored(server, context);
+  removeFile(approvedFile(server.state));
   if (server.adHoc !== undefined) removeAdHoc(server);
   else {
     await changeConfig(paths, (raw) => {

@@ -1,4 +1,5 @@
 import { namedVariables, passedVariables } from "../../config/codex-environment.ts";
+import { bypassProblem } from "../../config/rules-of.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { storedTokenType } from "../../oauth/store/store.ts";
 import { BridgeError } from "../../wire/errors.ts";
@@ -157,7 +158,8 @@ function nativeProblem(server: ServerSettings): string | undefined {
   if (auth !== undefined && auth.store !== "file") return "Codex gives the helper no keyring";
   const isBound = auth?.dpop === true || storedTokenType(server) === "DPoP";
   if (isBound) return "DPoP needs a proof for each request";
-  if (server.audits.length > 0) return "Codex's client writes no audit";
+  const bypass = bypassProblem(server);
+  if (bypass !== undefined) return bypass;
   if (names.length > 0) return `Codex gives the helper no ${names.join(", ")}`;
   return undefined;
 }

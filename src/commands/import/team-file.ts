@@ -1,15 +1,19 @@
 import { isObject, type JsonObject } from "../../config/clients/document.ts";
 import { configText, templateOf } from "../../config/clients/variables.ts";
 import type { ServerEntry } from "../../config/schema.ts";
+import {
+  machineKeys,
+  teamAuthKeys,
+  teamCodexKeys,
+  teamFormat,
+  teamNetworkKeys,
+} from "../../config/team-schema.ts";
 import { looksSecret, mayBeSecret } from "../../config/validators.ts";
 import { Draft } from "./draft.ts";
 import type { Found } from "./plan.ts";
 import type { Source } from "./sources.ts";
 
 // `export` prints a team file: the servers of config.json, with a variable's name in place of each secret.
-
-/** Value of the `format` key, which tells a team file from VS Code's files: both have `servers`. */
-const format = "codex-mcp-http-bridge/team";
 
 interface TeamFile extends JsonObject {
   readonly format?: unknown;
@@ -21,21 +25,8 @@ const isFile = (value: unknown): value is TeamFile => isObject(value);
 
 /** Whether a value is a team file. */
 export function isTeamFile(value: unknown): boolean {
-  return isFile(value) && value.format === format;
+  return isFile(value) && value.format === teamFormat;
 }
-
-/** Keys that a team file must not have: a command would run on the importing machine; the others are secrets or local paths. */
-const machineKeys = ["tokenCommand", "headersCommand", "tokenFile", "access_token", "token"];
-/** Keys of `auth` that a team file may have; secrets, commands, local paths and trusted hosts are excluded. */
-const teamAuthKeys: readonly string[] = [
-  ...["type", "grant", "clientId", "clientSecretEnv", "clientAuth", "keyId", "algorithm"],
-  ...["scopes", "clientMetadataUrl", "clientName", "issuer", "resource", "authorizeParams"],
-  ...["pkce", "dpop", "callbackPort", "redirectUri", "assertionEnv"],
-];
-/** Keys of `network` that a team file may have; a CA certificate or a proxy would let its owner read the traffic. */
-const teamNetworkKeys: readonly string[] = ["ipFamily"];
-/** Keys of `codex` that a team file may have; each user decides which tools need an approval. */
-const teamCodexKeys: readonly string[] = ["required"];
 
 /** Converts the servers of a team file; `answers` holds the user's values of missing variables. */
 export function teamEntries(source: Source, answers: ReadonlyMap<string, string>): Found[] {
@@ -124,7 +115,7 @@ const variableName = (server: string, secret: string) =>
 /** Replaces every secret of a server's entry by a variable, and leaves out keys that belong to this machine. */
 export function exportEntry(name: string, entry: ServerEntry): Exported {
   const { token, access_token, tokenFile, tokenCommand, headers, auth, network, ...rest } = entry;
-  const { headersCommand, codex, ...plain } = rest;
+  const { headersCommand, codex, audit, ...plain } = rest;
   const variables: string[] = [];
   const notes: string[] = [];
   const prefix = /^[0-9]/.test(name) ? `MCP_${name}` : name;
@@ -142,6 +133,7 @@ export function exportEntry(name: string, entry: ServerEntry): Exported {
     );
   }
   if (headersCommand !== undefined) notes.push("its headersCommand is left out: it is a command");
+  if (audit !== undefined) notes.push("its audit is left out: the file belongs to this machine");
   const pairs = Object.entries(headers ?? {}).map(([header, value]) => [
     header,
     exportedHeader(header, value, variable),
@@ -203,5 +195,5 @@ function exportNetwork(
 
 /** The text of a team file. */
 export function teamText(servers: Readonly<Record<string, object>>): string {
-  return `${JSON.stringify({ format, version: 1, servers }, null, 2)}\n`;
+  return `${JSON.stringify({ format: teamFormat, version: 1, servers }, null, 2)}\n`;
 }

@@ -1,7 +1,7 @@
 import { isatty } from "node:tty";
 import { type Context, defineCommand, serverArgument } from "../../cli/command.ts";
 import { confirmOnTerminal } from "../../cli/passphrase-prompt.ts";
-import { loadConfig, pickServer } from "../../config/load.ts";
+import { findServer } from "../../config/ad-hoc.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { readApproved } from "../../upstream/tools/approvals.ts";
 import { BridgeError } from "../../wire/errors.ts";
@@ -22,7 +22,7 @@ export const command = defineCommand({
   async run({ name: positional, server, accept }, context) {
     if (positional !== undefined && server !== undefined && positional !== server)
       throw new BridgeError("usage", "pin takes one server: NAME or --server NAME");
-    const settings = pickServer(await loadConfig(context.paths()), positional ?? server);
+    const settings = await findServer(context.paths(), positional ?? server);
     const { name, tools: rules, state, url } = settings;
     if (rules === undefined || rules.pin === false)
       throw new BridgeError("configuration", `server "${name}" has no rule "pin"`, {

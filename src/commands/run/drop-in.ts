@@ -1,10 +1,10 @@
 import { type Arguments, type Command, defineCommand, globalArguments } from "../../cli/command.ts";
 import { adHocSettings, rememberAdHoc } from "../../config/ad-hoc.ts";
+import { ConfigProblem } from "../../config/config-problem.ts";
 import { type DropIn, dropInOf } from "../../config/mcp-remote/entry.ts";
 import { takesValue } from "../../config/mcp-remote/words.ts";
 import { requireNamedVariables } from "../../config/requirements.ts";
 import type { ServerSettings } from "../../config/settings.ts";
-import { ConfigProblem } from "../../config/settings-builder.ts";
 import { fs } from "../../platform/fs.ts";
 import { cacheFile, type Paths } from "../../platform/paths.ts";
 import { ServerCache, transportKey } from "../../platform/server-cache.ts";

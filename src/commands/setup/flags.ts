@@ -52,7 +52,13 @@ export const setupArguments = {
   },
   ...entryArguments,
   test: { type: "boolean", description: "test the server afterwards" },
-  schema: { type: "boolean", description: "print the JSON Schema of the configuration" },
+  schema: {
+    type: "enum",
+    options: ["config", "team", "policy"],
+    fallback: "config",
+    description:
+      "print the JSON Schema of config.json (default), a team file or a machine's policy",
+  },
 } as const satisfies Record<string, Argument>;
 export type SetupValues = Values<typeof setupArguments>;
 

@@ -13,9 +13,9 @@ import type { Steps } from "./next-steps.ts";
 export const command = defineCommand({
   args: setupArguments,
   async run(values, context) {
-    if (values.schema) {
+    if (values.schema !== undefined) {
       const { schemaText } = await import("../../config/save.ts");
-      await context.print(await schemaText());
+      await context.print(await schemaText(values.schema));
       return 0;
     }
     const config = await readConfig(context.paths());

@@ -108,6 +108,12 @@ export function newestCatalog(
   return { savedAt: Math.min(...pages.map(({ savedAt }) => savedAt)), tools };
 }
 
+/** The results of the newest cached list of tools, page by page; empty if there is none. */
+export function newestToolLists(cache: ServerCache): string[] {
+  const [newest] = entriesIn(cache).sort((a, b) => b.savedAt - a.savedAt);
+  return newest === undefined ? [] : toolPages(newest).map(({ result }) => result);
+}
+
 /** Whether a cached list of the server holds a tool of that name. */
 export function hasCachedTool(cache: ServerCache, name: string): boolean {
   const tools = entriesIn(cache).flatMap(toolPages).flatMap(toolsOn);
