@@ -88,6 +88,18 @@ test("status names the servers and what is remembered", async () => {
   ]);
 });
 
+test("call prints a tool's result", async () => {
+  expect(await bridge("call", "every", "echo", "message=from Windows")).toBe(
+    "Echo: from Windows\n",
+  );
+});
+
+test("client-config writes the file of a client below %APPDATA%", async () => {
+  await bridge("client-config", "--for", "vscode", "--write");
+  const file = join(profile, "AppData/Roaming/Code/User/mcp.json");
+  expect(JSON.parse(readFileSync(file, "utf8")).servers.every.command).toBe(at(exe));
+});
+
 interface CodexEntry {
   readonly command: string;
   readonly cwd: string;
