@@ -266,6 +266,15 @@ export const serverEntry = {
   transport: () => opt(oneOf(["auto", "http", "sse"], "transport; auto by default")),
   cookies: () => opt(flag("keep the server's cookies during a session; true by default")),
   endSession: () => opt(flag("send a DELETE when the session ends; true by default")),
+  trace: () =>
+    opt(
+      v.pipe(
+        v.union([v.boolean(), v.literal("baggage")], 'expected true, false or "baggage"'),
+        v.description(
+          "send traceparent and tracestate of a request's _meta as headers; true by default",
+        ),
+      ),
+    ),
   protocol: () =>
     opt(
       oneOf(

@@ -147,6 +147,7 @@ export function serverSettings(
     transport: entry.transport ?? "auto",
     cookies: entry.cookies ?? true,
     endSession: entry.endSession ?? true,
+    trace: entry.trace ?? true,
     protocol: entry.protocol ?? "auto",
     credential: credentialOf(entry, home, at),
     headers,

@@ -116,6 +116,8 @@ export interface ServerSettings {
   readonly transport: "auto" | "http" | "sse";
   /** Whether cookies that the MCP endpoint sets are sent back to it. */
   readonly cookies: boolean;
+  /** Whether the trace context in a request's `_meta` becomes headers; "baggage": `baggage`, too. */
+  readonly trace: boolean | "baggage";
   /** Whether a session is ended with a DELETE. */
   readonly endSession: boolean;
   /** The protocol used with the server; "auto": the client's protocol if the server supports it. */

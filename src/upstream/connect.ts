@@ -29,6 +29,7 @@ import type { Session } from "./transport/session-lost.ts";
 import { StatelessHttp } from "./transport/stateless-http.ts";
 import { StreamableHttp } from "./transport/streamable-http.ts";
 import { ToolListObserver } from "./transport/tool-list-observer.ts";
+import { traceHeaders } from "./transport/trace-headers.ts";
 
 export interface ConnectOptions {
   readonly settings: ServerSettings;
@@ -127,7 +128,10 @@ export function connect(options: ConnectOptions): Upstream {
     moved: (url) => cache.set(movedKey, pathToRemember(url, settings)),
   });
   const isRepeatable = (message: Message) => idempotentTools.isRepeatable(message);
-  const common = { name, endpoint, log, redactor, limit, budget, isRepeatable, beginSession };
+  const common = {
+    ...{ name, endpoint, log, redactor, limit, budget, isRepeatable, beginSession },
+    traceHeaders: traceHeaders(settings.trace, settings.headers),
+  };
   const streamable = () => {
     const session: Session = { id: undefined, version: undefined, answered: new Set() };
     const next = new StreamableHttp({

@@ -10,6 +10,7 @@ export function plainSettings(url: URL, changes: Partial<ServerSettings> = {}): 
     transport: "auto",
     cookies: true,
     endSession: true,
+    trace: true,
     protocol: "auto",
     credential: { type: "none" },
     headers: {},

@@ -21,6 +21,8 @@ export class SseServer {
   readonly posts: SseBody[] = [];
   readonly url: URL;
   streams = 0;
+  /** Headers of the last POST. */
+  headers = new Headers();
   /** If set, the response to a POST in place of 202. */
   refuse: (() => Response) | undefined;
   readonly #place: (n: number) => string;
@@ -35,6 +37,7 @@ export class SseServer {
       if (Number(searchParams.get("s")) !== this.streams)
         return new Response("no such session", { status: 404 });
       if (this.refuse !== undefined) return this.refuse();
+      this.headers = request.headers;
       const body = (await request.json()) as SseBody;
       this.posts.push(body);
       const answer =

@@ -16,9 +16,11 @@ import {
 } from "./response-body.ts";
 import { isSessionLost, type Session, SessionLost } from "./session-lost.ts";
 import { isPutOff, statusError } from "./status-errors.ts";
+import type { TraceHeaders } from "./trace-headers.ts";
 
 interface LegacyOptions extends SseOptions {
   readonly session: Session;
+  readonly traceHeaders?: TraceHeaders | undefined;
   /** Whether executing the message twice does no harm. */
   readonly isRepeatable: (message: Message) => boolean;
   /** Called before a stream is opened, to discard the state of the last session. */
@@ -185,10 +187,12 @@ export class LegacySse implements Upstream {
   async #post(stream: SseStream, message: Message, signal: AbortSignal, waiting?: Waiting) {
     const { name, limit, budget, redactor, session } = this.#options;
     const { method } = message.head;
+    const traced = this.#options.traceHeaders?.(message);
+    const json = "application/json";
     const request = () =>
       stream.post.request({
         method: "POST",
-        headers: { "content-type": "application/json", accept: "application/json" },
+        headers: { "content-type": json, accept: json, ...traced },
         body: message.bytes,
         signal,
         nonIdempotent: () => !this.#options.isRepeatable(message),

@@ -22,6 +22,7 @@ import {
 } from "./response-body.ts";
 import { type Idle, listenIdleMs, messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 import { isPutOff, redirectError, statusError } from "./status-errors.ts";
+import type { TraceHeaders } from "./trace-headers.ts";
 
 interface StatelessOptions {
   readonly name: string;
@@ -33,6 +34,7 @@ interface StatelessOptions {
   /** Most bytes of one message. */
   readonly limit: number;
   readonly budget: ReadBudget;
+  readonly traceHeaders?: TraceHeaders | undefined;
   /** Silence after which a subscription is requested anew; default 5 minutes. */
   readonly idleMs?: number;
   /** Whether executing the message twice does no harm. */
@@ -194,6 +196,7 @@ export class StatelessHttp implements Upstream {
     const headers: Record<string, string> = {
       accept: "application/json, text/event-stream",
       "content-type": "application/json",
+      ...this.#options.traceHeaders?.(message),
       "mcp-method": headerValue(method!),
     };
     const revision = revisionOf(message);

@@ -24,6 +24,7 @@ import { isSessionLost, type Session, SessionLost } from "./session-lost.ts";
 import { messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 import { EventStream } from "./sse-resume.ts";
 import { isPutOff, redirectError, statusError } from "./status-errors.ts";
+import type { TraceHeaders } from "./trace-headers.ts";
 
 export interface TransportOptions {
   readonly name: string;
@@ -34,6 +35,7 @@ export interface TransportOptions {
   /** Most bytes of one message. */
   readonly limit: number;
   readonly budget: ReadBudget;
+  readonly traceHeaders?: TraceHeaders | undefined;
   /** Whether executing the message twice does no harm. */
   readonly isRepeatable: (message: Message) => boolean;
   /** Resolves once the server has accepted another credential than the one that it refused. */
@@ -251,7 +253,9 @@ export class StreamableHttp implements Upstream {
     const isSessionless = session.id === undefined;
     const body = message?.bytes;
     const nonIdempotent = message && (() => !isRepeatable(message));
-    const headers = this.#fields(method, message?.head.method === "initialize");
+    const fields = this.#fields(method, message?.head.method === "initialize");
+    const traced = message && this.#options.traceHeaders?.(message);
+    const headers = traced === undefined ? fields : { ...fields, ...traced };
     // Event ids are UTF-8 (WHATWG HTML 9.2.3); fetch takes a header's characters as bytes.
     const resumed = lastEventId !== undefined && {
       ...headers,
