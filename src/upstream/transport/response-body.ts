@@ -121,10 +121,26 @@ function notMessageError(reason: string, text: string): BridgeError {
 /** The error for a body of another type than an answer may have, with the server's words in it. */
 export function wrongTypeError(name: string, response: Response, text: string): BridgeError {
   const type = mediaType(response);
+  if (type === "text/html") return webPageError(name, response, text);
   return badAnswer(
     text === "" && type === ""
       ? `"${name}" answered ${response.status} without a body`
       : `"${name}" answered with ${type || "no content type"}, not JSON or an event stream${wordsIn(text)}`,
+  );
+}
+
+/** Text of a page on which a person signs in, or accepts the terms of a network. */
+const signInPage = /type=["']?password|\b(?:sign|log)[ -]?(?:in|on)\b|\bsso\b|captive|portal/i;
+
+/** The error for a web page in place of an answer. */
+function webPageError(name: string, { status }: Response, text: string): BridgeError {
+  const kind = signInPage.test(text) ? "a sign-in page" : "a web page";
+  return new BridgeError(
+    "bad-answer",
+    `${kind} answered in place of "${name}" (${status}, text/html)${wordsIn(text)}`,
+    {
+      hint: "a sign-in page or a captive portal stands in front of the server, or the path of its URL is wrong: open the URL in a browser to see which",
+    },
   );
 }
 

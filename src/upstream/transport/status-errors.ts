@@ -61,6 +61,11 @@ export function statusError(
       ...details,
       hint: "try again later; if the error persists, tell the server's operator",
     });
+  if (status === 405)
+    return new BridgeError("server-error", `Server error: "${name}" answered 405${reason}`, {
+      ...details,
+      hint: 'a server of the old transport HTTP+SSE answers so: set "transport" of its entry to "auto" or "sse"',
+    });
   return new BridgeError("server-error", `Server error: "${name}" answered ${status}${reason}`, {
     ...details,
     hint: (command) =>
@@ -79,6 +84,9 @@ interface Redirect {
   readonly log: Log;
 }
 
+/** Paths of pages on which people sign in. */
+const signInPath = /\b(?:log|sign)[-_]?in\b|\bsso\b|\bsaml2?\b|\boauth2?\b|\bauthorize\b/i;
+
 /** The error for a redirect that is not followed. Models read hints: so the hint never contains a URL on another origin, which is written only to a terminal. */
 export function redirectError({ name, status, from, to, log }: Redirect): BridgeError {
   const refused = (where: string, hint: Hint) =>
@@ -91,7 +99,8 @@ export function redirectError({ name, status, from, to, log }: Redirect): Bridge
   const target = new URL(`${to.protocol}//${to.host}${to.pathname}`);
   // A server behind a proxy that ends TLS may redirect to its own host by plain http.
   if (target.protocol === "http:" && target.host === from.host) target.protocol = from.protocol;
-  if (target.origin === from.origin && target.href.length <= 300)
+  const isSignInPage = status < 307 && signInPath.test(target.pathname);
+  if (target.origin === from.origin && target.href.length <= 300 && !isSignInPage)
     return refused("", (command) => {
       const url = shellWord(target.href);
       return `if it has moved there: ${command(`setup --server ${name} --url ${url}`)}`;
@@ -100,6 +109,9 @@ export function redirectError({ name, status, from, to, log }: Redirect): Bridge
   const host = cleanText(to.host, 100);
   return refused(
     host === "" ? "" : ` to "${host}"`,
-    "ask its operator for the URL of the MCP endpoint",
+    // A redirect that keeps the method (307, 308) leads to no page.
+    status < 307
+      ? "a sign-in page may stand in front of the server, or it has moved: ask its operator for the URL of the MCP endpoint"
+      : "ask its operator for the URL of the MCP endpoint",
   );
 }
