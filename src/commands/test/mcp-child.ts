@@ -44,6 +44,8 @@ export interface ChildOptions {
   readonly words: readonly string[];
   /** The child's whole environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Called with each log line of the child, which otherwise goes to stderr. */
+  readonly logged?: (line: string) => void;
   /** Called with each notification of the server. */
   readonly notified?: (method: string, params: Record<string, unknown>) => void;
 }
@@ -54,7 +56,7 @@ const exitGraceMs = 7000;
 
 /** A child process of this executable with the command `run`. This class is its MCP client, over stdin and stdout. */
 export class RunChild {
-  readonly #child: Bun.Subprocess<"pipe", "pipe", "inherit">;
+  readonly #child: Bun.Subprocess<"pipe", "pipe", "pipe" | "inherit">;
   readonly #waiting = new Map<number, Settle>();
   readonly #notified: ChildOptions["notified"];
   readonly #reading: Promise<void>;
@@ -62,13 +64,14 @@ export class RunChild {
   /** Number of lines on stdout that were no JSON-RPC messages; must stay 0. */
   strayLines = 0;
 
-  constructor({ self }: Pick<Context, "self">, { words, env, notified }: ChildOptions) {
+  constructor({ self }: Pick<Context, "self">, { words, env, notified, logged }: ChildOptions) {
     this.#notified = notified;
     this.#child = startChild(
       { words: [self[0]!, ...self.slice(1), ...words], env },
-      { stdin: "pipe", stdout: "pipe", stderr: "inherit" },
+      { stdin: "pipe", stdout: "pipe", stderr: logged === undefined ? "inherit" : "pipe" },
     );
     this.#reading = this.#read();
+    if (logged !== undefined) void this.#readLog(logged);
   }
 
   /** Sends a request; `params` is JSON text and is sent unchanged. Rejects when the child ends first. */
@@ -119,6 +122,15 @@ export class RunChild {
     for await (const chunk of this.#child.stdout)
       for (const line of splitter.feed(chunk)) this.#receive(line);
     for (const line of splitter.end()) this.#receive(line);
+  }
+
+  async #readLog(logged: (line: string) => void): Promise<void> {
+    const { stderr } = this.#child;
+    const splitter = new LineSplitter(lineLimitBytes);
+    if (stderr === undefined) return;
+    for await (const chunk of stderr)
+      for (const line of splitter.feed(chunk))
+        if (line instanceof Uint8Array) logged(new TextDecoder().decode(line));
   }
 
   #receive(line: unknown): void {

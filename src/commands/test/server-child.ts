@@ -13,14 +13,16 @@ import { type ChildOptions, RunChild } from "./mcp-child.ts";
 export async function withServerChild<T>(
   settings: ServerSettings,
   context: Context,
-  options: Pick<ChildOptions, "notified">,
+  options: Pick<ChildOptions, "notified" | "logged">,
   work: (child: RunChild, knowSecrets: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
   const { configFile, custom } = context.paths();
-  const level = (["trace", "debug"] as const).find((one) => context.log.writes(one)) ?? "error";
+  const asked = (["trace", "debug"] as const).find((one) => context.log.writes(one)) ?? "error";
+  const level = options.logged === undefined ? asked : "debug";
   // `never`: a missing sign-in is reported, and none is started.
   const words = ["run", "--server", settings.name, "--sign-in", "never", "--on-failure", "error"];
   words.push("--log-level", level);
+  if (options.logged !== undefined) words.push("--log-format", "json");
   if (custom) words.push("--config-path", configFile);
   const env = { ...codexEnvironment(context.env, settings), CODEX_MCP_BRIDGE_TEST: "1" };
   const child = new RunChild(context, { words, env, ...options });
