@@ -27,6 +27,10 @@ const commands: Commands = {
     does: "lists a server's tools with their parameters",
     load: () => import("./src/commands/tools/tools.ts"),
   },
+  doctor: {
+    does: "walks every step between here and a server's tools, and names the broken one",
+    load: () => import("./src/commands/doctor/doctor.ts"),
+  },
   call: {
     does: "calls a tool of a server and prints its result",
     load: () => import("./src/commands/tools/call.ts"),

@@ -30,7 +30,7 @@ const roomsOfFloor: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["auth", "codex-config", "test"],
     ["client-config", "pin"],
     ["import"],
-    [".", "completions", "demo", "logs", "replay", "tools"],
+    [".", "completions", "demo", "doctor", "logs", "replay", "tools"],
     ["run"],
     ["setup"],
   ],

@@ -9,6 +9,7 @@ import { ServerCache } from "../platform/server-cache.ts";
 import { newestCatalog } from "../upstream/catalog/entry.ts";
 import { type WaitingTools, waitingTools } from "../upstream/tools/waiting.ts";
 import { cleanText, nameWithCodePoints } from "../wire/text.ts";
+import { sourcesOf } from "./auth/credential-source.ts";
 import { instant, type SignIn, signInLine, signInOf } from "./auth/status-sign-in.ts";
 
 export const command = defineCommand({
@@ -67,38 +68,6 @@ function ageOf(ms: number): string {
         ? [Math.floor(minutes / 60), "hour"]
         : [Math.floor(minutes / (24 * 60)), "day"];
   return `${count} ${unit}${count === 1 ? "" : "s"} ago`;
-}
-
-/** Says where the credential comes from, never its value. */
-function sourcesOf(
-  { credential, headers, headersCommand, adHoc }: ServerSettings,
-  file: string,
-): string {
-  const withheld = adHoc?.withheld ?? [];
-  if (withheld.length > 0) return `${withheld.join(", ")} in the client's entry`;
-  const names = Object.keys(headers);
-  const extra = names.length === 0 ? "" : `; headers ${names.join(", ")}`;
-  const command = headersCommand === undefined ? "" : `; headers printed by ${headersCommand[0]}`;
-  return cleanText(`${credentialSource(credential, file)}${extra}${command}`);
-}
-
-function credentialSource(credential: ServerSettings["credential"], file: string): string {
-  switch (credential.type) {
-    case "token":
-      return `token in ${file}`;
-    case "tokenEnv":
-      return `token in the variable ${credential.variable}`;
-    case "tokenFile":
-      return `token in ${credential.path}`;
-    case "tokenCommand":
-      return `token printed by ${credential.argv[0]}`;
-    case "oauth":
-      return `OAuth (${credential.auth.grant})`;
-    case "none":
-      return "no credential";
-    case "unset":
-      return "no credential configured: OAuth, if the server asks for it";
-  }
 }
 
 function waitingLine({ name }: ServerSettings, { tools, problem }: WaitingTools, context: Context) {

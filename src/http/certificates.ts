@@ -66,6 +66,30 @@ export class Certificates {
     return true;
   }
 
+  /** The PEM texts of all trusted roots, each list with its source. */
+  async sources(): Promise<{ readonly source: string; readonly texts: readonly string[] }[]> {
+    const tls = await import("node:tls");
+    const { caFile } = this.#network;
+    const usesSystem = this.#cache.get(systemKey) === true;
+    const found = [
+      {
+        source: '"network.caFile"',
+        texts: caFile === undefined ? [] : [readPem(caFile, '"network.caFile"')],
+      },
+      ...fileVariables.map((source) => ({
+        source,
+        texts: this.#variable(source, (path) => [read(path)]),
+      })),
+      { source: directoryVariable, texts: this.#variable(directoryVariable, readFolder) },
+      { source: "built in", texts: tls.rootCertificates },
+      {
+        source: "the system's store",
+        texts: usesSystem ? tls.getCACertificates("system") : [],
+      },
+    ];
+    return found.filter(({ texts }) => texts.length > 0);
+  }
+
   async #read(withSystem: boolean): Promise<TlsOptions> {
     const { caFile, clientCertFile, clientKeyFile } = this.#network;
     const added = caFile === undefined ? [] : [readPem(caFile, '"network.caFile"')];

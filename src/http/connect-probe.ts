@@ -132,7 +132,8 @@ export async function requireReachable(place: Place, connectTimeoutMs: number): 
   if (outcome === "silent") throw unreachable(place, ms, false);
 }
 
-function unreachable(place: Place, ms: number, mayBeSent: boolean): BridgeError {
+/** The error for a place that did not answer within `ms`. */
+export function unreachable(place: Place, ms: number, mayBeSent: boolean): BridgeError {
   const host = `${place.hostname}:${place.port}`;
   return new BridgeError("unreachable", `no connection to "${host}" within ${ms / 1000} s`, {
     hint: mayBeSent

@@ -25,7 +25,11 @@ export interface OpenHttpOptions {
 export function openHttp(
   settings: ServerSettings,
   { env, log, cache }: OpenHttpOptions,
-): { readonly http: Http; readonly inFlight: InFlightRequests } {
+): {
+  readonly http: Http;
+  readonly inFlight: InFlightRequests;
+  readonly certificates: Certificates;
+} {
   const { network, connectTimeoutMs, url } = settings;
   requireAllowed(settings);
   requireUrlVariables(settings, env);
@@ -34,5 +38,5 @@ export function openHttp(
   const http = createHttp({ network, env, certificates, connectTimeoutMs, inFlight });
   const lookUp = (host: string) => lookupAddresses(host, network);
   const judged = needsAllowHttp(url) ? privateHttp(http, lookUp) : http;
-  return { http: loggedHttp(judged, log, settings), inFlight };
+  return { http: loggedHttp(judged, log, settings), inFlight, certificates };
 }

@@ -83,8 +83,7 @@ export async function register(
 ): Promise<OAuthClient> {
   const { auth, server } = context;
   if (issuer.registrationEndpoint === undefined) {
-    const why = "the authorization server does not register clients";
-    throw refused(server.name, why, askProvider(needs.redirectUri));
+    throw refused(server.name, noRegistration, askProvider(needs.redirectUri));
   }
   if (auth.clientAuth === "private_key_jwt") {
     throw new BridgeError(
@@ -107,6 +106,42 @@ export async function register(
   }
   throw registrationRefused(context, last!, needs.redirectUri);
 }
+
+/** Redirect URI for hints, where no listener is open. */
+const usualRedirect = "http://127.0.0.1/callback";
+
+/**
+ * Finds out whether the authorization server lets anybody register, and registers nothing: the request's body is no JSON, which
+ * an open endpoint refuses with 400. Throws `registration-refused`, or an error of the endpoint.
+ */
+export async function requireOpenRegistration(
+  context: OAuthContext,
+  issuer: Issuer,
+  signal: AbortSignal,
+): Promise<void> {
+  const redirectUri = context.auth.redirectUri ?? usualRedirect;
+  if (issuer.registrationEndpoint === undefined)
+    throw refused(context.server.name, noRegistration, askProvider(redirectUri));
+  const token = initialAccessToken(context);
+  const response = await context.http({
+    method: "POST",
+    url: new URL(issuer.registrationEndpoint),
+    headers: {
+      "content-type": "application/json",
+      accept: "application/json",
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    },
+    body: "{",
+    issuer: issuer.issuer,
+    signal,
+  });
+  const { status } = response;
+  const answer = jsonObject(await response.text());
+  if ([401, 403, 404, 405, 410].includes(status))
+    throw registrationRefused(context, { status, answer }, redirectUri);
+}
+
+const noRegistration = "the authorization server does not register clients";
 
 /** Sends one registration request. Throws `server-error` (5xx) or `rate-limited` (429). */
 async function requestClient(
@@ -170,6 +205,12 @@ function registrationRefused(
   const isNone = status === 404 && auth.issuer === undefined;
   const ask = askProvider(redirectUri);
   const setup = `setup --server ${server.name}`;
+  if (status === 401)
+    return refused(
+      server.name,
+      why,
+      `it wants an initial access token: ask the provider for one and set it as "auth.initialAccessToken", or ${ask}`,
+    );
   return refused(server.name, why, (command) =>
     isNone ? `${ask}; if the server takes a token, run ${command(setup)}` : ask,
   );

@@ -38,7 +38,8 @@ export interface DiscoveryRequest extends Pick<OAuthContext, "http" | "redactor"
   readonly signal: AbortSignal;
 }
 
-interface ResourceMetadata {
+/** The protected resource metadata of an MCP server (RFC 9728 2). */
+export interface ResourceMetadata {
   readonly resource: string;
   readonly issuers: readonly string[];
   readonly scopes?: readonly string[];
@@ -98,7 +99,9 @@ export function resourceUrls({
  * failures: undefined makes the server's own origin its authorization server, which must not happen only because a
  * server is overloaded.
  */
-async function fetchResource(request: DiscoveryRequest): Promise<ResourceMetadata | undefined> {
+export async function fetchResource(
+  request: DiscoveryRequest,
+): Promise<ResourceMetadata | undefined> {
   const failures: DocumentFailure[] = [];
   let isForeign = false;
   for (const text of resourceUrls(request)) {
@@ -174,7 +177,8 @@ async function fetchFirstIssuer(
   throw joinFailures([first!, ...others], "no authorization server can be used");
 }
 
-async function issuerOf(
+/** The authorization server that the resource metadata, the configuration or the server's origin name. Throws a BridgeError. */
+export async function issuerOf(
   found: ResourceMetadata | undefined,
   request: DiscoveryRequest,
 ): Promise<Issuer> {

@@ -1,0 +1,199 @@
+import { statSync } from "node:fs";
+import { userInfo } from "node:os";
+import { type Context, defineCommand, serverArgument } from "../../cli/command.ts";
+import { findServer } from "../../config/ad-hoc.ts";
+import { codexEnvironment } from "../../config/codex-environment.ts";
+import { loadConfig, readConfig } from "../../config/load.ts";
+import { requireNamedVariables } from "../../config/requirements.ts";
+import type { ServerSettings } from "../../config/settings.ts";
+import { openHttp } from "../../http/open-http.ts";
+import { ChosenAuthorizer } from "../../oauth/authorizer/select.ts";
+import { createLog } from "../../platform/log.ts";
+import { cacheFile } from "../../platform/paths.ts";
+import { shownUrl } from "../../platform/redact.ts";
+import { ServerCache } from "../../platform/server-cache.ts";
+import { cleanText } from "../../wire/text.ts";
+import { sourcesOf } from "../auth/credential-source.ts";
+import { signInLine, signInOf } from "../auth/status-sign-in.ts";
+import { withServerChild } from "../test/server-child.ts";
+import { type FirstAnswer, FirstRequest } from "./first-request.ts";
+import { walkHttp } from "./http-steps.ts";
+import {
+  clientsFinding,
+  copiesFinding,
+  requirePassedVariables,
+  type StartingEntry,
+  startingEntries,
+} from "./machine-steps.ts";
+import { Child, StreamWatch, walkMcp } from "./mcp-steps.ts";
+import { walkNetwork } from "./network-steps.ts";
+import { expiryText, tokenFacts } from "./token-facts.ts";
+import { type Finding, type Step, stepJson, Walk, WalkEnded } from "./walk.ts";
+
+export const command = defineCommand({
+  args: {
+    name: { type: "positional", description: "the server's name in the configuration, or its URL" },
+    server: serverArgument,
+    json: { type: "boolean", description: "print JSON" },
+  },
+  async run({ name, server, json }, context) {
+    const report = json ? async () => undefined : printStep(context);
+    const entries = await startingEntries(context);
+    const chosen = name ?? server;
+    const walks: { readonly settings?: ServerSettings; readonly walk: Walk }[] = [];
+    let servers: readonly ServerSettings[] = [];
+    try {
+      servers =
+        chosen === undefined
+          ? [...(await loadConfig(context.paths())).servers.values()]
+          : [await findServer(context.paths(), chosen)];
+    } catch (error) {
+      const walk = new Walk(report);
+      walks.push({ walk });
+      await ended(walk.step("configuration", () => Promise.reject(error)));
+    }
+    for (const settings of servers) {
+      if (!json) await context.print(`${settings.name}  ${cleanText(shownUrl(settings.url))}\n`);
+      const walk = new Walk(report);
+      walks.push({ settings, walk });
+      await ended(walkServer(walk, settings, entries, context));
+      if (!json) await context.print(notTriedLine(walk));
+    }
+    if (!json) await context.print("this machine\n");
+    const known = [
+      ...((await readConfig(context.paths()).catch(() => undefined))?.servers.keys() ?? []),
+    ];
+    const machine = [new Walk(report), new Walk(report)] as const;
+    await ended(machine[0].step("clients", () => clientsFinding(entries, known, context)));
+    await ended(machine[1].step("other copies", () => copiesFinding(context)));
+    const machineSteps = machine.flatMap(({ steps }) => steps);
+    if (json) {
+      const whole = {
+        servers: walks.map((each) => jsonOf(each, context)),
+        machine: machineSteps.map((step) => stepJson(step, context.commandLine)),
+      };
+      const safe = (_: string, value: unknown) =>
+        typeof value === "string" ? context.redactor.redact(value) : value;
+      await context.print(`${JSON.stringify(whole, safe, 2)}\n`);
+    }
+    const steps = [...walks.flatMap(({ walk }) => walk.steps), ...machineSteps];
+    return steps.find(({ error }) => error !== undefined)?.error?.exitCode ?? 0;
+  },
+});
+
+/** Waits for a walk; its failure is in its steps. */
+async function ended(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof WalkEnded)) throw error;
+  }
+}
+
+/** Walks every step between here and one server's tools. */
+async function walkServer(
+  walk: Walk,
+  settings: ServerSettings,
+  entries: readonly StartingEntry[],
+  context: Context,
+): Promise<void> {
+  const { redactor, commandLine, paths } = context;
+  const { name, url, state } = settings;
+  const env = codexEnvironment(context.env, settings);
+  const stream = new StreamWatch();
+  await walk.step("configuration", () => {
+    requireNamedVariables(settings, env);
+    requirePassedVariables(settings, entries);
+    return { detail: fileFacts(settings.adHoc === undefined ? paths().configFile : state.root) };
+  });
+  const log = createLog({ level: "error", format: "text", redactor });
+  const cache = new ServerCache(cacheFile(state), url, log);
+  const watch = { logged: (line: string) => stream.take(line) };
+  await withServerChild(settings, context, watch, async (process, knowSecrets) => {
+    const child = new Child(process);
+    const opened = openHttp(settings, { env, log, cache });
+    const { http, certificates } = opened;
+    const login = commandLine(`login --server ${name}`);
+    const reload = async () => settings;
+    const deps = { http, env, log, redactor, login, reload };
+    const authorizer = new ChosenAuthorizer(settings, deps);
+    const first = new FirstRequest(settings, http, authorizer);
+    await walk.step("credential", () => credentialFinding(settings, authorizer, context));
+    await walkNetwork(walk, { settings, env, certificates, request: () => first.failure() });
+    const initialized = () => child.initialized();
+    await walkHttp(walk, { settings, http, authorizer, first, log, redactor, initialized });
+    await knowSecrets();
+    await walkMcp(walk, child, stream, (await first.outcome()) as FirstAnswer);
+  });
+}
+
+/** Path, mode and owner of a file. */
+function fileFacts(path: string): string {
+  const { mode, uid } = statSync(path);
+  const octal = (mode & 0o7777).toString(8).padStart(4, "0");
+  const self = userInfo().uid;
+  const owner = uid === self ? "yours" : uid === 0 ? "root's" : `user ${uid}'s`;
+  return self < 0 ? path : `${path}, mode ${octal}, ${owner}`;
+}
+
+async function credentialFinding(
+  settings: ServerSettings,
+  authorizer: ChosenAuthorizer,
+  context: Context,
+): Promise<Finding> {
+  const { type } = settings.credential;
+  const source = sourcesOf(settings, context.paths().configFile);
+  if (type === "unset" || type === "oauth") {
+    // Throws where the keyring or the file cannot be read.
+    if (type === "oauth") await (await authorizer.oauth()).store.read();
+    const signIn = await signInOf(settings, context);
+    if (type === "unset" && signIn.state === "signed-out") return { detail: source };
+    return { detail: signInLine(settings, signIn, context) };
+  }
+  const signal = AbortSignal.timeout(settings.timeoutMs);
+  const { Authorization = "" } = await authorizer.headers(
+    { method: "POST", url: settings.url },
+    signal,
+  );
+  const token = /^Bearer (.*)$/i.exec(Authorization)?.[1];
+  if (token === undefined) return { detail: source };
+  const { expiresAt } = tokenFacts(token);
+  const expiry = expiresAt === undefined ? "" : `, ${expiryText(expiresAt, Date.now())}`;
+  return { detail: `${source}, ${token.length} characters${expiry}` };
+}
+
+/** Prints one step: a line, a line for each warning, and the hint of a failure. */
+function printStep({ print, redactor, marks, commandLine }: Context) {
+  const isAscii = marks.ok !== "✓";
+  const signs = isAscii
+    ? { passed: "[ok]    ", skipped: "[-]     ", failed: "[failed]", warning: "[!]     " }
+    : { passed: "✓", skipped: "-", failed: "✗", warning: "!" };
+  return async ({ name, outcome, ms, detail, warnings = [], error }: Step) => {
+    const hint = error?.hintText(commandLine);
+    const lines = [
+      `${signs[outcome]} ${name}: ${error?.message ?? detail} (${ms} ms)`,
+      ...warnings.map((line) => `${signs.warning} ${name}: ${line}`),
+      ...(hint === undefined ? [] : [`  hint: ${hint}`]),
+    ];
+    await print(lines.map((line) => `  ${redactor.redact(cleanLine(line))}\n`).join(""));
+  };
+}
+
+/** A line without control characters; its indentation stays. */
+const cleanLine = (line: string) => `${/^ */.exec(line)![0]}${cleanText(line)}`;
+
+function notTriedLine({ notTried }: Walk): string {
+  return notTried.length === 0 ? "\n" : `  not tried: ${notTried.join(", ")}\n\n`;
+}
+
+function jsonOf(
+  { settings, walk }: { readonly settings?: ServerSettings; readonly walk: Walk },
+  { commandLine }: Context,
+): object {
+  return {
+    ...(settings !== undefined && { server: settings.name, url: shownUrl(settings.url) }),
+    ok: walk.steps.every(({ error }) => error === undefined),
+    steps: walk.steps.map((step) => stepJson(step, commandLine)),
+    notTried: walk.notTried,
+  };
+}

@@ -1,0 +1,106 @@
+// initialize, tools and the listening stream, as the child `run` sees them; and the server's clock.
+
+import { statelessRevision } from "../../upstream/core/stateless-protocol.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import type { RunChild } from "../test/mcp-child.ts";
+import { initialize, listAll } from "../test/requests.ts";
+import { judgeTools } from "../test/strict-clients.ts";
+import type { FirstAnswer } from "./first-request.ts";
+import { spanText } from "./token-facts.ts";
+import { type Finding, skipped, type Walk } from "./walk.ts";
+
+/** A child `run`, initialized at the first need. */
+export class Child {
+  readonly #child: RunChild;
+  #initialized: ReturnType<typeof initialize> | undefined;
+
+  constructor(child: RunChild) {
+    this.#child = child;
+  }
+
+  initialized(): ReturnType<typeof initialize> {
+    this.#initialized ??= initialize(this.#child);
+    return this.#initialized;
+  }
+
+  tools(isDeclared: boolean) {
+    return listAll(this.#child, "tools", isDeclared);
+  }
+}
+
+/** Watches the child's log for the answer to its listening stream. */
+export class StreamWatch {
+  #status: number | undefined;
+  readonly #noticed = Promise.withResolvers<void>();
+
+  /** Takes one log line of the child, as JSON. */
+  take(line: string): void {
+    let facts: { event?: unknown; method?: unknown; status?: unknown };
+    try {
+      facts = JSON.parse(line);
+    } catch {
+      return;
+    }
+    if (facts.event !== "http" || facts.method !== "GET" || typeof facts.status !== "number")
+      return;
+    this.#status = facts.status;
+    this.#noticed.resolve();
+  }
+
+  /** The status of the listening stream's answer; undefined if none came within `waitMs`. */
+  async status(waitMs: number): Promise<number | undefined> {
+    await Promise.race([this.#noticed.promise, Bun.sleep(waitMs)]);
+    return this.#status;
+  }
+}
+
+const streamWaitMs = 3000;
+/** Skew that breaks no sign-in: tokens and certificates are judged by the minute. */
+const harmlessSkewMs = 60_000;
+
+/** Walks initialize, tools, listening stream and clock. */
+export async function walkMcp(
+  walk: Walk,
+  child: Child,
+  stream: StreamWatch,
+  first: FirstAnswer,
+): Promise<void> {
+  let begun!: Awaited<ReturnType<typeof initialize>>;
+  await walk.step("initialize", async () => {
+    begun = await child.initialized();
+    return { detail: `MCP ${begun.revision}, server ${begun.serverName}` };
+  });
+  await walk.step("tools", async () => {
+    const listing = await child.tools("tools" in begun.capabilities);
+    const { refusal, warnings } = judgeTools(listing);
+    if (refusal !== undefined) throw refusal;
+    const count = listing.items.length;
+    return { detail: `${count} ${count === 1 ? "tool" : "tools"}`, warnings };
+  });
+  await walk.step("listening stream", async () => {
+    if (begun.revision === statelessRevision) return skipped("the stateless protocol has none");
+    const status = await stream.status(streamWaitMs);
+    if (status === undefined) return skipped("none was asked for");
+    if (status === 200) return { detail: "open" };
+    if (status === 405) return skipped("the server offers none");
+    return {
+      detail: `the server answered ${status}`,
+      warnings: ["messages that the server sends by itself do not arrive"],
+    };
+  });
+  await walk.step("clock", () => clockFinding(first));
+}
+
+function clockFinding({ response, at, ms }: FirstAnswer): Finding {
+  const date = Date.parse(response.headers.get("date") ?? "");
+  if (Number.isNaN(date)) return skipped("the server tells no time");
+  // The header has whole seconds and was written while the answer was on its way.
+  const skew = at - ms / 2 - (date + 500);
+  if (Math.abs(skew) <= harmlessSkewMs) return { detail: "agrees with the server's" };
+  const side = skew > 0 ? "ahead of" : "behind";
+  throw new BridgeError(
+    "configuration",
+    `this machine's clock is ${spanText(skew)} ${side} the server's`,
+    { hint: "set this machine's clock (timedatectl set-ntp true), or tell the server's operator" },
+  );
+}
