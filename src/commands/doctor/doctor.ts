@@ -123,7 +123,7 @@ async function walkServer(
     const initialized = () => child.initialized();
     await walkHttp(walk, { settings, http, authorizer, first, log, redactor, initialized });
     await knowSecrets();
-    await walkMcp(walk, child, stream, (await first.outcome()) as FirstAnswer);
+    await walkMcp(walk, child, stream, (await first.outcome()) as FirstAnswer, settings.cookies);
   });
 }
 
@@ -164,9 +164,9 @@ async function credentialFinding(
 
 /** Prints one step: a line, a line for each warning, and the hint of a failure. */
 function printStep({ print, redactor, marks, commandLine }: Context) {
-  const isAscii = marks.ok !== "✓";
+  const isAscii = marks.ok.startsWith("[");
   const signs = isAscii
-    ? { passed: "[ok]    ", skipped: "[-]     ", failed: "[failed]", warning: "[!]     " }
+    ? { passed: "[ok]", skipped: "[-]", failed: "[failed]", warning: "[!]" }
     : { passed: "✓", skipped: "-", failed: "✗", warning: "!" };
   return async ({ name, outcome, ms, detail, warnings = [], error }: Step) => {
     const hint = error?.hintText(commandLine);

@@ -20,6 +20,8 @@ export interface FirstAnswer {
   readonly text: string;
   /** The headers of the credential that the request carried. */
   readonly sent: Readonly<Record<string, string>>;
+  /** Why the request carried no credential although there is one: its token could not be renewed. */
+  readonly credentialError: BridgeError | undefined;
   /** When the response's head came, in ms since 1970, and how long it took. */
   readonly at: number;
   readonly ms: number;
@@ -63,11 +65,24 @@ export class FirstRequest {
     const timer = setTimeout(() => stop.abort(late), answerMs);
     try {
       const { signal } = stop;
-      const sent = await this.#authorizer.headers({ method: "POST", url }, signal);
+      let credentialError: BridgeError | undefined;
+      const sent = await this.#authorizer
+        .headers({ method: "POST", url }, signal)
+        .catch((error) => {
+          if (signal.aborted) throw error;
+          credentialError = asBridgeError(error);
+          return {};
+        });
       const startedAt = performance.now();
       const headers = { ...fields, ...sent };
       const response = await this.#http({ method: "POST", url, headers, body: initialize, signal });
-      const facts = { response, sent, at: Date.now(), ms: performance.now() - startedAt };
+      const facts = {
+        response,
+        sent,
+        credentialError,
+        at: Date.now(),
+        ms: performance.now() - startedAt,
+      };
       const isStream = (response.headers.get("content-type") ?? "").startsWith("text/event-stream");
       if (!isStream) return { ...facts, text: await readErrorText(response) };
       await response.body?.cancel().catch(() => undefined);

@@ -333,17 +333,15 @@ async function walkOAuth(
   });
   await walk.step("token", async () => {
     const sent = bearerIn(answer.sent);
-    if (sent === undefined) throw signInRequired(context);
-    throw amended(
-      refusalError(
-        { status: 401, wwwAuthenticate: header, body: answer.text, sent: answer.sent },
-        settings.name,
-        (command) =>
-          `run ${command(`login --server ${settings.name}`)}, or ask the server's operator`,
-        facts.redactor,
-      ),
-      { more: flawOf(sent, settings.url) },
-    );
+    if (answer.credentialError !== undefined) throw answer.credentialError;
+    if (sent === undefined && !isMachineGrant(context)) throw signInRequired(context);
+    // The bridge renews a refused token, and obtains one where no person is needed.
+    await facts.initialized().catch((error) => {
+      throw error instanceof BridgeError
+        ? amended(error, { more: flawOf(sent, settings.url) })
+        : error;
+    });
+    return { detail: "obtained without you" };
   });
 }
 

@@ -9,7 +9,7 @@ import type { ServerSettings } from "../../config/settings.ts";
 import { programOnPath } from "../../platform/exec.ts";
 import { BridgeError, type Hint } from "../../wire/errors.ts";
 import { program } from "../../wire/program-facts.ts";
-import { cleanText } from "../../wire/text.ts";
+import { cleanText, shellWord } from "../../wire/text.ts";
 import { ownerOf } from "../codex-config/entry.ts";
 import { findSources } from "../import/sources.ts";
 import { type Finding, skipped } from "./walk.ts";
@@ -77,11 +77,11 @@ export async function startingEntries(context: Context): Promise<StartingEntry[]
 
 const isSameName = (one: string, other: string) => one.toLowerCase() === other.toLowerCase();
 
-/** The command that writes an entry anew. */
-const rewrite =
-  ({ client }: StartingEntry, server: string): Hint =>
+/** The command that writes an entry anew, or removes it. */
+const change =
+  ({ client }: StartingEntry, option: "--write" | "--remove", server: string): Hint =>
   (command) =>
-    `run ${command(client === "codex" ? `codex-config --write --server ${server}` : `client-config --for ${client} --write --server ${server}`)}`;
+    `run ${command(`${client === "codex" ? "codex-config" : `client-config --for ${client}`} ${option} --server ${server}`)}`;
 
 /** Throws if a client that starts the bridge for this server withholds a variable that its entry in config.json names. */
 export function requirePassedVariables(
@@ -96,51 +96,61 @@ export function requirePassedVariables(
     throw new BridgeError(
       "configuration",
       `${title} does not pass ${missing.join(", ")} on to the bridge: its entry "${name}" in ${file} does not name ${missing.length === 1 ? "it" : "them"}`,
-      { hint: rewrite(entry, settings.name) },
+      { hint: change(entry, "--write", settings.name) },
     );
   }
 }
 
-/** Why an entry cannot work; undefined if it can. */
+/** Why an entry cannot start its server, and what mends it. */
+interface Staleness {
+  readonly why: string;
+  readonly hint: Hint;
+}
+
+/** Undefined for an entry that can work. */
 async function staleness(
-  { command, servers, configFile, isPython }: StartingEntry,
+  entry: StartingEntry,
   known: readonly string[],
   { env }: Context,
-): Promise<string | undefined> {
-  if (isPython) return "starts the Python package of the same name";
+): Promise<Staleness | undefined> {
+  const { command, servers, configFile, isPython } = entry;
+  const isKnown = (name: string) => known.some((each) => isSameName(each, name));
+  const hint = change(entry, "--write", servers.find(isKnown) ?? known[0] ?? "NAME");
+  if (isPython) return { why: "starts the Python package of the same name", hint };
   const path = isAbsolute(command) ? command : programOnPath(command, env.PATH);
-  if (path === undefined) return `starts ${cleanText(command, 200)}, which is not on PATH`;
+  if (path === undefined)
+    return { why: `starts ${cleanText(command, 200)}, which is not on PATH`, hint };
   const isThere = await access(path, constants.X_OK).then(
     () => true,
     () => false,
   );
-  if (!isThere) return `starts ${cleanText(path, 200)}, which is no executable file`;
-  if (configFile !== undefined) return undefined;
-  const unknown = servers.find((name) => !known.some((each) => isSameName(each, name)));
-  return unknown === undefined
-    ? undefined
-    : `names the server "${cleanText(unknown, 64)}", which is not configured`;
+  if (!isThere) return { why: `starts ${cleanText(path, 200)}, which is no executable file`, hint };
+  const unknown = configFile === undefined ? servers.find((name) => !isKnown(name)) : undefined;
+  if (unknown === undefined) return undefined;
+  const shown = cleanText(unknown, 64);
+  return {
+    why: `names the server "${shown}", which is not configured`,
+    hint: change(entry, "--remove", shellWord(entry.name)),
+  };
 }
 
-/** Names the clients that start the bridge. Throws for the first stale entry, with all of them in its words. */
+/** Names the clients that start the bridge. Throws where entries are stale, with all of them in its words and the hint for the first. */
 export async function clientsFinding(
   entries: readonly StartingEntry[],
   known: readonly string[],
   context: Context,
 ): Promise<Finding> {
-  const stale: string[] = [];
-  let hint: Hint | undefined;
+  const stale: Staleness[] = [];
   for (const entry of entries) {
-    const why = await staleness(entry, known, context);
-    if (why === undefined) continue;
-    stale.push(`"${entry.name}" of ${entry.title} (${entry.file}) ${why}`);
-    const [server = known[0] ?? "NAME"] = entry.servers.filter((name) =>
-      known.some((each) => isSameName(each, name)),
-    );
-    hint ??= rewrite(entry, server);
+    const found = await staleness(entry, known, context);
+    const place = `"${entry.name}" of ${entry.title} (${entry.file})`;
+    if (found !== undefined) stale.push({ ...found, why: `${place} ${found.why}` });
   }
-  if (stale.length > 0)
-    throw new BridgeError("configuration", `stale: ${stale.join("; ")}`, hint ? { hint } : {});
+  const [first] = stale;
+  if (first !== undefined)
+    throw new BridgeError("configuration", `stale: ${stale.map(({ why }) => why).join("; ")}`, {
+      hint: first.hint,
+    });
   if (entries.length === 0) return skipped("no client's configuration starts this bridge");
   const titles = [...new Set(entries.map(({ title }) => title))];
   const shown = titles.map((title) => {

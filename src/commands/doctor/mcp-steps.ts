@@ -7,7 +7,7 @@ import { initialize, listAll } from "../test/requests.ts";
 import { judgeTools } from "../test/strict-clients.ts";
 import type { FirstAnswer } from "./first-request.ts";
 import { spanText } from "./token-facts.ts";
-import { type Finding, skipped, type Walk } from "./walk.ts";
+import { amended, type Finding, skipped, type Walk } from "./walk.ts";
 
 /** A child `run`, initialized at the first need. */
 export class Child {
@@ -64,6 +64,7 @@ export async function walkMcp(
   child: Child,
   stream: StreamWatch,
   first: FirstAnswer,
+  keepsCookies: boolean,
 ): Promise<void> {
   let begun!: Awaited<ReturnType<typeof initialize>>;
   await walk.step("initialize", async () => {
@@ -71,7 +72,9 @@ export async function walkMcp(
     return { detail: `MCP ${begun.revision}, server ${begun.serverName}` };
   });
   await walk.step("tools", async () => {
-    const listing = await child.tools("tools" in begun.capabilities);
+    const listing = await child.tools("tools" in begun.capabilities).catch((error) => {
+      throw withCookieHint(error, first, keepsCookies);
+    });
     const { refusal, warnings } = judgeTools(listing);
     if (refusal !== undefined) throw refusal;
     const count = listing.items.length;
@@ -89,6 +92,16 @@ export async function walkMcp(
     };
   });
   await walk.step("clock", () => clockFinding(first));
+}
+
+/** A session that is lost at once, although the server sets a cookie, is lost behind a load balancer. */
+function withCookieHint(error: unknown, { response }: FirstAnswer, keepsCookies: boolean): unknown {
+  const isLost = error instanceof BridgeError && error.kind === "server-not-found";
+  if (!isLost || keepsCookies || !response.headers.has("set-cookie")) return error;
+  return amended(error, {
+    newHint:
+      'the server sets a cookie, by which a load balancer finds the session again: remove "cookies": false from its entry',
+  });
 }
 
 function clockFinding({ response, at, ms }: FirstAnswer): Finding {

@@ -48,8 +48,8 @@ export async function walkNetwork(walk: Walk, facts: NetworkFacts): Promise<void
       addresses = [host];
       return skipped(`${host} is an address`);
     }
-    if (!(route instanceof BridgeError) && route.proxy !== undefined)
-      return skipped(`${host} is looked up by the proxy`);
+    if (route instanceof BridgeError) return skipped("not looked up: the route is not known");
+    if (route.proxy !== undefined) return skipped(`${host} is looked up by the proxy`);
     addresses = await lookupAddresses(host, network);
     return { detail: `${host} is ${addresses.slice(0, maxAddresses).join(", ")}` };
   });
@@ -92,7 +92,11 @@ async function routeFinding(route: Route | BridgeError, facts: NetworkFacts): Pr
   throw (await facts.request()) ?? fail("ERR_PROXY_TUNNEL");
 }
 
-async function tcpFinding(addresses: readonly string[], facts: NetworkFacts): Promise<Finding> {
+/** Connects to each address. Throws if none answers; one that does not answer beside one that does is a warning. */
+export async function tcpFinding(
+  addresses: readonly string[],
+  facts: NetworkFacts,
+): Promise<Finding> {
   const { url, name, connectTimeoutMs } = facts.settings;
   const tried = await Promise.all(
     [...new Set(addresses)].slice(0, maxAddresses).map(async (address) => {

@@ -63,7 +63,13 @@ export class Walk {
     try {
       const { detail, isSkipped, warnings = [], ms: spentMs } = await work();
       const outcome = isSkipped === true ? "skipped" : "passed";
-      step = { name, outcome, ms: Math.round(spentMs ?? ms()), detail, ...(warnings.length > 0 && { warnings }) };
+      step = {
+        name,
+        outcome,
+        ms: Math.round(spentMs ?? ms()),
+        detail,
+        ...(warnings.length > 0 && { warnings }),
+      };
     } catch (error) {
       const failure = asBridgeError(error);
       if (failure.kind === "internal") throw error;

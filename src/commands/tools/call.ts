@@ -1,7 +1,7 @@
 import { isatty } from "node:tty";
 import { defineCommand, serverArgument } from "../../cli/command.ts";
 import { Spinner } from "../../cli/spinner.ts";
-import { loadConfig, pickServer } from "../../config/load.ts";
+import { findServer } from "../../config/ad-hoc.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { nearest } from "../../wire/nearest-name.ts";
 import { cleanText } from "../../wire/text.ts";
@@ -45,7 +45,7 @@ export const command = defineCommand({
       });
     if (args !== undefined && pairs.length > 0)
       throw new BridgeError("usage", "--args and key=value exclude each other");
-    const settings = pickServer(await loadConfig(context.paths()), name);
+    const settings = await findServer(context.paths(), name);
     const whole = args === undefined ? undefined : argumentsIn(await textOf(args), "--args");
     const spinner = new Spinner(context.env);
     const notified = (method: string, params: Progress) => {

@@ -1,5 +1,5 @@
 import { type Context, defineCommand, serverArgument } from "../../cli/command.ts";
-import { loadConfig, pickServer } from "../../config/load.ts";
+import { findServer } from "../../config/ad-hoc.ts";
 import { shownServerUrl } from "../../config/server-url.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { initialize, listAll } from "../test/requests.ts";
@@ -14,7 +14,7 @@ export const command = defineCommand({
     json: { type: "boolean", description: "print the tools as the server lists them, as JSON" },
   },
   async run({ name, server, json }, context) {
-    const settings = pickServer(await loadConfig(context.paths()), name ?? server);
+    const settings = await findServer(context.paths(), name ?? server);
     const { items, texts, isEndless } = await withServerChild(
       settings,
       context,

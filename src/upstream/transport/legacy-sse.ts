@@ -2,6 +2,7 @@
 import { CountedLog } from "../../platform/counted-log.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { Message } from "../../wire/message.ts";
+import { cleanText } from "../../wire/text.ts";
 import type { Deliver, Stop, Upstream } from "../core/types.ts";
 import { noticesOf } from "./cancellation.ts";
 import { type SseOptions, SseStream } from "./legacy-sse-stream.ts";
@@ -203,7 +204,11 @@ export class LegacySse implements Upstream {
         await discard(response);
         response = await request();
       }
-      if (response.status !== 404) stream.keepPrefix();
+      if (response.status === 404) {
+        await discard(response);
+        throw wrongMessagesUrl(name, stream.id, this.#options.endpoint.url);
+      }
+      stream.keepPrefix();
     }
     if (response.ok) {
       // Some servers answer in the response to the POST.
@@ -243,4 +248,17 @@ export class LegacySse implements Upstream {
       this.#ended(stream);
     }
   }
+}
+
+/** The error for a server of HTTP+SSE whose address for messages is not there: behind a proxy it may lack a prefix of the path. */
+function wrongMessagesUrl(name: string, messages: string, { pathname }: URL): BridgeError {
+  const prefix = pathname.slice(0, pathname.lastIndexOf("/"));
+  const lack = prefix === "" ? "" : `, with the prefix ${cleanText(prefix, 100)} and without`;
+  return new BridgeError(
+    "server-not-found",
+    `Server not found: "${name}" names ${cleanText(new URL(messages).pathname, 200)} as the path for messages, which answered 404${lack}`,
+    {
+      hint: "the server may not know the path under which a proxy publishes it: its operator must set that (root path, base URL)",
+    },
+  );
 }

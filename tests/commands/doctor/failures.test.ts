@@ -1,0 +1,824 @@
+// Thirty-eight ways in which it goes wrong at people's places: `doctor` names the step, says why, and ends with the exit code
+// of the class. Real servers, proxies and certificates on loopback.
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createSecureServer } from "node:http2";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import { gzipSync } from "node:zlib";
+import { command } from "../../../src/commands/doctor/doctor.ts";
+import { tcpFinding } from "../../../src/commands/doctor/network-steps.ts";
+import type { Certificates } from "../../../src/http/certificates.ts";
+import { testContext } from "../../support/context.ts";
+import { ownFolder } from "../../support/folder.ts";
+import { plainSettings } from "../../support/settings.ts";
+
+const certificates = join(import.meta.dir, "../../fault/certificates");
+const path = (name: string) => join(certificates, name);
+const pem = (name: string) => readFileSync(path(name), "utf8");
+const files = (name: string) => ({ cert: pem(`${name}.pem`), key: pem(`${name}.key`) });
+
+let folder: ReturnType<typeof ownFolder>;
+const stops: (() => unknown)[] = [];
+beforeEach(() => {
+  folder = ownFolder();
+});
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+  folder[Symbol.dispose]();
+});
+
+interface Body {
+  readonly id?: unknown;
+  readonly method?: string;
+}
+type Handler = (
+  request: Request,
+  body: Body,
+) => Response | undefined | Promise<Response | undefined>;
+
+const tool = { name: "look", inputSchema: { type: "object" } };
+const results: Readonly<Record<string, object>> & { readonly initialize: object } = {
+  initialize: {
+    protocolVersion: "2025-06-18",
+    capabilities: { tools: {} },
+    serverInfo: { name: "s", version: "1" },
+  },
+  "tools/list": { tools: [tool] },
+};
+
+/** What a healthy server answers. */
+function healthy({ id, method = "" }: Body): Response {
+  if (id === undefined) return new Response(null, { status: 202 });
+  const result = results[method];
+  const outcome = result === undefined ? { error: { code: -32601, message: "no" } } : { result };
+  return Response.json({ jsonrpc: "2.0", id, ...outcome });
+}
+
+/** A server on loopback that is healthy where `handler` answers nothing. */
+function serve(handler: Handler = () => undefined, tls?: Bun.TLSOptions): string {
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    idleTimeout: 0,
+    ...(tls && { tls }),
+    async fetch(request) {
+      const json = request.method === "POST" ? request.clone().json() : {};
+      const body = (await Promise.resolve(json).catch(() => ({}))) as Body;
+      const own = await handler(request, body);
+      if (own !== undefined) return own;
+      return request.method === "POST" ? healthy(body) : new Response(null, { status: 405 });
+    },
+  });
+  stops.push(() => server.stop(true));
+  return `${tls ? "https" : "http"}://localhost:${server.port}`;
+}
+
+/** A listener for raw bytes; its port. */
+async function listen(server: Server): Promise<number> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => sockets.add(socket));
+  server.on("secureConnection", (socket: Socket) => socket.on("error", () => undefined));
+  server.on("tlsClientError", () => undefined);
+  server.listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  stops.push(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return (server.address() as { port: number }).port;
+}
+
+/** A proxy that answers CONNECT with these bytes and closes. */
+async function proxy(answer: string): Promise<string> {
+  const port = await listen(
+    createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.once("data", () => socket.end(answer));
+    }),
+  );
+  return `127.0.0.1:${port}`;
+}
+
+async function closedPort(): Promise<number> {
+  const server = createServer();
+  const port = await listen(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** A listener whose queue of connections is full: the kernel drops what comes, as a firewall does. Its port. */
+async function fullPort(): Promise<number> {
+  const code = `import { createServer } from "node:net";
+    const server = createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+      require("node:fs").writeSync(1, String(server.address().port));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    });`;
+  const child = Bun.spawn([process.execPath, "-e", code], { stdout: "pipe" });
+  stops.push(() => child.kill("SIGKILL"));
+  const { value } = await child.stdout.getReader().read();
+  const port = Number(new TextDecoder().decode(value));
+  // The run time's queue holds 512 connections whatever is asked for.
+  for (let isFull = false; !isFull; ) {
+    const socket = connect(port, "127.0.0.1");
+    stops.push(() => socket.destroy());
+    const isOpen = new Promise((resolve) => socket.once("connect", () => resolve(true)));
+    isFull = !(await Promise.race([isOpen, Bun.sleep(200)]));
+  }
+  return port;
+}
+
+const page = (text: string, status = 200, headers = {}) =>
+  new Response(`<!doctype html><title>${text}</title>`, {
+    status,
+    headers: { "content-type": "text/html", ...headers },
+  });
+const challenged = (header: string | undefined, status = 401) =>
+  Response.json({ error: "no" }, { status, headers: header ? { "www-authenticate": header } : {} });
+const jwt = (claims: object) =>
+  `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c2ln`;
+
+/** A server that wants a sign-in; `places` answers for its metadata and its authorization server. */
+function signInServer(places: (path: string, origin: string) => unknown): string {
+  const origin: string = serve((request) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/mcp")
+      return challenged(
+        `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource"`,
+      );
+    const found = places(pathname, origin);
+    if (found instanceof Response) return found;
+    return found === undefined ? new Response(null, { status: 404 }) : Response.json(found);
+  });
+  return `${origin}/mcp`;
+}
+
+/** The usual documents of a server that is its own authorization server. */
+function documents(pathname: string, origin: string, more: object = {}): unknown {
+  if (pathname.startsWith("/.well-known/oauth-protected-resource"))
+    return { resource: `${origin}/mcp`, authorization_servers: [origin] };
+  if (!pathname.startsWith("/.well-known/oauth-authorization-server")) return undefined;
+  return {
+    issuer: origin,
+    authorization_endpoint: `${origin}/authorize`,
+    token_endpoint: `${origin}/token`,
+    code_challenge_methods_supported: ["S256"],
+    response_types_supported: ["code"],
+    ...more,
+  };
+}
+
+interface SetUp {
+  readonly entry: object;
+  readonly env?: Record<string, string>;
+  /** Run after the configuration was written. */
+  readonly afterwards?: () => void;
+}
+
+interface Failure {
+  readonly name: string;
+  readonly setUp: () => SetUp | Promise<SetUp>;
+  /** The step that fails; with "works", every step passes. */
+  readonly step: string;
+  readonly words: readonly RegExp[];
+  readonly exit: number;
+}
+
+const caFile = { network: { caFile: path("ca.pem") } };
+const quick = { connectTimeoutSec: 1, retry: { attempts: 1 } };
+const far = "https://kb.example/mcp";
+const byProxy = (host: string): SetUp => ({
+  entry: { url: far, ...quick },
+  env: { HTTPS_PROXY: `http://user:canary-pass@${host}` },
+});
+
+const failures: readonly Failure[] = [
+  {
+    name: "1 the proxy's name does not resolve",
+    setUp: () => byProxy("proxy.invalid:3128"),
+    step: "route",
+    words: [/the proxy "proxy\.invalid:3128" \(HTTPS_PROXY\) was not found/],
+    exit: 5,
+  },
+  {
+    name: "2 the proxy refuses the connection",
+    setUp: async () => byProxy(`127.0.0.1:${await closedPort()}`),
+    step: "route",
+    words: [/the proxy "127\.0\.0\.1:\d+" \(HTTPS_PROXY\) accepts no connections/],
+    exit: 5,
+  },
+  {
+    name: "3 the proxy wants NTLM",
+    setUp: async () =>
+      byProxy(
+        await proxy(
+          "HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate\r\nContent-Length: 0\r\n\r\n",
+        ),
+      ),
+    step: "route",
+    words: [/wants a sign-in \(407\)/, /offers Negotiate and NTLM alone.*px or cntlm.*HTTPS_PROXY/],
+    exit: 5,
+  },
+  {
+    name: "4 the proxy closes after CONNECT",
+    setUp: async () => byProxy(await proxy("")),
+    step: "route",
+    words: [
+      /the proxy "127\.0\.0\.1:\d+" \(HTTPS_PROXY\) closed the connection to "kb\.example"/,
+      /the proxy's, not the server's/,
+    ],
+    exit: 5,
+  },
+  {
+    name: "5 NO_PROXY is malformed",
+    setUp: () => ({
+      entry: { url: far },
+      env: { HTTPS_PROXY: "http://127.0.0.1:9", NO_PROXY: "good.example,ba!d" },
+    }),
+    step: "route",
+    words: [/NO_PROXY holds a malformed entry: "ba!d"/],
+    exit: 3,
+  },
+  {
+    name: "6 the name does not resolve",
+    setUp: () => ({ entry: { url: "https://nosuch.invalid/mcp", ...quick } }),
+    step: "name",
+    words: [/the host "nosuch\.invalid" was not found \(\w+\)/, /VPN/],
+    exit: 5,
+  },
+  {
+    name: "8 nothing listens",
+    setUp: async () => ({ entry: { url: `http://127.0.0.1:${await closedPort()}/mcp`, ...quick } }),
+    step: "TCP",
+    words: [/nothing accepts connections at "127\.0\.0\.1:\d+"/],
+    exit: 5,
+  },
+  {
+    name: "9 packets are dropped",
+    setUp: async () => {
+      return { entry: { url: `http://127.0.0.1:${await fullPort()}/mcp`, ...quick } };
+    },
+    step: "TCP",
+    words: [/no connection to "127\.0\.0\.1:\d+" within 1 s/, /firewall.*VPN/],
+    exit: 5,
+  },
+  {
+    name: "10 http:// is sent to a TLS port",
+    setUp: () => ({
+      entry: { url: `${serve(undefined, files("good")).replace("https:", "http:")}/mcp`, ...quick },
+    }),
+    step: "TCP",
+    words: [
+      /speaks TLS on this port/,
+      /write https:\/\/: codex-mcp-http-bridge setup --server kb --url https:\/\/localhost/,
+    ],
+    exit: 5,
+  },
+  {
+    name: "11 https:// is sent to a plain port",
+    setUp: () => ({ entry: { url: `${serve().replace("http:", "https:")}/mcp`, ...quick } }),
+    step: "TLS",
+    words: [/"localhost:\d+" does not speak TLS on this port/],
+    exit: 5,
+  },
+  {
+    name: "12 the certificate has expired",
+    setUp: () => ({
+      entry: { url: `${serve(undefined, files("expired"))}/mcp`, ...quick, ...caFile },
+    }),
+    step: "TLS",
+    words: [/has expired on 2025-02-01 00:00 UTC; this machine's clock says 20\d\d-\d\d-\d\d/],
+    exit: 5,
+  },
+  {
+    name: "13 the certificate is for another name",
+    setUp: () => ({
+      entry: { url: `${serve(undefined, files("elsewhere"))}/mcp`, ...quick, ...caFile },
+    }),
+    step: "TLS",
+    words: [/the certificate is not for "localhost:\d+" but for elsewhere\.example/],
+    exit: 5,
+  },
+  {
+    name: "14 the intermediate certificate is missing",
+    setUp: () => ({
+      entry: {
+        url: `${serve(undefined, files("issued"))}/mcp`,
+        ...quick,
+        network: { caFile: path("root.pem") },
+      },
+    }),
+    step: "TLS",
+    words: [
+      /sends an incomplete chain: the certificate of "Bridge test intermediate"/,
+      /operator must send/,
+    ],
+    exit: 5,
+  },
+  {
+    name: "15 a private CA signed the certificate",
+    setUp: () => ({ entry: { url: `${serve(undefined, files("good"))}/mcp`, ...quick } }),
+    step: "TLS",
+    words: [
+      /the certificate of "localhost:\d+" is not trusted/,
+      /"network\.caFile".*SSL_CERT_FILE/,
+    ],
+    exit: 5,
+  },
+  {
+    name: "16 a client certificate is wanted",
+    setUp: () => ({
+      entry: {
+        url: `${serve(undefined, { ...files("good"), ca: pem("ca.pem"), requestCert: true, rejectUnauthorized: true })}/mcp`,
+        ...quick,
+        ...caFile,
+      },
+    }),
+    step: "TLS",
+    words: [/wants a client certificate/, /network\.clientCertFile/],
+    exit: 5,
+  },
+  {
+    name: "17 TLS 1.1 only",
+    setUp: async () => {
+      const options = {
+        ...files("good"),
+        minVersion: "TLSv1",
+        maxVersion: "TLSv1.1",
+      } as TlsOptions;
+      const port = await listen(createTlsServer(options));
+      return { entry: { url: `https://localhost:${port}/mcp`, ...quick, ...caFile } };
+    },
+    step: "TLS",
+    words: [/offers TLSv1\.1 only; TLSv1\.2 or TLSv1\.3 is needed/],
+    exit: 5,
+  },
+  {
+    name: "17 HTTP/2 only",
+    setUp: async () => {
+      const port = await listen(
+        createSecureServer({ ...files("good"), allowHTTP1: false }) as unknown as Server,
+      );
+      return { entry: { url: `https://localhost:${port}/mcp`, ...quick, ...caFile } };
+    },
+    step: "TLS",
+    words: [/offers HTTP\/2 only; HTTP\/1\.1 is needed/],
+    exit: 5,
+  },
+  {
+    name: "18 a sign-in page answers",
+    setUp: () => ({ entry: { url: `${serve(() => page("Sign in to CorpNet"))}/mcp` } }),
+    step: "HTTP",
+    words: [
+      /a sign-in page answered in place of "kb" \(200, text\/html\), and said: Sign in to CorpNet/,
+      /captive portal/,
+    ],
+    exit: 1,
+  },
+  {
+    name: "18 a redirect leads to a sign-in page",
+    setUp: () => ({
+      entry: {
+        url: `${serve(() => Response.redirect("https://login.corp.example/saml?x=1", 302))}/mcp`,
+      },
+    }),
+    step: "HTTP",
+    words: [
+      /redirect \(302\) to "login\.corp\.example"/,
+      /a sign-in page may stand in front of the server/,
+    ],
+    exit: 1,
+  },
+  {
+    name: "19 a firewall refuses this client",
+    setUp: () => ({
+      entry: {
+        url: `${serve(() => page("Just a moment...", 403, { "cf-mitigated": "challenge" }))}/mcp`,
+      },
+    }),
+    step: "HTTP",
+    words: [
+      /Access forbidden: a firewall in front of server "kb" answered 403/,
+      /let this client pass.*User-Agent/,
+    ],
+    exit: 1,
+  },
+  {
+    name: "20 the path is wrong",
+    setUp: () => {
+      const origin = serve((request) =>
+        new URL(request.url).pathname === "/mcp" ? undefined : new Response(null, { status: 404 }),
+      );
+      return { entry: { url: `${origin}/v1`, ...quick } };
+    },
+    step: "HTTP",
+    words: [
+      /Server not found: "kb" answered 404; of \/mcp, \/sse, \/, which were tried, \/mcp \(200\) answered/,
+      /--url http:\/\/localhost:\d+\/mcp/,
+    ],
+    exit: 1,
+  },
+  {
+    name: "21 an HTTP+SSE server behind transport http",
+    setUp: () => ({
+      entry: {
+        url: `${serve(() => new Response(null, { status: 405 }))}/sse`,
+        transport: "http",
+        ...quick,
+      },
+    }),
+    step: "HTTP",
+    words: [/answered 405/, /"transport"/],
+    exit: 1,
+  },
+  {
+    name: "22 an HTTP+SSE server loses its proxy's path prefix",
+    setUp: () => {
+      const origin = serve((request) => {
+        const { pathname } = new URL(request.url);
+        if (request.method !== "GET" || pathname !== "/team/sse")
+          return new Response(null, { status: pathname === "/team/sse" ? 405 : 404 });
+        const body = new ReadableStream({
+          start: (stream) => stream.enqueue("event: endpoint\ndata: /messages?id=1\n\n"),
+        });
+        return new Response(body, { headers: { "content-type": "text/event-stream" } });
+      });
+      return { entry: { url: `${origin}/team/sse`, ...quick, timeoutSec: 5 } };
+    },
+    step: "HTTP",
+    words: [
+      /names \/messages as the path for messages, which answered 404, with the prefix \/team and without/,
+    ],
+    exit: 1,
+  },
+  {
+    name: "23 a redirect leads to http on the same host",
+    setUp: () => {
+      const origin: string = serve((request) => {
+        const url = new URL(request.url);
+        return url.pathname === "/mcp"
+          ? Response.redirect(`${origin.replace("https", "http")}/mcp/`, 308)
+          : undefined;
+      }, files("good"));
+      return { entry: { url: `${origin}/mcp`, ...quick, ...caFile } };
+    },
+    step: "HTTP",
+    words: [/redirect \(308\)/, /--url https:\/\/localhost:\d+\/mcp\//],
+    exit: 1,
+  },
+  {
+    name: "24 a redirect leads to another host",
+    setUp: () => ({
+      entry: { url: `${serve(() => Response.redirect("https://www.kb.example/mcp", 308))}/mcp` },
+    }),
+    step: "HTTP",
+    words: [/redirect \(308\) to "www\.kb\.example"/],
+    exit: 1,
+  },
+  {
+    name: "25 the answer is compressed unasked",
+    setUp: () => ({
+      entry: {
+        url: `${serve(async (_, body) => {
+          const plain = healthy(body);
+          const bytes = gzipSync(await plain.bytes());
+          const headers = { "content-type": "application/json", "content-encoding": "gzip" };
+          return plain.status === 202 ? plain : new Response(bytes, { headers });
+        })}/mcp`,
+      },
+    }),
+    step: "works",
+    words: [],
+    exit: 0,
+  },
+  {
+    name: "25 the answer has an unknown coding",
+    setUp: () => ({
+      entry: {
+        url: `${serve(() => new Response("xx", { headers: { "content-type": "application/json", "content-encoding": "squash" } }))}/mcp`,
+        ...quick,
+      },
+    }),
+    step: "HTTP",
+    words: [/squash/],
+    exit: 1,
+  },
+  {
+    name: "26 a load balancer wants its cookie back",
+    setUp: () => ({ entry: { url: `${sticky()}/mcp`, ...quick } }),
+    step: "works",
+    words: [],
+    exit: 0,
+  },
+  {
+    name: "26 a load balancer wants its cookie back, and cookies are off",
+    setUp: () => ({ entry: { url: `${sticky()}/mcp`, cookies: false, ...quick } }),
+    step: "tools",
+    words: [/session/, /"cookies"/],
+    exit: 1,
+  },
+  {
+    name: "27 401 without any sign-in metadata",
+    setUp: () => ({
+      entry: {
+        url: `${serve((request) => (new URL(request.url).pathname === "/mcp" ? challenged(undefined) : new Response(null, { status: 404 })))}/mcp`,
+      },
+    }),
+    step: "challenge",
+    words: [/server "kb" needs a token: it offers no sign-in/, /setup --server kb/],
+    exit: 4,
+  },
+  {
+    name: "28 401 offers Negotiate only",
+    setUp: () => ({ entry: { url: `${serve(() => challenged("Negotiate"))}/mcp` } }),
+    step: "challenge",
+    words: [/asks for Negotiate/],
+    exit: 4,
+  },
+  {
+    name: "29 metadata of another resource",
+    setUp: () => ({
+      entry: {
+        url: signInServer((pathname, origin) =>
+          pathname.includes("protected-resource")
+            ? { resource: "https://other.example/mcp", authorization_servers: [origin] }
+            : undefined,
+        ),
+      },
+    }),
+    step: "resource metadata",
+    words: [
+      /describe https:\/\/other\.example\/mcp, not (this server|http:\/\/localhost:\d+\/mcp)/,
+      /localhost:\d+/,
+    ],
+    exit: 1,
+  },
+  {
+    name: "29 metadata of another issuer",
+    setUp: () => ({
+      entry: {
+        url: signInServer((pathname, origin) =>
+          documents(pathname, origin, { issuer: "https://evil.example" }),
+        ),
+      },
+    }),
+    step: "authorization server",
+    words: [/belong to another issuer: https:\/\/evil\.example/, /localhost:\d+/],
+    exit: 1,
+  },
+  {
+    name: "30 metadata answer 500",
+    setUp: () => ({ entry: { url: signInServer(() => new Response(null, { status: 500 })) } }),
+    step: "resource metadata",
+    words: [/localhost:\d+\/\.well-known\/oauth-protected-resource/, /answered 500/],
+    exit: 1,
+  },
+  {
+    name: "31 registration is closed",
+    setUp: () => ({
+      entry: { url: signInServer((pathname, origin) => documents(pathname, origin)) },
+    }),
+    step: "registration",
+    words: [
+      /the authorization server does not register clients/,
+      /ask the provider for a client id.*auth\.clientId/,
+    ],
+    exit: 4,
+  },
+  {
+    name: "31 registration wants an initial token",
+    setUp: () => ({
+      entry: {
+        url: signInServer((pathname, origin) =>
+          pathname === "/register"
+            ? Response.json(
+                { error: "invalid_token", error_description: "Members only" },
+                { status: 401 },
+              )
+            : documents(pathname, origin, { registration_endpoint: `${origin}/register` }),
+        ),
+      },
+    }),
+    step: "registration",
+    words: [/refused to register a client \(401\): Members only/, /auth\.initialAccessToken/],
+    exit: 4,
+  },
+  {
+    name: "32 the token endpoint issues a token of another type",
+    setUp: () => ({
+      entry: {
+        url: signInServer((pathname, origin) =>
+          pathname === "/token"
+            ? { access_token: "t0ken-canary-pass", token_type: "mac", expires_in: 60 }
+            : documents(pathname, origin),
+        ),
+        auth: {
+          type: "oauth",
+          grant: "client_credentials",
+          clientId: "us",
+          clientSecret: "s3cret-canary-pass",
+        },
+      },
+    }),
+    step: "token",
+    words: [/mac/],
+    exit: 1,
+  },
+  {
+    name: "33 the token has expired",
+    setUp: () => ({
+      entry: {
+        url: `${serve(() => challenged('Bearer error="invalid_token"'))}/mcp`,
+        token: jwt({ exp: 1_700_000_000 }),
+      },
+    }),
+    step: "token",
+    words: [/Authentication failed: server "kb" answered 401/, /the token expired \d+ days ago/],
+    exit: 4,
+  },
+  {
+    name: "33 the token is for another server",
+    setUp: () => ({
+      entry: {
+        url: `${serve(() => challenged('Bearer error="invalid_token"'))}/mcp`,
+        token: jwt({ aud: "https://other.example" }),
+      },
+    }),
+    step: "token",
+    words: [/the token is for https:\/\/other\.example, not for http:\/\/localhost:\d+/],
+    exit: 4,
+  },
+  {
+    name: "33 the token lacks a scope",
+    setUp: () => ({
+      entry: {
+        url: `${serve(() => challenged('Bearer error="insufficient_scope", scope="mcp:write"', 403))}/mcp`,
+        token: "t0ken-canary-pass",
+      },
+    }),
+    step: "token",
+    words: [/Access forbidden/, /asks for the scope mcp:write/],
+    exit: 1,
+  },
+  {
+    name: "34 this machine's clock is an hour off",
+    setUp: () => ({
+      entry: {
+        url: `${serve((_, body) => {
+          const plain = body.method === undefined ? undefined : healthy(body);
+          plain?.headers.set("date", new Date(Date.now() - 3_600_000).toUTCString());
+          return plain;
+        })}/mcp`,
+      },
+    }),
+    step: "clock",
+    words: [/this machine's clock is 60 min ahead of the server's/],
+    exit: 3,
+  },
+  {
+    name: "35 initialize is answered as an array, after a stray event",
+    setUp: () => ({
+      entry: {
+        url: `${serve(async (_, body) => {
+          if (body.method !== "initialize") return undefined;
+          const answer = {
+            jsonrpc: "2.0",
+            id: body.id,
+            result: { ...results.initialize, protocolVersion: "1999-01-01" },
+          };
+          const text = `data: ping\n\ndata: ${JSON.stringify([answer])}\n\n`;
+          return new Response(text, { headers: { "content-type": "text/event-stream" } });
+        })}/mcp`,
+      },
+    }),
+    step: "works",
+    words: [],
+    exit: 0,
+  },
+  {
+    name: "36 a tool has no schema",
+    setUp: () => ({
+      entry: {
+        url: `${serve((_, { id, method }) => (method === "tools/list" ? Response.json({ jsonrpc: "2.0", id, result: { tools: [tool, { name: "bare" }, null] } }) : undefined))}/mcp`,
+      },
+    }),
+    step: "tools",
+    words: [/Codex would drop the whole list: "bare" has no inputSchema; "#3" is null/],
+    exit: 1,
+  },
+  {
+    name: "37 a variable is not set",
+    setUp: () => ({ entry: { url: `${serve()}/mcp`, tokenEnv: "KB_TOKEN" } }),
+    step: "configuration",
+    words: [/KB_TOKEN is not set/, /codex-config --write/],
+    exit: 3,
+  },
+  {
+    name: "37 Codex does not pass a variable on",
+    setUp: () => ({
+      entry: { url: `${serve()}/mcp`, tokenEnv: "KB_TOKEN" },
+      env: { KB_TOKEN: "t0ken-canary-pass" },
+      afterwards: () => {
+        mkdirSync(join(folder.path, ".codex"));
+        const entry = `[mcp_servers.kb]\ncommand = "codex-mcp-http-bridge"\nargs = ["run", "--server", "kb"]\nenv_vars = ["HTTPS_PROXY"]\n`;
+        writeFileSync(join(folder.path, ".codex/config.toml"), entry);
+      },
+    }),
+    step: "configuration",
+    words: [
+      /Codex does not pass KB_TOKEN on to the bridge: its entry "kb" in .*config\.toml/,
+      /codex-config --write --server kb/,
+    ],
+    exit: 3,
+  },
+  {
+    name: "38 others may read the file with a token",
+    setUp: () => ({
+      entry: { url: `${serve()}/mcp`, token: "t0ken-canary-pass" },
+      afterwards: () => chmodSync(join(folder.path, "config.json"), 0o644),
+    }),
+    step: "configuration",
+    words: [/config\.json holds a secret and may be read by others/, /chmod 600/],
+    exit: 3,
+  },
+  {
+    name: "38 others may write the home",
+    setUp: () => ({
+      entry: { url: `${serve()}/mcp` },
+      afterwards: () => chmodSync(folder.path, 0o777),
+    }),
+    step: "configuration",
+    words: [/may be written by others/, /chmod go-w/],
+    exit: 3,
+  },
+];
+
+/** A server behind a load balancer: a session is known only to requests with the cookie that began it. */
+function sticky(): string {
+  return serve((request, body) => {
+    if (request.method === "DELETE") return new Response(null, { status: 200 });
+    if (body.method === "initialize") {
+      const answer = healthy(body);
+      answer.headers.set("set-cookie", "node=7; Path=/");
+      answer.headers.set("mcp-session-id", crypto.randomUUID());
+      return answer;
+    }
+    const isHome = request.headers.get("cookie")?.includes("node=7");
+    return isHome
+      ? undefined
+      : Response.json(
+          {
+            jsonrpc: "2.0",
+            id: body.id ?? null,
+            error: { code: -32001, message: "Session not found" },
+          },
+          { status: 404 },
+        );
+  });
+}
+
+interface Reported {
+  readonly name: string;
+  readonly outcome: string;
+  readonly detail?: string;
+  readonly warnings?: readonly string[];
+  readonly error?: { readonly message: string; readonly hint?: string };
+}
+
+test.each(failures)("$name", async ({ setUp, step, words, exit }) => {
+  const { entry, env = {}, afterwards } = await setUp();
+  const file = join(folder.path, "config.json");
+  writeFileSync(file, JSON.stringify({ version: 1, servers: { kb: entry } }), { mode: 0o600 });
+  afterwards?.();
+  const home = { HOME: folder.path, CODEX_MCP_BRIDGE_HOME: folder.path, PATH: "/nowhere" };
+  const context = testContext({ env: { ...home, ...env } });
+  const code = await command.run({ name: undefined, server: undefined, json: true }, context);
+  const { servers } = JSON.parse(context.printed) as {
+    servers: { steps: Reported[]; notTried: string[] }[];
+  };
+  const [walk] = servers;
+  const failed = walk!.steps.find(({ outcome }) => outcome === "failed");
+  const told = [
+    ...walk!.steps.flatMap(({ name, warnings = [] }) => warnings.map((line) => `${name}: ${line}`)),
+    failed?.error?.message ?? "",
+    failed?.error?.hint ?? "",
+  ].join("\n");
+  expect([failed?.name ?? "works", told]).toEqual([step, told]);
+  for (const each of words) expect(told).toMatch(each);
+  expect(code).toBe(exit);
+  expect(walk!.steps.at(-1)?.name).toBe(failed?.name ?? "clock");
+  expect(context.printed).not.toContain("canary-pass");
+});
+
+test("7 IPv6 does not work, IPv4 does: a warning names the address and the setting", async () => {
+  const url = new URL(`${serve()}/mcp`);
+  const settings = plainSettings(url);
+  const facts = { settings, env: {}, request: async () => undefined };
+  const certificates = {} as Certificates;
+  const found = await tcpFinding(["::1", "127.0.0.1"], { ...facts, certificates });
+  expect(found.detail).toBe(`connected to 127.0.0.1, port ${url.port}`);
+  expect(found.warnings).toEqual([
+    '::1 (ECONNREFUSED) cannot be reached: "network.ipFamily": 4 leaves it out',
+  ]);
+});
