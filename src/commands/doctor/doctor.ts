@@ -101,8 +101,8 @@ async function walkServer(
   const { name, url, state } = settings;
   const env = codexEnvironment(context.env, settings);
   const stream = new StreamWatch();
-  await walk.step("configuration", () => {
-    requireNamedVariables(settings, env);
+  await walk.step("configuration", async () => {
+    await requireNamedVariables(settings, env);
     requirePassedVariables(settings, entries);
     return { detail: fileFacts(settings.adHoc === undefined ? paths().configFile : state.root) };
   });

@@ -153,6 +153,23 @@ test("registers nothing and starts no sign-in", async () => {
   expect(seen.filter((line) => /authorize|token|device/.test(line))).toEqual([]);
 });
 
+test("a server that quotes what it was sent shows no secret", async () => {
+  const secret = "canary-4c1d9e77";
+  const url = serveHttp(
+    ({ headers }) =>
+      new Response(`you sent ${headers.get("authorization")} and ${headers.get("x-pin")}`, {
+        status: 401,
+        headers: { server: `${headers.get("authorization")}` },
+      }),
+  );
+  const kb = { url: `${url}?key=${secret}`, token: secret, headers: { "X-Pin": secret } };
+  for (const json of [false, true]) {
+    const { printed } = await examined({ kb: { ...kb, retry: { attempts: 1 } } }, "kb", {}, json);
+    expect(printed).toContain("you sent");
+    expect(printed).not.toContain("canary");
+  }
+});
+
 test("stale entries of clients are named, with the command that mends them", async () => {
   mkdirSync(join(folder.path, ".codex"));
   mkdirSync(join(folder.path, ".cursor"));

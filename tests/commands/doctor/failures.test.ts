@@ -711,7 +711,7 @@ const failures: readonly Failure[] = [
     name: "37 a variable is not set",
     setUp: () => ({ entry: { url: `${serve()}/mcp`, tokenEnv: "KB_TOKEN" } }),
     step: "configuration",
-    words: [/KB_TOKEN is not set/, /codex-config --write/],
+    words: [/KB_TOKEN is not set/, /--write passes it on/],
     exit: 3,
   },
   {
