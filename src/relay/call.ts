@@ -69,17 +69,30 @@ export class Call implements CallContext {
 
   /** Whether the call asked for progress under this token (JSON text). */
   asksProgressAs(token: string): boolean {
+    return this.#token() === token;
+  }
+
+  /** Whether progress under its token would extend its deadline. */
+  get mayBeExtended(): boolean {
+    return this.#token() !== null && this.deadline?.isExtended === false;
+  }
+
+  #token(): string | null {
     if (this.#progressToken === undefined)
       this.#progressToken = this.message.text(["params", "_meta", "progressToken"]) ?? null;
-    return this.#progressToken === token;
+    return this.#progressToken;
   }
 }
 
 /** Extends the deadline of the call that a progress notification belongs to. */
 export function prolong(calls: Iterable<Call>, progress: Message): void {
-  const token = progress.text(["params", "progressToken"]);
-  if (token === undefined) return;
-  for (const call of calls) if (call.asksProgressAs(token)) call.deadline?.extend();
+  let token: string | undefined;
+  for (const call of calls) {
+    if (!call.mayBeExtended) continue;
+    token ??= progress.text(["params", "progressToken"]);
+    if (token === undefined) return;
+    if (call.asksProgressAs(token)) call.deadline?.extend();
+  }
 }
 
 /** Whether every call under way is a subscription. */

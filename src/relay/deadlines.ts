@@ -2,11 +2,15 @@
 export const maxPauseMs = 600_000;
 /** Longest duration to which progress extends a call, without pauses. */
 const maxExtendedMs = 600_000;
+/** A call that was extended this recently need not be extended again: reading the token of each notification of a burst takes a quarter of the bridge's time for it. */
+const extendedRecentlyMs = 10;
 
 /** The deadline of one call. */
 export interface Deadline {
   /** Starts the call's time again, up to `maxExtendedMs`. */
   extend(): void;
+  /** Whether it was extended within the last 10 ms: another extension would not change it notably. */
+  readonly isExtended: boolean;
   /** Pauses the deadline until the returned function is called; several pauses may overlap. */
   pause(): () => void;
   callOff(): void;
@@ -24,6 +28,7 @@ class Running implements Deadline {
   pausedAt = 0;
   /** Total length of the pauses that have ended. */
   pausedMs = 0;
+  extendedAt = Number.NEGATIVE_INFINITY;
   readonly #deadlines: Deadlines;
 
   constructor(deadlines: Deadlines, startedAt: number, ms: number, expire: () => void) {
@@ -36,6 +41,10 @@ class Running implements Deadline {
 
   extend(): void {
     this.#deadlines.extend(this);
+  }
+
+  get isExtended(): boolean {
+    return this.#deadlines.isExtended(this);
   }
 
   pause(): () => void {
@@ -68,9 +77,14 @@ export class Deadlines {
   }
 
   extend(running: Running): void {
-    const elapsed = this.#now() - running.startedAt - this.#pauseOf(running);
+    running.extendedAt = this.#now();
+    const elapsed = running.extendedAt - running.startedAt - this.#pauseOf(running);
     const budgetMs = Math.min(elapsed + running.ms, maxExtendedMs);
     running.budgetMs = Math.max(running.budgetMs, budgetMs);
+  }
+
+  isExtended({ extendedAt }: Running): boolean {
+    return this.#now() - extendedAt < extendedRecentlyMs;
   }
 
   callOff(running: Running): void {

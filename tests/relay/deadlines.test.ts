@@ -107,3 +107,13 @@ test("a question of one call does not pause the deadline of another", () => {
   pass(2 * minuteMs);
   expect(expired).toEqual(["other"]);
 });
+
+test("counts as extended for a moment only", () => {
+  const { deadline } = startOne(minuteMs);
+  expect(deadline.isExtended).toBe(false);
+  deadline.extend();
+  elapsed += 9;
+  expect(deadline.isExtended).toBe(true);
+  elapsed += 1;
+  expect(deadline.isExtended).toBe(false);
+});
