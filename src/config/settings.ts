@@ -151,4 +151,6 @@ export interface ServerSettings {
   readonly state: ServerState;
   /** Set for a server that a client names by its URL. `withheld`: headers, and `auth.clientSecret`, that only the client's entry holds. */
   readonly adHoc?: { readonly withheld: readonly string[] };
+  /** An access token of a sign-in that another program keeps; used until it expires (ms since 1970) or is refused, where no sign-in is stored here. */
+  readonly foreignToken?: { readonly accessToken: string; readonly expiresAt: number } | undefined;
 }

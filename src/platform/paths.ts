@@ -18,6 +18,7 @@ type VariableName =
   | "LC_CTYPE"
   | "LOGNAME"
   | "LOG_LEVEL"
+  | "MCP_REMOTE_CONFIG_DIR"
   | "NODE_EXTRA_CA_CERTS"
   | "NODE_TLS_REJECT_UNAUTHORIZED"
   | "NO_COLOR"

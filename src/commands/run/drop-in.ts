@@ -1,12 +1,19 @@
-import { type Arguments, type Command, defineCommand, globalArguments } from "../../cli/command.ts";
+import {
+  type Arguments,
+  type Command,
+  type Context,
+  defineCommand,
+  globalArguments,
+} from "../../cli/command.ts";
 import { adHocSettings, rememberAdHoc } from "../../config/ad-hoc.ts";
 import { ConfigProblem } from "../../config/config-problem.ts";
 import { type DropIn, dropInOf } from "../../config/mcp-remote/entry.ts";
+import { foreignTokenOf } from "../../config/mcp-remote/store.ts";
 import { takesValue } from "../../config/mcp-remote/words.ts";
 import { requireNamedVariables } from "../../config/requirements.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { fs } from "../../platform/fs.ts";
-import { cacheFile, type Paths } from "../../platform/paths.ts";
+import { cacheFile } from "../../platform/paths.ts";
 import { ServerCache, transportKey } from "../../platform/server-cache.ts";
 import { openStdio } from "../../platform/stdio.ts";
 import type { OnFailure } from "../../upstream/stand-in/start-guard.ts";
@@ -57,7 +64,7 @@ export function dropInAfter(words: readonly string[]): DropInCommand {
       if (!isSilent) for (const line of notesOn(given, commandLine)) context.warn(line);
       const how = { mayAnswer: !noCache, waitsForStart: true, signIn, onFailure };
       const start = async () => {
-        const settings = settingsOf(given, context.paths());
+        const settings = settingsOf(given, context);
         await requireNamedVariables(settings, env);
         const file = noCache ? undefined : cacheFile(settings.state);
         const cache = new ServerCache(file, settings.url, log);
@@ -112,9 +119,12 @@ function readFile(path: string): string | undefined {
   }
 }
 
-function settingsOf({ entry }: DropIn, paths: Paths): ServerSettings {
+function settingsOf({ entry, storeKey }: DropIn, { paths, env }: Context): ServerSettings {
   try {
-    return adHocSettings(entry, paths);
+    const settings = adHocSettings(entry, paths());
+    const { type } = settings.credential;
+    if (type !== "unset" && type !== "oauth") return settings;
+    return { ...settings, foreignToken: foreignTokenOf(storeKey, entry.url, env, Date.now()) };
   } catch (error) {
     if (error instanceof ConfigProblem) throw new BridgeError("configuration", error.message);
     throw error;

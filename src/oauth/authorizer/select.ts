@@ -19,12 +19,15 @@ export class ChosenAuthorizer implements Authorizer {
   readonly #deps: ChoiceDeps;
   #static: StaticAuthorizer;
   #oauth: Promise<OAuth> | undefined;
+  /** Undefined once it was refused. */
+  #foreignToken: ServerSettings["foreignToken"];
   #bearer: Authorizer | undefined;
 
   constructor(server: ServerSettings, deps: ChoiceDeps) {
     this.#server = server;
     this.#deps = deps;
     this.#static = new StaticAuthorizer(server, deps);
+    this.#foreignToken = server.foreignToken;
   }
 
   known(): Readonly<Record<string, string>> | undefined {
@@ -37,11 +40,12 @@ export class ChosenAuthorizer implements Authorizer {
     signal: AbortSignal,
   ): Promise<Record<string, string>> {
     const isNeeded = this.#usesOAuth() && (this.#oauth !== undefined || this.#hasSignIn());
-    if (!isNeeded) return this.#static.headers(request, signal);
+    if (!isNeeded) return { ...(await this.#static.headers(request, signal)), ...this.#foreign() };
     return (await this.oauth()).authorizer.headers(request, signal);
   }
 
   async refused(refusal: Refusal, signal: AbortSignal): Promise<boolean> {
+    if (refusal.status === 401) this.#foreignToken = undefined;
     if (refusal.status === 401 && (await this.#reloadCredential())) return true;
     if (!this.#usesOAuth()) return this.#static.refused(refusal, signal);
     return (await this.oauth()).authorizer.refused(refusal, signal);
@@ -64,6 +68,14 @@ export class ChosenAuthorizer implements Authorizer {
   /** Resolves when the process may end without losing a refreshed token. */
   async settled(): Promise<void> {
     await (await this.#oauth)?.refresher.settled();
+  }
+
+  /** The header of the foreign token, while it is good. */
+  #foreign(): { Authorization?: string } {
+    const { accessToken, expiresAt } = this.#foreignToken ?? { accessToken: "", expiresAt: 0 };
+    if (expiresAt <= Date.now()) return {};
+    this.#deps.redactor.add(accessToken);
+    return { Authorization: `Bearer ${accessToken}` };
   }
 
   #usesOAuth(): boolean {
