@@ -24,7 +24,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # These suites need packages of their own, Debian's, or root; each has its script (npm run test:codex, ...).
-separate='clients,codex,proxy,desktop,homes,interop,ship,upgrade,windows'
+separate='clients,codex,dropin,proxy,desktop,homes,interop,ship,upgrade,windows'
 
 status=0
 "$bun" test --parallel --timeout=30000 --path-ignore-patterns="tests/{$separate}/**" --dots \
