@@ -123,13 +123,6 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/config/mcp-remote/store.test.ts",
     pattern: "once its access token expires",
   },
-  "no-end-of-refused-foreign-tokens": {
-    promise: "an access token from mcp-remote's store that the server refuses is not sent again",
-    file: "src/oauth/authorizer/select.ts",
-    find: "    if (refusal.status === 401) this.#foreignToken = undefined;",
-    replace: "",
-    test: "tests/oauth/authorizer/select.test.ts",
-  },
   "no-answer-for-not-found": {
     promise: "a request that a fresh session answers with 404, too, costs one session",
     file: "src/upstream/session/session.ts",

@@ -19,15 +19,12 @@ export class ChosenAuthorizer implements Authorizer {
   readonly #deps: ChoiceDeps;
   #static: StaticAuthorizer;
   #oauth: Promise<OAuth> | undefined;
-  /** Undefined once it was refused. */
-  #foreignToken: ServerSettings["foreignToken"];
   #bearer: Authorizer | undefined;
 
   constructor(server: ServerSettings, deps: ChoiceDeps) {
     this.#server = server;
     this.#deps = deps;
     this.#static = new StaticAuthorizer(server, deps);
-    this.#foreignToken = server.foreignToken;
   }
 
   known(): Readonly<Record<string, string>> | undefined {
@@ -45,7 +42,6 @@ export class ChosenAuthorizer implements Authorizer {
   }
 
   async refused(refusal: Refusal, signal: AbortSignal): Promise<boolean> {
-    if (refusal.status === 401) this.#foreignToken = undefined;
     if (refusal.status === 401 && (await this.#reloadCredential())) return true;
     if (!this.#usesOAuth()) return this.#static.refused(refusal, signal);
     return (await this.oauth()).authorizer.refused(refusal, signal);
@@ -70,12 +66,12 @@ export class ChosenAuthorizer implements Authorizer {
     await (await this.#oauth)?.refresher.settled();
   }
 
-  /** The header of the foreign token, while it is good. */
+  /** The header of the foreign token, while it is good. A refusal loads the OAuth components, and the token is not sent again. */
   #foreign(): { Authorization?: string } {
-    const { accessToken, expiresAt } = this.#foreignToken ?? { accessToken: "", expiresAt: 0 };
-    if (expiresAt <= Date.now()) return {};
-    this.#deps.redactor.add(accessToken);
-    return { Authorization: `Bearer ${accessToken}` };
+    const { foreignToken } = this.#server;
+    if (foreignToken === undefined || foreignToken.expiresAt <= Date.now()) return {};
+    this.#deps.redactor.add(foreignToken.accessToken);
+    return { Authorization: `Bearer ${foreignToken.accessToken}` };
   }
 
   #usesOAuth(): boolean {
