@@ -96,11 +96,11 @@ async function run(program: Program, { args, env = {}, by, compared = [], client
 
 /** The compared parameters of an authorization request. */
 function picked(query: URLSearchParams | undefined, names: readonly string[]): object {
-  const valueOf = (name: string) =>
+  const comparable = (name: string) =>
     query?.get(name)?.replace(/(?<=:)\d+(?=\/mcp$)/, "PORT") ?? null;
   // The bridge asks for a refresh token where the server offers one.
   return Object.fromEntries(
-    names.map((name) => [name, valueOf(name)?.replace(" offline_access", "") ?? null]),
+    names.map((name) => [name, comparable(name)?.replace(" offline_access", "") ?? null]),
   );
 }
 
