@@ -3,8 +3,9 @@
 /** Most bytes of `baggage` (W3C Baggage 3.3.2). */
 const maxBaggageBytes = 8192;
 const maxMembers = 64;
-/** Most members of `tracestate` (W3C Trace Context 3.3.1.1). */
+/** Most members of `tracestate` (W3C Trace Context 3.3.1.1), each with a key and a value of 256 characters. */
 const maxStates = 32;
+const maxStateLength = maxStates * 520;
 
 /** Header fields of the trace context in a `_meta`: well-formed values only, and `tracestate` only beside `traceparent`. */
 export function traceFields(meta: unknown, withBaggage: boolean): Record<string, string> {
@@ -31,22 +32,40 @@ function isTraceParent(text: string): boolean {
   );
 }
 
+/** W3C Trace Context 3.3.1: keys and values, which may be apart by white space; members may be blank, but not all of them. */
 function isTraceState(text: string): boolean {
-  // Members may be blank, but not all of them.
-  const members = text.split(",").filter((one) => !/^[ \t]*$/.test(one));
-  if (members.length === 0 || members.length > maxStates) return false;
-  const member =
-    /^[ \t]*(?:[a-z\d][a-z\d_*/-]{0,255}|[a-z\d][a-z\d_*/-]{0,240}@[a-z][a-z\d_*/-]{0,13})=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e][ \t]*$/;
-  return members.every((one) => member.test(one));
+  if (text.length > maxStateLength || !isHeaderText(text)) return false;
+  const members = trimmed(text, ",").filter((member) => member !== "");
+  const form =
+    /^(?:[a-z\d][a-z\d_*/-]{0,255}|[a-z\d][a-z\d_*/-]{0,240}@[a-z][a-z\d_*/-]{0,13})=[ -+\--<>-~]{1,256}$/;
+  return (
+    members.length > 0 &&
+    members.length <= maxStates &&
+    members.every((member) => form.test(member))
+  );
 }
 
+/** W3C Baggage 3.2: members of a key and a value, with properties after semicolons. */
 function isBaggage(text: string): boolean {
-  const members = text.length > maxBaggageBytes ? [] : text.split(",");
-  if (members.length === 0 || members.length > maxMembers) return false;
-  const token = "[!#$%&'*+.^_`|~\\dA-Za-z-]+";
-  const value = "[\\x21\\x23-\\x2b\\x2d-\\x3a\\x3c-\\x5b\\x5d-\\x7e]*";
-  const pair = `${token}[ \\t]*=[ \\t]*${value}`;
-  const property = `[ \\t]*;[ \\t]*${token}(?:[ \\t]*=[ \\t]*${value})?`;
-  const member = new RegExp(`^[ \\t]*${pair}(?:${property})*[ \\t]*$`);
-  return members.every((one) => member.test(one));
+  if (text.length > maxBaggageBytes || !isHeaderText(text)) return false;
+  const members = trimmed(text, ",");
+  return members.length <= maxMembers && members.every(isBaggageMember);
 }
+
+function isBaggageMember(member: string): boolean {
+  return trimmed(member, ";").every((part, index) => {
+    const at = part.indexOf("=");
+    if (at < 0) return index > 0 && isToken(part);
+    const value = part.slice(at + 1).trim();
+    return isToken(part.slice(0, at).trim()) && /^[!#-+\--:<-[\]-~]*$/.test(value);
+  });
+}
+
+const isToken = (text: string) => /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/.test(text);
+
+/** Whether a text has the characters of a header value alone. White space in it is then spaces and tabs. */
+const isHeaderText = (text: string) => /^[\t -~]*$/.test(text);
+
+/** The parts of a text without white space around them. Not by a regular expression: one would take time by the square of the length. */
+const trimmed = (text: string, separator: string) =>
+  text.split(separator).map((part) => part.trim());

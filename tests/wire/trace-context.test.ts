@@ -90,13 +90,17 @@ test("whatever stands in _meta becomes valid header values or nothing", () => {
   );
 });
 
-test("a hostile baggage of 8 KB is judged in a moment", () => {
+test("hostile values of their largest size are judged in a moment", () => {
+  const texts = [`a=${" ".repeat(8000)}\u0001`, `a=1${" ;a = 1".repeat(1100)} "`, ";".repeat(8192)];
+  const more = [
+    "a".repeat(1e6),
+    `a=${" ".repeat(1e6)}`,
+    `${" ".repeat(16_000)}"`,
+    `a=x${" ,".repeat(8000)}é`,
+  ];
   const startedAt = performance.now();
-  for (const text of [
-    "a=1" + ";a=1".repeat(2000) + "\u0001",
-    `a=${" ".repeat(8000)}\u0001`,
-    ";".repeat(8192),
-  ])
-    traceFields({ baggage: text }, true);
-  expect(performance.now() - startedAt).toBeLessThan(500);
+  for (const text of [...texts, ...more])
+    traceFields({ traceparent, tracestate: text, baggage: text }, true);
+  // A judgement by the square of the length takes seconds.
+  expect(performance.now() - startedAt).toBeLessThan(300);
 });
