@@ -1,23 +1,20 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { type Listing, listing, listingServer } from "../support/listing-server.ts";
+import { listing, listingServer } from "../support/listing-server.ts";
+import { startProvider } from "../support/oauth-provider.ts";
+import { startProtectedServer } from "../support/oauth-resource.ts";
+import { approveDevice } from "../support/oauth-user.ts";
 import { Home } from "./support/client.ts";
 import { scriptedModel } from "./support/model.ts";
 
 let home: Home;
-let state: Listing;
-let server: ReturnType<typeof listingServer>;
 let model: ReturnType<typeof scriptedModel>;
-beforeEach(async () => {
+let user: Parameters<typeof scriptedModel>[1];
+beforeEach(() => {
   home = new Home();
-  state = { ...listing(), tokens: ["tok"] };
-  server = listingServer(state);
-  model = scriptedModel("look");
-  home.variables.KB_TOKEN = "tok";
-  await home.bridge("setup", "--server", "kb", "--url", server.url, "--token-env", "KB_TOKEN");
+  model = scriptedModel("look", (page, code) => user!(page, code));
 });
 afterEach(async () => {
   home[Symbol.dispose]();
-  await server[Symbol.asyncDispose]();
   await model[Symbol.asyncDispose]();
 });
 
@@ -29,7 +26,7 @@ const clients: Readonly<Record<string, () => readonly string[]>> = {
       ANTHROPIC_API_KEY: "scripted",
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     });
-    return ["claude", "-p", "look", "--allowedTools", "mcp__kb__look"];
+    return ["claude", "-p", "look", "--allowedTools", "mcp__kb__look,mcp__kb__sign_in"];
   },
   gemini: () => {
     Object.assign(home.variables, {
@@ -66,6 +63,10 @@ const clients: Readonly<Record<string, () => readonly string[]>> = {
 
 describe("a real client with a scripted model calls a tool through the entry that client-config wrote", () => {
   test.each(Object.entries(clients))("%s", async (client, prepare) => {
+    const state = { ...listing(), tokens: ["tok"] };
+    await using server = listingServer(state);
+    home.variables.KB_TOKEN = "tok";
+    await home.bridge("setup", "kb", server.url, "--token-env", "KB_TOKEN");
     const words = prepare();
     await home.bridge("client-config", "--for", client, "--write");
     const ended = await home.run(...words);
@@ -74,5 +75,27 @@ describe("a real client with a scripted model calls a tool through the entry tha
       1,
       ["tools/call"],
     ]);
+  });
+});
+
+describe("a real client signs its user in by a call, and calls the server's tool in the same session", () => {
+  test.each(Object.entries(clients))("%s", async (client, prepare) => {
+    const provider = await startProvider({ deviceIntervalSec: 0.05 });
+    const server = startProtectedServer(provider, { tools: ["look"] });
+    const isSignedIn = () => server.requests.some(({ status }) => status === 200);
+    user = async (page, code) => {
+      await approveDevice(page, code);
+      while (!isSignedIn()) await Bun.sleep(20);
+    };
+    await home.bridge("setup", "kb", server.url, "--oauth");
+    const words = prepare();
+    await home.bridge("client-config", "--for", client, "--write");
+    const ended = await home.run(...words);
+    expect(ended.text).toContain("the end");
+    expect(model.state.signIns).toBeGreaterThan(0);
+    expect(model.state.calls).toBe(1);
+    expect(server.calls()).toBe(1);
+    await server.close();
+    await provider.close();
   });
 });

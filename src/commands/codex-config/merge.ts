@@ -62,7 +62,7 @@ export async function mergeEntry(text: string, name: string, wanted: Wanted): Pr
   const effective = isNoteUncommented(document, name, wanted)
     ? { ...wanted, unwanted: wanted.unwanted.filter((key) => key !== approvalKey) }
     : wanted;
-  const after = merged(document, name, effective, before);
+  const after = withEndOf(text, merged(document, name, effective, before));
   await verifyEdit(document, after, name, expectedEntry(effective, before));
   return after;
 }
@@ -104,9 +104,14 @@ export async function removeEntry(text: string, name: string): Promise<string> {
     for (const table of found.tables) edits.push(lines.removeTable(table));
     edits.push(...noteEdits(document, found, lines, true));
   }
-  const after = lines.apply(edits);
+  const after = withEndOf(text, lines.apply(edits));
   await verifyEdit(document, after, name, undefined);
   return after;
+}
+
+/** The edited text, which ends without a line end if the text before did: so a removed entry leaves the file as it was. */
+function withEndOf(before: string, after: string): string {
+  return before === "" || before.endsWith("\n") ? after : after.replace(/\r?\n$/, "");
 }
 
 /** Parses the edited text. Throws `configuration` unless the entry is `entry` (undefined: removed) and all else is unchanged. */

@@ -7,6 +7,9 @@ import * as words from "./messages.ts";
 
 const firstName = "sign_in";
 
+const holds = ({ buffer, byteOffset, length }: Uint8Array, name: string) =>
+  Buffer.from(buffer, byteOffset, length).includes(JSON.stringify(name));
+
 interface ToolOptions extends words.SignInFacts {
   /** Host of the server's URL. */
   readonly host: string;
@@ -16,7 +19,7 @@ interface ToolOptions extends words.SignInFacts {
 /** The one tool of a server that nobody is signed in to: offered until the client has the server's own list. */
 export class SignInTool {
   readonly #options: ToolOptions;
-  /** Name under which the tool was offered to the client; undefined if it is not offered. */
+  /** Name under which the tool was offered to the client; undefined if it was not, or if the server has that tool. */
   #offered: string | undefined;
   /** The tools/list request that was last answered with the tool. */
   list: Message | undefined;
@@ -34,10 +37,10 @@ export class SignInTool {
   /** Reads the server's response to tools/list. */
   learn({ head, bytes }: Message): void {
     if (head.kind !== "response" || head.isError === true) return;
-    this.#offered = undefined;
-    const { buffer, byteOffset, length } = bytes;
     // The text may occur outside a tool's name: then the alternative name is used needlessly, which does no harm.
-    this.#isTaken ||= Buffer.from(buffer, byteOffset, length).includes(JSON.stringify(firstName));
+    this.#isTaken ||= holds(bytes, firstName);
+    // A model may still have the old list: its call is answered, unless the name is the server's now.
+    if (this.#offered !== undefined && holds(bytes, this.#offered)) this.#offered = undefined;
   }
 
   /** The tool as an entry of tools/list; under another name if the server is known to have a `sign_in`. */

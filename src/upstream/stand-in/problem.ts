@@ -47,7 +47,7 @@ export class Problem {
   readonly #options: ProblemOptions;
   readonly #problems: Problems;
   #error: BridgeError | undefined;
-  /** Name under which the tool was offered; undefined once the client has the server's own list. */
+  /** Name under which the tool was offered; undefined if it was not, or if the server has that tool. */
   #offered: string | undefined;
   /** The list that failed after the server had answered the handshake. */
   #list: Message | undefined;
@@ -115,7 +115,10 @@ export class Problem {
       const { kind, isError } = incoming.head;
       if (method === "tools/list" && kind === "response" && isError !== true) {
         this.#isListed = true;
-        this.#offered = undefined;
+        const { buffer, byteOffset, length } = incoming.bytes;
+        const list = Buffer.from(buffer, byteOffset, length);
+        // A model may still have the old list: its call is answered, unless the name is the server's now.
+        if (list.includes(JSON.stringify(this.#offered ?? ""))) this.#offered = undefined;
       }
       return deliver(incoming);
     };

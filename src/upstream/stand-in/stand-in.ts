@@ -94,18 +94,21 @@ export class StandIn {
     const id = message.head.id!;
     const wanted = message.text(["params", "notifications"]) ?? "{}";
     const wantsTools = message.value(["params", "notifications", "toolsListChanged"]) === true;
+    const acknowledged = "notifications/subscriptions/acknowledged";
     const { promise: handedOver, resolve: handOver } = Promise.withResolvers<void>();
     const subscription = { id, deliver, wantsTools, handOver };
     this.#subscriptions.add(subscription);
     try {
-      const method = "notifications/subscriptions/acknowledged";
       const params = `{"notifications":${wanted}}`;
-      await deliver(inSubscription(notificationOf(method, params), id));
+      await deliver(inSubscription(notificationOf(acknowledged, params), id));
       await abortable(handedOver, signal);
     } finally {
       this.#subscriptions.delete(subscription);
     }
-    await this.#options.next.send(message, deliver, signal);
+    // The client has its acknowledgement, and a second one is an error for it.
+    const more: Deliver = (incoming) =>
+      incoming.head.method === acknowledged ? Promise.resolve() : deliver(incoming);
+    await this.#options.next.send(message, more, signal);
   }
 }
 

@@ -1,4 +1,5 @@
-// A scripted model on loopback, with the model APIs of the clients: it calls one tool once, then ends the turn.
+// A scripted model on loopback, with the model APIs of the clients: it calls one tool once, then ends the turn. Where a
+// server offers `sign_in` in place of that tool, it calls sign_in first, and its user opens the page.
 
 interface Tool {
   readonly name?: string;
@@ -23,7 +24,11 @@ const sse = (events: readonly (readonly [event: string | undefined, data: unknow
 
 /** Response of OpenAI's chat completions API, for opencode and Copilot CLI. */
 function completion(tool: string | undefined, isStream: boolean): Response {
-  const call = { id: "call_1", type: "function", function: { name: tool, arguments: "{}" } };
+  const call = {
+    id: `call_${crypto.randomUUID()}`,
+    type: "function",
+    function: { name: tool, arguments: "{}" },
+  };
   const message =
     tool === undefined ? { content: "the end" } : { content: null, tool_calls: [call] };
   const finish_reason = tool === undefined ? "stop" : "tool_calls";
@@ -51,7 +56,7 @@ function message(tool: string | undefined, isStream: boolean): Response {
   const block =
     tool === undefined
       ? { type: "text", text: "the end" }
-      : { type: "tool_use", id: "toolu_1", name: tool, input: {} };
+      : { type: "tool_use", id: `toolu_${crypto.randomUUID()}`, name: tool, input: {} };
   const stop_reason = tool === undefined ? "end_turn" : "tool_use";
   const base = { id: "msg_1", type: "message", role: "assistant", model: "scripted" };
   const usage = { input_tokens: 1, output_tokens: 1 };
@@ -93,9 +98,33 @@ function clientToolName({ tools = [] }: Body, wanted: string): string | undefine
     .find((name) => name.endsWith(wanted));
 }
 
-/** Serves the model, which calls the tool `wanted` once; `state.calls` counts its tool calls. */
-export function scriptedModel(wanted: string) {
-  const state = { calls: 0 };
+/** Most calls of sign_in: a client may list the tools anew only after another call. */
+const mostSignIns = 20;
+const page = /https?:\/\/[^\s"\\]+\/device\?user_code=([A-Z-]+)/;
+
+/** Serves the model, which calls the tool `wanted` once; `state` counts its calls of that tool and of `sign_in`. */
+export function scriptedModel(
+  wanted: string,
+  /** The user: opens the page, enters the code, and waits for the end of the sign-in. */
+  user: (page: string, code: string) => Promise<void> = async () => undefined,
+) {
+  const state = { calls: 0, signIns: 0 };
+  const opened = new Set<string>();
+  /** Opens the page in the request's last result as the user would, once. */
+  const openPage = async (body: Body) => {
+    const [url, code] = page.exec(JSON.stringify(body)) ?? [];
+    if (url === undefined || opened.has(url)) return;
+    opened.add(url);
+    await user(url, code!);
+  };
+  const choose = (body: Body) => {
+    if (state.calls > 0) return undefined;
+    const name = clientToolName(body, wanted);
+    const signIn = state.signIns < mostSignIns ? clientToolName(body, "sign_in") : undefined;
+    if (name !== undefined) state.calls++;
+    else if (signIn !== undefined) state.signIns++;
+    return name ?? signIn;
+  };
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -107,8 +136,8 @@ export function scriptedModel(wanted: string) {
       if (/count_?tokens$/i.test(pathname)) {
         return Response.json({ input_tokens: 1, totalTokens: 1 });
       }
-      const name = state.calls === 0 ? clientToolName(body, wanted) : undefined;
-      if (name !== undefined) state.calls++;
+      await openPage(body);
+      const name = choose(body);
       if (pathname.endsWith("/chat/completions")) return completion(name, body.stream === true);
       if (pathname.endsWith("/messages")) return message(name, body.stream === true);
       return content(name, pathname.includes("stream"));
