@@ -82,7 +82,8 @@ describe("a real client signs its user in by a call, and calls the server's tool
   test.each(Object.entries(clients))("%s", async (client, prepare) => {
     const provider = await startProvider({ deviceIntervalSec: 0.05 });
     const server = startProtectedServer(provider, { tools: ["look"] });
-    const isSignedIn = () => server.requests.some(({ status }) => status === 200);
+    const isSignedIn = () =>
+      server.requests.some(({ rpc, status }) => rpc !== undefined && status === 200);
     user = async (page, code) => {
       await approveDevice(page, code);
       while (!isSignedIn()) await Bun.sleep(20);
