@@ -84,6 +84,18 @@ const commands: Commands = {
   },
   version: { does: "shows the version", load: () => import("./src/commands/version.ts") },
   list: { does: "another name of status", load: () => import("./src/commands/status.ts") },
+  enable: {
+    does: "lets a server that was disabled be used again",
+    load: async () => ({ command: (await import("./src/commands/enable.ts")).enable }),
+  },
+  disable: {
+    does: "keeps a server, its sign-in too, without using it",
+    load: async () => ({ command: (await import("./src/commands/enable.ts")).disable }),
+  },
+  rename: {
+    does: "gives a server another name; its sign-in moves with it",
+    load: () => import("./src/commands/rename.ts"),
+  },
   pin: {
     does: "shows what changed in a server's tools since they were approved, and approves it",
     load: () => import("./src/commands/pin/pin.ts"),

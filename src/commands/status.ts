@@ -81,6 +81,7 @@ function textOf(rows: readonly Row[], paths: Paths, context: Context): string {
   const blocks = rows.map(({ server, signIn, catalog, rules, waiting }) => {
     const kinds = [
       ...(server.adHoc === undefined ? [] : ["ad hoc"]),
+      ...(server.isDisabled ? ["disabled"] : []),
       ...(needsAllowHttp(server.url) ? ["unencrypted, private addresses only"] : []),
     ];
     const kind = kinds.length === 0 ? "" : `  (${kinds.join("; ")})`;
@@ -101,6 +102,7 @@ function jsonOf(rows: readonly Row[], paths: Paths): string {
   const servers = rows.map(({ server, signIn, catalog, rules, waiting }) => ({
     name: server.name,
     ...(server.adHoc !== undefined && { adHoc: true }),
+    ...(server.isDisabled && { disabled: true }),
     ...(server.allowHttp && { allowHttp: true }),
     url: shownServerUrl(server),
     ...(server.description !== undefined && { description: server.description }),

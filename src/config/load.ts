@@ -100,17 +100,24 @@ export async function loadConfig(paths: Paths): Promise<Config> {
   });
 }
 
-/** The server called `name`, ignoring case; without `name` the only server. Throws `configuration` or `usage`. */
+/** The servers that are not disabled. Throws `configuration` if there is none. */
+export function enabledServers(config: Config): ServerSettings[] {
+  const all = [...config.servers.values()];
+  const enabled = all.filter(({ isDisabled }) => !isDisabled);
+  if (enabled.length > 0) return enabled;
+  const words = all.length === 0 ? "holds no server" : "holds only disabled servers";
+  throw new BridgeError("configuration", `${config.paths.configFile} ${words}`, {
+    hint: (command) => `run ${command(all.length === 0 ? "setup" : `enable ${all[0]!.name}`)}`,
+  });
+}
+
+/** The server called `name`, ignoring case; without `name` the only server that is not disabled. Throws `configuration` or `usage`. */
 export function pickServer(config: Config, name?: string): ServerSettings {
   const names = [...config.servers.keys()];
   const quoted = names.map((each) => `"${each}"`).join(", ");
-  if (names.length === 0) {
-    throw new BridgeError("configuration", `${config.paths.configFile} holds no server`, {
-      hint: (command) => `run ${command("setup")}`,
-    });
-  }
+  if (names.length === 0) return enabledServers(config)[0]!;
   if (name === undefined) {
-    const [only, ...others] = config.servers.values();
+    const [only, ...others] = enabledServers(config);
     if (only !== undefined && others.length === 0) return only;
     throw new BridgeError("usage", `which server? The configuration holds ${quoted}`, {
       hint: `add --server ${names[0]}`,

@@ -56,6 +56,14 @@ function isSignedIn({ credential, state }: ServerSettings): boolean {
   return isInteractive && fs().existsSync(credentialsFile(state));
 }
 
+/** Throws `configuration` if the server is disabled. */
+export function requireEnabled({ name, isDisabled }: ServerSettings): void {
+  if (!isDisabled) return;
+  throw new BridgeError("configuration", `server "${name}" is disabled`, {
+    hint: (command) => `run ${command(`enable ${name}`)}`,
+  });
+}
+
 /** Throws `refused` if the machine's policy forbids the server. */
 export function requireAllowed({ name, machine }: ServerSettings): void {
   if (machine?.refusal === undefined) return;
@@ -79,13 +87,14 @@ export function missingRequirements(
 }
 
 /**
- * Rejects with `configuration` if a variable or file that the server's entry names is missing, with `refused` if the machine's
- * policy forbids the server.
+ * Rejects with `configuration` if the server is disabled, or a variable or file that its entry names is missing; with `refused`
+ * if the machine's policy forbids the server.
  */
 export async function requireNamedVariables(
   settings: ServerSettings,
   env: Environment,
 ): Promise<void> {
+  requireEnabled(settings);
   requireAllowed(settings);
   const withheld = settings.adHoc?.withheld ?? [];
   const missing = missingRequirements(settings, env);

@@ -263,6 +263,7 @@ export const serverEntry = {
   allowHttp: () => opt(flag("reach this server by plain http, at private addresses only")),
   description: () =>
     opt(v.pipe(v.string("expected a string"), v.description("description for the user"))),
+  disabled: () => opt(flag("true: the server is kept, but not used; enable NAME ends that")),
   transport: () => opt(oneOf(["auto", "http", "sse"], "transport; auto by default")),
   cookies: () => opt(flag("keep the server's cookies during a session; true by default")),
   endSession: () => opt(flag("send a DELETE when the session ends; true by default")),

@@ -144,6 +144,7 @@ export function serverSettings(
     url,
     ...(entry.url.includes("${") && { urlTemplate: entry.url }),
     ...(entry.allowHttp === true && { allowHttp: true }),
+    isDisabled: entry.disabled ?? false,
     transport: entry.transport ?? "auto",
     cookies: entry.cookies ?? true,
     endSession: entry.endSession ?? true,

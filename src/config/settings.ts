@@ -113,6 +113,8 @@ export interface ServerSettings {
   readonly urlTemplate?: string;
   /** Whether plain http may go to private addresses. */
   readonly allowHttp?: true;
+  /** Whether the server is kept without being used. */
+  readonly isDisabled: boolean;
   readonly transport: "auto" | "http" | "sse";
   /** Whether cookies that the MCP endpoint sets are sent back to it. */
   readonly cookies: boolean;

@@ -80,7 +80,9 @@ export function readAllValidated(
   if ([...chosen].some((name) => nameProblem(name) !== undefined)) return undefined;
   const found = [...chosen].map((name) => find(paths, name, log, file.text));
   if (found.some((each) => each?.holdsSecret)) file.requirePrivate();
-  return found.length > 0 && found.every((each) => each !== undefined) ? found : undefined;
+  // loadConfig() chooses among servers of which some are disabled.
+  const areEnabled = found.every((each) => each?.settings.isDisabled === false);
+  return found.length > 0 && areEnabled ? found.filter((each) => each !== undefined) : undefined;
 }
 
 /** Like `readValidated`, but without node:fs; also undefined if `readValidated` might refuse a file. */

@@ -2042,6 +2042,33 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     pattern: "of another user",
     needsBuild: true,
   },
+  "no-copy-before-rename": {
+    promise: "a rename that fails in the middle loses nothing",
+    file: "src/commands/rename.ts",
+    find: "  await from.locked(async () => {",
+    replace: [
+      "  await from.locked(async () => {",
+      "    await changeConfig(context.paths(), (raw) => renameEntry(raw, server.name, name));",
+    ],
+    test: "tests/commands/rename-disable.test.ts",
+    pattern: "fails in the middle",
+  },
+  "no-fresh-start-at-rename": {
+    promise: "a renamed server takes over nothing of an earlier one",
+    file: "src/commands/rename.ts",
+    find: "      await to.forget();",
+    replace: "",
+    test: "tests/commands/rename-disable.test.ts",
+    pattern: "not taken over",
+  },
+  "no-check-of-disabled-servers": {
+    promise: "a disabled server is not used",
+    file: "src/config/requirements.ts",
+    find: "  requireEnabled(settings);",
+    replace: "",
+    test: "tests/commands/rename-disable.test.ts",
+    pattern: "a disabled server",
+  },
 };
 
 const textOf = (text: Text) => (typeof text === "string" ? text : text.join("\n"));

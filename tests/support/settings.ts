@@ -7,6 +7,7 @@ export function plainSettings(url: URL, changes: Partial<ServerSettings> = {}): 
   return {
     name: "kb",
     url,
+    isDisabled: false,
     transport: "auto",
     cookies: true,
     endSession: true,

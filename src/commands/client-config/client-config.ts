@@ -7,7 +7,7 @@ import { clientNamed } from "../../config/clients/client-file.ts";
 import { type Client, clientFolders, clients, type Start } from "../../config/clients/clients.ts";
 import { readValue } from "../../config/clients/document.ts";
 import { namedVariables } from "../../config/codex-environment.ts";
-import { type Config, loadConfig, pickServer } from "../../config/load.ts";
+import { type Config, enabledServers, loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { writeTarget } from "../../platform/files.ts";
 import { trustsHome } from "../../platform/paths.ts";
@@ -70,10 +70,9 @@ export const command = defineCommand({
     if (values.remove) return remove(client, path, values, context);
     const config = await loadConfig(context.paths());
     const servers =
-      values.server.length === 0 && config.servers.size > 0
-        ? [...config.servers.values()]
+      values.server.length === 0
+        ? enabledServers(config)
         : [...new Set(values.server.map((name) => pickServer(config, name)))];
-    if (servers.length === 0) pickServer(config);
     const starts = startsOf(servers, values, client, config, context);
     const edit = (text: string) => withEntries(text, client, starts, values.replace, context);
     if (values["dry-run"]) return showDiff(path, edit, context);

@@ -7,7 +7,13 @@ import {
   type Values,
 } from "../../cli/command.ts";
 import { bridgeExecutable } from "../../cli/own-path.ts";
-import { type Config, configuredName, loadConfig, pickServer } from "../../config/load.ts";
+import {
+  type Config,
+  configuredName,
+  enabledServers,
+  loadConfig,
+  pickServer,
+} from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { readDocument, serverValue } from "../../config/toml-document.ts";
 import { nameProblem } from "../../config/validators.ts";
@@ -165,9 +171,7 @@ async function noteNextSteps({ note }: Context, path: string): Promise<void> {
 
 function chosen(config: Config, names: readonly string[]): ServerSettings[] {
   const servers = names.map((name) => pickServer(config, name));
-  // No name means all servers. pickServer() throws the error for a configuration without servers.
-  if (servers.length === 0)
-    return config.servers.size > 0 ? [...config.servers.values()] : [pickServer(config)];
+  if (servers.length === 0) return enabledServers(config);
   return [...new Set(servers)];
 }
 

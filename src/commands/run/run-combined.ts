@@ -1,6 +1,10 @@
 // Runs several servers as one MCP server.
 import type { Context } from "../../cli/command.ts";
-import { missingRequirements, requireNamedVariables } from "../../config/requirements.ts";
+import {
+  missingRequirements,
+  requireEnabled,
+  requireNamedVariables,
+} from "../../config/requirements.ts";
 import {
   type KnownServer,
   readAllValidated,
@@ -86,11 +90,13 @@ async function knownServers(
 ): Promise<readonly KnownServer[]> {
   const known = noCache ? undefined : readAllValidated(paths(), names, log);
   if (known !== undefined) return known;
-  const { holdsSecret, loadConfig, pickServer } = await import("../../config/load.ts");
+  const { enabledServers, holdsSecret, loadConfig, pickServer } = await import(
+    "../../config/load.ts"
+  );
   const config = await loadConfig(paths());
-  // pickServer() throws the error for a configuration without servers.
-  const all = config.servers.size > 0 ? [...config.servers.values()] : [pickServer(config)];
-  const chosen = names.length > 0 ? names.map((name) => pickServer(config, name)) : all;
+  const chosen =
+    names.length > 0 ? names.map((name) => pickServer(config, name)) : enabledServers(config);
+  for (const server of chosen) requireEnabled(server);
   return [...new Set(chosen)].map((settings) => {
     const file = noCache ? undefined : cacheFile(settings.state);
     const cache = new ServerCache(file, settings.url, log);

@@ -1,7 +1,7 @@
 import { type Context, defineCommand, serversArgument } from "../../cli/command.ts";
 import { Spinner } from "../../cli/spinner.ts";
 import { findServer } from "../../config/ad-hoc.ts";
-import { loadConfig, pickServer } from "../../config/load.ts";
+import { enabledServers, loadConfig, pickServer } from "../../config/load.ts";
 import { shownServerUrl } from "../../config/server-url.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import type { Paths } from "../../platform/paths.ts";
@@ -144,7 +144,9 @@ async function chosen(
 ): Promise<ServerSettings[]> {
   if (names.length > 0) return Promise.all(names.map((name) => findServer(paths, name)));
   const config = await loadConfig(paths);
-  const configured = [...config.servers.keys()];
+  const configured = [...config.servers.values()]
+    .filter(({ isDisabled }) => !isDisabled)
+    .map(({ name }) => name);
   if (!all && configured.length > 1) {
     const quoted = configured.map((name) => `"${name}"`).join(", ");
     throw new BridgeError("usage", `which server? The configuration holds ${quoted}`, {
@@ -152,11 +154,7 @@ async function chosen(
     });
   }
   if (!all) return [pickServer(config)];
-  if (configured.length === 0)
-    throw new BridgeError("configuration", "no server is configured", {
-      hint: (command) => `run ${command("setup")}`,
-    });
-  return [...config.servers.values()];
+  return enabledServers(config);
 }
 
 /** Tests one server through a child process `run`, which also fills the cache for the next start. */
