@@ -5,6 +5,7 @@ import { findServer } from "../../config/ad-hoc.ts";
 import { codexEnvironment } from "../../config/codex-environment.ts";
 import { loadConfig, readConfig } from "../../config/load.ts";
 import { requireNamedVariables } from "../../config/requirements.ts";
+import { rulesOf } from "../../config/rules-of.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { openHttp } from "../../http/open-http.ts";
 import { ChosenAuthorizer } from "../../oauth/authorizer/select.ts";
@@ -12,7 +13,8 @@ import { createLog } from "../../platform/log.ts";
 import { cacheFile } from "../../platform/paths.ts";
 import { shownUrl } from "../../platform/redact.ts";
 import { ServerCache } from "../../platform/server-cache.ts";
-import { cleanText } from "../../wire/text.ts";
+import { waitingTools } from "../../upstream/tools/waiting.ts";
+import { cleanText, nameWithCodePoints } from "../../wire/text.ts";
 import { sourcesOf } from "../auth/credential-source.ts";
 import { signInLine, signInOf } from "../auth/status-sign-in.ts";
 import { withServerChild } from "../test/server-child.ts";
@@ -104,7 +106,9 @@ async function walkServer(
   await walk.step("configuration", async () => {
     await requireNamedVariables(settings, env);
     requirePassedVariables(settings, entries);
-    return { detail: fileFacts(settings.adHoc === undefined ? paths().configFile : state.root) };
+    const rules = rulesOf(settings).map(({ rule, from }) => `; ${rule} (${from})`);
+    const place = fileFacts(settings.adHoc === undefined ? paths().configFile : state.root);
+    return { detail: `${place}${rules.join("")}` };
   });
   const log = createLog({ level: "error", format: "text", redactor });
   const cache = new ServerCache(cacheFile(state), url, log);
@@ -123,8 +127,23 @@ async function walkServer(
     const initialized = () => child.initialized();
     await walkHttp(walk, { settings, http, authorizer, first, log, redactor, initialized });
     await knowSecrets();
-    await walkMcp(walk, child, stream, (await first.outcome()) as FirstAnswer, settings.cookies);
+    await walkMcp(walk, child, stream, {
+      first: (await first.outcome()) as FirstAnswer,
+      keepsCookies: settings.cookies,
+      withheld: () => withheldLines(settings, context),
+    });
   });
+}
+
+/** What `pin` withholds, as warnings; read from the cache, which the child has just filled. */
+function withheldLines(settings: ServerSettings, { log, commandLine }: Context): string[] {
+  const { name, state, url } = settings;
+  const waiting = waitingTools(settings, new ServerCache(cacheFile(state), url, log));
+  if (waiting?.problem !== undefined) return [waiting.problem];
+  const tools = waiting?.tools ?? [];
+  if (tools.length === 0) return [];
+  const shown = tools.map(({ name: tool, why }) => `${nameWithCodePoints(tool)} (${why})`);
+  return [`withheld until approved: ${shown.join(", ")}; run ${commandLine(`pin ${name}`)}`];
 }
 
 /** Path, mode and owner of a file. */

@@ -58,13 +58,20 @@ const streamWaitMs = 3000;
 /** Skew that breaks no sign-in: tokens and certificates are judged by the minute. */
 const harmlessSkewMs = 60_000;
 
+/** What is known of the server before the child's first list. */
+interface McpFacts {
+  readonly first: FirstAnswer;
+  readonly keepsCookies: boolean;
+  /** Warnings about tools that wait for an approval; read after the child's list. */
+  readonly withheld: () => readonly string[];
+}
+
 /** Walks initialize, tools, listening stream and clock. */
 export async function walkMcp(
   walk: Walk,
   child: Child,
   stream: StreamWatch,
-  first: FirstAnswer,
-  keepsCookies: boolean,
+  { first, keepsCookies, withheld }: McpFacts,
 ): Promise<void> {
   let begun!: Awaited<ReturnType<typeof initialize>>;
   await walk.step("initialize", async () => {
@@ -78,7 +85,10 @@ export async function walkMcp(
     const { refusal, warnings } = judgeTools(listing);
     if (refusal !== undefined) throw refusal;
     const count = listing.items.length;
-    return { detail: `${count} ${count === 1 ? "tool" : "tools"}`, warnings };
+    return {
+      detail: `${count} ${count === 1 ? "tool" : "tools"}`,
+      warnings: [...warnings, ...withheld()],
+    };
   });
   await walk.step("listening stream", async () => {
     if (begun.revision === statelessRevision) return skipped("the stateless protocol has none");

@@ -13,6 +13,9 @@ const shownFaults = 3;
 const endless =
   "its pages do not end: the server returned the cursor of a page that it had sent before";
 
+const operatorHint = "the server's operator must correct the list; other clients may show it";
+const repairHint = '"tools": {"repair": true} in the server\'s entry leaves such tools out';
+
 const lineOf = ({ tool, problem }: ToolProblem) => `"${tool}" ${problem}`;
 
 function shortened(faults: readonly string[]): string {
@@ -38,7 +41,7 @@ export function judgeTools({
     faults.length === 0
       ? undefined
       : new BridgeError("bad-answer", `Codex would drop the whole list: ${shortened(faults)}`, {
-          hint: "the server's operator must correct the list; other clients may show it",
+          hint: isEndless ? operatorHint : `${repairHint}; ${operatorHint}`,
         });
   return { refusal, warnings: others };
 }

@@ -708,6 +708,18 @@ const failures: readonly Failure[] = [
     exit: 1,
   },
   {
+    name: "36 a tool has no schema, and tools.repair leaves it out",
+    setUp: () => ({
+      entry: {
+        url: `${serve((_, { id, method }) => (method === "tools/list" ? Response.json({ jsonrpc: "2.0", id, result: { tools: [tool, { name: "bare" }] } }) : undefined))}/mcp`,
+        tools: { repair: true },
+      },
+    }),
+    step: "works",
+    words: [],
+    exit: 0,
+  },
+  {
     name: "37 a variable is not set",
     setUp: () => ({ entry: { url: `${serve()}/mcp`, tokenEnv: "KB_TOKEN" } }),
     step: "configuration",

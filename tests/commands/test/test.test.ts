@@ -267,7 +267,10 @@ URL: http://127.0.0.1:PORT/mcp
     const entry = { url: server.url, auth: { type: "none" } };
     const { code, printed } = await tested({ kb: entry });
     expect(printed).toContain(`✗ Codex would drop the whole list: ${fault}`);
-    expect(printed).toContain("\nhint: the server's operator must correct the list");
+    expect(printed).toContain("the server's operator must correct the list");
+    expect(printed).toContain(
+      fault.startsWith("its") ? "\nhint: the" : '\nhint: "tools": {"repair": true}',
+    );
     expect(code).toBe(1);
     const report = JSON.parse((await tested({ kb: entry }, { json: true })).printed);
     expect(report).toMatchObject({ ok: false, steps: [{}, { error: { kind: "bad-answer" } }] });

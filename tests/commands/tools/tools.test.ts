@@ -129,7 +129,7 @@ count
     expect(context.printed).toBe("kb: 3 tools\n\n#1 (no name)\n\nt\n\n#3 (no name)\n");
     expect(context.notes).toEqual([
       'warning: Codex would drop the whole list: "#1" is null; "t" has no inputSchema; "#3" is not an object',
-      "hint: the server's operator must correct the list; other clients may show it",
+      'hint: "tools": {"repair": true} in the server\'s entry leaves such tools out; the server\'s operator must correct the list; other clients may show it',
     ]);
   });
 });
