@@ -61,7 +61,7 @@ const failureOf = ({ steps }: Outcome) => steps.find(({ error }) => error !== un
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 
 /** Starts `work` for each item, four at a time; returns the promises of the results in the order of the items. */
-function started<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R>[] {
+export function started<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R>[] {
   const results = items.map(() => Promise.withResolvers<R>());
   let next = 0;
   const worker = async () => {

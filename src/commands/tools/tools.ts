@@ -1,5 +1,6 @@
 import { type Context, defineCommand, serverArgument } from "../../cli/command.ts";
 import { findServer } from "../../config/ad-hoc.ts";
+import { enabledServers, loadConfig, pickServer } from "../../config/load.ts";
 import { shownServerUrl } from "../../config/server-url.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { initialize, listAll } from "../test/requests.ts";
@@ -11,10 +12,19 @@ export const command = defineCommand({
   args: {
     name: { type: "positional", description: "the server's name in the configuration" },
     server: serverArgument,
+    combined: {
+      type: "boolean",
+      description: "show the names that the tools of all servers have in a combined run",
+    },
     json: { type: "boolean", description: "print the tools as the server lists them, as JSON" },
   },
-  async run({ name, server, json }, context) {
-    const settings = await findServer(context.paths(), name ?? server);
+  async run({ name, server, combined, json }, context) {
+    const only = name ?? server;
+    if (combined) {
+      const { printMapping } = await import("./mapping.ts");
+      return printMapping(await chosenServers(only, context), json, context);
+    }
+    const settings = await findServer(context.paths(), only);
     const { items, texts, isEndless } = await withServerChild(
       settings,
       context,
@@ -35,6 +45,12 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+/** The named server, or all enabled ones. */
+async function chosenServers(name: string | undefined, { paths }: Context) {
+  const config = await loadConfig(paths());
+  return name === undefined ? enabledServers(config) : [pickServer(config, name)];
+}
 
 const counted = (count: number) => `${count} ${count === 1 ? "tool" : "tools"}`;
 const blockOf = (tool: unknown, index: number) => toolLines(tool, index).join("\n");

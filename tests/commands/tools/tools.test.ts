@@ -88,11 +88,13 @@ async function called(url: string, tool: string, pairs: string[] = [], values: C
   return { code: await outcomeOf(run), printed: context.printed, notes: context.notes };
 }
 
+const none = { server: undefined, combined: false };
+
 describe("tools", () => {
   test("lists each tool with its parameters, of all pages", async () => {
     await using server = serverOf({ count: {} });
     const context = contextFor(server.url);
-    await toolsCommand.run({ name: undefined, server: undefined, json: false }, context);
+    await toolsCommand.run({ ...none, name: undefined, json: false }, context);
     expect(context.printed).toBe(`kb: 2 tools
 
 search: Search the bank (read-only)
@@ -113,7 +115,7 @@ count
   test("--json holds the tools as the server wrote them", async () => {
     await using server = serverOf({ count: {} });
     const context = contextFor(server.url);
-    await toolsCommand.run({ name: "kb", server: undefined, json: true }, context);
+    await toolsCommand.run({ ...none, name: "kb", json: true }, context);
     expect(JSON.parse(context.printed)).toEqual({
       server: "kb",
       url: server.url,
@@ -124,7 +126,7 @@ count
   test("names what Codex would refuse, and lists the tools all the same", async () => {
     await using server = lyingServer({ "tools/list": { tools: [null, { name: "t" }, 5] } });
     const context = contextFor(server.url);
-    const code = await toolsCommand.run({ name: "kb", server: undefined, json: false }, context);
+    const code = await toolsCommand.run({ ...none, name: "kb", json: false }, context);
     expect(code).toBe(0);
     expect(context.printed).toBe("kb: 3 tools\n\n#1 (no name)\n\nt\n\n#3 (no name)\n");
     expect(context.notes).toEqual([
@@ -132,6 +134,39 @@ count
       'hint: "tools": {"repair": true} in the server\'s entry leaves such tools out; the server\'s operator must correct the list; other clients may show it',
     ]);
   });
+
+  test("--combined shows the names in a combined run; a server that fails costs its own alone", async () => {
+    await using one = serverOf({ count: {} });
+    await using two = serverOf({ ["x".repeat(70)]: {} });
+    const servers = {
+      one: { url: one.url },
+      two: { url: two.url },
+      gone: { url: two.url, tokenEnv: "NOT_SET" },
+    };
+    const file = join(folder.path, "config.json");
+    writeFileSync(file, JSON.stringify({ version: 1, servers }), { mode: 0o600 });
+    const mapping = async (json: boolean) => {
+      const context = testContext({ env: { CODEX_MCP_BRIDGE_HOME: folder.path } });
+      const values = { name: undefined, server: undefined, combined: true, json };
+      const code = await toolsCommand.run(values, context);
+      return { code, printed: context.printed, notes: context.notes };
+    };
+    const { code, printed, notes } = await mapping(false);
+    const short = `two__${"x".repeat(50)}_`;
+    expect(printed.replace(/_[0-9a-f]{8}(?= )/, "_HASH8888")).toBe(
+      [
+        `${"one__search".padEnd(64)}  one: search`,
+        `${"one__count".padEnd(64)}  one: count`,
+        `${"two__search".padEnd(64)}  two: search`,
+        `${short}HASH8888  two: ${"x".repeat(70)}`,
+        "",
+      ].join("\n"),
+    );
+    expect(code).toBe(3);
+    expect(notes[0]).toContain("gone: ");
+    const { tools } = JSON.parse((await mapping(true)).printed);
+    expect(tools[1]).toEqual({ name: "one__count", server: "one", tool: "count" });
+  }, 30_000);
 });
 
 describe("call", () => {
