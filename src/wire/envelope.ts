@@ -75,16 +75,23 @@ function hasTextAt(text: string, b: Uint8Array, from: number): boolean {
   return true;
 }
 
+/** Texts that most messages hold: comparing bytes takes a tenth of the time of a TextDecoder. */
+const usualTexts = [
+  '"2.0"',
+  '"tools/call"',
+  '"notifications/progress"',
+  '"notifications/message"',
+] as const;
+
 /** Integers of up to 15 digits are exact in a JavaScript number. */
 const exactDigits = 15;
 
 /** The text of a short scalar, decoded from its bytes. */
 export function textAt(b: Uint8Array, from: number, end: number): string {
   const c = b[from]!;
-  // Fast paths without TextDecoder for values that nearly every message has.
   if (c === 0x22) {
-    if (end - from === 5 && hasTextAt('"2.0"', b, from)) return '"2.0"';
-    if (end - from === 12 && hasTextAt('"tools/call"', b, from)) return '"tools/call"';
+    for (const text of usualTexts)
+      if (end - from === text.length && hasTextAt(text, b, from)) return text;
   } else if (c >= 0x31 && c <= 0x39 && end - from <= exactDigits) {
     let value = 0;
     let at = from;

@@ -227,7 +227,8 @@ function isIdText(text: string): boolean {
 
 function requestHead(method: Member, id: Member | undefined, flawed: (reason: string) => Flaw) {
   if (method.text?.startsWith('"') !== true) return flawed('"method" is not a string');
-  const name = JSON.parse(method.text) as string;
+  const { text } = method;
+  const name: string = text.includes("\\") ? JSON.parse(text) : text.slice(1, -1);
   if (id === undefined) return { kind: "notification", method: name } as const;
   if (id.text === "null") return flawed("the id of a request is null");
   return { kind: "request", id: id.text!, method: name } as const;
