@@ -1,4 +1,4 @@
-import { CountedLog } from "../platform/counted-log.ts";
+import { CountedFailures, CountedLog } from "../platform/counted-log.ts";
 import type { Log } from "../platform/log.ts";
 import type { Redactor } from "../platform/redact.ts";
 import {
@@ -71,6 +71,7 @@ export class Relay {
   readonly #clientRequests: ClientRequests;
   readonly #notifications: Notifications;
   readonly #strayAnswers: CountedLog;
+  readonly #failures: CountedFailures;
   readonly #refused: CountedLog;
   readonly #tooLong: CountedLog;
   #answered = 0;
@@ -85,6 +86,7 @@ export class Relay {
     this.#options = options;
     this.#answeredEarly = options.answered;
     this.#strayAnswers = new CountedLog(options.log, "warn", "answer to nothing dropped");
+    this.#failures = new CountedFailures(options.log, "call failed");
     this.#refused = new CountedLog(options.log, "warn", "request of the server refused");
     this.#tooLong = new CountedLog(options.log, "warn", "too long for Codex, dropped");
     this.#onFirstAnswer = options.onFirstAnswer;
@@ -225,15 +227,14 @@ export class Relay {
   #fail(call: Call, error: unknown): void {
     if (!call.isOpen) return;
     const known = asBridgeError(error);
-    this.#options.log[known.kind === "internal" ? "error" : "warn"]("call failed", {
-      kind: known.kind,
-      error: known.message,
-    });
+    this.#failures.note(known);
     this.#settle(call, known);
   }
 
   #expire(call: Call, ms: number): void {
-    this.#settle(call, timeoutError(ms));
+    const error = timeoutError(ms);
+    this.#failures.note(error);
+    this.#settle(call, error);
     call.controller.abort({ by: "deadline" } satisfies Stop);
   }
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ownFolder } from "../support/folder.ts";
+import { listing, listingServer } from "../support/listing-server.ts";
 import { programWords, runProgram } from "../support/program.ts";
 import { serveHttp } from "../support/serve-http.ts";
 import { withHandshake } from "../support/streamable.ts";
@@ -68,3 +69,51 @@ test.each([[["headers"]], [["codex-config", "--native", "--command", process.exe
     expect(ended).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("audit") });
   },
 );
+
+test("in a combined run each server writes its own audit, with its own tool names", async () => {
+  await using one = listingServer(listing());
+  await using two = listingServer(listing());
+  const servers = {
+    one: { url: one.url, audit: { file: "one.jsonl" } },
+    two: { url: two.url, audit: { file: "two.jsonl" } },
+  };
+  const config = JSON.stringify({ version: 1, servers });
+  writeFileSync(join(folder.path, "config.json"), config, { mode: 0o600 });
+  const child = Bun.spawn([...programWords, "run", "--all"], {
+    env: { PATH: String(process.env["PATH"]), ...env() },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "ignore",
+  });
+  const reader = child.stdout.getReader();
+  let text = "";
+  const ask = async (id: number, method: string, params: object) => {
+    child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`);
+    await child.stdin.flush();
+    while (!text.includes(`"id":${id}`))
+      text += new TextDecoder().decode((await reader.read()).value);
+  };
+  const clientInfo = { name: "t", version: "1" };
+  await ask(1, "initialize", { protocolVersion: "2025-06-18", capabilities: {}, clientInfo });
+  child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" })}\n`);
+  await ask(2, "tools/list", {});
+  for (const [id, name] of ["one", "two", "one"].entries())
+    await ask(10 + id, "tools/call", { name: `${name}__look`, arguments: {} });
+  await child.stdin.end();
+  await child.exited;
+  const linesOf = (name: string) =>
+    readFileSync(join(folder.path, `${name}.jsonl`), "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+  for (const [name, count] of Object.entries({ one: 2, two: 1 })) {
+    const calls = linesOf(name).filter(({ event }) => event === "call");
+    expect(calls).toHaveLength(count);
+    for (const call of calls)
+      expect(call).toMatchObject({ server: name, tool: "look", client: "t" });
+    const ends = linesOf(name).filter(({ event }) => event === "end");
+    expect(ends.map(({ outcome }) => outcome)).toEqual(calls.map(() => "ok"));
+  }
+  const runs = new Set([...linesOf("one"), ...linesOf("two")].map(({ run }) => run));
+  expect(runs.size).toBe(1);
+});

@@ -224,7 +224,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-call-deadline": {
     promise: "every call ends by its deadline",
     file: "src/relay/relay.ts",
-    find: "this.#settle(call, timeoutError(ms));",
+    find: "    this.#failures.note(error);\n    this.#settle(call, error);",
     replace: "",
     test: "tests/fault/fault.test.ts",
     pattern: "executes the call and never answers",
@@ -574,6 +574,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     find: "if (this.#timer === undefined) this.#write();",
     replace: "this.#write();",
     test: "tests/platform/counted-log.test.ts",
+  },
+  "no-counting-of-failures": {
+    promise: "equal failures of calls make one log line a second",
+    file: "src/platform/counted-log.ts",
+    find: "    let counted = this.#byText.get(text);",
+    replace: "    let counted: CountedLog | undefined;",
+    test: "tests/platform/counted-log.test.ts",
+    pattern: "equal failures",
   },
   "no-counting-of-refusals": {
     promise: "a flood of requests that are refused makes one log line a second",
