@@ -88,7 +88,8 @@ async function httpFinding(answer: FirstAnswer, facts: HttpFacts): Promise<Findi
   try {
     await facts.initialized();
   } catch (error) {
-    if (error instanceof BridgeError && error.kind === "server-not-found")
+    // A 404 to another request than this one does not mean the path.
+    if (status === 404 && error instanceof BridgeError && error.kind === "server-not-found")
       throw await withOtherPaths(error, facts);
     throw error;
   }
@@ -252,21 +253,26 @@ async function refusedToken(answer: FirstAnswer, header: string | null, facts: H
       if (thrown instanceof BridgeError) return thrown;
       throw thrown;
     });
-  return amended(error, { more: flawOf(bearerIn(sent), settings.url) });
+  return amended(error, flawOf(bearerIn(sent), settings.url));
 }
 
-/** What is wrong with a token by its own claims, as the end of an error message. */
-function flawOf(token: string | undefined, url: URL): string {
-  if (token === undefined) return "";
+/** What is wrong with a token by its own claims: words for the end of an error message, and the remedy where the error's own does not fit. */
+function flawOf(
+  token: string | undefined,
+  url: URL,
+): { readonly more?: string; readonly newHint?: string } {
+  if (token === undefined) return {};
   const { expiresAt, audience = [] } = tokenFacts(token);
   const now = Date.now();
   if (expiresAt !== undefined && expiresAt < now)
-    return `; the token ${expiryText(expiresAt, now)}`;
+    return { more: `; the token ${expiryText(expiresAt, now)}` };
   const isOurs = (each: string) => URL.parse(each)?.origin === url.origin;
   const urls = audience.filter((each) => URL.canParse(each));
-  if (urls.length > 0 && !urls.some(isOurs))
-    return `; the token is for ${urls.join(", ")}, not for ${url.origin}`;
-  return "";
+  if (urls.length === 0 || urls.some(isOurs)) return {};
+  return {
+    more: `; the token is for ${urls.join(", ")}, not for ${url.origin}`,
+    newHint: "use a token that was issued for this server",
+  };
 }
 
 /** The remaining steps where the server asks for a sign-in, or refused one. */
@@ -337,9 +343,7 @@ async function walkOAuth(
     if (sent === undefined && !isMachineGrant(context)) throw signInRequired(context);
     // The bridge renews a refused token, and obtains one where no person is needed.
     await facts.initialized().catch((error) => {
-      throw error instanceof BridgeError
-        ? amended(error, { more: flawOf(sent, settings.url) })
-        : error;
+      throw error instanceof BridgeError ? amended(error, flawOf(sent, settings.url)) : error;
     });
     return { detail: "obtained without you" };
   });

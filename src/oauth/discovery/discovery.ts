@@ -70,7 +70,7 @@ function readResource(
     const named = typeof resource === "string" ? redactor.shown(resource, 200) : "nothing";
     return new BridgeError(
       "refused",
-      `the protected resource metadata describe ${named}, not this server`,
+      `the protected resource metadata describe ${named}, not ${resourceOf(server)}`,
       { hint: "check the server's URL in the configuration" },
     );
   }

@@ -154,7 +154,7 @@ test.each(["https://other.example/mcp", "/mcp2", "/mcp/below", "/mc"])(
         env: home.env,
       });
       expect(code).toBe(1);
-      expect(stderr).toContain("not this server");
+      expect(stderr).toMatch(/the protected resource metadata describe \S+, not http:\S+/);
     });
     expect(provider.requests.length).toBe(before);
   },

@@ -134,8 +134,8 @@ test("requirement 35: a server's escape sequences never reach a terminal or the 
   const call = await client.request("tools/call", { name: "echo", arguments: {} });
   // What it says is told in our words, and is clean.
   expect(call.error.message).not.toMatch(/[\p{Cc}\u202e]/u);
-  expect(call.error.message).toContain(
-    "not this server; check the server's URL in the configuration): run codex-mcp-http-bridge login --server kb",
+  expect(call.error.message).toMatch(
+    /, not http:\S+; check the server's URL in the configuration\): run codex-mcp-http-bridge login --server kb/,
   );
   await client.end();
   await evil.close();
