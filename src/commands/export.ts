@@ -1,5 +1,6 @@
 import { defineCommand, serversArgument } from "../cli/command.ts";
 import { loadConfig, pickServer } from "../config/load.ts";
+import { readApproved } from "../upstream/tools/approvals.ts";
 import { exportEntry, teamText } from "./import/team-file.ts";
 
 export const command = defineCommand({
@@ -17,7 +18,19 @@ export const command = defineCommand({
       const entry = config.raw.servers?.[name];
       if (entry === undefined) continue;
       const { entry: exported, variables, notes } = exportEntry(name, entry);
-      servers[name] = exported;
+      const settings = config.servers.get(name)!;
+      const approved = readApproved(settings.state, settings.url.origin);
+      const isPinned = settings.tools !== undefined && settings.tools.pin !== false;
+      servers[name] =
+        isPinned && approved !== undefined
+          ? {
+              ...exported,
+              approved: [...approved.values()].map(({ name: tool, hash }) => ({
+                name: tool,
+                hash,
+              })),
+            }
+          : exported;
       for (const note of notes) context.warn(`server "${name}": ${note}`);
       if (variables.length > 0) context.note(`"${name}" needs ${variables.join(", ")}`);
     }

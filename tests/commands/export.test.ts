@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { command as exportCommand } from "../../src/commands/export.ts";
 import { command as importCommand } from "../../src/commands/import/import.ts";
+import { stateOf } from "../../src/platform/paths.ts";
+import { readApproved, writeApproved } from "../../src/upstream/tools/approvals.ts";
 import { removeUsers, user } from "./import/import-user.ts";
 
 afterEach(removeUsers);
@@ -164,5 +166,69 @@ describe("export", () => {
     });
     const { out } = await run(importCommand, put("team.json", text), "--all", "--json");
     expect(JSON.parse(out).found[0].reason).toContain("version of the team file is not 1");
+  });
+});
+
+describe("the approvals of a pinned server", () => {
+  const url = "https://kb.example/mcp";
+  const hash = "a".repeat(64);
+  const origin = "https://kb.example";
+
+  /** A team file of a server whose tool `get` is approved. */
+  async function exported(pin: boolean | "terminal"): Promise<string> {
+    const sender = user({ kb: { url, tools: { pin } } });
+    const [approved] = [{ name: "get", hash, at: "2026-01-01T00:00:00Z", by: "somebody" }];
+    writeApproved(stateOf(`${sender.home}/.codex-mcp-bridge`, "kb"), origin, [approved]);
+    return (await sender.run(exportCommand)).out;
+  }
+
+  test("go into the team file as hashes, and out of it", async () => {
+    const out = await exported(true);
+    expect(JSON.parse(out).servers.kb.approved).toEqual([{ name: "get", hash }]);
+    const receiver = user();
+    const { out: result } = await receiver.run(
+      importCommand,
+      receiver.put("t.json", out),
+      "--all",
+      "--json",
+    );
+    expect(JSON.parse(result).found[0].notes).toEqual(["its team approved these tools: get"]);
+    const approved = readApproved(stateOf(`${receiver.home}/.codex-mcp-bridge`, "kb"), origin);
+    expect([...approved!.values()]).toMatchObject([
+      { name: "get", hash, by: expect.stringContaining("from a team file") },
+    ]);
+    expect(receiver.servers().kb).toEqual({ url, tools: { pin: true } });
+  });
+
+  test('are not taken over without a terminal where the rule is "terminal"', async () => {
+    const receiver = user();
+    const file = receiver.put("t.json", await exported("terminal"));
+    const { notes } = await receiver.run(importCommand, file, "--all", "--json");
+    expect(notes.join()).toContain("pin kb");
+    expect(
+      readApproved(stateOf(`${receiver.home}/.codex-mcp-bridge`, "kb"), origin),
+    ).toBeUndefined();
+  });
+
+  test.each([
+    [{}],
+    [[{ name: "get" }]],
+    [[{ name: "get", hash: "x" }]],
+    [[{ name: "get", hash, x: 1 }]],
+  ])("are refused as %j", async (approved) => {
+    const { put, run } = user();
+    const team = {
+      format: "codex-mcp-http-bridge/team",
+      version: 1,
+      servers: { kb: { url, approved } },
+    };
+    const { out } = await run(
+      importCommand,
+      put("t.json", JSON.stringify(team)),
+      "--all",
+      "--dry-run",
+      "--json",
+    );
+    expect(JSON.parse(out).found[0].reason).toContain("approved: expected a list of tools");
   });
 });

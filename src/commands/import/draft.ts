@@ -20,6 +20,12 @@ export interface MissingValue {
   readonly label: string;
 }
 
+/** A tool as a team file approves it. */
+export interface ApprovedHash {
+  readonly name: string;
+  readonly hash: string;
+}
+
 type OAuthEntry = Extract<NonNullable<ServerEntry["auth"]>, { type: "oauth" }>;
 
 /** A server entry for config.json, being built from a client's entry. */
@@ -28,6 +34,8 @@ export class Draft {
   /** One sentence for each setting that is dropped or changed by the import; without secrets. */
   readonly notes: string[] = [];
   readonly missing: MissingValue[] = [];
+  /** The tools whose approval a team file brings. */
+  approved: readonly ApprovedHash[] = [];
   /** Secrets of the entry, to be redacted in the output. */
   readonly secrets: string[] = [];
   /** Names of the variables in the client entry's `env` whose values the draft now holds. */

@@ -1,9 +1,10 @@
 import { type Context, defineCommand, type Values } from "../../cli/command.ts";
 import { findEntries } from "../../config/clients/entries.ts";
-import { readConfig } from "../../config/load.ts";
+import { type Config, readConfig } from "../../config/load.ts";
 import { changeConfig } from "../../config/save.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { unifiedDiff } from "../codex-config/diff.ts";
+import { approveHashes } from "../pin/approve.ts";
 import { convertEntry } from "./convert.ts";
 import { undoImport, writeJournal } from "./journal.ts";
 import { type Found, makePlan, type Row } from "./plan.ts";
@@ -244,10 +245,11 @@ async function save(
   const added = chosen.filter(({ status }) => status === "new");
   const paths = context.paths();
   if (added.length > 0) {
-    await changeConfig(paths, (raw) => {
+    const config = await changeConfig(paths, (raw) => {
       raw.servers ??= {};
       for (const { name, draft } of added) raw.servers[name] = draft.entry;
     });
+    for (const row of added) takeApprovals(row, config, context);
   }
   const names = added.map(({ name }) => name);
   if (!values.json && names.length > 0) {
@@ -274,6 +276,16 @@ async function save(
   } else if (isChanged) await tellNext(added, files.length > 0, context);
   else await context.print("\nnothing to save\n");
   return values.test ? test(chosen, context) : 0;
+}
+
+/** Takes over the approvals of a team file, except where they are made on a terminal only and none is here. */
+function takeApprovals({ name, draft }: Row, config: Config, context: Context): void {
+  const settings = config.servers.get(name);
+  const pin = settings?.tools?.pin ?? false;
+  if (settings === undefined || pin === false) return;
+  const isAllowed = draft.approved.length > 0 && (pin === true || canAsk());
+  if (isAllowed) approveHashes(settings, draft.approved, context);
+  else context.note(`the tools of "${name}" wait for ${context.commandLine(`pin ${name}`)}`);
 }
 
 async function tellNext(

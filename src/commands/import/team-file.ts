@@ -9,7 +9,8 @@ import {
   teamNetworkKeys,
 } from "../../config/team-schema.ts";
 import { looksSecret, mayBeSecret } from "../../config/validators.ts";
-import { Draft } from "./draft.ts";
+import { cleanText, nameWithCodePoints } from "../../wire/text.ts";
+import { type ApprovedHash, Draft } from "./draft.ts";
 import type { Found } from "./plan.ts";
 import type { Source } from "./sources.ts";
 
@@ -53,6 +54,7 @@ interface TeamEntry extends JsonObject {
   readonly auth?: unknown;
   readonly network?: unknown;
   readonly codex?: unknown;
+  readonly approved?: unknown;
 }
 type TeamEntryDraft = { -readonly [K in keyof TeamEntry]: TeamEntry[K] };
 
@@ -61,7 +63,7 @@ const keysBeyond = (allowed: readonly string[], value: unknown) =>
   isObject(value) ? Object.keys(value).filter((key) => !allowed.includes(key)) : [];
 
 function takeTeamEntry(value: TeamEntry, draft: Draft): void {
-  const { url, tokenEnv, headers, auth, ...rest } = value;
+  const { url, tokenEnv, headers, auth, approved, ...rest } = value;
   const foreign = [
     ...machineKeys.filter((key) => Object.hasOwn(value, key)),
     ...keysBeyond(teamAuthKeys, auth).map((key) => `auth.${key}`),
@@ -84,8 +86,25 @@ function takeTeamEntry(value: TeamEntry, draft: Draft): void {
     if (typeof text === "string") draft.header(name, text);
   }
   if (isObject(auth)) takeAuth(auth, draft);
+  if (approved !== undefined) takeApproved(approved, draft);
   // Unchecked here: makePlan validates the whole entry against the config schema.
   Object.assign(draft.entry, rest);
+}
+
+const isHash = (value: unknown): value is ApprovedHash =>
+  isObject(value) &&
+  typeof (value as Partial<ApprovedHash>).name === "string" &&
+  /^[0-9a-f]{64}$/.test(String((value as Partial<ApprovedHash>).hash)) &&
+  Object.keys(value).length === 2;
+
+function takeApproved(value: unknown, draft: Draft): void {
+  if (!Array.isArray(value) || !value.every(isHash)) {
+    draft.refuse('approved: expected a list of tools, each with "name" and "hash"');
+    return;
+  }
+  draft.approved = value;
+  const tools = value.map(({ name }) => nameWithCodePoints(name)).join(", ");
+  draft.note(`its team approved these tools: ${cleanText(tools, 500)}`);
 }
 
 interface TeamAuth extends JsonObject {

@@ -24,6 +24,13 @@ export async function offer(
     isReady = isAsked && (await succeeds(ask, context, () => signIn(name, context)));
     if (!isReady) remaining.push(login);
   }
+  const isPinned = entry.tools?.pin !== undefined && entry.tools.pin !== false;
+  if (
+    isPinned &&
+    isReady &&
+    (await ask.yes(`Look at the tools of "${name}" and approve them now?`))
+  )
+    await succeeds(ask, context, () => pinTools(name, context));
   const isTested = isReady && (await ask.yes(`Test "${name}" now?`));
   let passes = isTested && (await succeeds(ask, context, () => testServer(name, context)));
   while (
@@ -62,6 +69,11 @@ async function signIn(name: string, { self, configPath, paths, env }: Context): 
   const words = [self[0]!, ...self.slice(1), "login", "--server", name, ...option] as const;
   const stdio = { stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const;
   return startChild({ words, env }, stdio).exited;
+}
+
+async function pinTools(name: string, context: Context): Promise<number | undefined> {
+  const { command } = await import("../pin/pin.ts");
+  return command.run({ name, server: undefined, accept: undefined }, context);
 }
 
 async function testServer(name: string, context: Context): Promise<number> {
