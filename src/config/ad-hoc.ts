@@ -110,6 +110,12 @@ function foldersIn(root: string): string[] {
   }
 }
 
+/** The entry of an ad hoc server; undefined if the server is configured. */
+export function adHocEntry({ adHoc, state }: ServerSettings): ServerEntry | undefined {
+  const text = adHoc && readChecked(join(state.root, "server.json"), maxBytes)?.text;
+  return text === undefined ? undefined : (JSON.parse(text) as AdHocFile).entry;
+}
+
 function readAdHoc(
   stateRoot: string,
   paths: Pick<Paths, "home" | "env">,

@@ -24,6 +24,11 @@ export const setupArguments = {
     plain: "url",
     description: "URL of the MCP server; may stand as a plain word",
   },
+  from: {
+    type: "string",
+    valueHint: "URL",
+    description: "configure the server that a client started by this URL; its sign-in comes along",
+  },
   "token-stdin": { type: "boolean", description: "read a token from stdin" },
   "token-env": {
     type: "string",

@@ -18,6 +18,13 @@ export const command = defineCommand({
       await context.print(await schemaText(values.schema));
       return 0;
     }
+    if (values.from !== undefined) {
+      if (values.server === undefined)
+        throw new BridgeError("usage", "--from needs the new server's name: --server NAME");
+      const { configureAdHoc } = await import("./from-ad-hoc.ts");
+      await configureAdHoc(values.server, values.from, context);
+      return 0;
+    }
     const config = await readConfig(context.paths());
     const form = readFlags(values, config);
     if (form.missing.length === 0) return saveForm(form, values, context);
