@@ -8,6 +8,7 @@ import { basename, dirname, join } from "node:path";
 import { type Entry, gzip, isQuick, tar, textEntry } from "./archives.ts";
 import { debianPackage } from "./debian.ts";
 import { canMakeImage, imageLayout } from "./image.ts";
+import { mcpbBundle } from "./mcpb.ts";
 import { launcherPackage, platformPackage } from "./npm.ts";
 import { executableName, type Platform, platforms } from "./platforms.ts";
 import { wheel } from "./python.ts";
@@ -144,6 +145,8 @@ for (const { platform, program } of built) {
   );
   const { file: wheelFile, bytes } = wheel(release, platform, program);
   put(wheelFile, bytes);
+  // Claude Desktop runs on no musl system.
+  if (platform.libc !== "musl") put(`${file}.mcpb`, mcpbBundle(release, platform, program));
   if (platform.debian !== undefined) {
     const places: Entry[] = [
       { ...completions[0]!, path: `usr/share/bash-completion/completions/${name}` },

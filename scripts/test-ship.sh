@@ -18,4 +18,7 @@ if ! cmp -s "$runtimes/package-lock.json" "$runtimes/node_modules/.installed-loc
   (cd "$runtimes" && npm ci --force --prefer-offline --no-audit --no-fund)
   cp "$runtimes/package-lock.json" "$runtimes/node_modules/.installed-lock"
 fi
+peers=tests/ship/node_modules/.package-lock.json
+[ -n "$(find "$peers" -newer tests/ship/package-lock.json 2>/dev/null)" ] ||
+  npm ci --prefix tests/ship --prefer-offline --no-audit --no-fund >&2
 exec "$bun" test --timeout=60000 tests/ship

@@ -322,6 +322,34 @@ describe("a program installed from a release", () => {
     expect(await child.exited).toBe(128 + 15);
   });
 
+  test("the bundle for Claude Desktop is valid, asks for URL and token, and serves what is typed in", async () => {
+    const bundle = inRelease(`${executable}.mcpb`);
+    const folder = join(work, "mcpb");
+    const mcpb = ["node", join(import.meta.dir, "node_modules/@anthropic-ai/mcpb/dist/cli/cli.js")];
+    await output([...mcpb, "unpack", bundle, folder]);
+    expect(await output([...mcpb, "validate", join(folder, "manifest.json")])).toContain("valid");
+    const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"));
+    const { url, token } = manifest.user_config;
+    expect([url.required, token.required, token.sensitive]).toEqual([true, false, true]);
+    await using server = await startEverything();
+    const typed: Record<string, string> = { url: server.url, token: token.default };
+    // As Claude Desktop fills in the manifest.
+    const filled = (text: string) =>
+      text
+        .replaceAll("${__dirname}", folder)
+        .replace(/\$\{user_config\.(\w+)\}/g, (_, name) => typed[name]!);
+    const { command, args, env } = manifest.server.mcp_config;
+    const ask =
+      '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}\n';
+    const words = [filled(command), ...args.map(filled)];
+    const variables = Object.entries(env as Record<string, string>).map(([name, value]) => [
+      name,
+      filled(value),
+    ]);
+    const { out, err } = await run(words, { stdin: ask, env: Object.fromEntries(variables) });
+    expect(JSON.parse(out).result?.serverInfo.name, err).toBeString();
+  });
+
   test("pip installs the executable into the environment's bin folder, and python -m starts it", async () => {
     const venv = join(work, "venv");
     await output(["python3", "-m", "venv", venv]);

@@ -12,6 +12,7 @@ import { foreignTokenOf } from "../../config/mcp-remote/store.ts";
 import { takesValue } from "../../config/mcp-remote/words.ts";
 import { requireNamedVariables } from "../../config/requirements.ts";
 import type { ServerSettings } from "../../config/settings.ts";
+import { variableProblem } from "../../config/validators.ts";
 import { fs } from "../../platform/fs.ts";
 import { cacheFile } from "../../platform/paths.ts";
 import { ServerCache, transportKey } from "../../platform/server-cache.ts";
@@ -30,6 +31,11 @@ import {
 
 /** Options of `run URL` that mcp-remote does not have. */
 const ownArguments = {
+  "token-env": {
+    type: "string",
+    valueHint: "VAR",
+    description: "read the token from this variable, if it is set",
+  },
   "no-cache": { type: "boolean", description: "neither read nor write the cache" },
   record: recordArgument,
   "sign-in": {
@@ -60,7 +66,7 @@ export function dropInAfter(words: readonly string[]): DropInCommand {
       // The client's first message is read meanwhile.
       openStdio();
       const { env, log, commandLine } = context;
-      const given = dropInOf(foreign, { env, readFile });
+      const given = withToken(dropInOf(foreign, { env, readFile }), more["token-env"], context);
       if (!isSilent) for (const line of notesOn(given, commandLine)) context.warn(line);
       const how = { mayAnswer: !noCache, waitsForStart: true, signIn, onFailure };
       const start = async () => {
@@ -109,6 +115,15 @@ function notesOn({ warnings, holdsSecret }: DropIn, command: CommandLine): reado
   if (!holdsSecret) return warnings;
   const danger = "an argument holds a secret, which other users of this machine can read";
   return [...warnings, `${danger}: ${command("import")} keeps it in a file of yours instead`];
+}
+
+/** The server with the token of `--token-env`, if that variable is set: then neither an Authorization header nor an OAuth option is needed. */
+function withToken(given: DropIn, variable: string | undefined, { env }: Context): DropIn {
+  if (variable === undefined || !env[variable]) return given;
+  const problem = variableProblem(variable);
+  if (problem !== undefined) throw new BridgeError("usage", `--token-env: ${problem}`);
+  const { auth: _, ...entry } = given.entry;
+  return { ...given, entry: { ...entry, tokenEnv: variable } };
 }
 
 function readFile(path: string): string | undefined {
