@@ -331,7 +331,7 @@ describe("a program installed from a release", () => {
     const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"));
     const { url, token } = manifest.user_config;
     expect([url.required, token.required, token.sensitive]).toEqual([true, false, true]);
-    await using server = await startEverything();
+    await using server = await startEverything("streamableHttp");
     const typed: Record<string, string> = { url: server.url, token: token.default };
     // As Claude Desktop fills in the manifest.
     const filled = (text: string) =>
