@@ -9,6 +9,8 @@ import { rulesOf } from "../../config/rules-of.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { openHttp } from "../../http/open-http.ts";
 import { ChosenAuthorizer } from "../../oauth/authorizer/select.ts";
+import { knowSecrets } from "../../oauth/store/known-secrets.ts";
+import { openKeyring } from "../../platform/keyring.ts";
 import { createLog } from "../../platform/log.ts";
 import { cacheFile } from "../../platform/paths.ts";
 import { shownUrl } from "../../platform/redact.ts";
@@ -17,6 +19,7 @@ import { waitingTools } from "../../upstream/tools/waiting.ts";
 import { cleanText, nameWithCodePoints } from "../../wire/text.ts";
 import { sourcesOf } from "../auth/credential-source.ts";
 import { signInLine, signInOf } from "../auth/status-sign-in.ts";
+import type { RunChild } from "../test/mcp-child.ts";
 import { withServerChild } from "../test/server-child.ts";
 import { type FirstAnswer, FirstRequest } from "./first-request.ts";
 import { walkHttp } from "./http-steps.ts";
@@ -103,36 +106,54 @@ async function walkServer(
   const { name, url, state } = settings;
   const env = codexEnvironment(context.env, settings);
   const stream = new StreamWatch();
+  const log = createLog({ level: "error", format: "text", redactor });
+  const cache = new ServerCache(cacheFile(state), url, log);
+  let reach!: ReturnType<typeof openHttp>;
   await walk.step("configuration", async () => {
     await requireNamedVariables(settings, env);
     requirePassedVariables(settings, entries);
+    reach = openHttp(settings, { env, log, cache });
     const rules = rulesOf(settings).map(({ rule, from }) => `; ${rule} (${from})`);
     const place = fileFacts(settings.adHoc === undefined ? paths().configFile : state.root);
     return { detail: `${place}${rules.join("")}` };
   });
-  const log = createLog({ level: "error", format: "text", redactor });
-  const cache = new ServerCache(cacheFile(state), url, log);
-  const watch = { logged: (line: string) => stream.take(line) };
-  await withServerChild(settings, context, watch, async (process, knowSecrets) => {
-    const child = new Child(process);
-    const opened = openHttp(settings, { env, log, cache });
-    const { http, certificates } = opened;
-    const login = commandLine(`login --server ${name}`);
-    const reload = async () => settings;
-    const deps = { http, env, log, redactor, login, reload };
-    const authorizer = new ChosenAuthorizer(settings, deps);
-    const first = new FirstRequest(settings, http, authorizer);
+  const { http, certificates } = reach;
+  const login = commandLine(`login --server ${name}`);
+  const authorizer = new ChosenAuthorizer(settings, {
+    ...{ http, env, log, redactor, login },
+    reload: async () => settings,
+  });
+  const first = new FirstRequest(settings, http, authorizer);
+  const over = Promise.withResolvers<void>();
+  let running: Promise<void> | undefined;
+  const child = new Child(() => {
+    const started = Promise.withResolvers<RunChild>();
+    const watch = { logged: (line: string) => stream.take(line) };
+    running = withServerChild(settings, context, watch, (process) => {
+      started.resolve(process);
+      return over.promise;
+    });
+    running.catch(started.reject);
+    return started.promise;
+  });
+  const know = () => knowSecrets(settings, { ...context, keyring: openKeyring });
+  try {
+    await know();
     await walk.step("credential", () => credentialFinding(settings, authorizer, context));
     await walkNetwork(walk, { settings, env, certificates, request: () => first.failure() });
     const initialized = () => child.initialized();
     await walkHttp(walk, { settings, http, authorizer, first, log, redactor, initialized });
-    await knowSecrets();
+    // A token may have been renewed.
+    await know();
     await walkMcp(walk, child, stream, {
       first: (await first.outcome()) as FirstAnswer,
       keepsCookies: settings.cookies,
       withheld: () => withheldLines(settings, context),
     });
-  });
+  } finally {
+    over.resolve();
+    await running;
+  }
 }
 
 /** What `pin` withholds, as warnings; read from the cache, which the child has just filled. */

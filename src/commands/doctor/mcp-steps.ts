@@ -9,22 +9,28 @@ import type { FirstAnswer } from "./first-request.ts";
 import { spanText } from "./token-facts.ts";
 import { amended, type Finding, skipped, type Walk } from "./walk.ts";
 
-/** A child `run`, initialized at the first need. */
+/** A child `run`, started and initialized at the first need: many walks end before that. */
 export class Child {
-  readonly #child: RunChild;
+  readonly #start: () => Promise<RunChild>;
+  #child: Promise<RunChild> | undefined;
   #initialized: ReturnType<typeof initialize> | undefined;
 
-  constructor(child: RunChild) {
-    this.#child = child;
+  constructor(start: () => Promise<RunChild>) {
+    this.#start = start;
   }
 
   initialized(): ReturnType<typeof initialize> {
-    this.#initialized ??= initialize(this.#child);
+    this.#initialized ??= this.#running().then(initialize);
     return this.#initialized;
   }
 
-  tools(isDeclared: boolean) {
-    return listAll(this.#child, "tools", isDeclared);
+  async tools(isDeclared: boolean) {
+    return listAll(await this.#running(), "tools", isDeclared);
+  }
+
+  #running(): Promise<RunChild> {
+    this.#child ??= this.#start();
+    return this.#child;
   }
 }
 

@@ -728,6 +728,13 @@ const failures: readonly Failure[] = [
     exit: 3,
   },
   {
+    name: "37 a variable of the URL is not set",
+    setUp: () => ({ entry: { url: "https://kb.example/${KB_TEAM}/mcp" } }),
+    step: "configuration",
+    words: [/KB_TEAM/, /not set/],
+    exit: 3,
+  },
+  {
     name: "37 Codex does not pass a variable on",
     setUp: () => ({
       entry: { url: `${serve()}/mcp`, tokenEnv: "KB_TOKEN" },
