@@ -22,6 +22,7 @@ import { type Approval, type Change, movesOrigin, saveChange } from "./edit.ts";
 import type { FlagForm } from "./flags.ts";
 import { offer } from "./follow-up.ts";
 import type { Look } from "./look-at-server.ts";
+import { overview } from "./overview.ts";
 import { type Pasted, pastedProblem, readPasted } from "./pasted.ts";
 import { PlainPrompts } from "./plain-prompts.ts";
 import { type AsksUser, Prompts } from "./prompts.ts";
@@ -62,7 +63,9 @@ async function askForServers(
   const steps = new Map<string, readonly string[]>();
   let isFirst = true;
   for (;;) {
-    const raw = (await readConfig(paths))?.raw ?? {};
+    const now = await readConfig(paths);
+    const raw = now?.raw ?? {};
+    if (now !== undefined && now.servers.size > 0) ask.info(await overview(now, context));
     const action = isFirst ? await firstAction(ask, raw, form) : await nextAction(ask, raw);
     const given = isFirst ? form : { change: { name: "" }, credential: undefined };
     isFirst = false;

@@ -8,6 +8,7 @@ import type { Paths } from "../../platform/paths.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
 import { argumentsIn } from "./arguments.ts";
+import { saveLastTest } from "./last-test.ts";
 import type { Call } from "./requests.ts";
 import { withServerChild } from "./server-child.ts";
 import { type Observer, type Outcome, testServer } from "./steps.ts";
@@ -164,7 +165,7 @@ export async function testOne(
   observer: Observer,
   context: Context,
 ): Promise<Outcome> {
-  return withServerChild(settings, context, {}, (child, knowSecrets) => {
+  const outcome = await withServerChild(settings, context, {}, (child, knowSecrets) => {
     const redacted = <T>(show: (value: T) => void | Promise<void>) => {
       return async (value: T) => {
         await knowSecrets();
@@ -178,6 +179,11 @@ export async function testOne(
     };
     return testServer(settings.name, child, redacting, call);
   });
+  const { steps, tools } = outcome;
+  const hasPassed = steps.every(({ ok }) => ok);
+  const last = { at: Date.now(), ...(hasPassed && { tools: tools.length }) };
+  saveLastTest(settings, last, context.log);
+  return outcome;
 }
 
 /** An observer that prints nothing. */
