@@ -136,6 +136,11 @@ export const globalArguments = {
   help: { type: "boolean", alias: "h", description: "show this help" },
 } as const satisfies Arguments;
 
+/** The options of one command and those of every command; a command may give one of these another meaning. */
+export function withGlobalArguments<T extends Arguments>(own: T): typeof globalArguments & T {
+  return { ...own, ...globalArguments, ...own };
+}
+
 /** The options without a command. */
 export const withoutCommandArguments = {
   version: { type: "boolean", alias: "V", description: "show the version" },

@@ -3,7 +3,7 @@ import {
   type Arguments,
   type Commands,
   type Entry,
-  globalArguments,
+  withGlobalArguments,
   withoutCommandArguments,
 } from "./command.ts";
 
@@ -63,7 +63,7 @@ async function helpText(command: object, parent?: object): Promise<string> {
 
 /** The help of one command. */
 export async function commandHelp(name: string, { does }: Entry, own: Arguments): Promise<string> {
-  const args = { ...own, ...globalArguments };
+  const args = withGlobalArguments(own);
   return helpText({ meta: { name, description: does }, args }, { meta: { name: program.name } });
 }
 

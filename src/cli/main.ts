@@ -8,13 +8,13 @@ import { asBridgeError, BridgeError, type CommandLine } from "../wire/errors.ts"
 import { commandLineFor, program } from "../wire/program-facts.ts";
 import { commandAt, readArguments, unknownCommand } from "./arguments.ts";
 import {
-  type Arguments,
   type Command,
   type Commands,
   type Context,
   type Entry,
-  globalArguments,
+  type globalArguments,
   type Values,
+  withGlobalArguments,
   withoutCommandArguments,
 } from "./command.ts";
 import { dropInWords } from "./drop-in-words.ts";
@@ -66,8 +66,7 @@ async function runCommand(
   words: readonly string[],
   outside: Outside,
 ): Promise<number> {
-  // A command may give a global option another meaning.
-  const table = { ...command.args, ...globalArguments, ...command.args } satisfies Arguments;
+  const table = withGlobalArguments(command.args);
   if (asksForHelp(words)) {
     await print(await commandHelp(name, entry, command.args));
     return 0;

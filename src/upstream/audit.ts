@@ -113,7 +113,8 @@ export class AuditUpstream implements Upstream {
     // Redacted before it is shortened: half a secret would not match.
     const shown = (text: string) =>
       redactor.redact(text.slice(0, 8 * maxNameLength)).slice(0, maxNameLength);
-    const tool = message.value(["params", "name"]);
+    const named = message.text(["params", "name"]);
+    const tool: unknown = named === undefined ? undefined : JSON.parse(named);
     const line = this.#line("call", call, {
       server: name,
       tool: typeof tool === "string" ? shown(tool) : undefined,

@@ -3,7 +3,7 @@ import {
   type Argument,
   type Arguments,
   type Commands,
-  globalArguments,
+  withGlobalArguments,
   withoutCommandArguments,
 } from "../../cli/command.ts";
 import { levels } from "../../platform/log.ts";
@@ -67,7 +67,7 @@ export async function candidatesFor(
   const table =
     name === undefined
       ? withoutCommandArguments
-      : { ...(await commands[name]!.load()).command.args, ...globalArguments };
+      : withGlobalArguments((await commands[name]!.load()).command.args);
   const found = candidatesIn(
     table,
     before.toSpliced(Math.max(at, 0), at < 0 ? 0 : 1),

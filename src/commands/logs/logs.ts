@@ -17,6 +17,7 @@ export const command = defineCommand({
   args: {
     name: {
       type: "positional",
+      required: false,
       description: "the server's name; default: the only configured server",
     },
     follow: { type: "boolean", alias: "f", description: "go on with what is written from now on" },
