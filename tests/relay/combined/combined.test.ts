@@ -107,10 +107,8 @@ describe("the start", () => {
   });
 
   test("Codex's first list is answered 0.8 s after the start, and its problem tool speaks of the next session", async () => {
-    const client = combinedClient({
-      a: new FakeServer(),
-      b: new FakeServer({ initialize: never }),
-    });
+    const servers = { a: new FakeServer(), b: new FakeServer({ initialize: never }) };
+    const client = combinedClient(servers, { connectTimeoutMs: 60_000 });
     await client.start("codex-mcp-client");
     const { result } = await client.call("tools/list");
     expect(result.tools[1].name).toBe("b__problem");
@@ -411,10 +409,9 @@ describe("requests of the servers", () => {
     client.send({ id: 1, method: "tools/call", params: { name: "a__look" } });
     const { id } = await client.next();
     await b.say({ method: "notifications/cancelled", params: { requestId: "q" } });
-    await b.say({
-      method: "notifications/cancelled",
-      params: { requestId: JSON.parse(JSON.stringify(id)) },
-    });
+    await b.say({ method: "notifications/cancelled", params: { requestId: id } });
+    await b.say({ method: "notifications/message", params: { level: "info", data: "next" } });
+    expect((await client.next()).method).toBe("notifications/message");
     await a.server.say({ method: "notifications/cancelled", params: { requestId: "q" } });
     expect(await client.next()).toMatchObject({
       method: "notifications/cancelled",
