@@ -111,8 +111,8 @@ export function enabledServers(config: Config): ServerSettings[] {
   });
 }
 
-/** The server called `name`, ignoring case; without `name` the only server that is not disabled. Throws `configuration` or `usage`. */
-export function pickServer(config: Config, name?: string): ServerSettings {
+/** The server called `name`, ignoring case; without `name` the only server that is not disabled; `takesAll`: the command has --all. Throws `configuration` or `usage`. */
+export function pickServer(config: Config, name?: string, takesAll = false): ServerSettings {
   const names = [...config.servers.keys()];
   const quoted = names.map((each) => `"${each}"`).join(", ");
   if (names.length === 0) return enabledServers(config)[0]!;
@@ -120,7 +120,7 @@ export function pickServer(config: Config, name?: string): ServerSettings {
     const [only, ...others] = enabledServers(config);
     if (only !== undefined && others.length === 0) return only;
     throw new BridgeError("usage", `which server? The configuration holds ${quoted}`, {
-      hint: `add --server ${names[0]}`,
+      hint: takesAll ? `add --all, or --server ${names[0]}` : `add --server ${names[0]}`,
     });
   }
   const found = names.find((each) => each.toLowerCase() === name.toLowerCase());

@@ -1,3 +1,4 @@
+import { fileSystemReason } from "./file-permissions.ts";
 import { makePrivateFolder } from "./files.ts";
 import { fs } from "./fs.ts";
 import { dirname } from "./path.ts";
@@ -54,11 +55,10 @@ const reasons: Readonly<Record<string, string>> = {
   // open(2): O_NOFOLLOW gives ELOOP for a symlink, O_NONBLOCK gives ENXIO for a pipe without a reader.
   ELOOP: "it is a symlink",
   ENXIO: "it is no regular file",
-  ENOSPC: "the disk is full",
 };
 
 /** The reason why a file cannot be appended to, for a message. */
 export function appendProblem(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  return code === undefined ? message : (reasons[code] ?? code);
+  return code === undefined ? message : (reasons[code] ?? fileSystemReason(error));
 }

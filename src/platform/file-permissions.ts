@@ -94,7 +94,20 @@ export function checkPrivate(path: string, stats: Stats): void {
   refuse(`${path} holds a secret and may be read by others`, `run chmod 600 ${shellWord(path)}`);
 }
 
-/** Turns an error of the file system into `configuration`, with the error code and a hint. */
+/** Error codes of file systems that have no room, or take no change, in plain words. */
+const reasons: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk is full",
+  EDQUOT: "the quota of this user is used up",
+  EROFS: "the file system is read-only",
+};
+
+/** The reason in an error of the file system, for a message. */
+export function fileSystemReason(error: unknown): string {
+  const code = codeOf(error);
+  return reasons[code] ?? code;
+}
+
+/** Turns an error of the file system into `configuration`, with the reason and a hint. */
 export function fileSystemError(
   verb: "read" | "write" | "remove" | "make the folder",
   path: string,
@@ -102,8 +115,10 @@ export function fileSystemError(
 ): BridgeError {
   const code = codeOf(error);
   const isRefused = ["EACCES", "EPERM", "EROFS"].includes(code);
-  const hint = isRefused ? accessHint(verb, path) : undefined;
-  return new BridgeError("configuration", `cannot ${verb} ${path} (${code})`, {
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  const room = isFull ? "make room there, then try again; the file is as it was" : undefined;
+  const hint = isRefused ? accessHint(verb, path) : room;
+  return new BridgeError("configuration", `cannot ${verb} ${path} (${fileSystemReason(error)})`, {
     ...(hint === undefined ? {} : { hint }),
     cause: error,
   });

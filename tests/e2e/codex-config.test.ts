@@ -33,6 +33,17 @@ describe("codex-config >> config.toml", () => {
     expect(on.text()).toBe(once);
   });
 
+  test("names --replace where --write alone would refuse another program's entry", async () => {
+    const on = user('[mcp_servers.crm]\nurl = "https://crm.example/mcp"\n');
+    const before = on.text();
+    const { code, stderr } = await append(on);
+    expect([code, on.text()]).toEqual([1, before]);
+    const [, hint = ""] = /hint: run codex-mcp-http-bridge (.*)/.exec(stderr) ?? [];
+    expect(hint).toEndWith("--write --replace");
+    const words = hint.split(" ").concat(isBuilt ? [] : ["--command", bridge]);
+    expect((await runProgram(words, { env: on.env })).code).toBe(0);
+  });
+
   test("adds nothing to a file where another table would be invalid TOML", async () => {
     const on = user('mcp_servers = { other = { command = "npx" } }\n');
     const { code, stderr } = await append(on);

@@ -138,3 +138,25 @@ test("the wizard writes Codex's entry if Codex can start this executable", async
     expect(readFileSync(config, "utf8")).toContain('default_tools_approval_mode = "approve"');
   }
 });
+
+test("the wizard offers to remove Codex's entry for a server that was removed, and no other", async () => {
+  const { mkdirSync, writeFileSync } = await import("node:fs");
+  const codex = join(folder.path, "codex");
+  mkdirSync(codex);
+  const entry = (name: string, server: string) =>
+    `[mcp_servers.${name}]\ncommand = "codex-mcp-http-bridge"\nargs = ["run", "--server", "${server}"]\n`;
+  const others = `${entry("kb", "KB")}\n[mcp_servers.docs]\ncommand = "npx"\n`;
+  writeFileSync(join(codex, "config.toml"), `${others}\n${entry("old", "old")}`);
+  const home = join(folder.path, ".codex-mcp-bridge");
+  mkdirSync(home, { mode: 0o700 });
+  const servers = { kb: { url: "https://kb.example/mcp" } };
+  writeFileSync(join(home, "config.json"), JSON.stringify({ servers }), { mode: 0o600 });
+  await using session = new Session(["setup"], { HOME: folder.path, CODEX_HOME: codex });
+  await session.sees('Codex still starts "old", which is not configured here');
+  session.type("y");
+  await session.sees("Removed [mcp_servers.old]");
+  await session.sees("What next?");
+  session.type(keys.up + enter);
+  expect(await session.ended).toBe(0);
+  expect(readFileSync(join(codex, "config.toml"), "utf8")).toBe(others);
+});

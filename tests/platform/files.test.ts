@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { fileSystemError } from "../../src/platform/file-permissions.ts";
 import {
   makePrivateFolder,
   readChecked,
@@ -227,4 +228,16 @@ describe("writing", () => {
     expect(failure(() => makePrivateFolder(join(file, "x"))).message).toContain("ENOTDIR");
     expect(failure(() => makePrivateFolder(file)).message).toContain("EEXIST");
   });
+});
+
+test.each([
+  ["ENOSPC", "the disk is full", "make room there"],
+  ["EDQUOT", "the quota of this user is used up", "make room there"],
+  ["EROFS", "the file system is read-only", "set CODEX_MCP_BRIDGE_HOME"],
+  ["EIO", "EIO", undefined],
+])("%s is told in plain words", (code, reason, hint) => {
+  const error = fileSystemError("write", "/none/config.json", Object.assign(new Error(), { code }));
+  expect(error.message).toBe(`cannot write /none/config.json (${reason})`);
+  if (hint === undefined) expect(error.hint).toBeUndefined();
+  else expect(error.hint).toStartWith(hint);
 });

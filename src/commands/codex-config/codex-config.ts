@@ -226,9 +226,14 @@ async function requireAppendable(
   option: "server" | "combined",
 ) {
   const names = [...entries.keys()].map((name) => ` --${option} ${name}`).join("");
-  const hint: Hint = (command) => `run ${command(`codex-config${names} --write`)}`;
   const before = readUserFile(path)?.text ?? "";
-  const { servers } = await readDocument(before);
+  const document = await readDocument(before);
+  const { servers } = document;
+  const isForeign = (name: string) =>
+    servers.has(name) && ownerOf(name, serverValue(document, name) ?? {}) === "other";
+  // `--write` alone would refuse an entry that starts another program.
+  const replace = [...entries.keys()].some(isForeign) ? " --replace" : "";
+  const hint: Hint = (command) => `run ${command(`codex-config${names} --write${replace}`)}`;
   const duplicate = [...entries.keys()].find((name) => servers.has(name));
   if (duplicate !== undefined) {
     throw new BridgeError("refused", `${path} holds the server "${duplicate}" already`, { hint });

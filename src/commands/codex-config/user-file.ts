@@ -1,5 +1,6 @@
 import { chownSync, fstatSync, readFileSync, rmSync, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { fileSystemReason } from "../../platform/file-permissions.ts";
 import { makePrivateFolder, replaceFile, writeTarget } from "../../platform/files.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { shellWord } from "../../wire/text.ts";
@@ -13,9 +14,10 @@ export interface UserFile {
 }
 
 function fileError(verb: string, path: string, error: unknown): BridgeError {
-  const code = (error as NodeJS.ErrnoException).code ?? "";
-  return new BridgeError("configuration", `cannot ${verb} ${path} (${code})`, {
-    hint: "check who owns the file and its folder",
+  const { code = "" } = error as NodeJS.ErrnoException;
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  return new BridgeError("configuration", `cannot ${verb} ${path} (${fileSystemReason(error)})`, {
+    hint: isFull ? "make room there, then try again" : "check who owns the file and its folder",
     cause: error,
   });
 }

@@ -122,6 +122,7 @@ function setApproval(entry: ServerEntry, approval: Approval): void {
 export async function saveChange(change: Change, context: Context): Promise<string> {
   const { redactor } = context;
   if (change.credential?.type === "token") redactor.add(change.credential.token);
+  redactor.add(change.settings?.oauth?.clientSecret);
   for (const [name, value] of Object.entries(change.headers ?? {})) redactor.addHeader(name, value);
   const paths = context.paths();
   const old = await readConfig(paths);

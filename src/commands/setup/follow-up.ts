@@ -1,5 +1,5 @@
 import type { Context } from "../../cli/command.ts";
-import { loadConfig, pickServer } from "../../config/load.ts";
+import { type Config, loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerEntry } from "../../config/schema.ts";
 import { tokenProblem } from "../../config/validators.ts";
 import { startChild } from "../../platform/exec.ts";
@@ -44,7 +44,7 @@ export async function offer(
   // A server that failed its test would fail in Codex, too: the proposed answer is then no.
   const proposesYes = passes || !isTested;
   const isWanted = await ask.yes(`Write "${name}" into Codex's configuration now?`, proposesYes);
-  if (!isWanted || !(await succeeds(ask, context, () => writeCodex(name, context)))) {
+  if (!isWanted || !(await succeeds(ask, context, () => changeCodex("write", name, context)))) {
     remaining.push(codex);
   }
   return remaining;
@@ -81,11 +81,30 @@ async function testServer(name: string, context: Context): Promise<number> {
   return testAndReport(pickServer(await loadConfig(context.paths()), name), context);
 }
 
-async function writeCodex(name: string, context: Context): Promise<number | undefined> {
+/** Offers to remove Codex's entries for servers that the configuration does not hold; `next`: the server about to be added. */
+export async function offerToPrune(
+  ask: AsksUser,
+  config: Config,
+  next: string,
+  context: Context,
+): Promise<void> {
+  const { staleEntries } = await import("../codex-config/stale.ts");
+  for (const name of await staleEntries([...config.servers.keys(), next], context)) {
+    const question = `Codex still starts "${name}", which is not configured here: remove its entry?`;
+    if (await ask.yes(question))
+      await succeeds(ask, context, () => changeCodex("remove", name, context));
+  }
+}
+
+async function changeCodex(
+  change: "write" | "remove",
+  name: string,
+  context: Context,
+): Promise<number | undefined> {
   const { command } = await import("../codex-config/codex-config.ts");
   const flags = {
-    write: true,
-    remove: false,
+    write: change === "write",
+    remove: change === "remove",
     replace: false,
     native: false,
     required: false,

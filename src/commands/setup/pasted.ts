@@ -1,10 +1,12 @@
 // The wizard's question for a URL accepts pasted text: a URL, or the command or configuration entry of another client.
 
 import { type ClientEntry, findEntries } from "../../config/clients/entries.ts";
+import type { ServerEntry } from "../../config/schema.ts";
 import { headerNameProblem, urlProblem } from "../../config/validators.ts";
 import { splitWords } from "../../wire/text.ts";
 import { convertEntry } from "../import/convert.ts";
 import type { NewCredential } from "./edit.ts";
+import type { EntrySettings } from "./entry-flags.ts";
 
 /** A server read from pasted text. */
 export interface Pasted {
@@ -12,6 +14,8 @@ export interface Pasted {
   /** Absent if the text holds no credential. */
   readonly credential?: NewCredential;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Other settings of the entry: transport, network, OAuth client. */
+  readonly settings?: EntrySettings;
   /** Settings of the entry that the bridge does not take over, one sentence each. */
   readonly notes: readonly string[];
 }
@@ -24,6 +28,8 @@ const loopback = /^(localhost|127\.0\.0\.1|\[::1\])(?=[:/]|$)/i;
 export function readPasted(text: string): Pasted {
   const bare = text
     .trim()
+    // A command that was copied with its prompt.
+    .replace(/^[$%>]\s+/, "")
     .replace(quotes, (_, __, inner, bracketed) => inner ?? bracketed)
     .trim();
   if (/^["{]/.test(bare)) return fromJson(bare) ?? { url: bare, notes: [] };
@@ -42,7 +48,9 @@ export function pastedProblem(text: string): string | undefined {
 /** Reads an entry or a whole file of a client, also without its outer braces, as copied from a web page. */
 function fromJson(text: string): Pasted | undefined {
   const bare = text.replace(/,\s*$/, "");
-  for (const whole of [bare, `{${bare}}`]) {
+  // Documentation shows trailing commas, which JSON does not have.
+  const plain = bare.replace(/,(\s*[}\]])/g, "$1");
+  for (const whole of [bare, `{${bare}}`, plain, `{${plain}}`]) {
     let value: unknown;
     try {
       value = JSON.parse(whole);
@@ -61,7 +69,8 @@ function fromEntry(entry: ClientEntry): Pasted | undefined {
   const outcome = convertEntry(entry, () => undefined);
   if (outcome.kind !== "server" || outcome.draft.refused !== undefined) return undefined;
   const { entry: server, notes } = outcome.draft;
-  const { token, tokenEnv, headers } = server;
+  const { token, tokenEnv, headers, auth } = server;
+  const settings = settingsOf(server);
   const credential: NewCredential | undefined =
     token !== undefined
       ? { type: "token", token }
@@ -69,20 +78,42 @@ function fromEntry(entry: ClientEntry): Pasted | undefined {
         ? { type: "tokenEnv", variable: tokenEnv }
         : headers !== undefined
           ? { type: "headers" }
-          : undefined;
+          : auth?.type === "oauth"
+            ? { type: "oauth" }
+            : undefined;
   return {
     url: server.url,
     ...(credential !== undefined && { credential }),
     ...(headers !== undefined && { headers }),
+    ...(Object.keys(settings).length > 0 && { settings }),
     notes,
+  };
+}
+
+/** The settings of an entry besides its URL, its credential and its headers. */
+function settingsOf({
+  transport,
+  timeoutSec,
+  allowHttp,
+  network,
+  auth,
+}: ServerEntry): EntrySettings {
+  const { type, ...oauth } = auth ?? { type: undefined };
+  return {
+    ...(transport !== undefined && { transport }),
+    ...(timeoutSec !== undefined && { timeoutSec }),
+    ...(allowHttp === true && { allowHttp }),
+    ...(network !== undefined && { network }),
+    ...(type === "oauth" && Object.keys(oauth).length > 0 && { oauth }),
   };
 }
 
 /** Reads a command that adds a server to a client (`claude mcp add ...`), or a command that starts another bridge. */
 function fromCommand(words: readonly string[]): Pasted | undefined {
+  const json = words.find((word) => word.startsWith("{"));
+  if (json !== undefined) return fromJson(json) ?? fromBridgeCommand(words);
   const at = words.indexOf("mcp");
   const verb = at < 0 ? undefined : words[at + 1];
-  if (verb === "add-json") return fromJson(words.find((word) => word.includes("{")) ?? "");
   if (verb !== "add") return fromBridgeCommand(words);
   const end = words.indexOf("--");
   if (end >= 0) return fromBridgeCommand(words.slice(end + 1));
@@ -96,7 +127,7 @@ function fromBridgeCommand(words: readonly string[]): Pasted | undefined {
   return findEntries({ mcpServers: { "": { command, args } } }).map(fromEntry)[0];
 }
 
-/** A server from a URL and the `--header` options of a command. */
+/** A server from a URL and the options of a command: headers, and the OAuth client. */
 function fromUrl(url: string, words: readonly string[]): Pasted | undefined {
   const headers: Record<string, string> = {};
   words.forEach((word, at) => {
@@ -104,5 +135,11 @@ function fromUrl(url: string, words: readonly string[]): Pasted | undefined {
     const [, header = "", value = ""] = /^([^:]+):\s*(.*)$/s.exec(words[at + 1] ?? "") ?? [];
     if (headerNameProblem(header) === undefined) headers[header] = value;
   });
-  return findEntries({ mcpServers: { "": { url, headers } } }).map(fromEntry)[0];
+  const valueOf = (option: string) => {
+    const found = words.findIndex((word) => word === option || word.startsWith(`${option}=`));
+    return words[found]?.split("=")[1] ?? words[found + 1];
+  };
+  const isGiven = (option: string) => words.some((word) => word.split("=")[0] === option);
+  const oauth = isGiven("--client-id") ? { clientId: valueOf("--client-id") } : {};
+  return findEntries({ mcpServers: { "": { url, headers, oauth } } }).map(fromEntry)[0];
 }

@@ -20,7 +20,7 @@ import { cleanText } from "../../wire/text.ts";
 import { removeServer } from "../auth/forget.ts";
 import { type Approval, type Change, movesOrigin, saveChange } from "./edit.ts";
 import type { FlagForm } from "./flags.ts";
-import { offer } from "./follow-up.ts";
+import { offer, offerToPrune } from "./follow-up.ts";
 import type { Look } from "./look-at-server.ts";
 import { overview } from "./overview.ts";
 import { type Pasted, pastedProblem, readPasted } from "./pasted.ts";
@@ -60,6 +60,7 @@ async function askForServers(
       ? `A new configuration: ${paths.configFile}`
       : `Found ${paths.configFile} with ${quotedNames(config.raw)}`,
   );
+  if (config !== undefined) await offerToPrune(ask, config, form.change.name, context);
   const steps = new Map<string, readonly string[]>();
   let isFirst = true;
   for (;;) {
@@ -189,13 +190,17 @@ async function askUrl(
 
 /** The credential of a pasted entry; undefined if it has none. */
 function credentialOf(
-  { url, credential, headers, notes = [] }: Partial<Pasted>,
+  { url, credential, headers, settings, notes = [] }: Partial<Pasted>,
   ask: AsksUser,
-): Pick<Change, "credential" | "headers"> | undefined {
+): Pick<Change, "credential" | "headers" | "settings"> | undefined {
   for (const note of notes) ask.info(note);
   if (credential === undefined) return undefined;
   ask.info(`Using ${cleanText(shownUrl(new URL(url!)), 80)} and the pasted credential`);
-  return { credential, ...(headers !== undefined && { headers }) };
+  return {
+    credential,
+    ...(headers !== undefined && { headers }),
+    ...(settings !== undefined && { settings }),
+  };
 }
 
 /** Asks the server which credential it needs, and shows the finding. */

@@ -5,6 +5,11 @@ const url = "https://a.example/mcp";
 const token: Partial<Pasted> = { credential: { type: "token", token: "t0k" } };
 const key: Partial<Pasted> = { credential: { type: "headers" }, headers: { "X-Api-Key": "k" } };
 
+const oauth = (client: object): Partial<Pasted> => ({
+  credential: { type: "oauth" },
+  settings: { oauth: client },
+});
+
 const rows: [text: string, beside: Partial<Pasted>][] = [
   [url, {}],
   [`  ${url}\n`, {}],
@@ -21,6 +26,25 @@ const rows: [text: string, beside: Partial<Pasted>][] = [
   [`{"mcpServers":{"kb":{"command":"npx","args":["-y","mcp-remote","${url}"]}}}`, {}],
   [`"kb": {"url": "${url}", "headers": {"Authorization": "Bearer t0k"}},`, token],
   [`{"url":"${url}"}`, {}],
+  [`$ npx -y mcp-remote ${url}`, {}],
+  [`{"mcpServers": {"kb": {"url": "${url}", "headers": {"X-Api-Key": "k",},},},}`, key],
+  [`{"servers": {"kb": {"type": "http", "url": "${url}"}}}`, {}],
+  [`{"mcp": {"kb": {"type": "remote", "url": "${url}", "enabled": true}}}`, {}],
+  [`{"context_servers": {"kb": {"url": "${url}"}}}`, {}],
+  [`gemini mcp add --transport http kb ${url}`, {}],
+  [`code --add-mcp '{"name":"kb","type":"http","url":"${url}"}'`, {}],
+  [`claude mcp add --transport http --client-id c kb ${url}`, oauth({ clientId: "c" })],
+  [
+    `npx -y mcp-remote ${url} --static-oauth-client-info '{"client_id":"c","client_secret":"s3c"}'`,
+    oauth({
+      ...{ clientId: "c", clientSecret: "s3c" },
+      redirectUri: "http://localhost:46946/oauth/callback",
+    }),
+  ],
+  [
+    `{"kb": {"url": "${url}", "auth": {"CLIENT_ID": "c", "scopes": ["a"]}}}`,
+    oauth({ clientId: "c", scopes: ["a"] }),
+  ],
 ];
 
 test.each(rows)("%s holds a server", (text, beside) => {
