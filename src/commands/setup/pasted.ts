@@ -135,11 +135,8 @@ function fromUrl(url: string, words: readonly string[]): Pasted | undefined {
     const [, header = "", value = ""] = /^([^:]+):\s*(.*)$/s.exec(words[at + 1] ?? "") ?? [];
     if (headerNameProblem(header) === undefined) headers[header] = value;
   });
-  const valueOf = (option: string) => {
-    const found = words.findIndex((word) => word === option || word.startsWith(`${option}=`));
-    return words[found]?.split("=")[1] ?? words[found + 1];
-  };
-  const isGiven = (option: string) => words.some((word) => word.split("=")[0] === option);
-  const oauth = isGiven("--client-id") ? { clientId: valueOf("--client-id") } : {};
+  const at = words.findIndex((word) => word.split("=", 1)[0] === "--client-id");
+  const clientId = at < 0 ? undefined : (words[at]!.split("=")[1] ?? words[at + 1]);
+  const oauth = clientId === undefined ? {} : { clientId };
   return findEntries({ mcpServers: { "": { url, headers, oauth } } }).map(fromEntry)[0];
 }
