@@ -3,9 +3,10 @@ import { userInfo } from "node:os";
 import { type Context, defineCommand, serverArgument } from "../../cli/command.ts";
 import { findServer } from "../../config/ad-hoc.ts";
 import { codexEnvironment } from "../../config/codex-environment.ts";
-import { loadConfig, readConfig } from "../../config/load.ts";
+import { enabledServers, loadConfig, readConfig } from "../../config/load.ts";
 import { requireNamedVariables } from "../../config/requirements.ts";
 import { rulesOf } from "../../config/rules-of.ts";
+import { shownServerUrl } from "../../config/server-url.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { openHttp } from "../../http/open-http.ts";
 import { ChosenAuthorizer } from "../../oauth/authorizer/select.ts";
@@ -13,7 +14,6 @@ import { knowSecrets } from "../../oauth/store/known-secrets.ts";
 import { openKeyring } from "../../platform/keyring.ts";
 import { createLog } from "../../platform/log.ts";
 import { cacheFile } from "../../platform/paths.ts";
-import { shownUrl } from "../../platform/redact.ts";
 import { ServerCache } from "../../platform/server-cache.ts";
 import { waitingTools } from "../../upstream/tools/waiting.ts";
 import { cleanText, nameWithCodePoints } from "../../wire/text.ts";
@@ -50,7 +50,7 @@ export const command = defineCommand({
     try {
       servers =
         chosen === undefined
-          ? [...(await loadConfig(context.paths())).servers.values()]
+          ? enabledServers(await loadConfig(context.paths()))
           : [await findServer(context.paths(), chosen)];
     } catch (error) {
       const walk = new Walk(report);
@@ -58,7 +58,7 @@ export const command = defineCommand({
       await ended(walk.step("configuration", () => Promise.reject(error)));
     }
     for (const settings of servers) {
-      if (!json) await context.print(`${settings.name}  ${cleanText(shownUrl(settings.url))}\n`);
+      if (!json) await context.print(`${settings.name}  ${cleanText(shownServerUrl(settings))}\n`);
       const walk = new Walk(report);
       walks.push({ settings, walk });
       await ended(walkServer(walk, settings, entries, context));
@@ -231,7 +231,7 @@ function jsonOf(
   { commandLine }: Context,
 ): object {
   return {
-    ...(settings !== undefined && { server: settings.name, url: shownUrl(settings.url) }),
+    ...(settings !== undefined && { server: settings.name, url: shownServerUrl(settings) }),
     ok: walk.steps.every(({ error }) => error === undefined),
     steps: walk.steps.map((step) => stepJson(step, commandLine)),
     notTried: walk.notTried,

@@ -1,5 +1,6 @@
 // The steps between this machine and the server's port: name, route, TCP, TLS. Each asks the code that `run` connects with.
 import { X509Certificate } from "node:crypto";
+import { shownServerUrl } from "../../config/server-url.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import type { Certificates } from "../../http/certificates.ts";
 import { placeOf, tryConnection, unreachable } from "../../http/connect-probe.ts";
@@ -10,6 +11,7 @@ import { type Route, routeTo } from "../../http/proxy.ts";
 import { type CertificateFacts, probeTls } from "../../http/tls-probe.ts";
 import type { Environment } from "../../platform/paths.ts";
 import { asBridgeError, BridgeError } from "../../wire/errors.ts";
+import { shellWord } from "../../wire/text.ts";
 import { expiryText } from "./token-facts.ts";
 import { amended, type Finding, skipped, type Walk } from "./walk.ts";
 
@@ -97,7 +99,7 @@ export async function tcpFinding(
   addresses: readonly string[],
   facts: NetworkFacts,
 ): Promise<Finding> {
-  const { url, name, connectTimeoutMs } = facts.settings;
+  const { url, connectTimeoutMs } = facts.settings;
   const tried = await Promise.all(
     [...new Set(addresses)].slice(0, maxAddresses).map(async (address) => {
       const { serverName: _, ...place } = placeOf(url, address);
@@ -119,7 +121,7 @@ export async function tcpFinding(
     throw networkError(Object.assign(new Error(), { code }), url, direct);
   }
   const { port } = placeOf(url);
-  if (url.protocol === "http:") await refuseTlsPort(name, facts);
+  if (url.protocol === "http:") await refuseTlsPort(facts);
   const family = good.some(({ address }) => address.includes(":")) ? 6 : 4;
   const deadList = bad.map(({ address, code }) => `${address} (${code ?? "no answer"})`).join(", ");
   return {
@@ -132,7 +134,8 @@ export async function tcpFinding(
 }
 
 /** Throws if the port of an http URL speaks TLS: the request then fails without a reason. */
-async function refuseTlsPort(name: string, { settings: { url }, request }: NetworkFacts) {
+async function refuseTlsPort({ settings, request }: NetworkFacts): Promise<void> {
+  const { url, name } = settings;
   const failure = await request();
   if (failure === undefined) return;
   const { outcome } = await tryConnection(
@@ -140,11 +143,12 @@ async function refuseTlsPort(name: string, { settings: { url }, request }: Netwo
     tlsGuessMs,
   );
   if (outcome !== "connected") return;
-  const secure = new URL(url);
-  secure.protocol = "https:";
-  secure.search = "";
+  const [secure = ""] = shownServerUrl(settings)
+    .replace(/^http:/, "https:")
+    .split("?");
   throw new BridgeError("tls", `"${url.host}" speaks TLS on this port, and the URL says http://`, {
-    hint: (command) => `write https://: ${command(`setup --server ${name} --url ${secure.href}`)}`,
+    hint: (command) =>
+      `write https://: ${command(`setup --server ${name} --url ${shellWord(secure)}`)}`,
   });
 }
 

@@ -162,9 +162,14 @@ test("a server that quotes what it was sent shows no secret", async () => {
         headers: { server: `${headers.get("authorization")}` },
       }),
   );
-  const kb = { url: `${url}?key=${secret}`, token: secret, headers: { "X-Pin": secret } };
+  const kb = {
+    url: `${url}/\${KB_PATH}?key=${secret}`,
+    token: secret,
+    headers: { "X-Pin": secret },
+  };
   for (const json of [false, true]) {
-    const { printed } = await examined({ kb: { ...kb, retry: { attempts: 1 } } }, "kb", {}, json);
+    const env = { KB_PATH: secret };
+    const { printed } = await examined({ kb: { ...kb, retry: { attempts: 1 } } }, "kb", env, json);
     expect(printed).toContain("you sent");
     expect(printed).not.toContain("canary");
   }
