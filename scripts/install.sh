@@ -112,7 +112,7 @@ size() {
   if [ -f "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi
 }
 
-# Downloads the executable; a broken connection is taken up again as long as each attempt brings something.
+# Downloads the executable. Continues after a broken connection; gives up after three attempts that brought nothing.
 download_executable() { # path below the address, file
   failures=0
   while :; do
@@ -143,7 +143,8 @@ download_executable() { # path below the address, file
   done
 }
 
-summer() {
+# The command that prints the SHA-256 of its standard input first.
+sum_command() {
   if has sha256sum; then
     echo sha256sum
   elif has shasum; then
@@ -157,7 +158,7 @@ summer() {
 
 sum() {
   # shellcheck disable=SC2086 # a command with its words
-  $summer <"$1" | cut -d ' ' -f 1
+  $sum_command <"$1" | cut -d ' ' -f 1
 }
 
 # The path of this machine's executable in SHA256SUMS: the smallest form that can be unpacked here.
@@ -238,11 +239,11 @@ unpack() { # file, name that tells its form, executable
   rm -f "$2"
 }
 
-# The version that an executable tells; nothing if it is not ours or does not run.
+# Prints the version of an executable; nothing if it is another program or does not run.
 version_of() { # file
   # Not the script's own stdin: with `curl | sh` the rest of the script comes from there.
-  said=$("$1" --version </dev/null 2>/dev/null) || return 0
-  case $said in "$name "*) printf '%s\n' "${said#"$name "}" ;; esac
+  output=$("$1" --version </dev/null 2>/dev/null) || return 0
+  case $output in "$name "*) printf '%s\n' "${output#"$name "}" ;; esac
 }
 
 # Whether version A is older than B (Semantic Versioning 11; two pre-releases of one version are not compared).
@@ -272,8 +273,8 @@ refuse_older() { # version
   die "$to/$name is version $installed, which is newer than $1" "--downgrade replaces it all the same"
 }
 
-# Where the completions and the manual page go, and the argument of `completions` that prints each: below PREFIX/share
-# of PREFIX/bin, where that folder exists.
+# For each completion and the manual page: the argument of `completions` that prints it, and its file. They go below
+# PREFIX/share if the target is PREFIX/bin and that folder exists.
 extras() {
   case $to in */bin) share=${to%/bin}/share ;; *) return 0 ;; esac
   [ -d "$share" ] || return 0
@@ -340,8 +341,8 @@ uninstall() {
     first=$(on_path)
     die "$to/$name does not exist" "${first:+there is $first: }name its folder by --to DIR"
   }
-  extras | while read -r _ file; do rm -f "$file"; done
-  rm -f "$to/$name" || die "$to/$name could not be removed" "its folder must be writable"
+  rm -f "$to/$name" 2>/dev/null || die "$to/$name could not be removed" "its folder must be writable"
+  extras | while read -r _ file; do rm -f "$file" || true; done
   rm -f "$to/.$name-"*.part
   echo "removed $to/$name"
   home=${CODEX_MCP_BRIDGE_HOME:-${HOME:-}/.codex-mcp-bridge}
@@ -459,7 +460,7 @@ main() {
   to=${to%/}
   if [ "$action" = install_executable ]; then
     platform=$(platform)
-    summer=$(summer)
+    sum_command=$(sum_command)
     if [ -n "$from" ]; then
       [ -f "$from" ] || die "there is no file \"$from\"" "name the executable by --from FILE"
       sums=$(dirname "$from")/SHA256SUMS

@@ -594,6 +594,20 @@ describe("--uninstall", () => {
     expect(existsSync(join(folder.path, ".codex-mcp-bridge"))).toBe(true);
   });
 
+  test("leaves everything in place where the folder is read-only", async () => {
+    preinstall(program);
+    mkdirSync(join(folder.path, "share/man/man1"), { recursive: true });
+    writeFileSync(join(folder.path, `share/man/man1/${name}.1`), "");
+    const readOnly = 'mount --bind "$0" "$0"; mount -o remount,bind,ro "$0"; exec sh "$@"';
+    const command = ["unshare", "--mount", "sh", "-c", readOnly, bin(), script];
+    const { code, stderr } = await run(["--uninstall"], { command });
+    expect([code, stderr]).toEqual([
+      1,
+      `error: ${target()} could not be removed\nhint: its folder must be writable\n`,
+    ]);
+    expect(readdirSync(join(folder.path, "share/man/man1"))).toEqual([`${name}.1`]);
+  });
+
   test("names another copy if nothing is installed there", async () => {
     const other = join(folder.path, "other", name);
     preinstall(program, other);
