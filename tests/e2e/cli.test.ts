@@ -81,7 +81,7 @@ describe("the program", () => {
     [["tset"], 'error: unknown command "tset"\nhint: did you mean test?'],
     [["help", "tset"], 'error: unknown command "tset"\nhint: did you mean test?'],
     [["toString"], 'error: unknown command "toString"'],
-    [["doctor"], 'error: unknown command "doctor"'],
+    [["physician"], 'error: unknown command "physician"'],
     [["--bogus"], "error: unknown option --bogus"],
     [["test", "--sever", "x"], "error: unknown option --sever"],
     [["test", "--server"], "error: the option --server needs a value"],
