@@ -4,7 +4,11 @@ import type { Prepared } from "./program.ts";
 export interface Incoming {
   readonly id?: unknown;
   readonly method?: string;
-  readonly result?: { content?: { text?: string }[]; [key: string]: unknown };
+  readonly result?: {
+    content?: { text?: string }[];
+    _meta?: { "codex-mcp-http-bridge/error"?: { kind?: string } };
+    [key: string]: unknown;
+  };
   readonly error?: { code: number; message: string; data?: { kind?: string } };
 }
 

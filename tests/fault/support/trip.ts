@@ -180,7 +180,9 @@ export class Trip {
     const isOwn = text === String(id);
     const wanted = typeof ending === "string" ? [ending] : ending;
     const shown = JSON.stringify(answer.error ?? answer.result?.content ?? null).slice(0, 200);
-    const isSuccess = answer.result !== undefined;
+    // Codex shows its user no error, so a call's error comes as a result.
+    const kindOfResult = answer.result?._meta?.["codex-mcp-http-bridge/error"]?.kind;
+    const isSuccess = answer.result !== undefined && kindOfResult === undefined;
     const maySucceed = wanted.some((one) => one === "result" || one === "any result");
     if (isSuccess) {
       if (!maySucceed || (wanted.includes("result") && !isOwn)) this.note(check, `got ${shown}`);
@@ -189,7 +191,7 @@ export class Trip {
     const mayFail = wanted.some((one) => one !== "result" && one !== "any result");
     if (!mayFail) this.note(check, `got ${shown}`);
     if (!mayFail || wanted.includes("error")) return;
-    const kind = answer.error?.data?.kind;
+    const kind = answer.error?.data?.kind ?? kindOfResult;
     const fits = wanted.includes(String(kind)) || wanted.includes(`code:${answer.error?.code}`);
     if (!fits && this.#program.hasKinds) this.note("kind", `got ${shown}, not ${ending}`);
   }
