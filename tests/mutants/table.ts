@@ -75,6 +75,22 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/http/private-http.test.ts",
     pattern: "for every request",
   },
+  "no-list-of-missing-variables": {
+    promise: "all missing variables are told at once",
+    file: "src/config/missing.ts",
+    find: "    more.length === 0\n",
+    replace: "    more.length >= 0\n",
+    test: "tests/config/missing.test.ts",
+    pattern: "stand in one error",
+  },
+  "no-open-end-of-config": {
+    promise: "a removed entry leaves a file without its final newline as it was",
+    file: "src/commands/codex-config/merge.ts",
+    find: 'return before === "" || before.endsWith("\\n") ? after : after.replace(/\\r?\\n$/, "");',
+    replace: "return after;",
+    test: "tests/commands/codex-config/merge.test.ts",
+    pattern: "removes an entry and leaves",
+  },
   "no-pinned-address-for-plain-http": {
     promise: "a request by plain http goes to a judged address",
     file: "src/http/private-http.ts",
@@ -106,6 +122,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "",
     test: "tests/config/ad-hoc.test.ts",
     pattern: "makes another folder",
+  },
+  "no-single-acknowledgement": {
+    promise: "a subscription is acknowledged once",
+    file: "src/upstream/stand-in/stand-in.ts",
+    find: "incoming.head.method === acknowledged ? Promise.resolve() : deliver(incoming);",
+    replace: "deliver(incoming);",
+    test: "tests/upstream/stand-in/start-guard.test.ts",
+    pattern: "whole stand-in",
   },
   "no-withholding-of-secrets": {
     promise: "the state of an ad hoc server holds no secret of the client's entry",

@@ -259,6 +259,43 @@ test("a stateless client is asked by input_required, and its second call succeed
   await client.end();
 });
 
+test("the stand-in of the stateless protocol is whole, and its subscription announces the tools after the sign-in", async () => {
+  using folder = ownFolder();
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  const client = startClient(home);
+  const _meta = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
+    "io.modelcontextprotocol/clientCapabilities": {},
+  };
+  const found = await client.request("server/discover", { _meta });
+  expect(found.result).toMatchObject({
+    resultType: "complete",
+    serverInfo: { name: "kb", version: expect.stringMatching(/^\d+\.\d+\.\d+/) },
+    instructions: expect.stringContaining(command),
+  });
+  const filter = { notifications: { toolsListChanged: true } };
+  const listening = client.request("subscriptions/listen", { _meta, ...filter });
+  const list = await client.request("tools/list", { _meta });
+  expect(list.result).toMatchObject({ resultType: "complete", tools: [{ name: "sign_in" }] });
+  const call = { name: "sign_in", arguments: {}, _meta };
+  const { result } = await client.request("tools/call", call);
+  expect(result.resultType).toBe("complete");
+  await approveDevice(...pageIn(result.content[0].text));
+  const methods = () => client.notified.map(({ method }) => method);
+  while (!methods().includes("notifications/tools/list_changed")) await Bun.sleep(5);
+  expect(methods()).toEqual([
+    "notifications/subscriptions/acknowledged",
+    "notifications/tools/list_changed",
+  ]);
+  const subscription = { "io.modelcontextprotocol/subscriptionId": 1 };
+  for (const { params } of client.notified) expect(params._meta).toEqual(subscription);
+  const after = await client.request("tools/list", { _meta });
+  expect(after.result.tools).toHaveLength(2);
+  void listening;
+  await client.end();
+});
+
 test("a stateless client whose user was done before it calls again is not asked a second time", async () => {
   using folder = ownFolder();
   const home = await bridgeHome(folder.path, { url: resource.url });
