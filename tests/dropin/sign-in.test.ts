@@ -1,8 +1,11 @@
 import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { ownFolder } from "../support/folder.ts";
 import { type AuthorizationServer, startProvider } from "../support/oauth-provider.ts";
 import { startProtectedServer } from "../support/oauth-resource.ts";
 import { approveDevice, approveInBrowser } from "../support/oauth-user.ts";
+import { runProgram } from "../support/program.ts";
 import {
   type Client,
   initialize,
@@ -232,6 +235,42 @@ describe("a sign-in that mcp-remote has stored", () => {
       third.running.kill();
       await waiting;
       expect(provider.tokenRequests("refresh_token")).toEqual([]);
+    } finally {
+      await server.close();
+      await provider.close();
+    }
+  });
+
+  test("is taken over by import, and renewed at its own authorization server", async () => {
+    using folder = ownFolder();
+    const provider = await startProvider({
+      metadata: (document) => {
+        document.device_authorization_endpoint = undefined;
+      },
+    });
+    const server = startProtectedServer(provider);
+    const [theirs, ours] = programs;
+    const env = { HOME: folder.path, MCP_REMOTE_CONFIG_DIR: `${folder.path}/auth` };
+    try {
+      const first = startClient(theirs!, [server.url], { home: folder.path });
+      const started = initialize(first);
+      await signIn(first);
+      await started;
+      await first.end();
+      const file = join(folder.path, "mcp.json");
+      const kb = { command: "npx", args: ["-y", "mcp-remote", server.url] };
+      writeFileSync(file, JSON.stringify({ mcpServers: { kb } }));
+      const { code, stderr } = await runProgram(["import", file, "--all"], { env });
+      expect([code, stderr]).toEqual([0, expect.stringContaining("comes from mcp-remote")]);
+      const second = startClient(ours!, ["run", "--server", "kb"], { home: folder.path });
+      await initialize(second);
+      const call = () => second.request("tools/call", { name: "echo", arguments: {} });
+      expect((await call()).result.isError).not.toBe(true);
+      const [token] = server.requests.flatMap(({ authorization }) => authorization ?? []);
+      await provider.revoke(token!.slice("Bearer ".length));
+      expect((await call()).result.isError).not.toBe(true);
+      await second.end();
+      expect(provider.tokenRequests("refresh_token")).toHaveLength(1);
     } finally {
       await server.close();
       await provider.close();

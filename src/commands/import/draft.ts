@@ -41,6 +41,8 @@ export class Draft {
   /** Names of the variables in the client entry's `env` whose values the draft now holds. */
   readonly used = new Set<string>();
   readonly #env: Readonly<Record<string, string>>;
+  /** mcp-remote's key for the files of its sign-in; undefined for another entry. */
+  mcpRemoteKey: string | undefined;
   /** Why the server cannot be imported; undefined if it can. */
   refused: string | undefined;
 

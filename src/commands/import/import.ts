@@ -243,13 +243,24 @@ async function save(
     );
   }
   const added = chosen.filter(({ status }) => status === "new");
+  const signedIn = new Set<string>();
   const paths = context.paths();
   if (added.length > 0) {
     const config = await changeConfig(paths, (raw) => {
       raw.servers ??= {};
       for (const { name, draft } of added) raw.servers[name] = draft.entry;
     });
-    for (const row of added) takeApprovals(row, config, context);
+    for (const row of added) {
+      takeApprovals(row, config, context);
+      const server = config.servers.get(row.name)!;
+      if (row.draft.mcpRemoteKey === undefined) continue;
+      const { takeSignIn } = await import("./take-sign-in.ts");
+      if (!(await takeSignIn(row, server, context))) continue;
+      signedIn.add(row.name);
+      context.note(
+        `the sign-in of "${row.name}" comes from mcp-remote, whose own copy ends when the bridge renews it`,
+      );
+    }
   }
   const names = added.map(({ name }) => name);
   if (!values.json && names.length > 0) {
@@ -273,7 +284,12 @@ async function save(
       ...(isChanged && { undo: undoLine(context) }),
     };
     await context.print(`${JSON.stringify(result, null, 2)}\n`);
-  } else if (isChanged) await tellNext(added, files.length > 0, context);
+  } else if (isChanged)
+    await tellNext(
+      added.filter(({ name }) => !signedIn.has(name)),
+      files.length > 0 || added.length === 0,
+      context,
+    );
   else await context.print("\nnothing to save\n");
   return values.test ? test(chosen, context) : 0;
 }
@@ -296,7 +312,7 @@ async function tellNext(
   const lines = added.flatMap(({ name, draft: { entry } }) =>
     entry.auth?.type === "oauth" || hasNoCredential(entry) ? [`login --server ${name}`] : [],
   );
-  if (!isReplaced && added.length > 0) lines.push("codex-config --write");
+  if (!isReplaced) lines.push("codex-config --write");
   const commands = lines.map((line) => `  ${context.commandLine(line)}\n`).join("");
   const next = commands === "" ? "" : `\nNext steps:\n${commands}`;
   await context.print(`${next}\nUndo:\n  ${undoLine(context)}\n`);

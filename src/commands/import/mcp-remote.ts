@@ -46,20 +46,14 @@ function takeMetadata(words: Words, draft: Draft, readFile: ReadFile): void {
     draft.note(`${key} of ${option} will not carry over: the bridge registers with its own`);
 }
 
-function takeOAuth(
-  url: string,
-  words: Words,
-  draft: Draft,
-  headers: ReadonlyMap<string, string>,
-  readFile: ReadFile,
-): void {
+function takeOAuth(words: Words, draft: Draft, storeKey: string, readFile: ReadFile): void {
   takeMetadata(words, draft, readFile);
   const { client_id: id, client_secret: secret } =
     takeJson(words, "--static-oauth-client-info", draft, readFile) ?? {};
   if (typeof id === "string") {
     draft.client(id, typeof secret === "string" ? secret : undefined);
     if (!words.flags.has("--client-credentials") && !words.flags.has("--device-code"))
-      draft.oauth({ redirectUri: redirectUriOf(words, storeKeyOf(url, words, headers)) });
+      draft.oauth({ redirectUri: redirectUriOf(words, storeKey) });
   }
   const resource = firstValue(words, "--resource");
   if (words.flags.has("--disable-resource-parameter") || resource === "") {
@@ -104,7 +98,9 @@ export function takeMcpRemote(args: readonly string[], draft: Draft, readFile: R
   const isAllowed = words.flags.has("--allow-http");
   draft.url(url, isAllowed ? undefined : "mcp-remote refuses it without --allow-http");
   const headers = takeHeaders(words, draft, readFile);
-  takeOAuth(configText(draft.resolve(url)), words, draft, headers, readFile);
+  const storeKey = storeKeyOf(configText(draft.resolve(url)), words, headers);
+  draft.mcpRemoteKey = storeKey;
+  takeOAuth(words, draft, storeKey, readFile);
   Object.assign(draft.entry, timeoutsOf(words));
   takeRest(words, draft);
 }

@@ -13,6 +13,9 @@ const marginMs = 60_000;
 /** The members of a `_tokens.json` that the bridge reads; each may have any type. */
 interface TokensFile {
   readonly access_token?: unknown;
+  readonly refresh_token?: unknown;
+  readonly scope?: unknown;
+  readonly issuer?: unknown;
   readonly token_type?: unknown;
   /** Lifetime in seconds, from the time when the file was written. */
   readonly expires_in?: unknown;
@@ -62,19 +65,67 @@ export function foreignTokenOf(
     if (tokens === undefined) continue;
     const { access_token: accessToken, token_type: type = "bearer" } = tokens;
     const isBearer = typeof type === "string" && type.toLowerCase() === "bearer";
-    if (typeof accessToken !== "string" || !/^[\x21-\x7e]+$/.test(accessToken) || !isBearer)
-      continue;
+    if (typeof accessToken !== "string" || !isSecret(accessToken) || !isBearer) continue;
     const expiresAt = expiryOf(tokens, path);
     if (expiresAt - marginMs > now) return { accessToken, expiresAt };
   }
   return undefined;
 }
 
-function readTokens(path: string): TokensFile | undefined {
+/** A whole sign-in of mcp-remote, for `import`; "" where its files do not say. */
+export interface ForeignSignIn {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  /** In milliseconds since 1970; Infinity if the file does not say. */
+  readonly expiresAt: number;
+  readonly scope: string;
+  readonly issuer: string;
+  /** The registered client; its id is "" where none was registered. */
+  readonly client: { readonly id: string; readonly secret: string; readonly redirectUri: string };
+}
+
+/** The newest sign-in that mcp-remote stored for a server and that can be renewed. */
+export function foreignSignInOf(
+  storeKey: string,
+  url: string,
+  env: Environment,
+): ForeignSignIn | undefined {
+  for (const place of placesOf(storeKey, url, env)) {
+    const path = `${place}_tokens.json`;
+    const tokens = readTokens(path);
+    const accessToken = textOf(tokens?.access_token);
+    const refreshToken = textOf(tokens?.refresh_token);
+    if (tokens === undefined || !isSecret(accessToken) || !isSecret(refreshToken)) continue;
+    const client = readObject(`${place}_client_info.json`);
+    const { client_id: id, client_secret: secret, redirect_uris: uris, issuer } = client ?? {};
+    return {
+      accessToken,
+      refreshToken,
+      expiresAt: expiryOf(tokens, path),
+      scope: textOf(tokens.scope),
+      issuer: textOf(tokens.issuer) || textOf(issuer),
+      client: {
+        id: textOf(id),
+        secret: textOf(secret),
+        redirectUri: Array.isArray(uris) ? textOf(uris[0]) : "",
+      },
+    };
+  }
+  return undefined;
+}
+
+const textOf = (value: unknown) => (typeof value === "string" ? value : "");
+const isSecret = (text: string) => /^[\x21-\x7e]+$/.test(text);
+
+const readTokens = (path: string): TokensFile | undefined => readObject(path);
+
+function readObject(path: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const text = readChecked(path, maxBytes, "secret")?.text;
     const value: unknown = text && JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : undefined;
+    return typeof value === "object" && value !== null
+      ? (value as Record<string, unknown>)
+      : undefined;
   } catch {
     return undefined;
   }

@@ -9,8 +9,9 @@ import {
   type TokenRefusal,
   type Tokens,
 } from "../client/token-endpoint.ts";
+import { planTokens } from "../client/token-request-plan.ts";
 import type { OAuthContext } from "../core/context.ts";
-import { type Grant, isExpired, type StoredGrant } from "../core/grant.ts";
+import { type Grant, isExpired, isSameIssuer, type StoredGrant } from "../core/grant.ts";
 import { isTransient } from "../core/transient.ts";
 import type { BearerChallenge } from "../discovery/challenge.ts";
 import type { CredentialStore } from "../store/store.ts";
@@ -128,9 +129,11 @@ export class TokenRefresher {
       return grant;
     if (isMachineGrant(this.#context)) return this.#obtain(stored, cause);
     if (grant?.refreshToken === undefined) return undefined;
-    const answer = await this.#refresh(grant, grant.refreshToken);
+    const whole = grant.tokenEndpoint === "" ? await this.#completed(grant, stored, cause) : grant;
+    if (whole === undefined) return undefined;
+    const answer = await this.#refresh(whole, grant.refreshToken);
     if (!("error" in answer)) {
-      const refreshed = grantFrom(answer, grant, now());
+      const refreshed = grantFrom(answer, whole, now());
       await this.#keep(stored, refreshed);
       log.debug("token renewed", {
         server: server.name,
@@ -141,6 +144,29 @@ export class TokenRefresher {
     log.warn("renewal refused", { server: server.name, error: refusalText(answer) });
     await this.#store.write(withoutGrant(stored, answer));
     return undefined;
+  }
+
+  /**
+   * An imported grant with the endpoints that its store did not hold, from the server's metadata; undefined if another
+   * authorization server than the grant's is named there, which must not see its tokens.
+   */
+  async #completed(
+    grant: Grant,
+    { pinned: _, ...stored }: StoredGrant,
+    { refused }: RefreshCause,
+  ): Promise<Grant | undefined> {
+    const signal = AbortSignal.timeout(refreshMs);
+    const challenge = refused?.challenge;
+    const { found } = await planTokens(this.#context, { stored, challenge, signal });
+    const { issuer, tokenEndpoint, revocationEndpoint } = found.issuer;
+    if (!isSameIssuer(issuer, grant.issuer)) return undefined;
+    return {
+      ...grant,
+      issuer,
+      tokenEndpoint,
+      ...(revocationEndpoint !== undefined && { revocationEndpoint }),
+      ...(found.resource !== undefined && { resource: found.resource }),
+    };
   }
 
   /** Stores a renewed grant; where that fails, this process keeps using it, since the stored one is no longer valid. */

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { foreignTokenOf } from "../../../src/config/mcp-remote/store.ts";
+import { foreignSignInOf, foreignTokenOf } from "../../../src/config/mcp-remote/store.ts";
 import { readWords, storeKeyOf } from "../../../src/config/mcp-remote/words.ts";
 
 const folders: string[] = [];
@@ -28,7 +28,8 @@ function store(files: Readonly<Record<string, object | string>>, inHome = false)
     utimesSync(path, now / 1000, now / 1000);
   }
   const env = inHome ? { HOME: folder } : { HOME: "/nowhere", MCP_REMOTE_CONFIG_DIR: folder };
-  return (key = urlKey, at = now) => foreignTokenOf(key, url, env, at);
+  const read = (key = urlKey, at = now) => foreignTokenOf(key, url, env, at);
+  return Object.assign(read, { whole: (key = urlKey) => foreignSignInOf(key, url, env) });
 }
 
 const good = { access_token: "good", token_type: "Bearer", expires_at: now + hour };
@@ -110,5 +111,30 @@ describe("a sign-in in mcp-remote's own store", () => {
 
   test("may be missing altogether", () => {
     expect(store({})()).toBeUndefined();
+  });
+
+  test("is read as a whole, with its client, where it can be renewed, although its access token has expired", () => {
+    const { whole } = store({
+      [`mcp-remote-v1/${urlKey}_tokens.json`]: {
+        ...good,
+        expires_at: 1,
+        refresh_token: "refresh",
+        issuer: "https://a.example",
+      },
+      [`mcp-remote-v1/${urlKey}_client_info.json`]: {
+        client_id: "id",
+        client_secret: "s",
+        redirect_uris: ["http://localhost:1/cb"],
+      },
+    });
+    expect(whole()).toEqual({
+      accessToken: "good",
+      refreshToken: "refresh",
+      expiresAt: 1,
+      scope: "",
+      issuer: "https://a.example",
+      client: { id: "id", secret: "s", redirectUri: "http://localhost:1/cb" },
+    });
+    expect(store({ [`mcp-remote-v1/${urlKey}_tokens.json`]: good }).whole()).toBeUndefined();
   });
 });
