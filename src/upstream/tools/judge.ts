@@ -60,7 +60,7 @@ export class ToolJudge {
     switch (why) {
       case "excluded":
         return new BridgeError("refused", `${shown} is not allowed`, {
-          hint: "the rules for the server's tools exclude it",
+          hint: (command) => `see ${command("status")}, which names each rule`,
         });
       case "not-read-only":
         return new BridgeError("refused", `${shown} is not marked read-only`, {
