@@ -123,7 +123,8 @@ export class Message {
   replaced({ start, end }: Span, raw: Uint8Array): Message {
     if (raw.length > end - start)
       return new Message(splice(this.bytes, start, end, decoder.decode(raw)), this.head);
-    const bytes = this.bytes.slice();
+    // slice() of a Buffer would be a view of the same memory.
+    const bytes = new Uint8Array(this.bytes);
     bytes.set(raw, start);
     bytes.fill(0x20, start + raw.length, end);
     return new Message(bytes, this.head, this.#envelope);

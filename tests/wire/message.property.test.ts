@@ -1,6 +1,13 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { errorTo, idKey, isSameId, Message, readMessage } from "../../src/wire/message.ts";
+import {
+  errorTo,
+  idKey,
+  isSameId,
+  Message,
+  parseMessage,
+  readMessage,
+} from "../../src/wire/message.ts";
 import { runsOf } from "../support/property.ts";
 
 const encoder = new TextEncoder();
@@ -107,4 +114,16 @@ test("arbitrary bytes give a message or a flaw, never an exception", () => {
     }),
     runs,
   );
+});
+
+test("a replaced value changes neither the message it came from nor the place of other bytes", () => {
+  const text = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a__look","n":1}}';
+  const message = parseMessage(Buffer.from(text));
+  const span = message.view(["params", "name"])!;
+  const shorter = message.replaced(span, new TextEncoder().encode('"look"'));
+  expect(new TextDecoder().decode(message.bytes)).toBe(text);
+  expect(new TextDecoder().decode(shorter.bytes)).toBe(text.replace('"a__look"', '"look"   '));
+  expect([shorter.name, shorter.text(["params", "n"])]).toEqual(["look", "1"]);
+  const longer = message.replaced(span, new TextEncoder().encode('"a longer name"'));
+  expect([longer.name, longer.text(["params", "n"])]).toEqual(["a longer name", "1"]);
 });

@@ -110,20 +110,18 @@ export class CombinedUpstream implements Upstream {
   async listen(deliver: Deliver, signal: AbortSignal): Promise<void> {
     await this.#fromServers.listen(deliver);
     const stop = this.#changes.listen(deliver);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
     const one = (member: Member) =>
       member
         .listen((message) => this.#fromServers.takeOwn(member, message), signal)
         .catch((error) => {
           const { name: server } = member;
+          const { log } = this.#options;
           if (!signal.aborted)
-            this.#options.log.warn("not listening", {
-              server,
-              error: asBridgeError(error).message,
-            });
+            log.warn("not listening", { server, error: asBridgeError(error).message });
         });
     await Promise.all(this.#members.map(one));
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
   }
 
   async close(deadlineMs: number): Promise<void> {

@@ -13,6 +13,9 @@ export interface UriRoute<M extends Named> {
 /** URIs that are remembered of one server: it may mention URIs without end. */
 const maxUris = 10_000;
 
+/** Longer templates match nothing: finding their braces takes time that grows with the square of the length. */
+const maxTemplateLength = 2048;
+
 /** Which server listed or mentioned a URI. Templates are treated as URIs. */
 export class UriTable<M extends Named> {
   readonly #members: readonly M[];
@@ -83,7 +86,7 @@ export class UriTable<M extends Named> {
 
 /** Whether a URI may come from a template (RFC 6570): its literal parts stand in the URI in their order. */
 function matches(template: string, uri: string): boolean {
-  if (!template.includes("{")) return false;
+  if (template.length > maxTemplateLength || !template.includes("{")) return false;
   const [first = "", ...rest] = template.split(/\{[^}]*\}/);
   if (!uri.startsWith(first) || first === "") return false;
   let at = first.length;

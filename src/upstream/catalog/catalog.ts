@@ -51,6 +51,8 @@ export class CatalogUpstream implements Upstream {
   /** Ends the work in the background: aborted on close and by the client's next initialize. */
   #ended = new AbortController();
   #live: Promise<void> | undefined;
+  /** Resolves when the connecting no longer waits for the client's lists; a call connects at once. */
+  #listsServed = Promise.resolve();
   #announcing: Promise<void> | undefined;
   /** Whether the server has the whole handshake: messages then pass without waiting. */
   #handshakeDone = false;
@@ -79,6 +81,7 @@ export class CatalogUpstream implements Upstream {
 
   async #sendLate(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
     const { next } = this.#options;
+    if (message === this.#initialized) await abortable(this.#listsServed, signal);
     await abortable(this.#connect(), signal);
     if (message !== this.#initialized) await next.send(message, deliver, signal, call);
   }
@@ -87,6 +90,7 @@ export class CatalogUpstream implements Upstream {
     this.#listener = deliver;
     for (const message of this.#waiting.splice(0)) await deliver(message);
     const pause = pauses(this.#times.againMs);
+    await abortable(this.#listsServed, signal);
     while (this.#lists !== undefined && !signal.aborted) {
       const failed = await abortable(this.#connect(), signal).catch((error) => error ?? true);
       if (failed === undefined) break;
@@ -162,8 +166,9 @@ export class CatalogUpstream implements Upstream {
       );
     // In a later turn of the event loop: loading the code that connects must not delay the answer.
     const { listsFirstMs } = this.#times;
-    if (listsFirstMs === 0) setImmediate(connect);
-    else setTimeout(connect, listsFirstMs);
+    if (listsFirstMs > 0) this.#listsServed = Bun.sleep(listsFirstMs);
+    if (listsFirstMs > 0) void this.#listsServed.then(connect);
+    else setImmediate(connect);
     await delivered;
   }
 
