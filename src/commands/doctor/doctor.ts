@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { type Context, defineCommand, serverArgument } from "../../cli/command.ts";
-import { findServer } from "../../config/ad-hoc.ts";
+import { adHocServers, findServer } from "../../config/ad-hoc.ts";
 import { codexEnvironment } from "../../config/codex-environment.ts";
 import { enabledServers, loadConfig, readConfig } from "../../config/load.ts";
 import { requireNamedVariables } from "../../config/requirements.ts";
@@ -16,6 +16,7 @@ import { createLog } from "../../platform/log.ts";
 import { cacheFile } from "../../platform/paths.ts";
 import { ServerCache } from "../../platform/server-cache.ts";
 import { waitingTools } from "../../upstream/tools/waiting.ts";
+import { asBridgeError, type BridgeError } from "../../wire/errors.ts";
 import { cleanText, nameWithCodePoints } from "../../wire/text.ts";
 import { sourcesOf } from "../auth/credential-source.ts";
 import { signInLine, signInOf } from "../auth/status-sign-in.ts";
@@ -43,7 +44,11 @@ export const command = defineCommand({
   },
   async run({ name, server, json }, context) {
     const report = json ? async () => undefined : printStep(context);
-    const entries = await startingEntries(context);
+    let unreadable: BridgeError | undefined;
+    const entries = await startingEntries(context).catch((error): StartingEntry[] => {
+      unreadable = asBridgeError(error);
+      return [];
+    });
     const chosen = name ?? server;
     const walks: { readonly settings?: ServerSettings; readonly walk: Walk }[] = [];
     let servers: readonly ServerSettings[] = [];
@@ -56,6 +61,7 @@ export const command = defineCommand({
       const walk = new Walk(report);
       walks.push({ walk });
       await ended(walk.step("configuration", () => Promise.reject(error)));
+      if (!json) await context.print("\n");
     }
     for (const settings of servers) {
       if (!json) await context.print(`${settings.name}  ${cleanText(shownServerUrl(settings))}\n`);
@@ -65,11 +71,14 @@ export const command = defineCommand({
       if (!json) await context.print(notTriedLine(walk));
     }
     if (!json) await context.print("this machine\n");
-    const known = [
-      ...((await readConfig(context.paths()).catch(() => undefined))?.servers.keys() ?? []),
-    ];
+    const clients = async () => {
+      if (unreadable !== undefined) throw unreadable;
+      const config = await readConfig(context.paths()).catch(() => undefined);
+      const adHoc = adHocServers(context.paths()).map((each) => each.name);
+      return clientsFinding(entries, [...(config?.servers.keys() ?? []), ...adHoc], context);
+    };
     const machine = [new Walk(report), new Walk(report)] as const;
-    await ended(machine[0].step("clients", () => clientsFinding(entries, known, context)));
+    await ended(machine[0].step("clients", clients));
     await ended(machine[1].step("other copies", () => copiesFinding(context)));
     const machineSteps = machine.flatMap(({ steps }) => steps);
     if (json) {

@@ -116,6 +116,13 @@ test.each([
   expect(code).toBe(3);
 });
 
+test("without a home of the user the server is walked all the same", async () => {
+  const { code, printed } = await examined({ kb: entry() }, "kb", { HOME: "" });
+  expect(printed).toContain("✓ tools: 3 tools");
+  expect(printed).toContain("✗ clients: the variable HOME is not set to an absolute path");
+  expect(code).toBe(3);
+});
+
 test("a URL stands in place of a name", async () => {
   const { printed } = await examined({}, demo.url.href);
   expect(printed).toContain('✗ challenge: Authentication failed: server "127-0-0-1-');
