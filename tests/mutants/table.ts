@@ -147,6 +147,15 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/config/mcp-remote/store.test.ts",
     pattern: "once its access token expires",
   },
+  "no-issuer-check-of-imported-sign-ins": {
+    promise:
+      "the refresh token of an imported sign-in is sent to its own authorization server alone",
+    file: "src/oauth/authorizer/refresh.ts",
+    find: "    if (!isSameIssuer(issuer, grant.issuer)) return undefined;",
+    replace: "",
+    test: "tests/oauth/authorizer/tokens.test.ts",
+    pattern: "an imported sign-in",
+  },
   "no-answer-for-not-found": {
     promise: "a request that a fresh session answers with 404, too, costs one session",
     file: "src/upstream/session/session.ts",

@@ -322,3 +322,22 @@ test("scopes are joined in their order and without duplicates", () => {
   expect(joinScopes(undefined, "b")).toBe("b");
   expect(joinScopes(undefined, undefined)).toBeUndefined();
 });
+
+test.each([
+  ["is renewed at the authorization server that the server's metadata name", undefined, "renewed"],
+  ["is not renewed at another one than its own", "https://other.example", "sign-in needed"],
+])("an imported sign-in without endpoints %s", async (_, issuer, expected) => {
+  using folder = ownFolder();
+  const { home, oauth, grant } = await expired(folder.path);
+  const stored = await home.stored();
+  const imported = { ...grant, tokenEndpoint: "", ...(issuer !== undefined && { issuer }) };
+  await home.store({ ...stored, pinned: undefined, grant: imported });
+  const before = provider.tokenRequests("refresh_token").length;
+  const refresher = new TokenRefresher(oauth.context, oauth.store);
+  const renewed = await refresher.refresh({ sent: grant.accessToken });
+  const requests = provider.tokenRequests("refresh_token").length - before;
+  if (expected === "renewed") {
+    expect([renewed?.tokenEndpoint, requests]).toEqual([`${provider.issuer}/token`, 1]);
+    expect((await home.stored()).grant.tokenEndpoint).toBe(`${provider.issuer}/token`);
+  } else expect([renewed, requests]).toEqual([undefined, 0]);
+});
