@@ -1,3 +1,4 @@
+import type { ServerSettings } from "../config/settings.ts";
 import type { RecordFile } from "../platform/record-file.ts";
 import { shownUrl } from "../platform/redact.ts";
 import { asBridgeError } from "../wire/errors.ts";
@@ -19,14 +20,20 @@ const shownHeaders = new Set([
 const maxLineLength = 1024 * 1024;
 
 /** `http` with each exchange written to a record: method, URL and body of the request; status, headers and body of its response. */
-export function recordedHttp(http: Http, record: RecordFile, server: string): Http {
+export function recordedHttp(
+  http: Http,
+  record: RecordFile,
+  { name: server, urlTemplate }: Pick<ServerSettings, "name" | "urlTemplate">,
+): Http {
   let count = 0;
   return async (request) => {
     const number = ++count;
     const { method, url, headers, body } = request;
     const text = typeof body === "string" ? body : new TextDecoder().decode(body);
     const names = [...new Headers(headers).keys()];
-    const facts = { http: number, server, method, url: shownUrl(url), headers: names };
+    // The path may hold the value of a variable.
+    const shownAddress = urlTemplate === undefined ? shownUrl(url) : url.origin;
+    const facts = { http: number, server, method, url: shownAddress, headers: names };
     record.note(facts, text === "" ? {} : { body: text.slice(0, maxLineLength) });
     try {
       const response = await http(request);

@@ -24,7 +24,7 @@ export interface ConnectServerOptions {
   /** Whether to wait for an unreachable server as long as a start may take. */
   readonly waitsForStart: boolean;
   /** Records the exchanges with a server; absent if the run is not recorded. */
-  readonly recordHttp?: ((http: Http, server: string) => Http) | undefined;
+  readonly recordHttp?: ((http: Http, server: ServerSettings) => Http) | undefined;
   /** The command line that signs in. */
   readonly login: string;
   /** Reads the server's entry again; undefined if it was removed. */
@@ -55,7 +55,7 @@ export function connectServer(
   const own = budget && { budget };
   const shared = { cache, log, redactor, client, ask, ids, waitsForStart, ...own };
   const { inFlight } = reach;
-  const http = recordHttp?.(reach.http, settings.name) ?? reach.http;
+  const http = recordHttp?.(reach.http, settings) ?? reach.http;
   const upstream = connect({ settings, http, inFlight, authorizer, ...shared });
   return { upstream, authorizer };
 }

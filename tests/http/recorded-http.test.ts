@@ -24,7 +24,9 @@ const secret = "canary-secret-0123456789";
 function recorder(url: URL) {
   const redactor = new Redactor();
   redactor.add(secret);
-  return recordedHttp(plainHttp(url), new RecordFile({ path, redactor, log: memoryLog() }), "kb");
+  return recordedHttp(plainHttp(url), new RecordFile({ path, redactor, log: memoryLog() }), {
+    name: "kb",
+  });
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: lines of every kind
@@ -107,7 +109,7 @@ test("a body that breaks in the middle is recorded with its beginning, and break
     pull: (controller) => controller.error(new Error("reset")),
   });
   const record = new RecordFile({ path, redactor: new Redactor(), log: memoryLog() });
-  const http = recordedHttp(async () => new Response(body), record, "kb");
+  const http = recordedHttp(async () => new Response(body), record, { name: "kb" });
   const response = await http(post(new URL("https://kb.example/mcp")));
   expect(response.text()).rejects.toThrow("reset");
   await response.text().catch(() => undefined);

@@ -1,6 +1,8 @@
 // The record of `run --record FILE`: every line of the client and to it, and every HTTP exchange with its servers.
+
 import { resolve } from "node:path";
 import type { Context } from "../../cli/command.ts";
+import type { ServerSettings } from "../../config/settings.ts";
 import type { Http } from "../../http/client.ts";
 import { recordedHttp } from "../../http/recorded-http.ts";
 import { RecordFile } from "../../platform/record-file.ts";
@@ -16,7 +18,7 @@ const maxLineBytes = 16 * 1024 * 1024;
 export interface Recording {
   readonly stdio: Stdio;
   /** Records the exchanges with one server. */
-  readonly recordHttp: (http: Http, server: string) => Http;
+  readonly recordHttp: (http: Http, server: ServerSettings) => Http;
 }
 
 /** Begins the record of this run. Throws `configuration` if the file cannot be written. */
