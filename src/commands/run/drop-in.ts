@@ -18,7 +18,7 @@ import { cacheFile } from "../../platform/paths.ts";
 import { ServerCache, transportKey } from "../../platform/server-cache.ts";
 import { openStdio } from "../../platform/stdio.ts";
 import type { OnFailure } from "../../upstream/stand-in/start-guard.ts";
-import { BridgeError, type CommandLine } from "../../wire/errors.ts";
+import { asBridgeError, BridgeError, type CommandLine } from "../../wire/errors.ts";
 import type { Restart } from "./failed-start.ts";
 import {
   bridge,
@@ -75,7 +75,7 @@ export function dropInAfter(words: readonly string[]): DropInCommand {
         const file = noCache ? undefined : cacheFile(settings.state);
         const cache = new ServerCache(file, settings.url, log);
         preferTransport(cache, given.transport);
-        const onFirstAnswer = () => rememberAdHoc(settings, given.entry);
+        const onFirstAnswer = () => remember(settings, given, context);
         return { settings, cache, ...how, signInWaitMs: given.signInWaitMs, onFirstAnswer };
       };
       restart = { name: "", open: async (...client) => openOne(await start(), context, ...client) };
@@ -124,6 +124,15 @@ function withToken(given: DropIn, variable: string | undefined, { env }: Context
   if (problem !== undefined) throw new BridgeError("usage", `--token-env: ${problem}`);
   const { auth: _, ...entry } = given.entry;
   return { ...given, entry: { ...entry, tokenEnv: variable } };
+}
+
+/** Remembers the server for other commands. A home that cannot be written is no reason to end. */
+function remember(settings: ServerSettings, { entry }: DropIn, { log }: Context): void {
+  try {
+    rememberAdHoc(settings, entry);
+  } catch (error) {
+    log.debug("cannot remember the server", { error: asBridgeError(error).message });
+  }
 }
 
 function readFile(path: string): string | undefined {

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
 import { dropInAfter } from "../../../src/commands/run/drop-in.ts";
+import { initializeParams } from "../../support/oauth-bridge.ts";
+import { runProgram } from "../../support/program.ts";
 
 const url = "https://h.example/mcp";
 
@@ -19,4 +21,35 @@ test.each<[string, string]>([
   [`${url} --resource -c`, ""],
 ])("of %s the program itself reads the options: %s", (line, own) => {
   expect(dropInAfter(line.split(" ")).words.join(" ")).toBe(own);
+});
+
+test("a home that cannot be written does not end the bridge", async () => {
+  using server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    async fetch(request) {
+      if (request.method !== "POST") return new Response(null, { status: 405 });
+      const { id, method, params } = (await request.json()) as {
+        id?: number;
+        method: string;
+        params?: { protocolVersion?: string };
+      };
+      if (id === undefined) return new Response(null, { status: 202 });
+      const result =
+        method === "initialize"
+          ? {
+              protocolVersion: params?.protocolVersion,
+              capabilities: { tools: {} },
+              serverInfo: { name: "s", version: "1" },
+            }
+          : { tools: [] };
+      return Response.json({ jsonrpc: "2.0", id, result });
+    },
+  });
+  const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":${initializeParams()}}`;
+  const { code, stdout } = await runProgram([`http://127.0.0.1:${server.port}/mcp`], {
+    env: { HOME: "/dev/null" },
+    stdin: `${initialize}\n{"jsonrpc":"2.0","id":2,"method":"tools/list"}\n`,
+  });
+  expect([code, stdout.trim().split("\n").length]).toEqual([0, 2]);
 });
