@@ -1,6 +1,6 @@
 // npm run bench [-- --quick] [--only start,latency,...] [--systems bridge,floor,...]
 // Writes bench/out/result.json and result.md (quick.* with --quick, partial.* with a selection); a whole run also writes
-// docs/bench.svg and the tables in docs/performance.md and README.md. Exits with 1 if the bridge did something wrong.
+// docs/bench.svg, the tables in docs/performance.md and docs/alternatives.md, and the sentence in README.md. Exits with 1 if the bridge did something wrong.
 import { join } from "node:path";
 import type { Amounts, Context, Row } from "./context.ts";
 import { measureConduct } from "./measures/conduct.ts";
@@ -12,7 +12,7 @@ import { measureStart } from "./measures/start.ts";
 import { measureThroughput } from "./measures/throughput.ts";
 import { machineName, makeHome, out, places, root, startServer } from "./parts.ts";
 import { loadAverage } from "./process-facts.ts";
-import { chartOf, failuresOf, headlineOf, type Run, tableOf } from "./report.ts";
+import { chartOf, failuresOf, headlineOf, type Run, sentenceOf, tableOf } from "./report.ts";
 import { findSystems } from "./systems.ts";
 
 const measures: Record<string, (context: Context) => Promise<Row[]>> = {
@@ -121,7 +121,8 @@ await Bun.write(join(out, `${name}.md`), table);
 if (!isQuick && !isPartial) {
   await Bun.write(join(root, "docs/bench.svg"), chartOf(run));
   await putTable(join(root, "docs/performance.md"), table);
-  await putTable(join(root, "README.md"), headlineOf(run));
+  await putTable(join(root, "docs/alternatives.md"), headlineOf(run));
+  await putTable(join(root, "README.md"), sentenceOf(run));
 }
 console.log(table);
 const failures = failuresOf(rows);

@@ -128,6 +128,22 @@ export function headlineOf(run: Run): string {
   ].join("\n");
 }
 
+const compared = "mcp-remote";
+
+/** One sentence with the bridge's main figures, and those of mcp-remote in parentheses. */
+export function sentenceOf(run: Run): string {
+  const cell = (id: string, system: string) => {
+    const row = run.rows.find((one) => one.id === id);
+    return row === undefined ? "-" : cellOf(row, system);
+  };
+  const both = (id: string, unit: string) => `${cell(id, ours)} ${unit} (${cell(id, compared)})`;
+  const [day] = run.date.split(" ");
+  return (
+    `The answer to \`initialize\` comes after ${both("start-http", "ms")}, a call takes ${both("added-json-p50", "us")} longer ` +
+    `than without a bridge, an idle bridge holds ${both("private-idle", "MB")}; in parentheses ${compared}, in one run on ${day}\n`
+  );
+}
+
 /** The failures of the bridge, one line each; a run with any of them has failed. */
 export function failuresOf(rows: readonly Row[]): string[] {
   const found = rows.flatMap(({ title, notes }) =>

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Row } from "../../bench/context.ts";
-import { failuresOf, headlineOf, type Run, tableOf } from "../../bench/report.ts";
+import { failuresOf, headlineOf, type Run, sentenceOf, tableOf } from "../../bench/report.ts";
 
 const row = (id: string, values: Row["values"], notes: Row["notes"] = {}): Row => ({
   id,
@@ -54,6 +54,17 @@ test("the table has every row, and what a system failed at, beside its value whe
   expect(lines).toContain("| title of request-64 | ms | 3 | fails |  |  |");
   expect(lines).toContain("- floor: it lost some");
   expect(lines).toContain("- bridge: it broke");
+});
+
+test("the sentence names ours and mcp-remote side by side, and the day of the run", () => {
+  const rows = [
+    row("start-http", { bridge: 7.12, "mcp-remote": 301 }),
+    row("added-json-p50", { bridge: 48.5, "mcp-remote": 629 }),
+  ];
+  expect(sentenceOf({ ...run, rows })).toBe(
+    "The answer to `initialize` comes after 7.12 ms (301), a call takes 48.5 us (629) longer than without a bridge, " +
+      "an idle bridge holds - MB (-); in parentheses mcp-remote, in one run on 2026-11-23\n",
+  );
 });
 
 test("each goal tells how the floor does, other than where it is held to itself", () => {
