@@ -45,7 +45,7 @@ install() {
   else
     die "neither npm nor bun is on PATH" "install Node.js (https://nodejs.org) or Bun (https://bun.sh)"
   fi || die "the dependencies could not be installed" \
-    "without a network, fill npm's or Bun's cache first (README.md, Air gap)"
+    "without a network, fill npm's or Bun's cache first (docs/install.md, Air gap)"
   cp package-lock.json "$stamp"
 }
 

@@ -51,12 +51,12 @@ platform() {
   case $machine in
     x86_64 | amd64) machine=x64 ;;
     aarch64 | arm64) machine=arm64 ;;
-    *) die "there is no executable for $system on $machine" "see Build in README.md" ;;
+    *) die "there is no executable for $system on $machine" "see Build in docs/install.md" ;;
   esac
   case $system in
     Linux) case $(ldd /bin/ls 2>/dev/null || true) in *musl*) machine=$machine-musl ;; esac ;;
     Darwin) ;;
-    *) die "this script does not know $system" "copy the executable by hand: see README.md" ;;
+    *) die "this script does not know $system" "copy the executable by hand: see docs/install.md" ;;
   esac
   echo "$system-$machine" | tr '[:upper:]' '[:lower:]'
 }
@@ -394,7 +394,7 @@ install_executable() {
     path=$from
     cp "$from" "$work/file" 2>/dev/null || die "$from could not be copied to $to" "is the disk full? about 200 MB are needed"
   else
-    [ -n "$path" ] || die "version $version at $releases has no executable for $platform" "see Build in README.md"
+    [ -n "$path" ] || die "version $version at $releases has no executable for $platform" "see Build in docs/install.md"
     case $path in "$name"-*) new=${path#"$name-"} && refuse_older "${new%"-$platform".*}" ;; esac
     expected=$(sed -n "s|^\([0-9a-f]\{64\}\)  $path$|\1|p" "$sums" | head -n 1)
     echo "downloading ${releases%/}/$path"
