@@ -86,7 +86,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-open-end-of-config": {
     promise: "a removed entry leaves a file without its final newline as it was",
     file: "src/commands/codex-config/merge.ts",
-    find: 'return before === "" || before.endsWith("\\n") ? after : after.replace(/\\r?\\n$/, "");',
+    find: 'return before.endsWith("\\n") ? after : after.replace(/\\r?\\n$/, "");',
     replace: "return after;",
     test: "tests/commands/codex-config/merge.test.ts",
     pattern: "removes an entry and leaves",

@@ -41,7 +41,8 @@ function expectedEntry(wanted: Wanted, before: Record<string, unknown> | undefin
 
 /**
  * Sets a server's entry in the text. Other keys of the entry and every byte outside it stay. A new entry goes to the end,
- * after an empty line. Throws `configuration` where the entry has a form that cannot be edited safely.
+ * after an empty line, and has no final line end if the text had none. Throws `configuration` where the entry has a form
+ * that cannot be edited safely.
  */
 export async function mergeEntry(text: string, name: string, wanted: Wanted): Promise<string> {
   const document = await readDocument(text);
@@ -57,12 +58,12 @@ export async function mergeEntry(text: string, name: string, wanted: Wanted): Pr
   }
   if (isAllUnwanted(document.servers.get(name), wanted)) {
     // No key of the old entry stays, so there is no line to insert new keys below: remove the entry and add a new one.
-    return mergeEntry(await removeEntry(text, name), name, wanted);
+    return mergeEntry(await withoutEntry(text, name), name, wanted);
   }
   const effective = isNoteUncommented(document, name, wanted)
     ? { ...wanted, unwanted: wanted.unwanted.filter((key) => key !== approvalKey) }
     : wanted;
-  const after = withEndOf(text, merged(document, name, effective, before));
+  const after = merged(document, name, effective, before);
   await verifyEdit(document, after, name, expectedEntry(effective, before));
   return after;
 }
@@ -86,8 +87,16 @@ function isAllUnwanted(found: Located | undefined, { unwanted }: Wanted): boolea
   return found.pairs.every(({ path }) => unwanted.includes(path[0]!));
 }
 
-/** The text without a server's entry. Throws `configuration` where the entry cannot be removed safely. */
+/**
+ * The text without a server's entry; a text without a final line end keeps that form, so that it is again the text from
+ * before the entry was added. Throws `configuration` where the entry cannot be removed safely.
+ */
 export async function removeEntry(text: string, name: string): Promise<string> {
+  return withEndOf(text, await withoutEntry(text, name));
+}
+
+/** The text without the lines of a server's entry; every byte outside them stays. */
+async function withoutEntry(text: string, name: string): Promise<string> {
   const document = await readDocument(text);
   const found = document.servers.get(name);
   if (found === undefined) return text;
@@ -104,14 +113,14 @@ export async function removeEntry(text: string, name: string): Promise<string> {
     for (const table of found.tables) edits.push(lines.removeTable(table));
     edits.push(...noteEdits(document, found, lines, true));
   }
-  const after = withEndOf(text, lines.apply(edits));
+  const after = lines.apply(edits);
   await verifyEdit(document, after, name, undefined);
   return after;
 }
 
-/** The edited text, which ends without a line end if the text before did: so a removed entry leaves the file as it was. */
+/** The edited text, without its final line end if the text before had none. */
 function withEndOf(before: string, after: string): string {
-  return before === "" || before.endsWith("\n") ? after : after.replace(/\r?\n$/, "");
+  return before.endsWith("\n") ? after : after.replace(/\r?\n$/, "");
 }
 
 /** Parses the edited text. Throws `configuration` unless the entry is `entry` (undefined: removed) and all else is unchanged. */
@@ -159,7 +168,8 @@ function added({ text, inlineServers }: Document, name: string, wanted: Wanted, 
   const table = renderTable(name, wanted, lines.lineEnd);
   const content = text.replace(/^\ufeff/, "");
   if (content === "") return text + table;
-  return text + (content.endsWith("\n") ? "" : lines.lineEnd) + lines.lineEnd + table;
+  const separator = content.endsWith("\n") ? lines.lineEnd : lines.lineEnd + lines.lineEnd;
+  return withEndOf(text, text + separator + table);
 }
 
 /** Edits of an entry written as an inline table: the table is rendered again in place, with its remaining pairs unchanged. */

@@ -180,6 +180,21 @@ describe("an entry as a table", () => {
     expect(await mergeEntry(before, "kb", short)).toBe(after);
   });
 
+  test.each([
+    [
+      "dotted keys that all go",
+      '\nmcp_servers.kb.url = "u"',
+      '\n\n[mcp_servers.kb]\ncommand = "b"\n# note\n',
+    ],
+    [
+      "a table that goes, below another table",
+      '[mcp_servers.kb]\ncommand = "b"\n[x]\na = 1\n[mcp_servers.kb.oauth]\nclient_id = "c"',
+      '[mcp_servers.kb]\ncommand = "b"\n[x]\na = 1\n',
+    ],
+  ])("leaves the line end above the last line of the text: %s", async (_, before, after) => {
+    expect(await mergeEntry(before, "kb", short)).toBe(after);
+  });
+
   test("loses the bridge's note once the approval is set, and keeps the user's comments", async () => {
     const note = '# default_tools_approval_mode = "approve"   # codex exec refuses';
     const before = `[mcp_servers.kb]\ncommand = "b"\n# mine\n${note}\nrequired = true\n`;
