@@ -54,13 +54,17 @@ async function rowOf(server: ServerSettings, context: Context): Promise<Row> {
 }
 
 function catalogLine({ savedAt, tools }: NonNullable<Row["catalog"]>): string {
-  const contents = tools === undefined ? "its name" : `${tools} ${tools === 1 ? "tool" : "tools"}`;
+  const contents =
+    tools === undefined
+      ? "how to reach it, no list of tools yet"
+      : `${tools} ${tools === 1 ? "tool" : "tools"}`;
   return `remembered: ${contents}, as of ${instant(savedAt)} (${ageOf(Date.now() - savedAt)})`;
 }
 
 /** How long ago, in the largest unit that fits. */
 function ageOf(ms: number): string {
   const minutes = Math.floor(Math.max(ms, 0) / 60_000);
+  if (minutes === 0) return "just now";
   const [count, unit] =
     minutes < 60
       ? [minutes, "minute"]

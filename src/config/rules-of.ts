@@ -4,20 +4,21 @@ import type { AuditSettings, ServerSettings, ToolRules } from "./settings.ts";
 export interface Rule {
   /** The rule as text, such as `tools.deny: *_delete`. */
   readonly rule: string;
-  /** "config.json", or the path of the machine's policy. */
+  /** "config.json", "the client's entry", or the path of the machine's policy. */
   readonly from: string;
 }
 
 /** The rules for a server's tools and calls, with their origin. */
-export function rulesOf({ tools, audits, machine }: ServerSettings): Rule[] {
+export function rulesOf({ tools, audits, machine, adHoc }: ServerSettings): Rule[] {
   const own =
     machine === undefined
       ? { tools, audits }
       : { tools: machine.ownTools, audits: machine.ownAudits };
   const sourced = (file: string, texts: readonly string[]) =>
     texts.map((rule) => ({ rule, from: file }));
+  const entry = adHoc === undefined ? "config.json" : "the client's entry";
   return [
-    ...sourced("config.json", [...toolRules(own.tools), ...own.audits.map(auditRule)]),
+    ...sourced(entry, [...toolRules(own.tools), ...own.audits.map(auditRule)]),
     ...(machine === undefined
       ? []
       : sourced(machine.file, [

@@ -111,7 +111,7 @@ export class Relay {
     for (const line of lines.end()) this.#line(line);
   }
 
-  /** Waits at most `graceMs` for the calls under way, then answers the rest with `outcome-unknown`. True if every call was answered. */
+  /** Waits at most `graceMs` for the calls under way, then answers the rest: a call that was not sent with its failure, another with `outcome-unknown`. True if every call was answered. */
   async finish(graceMs: number): Promise<boolean> {
     const endAt = now() + graceMs;
     for (const call of this.#calls.values())
@@ -120,10 +120,10 @@ export class Relay {
     // The client's last notifications reach the server, too.
     await this.#notifications.finish(endAt - now());
     const open = [...new Set(this.#calls.values())];
-    for (const call of open) {
-      this.#settle(call, endedError());
-      call.controller.abort({ by: "closing" } satisfies Stop);
-    }
+    for (const call of open) call.controller.abort({ by: "closing" } satisfies Stop);
+    // A call that waits for a server that cannot be reached fails in this turn of the event loop, with the reason.
+    if (open.length > 0) await new Promise(setImmediate);
+    for (const call of open) this.#settle(call, endedError());
     return open.length === 0;
   }
 
@@ -226,7 +226,9 @@ export class Relay {
 
   #fail(call: Call, error: unknown): void {
     if (!call.isOpen) return;
-    const known = asBridgeError(error);
+    let known = asBridgeError(error);
+    // The bridge ends: only a request that was not sent has certainly not been executed.
+    if (call.controller.signal.aborted && !known.safeToRetry) known = endedError();
     this.#failures.note(known);
     this.#settle(call, known);
   }

@@ -108,6 +108,13 @@ export class BridgeError extends Error {
   }
 }
 
+/** The words for the `by` of an AbortSignal's reason (Stop in upstream/core/types.ts). */
+const stops = new Map<unknown, readonly [ErrorKind, string]>([
+  ["client", ["cancelled", "the client cancelled the request"]],
+  ["closing", ["cancelled", "the bridge ended first"]],
+  ["deadline", ["timeout", "the server did not answer in time"]],
+]);
+
 /** Turns any thrown value into a BridgeError; an unknown error is a bug of the bridge and becomes `internal`. */
 export function asBridgeError(error: unknown): BridgeError {
   if (error instanceof BridgeError) return error;
@@ -117,6 +124,8 @@ export function asBridgeError(error: unknown): BridgeError {
       hint: "check that the server is up, then try again",
       cause: error,
     });
+  const stop = stops.get((error as { by?: unknown } | null | undefined)?.by);
+  if (stop !== undefined) return new BridgeError(stop[0], stop[1], { cause: error });
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return new BridgeError("internal", `unexpected failure: ${text}`, { cause: error });
 }

@@ -114,9 +114,9 @@ describe("what is remembered of a server", () => {
   });
 
   test.each([
-    [0, ["x"], "1 tool, as of .* \\(0 minutes ago\\)"],
+    [0, ["x"], "1 tool, as of .* \\(just now\\)"],
     [1.1 / 60, [], "0 tools, as of .* \\(1 minute ago\\)"],
-    [49, undefined, "its name, as of .* \\(2 days ago\\)"],
+    [49, undefined, "how to reach it, no list of tools yet, as of .* \\(2 days ago\\)"],
   ])("says how old it is: %p hours", async (hours, names, said) => {
     remember({ a: catalog(Date.now() - hours * hour, names) });
     expect((await run("status")).stdout).toMatch(new RegExp(`  remembered: ${said}\n$`));

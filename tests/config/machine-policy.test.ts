@@ -180,6 +180,8 @@ test("each rule is told with the file that it comes from", async () => {
     { rule: "tools.readOnly", from: "config.json" },
     { rule: "tools.repair", from: "config.json" },
   ]);
+  const adHoc = { ...settingsOf({ tools: { deny: ["a"] } }, "/"), adHoc: { withheld: [] } };
+  expect(rulesOf(adHoc)).toEqual([{ rule: "tools.deny: a", from: "the client's entry" }]);
 });
 
 test("a client may go without the bridge only where nothing rules the server", async () => {

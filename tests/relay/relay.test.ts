@@ -372,6 +372,29 @@ test("calls that are open when the bridge ends are answered with outcome-unknown
   expect((await client.next()).error.data.kind).toBe("outcome-unknown");
 });
 
+test.each([
+  ["was not sent", true, "connection-refused"],
+  ["may have been sent", false, "outcome-unknown"],
+])(
+  "a call that %s when the bridge ends is answered with its kind",
+  async (_, safeToRetry, kind) => {
+    const { upstream, next } = handUpstream();
+    const client = relayClient({
+      ...upstream,
+      send: (...given) =>
+        upstream.send(...given).catch(() => {
+          throw new BridgeError("connection-refused", "nothing listens", { safeToRetry });
+        }),
+    });
+    client.send({ id: 1, method: "tools/call" });
+    await next();
+    await client.end();
+    expect(await client.relay.finish(10)).toBe(false);
+    expect((await client.next()).error.data.kind).toBe(kind);
+    expect(client.rest).toEqual([]);
+  },
+);
+
 test("more calls than places wait in order, answers of the client do not", async () => {
   const { upstream, next, answer, sent } = handUpstream();
   const client = relayClient(upstream);

@@ -10,6 +10,14 @@ test("an expired AbortSignal.timeout() is a timeout; any other unknown error is 
     message: "unexpected failure: TypeError: x is not a function",
   });
   expect(asBridgeError("thrown as it is").message).toBe("unexpected failure: thrown as it is");
+  expect(asBridgeError(null).message).toBe("unexpected failure: null");
   const known = new BridgeError("dns", "the host was not found");
   expect(asBridgeError(known)).toBe(known);
+});
+
+test.each([
+  [{ by: "closing" }, "cancelled", "the bridge ended first"],
+  [{ by: "deadline" }, "timeout", "the server did not answer in time"],
+])("the reason %p of an aborted signal is no defect", (reason, kind, message) => {
+  expect(asBridgeError(AbortSignal.abort(reason).reason)).toMatchObject({ kind, message });
 });

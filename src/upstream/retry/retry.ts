@@ -121,6 +121,11 @@ interface Sending {
   readonly reconnectWait?: ReconnectWait | undefined;
 }
 
+/** Rejects as the wait did; if the bridge ends during the wait, with the failure that caused the wait. */
+const unlessClosing = (error: BridgeError) => (stop: Partial<Stop>) => {
+  throw stop.by === "closing" ? error : stop;
+};
+
 /** Settles once the server is reachable again, or the wait is over. */
 type ReconnectWait = PromiseWithResolvers<void>;
 
@@ -210,16 +215,17 @@ export class RetryUpstream implements Upstream {
   async #reconnect(next: Sending, error: BridgeError, waitMs: number): Promise<void> {
     const { signal } = next;
     if (this.#reconnectWait !== undefined && this.#reconnectWait !== next.reconnectWait) {
-      await abortable(this.#reconnectWait.promise, signal);
+      await abortable(this.#reconnectWait.promise, signal).catch(unlessClosing(error));
       if (this.#circuitOpen) throw error;
       return this.#attempt({ ...next, reconnectWait: undefined });
     }
+    const isFirst = this.#reconnectWait === undefined;
     this.#reconnectWait ??= Promise.withResolvers();
     const reconnectWait = this.#reconnectWait;
-    this.#note(next, error, waitMs);
-    await sleep(waitMs, signal).catch((reason) => {
+    this.#note(next, error, waitMs, isFirst ? "info" : "debug");
+    await sleep(waitMs, signal).catch((stop) => {
       this.#end(reconnectWait);
-      throw reason;
+      unlessClosing(error)(stop);
     });
     return this.#attempt({ ...next, reconnectWait });
   }
@@ -258,9 +264,14 @@ export class RetryUpstream implements Upstream {
     return waitMs;
   }
 
-  #note({ message, call, attempt }: Sending, { kind }: BridgeError, waitMs: number): void {
+  #note(
+    { message, call, attempt }: Sending,
+    { kind }: BridgeError,
+    waitMs: number,
+    level: "info" | "debug" = "info",
+  ): void {
     const { log, name } = this.#options;
-    log.info("retrying", {
+    log[level]("retrying", {
       server: name,
       id: call?.id.slice(0, 64),
       method: message.head.method,

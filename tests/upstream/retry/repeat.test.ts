@@ -49,6 +49,8 @@ function repeating(given: { timeoutMs?: number; attempts?: number } = {}) {
   const idempotentTools = new IdempotentTools(tools);
   const now = () => performance.now();
   const inFlight = new InFlightRequests();
+  const log = memoryLog();
+  const told: string[] = [];
   const attemptTimeouts = new AttemptTimeouts(idempotentTools, inFlight, now);
   const retry = new RetryUpstream({
     next: transport,
@@ -57,7 +59,7 @@ function repeating(given: { timeoutMs?: number; attempts?: number } = {}) {
     inFlight,
     attempts: 3,
     timeoutMs: 60_000,
-    log: memoryLog(),
+    log: { ...log, info: (event) => void told.push(event) },
     name: "kb",
     ids: new RequestIds(),
     now,
@@ -82,7 +84,7 @@ function repeating(given: { timeoutMs?: number; attempts?: number } = {}) {
     });
     tools.learn(requestOf("0", "tools/list"), responseTo("0", listed));
   };
-  return { transport, idempotentTools, inFlight, attemptTimeouts, send, learn };
+  return { transport, idempotentTools, inFlight, attemptTimeouts, told, send, learn };
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -100,6 +102,30 @@ test("while the server is unreachable one request reconnects, and all are sent o
   transport.settle = answer;
   expect(await Promise.all(sent)).toEqual(sent.map(() => 1));
   expect(transport.attempts).toHaveLength(23 + 20);
+});
+
+test("a server that cannot be reached is one line at info, however often a request tries again", async () => {
+  const { transport, told, send } = repeating({ timeoutMs: 1000 });
+  const sent = many(send);
+  await until(() => transport.attempts.length >= 23);
+  expect(told).toEqual(["retrying"]);
+  transport.settle = answer;
+  await Promise.all(sent);
+});
+
+test("requests that wait for an unreachable server when the bridge ends fail with that reason; one that is sent does not", async () => {
+  const { transport, send } = repeating();
+  const ending = new AbortController();
+  const sent = many(() => send("write", ending.signal));
+  await until(() => transport.attempts.length >= 21);
+  const closing = { by: "closing" };
+  transport.settle = untilAborted;
+  const before = transport.attempts.length;
+  await until(() => transport.attempts.length > before);
+  ending.abort(closing);
+  const kinds = await Promise.all(sent);
+  expect(kinds[0]).toBe(closing);
+  expect(new Set(kinds.slice(1))).toEqual(new Set(["connection-refused"]));
 });
 
 test("if the server stays unreachable, all waiting requests fail at once, and later ones after one attempt", async () => {
