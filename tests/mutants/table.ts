@@ -2152,7 +2152,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-owner-of-answer-in-batch": {
     promise: "a server answers only its own calls",
-    file: "src/relay/combined/combined.ts",
+    file: "src/relay/combined/member-calls.ts",
     find: "if (!isSameId(message.head.id!, id!)) return done;",
     replace: "",
     test: "tests/relay/combined/combined.test.ts",
@@ -2160,8 +2160,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-list-before-unlisted-call": {
     promise: "a tool that the client never listed is found by its server's list",
-    file: "src/relay/combined/combined.ts",
-    find: "await this.#lists.learnAll(member, listOf[method], message, signal);",
+    file: "src/relay/combined/named-calls.ts",
+    find: "await lists.learnAll(member, listOf[method], message, signal);",
     replace: "",
     test: "tests/relay/combined/combined.test.ts",
     pattern: "never listed",
@@ -2176,7 +2176,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-limit-of-each-server": {
     promise: "each server of a combined run keeps its own limit",
-    file: "src/relay/combined/combined.ts",
+    file: "src/relay/combined/member-calls.ts",
     find: "message.bytes.length > member.messageBytes",
     replace: "false",
     test: "tests/relay/combined/combined.test.ts",

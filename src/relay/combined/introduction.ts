@@ -25,6 +25,15 @@ const announced = ["tools", "prompts", "resources"];
 const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** Reads the result of initialize or server/discover. */
+export function introductionOf(name: string, { capabilities, instructions }: Json): Introduction {
+  return {
+    name,
+    capabilities: typeof capabilities === "object" ? { ...capabilities } : {},
+    instructions: typeof instructions === "string" ? instructions : undefined,
+  };
+}
+
 /** Merges the capabilities; `areAllKnown`: whether every server has introduced itself. */
 export function mergeCapabilities(known: readonly Introduction[], areAllKnown: boolean): Json {
   const merged: Json = {};

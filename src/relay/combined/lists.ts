@@ -1,20 +1,27 @@
 // Merges the lists of several servers. A list does not wait for a server that is slow or fails: what it has follows later.
 import { abortable } from "../../platform/async.ts";
 import type { Log } from "../../platform/log.ts";
-import { lists } from "../../upstream/catalog/entry.ts";
 import { pauses } from "../../upstream/catalog/lists.ts";
 import type { RequestIds } from "../../upstream/core/request-ids.ts";
-import { errorCodeOf, revisionOf } from "../../upstream/core/stateless-protocol.ts";
+import { errorCodeOf } from "../../upstream/core/stateless-protocol.ts";
 import { type ClientFacts, type Deliver, isCodex } from "../../upstream/core/types.ts";
 import { asBridgeError, BridgeError } from "../../wire/errors.ts";
-import { errorTo, Message, requestOf } from "../../wire/message.ts";
-import { children, find } from "../../wire/spans.ts";
+import { errorTo, type Message, requestOf } from "../../wire/message.ts";
 import { within } from "../timeout.ts";
 import type { Changes } from "./changes.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { decodeCursor } from "./cursor.ts";
+import {
+  changeOf,
+  emptyPage,
+  joinPages,
+  keysOf,
+  type Page,
+  pageOf,
+  type ShownItems,
+} from "./list-pages.ts";
 import type { Member } from "./member.ts";
 
-interface MergedListsOptions {
+interface MergedListsOptions extends ShownItems {
   readonly members: readonly Member[];
   readonly client: ClientFacts;
   readonly ids: RequestIds;
@@ -25,41 +32,10 @@ interface MergedListsOptions {
   readonly startedAt: number;
   /** Records an item's name or URI (JSON text) of the server. */
   readonly learn: (member: Member, method: string, raw: string) => void;
-  /** The name or URI as the client sees it, as JSON text; called after all servers' items were learnt. */
-  readonly shown: (member: Member, method: string, raw: string) => string;
-  /** The tool that stands for a server which could not be listed, as JSON text. */
-  readonly problemTool: (member: Member, error: BridgeError) => string;
   /** Takes what a server sends beside its answer. */
   readonly fromServer: (member: Member, message: Message) => Promise<void>;
 }
 
-/** One page of one server. */
-interface Page {
-  readonly bytes: Uint8Array;
-  readonly items: readonly Item[];
-  readonly cursor: string | undefined;
-  /** Members that a stateless result has. */
-  readonly ttlMs: number;
-  readonly isPublic: boolean;
-}
-
-/** An item of a page, with the place of its name or URI. */
-interface Item {
-  readonly start: number;
-  readonly end: number;
-  readonly keyStart: number;
-  readonly keyEnd: number;
-}
-
-/** The lists that are merged: the member with their items, the member that names an item, the notification of a change. */
-const merged: Readonly<Record<string, { items: string; key: string; changed?: string }>> = {
-  "tools/list": { ...lists["tools/list"]!, key: "name" },
-  "prompts/list": { ...lists["prompts/list"]!, key: "name" },
-  "resources/list": { ...lists["resources/list"]!, key: "uri" },
-  "resources/templates/list": { ...lists["resources/templates/list"]!, key: "uriTemplate" },
-  // MCP 2025-11-25 basic/utilities/tasks
-  "tasks/list": { items: "tasks", key: "taskId" },
-};
 /** Codex drops what it has not got one second after it started the bridge. */
 const codexStartMs = 800;
 /** Every server gets at least this long: a catalog answers after 300 ms in place of its server. */
@@ -69,20 +45,6 @@ const againMs = 5000;
 /** Most pages of one server that are read to find a name: a server may return cursors without end. */
 const maxPages = 1000;
 const unknownMethod = -32601;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-const nothing: Page = {
-  bytes: new Uint8Array(),
-  items: [],
-  cursor: undefined,
-  ttlMs: Number.POSITIVE_INFINITY,
-  isPublic: true,
-};
-
-/** Whether a method is a list that is merged. */
-export function isMergedList(method: string): boolean {
-  return Object.hasOwn(merged, method);
-}
 
 export class MergedLists {
   readonly #options: MergedListsOptions;
@@ -145,7 +107,8 @@ export class MergedLists {
     await Promise.all(wanted.map(one));
     // A page may have come while the others were waited for.
     const isFirst = cursors === undefined;
-    await deliver(this.#merged(message, wanted, pages, isFirst));
+    const listed = wanted.map((member) => [member, pages.get(member)!] as const);
+    await deliver(joinPages(message, listed, isFirst, this.#options));
   }
 
   /** Reads all pages of a server's list, so that its names are known. Rejects if the server cannot be asked. */
@@ -188,7 +151,7 @@ export class MergedLists {
       member.introduction !== undefined &&
       !Object.hasOwn(member.introduction.capabilities, capability)
     )
-      return nothing;
+      return emptyPage;
     const params = [
       ...(cursor === undefined ? [] : [`"cursor":${JSON.stringify(cursor)}`]),
       ...(meta === undefined ? [] : [`"_meta":${meta}`]),
@@ -202,11 +165,10 @@ export class MergedLists {
     await member.send(request, take, signal);
     if (answer === undefined) throw silentError(member);
     member.hasAnswered = true;
-    if (errorCodeOf(answer) === unknownMethod) return nothing;
+    if (errorCodeOf(answer) === unknownMethod) return emptyPage;
     if (answer.head.isError === true) throw listError(member, method, answer);
     const page = pageOf(answer, method);
-    for (const { keyStart, keyEnd } of page.items)
-      learn(member, method, decoder.decode(page.bytes.subarray(keyStart, keyEnd)));
+    for (const key of keysOf(page)) learn(member, method, key);
     return page;
   }
 
@@ -227,61 +189,13 @@ export class MergedLists {
       }
       if (signal.aborted) return;
       log.info("list complete", { server: member.name, method });
-      const { changed } = merged[method]!;
+      const changed = changeOf(method);
       if (changed !== undefined) changes.note(changed);
     } catch {
       // The session has ended.
     } finally {
       if (this.#ended.signal === signal) followed.delete(key);
     }
-  }
-
-  #merged(
-    message: Message,
-    wanted: readonly Member[],
-    pages: ReadonlyMap<Member, Page | BridgeError>,
-    isFirst: boolean,
-  ): Message {
-    const { shown, problemTool } = this.#options;
-    const { id, method } = message.head;
-    const pieces: Uint8Array[] = [];
-    const cursors: Record<string, string> = {};
-    const put = (text: string) => void pieces.push(encoder.encode(text));
-    put(`{"jsonrpc":"2.0","id":${id},"result":{"${merged[method!]!.items}":[`);
-    let count = 0;
-    let ttlMs = Number.POSITIVE_INFINITY;
-    let isPublic = true;
-    for (const member of wanted) {
-      const page = pages.get(member)!;
-      if (page instanceof BridgeError) {
-        ttlMs = 0;
-        if (isFirst && method === "tools/list")
-          put(`${count++ > 0 ? "," : ""}${problemTool(member, page)}`);
-        continue;
-      }
-      const { bytes, items, cursor } = page;
-      for (const { start, end, keyStart, keyEnd } of items) {
-        if (count++ > 0) put(",");
-        const raw = decoder.decode(bytes.subarray(keyStart, keyEnd));
-        pieces.push(bytes.subarray(start, keyStart));
-        put(shown(member, method!, raw));
-        pieces.push(bytes.subarray(keyEnd, end));
-      }
-      if (cursor !== undefined) cursors[member.name] = cursor;
-      ttlMs = Math.min(ttlMs, page.ttlMs);
-      isPublic &&= page.isPublic;
-    }
-    const members = [
-      ...(Object.keys(cursors).length === 0 ? [] : [`"nextCursor":"${encodeCursor(cursors)}"`]),
-      ...(revisionOf(message) === undefined
-        ? []
-        : [
-            `"resultType":"complete","ttlMs":${Number.isFinite(ttlMs) ? ttlMs : 0}`,
-            `"cacheScope":"${isPublic ? "public" : "private"}"`,
-          ]),
-    ];
-    put(`]${members.map((each) => `,${each}`).join("")}}}`);
-    return new Message(Buffer.concat(pieces), { kind: "response", id: id!, isError: false });
   }
 }
 
@@ -292,27 +206,6 @@ function metaOf(message: Message): string | undefined {
     message.view(token) === undefined ? message : message.with([{ path: token, raw: null }]);
   const meta = plain.text(["params", "_meta"]);
   return meta?.startsWith("{") === true ? meta : undefined;
-}
-
-/** Reads the items of an answer; those without a name or URI are left out, since nothing could lead to them. */
-function pageOf(answer: Message, method: string): Page {
-  const { bytes } = answer;
-  const list = answer.view(["result", merged[method]!.items]);
-  const items: Item[] = [];
-  for (const { start, end } of list === undefined ? [] : children(bytes, list)) {
-    const key = find(bytes, [merged[method]!.key], { start, end });
-    if (key !== undefined && bytes[key.start] === 0x22)
-      items.push({ start, end, keyStart: key.start, keyEnd: key.end });
-  }
-  const cursor = answer.value(["result", "nextCursor"]);
-  const ttlMs = answer.value(["result", "ttlMs"]);
-  return {
-    bytes,
-    items,
-    cursor: typeof cursor === "string" ? cursor : undefined,
-    ttlMs: typeof ttlMs === "number" && ttlMs >= 0 ? ttlMs : 0,
-    isPublic: answer.value(["result", "cacheScope"]) === "public",
-  };
 }
 
 function silentError({ name }: Member): BridgeError {

@@ -11,7 +11,7 @@ import type {
 import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import { isSameId, type Message, notificationOf } from "../../wire/message.ts";
 import { readRevision } from "../client-facts.ts";
-import type { Introduction } from "./introduction.ts";
+import { type Introduction, introductionOf } from "./introduction.ts";
 
 /** One server of a combined run, as it is opened. */
 export interface CombinedServer {
@@ -211,13 +211,10 @@ export class Member {
     if (signal.aborted) throw signal.reason;
     if (answer === undefined || answer.head.isError === true) throw refusedError(this.name, answer);
     readRevision(this.#client, answer);
-    const { capabilities, instructions } = answer.value(["result"]) as Record<string, unknown>;
-    this.introduction = {
-      name: this.name,
-      capabilities:
-        typeof capabilities === "object" && capabilities !== null ? { ...capabilities } : {},
-      instructions: typeof instructions === "string" ? instructions : undefined,
-    };
+    this.introduction = introductionOf(
+      this.name,
+      answer.value(["result"]) as Record<string, unknown>,
+    );
     this.failure = undefined;
     this.isConnected = true;
     // The client's own may come later, and a server that connects late would never get it. Not awaited: what is sent
