@@ -50,12 +50,12 @@ export class AuditFile {
     if (this.#fd !== undefined) {
       const { nlink, size } = fs().fstatSync(this.#fd);
       if (nlink === 0 || size >= this.#limits.rotateAtBytes) this.#close();
-      else endLine(this.#fd, size);
+      else endLine(this.#fd);
     }
     if (this.#fd !== undefined) return;
     const opened = this.#openAtPath();
     this.#fd = opened.fd;
-    endLine(opened.fd, opened.sizeBytes);
+    endLine(opened.fd);
     if (opened.sizeBytes < this.#limits.rotateAtBytes || !this.#rotate()) return;
     this.#close();
     this.#fd = this.#openAtPath().fd;
@@ -91,9 +91,20 @@ export class AuditFile {
   }
 }
 
+/** Looks at a last line without its end: while another process writes, its line grows page by page. */
+const looks = 5;
+const betweenLooksMs = 2;
+
 /** Ends the last line if a full disk has cut it, so that no line is joined to it. */
-function endLine(fd: number, sizeBytes: number): void {
-  const last = new Uint8Array([lineFeed]);
-  if (sizeBytes > 0) fs().readSync(fd, last, 0, 1, sizeBytes - 1);
-  if (last[0] !== lineFeed) fs().writeSync(fd, "\n");
+function endLine(fd: number): void {
+  const last = new Uint8Array(1);
+  for (let look = 1; ; look++) {
+    const { size } = fs().fstatSync(fd);
+    if (size === 0) return;
+    fs().readSync(fd, last, 0, 1, size - 1);
+    if (last[0] === lineFeed) return;
+    if (look === looks) break;
+    Bun.sleepSync(betweenLooksMs);
+  }
+  fs().writeSync(fd, "\n");
 }

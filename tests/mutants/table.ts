@@ -411,7 +411,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-end-of-cut-audit-line": {
     promise: "an audit line that a full disk has cut is not joined to the next",
     file: "src/platform/audit-file.ts",
-    find: 'if (last[0] !== lineFeed) fs().writeSync(fd, "\\n");',
+    find: 'fs().writeSync(fd, "\\n");',
     replace: "",
     test: "tests/platform/audit-file.test.ts",
     pattern: "not joined to the next",
