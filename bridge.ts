@@ -33,6 +33,7 @@ const commands: Commands = {
   },
   call: {
     does: "calls a tool of a server and prints its result",
+    usage: "[OPTIONS] NAME TOOL [ARGUMENTS]...",
     load: () => import("./src/commands/tools/call.ts"),
   },
   "codex-config": {
@@ -53,6 +54,7 @@ const commands: Commands = {
   },
   run: {
     does: "the bridge itself: MCP on stdin and stdout, started by the client",
+    usage: "[--server NAME]... | URL [PORT] [OPTIONS]",
     load: async () => ({
       command: (await import("./src/commands/run/run.ts")).commandAfter(await early),
     }),

@@ -109,8 +109,9 @@ class Reader {
     return equals < 0;
   }
 
-  #set(name: string, { options, repeat }: Argument, value: string, label: string): void {
-    if (options !== undefined && !options.includes(value))
+  #set(name: string, argument: Argument, value: string, label: string): void {
+    const { options, internalOptions = [], repeat } = argument;
+    if (options !== undefined && ![...options, ...internalOptions].includes(value))
       throw this.#usageError(`${label} is one of ${options.join(", ")}`, nearest(value, options));
     const before = this.values[name];
     if (repeat && Array.isArray(before)) before.push(value);

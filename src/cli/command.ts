@@ -17,6 +17,8 @@ export interface Argument {
   readonly fallback?: string;
   /** The values that an `enum` accepts. */
   readonly options?: readonly string[];
+  /** Values beside `options` that only the program's own scripts give: neither help nor errors name them. */
+  readonly internalOptions?: readonly string[];
   /** Whether a positional argument is required. */
   readonly required?: boolean;
   /** Whether the argument may be given several times; its value is a list. */
@@ -43,6 +45,8 @@ export type Values<T extends Arguments> = { readonly [K in keyof T]: ValueOf<T[K
 /** A command in the program's table of commands: its line in the help, and the loader of its module. */
 export interface Entry {
   readonly does: string;
+  /** The command line after the command's name; without it, as the table of arguments says. */
+  readonly usage?: string;
   // biome-ignore lint/suspicious/noExplicitAny: the table holds commands of every table of arguments
   readonly load: () => Promise<{ readonly command: Command<any> }>;
   /** Loads the command for the arguments of mcp-remote, and the words that its table describes. */
@@ -87,6 +91,8 @@ export interface Context {
 /** One verb of the program. Failures are thrown as BridgeError; main.ts prints them and sets the exit code. */
 export interface Command<T extends Arguments = Arguments> {
   readonly args: T;
+  /** The last line of its help. */
+  readonly helpEnd?: string;
   /** Resolves to the exit code; undefined means 0. */
   run(values: Values<T>, context: Context): Promise<number | undefined>;
   /**

@@ -1,6 +1,7 @@
 import { program } from "../wire/program-facts.ts";
 import {
   type Arguments,
+  type Command,
   type Commands,
   type Entry,
   withGlobalArguments,
@@ -62,10 +63,29 @@ async function helpText(command: object, parent?: object): Promise<string> {
 }
 
 /** The help of one command. */
-export async function commandHelp(name: string, { does }: Entry, own: Arguments): Promise<string> {
-  const args = withGlobalArguments(own);
-  return helpText({ meta: { name, description: does }, args }, { meta: { name: program.name } });
+export async function commandHelp(
+  name: string,
+  { does, usage }: Entry,
+  { args: own, helpEnd }: Pick<Command, "args" | "helpEnd">,
+): Promise<string> {
+  const table: Arguments = withGlobalArguments(own);
+  // citty takes a positional argument for required unless the table says otherwise.
+  const args = Object.fromEntries(
+    Object.entries(table).map(([key, row]) => [key, { required: false, ...row }]),
+  );
+  const text = await helpText(
+    { meta: { name, description: does }, args },
+    { meta: { name: program.name } },
+  );
+  const shown =
+    usage === undefined ? text : text.replace(/^(USAGE \S+ \S+).*(?:\n.+)*/m, `$1 ${usage}`);
+  return helpEnd === undefined ? shown : `${shown}\n${helpEnd}\n`;
 }
+
+/** The other usage of the program, below that with a command. */
+const dropInUsage = `
+      $1 URL [PORT] [OPTIONS]
+        the bridge without configuration, with mcp-remote's options`;
 
 /** The help of the program, with its commands. */
 export async function programHelp(commands: Commands): Promise<string> {
@@ -75,9 +95,10 @@ export async function programHelp(commands: Commands): Promise<string> {
   ]);
   const { name, version } = program;
   const description = "Lets Codex, or any MCP client that speaks stdio, use remote MCP servers";
-  return helpText({
+  const text = await helpText({
     meta: { name, version, description },
     args: withoutCommandArguments,
     subCommands: Object.fromEntries(rows),
   });
+  return text.replace(/^USAGE (\S+) .*$/m, `$&${dropInUsage}`);
 }

@@ -68,7 +68,7 @@ async function runCommand(
 ): Promise<number> {
   const table = withGlobalArguments(command.args);
   if (asksForHelp(words)) {
-    await print(await commandHelp(name, entry, command.args));
+    await print(await commandHelp(name, entry, command));
     return 0;
   }
   const terminalOutput =

@@ -11,7 +11,7 @@ export const command = defineCommand({
     }
     const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
     if (entry === undefined) throw unknownCommand(commands, name);
-    await print(await commandHelp(name, entry, (await entry.load()).command.args));
+    await print(await commandHelp(name, entry, (await entry.load()).command));
     return 0;
   },
 });

@@ -52,6 +52,34 @@ describe("the program", () => {
     }
   });
 
+  test("the help marks a word as required only where the command needs it, and names the form with a URL", async () => {
+    const usageOf = async (...words: string[]) => {
+      const { stdout } = await run(...words, "--help");
+      return [/^USAGE codex-mcp-http-bridge (.*)$/m.exec(stdout)?.[1], stdout] as const;
+    };
+    for (const [name, usage, isRequired] of [
+      ["tools", "tools [OPTIONS] [NAME]", false],
+      ["doctor", "doctor [OPTIONS] [NAME]", false],
+      ["call", "call [OPTIONS] NAME TOOL [ARGUMENTS]...", false],
+      ["rename", "rename [OPTIONS] <OLD> <NEW>", true],
+      ["run", "run [--server NAME]... | URL [PORT] [OPTIONS]", false],
+    ] as const) {
+      const [shown, help] = await usageOf(name);
+      expect([name, shown, help.includes("(Required)")]).toEqual([name, usage, isRequired]);
+    }
+    expect((await usageOf())[1]).toContain("\n      codex-mcp-http-bridge URL [PORT] [OPTIONS]\n");
+    expect((await usageOf("https://kb.example/mcp"))[1]).toEndWith(
+      "\n\nmcp-remote's options are taken, too: docs/moving-from-mcp-remote.md\n",
+    );
+  });
+
+  test("the internal word of the completion scripts is not offered", async () => {
+    const { code, stderr } = await run("completions", "csh");
+    expect(code).toBe(2);
+    expect(stderr).toContain("SHELL is one of bash, zsh, fish, powershell, man\n");
+    expect((await run("completions", "candidates", "--", "completions", "c")).stdout).toBe("");
+  });
+
   test("help and version are commands, too", async () => {
     for (const [words, option] of [
       [["help"], ["--help"]],

@@ -3,7 +3,7 @@ import { join, resolve, sep } from "node:path";
 import { readArguments } from "../../cli/arguments.ts";
 import { type Context, defineCommand, serversArgument, type Values } from "../../cli/command.ts";
 import { bridgeExecutable } from "../../cli/own-path.ts";
-import { clientNamed } from "../../config/clients/client-file.ts";
+import { clientNamed, unknownClient } from "../../config/clients/client-file.ts";
 import { type Client, clientFolders, clients, type Start } from "../../config/clients/clients.ts";
 import { readValue } from "../../config/clients/document.ts";
 import { namedVariables } from "../../config/codex-environment.ts";
@@ -58,11 +58,11 @@ const table = {
 export const command = defineCommand({
   args: table,
   async run(values, context) {
-    if (values.for === undefined || !writable.includes(values.for)) {
+    if (values.for === undefined)
       throw new BridgeError("usage", "client-config needs --for CLIENT", {
         hint: `one of ${writable.join(", ")}`,
       });
-    }
+    if (!writable.includes(values.for)) throw unknownClient(values.for, writable);
     requireCompatibleOptions(values);
     if (values.for === "codex") return runCodexConfig(values, context);
     const client = clientNamed(values.for);

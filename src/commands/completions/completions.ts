@@ -9,8 +9,9 @@ export const command = defineCommand({
     shell: {
       type: "positional",
       required: true,
-      options: [...Object.keys(scripts), "man", "candidates"],
-      description: "a shell; man: prints the manual page; candidates: used by the scripts",
+      options: [...Object.keys(scripts), "man"],
+      internalOptions: ["candidates"],
+      description: "bash, zsh, fish or powershell; man: prints the manual page",
     },
     words: {
       type: "positional",

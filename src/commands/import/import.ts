@@ -12,7 +12,7 @@ import { askValue, canAsk, chooseRows } from "./questions.ts";
 import { previewEntries, replaceable, replaceEntries, undoLine } from "./replace.ts";
 import { planText, rowJson } from "./report.ts";
 import { fileReader, findSources, type Source } from "./sources.ts";
-import { isTeamFile, teamEntries } from "./team-file.ts";
+import { isOwnConfiguration, isTeamFile, teamEntries } from "./team-file.ts";
 
 const table = {
   file: {
@@ -57,6 +57,7 @@ export const command = defineCommand({
       return undoImport(context);
     }
     const sources = await findSources(values.file, values.from, context);
+    refuseOwnConfiguration(sources, context);
     const rows = await planRows(sources, new Map(), context);
     const local = countLocal(sources);
     if (rows.length === 0) return nothingFound(sources, local, values, context);
@@ -74,6 +75,16 @@ function requireAlone({ file, select, all, replace, from, test, json }: ImportVa
   if (isMore || all || replace || test || json) {
     throw new BridgeError("usage", "--undo cannot be combined with other options");
   }
+}
+
+/** Throws `configuration` if a source is a config.json of this program. */
+function refuseOwnConfiguration(sources: readonly Source[], { paths }: Context): void {
+  const { configFile } = paths();
+  const own = sources.find(({ path, value }) => path === configFile || isOwnConfiguration(value));
+  if (own === undefined) return;
+  throw new BridgeError("configuration", `${own.path} is a configuration of this program`, {
+    hint: "use export, then import the team file",
+  });
 }
 
 /** Converts every entry of the sources; `answers` holds the user's values of missing variables. */
@@ -309,11 +320,14 @@ async function tellNext(
   isReplaced: boolean,
   context: Context,
 ): Promise<void> {
-  const lines = added.flatMap(({ name, draft: { entry } }) =>
-    entry.auth?.type === "oauth" || hasNoCredential(entry) ? [`login --server ${name}`] : [],
-  );
-  if (!isReplaced) lines.push("codex-config --write");
-  const commands = lines.map((line) => `  ${context.commandLine(line)}\n`).join("");
+  const lines = added.flatMap(({ name, draft: { entry } }) => {
+    const login = context.commandLine(`login --server ${name}`);
+    if (entry.auth?.type === "oauth") return [login];
+    if (!hasNoCredential(entry)) return [];
+    return [context.commandLine(`test --server ${name}`), `${login}   (if it asks for a sign-in)`];
+  });
+  if (!isReplaced) lines.push(context.commandLine("codex-config --write"));
+  const commands = lines.map((line) => `  ${line}\n`).join("");
   const next = commands === "" ? "" : `\nNext steps:\n${commands}`;
   await context.print(`${next}\nUndo:\n  ${undoLine(context)}\n`);
 }

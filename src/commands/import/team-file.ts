@@ -29,6 +29,17 @@ export function isTeamFile(value: unknown): boolean {
   return isFile(value) && value.format === teamFormat;
 }
 
+/** Members of a server that only config.json has. */
+const ownMembers = ["token", "tokenEnv", "tokenFile", "tokenCommand", "headersCommand"];
+
+/** Whether a value is the content of a config.json, whose credentials no client's entry could hold. */
+export function isOwnConfiguration(value: unknown): boolean {
+  if (!isFile(value) || isTeamFile(value) || !isObject(value.servers)) return false;
+  return Object.values(value.servers).some(
+    (server) => isObject(server) && ownMembers.some((member) => Object.hasOwn(server, member)),
+  );
+}
+
 /** Converts the servers of a team file; `answers` holds the user's values of missing variables. */
 export function teamEntries(source: Source, answers: ReadonlyMap<string, string>): Found[] {
   const { servers, version } = source.value as TeamFile;

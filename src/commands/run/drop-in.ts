@@ -61,6 +61,7 @@ export function dropInAfter(words: readonly string[]): DropInCommand {
   let onFailure: OnFailure | undefined;
   const command = defineCommand({
     args: ownArguments,
+    helpEnd: "mcp-remote's options are taken, too: docs/moving-from-mcp-remote.md",
     async run({ "sign-in": signIn = "browser", "no-cache": noCache, record, ...more }, context) {
       onFailure = more["on-failure"] ?? "auto";
       // The client's first message is read meanwhile.

@@ -41,6 +41,6 @@ export async function configureAdHoc(
   removeAdHoc(adHoc);
   const { test, codex } = stepsFor(name, entry, { ...context, paths: pathsOf, log, redactor });
   await context.print(
-    `Saved server "${name}" in ${paths.configFile}\n\nNext steps:\n  ${test}\n  ${codex}\n`,
+    `Saved server "${name}" in ${paths.configFile}\n\nNext steps:\n  ${test}\n  ${codex}\n  restart Codex\n`,
   );
 }

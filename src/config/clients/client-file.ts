@@ -1,5 +1,7 @@
 import { statSync } from "node:fs";
 import { BridgeError } from "../../wire/errors.ts";
+import { nearest } from "../../wire/nearest-name.ts";
+import { cleanText } from "../../wire/text.ts";
 import { type Client, type ClientFolders, type ClientId, clients } from "./clients.ts";
 
 /** Far above the size of real files; Claude Code's also contains its history. */
@@ -32,8 +34,15 @@ function unfit(path: string, problem: string): BridgeError {
 export function clientNamed(id: ClientId): Client {
   const client = clients.get(id);
   if (client !== undefined) return client;
-  throw new BridgeError("usage", "unknown client", {
-    hint: `one of ${[...clients.keys()].join(", ")}`,
+  throw unknownClient(id, [...clients.keys()]);
+}
+
+/** The error for a client that is none of `ids`. */
+export function unknownClient(id: string, ids: readonly string[]): BridgeError {
+  const near = nearest(id, ids);
+  const question = near.length === 0 ? "" : `did you mean ${near.join(" or ")}? `;
+  return new BridgeError("usage", `unknown client "${cleanText(id, 40)}"`, {
+    hint: `${question}${question === "" ? "one" : "One"} of ${ids.join(", ")}`,
   });
 }
 

@@ -289,6 +289,10 @@ describe("client-config", () => {
     const { refused } = user(servers);
     expect((await refused(command)).hint).toContain("claude-code, claude-desktop, cursor");
     expect((await refused(command, "--for", "cursor", "--write", "--remove")).kind).toBe("usage");
-    expect((await refused(command, "--for", "emacs")).kind).toBe("usage");
+    expect(await refused(command, "--for", "emacs")).toMatchObject({
+      kind: "usage",
+      message: 'unknown client "emacs"',
+      hint: expect.stringMatching(/^one of .*cursor/),
+    });
   });
 });

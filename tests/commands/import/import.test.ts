@@ -83,6 +83,44 @@ Undo:
     expect(statSync(join(home, ".codex-mcp-bridge/config.json")).mode & 0o777).toBe(0o600);
   });
 
+  test("a server without a credential is tested first, and signed in to only if it asks for that", async () => {
+    const { put, run } = user();
+    const remote = (url: string) => ({ command: "npx", args: ["mcp-remote", url] });
+    const mcpServers = { r: remote("https://r.example/mcp") };
+    const { out } = await run(
+      importCommand,
+      put("x.json", JSON.stringify({ mcpServers })),
+      "--all",
+    );
+    expect(out).toContain(`
+Next steps:
+  codex-mcp-http-bridge test --server r
+  codex-mcp-http-bridge login --server r   (if it asks for a sign-in)
+  codex-mcp-http-bridge codex-config --write
+`);
+  });
+
+  test("a configuration of this program is refused: its credentials would be lost", async () => {
+    const own = { kb: { url: "https://kb.example/mcp" } };
+    const { put, refused, servers, home } = user(own);
+    const other = { servers: { pub: { url: "https://pub.example/mcp", tokenEnv: "TOKEN" } } };
+    for (const file of [
+      put("other.json", JSON.stringify(other)),
+      join(home, ".codex-mcp-bridge/config.json"),
+    ]) {
+      const error = await refused(importCommand, file, "--all");
+      expect(error.message).toBe(`${file} is a configuration of this program`);
+      expect(error.hint).toBe("use export, then import the team file");
+    }
+    expect(servers()).toEqual(own);
+  });
+
+  test("an unknown client is named, with the nearest", async () => {
+    const error = await user().refused(importCommand, "--from", "cursr");
+    expect(error.message).toBe('unknown client "cursr"');
+    expect(error.hint).toStartWith("did you mean cursor? One of claude-code, ");
+  });
+
   test("skips servers that config.json already has, numbers duplicate names and converts invalid names", async () => {
     const same = { url: "https://kb.example/mcp", token: "tok" };
     const { put, run, servers } = user({ kb: same, crm: { url: "https://old.example/mcp" } });
