@@ -70,8 +70,7 @@ export class Redactor {
         .split(exempt)
         .map((part) => this.redact(part))
         .join(exempt);
-    let out = text;
-    for (const secret of this.#known) if (out.includes(secret)) out = out.replaceAll(secret, "...");
+    const out = this.redactKnown(text);
     // A single word cannot hold a name with a value.
     if (isWord(out)) return out;
     this.#headerPattern ??= headerPattern(this.#headers);
@@ -80,6 +79,13 @@ export class Redactor {
       .replace(parameters, "$1=...")
       .replace(userinfo, "$1...@")
       .replace(bearer, "$1 ...");
+  }
+
+  /** `text` with every known secret replaced by `...`. For text that a person judges: a server could hide words behind `code=`. */
+  redactKnown(text: string): string {
+    let out = text;
+    for (const secret of this.#known) if (out.includes(secret)) out = out.replaceAll(secret, "...");
+    return out;
   }
 
   /** JSON text of one line with its secrets replaced. Text that is no JSON, or is none any more, becomes a JSON string. */

@@ -8,7 +8,9 @@ import { runId } from "../platform/run-id.ts";
 import { asBridgeError, BridgeError, isErrorKind } from "../wire/errors.ts";
 import { isSameId, Message } from "../wire/message.ts";
 import { program } from "../wire/program-facts.ts";
+import { outermost } from "../wire/spans.ts";
 import type { CallContext, ClientFacts, Deliver, Stop, Upstream } from "./core/types.ts";
+import { ambiguousError, isAmbiguous, isDoubtful } from "./tools/named-tool.ts";
 
 interface AuditOptions {
   readonly next: Upstream;
@@ -63,7 +65,8 @@ export class AuditUpstream implements Upstream {
 
   send(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext): Promise<void> {
     const calls = toolCallsIn(message);
-    if (calls.length === 0) return this.#options.next.send(message, deliver, signal, call);
+    if (calls.length === 0 && !mayMislead(message))
+      return this.#options.next.send(message, deliver, signal, call);
     return this.#send(calls, message, deliver, signal, call);
   }
 
@@ -97,6 +100,7 @@ export class AuditUpstream implements Upstream {
     };
     try {
       for (const each of calls) open.push(this.#begin(each));
+      if (mayMislead(message)) throw ambiguousError(this.#options.name, "the server has an audit");
       await this.#options.next.send(message, take, signal, context);
       end({ outcome: message.head.kind === "notification" ? "sent" : "bad-answer" });
     } catch (error) {
@@ -166,6 +170,20 @@ function toolCallsIn(message: Message): readonly Message[] {
   const { kind, method } = message.head;
   if (kind !== "batch") return method === "tools/call" ? [message] : [];
   return message.elements().flatMap((part) => (part instanceof Message ? toolCallsIn(part) : []));
+}
+
+/** Whether a server may execute another call than the one that the lines name, or a call that has no lines. */
+function mayMislead(message: Message): boolean {
+  const { head, bytes } = message;
+  if (head.kind === "batch")
+    return message.elements().some((part) => part instanceof Message && mayMislead(part));
+  if (head.kind === "response") return false;
+  if (isAmbiguous(message)) return true;
+  if (head.method !== "tools/call") return false;
+  if (isDoubtful(bytes, outermost(bytes), "params")) return true;
+  const params = message.view(["params"]);
+  const isParameterDoubtful = (key: string) => params && isDoubtful(bytes, params, key);
+  return ["name", "arguments"].some(isParameterDoubtful);
 }
 
 function responsesIn(message: Message): readonly Message[] {

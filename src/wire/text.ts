@@ -44,6 +44,14 @@ export function terminalText(text: string): string {
   return text.replace(unsafe, (character) => (/[\n\t]/.test(character) ? character : ""));
 }
 
+/** Makes JSON text from a server safe for a terminal: unsafe characters become escapes, so that every value stays equal. */
+export function terminalJson(text: string): string {
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return text.replace(unsafe, (char) =>
+    "\n\r\t".includes(char) ? char : char.split("").map(escaped).join(""),
+  );
+}
+
 const codePoint = (char: string) => `\\u{${char.codePointAt(0)!.toString(16)}}`;
 
 /** Shows the unsafe characters of a text as code points, so that nothing in it is hidden; nothing is cut. */

@@ -394,7 +394,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-audit-before-the-call": {
     promise: "a call has its audit line before it is sent",
     file: "src/upstream/audit.ts",
-    find: "      for (const each of calls) open.push(this.#begin(each));\n      await this.#options.next.send(message, take, signal, context);",
+    find: '      for (const each of calls) open.push(this.#begin(each));\n      if (mayMislead(message)) throw ambiguousError(this.#options.name, "the server has an audit");\n      await this.#options.next.send(message, take, signal, context);',
     replace:
       "      await this.#options.next.send(message, take, signal, context);\n      for (const each of calls) open.push(this.#begin(each));",
     test: "tests/e2e/audit.test.ts",
@@ -1819,6 +1819,38 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "if (member.key !== key) continue;",
     test: "tests/upstream/tools/policy.test.ts",
     pattern: "a call with",
+  },
+  "no-facts-of-earlier-pages": {
+    promise: "a tool that is listed twice on two pages has the rights of its worse entry",
+    file: "src/upstream/tools/listed-tools.ts",
+    find: "facts.get(name) ?? earlier.get(name)",
+    replace: "facts.get(name)",
+    test: "tests/upstream/tools/listed-rules.test.ts",
+    pattern: "listed twice on two pages",
+  },
+  "ambiguous-calls-pass-the-audit": {
+    promise: "no message reaches an audited server that it could take for another call",
+    file: "src/upstream/audit.ts",
+    find: "if (mayMislead(message)) throw",
+    replace: "if (false) throw",
+    test: "tests/upstream/audit.test.ts",
+    pattern: "could name another call",
+  },
+  "redaction-hides-words-of-a-tool": {
+    promise: "pin shows every word of a tool",
+    file: "src/commands/pin/pin.ts",
+    find: "context.redactor.redactKnown(line)",
+    replace: "context.redactor.redact(line)",
+    test: "tests/commands/pin/pin.test.ts",
+    pattern: "no word of a tool is hidden",
+  },
+  "no-cleaning-of-a-records-run": {
+    promise: "a record puts no control characters onto a terminal",
+    file: "src/commands/replay/record.ts",
+    find: "cleanText(run, 64)",
+    replace: "run",
+    test: "tests/commands/replay/replay.test.ts",
+    pattern: "no control characters",
   },
   "no-deny-rule": {
     promise: "a tool of tools.deny is neither listed nor called",

@@ -220,3 +220,24 @@ test("a last line that cannot be written is logged, and the answer arrives", asy
   const missing = /^the end of a call is not in the audit {"call":1,.*"the disk is full"}$/;
   expect(log.events).toEqual([expect.stringMatching(missing)]);
 });
+
+test.each([
+  ["a method in other letters", '"method":"Tools/Call","params":{"name":"search"}', 0],
+  ["a second method", '"method":"ping","Method":"tools/call","params":{"name":"search"}', 0],
+  ["a second name", '"method":"tools/call","params":{"name":"search","Name":"delete"}', 2],
+  [
+    "arguments twice",
+    '"method":"tools/call","params":{"name":"a","arguments":{},"arguments":{}}',
+    2,
+  ],
+])(
+  "a message with %s is refused, since its lines could name another call",
+  async (_, members, count) => {
+    const { send, sent } = audited(() => undefined);
+    await expect(send(received(`{"jsonrpc":"2.0","id":1,${members}}`))).rejects.toMatchObject({
+      kind: "refused",
+    });
+    expect(sent).toEqual([]);
+    if (count > 0) expect(lines().map(({ outcome }) => outcome)).toEqual([undefined, "refused"]);
+  },
+);

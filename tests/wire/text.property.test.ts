@@ -1,6 +1,13 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { cleanText, isVisible, isWord, shellWord, splitWords } from "../../src/wire/text.ts";
+import {
+  cleanText,
+  isVisible,
+  isWord,
+  shellWord,
+  splitWords,
+  terminalJson,
+} from "../../src/wire/text.ts";
 import { runsOf } from "../support/property.ts";
 
 const runs = runsOf(import.meta.path);
@@ -19,6 +26,19 @@ test("cleaned text holds no cursor movement and no bidi control, and never grows
         expect(cleanText(shown, max)).toBe(shown);
       },
     ),
+    runs,
+  );
+});
+
+test("JSON for a terminal has equal values, and only visible characters and spaces between them", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
+      const shown = terminalJson(
+        JSON.stringify({ [text]: `${text}\u009b\u202e\u{e0041}` }, null, 2),
+      );
+      expect(shown).not.toMatch(/[\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\u007f-\u009f]/u);
+      expect(JSON.parse(shown)).toEqual({ [text]: `${text}\u009b\u202e\u{e0041}` });
+    }),
     runs,
   );
 });

@@ -8,7 +8,7 @@ import { openServer } from "../../upstream/open-server.ts";
 import { Approvals } from "../../upstream/tools/approvals.ts";
 import { ToolJudge } from "../../upstream/tools/judge.ts";
 import { listPages } from "../../upstream/tools/list-pages.ts";
-import { factsOf, hashOf, listedTools } from "../../upstream/tools/listed-tools.ts";
+import { factsOf, hashOf, listedTools, type ToolFacts } from "../../upstream/tools/listed-tools.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { notificationOf, requestOf } from "../../wire/message.ts";
 import { program } from "../../wire/program-facts.ts";
@@ -46,6 +46,7 @@ export async function currentTools(
   const ids = new RequestIds();
   const judge = new ToolJudge(name, { ...rules!, pin: false }, new Approvals(state, url.origin));
   const found = new Map<string, CurrentTool>();
+  const earlier = new Map<string, ToolFacts>();
   try {
     const params = initializeParams(program.version);
     await upstream.send(requestOf(ids.next("pin"), "initialize", params), aside, signal);
@@ -63,16 +64,19 @@ export async function currentTools(
       const tools = listedTools(page);
       if (tools === undefined)
         throw new BridgeError("bad-answer", `"${name}" sent no list of tools`);
-      const facts = factsOf(tools, true);
+      const facts = factsOf(tools, true, earlier);
+      for (const [tool, each] of facts) earlier.set(tool, each);
       for (const { name: tool, approvedText } of tools) {
         if (tool === undefined || judge.verdict(tool, facts.get(tool)) !== undefined) continue;
         const text = approvedText();
         if (text !== undefined && facts.get(tool)?.hash === hashOf(text))
           found.set(tool, { name: tool, hash: hashOf(text), text });
-        else
+        else {
+          found.delete(tool);
           context.warn(
             `tool "${nameWithCodePoints(tool)}" stays withheld: it is listed twice, or nested too deeply`,
           );
+        }
       }
     }
     return found;

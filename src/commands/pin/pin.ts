@@ -42,7 +42,7 @@ export const command = defineCommand({
         hint: (command) => `run ${command(`pin ${name}`)} and look again`,
       });
     const lines = [...differenceLines(changes), `hash: ${digest}`];
-    await context.print(`${lines.map((line) => context.redactor.redact(line)).join("\n")}\n`);
+    await context.print(`${lines.map((line) => context.redactor.redactKnown(line)).join("\n")}\n`);
     const isApproved = accept !== undefined || (await ask(settings, changes, digest, context));
     if (!isApproved) return 1;
     approve(settings, approved, current, context);

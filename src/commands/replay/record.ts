@@ -1,6 +1,7 @@
 import { BridgeError } from "../../wire/errors.ts";
 import { Message, readMessage } from "../../wire/message.ts";
 import { find } from "../../wire/spans.ts";
+import { cleanText } from "../../wire/text.ts";
 
 /** One message of a record. */
 export interface RecordedMessage {
@@ -50,7 +51,9 @@ export async function readRecord(path: string): Promise<readonly RecordedRun[]> 
     if (typeof run !== "string") throw noRecordError(path, number);
     if (record !== undefined) {
       if (record !== formatVersion) throw versionError(path);
-      runs.set(run, { id: run, time: String(time), messages: [], isFull: false });
+      // Both are shown on a terminal, and anybody may have written the record.
+      const shown = { id: cleanText(run, 64), time: cleanText(String(time), 64) };
+      runs.set(run, { ...shown, messages: [], isFull: false });
     }
     const known = runs.get(run);
     if (known === undefined) throw noRecordError(path, number);

@@ -2,6 +2,7 @@ import type { Log } from "../../platform/log.ts";
 import type { Deliver, Upstream } from "../../upstream/core/types.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { idKey, Message, responseTo } from "../../wire/message.ts";
+import { cleanText } from "../../wire/text.ts";
 import type { RecordedMessage, RecordedRun } from "./record.ts";
 
 /** A request of the recorded client. */
@@ -146,10 +147,11 @@ export class ReplayUpstream implements Upstream {
 const isRequestOrAnswer = ({ isFromClient, message }: RecordedMessage) =>
   message.head.kind === (isFromClient ? "request" : "response");
 
-const titleOf = (request: Message) =>
-  request.name === undefined
-    ? request.head.method!
-    : `${request.head.method} of ${JSON.stringify(request.name.slice(0, 64))}`;
+const titleOf = ({ head: { method }, name }: Message) =>
+  cleanText(
+    name === undefined ? method! : `${method} of ${JSON.stringify(name.slice(0, 64))}`,
+    200,
+  );
 
 function partsOf(message: Message): readonly Message[] {
   if (message.head.kind !== "batch") return [message];

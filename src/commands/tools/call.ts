@@ -4,7 +4,7 @@ import { Spinner } from "../../cli/spinner.ts";
 import { findServer } from "../../config/ad-hoc.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { nearest } from "../../wire/nearest-name.ts";
-import { cleanText } from "../../wire/text.ts";
+import { cleanText, terminalJson } from "../../wire/text.ts";
 import { argumentsIn } from "../test/arguments.ts";
 import type { RunChild } from "../test/mcp-child.ts";
 import { callTool, initialize, listAll } from "../test/requests.ts";
@@ -67,11 +67,13 @@ export const command = defineCommand({
         }
       },
     );
+    const isTerminal = isatty(1);
     if (json) {
-      await context.print(`${context.redactor.redact(text)}\n`);
+      const shown = context.redactor.redact(text);
+      await context.print(`${isTerminal ? terminalJson(shown) : shown}\n`);
       return result.isError === true ? 1 : 0;
     }
-    const output = { context, tool, folder: process.cwd(), isTerminal: isatty(1) };
+    const output = { context, tool, folder: process.cwd(), isTerminal };
     const isWhole = await printResult(result, output);
     if (result.isError === true) throw toolError(tool, settings.name);
     return isWhole ? 0 : 1;

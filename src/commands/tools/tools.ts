@@ -1,8 +1,10 @@
+import { isatty } from "node:tty";
 import { type Context, defineCommand, serverArgument } from "../../cli/command.ts";
 import { findServer } from "../../config/ad-hoc.ts";
 import { enabledServers, loadConfig, pickServer } from "../../config/load.ts";
 import { shownServerUrl } from "../../config/server-url.ts";
 import type { ServerSettings } from "../../config/settings.ts";
+import { terminalJson } from "../../wire/text.ts";
 import { initialize, listAll } from "../test/requests.ts";
 import { withServerChild } from "../test/server-child.ts";
 import { judgeTools } from "../test/strict-clients.ts";
@@ -40,7 +42,8 @@ export const command = defineCommand({
     const text = json
       ? jsonOf(settings, texts)
       : `${[`${settings.name}: ${counted(items.length)}`, ...items.map(blockOf)].join("\n\n")}\n`;
-    await context.print(redactor.redact(text));
+    const shown = redactor.redact(text);
+    await context.print(json && isatty(1) ? terminalJson(shown) : shown);
     warnOfFaults({ items, isEndless }, context);
     return 0;
   },

@@ -133,13 +133,13 @@ export class CallGuard implements Upstream {
     return facts;
   }
 
-  /** Adds the tools on a page to `facts`, later pages over earlier ones. */
+  /** Adds the tools on a page to `facts`. */
   #take(page: Message, facts: Map<string, ToolFacts>): void {
     const tools = listedTools(page);
     if (tools === undefined)
       throw new BridgeError("bad-answer", "the answer holds no list of tools");
     const { pin } = this.#options.judge.rules;
-    for (const [tool, found] of factsOf(tools, pin !== false)) facts.set(tool, found);
+    for (const [tool, found] of factsOf(tools, pin !== false, facts)) facts.set(tool, found);
     if (facts.size <= maxTools) return;
     facts.clear();
     throw new BridgeError("too-large", `the list has more than ${maxTools} tools`);

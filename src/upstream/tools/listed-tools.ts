@@ -55,14 +55,21 @@ export interface ToolFacts {
 
 export const hashOf = (text: string) => Bun.CryptoHasher.hash("sha256", text, "hex");
 
-/** The facts about the tools on a page, by name. `isHashed`: whether the hashes are needed. */
-export function factsOf(tools: readonly ListedTool[], isHashed: boolean): Map<string, ToolFacts> {
+/**
+ * The facts about the tools on a page, by name. `isHashed`: whether the hashes are needed; `earlier`: the facts of the
+ * pages before, since a tool may be listed again on another page.
+ */
+export function factsOf(
+  tools: readonly ListedTool[],
+  isHashed: boolean,
+  earlier: ReadonlyMap<string, ToolFacts> = new Map(),
+): Map<string, ToolFacts> {
   const facts = new Map<string, ToolFacts>();
   for (const { name, isReadOnly, approvedText } of tools) {
     if (name === undefined) continue;
     const text = isHashed ? approvedText() : undefined;
     const hash = text === undefined ? "" : hashOf(text);
-    const twin = facts.get(name);
+    const twin = facts.get(name) ?? earlier.get(name);
     facts.set(name, {
       isReadOnly: isReadOnly && twin?.isReadOnly !== false,
       hash: twin === undefined || twin.hash === hash ? hash : "",

@@ -1,6 +1,7 @@
 // Which tool a message names. A server may read JSON more leniently than the bridge: some parsers take the first of
 // repeated keys, some ignore the case of keys. A message that could name two tools names none here.
 import type { Span } from "../../wire/envelope.ts";
+import { BridgeError } from "../../wire/errors.ts";
 import { foldText } from "../../wire/glob.ts";
 import type { Message } from "../../wire/message.ts";
 import { type Child, children, outermost } from "../../wire/spans.ts";
@@ -16,6 +17,14 @@ export function onlyMember(bytes: Uint8Array, object: Span, key: string): Child 
     found = member;
   }
   return found;
+}
+
+/** Whether a server may read another member for `key` than the bridge: it is repeated, or written in other letters. */
+export function isDoubtful(bytes: Uint8Array, object: Span, key: string): boolean {
+  const alike = [...children(bytes, object)].filter(
+    (member) => member.key !== undefined && foldText(member.key) === foldText(key),
+  );
+  return alike.length > 1 || alike.some((member) => member.key !== key);
 }
 
 /** The text of the string `key` of an object; undefined unless there is exactly one. */
@@ -39,4 +48,11 @@ export function isAmbiguous({ head, bytes }: Message): boolean {
 export function calledTool({ bytes }: Message): string | undefined {
   const params = onlyMember(bytes, outermost(bytes), "params");
   return params && onlyString(bytes, params, "name");
+}
+
+/** The refusal of a message that server `name` may understand in another way; `reason` as the end of a sentence. */
+export function ambiguousError(name: string, reason: string): BridgeError {
+  return new BridgeError("refused", `"${name}" could take the message for another one`, {
+    hint: `write each key once and in its own letters: ${reason}`,
+  });
 }

@@ -9,7 +9,7 @@ import { textResult } from "../stand-in/results.ts";
 import { sendParts } from "../transport/split-batch.ts";
 import type { ToolJudge, Withheld } from "./judge.ts";
 import { factsOf, listedTools, type ToolFacts, toolsPath } from "./listed-tools.ts";
-import { calledTool, isAmbiguous } from "./named-tool.ts";
+import { ambiguousError, calledTool, isAmbiguous } from "./named-tool.ts";
 import * as words from "./problem-tool.ts";
 
 interface ToolPolicyOptions {
@@ -86,9 +86,7 @@ export class ToolPolicy implements Upstream {
     const isCall = message.head.method === "tools/call";
     const tool = isCall ? calledTool(message) : undefined;
     if (isAmbiguous(message) || (isCall && tool === undefined))
-      return new BridgeError("refused", `"${name}" could take the message for another one`, {
-        hint: "write each key once and in its own letters: the server has rules for tools",
-      });
+      return ambiguousError(name, "the server has rules for tools");
     if (tool === undefined) return undefined;
     return tool === this.#problemTool ? "own" : judge.nameRefusal(tool);
   }
@@ -129,7 +127,7 @@ export class ToolPolicy implements Upstream {
     judge.refresh();
     const cursor = request.text(["params", "cursor"]);
     if (cursor === undefined) this.#beginList();
-    const facts = factsOf(tools, judge.rules.pin !== false);
+    const facts = factsOf(tools, judge.rules.pin !== false, this.#facts);
     const left = new Map<number, string | null>();
     let firstWaiting: number | undefined;
     for (const [index, { name: tool }] of tools.entries()) {

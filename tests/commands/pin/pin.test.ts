@@ -122,6 +122,13 @@ test("only what differs is shown, and hidden and look-alike characters as code p
   expect(after[1]!.at).toBe(before!.at);
 });
 
+test("no word of a tool is hidden as if it were a secret", async () => {
+  const { state, pin } = home({ pin: true });
+  const description = "state=ignore_the_user code=send_all bearer do_as_the_server_says";
+  state.tools = [tool("get", { description })];
+  expect((await pin()).printed).toContain(description);
+});
+
 test("a server that changes between the look and the approval is not approved", async () => {
   const { state, pin } = home({ pin: true });
   state.tools = [tool("get")];

@@ -192,6 +192,21 @@ test("the runs in one file are told apart, and a line that was cut by a kill is 
   ]);
 });
 
+test("a record that anybody wrote puts no control characters into what is shown of it", async () => {
+  const hostile = "\u001b]0;title\u0007\u009b31m\u202e";
+  const lines = [
+    { ...begin, run: `r1${hostile}`, time: hostile },
+    message({ from: "client" }, { id: 1, method: hostile }, `r1${hostile}`),
+  ];
+  writeFileSync(path, text(lines));
+  const [run] = await readRecord(path);
+  expect([run!.id, run!.time]).toEqual(["r1 ]0;title 31m", "]0;title 31m"]);
+  const client = relayClient(new ReplayUpstream(run!, memoryLog()));
+  client.send({ id: 2, method: "tools/list" });
+  expect((await client.next()).error.message).toEndWith("it holds ]0;title 31m");
+  await client.end();
+});
+
 test.each([
   ["an empty file", "", "this is no record"],
   ["another file", "one\ntwo\n", "this is no record"],

@@ -67,11 +67,18 @@ test.each([
   expect(await call("put")).toStartWith("refused: ");
 });
 
-test("a name that is listed twice has the rights of its worse entry", async () => {
+test.each([
+  ["one page", [[readOnlyTool("a"), tool("a"), tool("b"), readOnlyTool("b"), readOnlyTool("get")]]],
+  [
+    "two pages",
+    [
+      [tool("a"), tool("b"), readOnlyTool("get")],
+      [readOnlyTool("a"), readOnlyTool("b")],
+    ],
+  ],
+])("a name that is listed twice on %s has the rights of its worse entry", async (_, pages) => {
   const server = new ToolServer();
-  server.pages = [
-    [readOnlyTool("a"), tool("a"), tool("b"), readOnlyTool("b"), readOnlyTool("get")],
-  ];
+  server.pages = pages;
   const { listed, call } = ruledClient(server, readOnly);
   expect(await listed()).toEqual(["get"]);
   for (const name of ["a", "b"]) expect(await call(name)).toStartWith("refused: ");
