@@ -149,7 +149,10 @@ async function signInNow(
   }
   if (status < 300 && server.credential.type === "unset") {
     throw new BridgeError("configuration", `server "${server.name}" asks for no sign-in`, {
-      hint: 'if some calls need a sign-in nevertheless, set "auth": {"type": "oauth"} in its entry',
+      hint: (command) =>
+        server.adHoc === undefined
+          ? 'if some calls need a sign-in nevertheless, set "auth": {"type": "oauth"} in its entry'
+          : `nothing is to be done: ${command(`test ${server.name}`)} shows its tools`,
     });
   }
   const { noSignIn } = await import("../oauth/sign-in/availability.ts");

@@ -1,6 +1,7 @@
 // The errors for what a server's entry names and the bridge's environment lacks, in terms of the client that started it.
 import { BridgeError, type Hint } from "../wire/errors.ts";
 import { clientNamed } from "./clients/clients.ts";
+import type { ServerSettings } from "./settings.ts";
 
 /** A variable or file (absolute path) that an entry refers to and that is missing. */
 interface Missing {
@@ -10,7 +11,8 @@ interface Missing {
 }
 
 /** The error for missing variables, all of them in one, or else for the first missing file. */
-export function missingError(server: string, missing: readonly Missing[]): BridgeError {
+export function missingError(settings: ServerSettings, missing: readonly Missing[]): BridgeError {
+  const server = settings.name;
   const named = missing.filter(({ variable }) => variable !== undefined);
   const [first, ...more] = named;
   if (first === undefined) {
@@ -19,7 +21,7 @@ export function missingError(server: string, missing: readonly Missing[]): Bridg
       "configuration",
       `${what} of server "${server}": there is no file ${file}`,
       {
-        hint: "create the file, or correct its path in the configuration",
+        hint: `create the file, or correct its path in ${settings.adHoc === undefined ? "the configuration" : "the client's entry"}`,
       },
     );
   }
@@ -29,7 +31,9 @@ export function missingError(server: string, missing: readonly Missing[]): Bridg
       ? `${first.what} of server "${server}": the variable ${first.variable} is not set`
       : `server "${server}" names variables that are not set: ${list}`;
   const variables = [...new Set(named.map(({ variable }) => variable!))];
-  return new BridgeError("configuration", message, { hint: hintFor(server, variables) });
+  return new BridgeError("configuration", message, {
+    hint: settings.adHoc === undefined ? hintFor(server, variables) : entryHint(variables),
+  });
 }
 
 /** The error for a server whose headers stand in the entry of its client alone. */
@@ -40,6 +44,19 @@ export function withheldError(server: string, withheld: readonly string[]): Brid
     `${headers} of server "${server}" stands in the client's entry alone`,
     { hint: (command) => `run ${command("import")} to keep it here` },
   );
+}
+
+/** How a variable gets to the bridge of a server that the client's entry names by URL: no command writes that entry. */
+function entryHint(variables: readonly string[]): Hint {
+  const names = variables.map((name) => `"${name}"`).join(" and ");
+  return (_, clientName = "") => {
+    const client = clientNamed(clientName);
+    if (client?.passes === "all")
+      return `set ${variables.join(" and ")} where ${client.title} starts, then start it again`;
+    return client?.id === "codex"
+      ? `set ${variables.join(" and ")} where Codex starts, and add ${names} to "env_vars" of its entry`
+      : `add ${names} to "env" of the client's entry`;
+  };
 }
 
 /** How a variable gets from the client's own environment to the bridge. */

@@ -102,7 +102,7 @@ export async function requireNamedVariables(
   const { missingError, withheldError } = await import("./missing.ts");
   throw withheld.length > 0
     ? withheldError(settings.name, withheld)
-    : missingError(settings.name, missing);
+    : missingError(settings, missing);
 }
 
 /** Whether a file is missing. Any other problem is reported when the file is read. */

@@ -61,3 +61,15 @@ test.each([
   expect(error.message).toBe('tokenEnv of server "kb": the variable KB_TOKEN is not set');
   expect(error.hintText(command, client)).toBe(hint);
 });
+
+test.each([
+  ["codex-mcp-client", 'set NOPE where Codex starts, and add "NOPE" to "env_vars" of its entry'],
+  ["claude-code", "set NOPE where Claude Code starts, then start it again"],
+  ["gemini-cli-mcp-client", 'add "NOPE" to "env" of the client\'s entry'],
+  [undefined, 'add "NOPE" to "env" of the client\'s entry'],
+])("a server named by URL, client %s: the hint names the client's entry", async (client, hint) => {
+  const settings = settingsOf({ headers: { "X-Key": "${NOPE}" } }, "/nonexistent");
+  const adHoc = { ...settings, adHoc: { withheld: [] } };
+  const error: BridgeError = await requireNamedVariables(adHoc, {}).catch((e) => e);
+  expect(error.hintText(command, client)).toBe(hint);
+});

@@ -1082,7 +1082,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-look-for-a-sign-in": {
     promise: "a server that has no sign-in is told as one that needs a token",
     file: "src/oauth/sign-in/availability.ts",
-    find: "  return isThere ? undefined : needsToken(server.name, schemes);",
+    find: "  return isThere ? undefined : needsToken(server, schemes);",
     replace: "  return isThere || !isOther ? undefined : needsToken(server.name, schemes);",
     test: "tests/upstream/sign-in/call-sign-in.test.ts",
     pattern: "nothing in particular",

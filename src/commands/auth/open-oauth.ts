@@ -1,4 +1,5 @@
 import type { Context } from "../../cli/command.ts";
+import { changeHint } from "../../config/change-hint.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import type { Http } from "../../http/client.ts";
 import { openHttp } from "../../http/open-http.ts";
@@ -21,11 +22,12 @@ export async function openServerOAuth(
 }
 
 /** Throws `configuration` if the server's entry in config.json excludes OAuth: it sets a token, or `"auth": {"type": "none"}`. */
-export function requireOAuth({ name, credential }: ServerSettings): void {
+export function requireOAuth(server: ServerSettings): void {
+  const { name, credential } = server;
   if (credential.type === "unset" || credential.type === "oauth") return;
   const why =
     credential.type === "none" ? "is configured to need no sign-in" : "has a token of its own";
   throw new BridgeError("configuration", `server "${name}" ${why}`, {
-    hint: (command) => `run ${command(`setup --server ${name}`)} to change that`,
+    hint: (command) => `${changeHint(server, command)} to change that`,
   });
 }

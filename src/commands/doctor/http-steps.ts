@@ -132,7 +132,9 @@ async function withOtherPaths(error: BridgeError, { settings, http, first }: Htt
   return amended(error, {
     more: `; of ${tried}, which were tried, ${good.join(" and ")} answered`,
     newHint: (command) =>
-      `try that path: ${command(`setup --server ${name} --url ${url.origin}${path}`)}`,
+      settings.adHoc === undefined
+        ? `try that path: ${command(`setup --server ${name} --url ${url.origin}${path}`)}`
+        : `try that path in the client's entry: ${url.origin}${path}`,
   });
 }
 

@@ -148,7 +148,9 @@ async function refuseTlsPort({ settings, request }: NetworkFacts): Promise<void>
     .split("?");
   throw new BridgeError("tls", `"${url.host}" speaks TLS on this port, and the URL says http://`, {
     hint: (command) =>
-      `write https://: ${command(`setup --server ${name} --url ${shellWord(secure)}`)}`,
+      settings.adHoc === undefined
+        ? `write https://: ${command(`setup --server ${name} --url ${shellWord(secure)}`)}`
+        : `write ${secure} in the client's entry`,
   });
 }
 

@@ -46,14 +46,16 @@ export const command = defineCommand({
 });
 
 /** The log file of the server's last run that wrote one. Throws `configuration`. */
-function logFileOf({ name, state, url }: ServerSettings, { log }: Context): string {
+function logFileOf({ name, state, url, adHoc }: ServerSettings, { log }: Context): string {
   const cache = new ServerCache(cacheFile(state), url, log);
   const usual = join(state.root, "logs", `${name}.log`);
   const path = rememberedLogFile(cache) ?? (existsSync(usual) ? usual : undefined);
   if (path !== undefined) return path;
   throw new BridgeError("configuration", `no run of "${name}" has written a log file`, {
     hint: (command) =>
-      `run ${command(`codex-config --server ${name} --write --log-file ${usual}`)}`,
+      adHoc === undefined
+        ? `run ${command(`codex-config --server ${name} --write --log-file ${usual}`)}`
+        : `add --log-file ${usual} to the arguments of the client's entry`,
   });
 }
 

@@ -1,3 +1,4 @@
+import { changeHint } from "../../config/change-hint.ts";
 import { requireVariable } from "../../config/environment.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { tokenProblem } from "../../config/validators.ts";
@@ -18,11 +19,12 @@ export interface StaticDeps {
 }
 
 /** How to correct a refused credential. */
-function hintFor({ credential, name, headers, headersCommand }: ServerSettings): Hint {
-  const setup = `setup --server ${name}`;
+function hintFor(server: ServerSettings): Hint {
+  const { credential, headers, headersCommand } = server;
   switch (credential.type) {
     case "token":
-      return (command) => `the token may have expired: run ${command(setup)} to put in a new one`;
+      return (command) =>
+        `the token may have expired: ${changeHint(server, command)} to put in a new one`;
     case "tokenEnv":
       return `check the token in the variable ${credential.variable}`;
     case "tokenFile":
@@ -31,10 +33,12 @@ function hintFor({ credential, name, headers, headersCommand }: ServerSettings):
       return `check what the command ${credential.argv[0]} prints`;
     default:
       if (Object.keys(headers).length === 0 && headersCommand === undefined) {
-        return (command) => `the server wants a credential: run ${command(setup)}`;
+        return (command) => `the server wants a credential: ${changeHint(server, command)}`;
       }
       return (command) =>
-        `check the headers of the server in the configuration, or run ${command(setup)}`;
+        server.adHoc === undefined
+          ? `check the headers of the server in the configuration, or ${changeHint(server, command)}`
+          : "check the headers in the client's entry";
   }
 }
 

@@ -1,3 +1,4 @@
+import { changeHint } from "../../config/change-hint.ts";
 import { requireVariable } from "../../config/environment.ts";
 import type { OAuthSettings } from "../../config/settings.ts";
 import { expand, tokenProblem } from "../../config/validators.ts";
@@ -204,7 +205,6 @@ function registrationRefused(
   // The endpoint does not exist: most likely the server expects a token that its website issues.
   const isNone = status === 404 && auth.issuer === undefined;
   const ask = askProvider(redirectUri);
-  const setup = `setup --server ${server.name}`;
   if (status === 401)
     return refused(
       server.name,
@@ -212,7 +212,7 @@ function registrationRefused(
       `it wants an initial access token: ask the provider for one and set it as "auth.initialAccessToken", or ${ask}`,
     );
   return refused(server.name, why, (command) =>
-    isNone ? `${ask}; if the server takes a token, run ${command(setup)}` : ask,
+    isNone ? `${ask}; if the server takes a token, ${changeHint(server, command)}` : ask,
   );
 }
 

@@ -1,3 +1,5 @@
+import { changeHint } from "../../config/change-hint.ts";
+import type { ServerSettings } from "../../config/settings.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { isOAuthCertain, type OAuthContext } from "../core/context.ts";
 import { jsonObject } from "../core/document.ts";
@@ -31,13 +33,13 @@ const tokenErrors: readonly unknown[] = [
   "invalid_scope",
 ];
 
-function needsToken(name: string, schemes: readonly string[]): BridgeError {
+function needsToken(server: ServerSettings, schemes: readonly string[]): BridgeError {
   const known = schemes.map((scheme) => otherSchemes[scheme]).filter((scheme) => scheme);
   const asks = known.length === 0 ? "" : `, it asks for ${known.join(" or ")}`;
   return new BridgeError(
     "unauthorized",
-    `Authentication failed: server "${name}" needs a token: it offers no sign-in${asks}`,
-    { hint: (command) => `run ${command(`setup --server ${name}`)}`, status: 401 },
+    `Authentication failed: server "${server.name}" needs a token: it offers no sign-in${asks}`,
+    { hint: (command) => changeHint(server, command), status: 401 },
   );
 }
 
@@ -104,7 +106,7 @@ export async function noSignIn(
   const { server } = context;
   if (isOAuthCertain(context, challenge)) return undefined;
   const isOther = schemes.length > 0 && schemes.every((scheme) => scheme in otherSchemes);
-  if (isOther) return needsToken(server.name, schemes);
+  if (isOther) return needsToken(server, schemes);
   const { origin } = server.url;
   const places = [
     ...resourceUrls({ server: server.url }),
@@ -113,5 +115,5 @@ export async function noSignIn(
   const found = await Promise.all(places.map((place) => hasMetadata(context, place, signal)));
   if (found.some((answer) => answer !== false)) return undefined;
   const isThere = await hasTokenEndpoint(context, legacyIssuer(origin).tokenEndpoint, signal);
-  return isThere ? undefined : needsToken(server.name, schemes);
+  return isThere ? undefined : needsToken(server, schemes);
 }

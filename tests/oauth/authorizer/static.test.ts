@@ -270,6 +270,23 @@ describe("after a 401", () => {
   });
 });
 
+test("the hint for a server named by URL names the client's entry", async () => {
+  const hintOf = async (entry: object) => {
+    const server = { ...settings(entry), adHoc: { withheld: [] } };
+    const made = new StaticAuthorizer(server, { env, redactor, reload: () => undefined });
+    const refusal = { status: 401, wwwAuthenticate: null, body: "" };
+    const request = { method: "POST", url: server.url };
+    const sent = await made.headers(request, signal);
+    return (await fails(made.refused({ ...refusal, sent }, signal))).hintText(
+      commandLineFor(undefined),
+    );
+  };
+  expect(await hintOf({})).toBe(
+    "the server wants a credential: change the client's entry, or configure the server by codex-mcp-http-bridge setup NAME --from kb",
+  );
+  expect(await hintOf({ headers: { X: "y" } })).toBe("check the headers in the client's entry");
+});
+
 test("a 403 is forbidden at once, with the server's words", async () => {
   const { headers, refused } = authorizer({ token: "t" });
   const error = await fails(refused(await headers(), { status: 403, body: '{"message":"no"}' }));
