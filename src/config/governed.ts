@@ -58,13 +58,13 @@ function withoutTwins(audits: readonly AuditSettings[]): AuditSettings[] {
   return [...byFile.values()];
 }
 
-/** Whether a URL is at an origin, or below `https://*.host`; `https://*` is every origin of that scheme. */
+/** Whether a URL is at an origin, or below `https://*.host`; `https://*` is every origin of that scheme, `https://*:8443` every one with that port. */
 export function matchesOrigin(origin: string, url: URL): boolean {
   const [scheme, place = ""] = origin.split("://");
   if (`${scheme}:` !== url.protocol || place === "*") return `${scheme}:` === url.protocol;
   // "crm.example.com." is the same host.
-  const host = url.hostname.replace(/\.$/, "");
+  const host = url.hostname.replace(/\.+$/, "");
   const port = url.port === "" ? "" : `:${url.port}`;
-  if (!place.startsWith("*.")) return place === `${host}${port}`;
+  if (!place.startsWith("*.")) return [`${host}${port}`, `*${port}`].includes(place);
   return `${host}${port}`.endsWith(place.slice(1));
 }

@@ -42,9 +42,10 @@ export function urlProblem(text: string): string | undefined {
 
 /** Why `text` cannot be an origin in a policy: `https://host`, `https://*.host` or `https://*`, with a port where it is not the scheme's. */
 export function originProblem(text: string): string | undefined {
-  const place = text.replace("://*.", "://").replace(/:\/\/\*(?=$|:)/, "://host");
-  const isOrigin = text.includes("://") && URL.parse(place)?.origin === place;
-  return isOrigin && /^https?:/.test(text) && !place.includes("*")
+  // A rule that matches no URL would be no rule: one wildcard at most, and no dot at the end of the host.
+  const place = text.replace(/^(https?:\/\/)\*(?=$|:|\.[^*])/, "$1host");
+  const isOrigin = /^https?:/.test(place) && URL.parse(place)?.origin === place;
+  return isOrigin && !/\*|\.(?=$|:\d)/.test(place)
     ? undefined
     : "expected an origin such as https://host or https://*.host, in lower case, without a path";
 }

@@ -1,5 +1,6 @@
 import { existsSync, lstatSync, realpathSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
+import { isatty } from "node:tty";
 import { readArguments } from "../../cli/arguments.ts";
 import { type Context, defineCommand, serversArgument, type Values } from "../../cli/command.ts";
 import { bridgeExecutable } from "../../cli/own-path.ts";
@@ -18,7 +19,7 @@ import {
   logFileArgument,
   requireFreeName,
 } from "../codex-config/codex-config.ts";
-import { unifiedDiff } from "../codex-config/diff.ts";
+import { unifiedDiff, visibleDiff } from "../codex-config/diff.ts";
 import { combinedWords } from "../codex-config/entry.ts";
 import { readUserFile } from "../codex-config/user-file.ts";
 import { backupOf } from "../codex-config/write.ts";
@@ -261,7 +262,8 @@ async function showDiff(
   const before = clientText(path);
   const after = await edit(before);
   if (before === after) context.note(`nothing to change in ${path}`);
-  await context.print(context.redactor.redact(unifiedDiff(path, before, after)));
+  const diff = context.redactor.redact(unifiedDiff(path, before, after));
+  await context.print(isatty(1) ? visibleDiff(diff) : diff);
   return 0;
 }
 

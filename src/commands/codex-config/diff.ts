@@ -1,3 +1,5 @@
+import { withCodePoints } from "../../wire/text.ts";
+
 /** Maximum cells of the table of lengths. In longer texts, every line between the first and the last change counts as changed. */
 const maxCells = 4_000_000;
 
@@ -59,4 +61,9 @@ export function unifiedDiff(path: string, before: string, after: string): string
     text += shown("-", middleA.slice(fromI, i)) + shown("+", middleB.slice(fromJ, j));
   }
   return text;
+}
+
+/** A diff as a terminal may show it: the file may come with a repository, so what could hide something is shown as code points. */
+export function visibleDiff(diff: string): string {
+  return diff.replace(/[^\n\t]+/g, withCodePoints);
 }

@@ -1,9 +1,11 @@
+import { isatty } from "node:tty";
 import { type Context, defineCommand, type Values } from "../../cli/command.ts";
 import { findEntries } from "../../config/clients/entries.ts";
 import { type Config, readConfig } from "../../config/load.ts";
 import { changeConfig } from "../../config/save.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { unifiedDiff } from "../codex-config/diff.ts";
+import { terminalJson } from "../../wire/text.ts";
+import { unifiedDiff, visibleDiff } from "../codex-config/diff.ts";
 import { approveHashes } from "../pin/approve.ts";
 import { convertEntry } from "./convert.ts";
 import { undoImport, writeJournal } from "./journal.ts";
@@ -125,7 +127,7 @@ async function nothingFound(
   context: Context,
 ): Promise<number> {
   if (json) {
-    await context.print(`${JSON.stringify({ found: [], saved: [], replaced: [] }, null, 2)}\n`);
+    await context.print(jsonText({ found: [], saved: [], replaced: [] }));
     return 0;
   }
   const where =
@@ -181,6 +183,12 @@ function selected(rows: readonly Row[], names: readonly string[]): Row[] {
   return [...new Set(chosen)];
 }
 
+/** The result of `--json`; names in it are texts of a file that anybody may have written. */
+function jsonText(result: object): string {
+  const text = `${JSON.stringify(result, null, 2)}\n`;
+  return isatty(1) ? terminalJson(text) : text;
+}
+
 /** --dry-run: prints the changes without making them. */
 async function preview(
   rows: readonly Row[],
@@ -189,15 +197,14 @@ async function preview(
   context: Context,
 ): Promise<number> {
   if (json) {
-    await context.print(
-      `${JSON.stringify({ found: rows.map(rowJson), saved: [], replaced: [] }, null, 2)}\n`,
-    );
+    await context.print(jsonText({ found: rows.map(rowJson), saved: [], replaced: [] }));
     return 0;
   }
   if (!replace) return 0;
   const files = replaceable(chosen ?? rows);
   for (const { path, before, after } of await previewEntries(files, executable, context)) {
-    await context.print(`\n${context.redactor.redact(unifiedDiff(path, before, after))}`);
+    const diff = context.redactor.redact(unifiedDiff(path, before, after));
+    await context.print(`\n${isatty(1) ? visibleDiff(diff) : diff}`);
   }
   return 0;
 }
@@ -294,7 +301,7 @@ async function save(
       replaced: files.map(({ path }) => path),
       ...(isChanged && { undo: undoLine(context) }),
     };
-    await context.print(`${JSON.stringify(result, null, 2)}\n`);
+    await context.print(jsonText(result));
   } else if (isChanged)
     await tellNext(
       added.filter(({ name }) => !signedIn.has(name)),

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { unifiedDiff } from "../../../src/commands/codex-config/diff.ts";
+import { unifiedDiff, visibleDiff } from "../../../src/commands/codex-config/diff.ts";
 
 const abandon = (text: string) => text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 
@@ -58,4 +58,9 @@ test("texts that are too long for the comparison are shown as one change", () =>
   const before = `x\n${many("a")}y\n`;
   const after = `z\n${many("b")}w\n`;
   expect(patched(before, unifiedDiff("f", before, after))).toBe(after);
+});
+
+test("a diff for a terminal shows what a line could hide", () => {
+  const diff = unifiedDiff("f", '\t"a": 1\n', '\t"a\u009b31m\u202e\u001b[2J": 1\n');
+  expect(visibleDiff(diff)).toContain('-\t"a": 1\n+\t"a\\u{9b}31m\\u{202e}\\u{1b}[2J": 1\n');
 });
