@@ -21,13 +21,14 @@ export const command = defineCommand({
     const server = pickServer(config, old);
     requireFree(name, [...config.servers.keys()]);
     await move(server, name, context);
-    const steps = [
-      `codex-config --server ${name} --write`,
-      `codex-config --server ${server.name} --remove`,
-    ];
-    const lines = steps.map((step) => `  ${context.commandLine(step)}\n`).join("");
+    const stepsOf = (command: string) =>
+      [`${command} --server ${name} --write`, `${command} --server ${server.name} --remove`]
+        .map((step) => `  ${context.commandLine(step)}\n`)
+        .join("");
     await context.print(
-      `Renamed server "${server.name}" to "${name}"\n\nEntries of clients name the old one still. Next steps for Codex:\n${lines}`,
+      `Renamed server "${server.name}" to "${name}"\n\nEntries of clients still name the old one.\n` +
+        `Next steps for Codex:\n${stepsOf("codex-config")}` +
+        `For another client:\n${stepsOf("client-config --for CLIENT")}`,
     );
     return 0;
   },
@@ -40,7 +41,9 @@ function requireFree(name: string, names: readonly string[]): void {
   if (twin === undefined) return;
   throw new BridgeError(
     "configuration",
-    `there is a server "${twin}": names differ in more than case`,
+    twin === name
+      ? `there is a server "${twin}" already`
+      : `there is a server "${twin}" already, and names must differ in more than upper and lower case`,
     {
       hint: "choose another name",
     },

@@ -72,7 +72,11 @@ test("rename moves the entry at its place, the sign-in, the cache and the approv
   const { at, run, names, grantOf, grant } = await home();
   const printed = await run(rename, { old: "KB", new: "crm" });
   expect(printed).toContain('Renamed server "kb" to "crm"');
-  expect(printed).toContain("codex-config --server crm --write");
+  expect(printed).toContain("Entries of clients still name the old one.\n");
+  for (const client of ["codex-config", "client-config --for CLIENT"]) {
+    expect(printed).toContain(`${client} --server crm --write\n`);
+    expect(printed).toContain(`${client} --server kb --remove\n`);
+  }
   expect(names()).toEqual(["crm", "other"]);
   expect(await grantOf("crm")).toMatchObject(grant);
   expect(readFileSync(at("cache/crm.json"), "utf8")).toBe("cached");
@@ -93,6 +97,15 @@ test.each([
   expect(await run(rename, { old: "kb", new: name })).toStartWith(`${kind}: `);
   expect(names()).toEqual(["kb", "other"]);
   expect(await grantOf("kb")).toMatchObject(grant);
+});
+
+test("the refusal of a new name says which server has it", async () => {
+  const { run } = await home();
+  const taken = 'configuration: there is a server "other" already';
+  expect(await run(rename, { old: "kb", new: "other" })).toBe(taken);
+  expect(await run(rename, { old: "kb", new: "Other" })).toBe(
+    `${taken}, and names must differ in more than upper and lower case`,
+  );
 });
 
 test("a rename that fails in the middle leaves the server with everything under its old name", async () => {

@@ -91,6 +91,10 @@ async function httpFinding(answer: FirstAnswer, facts: HttpFacts): Promise<Findi
     // A 404 to another request than this one does not mean the path.
     if (status === 404 && error instanceof BridgeError && error.kind === "server-not-found")
       throw await withOtherPaths(error, facts);
+    // The hint of another 4xx names the command that runs here.
+    const isOther = status < 500 && status !== 405;
+    if (isOther && error instanceof BridgeError && error.kind === "server-error")
+      throw amended(error, { newHint: "check that the URL is that of an MCP server" });
     throw error;
   }
   return { detail: `${detail}; the bridge gets on with it` };

@@ -35,7 +35,7 @@ export function statusError(
     return new BridgeError(
       "unauthorized",
       `Authentication failed: server "${name}" answered 401${reason}`,
-      { status, hint: (command) => `check its credential: ${command(`test --server ${name}`)}` },
+      { status, hint: (command) => `check its credential: ${command(`doctor ${name}`)}` },
     );
   const details = {
     status,
@@ -68,8 +68,7 @@ export function statusError(
     });
   return new BridgeError("server-error", `Server error: "${name}" answered ${status}${reason}`, {
     ...details,
-    hint: (command) =>
-      `check that the URL is that of an MCP server: ${command(`test --server ${name}`)}`,
+    hint: (command) => `check that the URL is that of an MCP server: ${command(`doctor ${name}`)}`,
   });
 }
 

@@ -433,6 +433,15 @@ const failures: readonly Failure[] = [
     exit: 1,
   },
   {
+    name: "a status that no MCP server answers with",
+    setUp: () => ({
+      entry: { url: `${serve(() => new Response(null, { status: 418 }))}/mcp`, ...quick },
+    }),
+    step: "HTTP",
+    words: [/answered 418/, /^check that the URL is that of an MCP server$/m],
+    exit: 1,
+  },
+  {
     name: "22 an HTTP+SSE server loses its proxy's path prefix",
     setUp: () => {
       const origin = serve((request) => {

@@ -73,3 +73,11 @@ test.each([400, 401, 402, 404, 409, 410, 422, 429, 500, 503])(
     expect(message.length).toBeLessThan(400);
   },
 );
+
+test.each([401, 418])(
+  "the hint at %i names a command that tells more than test, which shows it",
+  (status) => {
+    const error = statusError(new Response(null, { status }), "", "kb", new Redactor());
+    expect(error.hintText((words) => words)).toEndWith(": doctor kb");
+  },
+);
