@@ -2198,6 +2198,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/relay/combined/combined.test.ts",
     pattern: "never listed",
   },
+  "broadcast-of-calls-without-id": {
+    promise: "a call without an id reaches no server of a combined run",
+    file: "src/relay/combined/combined.ts",
+    find: 'method?.startsWith("notifications/") !== true',
+    replace: "method === undefined",
+    test: "tests/relay/combined/combined.test.ts",
+    pattern: "a call without an id",
+  },
   "no-deadline-of-each-server": {
     promise: "each server of a combined run keeps its own deadline",
     file: "src/relay/combined/combined.ts",

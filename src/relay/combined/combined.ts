@@ -220,6 +220,11 @@ export class CombinedUpstream implements Upstream {
         return;
       }
       default: {
+        // A request without an id, such as a call, would reach servers that it is not for.
+        if (method?.startsWith("notifications/") !== true) {
+          this.#options.log.warn("notification dropped", { method: method?.slice(0, 64) });
+          return;
+        }
         // A server that connects later asks for the roots then.
         const present = this.#members.filter(({ isConnected }) => isConnected);
         await Promise.allSettled(present.map((member) => sendTo(member, message)));

@@ -401,6 +401,20 @@ describe("requests of the servers", () => {
     expect(b.server.seen.at(-1)).toMatchObject({ id: 1 });
   });
 
+  test("a call without an id reaches no server, since it would reach all of them", async () => {
+    const [a, b] = [new FakeServer(), new FakeServer()];
+    const client = combinedClient({ a, b });
+    await client.start();
+    await client.tools();
+    client.send({ method: "tools/call", params: { name: "look", arguments: { for: "a" } } });
+    client.send({ method: "notifications/roots/list_changed" });
+    for (const name of ["a__look", "b__look"]) await client.call("tools/call", { name });
+    for (const server of [a, b]) {
+      expect(server.got("notifications/roots/list_changed")).toHaveLength(1);
+      expect(server.got("tools/call")).toMatchObject([{ id: expect.anything() }]);
+    }
+  });
+
   test("a server cancels only its own request", async () => {
     const [a, b] = [asking("q", { method: "roots/list" }), new FakeServer()];
     const client = combinedClient({ a: a.server, b });
