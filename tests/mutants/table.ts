@@ -75,6 +75,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/http/private-http.test.ts",
     pattern: "for every request",
   },
+  "no-failure-of-unsent-call": {
+    promise: "at the end of the bridge a call that was never sent is answered with its failure",
+    file: "src/relay/relay.ts",
+    find: "if (call.controller.signal.aborted && !known.safeToRetry)",
+    replace: "if (call.controller.signal.aborted)",
+    test: "tests/relay/relay.test.ts",
+    pattern: "was not sent",
+  },
   "no-list-of-missing-variables": {
     promise: "all missing variables are told at once",
     file: "src/config/missing.ts",
