@@ -131,7 +131,13 @@ async function withOtherPaths(error: BridgeError, { settings, http, first }: Htt
   const tried = places.map(({ pathname }) => pathname).join(", ");
   const good = found.filter((place) => place !== undefined);
   if (good.length === 0)
-    return amended(error, { more: `; ${tried} were tried and answer no better` });
+    return amended(error, {
+      more: `; ${tried} were tried and answer no better`,
+      newHint: (command) =>
+        settings.adHoc === undefined
+          ? `check the URL's path: ${command(`setup --server ${name} --url URL`)}`
+          : "check the URL's path in the client's entry",
+    });
   const [path] = good[0]!.split(" ");
   return amended(error, {
     more: `; of ${tried}, which were tried, ${good.join(" and ")} answered`,

@@ -48,7 +48,7 @@ export function statusError(
       `Server not found: "${name}" answered ${status}${reason}`,
       {
         ...details,
-        hint: (command) => `check the URL's path: ${command(`setup --server ${name} --url URL`)}`,
+        hint: (command) => `check the URL's path: ${command(`doctor ${name}`)} tries others`,
       },
     );
   if (status === 429)

@@ -433,6 +433,18 @@ const failures: readonly Failure[] = [
     exit: 1,
   },
   {
+    name: "no path is right",
+    setUp: () => ({
+      entry: { url: `${serve(() => new Response(null, { status: 404 }))}/v1`, ...quick },
+    }),
+    step: "HTTP",
+    words: [
+      /were tried and answer no better/,
+      /^check the URL's path: .* setup --server kb --url URL/m,
+    ],
+    exit: 1,
+  },
+  {
     name: "a status that no MCP server answers with",
     setUp: () => ({
       entry: { url: `${serve(() => new Response(null, { status: 418 }))}/mcp`, ...quick },

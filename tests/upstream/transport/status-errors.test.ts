@@ -74,10 +74,10 @@ test.each([400, 401, 402, 404, 409, 410, 422, 429, 500, 503])(
   },
 );
 
-test.each([401, 418])(
+test.each([401, 404, 418])(
   "the hint at %i names a command that tells more than test, which shows it",
   (status) => {
     const error = statusError(new Response(null, { status }), "", "kb", new Redactor());
-    expect(error.hintText((words) => words)).toEndWith(": doctor kb");
+    expect(error.hintText((words) => words)).toContain(": doctor kb");
   },
 );
