@@ -68,9 +68,12 @@ export async function readRecord(path: string): Promise<readonly RecordedRun[]> 
 async function textOf(path: string): Promise<string> {
   const file = Bun.file(path);
   try {
-    const { size } = await file.stat();
-    if (size <= maxFileBytes) return await file.text();
+    const stats = await file.stat();
+    // A device such as /dev/zero would be read without end.
+    if (stats.isCharacterDevice() || stats.isBlockDevice()) throw noRecordError(path, 1);
+    if (stats.size <= maxFileBytes) return await file.text();
   } catch (error) {
+    if (error instanceof BridgeError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     throw new BridgeError("configuration", `cannot read the record ${path} (${code})`, {
       hint: "name the file that was given to run --record",

@@ -90,8 +90,15 @@ function toolError(tool: string, server: string): BridgeError {
 async function textOf(args: string): Promise<string> {
   if (!args.startsWith("@") && args !== "-") return args;
   try {
-    return await (args === "-" ? Bun.stdin : Bun.file(args.slice(1))).text();
+    if (args === "-") return await Bun.stdin.text();
+    const file = Bun.file(args.slice(1));
+    const stats = await file.stat();
+    // A device such as /dev/zero would be read without end.
+    if (stats.isCharacterDevice() || stats.isBlockDevice())
+      throw new BridgeError("usage", "--args: the file is a device");
+    return await file.text();
   } catch (error) {
+    if (error instanceof BridgeError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? "";
     throw new BridgeError("usage", `--args: the file cannot be read (${code})`);
   }

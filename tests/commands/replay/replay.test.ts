@@ -218,7 +218,9 @@ test.each([
   expect(readRecord(path)).rejects.toThrow(why);
 });
 
-test("a missing file and a folder are refused", async () => {
+test("a missing file, a folder and a device are refused", async () => {
   expect(readRecord(path)).rejects.toThrow("ENOENT");
   expect(readRecord(folder.path)).rejects.toThrow("cannot read the record");
+  // Never ends.
+  expect(readRecord("/dev/zero")).rejects.toThrow("this is no record");
 });

@@ -187,6 +187,7 @@ describe("call", () => {
     ["arguments that are no object", [], { args: "[1]" }],
     ["arguments that are no JSON", [], { args: "{" }],
     ["a file that does not exist", [], { args: "@/nowhere/arguments.json" }],
+    ["a device without end", [], { args: "@/dev/zero" }],
     ["both forms of arguments", ["query=x"], { args: "{}" }],
     ["an unknown tool", [], { tool: "serach" }],
     ["no tool", [], { tool: undefined }],
