@@ -1,4 +1,4 @@
-import { changeHint } from "../../config/change-hint.ts";
+import { changeHint, credentialHint } from "../../config/change-hint.ts";
 import { requireVariable } from "../../config/environment.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { tokenProblem } from "../../config/validators.ts";
@@ -33,7 +33,7 @@ function hintFor(server: ServerSettings): Hint {
       return `check what the command ${credential.argv[0]} prints`;
     default:
       if (Object.keys(headers).length === 0 && headersCommand === undefined) {
-        return (command) => `the server wants a credential: ${changeHint(server, command)}`;
+        return (command) => `the server wants a credential: ${credentialHint(server, command)}`;
       }
       return (command) =>
         server.adHoc === undefined

@@ -1,4 +1,4 @@
-import { changeHint } from "../../config/change-hint.ts";
+import { credentialHint } from "../../config/change-hint.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { isOAuthCertain, type OAuthContext } from "../core/context.ts";
@@ -39,7 +39,7 @@ function needsToken(server: ServerSettings, schemes: readonly string[]): BridgeE
   return new BridgeError(
     "unauthorized",
     `Authentication failed: server "${server.name}" needs a token: it offers no sign-in${asks}`,
-    { hint: (command) => changeHint(server, command), status: 401 },
+    { hint: (command) => credentialHint(server, command), status: 401 },
   );
 }
 

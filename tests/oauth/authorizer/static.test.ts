@@ -282,7 +282,7 @@ test("the hint for a server named by URL names the client's entry", async () => 
     );
   };
   expect(await hintOf({})).toBe(
-    "the server wants a credential: change the client's entry, or configure the server by codex-mcp-http-bridge setup NAME --from kb",
+    "the server wants a credential: add --token-env VAR or --header to the client's entry, or configure the server by codex-mcp-http-bridge setup NAME --from kb",
   );
   expect(await hintOf({ headers: { X: "y" } })).toBe("check the headers in the client's entry");
 });
