@@ -21,6 +21,14 @@ export const command = defineCommand({
     if (values.from !== undefined) {
       if (values.server === undefined)
         throw new BridgeError("usage", "--from needs the new server's name: --server NAME");
+      const given = (Object.keys(setupArguments) as (keyof SetupValues)[]).filter((option) =>
+        isGiven(values[option]),
+      );
+      const other = given.find((option) => option !== "from" && option !== "server");
+      if (other !== undefined)
+        throw new BridgeError("usage", `--from and --${other} exclude each other`, {
+          hint: "change the server by setup once it has a name",
+        });
       const { configureAdHoc } = await import("./from-ad-hoc.ts");
       await configureAdHoc(values.server, values.from, context);
       return 0;
@@ -33,6 +41,10 @@ export const command = defineCommand({
     return wizard(form, config, context);
   },
 });
+
+/** Whether an option stands in the command line: flags are false and repeated options are empty without it. */
+const isGiven = (value: unknown) =>
+  Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
 
 /** Throws unless stdin and stderr are a terminal; the error names the missing options. */
 async function requireTerminal(form: FlagForm, config: Config | undefined): Promise<void> {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { SetupValues } from "../../../src/commands/setup/flags.ts";
 import { configureAdHoc } from "../../../src/commands/setup/from-ad-hoc.ts";
+import { command } from "../../../src/commands/setup/setup.ts";
 import { adHocSettings, findServer, rememberAdHoc } from "../../../src/config/ad-hoc.ts";
 import type { ServerEntry } from "../../../src/config/schema.ts";
 import { testContext } from "../../support/context.ts";
@@ -45,6 +47,13 @@ describe("setup --from", () => {
     expect(existsSync(settings.state.root)).toBe(false);
     expect((await findServer(context.paths(), "crm")).adHoc).toBeUndefined();
     expect(context.printed).toContain("codex-config --server crm --write");
+  });
+
+  test("another option beside --from is an error, not ignored", async () => {
+    using folder = ownFolder();
+    const { context } = home(folder.path, { url });
+    const values = { server: "crm", from: url, "token-env": "VAR" } as SetupValues;
+    await expect(command.run(values, context)).rejects.toThrow("--token-env exclude each other");
   });
 
   test.each<[string, ServerEntry, string, string]>([
