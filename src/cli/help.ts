@@ -69,7 +69,7 @@ export async function commandHelp(
   { args: own, helpEnd }: Pick<Command, "args" | "helpEnd">,
 ): Promise<string> {
   const table: Arguments = withGlobalArguments(own);
-  // citty takes a positional argument for required unless the table says otherwise.
+  // citty treats a positional argument as required unless the table says otherwise.
   const args = Object.fromEntries(
     Object.entries(table).map(([key, row]) => [key, { required: false, ...row }]),
   );

@@ -16,102 +16,96 @@ export interface Deadline {
   callOff(): void;
 }
 
-/** A call under way: the numbers that its deadline is computed from. One object, no closures, because each call has one. */
+/** The deadline of one call under way. One object without closures, because each call has one. */
 class Running implements Deadline {
-  readonly startedAt: number;
-  readonly ms: number;
   readonly expire: () => void;
-  budgetMs: number;
-  /** Number of open pauses. */
-  pauses = 0;
-  /** When the first open pause began. */
-  pausedAt = 0;
-  /** Total length of the pauses that have ended. */
-  pausedMs = 0;
-  extendedAt = Number.NEGATIVE_INFINITY;
   readonly #deadlines: Deadlines;
+  readonly #startedAt: number;
+  readonly #ms: number;
+  #budgetMs: number;
+  /** Number of open pauses. */
+  #pauses = 0;
+  /** When the first open pause began. */
+  #pausedAt = 0;
+  /** Total length of the pauses that have ended. */
+  #pausedMs = 0;
+  #extendedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(deadlines: Deadlines, startedAt: number, ms: number, expire: () => void) {
+  constructor(deadlines: Deadlines, ms: number, expire: () => void) {
     this.#deadlines = deadlines;
-    this.startedAt = startedAt;
-    this.ms = ms;
-    this.budgetMs = ms;
+    this.#startedAt = deadlines.now();
+    this.#ms = ms;
+    this.#budgetMs = ms;
     this.expire = expire;
   }
 
   extend(): void {
-    this.#deadlines.extend(this);
+    this.#extendedAt = this.#deadlines.now();
+    const elapsed = this.#extendedAt - this.#startedAt - this.#pauseMs;
+    const budgetMs = Math.min(elapsed + this.#ms, maxExtendedMs);
+    this.#budgetMs = Math.max(this.#budgetMs, budgetMs);
   }
 
   get isExtended(): boolean {
-    return this.#deadlines.isExtended(this);
+    return this.#deadlines.now() - this.#extendedAt < extendedRecentlyMs;
   }
 
   pause(): () => void {
-    return this.#deadlines.pause(this);
+    if (this.#pauses++ === 0) this.#pausedAt = this.#deadlines.now();
+    let isOpen = true;
+    return () => {
+      if (!isOpen) return;
+      isOpen = false;
+      if (--this.#pauses > 0) return;
+      this.#pausedMs += this.#deadlines.now() - this.#pausedAt;
+      this.#deadlines.resume(this);
+    };
   }
 
   callOff(): void {
-    this.#deadlines.callOff(this);
+    this.#deadlines.forget(this);
+  }
+
+  /** When the call expires, unless it is extended or paused again. */
+  get dueAt(): number {
+    const pauseMs = this.#pauses > 0 ? maxPauseMs : this.#pauseMs;
+    return this.#startedAt + this.#budgetMs + pauseMs;
+  }
+
+  /** Total pause, capped: a server that asks without end must not stop the deadline for ever. */
+  get #pauseMs(): number {
+    const openMs = this.#pauses > 0 ? this.#deadlines.now() - this.#pausedAt : 0;
+    return Math.min(maxPauseMs, this.#pausedMs + openMs);
   }
 }
 
 /** Deadlines of calls. Each can be paused while the server waits for the user. */
 export class Deadlines {
-  readonly #now: () => number;
+  readonly now: () => number;
   readonly #running = new Set<Running>();
   /** One timer for all calls, cheaper than one for each. Fires at `#nextCheckAt`. */
   #timer: Timer | undefined;
   #nextCheckAt = Number.POSITIVE_INFINITY;
 
   constructor(now: () => number) {
-    this.#now = now;
+    this.now = now;
   }
 
   /** Calls `expire` once, after `ms` without the pauses. */
   start(ms: number, expire: () => void): Deadline {
-    const running = new Running(this, this.#now(), ms, expire);
+    const running = new Running(this, ms, expire);
     this.#running.add(running);
-    this.#scheduleCheck(this.#dueAt(running));
+    this.#scheduleCheck(running.dueAt);
     return running;
   }
 
-  extend(running: Running): void {
-    running.extendedAt = this.#now();
-    const elapsed = running.extendedAt - running.startedAt - this.#pauseOf(running);
-    const budgetMs = Math.min(elapsed + running.ms, maxExtendedMs);
-    running.budgetMs = Math.max(running.budgetMs, budgetMs);
+  /** A pause has ended: the call may expire earlier than the pause allowed. */
+  resume(running: Running): void {
+    if (this.#running.has(running)) this.#scheduleCheck(running.dueAt);
   }
 
-  isExtended({ extendedAt }: Running): boolean {
-    return this.#now() - extendedAt < extendedRecentlyMs;
-  }
-
-  callOff(running: Running): void {
+  forget(running: Running): void {
     this.#running.delete(running);
-  }
-
-  pause(running: Running): () => void {
-    if (running.pauses++ === 0) running.pausedAt = this.#now();
-    let isOpen = true;
-    return () => {
-      if (!isOpen) return;
-      isOpen = false;
-      if (--running.pauses > 0) return;
-      running.pausedMs += this.#now() - running.pausedAt;
-      if (this.#running.has(running)) this.#scheduleCheck(this.#dueAt(running));
-    };
-  }
-
-  /** Total pause of a call, capped: a server that asks without end must not stop its deadline for ever. */
-  #pauseOf({ pauses, pausedAt, pausedMs }: Running): number {
-    return Math.min(maxPauseMs, pausedMs + (pauses > 0 ? this.#now() - pausedAt : 0));
-  }
-
-  /** When a call expires, unless it is extended or paused again. */
-  #dueAt(running: Running): number {
-    const pauseMs = running.pauses > 0 ? maxPauseMs : this.#pauseOf(running);
-    return running.startedAt + running.budgetMs + pauseMs;
   }
 
   /** Sets the timer unless it fires earlier. A check that comes too early sets it again. */
@@ -119,14 +113,14 @@ export class Deadlines {
     if (at >= this.#nextCheckAt) return;
     clearTimeout(this.#timer);
     this.#nextCheckAt = at;
-    this.#timer = setTimeout(() => this.#check(), Math.max(0, at - this.#now()));
+    this.#timer = setTimeout(() => this.#check(), Math.max(0, at - this.now()));
   }
 
   #check(): void {
     this.#nextCheckAt = Number.POSITIVE_INFINITY;
-    const now = this.#now();
+    const now = this.now();
     for (const running of [...this.#running]) {
-      const dueAt = this.#dueAt(running);
+      const { dueAt } = running;
       if (dueAt > now) this.#scheduleCheck(dueAt);
       else if (this.#running.delete(running)) running.expire();
     }

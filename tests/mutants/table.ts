@@ -1220,13 +1220,13 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-pause-limit": {
     promise: "a server that asks without end does not keep a call for ever",
     file: "src/relay/deadlines.ts",
-    find: "return Math.min(maxPauseMs, pausedMs + (pauses > 0 ? this.#now() - pausedAt : 0));",
-    replace: "return pausedMs + (pauses > 0 ? this.#now() - pausedAt : 0);",
+    find: "return Math.min(maxPauseMs, this.#pausedMs + openMs);",
+    replace: "return this.#pausedMs + openMs;",
     also: [
       {
         file: "src/relay/deadlines.ts",
-        find: "const pauseMs = running.pauses > 0 ? maxPauseMs : this.#pauseOf(running);",
-        replace: "const pauseMs = running.pauses > 0 ? Infinity : this.#pauseOf(running);",
+        find: "const pauseMs = this.#pauses > 0 ? maxPauseMs : this.#pauseMs;",
+        replace: "const pauseMs = this.#pauses > 0 ? Infinity : this.#pauseMs;",
       },
     ],
     test: "tests/relay/deadlines.test.ts",
@@ -1293,8 +1293,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-progress-cap": {
     promise: "progress prolongs a call by ten minutes at most",
     file: "src/relay/deadlines.ts",
-    find: "const budgetMs = Math.min(elapsed + running.ms, maxExtendedMs);",
-    replace: "const budgetMs = elapsed + running.ms;",
+    find: "const budgetMs = Math.min(elapsed + this.#ms, maxExtendedMs);",
+    replace: "const budgetMs = elapsed + this.#ms;",
     test: "tests/relay/deadlines.test.ts",
   },
   "no-progress-exemption-for-codex": {
@@ -1308,7 +1308,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-progress-extension": {
     promise: "progress prolongs a call that asked for it",
     file: "src/relay/deadlines.ts",
-    find: "running.budgetMs = Math.max(running.budgetMs, budgetMs);",
+    find: "this.#budgetMs = Math.max(this.#budgetMs, budgetMs);",
     replace: "void budgetMs;",
     test: "tests/fault/fault.test.ts",
     pattern: "beyond the deadline: the call lives on",

@@ -184,7 +184,7 @@ export function redirectUriOf(words: Words, storeKey: string): string {
   return `http://${host}:${port}${path?.startsWith("/") ? path : "/oauth/callback"}`;
 }
 
-/** The patterns of `--ignore-tool` as globs. mcp-remote's patterns know no character but `*`, and ignore case, as `tools.deny` does. */
+/** The patterns of `--ignore-tool` as globs. In mcp-remote's patterns `*` is the only special character; case is ignored, as in `tools.deny`. */
 export function deniedTools({ values }: Words): string[] {
   const patterns = (values.get("--ignore-tool") ?? []).filter((pattern) => pattern !== "");
   return patterns.map((pattern) => pattern.replace(/[?[\]{},\\]/g, "\\$&"));

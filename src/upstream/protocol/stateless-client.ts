@@ -130,7 +130,7 @@ export class StatelessClientAdapter implements Upstream {
     await this.#calls.send(message, deliver, signal, call);
   }
 
-  /** Makes the session's handshake on the client's behalf; the next request repeats one that failed. */
+  /** Makes the session's handshake on the client's behalf. After a failed handshake, the next request makes another one. */
   async #initialize(message: Message): Promise<Message> {
     const { log, name } = this.#options;
     const { clientInfo, capabilities } = identityIn(message);

@@ -159,7 +159,7 @@ export class ToolPolicy implements Upstream {
     this.#cursors = new Set();
   }
 
-  /** Without the tools, and the repeated cursor, for which a strict client drops the whole list. */
+  /** The list without the tools and without the repeated cursor that make a strict client drop the whole list. */
   #repaired(response: Message, cursor: string | undefined): Message {
     const problems = toolProblems(response.value(toolsPath) as unknown[]);
     const fatal = problems.filter(({ effect }) => effect !== "altered");
