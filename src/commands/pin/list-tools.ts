@@ -1,10 +1,6 @@
 import type { Context } from "../../cli/command.ts";
 import type { ServerSettings } from "../../config/settings.ts";
-import { createLog } from "../../platform/log.ts";
-import { cacheFile } from "../../platform/paths.ts";
-import { ServerCache } from "../../platform/server-cache.ts";
 import { RequestIds } from "../../upstream/core/request-ids.ts";
-import { openServer } from "../../upstream/open-server.ts";
 import { Approvals } from "../../upstream/tools/approvals.ts";
 import { ToolJudge } from "../../upstream/tools/judge.ts";
 import { listPages } from "../../upstream/tools/list-pages.ts";
@@ -14,6 +10,7 @@ import { notificationOf, requestOf } from "../../wire/message.ts";
 import { program } from "../../wire/program-facts.ts";
 import { nameWithCodePoints } from "../../wire/text.ts";
 import { initializeParams } from "../test/mcp-child.ts";
+import { openDirectly } from "../test/open-directly.ts";
 import type { CurrentTool } from "./difference.ts";
 
 const deleteGraceMs = 300;
@@ -25,22 +22,7 @@ export async function currentTools(
 ): Promise<ReadonlyMap<string, CurrentTool>> {
   const { name, state, url, timeoutMs, tools: rules } = settings;
   const { tools: _, ...unruled } = settings;
-  // The lines of an ordinary connection would stand between the difference and the question.
-  const { redactor } = context;
-  const log = context.log.writes("debug")
-    ? context.log
-    : createLog({ level: "error", format: "text", redactor });
-  const { upstream } = openServer(unruled, {
-    ...context,
-    log,
-    cache: new ServerCache(cacheFile(state), url, log),
-    client: { name: "", capabilities: "{}", protocolVersion: "" },
-    ask: () => new Promise(() => undefined),
-    mayAnswer: false,
-    waitsForStart: false,
-    signIn: undefined,
-    onFailure: "error",
-  });
+  const { upstream } = openDirectly(unruled, context);
   const { signal } = new AbortController();
   const aside = async () => undefined;
   const ids = new RequestIds();

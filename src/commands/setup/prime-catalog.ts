@@ -2,14 +2,11 @@
 
 import type { Context } from "../../cli/command.ts";
 import type { ServerSettings } from "../../config/settings.ts";
-import { createLog } from "../../platform/log.ts";
-import { cacheFile } from "../../platform/paths.ts";
-import { ServerCache } from "../../platform/server-cache.ts";
 import type { Upstream } from "../../upstream/core/types.ts";
-import { openServer } from "../../upstream/open-server.ts";
 import { asBridgeError } from "../../wire/errors.ts";
 import { isAnswerTo, type Message, notificationOf, requestOf } from "../../wire/message.ts";
 import type { Answer } from "../test/mcp-child.ts";
+import { openDirectly } from "../test/open-directly.ts";
 import type { Client } from "../test/requests.ts";
 import { testServer } from "../test/steps.ts";
 import { silent } from "../test/test.ts";
@@ -20,26 +17,10 @@ const deleteGraceMs = 100;
 
 /** Saves the lists that the server sends in time for the next start. Prints nothing and never rejects. */
 export async function fillCatalog(settings: ServerSettings, context: Context): Promise<void> {
-  const { redactor } = context;
-  const logsDebug = context.log.writes("debug");
-  const log = logsDebug ? context.log : createLog({ level: "error", format: "text", redactor });
-  const { name, state, url } = settings;
-  const cache = new ServerCache(cacheFile(state), url, log);
+  const { name } = settings;
   // One attempt, so that a server that is down causes no wait.
-  const { upstream } = openServer(
-    { ...settings, retry: { attempts: 1 } },
-    {
-      ...context,
-      log,
-      cache,
-      client: { name: "", capabilities: "{}", protocolVersion: "" },
-      ask: () => new Promise(() => undefined),
-      mayAnswer: false,
-      waitsForStart: false,
-      signIn: undefined,
-      onFailure: "error",
-    },
-  );
+  const once = { ...settings, retry: { attempts: 1 } };
+  const { upstream, cache, log } = openDirectly(once, context);
   const client = clientOf(upstream, AbortSignal.timeout(fillTimeoutMs));
   try {
     await testServer(name, client, silent, undefined);
