@@ -108,9 +108,10 @@ describe("the start", () => {
 
   test("Codex's first list is answered 0.8 s after the start, and its problem tool speaks of the next session", async () => {
     const servers = { a: new FakeServer(), b: new FakeServer({ initialize: never }) };
-    const client = combinedClient(servers, { connectTimeoutMs: 60_000 });
+    const client = combinedClient(servers, { connectTimeoutMs: 60_000, timeoutMs: 60_000 });
     await client.start("codex-mcp-client");
-    const { result } = await client.call("tools/list");
+    // Without the bound for Codex, the list would wait for 60 s.
+    const { result } = await Promise.race([client.call("tools/list"), Bun.sleep(10_000, {})]);
     expect(result.tools[1].name).toBe("b__problem");
     expect(result.tools[1].description).toContain("must restart Codex");
   });
