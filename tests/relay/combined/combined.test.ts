@@ -111,7 +111,8 @@ describe("the start", () => {
     const client = combinedClient(servers, { connectTimeoutMs: 60_000, timeoutMs: 60_000 });
     await client.start("codex-mcp-client");
     // Without the bound for Codex, the list would wait for 60 s.
-    const { result } = await Promise.race([client.call("tools/list"), Bun.sleep(10_000, {})]);
+    const late = Bun.sleep(10_000).then(() => ({}));
+    const { result } = await Promise.race([client.call("tools/list"), late]);
     expect(result.tools[1].name).toBe("b__problem");
     expect(result.tools[1].description).toContain("must restart Codex");
   });
