@@ -16,8 +16,8 @@ const shownHeaders = new Set([
   "server",
   "www-authenticate",
 ]);
-/** Of a longer line of a body the beginning is recorded: the messages are recorded on the client's side, too. */
-const maxLineLength = 1024 * 1024;
+/** Of a longer body of a request, and of a longer line of a response, the beginning is recorded: the client's side has the whole messages. */
+const maxLength = 1024 * 1024;
 
 /** `http` with each exchange written to a record: method, URL and body of the request; status, headers and body of its response. */
 export function recordedHttp(
@@ -34,7 +34,8 @@ export function recordedHttp(
     // The path may hold the value of a variable.
     const shownAddress = urlTemplate === undefined ? shownUrl(url) : url.origin;
     const facts = { http: number, server, method, url: shownAddress, headers: names };
-    record.note(facts, text === "" ? {} : { body: text.slice(0, maxLineLength) });
+    const shownBody = text === "" ? {} : { body: text.slice(0, maxLength) };
+    record.note(facts, shownBody, text.length > maxLength);
     try {
       const response = await http(request);
       const shown: Record<string, string> = {};
@@ -67,17 +68,28 @@ function recordedBody(
   const decoder = new TextDecoder();
   let rest = "";
   let bytes = 0;
-  const note = (text: string) => {
-    if (text !== "") record.note({ http: number }, { text: text.slice(0, maxLineLength) });
+  const note = (text: string, isCut = false) => {
+    if (text !== "") record.note({ http: number }, { text }, isCut);
+  };
+  const noteLines = (text: string, isCut = false) => {
+    let from = 0;
+    while (text.length - from > maxLength) {
+      const end = text.lastIndexOf("\n", from + maxLength - 1) + 1;
+      const isLong = end <= from;
+      note(text.slice(from, isLong ? from + maxLength : end), isLong);
+      from = isLong ? text.indexOf("\n", from + maxLength) + 1 || text.length : end;
+    }
+    note(text.slice(from), isCut);
   };
   const add = (text: string) => {
     const end = text.lastIndexOf("\n") + 1;
-    if (end > 0) note(rest + text.slice(0, end));
+    if (end > 0) noteLines(rest + text.slice(0, end));
     if (end > 0) rest = text.slice(end);
-    else if (rest.length < maxLineLength) rest += text;
+    // One chunk more than is recorded: noteLines then sees that the line is too long.
+    else if (rest.length <= maxLength) rest += text;
   };
   const finish = (end: "complete" | "broken" | "stopped") => {
-    note(rest + decoder.decode());
+    noteLines(rest + decoder.decode(), end !== "complete");
     record.note({ http: number, end, bytes });
   };
   return new ReadableStream(

@@ -62,3 +62,21 @@ export function appendProblem(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return code === undefined ? message : (reasons[code] ?? fileSystemReason(error));
 }
+
+/** Looks at a last line without its end: while another process writes, its line grows page by page. */
+const looks = 5;
+const betweenLooksMs = 2;
+
+/** Ends the last line of a file if a full disk or a kill has cut it, so that no line is joined to it; `fd` is open for reading, too. */
+export function endLine(fd: number): void {
+  const last = new Uint8Array(1);
+  for (let look = 1; ; look++) {
+    const { size } = fs().fstatSync(fd);
+    if (size === 0) return;
+    fs().readSync(fd, last, 0, 1, size - 1);
+    if (last[0] === 0x0a) return;
+    if (look === looks) break;
+    Bun.sleepSync(betweenLooksMs);
+  }
+  fs().writeSync(fd, "\n");
+}

@@ -1,4 +1,4 @@
-import { openToAppend } from "./append-file.ts";
+import { endLine, openToAppend } from "./append-file.ts";
 import { checkParents } from "./file-permissions.ts";
 import { fs } from "./fs.ts";
 import { basename, dirname, join } from "./path.ts";
@@ -6,7 +6,6 @@ import { runId } from "./run-id.ts";
 
 /** `checkedForMs`: time after which an open file is looked at again, since it may be full, deleted, or cut by a full disk. */
 const usual = { rotateAtBytes: 10 * 1024 * 1024, checkedForMs: 50 };
-const lineFeed = 0x0a;
 
 /** Files that this process has renamed. */
 let rotations = 0;
@@ -89,22 +88,4 @@ export class AuditFile {
     fs().closeSync(this.#fd!);
     this.#fd = undefined;
   }
-}
-
-/** Looks at a last line without its end: while another process writes, its line grows page by page. */
-const looks = 5;
-const betweenLooksMs = 2;
-
-/** Ends the last line if a full disk has cut it, so that no line is joined to it. */
-function endLine(fd: number): void {
-  const last = new Uint8Array(1);
-  for (let look = 1; ; look++) {
-    const { size } = fs().fstatSync(fd);
-    if (size === 0) return;
-    fs().readSync(fd, last, 0, 1, size - 1);
-    if (last[0] === lineFeed) return;
-    if (look === looks) break;
-    Bun.sleepSync(betweenLooksMs);
-  }
-  fs().writeSync(fd, "\n");
 }

@@ -1,5 +1,5 @@
 import { BridgeError } from "../wire/errors.ts";
-import { appendProblem, openToAppend } from "./append-file.ts";
+import { appendProblem, endLine, openToAppend } from "./append-file.ts";
 import { fs } from "./fs.ts";
 import type { Log } from "./log.ts";
 import type { Redactor } from "./redact.ts";
@@ -31,7 +31,8 @@ export class RecordFile {
     this.#options = options;
     const { path } = options;
     try {
-      this.#fd = openToAppend(path).fd;
+      this.#fd = openToAppend(path, true).fd;
+      endLine(this.#fd);
     } catch (error) {
       throw new BridgeError(
         "configuration",
@@ -41,13 +42,20 @@ export class RecordFile {
     }
   }
 
-  /** Writes one line. `texts` are texts of the client or the server by key: those that are JSON stand as JSON in the line. */
-  note(facts: object, texts: Readonly<Record<string, string>> = {}): void {
+  /**
+   * Writes one line. `texts` are texts of the client or the server by key: those that are JSON stand as JSON in the line.
+   * `isCut`: the end of the texts is missing.
+   */
+  note(facts: object, texts: Readonly<Record<string, string>> = {}, isCut = false): void {
     if (this.#fd === undefined) return;
     const { redactor, maxBytes = usualMaxBytes } = this.#options;
     const at = Math.round((performance.now() - this.#startedAt) * 10) / 10;
-    let line = JSON.stringify({ at, run: runId(), ...facts }).slice(0, -1);
-    for (const [key, text] of Object.entries(texts)) line += `,"${key}":${redactor.json(text)}`;
+    const shown = JSON.stringify({ at, run: runId(), ...facts }, (_, value) =>
+      typeof value === "string" ? redactor.redact(value) : value,
+    );
+    let line = shown.slice(0, -1);
+    for (const [key, text] of Object.entries(texts))
+      line += `,"${key}":${redactor.json(text, isCut)}`;
     const bytes = Buffer.from(`${line}}\n`);
     this.#bytes += bytes.length;
     if (this.#bytes <= maxBytes) this.#write(bytes);

@@ -14,6 +14,8 @@ const parameters =
   /\b(code|state|access_token|refresh_token|client_secret|id_token|code_verifier|assertion|device_code|session_?id)=[^&\s"']+/gi;
 const userinfo = /(:\/\/)[^\s/@]+@/g;
 const bearer = /\b(bearer|basic|dpop)\s+[A-Za-z0-9._~+/=-]{8,}/gi;
+/** Userinfo or a token whose end is missing, at the end of a text. */
+const cutValue = /(:\/\/|\b(?:bearer|basic|dpop)\s+)[^\s/@]+$/i;
 
 /** Matches one of the headers with its value, as plain text, as JSON, or as JSON inside a JSON string. */
 function headerPattern(names: readonly string[]): RegExp {
@@ -39,6 +41,8 @@ export class Redactor {
     const forms = [
       secret,
       JSON.stringify(secret).slice(1, -1),
+      // As PHP writes JSON.
+      JSON.stringify(secret).slice(1, -1).replaceAll("/", "\\/"),
       encodeURIComponent(secret),
       utf8.toBase64(),
       utf8.toBase64({ omitPadding: true }),
@@ -85,12 +89,43 @@ export class Redactor {
   redactKnown(text: string): string {
     let out = text;
     for (const secret of this.#known) if (out.includes(secret)) out = out.replaceAll(secret, "...");
-    return out;
+    if (!out.includes("…")) return out;
+    // The text was shortened before it was redacted.
+    return out
+      .split("…")
+      .map((part, at, { length }) => (at === length - 1 ? part : this.#withoutBeginning(part, 4)))
+      .join("…");
   }
 
-  /** JSON text of one line with its secrets replaced. Text that is no JSON, or is none any more, becomes a JSON string. */
-  json(text: string): string {
-    const redacted = this.redact(text);
+  /** `redact` for a text whose end is missing: a secret of which only the beginning is there is replaced, too. */
+  redactCut(text: string): string {
+    return this.redact(this.#withoutBeginning(text, 1)).replace(cutValue, "$1...");
+  }
+
+  /** Replaces the beginning of a known secret, at least `min` characters of it, at the end of a text. */
+  #withoutBeginning(text: string, min: number): string {
+    const tail = text.slice(-min);
+    if (tail.length < min) return text;
+    let start = text.length;
+    for (const secret of this.#known)
+      for (let at = secret.lastIndexOf(tail); at >= 0; at = lastIndexBefore(secret, tail, at))
+        if (text.endsWith(secret.slice(0, at + min)))
+          start = Math.min(start, text.length - at - min);
+    if (start === text.length) return text;
+    // A whole secret may overlap that beginning, and would no longer be found.
+    for (const secret of this.#known) {
+      const at = text.lastIndexOf(secret, start);
+      if (at >= 0 && at + secret.length > start) start = Math.min(start, at);
+    }
+    return `${text.slice(0, start)}...`;
+  }
+
+  /**
+   * JSON text of one line with its secrets replaced. Text that is no JSON, or is none any more, becomes a JSON string.
+   * `isCut`: the end of the text is missing.
+   */
+  json(text: string, isCut = false): string {
+    const redacted = isCut ? this.redactCut(text) : this.redact(text);
     return isJson(redacted) && !redacted.includes("\n") ? redacted : JSON.stringify(redacted);
   }
 
@@ -102,6 +137,9 @@ export class Redactor {
     return this.redact(cleanText(this.redact(text), max));
   }
 }
+
+const lastIndexBefore = (text: string, part: string, before: number) =>
+  before === 0 ? -1 : text.lastIndexOf(part, before - 1);
 
 function isJson(text: string): boolean {
   try {

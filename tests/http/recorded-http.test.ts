@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { recordedHttp } from "../../src/http/recorded-http.ts";
 import { RecordFile } from "../../src/platform/record-file.ts";
 import { Redactor } from "../../src/platform/redact.ts";
+import { BridgeError } from "../../src/wire/errors.ts";
 import { memoryLog, plainHttp } from "../support/client.ts";
 import { ownFolder } from "../support/folder.ts";
 import { recordedServer } from "../support/recorded-server.ts";
@@ -125,6 +126,71 @@ test("of a very long line the beginning is recorded, and the body passes whole",
   expect(await (await recorder(url)(post(url))).text()).toBe(long);
   expect(lines()[2].text.length).toBe(1024 * 1024);
   expect(lines()[3]).toMatchObject({ end: "complete", bytes: long.length });
+});
+
+const mebibyte = 1024 * 1024;
+/** A body with the secret across the place where a long line is cut. */
+const across = (inside: number) => `${"x".repeat(mebibyte - inside)}${secret} and more`;
+
+test.each([1, 5, secret.length - 1])(
+  "no part of a secret is left where a long line is cut: after %d characters of it",
+  async (inside) => {
+    const url = serveHttp(() => new Response(`${across(inside)}\nnext: ${secret}\nlast`));
+    const body = across(inside);
+    await (await recorder(url)(post(url, body))).text();
+    expect(readFileSync(path, "utf8")).not.toContain("x".concat(secret.slice(0, inside)));
+    const texts = lines().flatMap(({ text }) => text ?? []);
+    expect(lines()[0].body).toEndWith("x...");
+    expect(texts[0]).toEndWith("x...");
+    // The lines after the long one are whole.
+    expect(texts.slice(1).join("")).toBe("next: ...\nlast");
+  },
+);
+
+test.each([5, secret.length - 1])(
+  "no part of a secret is left where a body breaks or its reader stops: after %d characters of it",
+  async (inside) => {
+    const redactor = new Redactor();
+    redactor.add(secret);
+    const record = new RecordFile({ path, redactor, log: memoryLog() });
+    const bodyThat = (pull: (controller: ReadableStreamDefaultController) => void) =>
+      new ReadableStream({
+        start: (controller) =>
+          controller.enqueue(new TextEncoder().encode(`data: ${secret.slice(0, inside)}`)),
+        pull,
+      });
+    const read = async (body: ReadableStream) => {
+      const http = recordedHttp(async () => new Response(body), record, { name: "kb" });
+      return (await http(post(new URL("https://kb.example/mcp")))).body!.getReader();
+    };
+    const broken = await read(bodyThat((controller) => controller.error(new Error("reset"))));
+    await broken.read();
+    await broken.read().catch(() => undefined);
+    const stopped = await read(bodyThat(() => undefined));
+    await stopped.read();
+    await stopped.cancel();
+    expect(lines().flatMap(({ text, end }) => text ?? end ?? [])).toEqual([
+      ...["data: ...", "broken"],
+      ...["data: ...", "stopped"],
+    ]);
+  },
+);
+
+test("an address and an error of an exchange show no secret either", async () => {
+  const redactor = new Redactor();
+  redactor.add(secret);
+  const http = recordedHttp(
+    async () => {
+      throw new BridgeError("unreachable", `no way to ${secret}`);
+    },
+    new RecordFile({ path, redactor, log: memoryLog() }),
+    { name: "kb" },
+  );
+  await http(post(new URL(`https://kb.example/${secret}/mcp`))).catch(() => undefined);
+  expect(lines()).toMatchObject([
+    { url: "https://kb.example/.../mcp" },
+    { error: "no way to ..." },
+  ]);
 });
 
 /** Responses of a faulty server to a tool call. */

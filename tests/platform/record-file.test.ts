@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RecordFile } from "../../src/platform/record-file.ts";
 import { Redactor } from "../../src/platform/redact.ts";
@@ -52,6 +52,12 @@ test("a record at its largest size says so and ends, and the log tells it once",
   expect(JSON.parse(lines.at(-1)!)).toMatchObject({ full: true });
   expect(statSync(path).size).toBeLessThan(2100);
   expect(log.events).toEqual([expect.stringContaining("the record ends")]);
+});
+
+test("a line that a kill has cut is ended before another run begins", () => {
+  writeFileSync(path, '{"run":"r0","fr');
+  open().record.note({ n: 1 });
+  expect(readFileSync(path, "utf8")).toStartWith('{"run":"r0","fr\n{"at":');
 });
 
 test("a full disk ends the record, and nothing else", () => {

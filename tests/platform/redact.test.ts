@@ -44,6 +44,46 @@ test("a secret at the length limit is redacted whole", () => {
   }
 });
 
+test.each([token, "secret/with+signs/in-it", 'quote"and\\slash/12'])(
+  "wherever a text is cut, no part of a secret is left: %s",
+  (secret) => {
+    const redactor = new Redactor();
+    for (const each of [secret, `${secret}-and-more`, "xx-another-secret"]) redactor.add(each);
+    const texts = [secret, JSON.stringify(secret), encodeURIComponent(secret), btoa(secret)];
+    for (const form of texts) {
+      const text = `${form} ${form}: ${form}`;
+      for (let end = 0; end <= text.length; end++) {
+        const shown = redactor.redactCut(`~~${text.slice(0, end)}`);
+        expect(shown.replaceAll(/[~ ":]|\.\.\./g, "")).toBe("");
+        // Shortened before it was redacted: at most three characters are left.
+        const late = redactor.shown(`~~${text.slice(0, end)}…`);
+        expect(late.replaceAll(/[~ ":…]|\.\.\./g, "").length).toBeLessThan(4);
+      }
+    }
+  },
+);
+
+test.each([
+  ["proxy http://user:hunter2", "proxy http://..."],
+  ["Bearer abc", "Bearer ..."],
+  ["X-Pin: 47", "X-Pin: ..."],
+  ["?code=ab", "?code=..."],
+  ["plain words", "plain words"],
+])(
+  "a value without a known secret, whose end is missing, is hidden by its name: %s",
+  (text, shown) => {
+    const redactor = new Redactor();
+    redactor.addHeader("X-Pin", "4711");
+    expect(redactor.redactCut(text)).toBe(shown);
+  },
+);
+
+test("a secret is hidden in JSON that escapes its slashes", () => {
+  const redactor = new Redactor();
+  redactor.add("ab/cd/ef/gh");
+  expect(redactor.redact('{"a":"ab\\/cd\\/ef\\/gh"}')).toBe('{"a":"..."}');
+});
+
 test("a value is redacted even if cleaning removed characters between its name and it", () => {
   expect(new Redactor().shown("Cookie\u200b:\u0000canary")).toBe("Cookie : ...");
 });

@@ -38,30 +38,40 @@ interface Growing extends RecordedRun {
   isFull: boolean;
 }
 
-/** Reads the runs in a record, oldest first. Throws `configuration` if the file is none. */
+/** Reads the runs in a record, oldest first. Throws `configuration` with the file and the line that is at fault. */
 export async function readRecord(path: string): Promise<readonly RecordedRun[]> {
   const runs = new Map<string, Growing>();
   let number = 0;
+  /** Number of the last line if that line is no JSON object. */
+  let cutAt: number | undefined;
   for (const text of (await textOf(path)).split("\n")) {
     number++;
+    if (text.trim() === "") continue;
     const line = parsed(text);
-    // The run may have been killed in the middle of its last line.
+    // Only the last line of a run that was killed may be cut: the file ends there, or another run begins.
+    if (cutAt !== undefined && line?.record === undefined)
+      throw lineError(path, cutAt, "this is no line of a record");
+    cutAt = line === undefined ? number : undefined;
     if (line === undefined) continue;
     const { run, record, time, from, to, full } = line;
-    if (typeof run !== "string") throw noRecordError(path, number);
+    if (typeof run !== "string") throw lineError(path, number, noRecord);
     if (record !== undefined) {
-      if (record !== formatVersion) throw versionError(path);
+      if (record !== formatVersion) throw versionError(path, number);
+      if (runs.has(run)) throw lineError(path, number, "a run begins twice");
       // Both are shown on a terminal, and anybody may have written the record.
-      const shown = { id: cleanText(run, 64), time: cleanText(String(time), 64) };
+      const shown = {
+        id: cleanText(run, 64),
+        time: typeof time === "string" ? cleanText(time, 64) : "an unknown time",
+      };
       runs.set(run, { ...shown, messages: [], isFull: false });
     }
     const known = runs.get(run);
-    if (known === undefined) throw noRecordError(path, number);
+    if (known === undefined) throw lineError(path, number, "the beginning of its run is missing");
     if (full === true) known.isFull = true;
     const message = from === "client" || to === "client" ? messageIn(text) : undefined;
     if (message !== undefined) known.messages.push({ isFromClient: from === "client", message });
   }
-  if (runs.size === 0) throw noRecordError(path, 1);
+  if (runs.size === 0) throw lineError(path, 1, noRecord);
   return [...runs.values()];
 }
 
@@ -70,7 +80,7 @@ async function textOf(path: string): Promise<string> {
   try {
     const stats = await file.stat();
     // A device such as /dev/zero would be read without end.
-    if (stats.isCharacterDevice() || stats.isBlockDevice()) throw noRecordError(path, 1);
+    if (stats.isCharacterDevice() || stats.isBlockDevice()) throw lineError(path, 1, noRecord);
     if (stats.size <= maxFileBytes) return await file.text();
   } catch (error) {
     if (error instanceof BridgeError) throw error;
@@ -103,14 +113,18 @@ function messageIn(line: string): Message | undefined {
   return message instanceof Message ? message : undefined;
 }
 
-function noRecordError(path: string, line: number): BridgeError {
-  return new BridgeError("configuration", `${path}, line ${line}: this is no record of run`, {
+const noRecord = "this is no record of run";
+
+function lineError(path: string, line: number, problem: string): BridgeError {
+  return new BridgeError("configuration", `${path}, line ${line}: ${problem}`, {
     hint: "name the file that was given to run --record",
   });
 }
 
-function versionError(path: string): BridgeError {
-  return new BridgeError("configuration", `another version of the bridge wrote ${path}`, {
-    hint: "replay it with that version",
-  });
+function versionError(path: string, line: number): BridgeError {
+  return new BridgeError(
+    "configuration",
+    `${path}, line ${line}: another version of the bridge wrote this run`,
+    { hint: "replay it with that version" },
+  );
 }

@@ -1,5 +1,6 @@
 import type { Log } from "../../platform/log.ts";
 import type { Deliver, Upstream } from "../../upstream/core/types.ts";
+import { canonicalMembers } from "../../wire/canonical-json.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { idKey, Message, responseTo } from "../../wire/message.ts";
 import { cleanText } from "../../wire/text.ts";
@@ -182,19 +183,16 @@ function requestsIn(messages: readonly RecordedMessage[]): RecordedRequest[] {
   return requests;
 }
 
-/** Equal for requests that get the same answer: `_meta` differs with each client, and so do all parameters of initialize. */
+/**
+ * Equal for requests that get the same answer: `_meta` differs with each client, and so do all parameters of initialize.
+ * Parameters that are nested too deeply for a canonical text are compared as they were written.
+ */
 function keyOf(request: Message): string {
   const { method } = request.head;
-  const params = method === "initialize" ? undefined : request.value(["params"]);
-  if (typeof params !== "object" || params === null) return method!;
-  const { _meta: _, ...rest } = params as Record<string, unknown>;
-  return Object.keys(rest).length === 0 ? method! : `${method} ${JSON.stringify(sorted(rest))}`;
-}
-
-/** A value with the keys of its objects in one order. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).map(([key, inner]) => [key, sorted(inner)] as const);
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+  const span = method === "initialize" ? undefined : request.view(["params"]);
+  if (span === undefined) return method!;
+  const params =
+    canonicalMembers(request.bytes, span, (key) => key !== "_meta") ??
+    request.with([{ path: ["params", "_meta"], raw: null }]).text(["params"]);
+  return params === "{}" ? method! : `${method} ${params}`;
 }

@@ -207,15 +207,76 @@ test("a record that anybody wrote puts no control characters into what is shown 
   await client.end();
 });
 
+const list = from({ id: 1, method: "tools/list" });
+const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+
 test.each([
-  ["an empty file", "", "this is no record"],
-  ["another file", "one\ntwo\n", "this is no record"],
+  ["an empty file", "", "line 1: this is no record"],
+  ["a file of blank lines", "\n\r\n \n", "line 1: this is no record"],
+  ["another file", "one\ntwo\n", "line 1: this is no line of a record"],
+  ["one line without end", "x".repeat(1_000_000), "line 1: this is no record"],
+  ["binary data", "\u0000\u0001\n\ufffd\n", "line 1: this is no line of a record"],
   ["JSON of another kind", '{"a":1}\n', "line 1: this is no record"],
-  ["lines before the first", text([from({ id: 1, method: "ping" })]), "line 1: this is no record"],
-  ["another format", text([{ ...begin, record: 2 }]), "another version"],
-])("%s is refused", async (_, content, why) => {
+  ["a list", `${text([begin])}[]\n`, "line 2: this is no record"],
+  ["lines before the first", text([list]), "line 1: the beginning of its run is missing"],
+  [
+    "lines of another run",
+    text([begin, { ...list, run: "r2" }]),
+    "line 2: the beginning of its run",
+  ],
+  ["a run that begins twice", text([begin, list, begin]), "line 3: a run begins twice"],
+  [
+    "a line that is cut in the middle",
+    `${text([begin])}{"run":"r1","fr\n${text([list])}`,
+    "line 2",
+  ],
+  ["another format", text([begin, { ...begin, run: "r2", record: 2 }]), "line 2: another version"],
+  ["a deep format", `{"run":"r1","record":${deep}}`, "line 1: another version"],
+])("%s is refused with the file and the line", async (_, content, why) => {
   writeFileSync(path, content);
-  expect(readRecord(path)).rejects.toThrow(why);
+  const error = await readRecord(path).catch((thrown) => thrown);
+  expect(error.message).toStartWith(`${path}, ${why}`);
+  expect(error.kind).toBe("configuration");
+});
+
+test.each([
+  ["CRLF line ends", text([begin, list]).replaceAll("\n", "\r\n")],
+  ["a byte order mark", `\ufeff${text([begin, list])}`],
+  ["blank lines", `\n${text([begin])}\n\n${text([list])}`],
+  [
+    "a line cut by a kill, before another run",
+    `${text([{ ...begin, run: "r0" }])}{"run":"r0\n${text([begin, list])}`,
+  ],
+  [
+    "a begin of odd values",
+    `{"run":"r1","record":1,"time":{"toString":1},"at":${deep}}\n${text([list])}`,
+  ],
+  ["unknown members", text([{ ...begin, more: 1 }, list])],
+])("a record with %s is read", async (_, content) => {
+  writeFileSync(path, content);
+  const run = (await readRecord(path)).at(-1)!;
+  expect(run.id).toBe("r1");
+  expect(run.messages.map(({ message }) => message.head.method)).toEqual(["tools/list"]);
+});
+
+test("deeply nested requests are replayed, and other ones are told apart", async () => {
+  const call = (value: string, token = "1") =>
+    `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"look","_meta":{"t":${token}},"arguments":${value}}}`;
+  const line = (side: string, body: string) =>
+    `{"run":"r1","${side}":"client","message":${body}}\n`;
+  const lines = [
+    line("from", call(`{"a":${deep}}`)),
+    line("to", `{"jsonrpc":"2.0","id":1,"result":{"n":${deep}}}`),
+    line("from", `[${deep}]`),
+  ];
+  writeFileSync(path, text([begin]) + lines.join(""));
+  const [run] = await readRecord(path);
+  const client = relayClient(new ReplayUpstream(run!, memoryLog()));
+  client.write(`${call(`{"a":${deep}}`, "2")}\n`);
+  expect(await client.line()).toContain(deep);
+  client.write(`${call(`{"b":${deep}}`)}\n`);
+  expect((await client.next()).error).toMatchObject({ code: 1400 });
+  await client.end();
 });
 
 test("a missing file, a folder and a device are refused", async () => {
