@@ -3,14 +3,10 @@
 # Needs Node.js with npm, or any Bun; a filled cache replaces the network.
 set -eu
 cd "$(dirname "$0")/.."
+. scripts/prepare.sh
 
 pinned=$(sed -n 's/^ *"bun": "\([0-9.]*\)".*/\1/p' package.json)
 stamp=node_modules/.bridge-lock
-
-die() {
-  printf 'error: %s\nhint: %s\n' "$1" "$2" >&2
-  exit 1
-}
 
 is_pinned() {
   [ -n "$1" ] && [ "$("$1" --version 2>/dev/null || true)" = "$pinned" ]

@@ -4,11 +4,7 @@
 # packaging/runtimes and with xz and zstd there, it needs no network.
 set -eu
 cd "$(dirname "$0")/.."
-
-die() {
-  printf 'error: %s\nhint: %s\n' "$1" "$2" >&2
-  exit 1
-}
+. scripts/prepare.sh
 
 [ -z "$(git status --porcelain)" ] || die "there are changes that no commit holds" "commit or stash them: a release is made of a commit"
 for program in xz zstd; do
@@ -18,15 +14,6 @@ if [ -n "${RELEASE_MINISIGN_KEY:-}" ]; then
   command -v minisign >/dev/null || die "minisign is not on PATH" "install it, or unset RELEASE_MINISIGN_KEY for an unsigned release"
 fi
 
-bun=$(sh scripts/bun.sh)
-PATH="$(dirname "$bun"):$PATH"
-export PATH
-
-# The Bun of every platform, with its checksum from a lock file. --force: npm refuses other platforms' packages.
-runtimes=packaging/runtimes
-if ! cmp -s "$runtimes/package-lock.json" "$runtimes/node_modules/.installed-lock"; then
-  (cd "$runtimes" && npm ci --force --prefer-offline --no-audit --no-fund >&2) ||
-    die "the Bun of the platforms could not be installed" "run npm ci --force in $runtimes where there is a network"
-  cp "$runtimes/package-lock.json" "$runtimes/node_modules/.installed-lock"
-fi
+use_bun
+install_runtimes
 exec "$bun" packaging/main.ts "$@"

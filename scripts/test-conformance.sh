@@ -3,15 +3,7 @@
 # The last line is `N passed, N failed`.
 set -eu
 cd "$(dirname "$0")/.."
+. scripts/prepare.sh
 
-bun=$(sh scripts/bun.sh)
-PATH="$(dirname "$bun"):$PATH"
-export PATH
-
-if [ -z "${BRIDGE_BIN:-}" ]; then
-  ./build.sh
-  BRIDGE_BIN=$PWD/dist/codex-mcp-http-bridge
-fi
-export BRIDGE_BIN
-
+use_bun_and_bridge
 exec "$bun" tests/conformance/run.ts "$@"

@@ -4,11 +4,7 @@
 # Needs Python 3.10, Go 1.25 and Node.js; installs what tests/interop pins.
 set -eu
 cd "$(dirname "$0")/.."
-
-die() {
-  printf 'error: %s\nhint: %s\n' "$1" "$2" >&2
-  exit 1
-}
+. scripts/prepare.sh
 
 tools="python3 go node npm"
 INTEROP_ALL=0
@@ -19,7 +15,6 @@ if [ "${1:-}" = --all ]; then
 fi
 export INTEROP_ALL
 
-bun=$(sh scripts/bun.sh)
 for tool in $tools; do
   command -v "$tool" >/dev/null || die "$tool is not on PATH" "this suite needs Python 3.10, Go 1.25 and Node.js with npm; with --all Java 17, Maven and unzip, too"
 done
@@ -38,8 +33,7 @@ python_environment() { # pins
 }
 
 node_packages() {
-  [ -n "$(find tests/interop/node_modules/.package-lock.json -newer tests/interop/package-lock.json 2>/dev/null)" ] ||
-    npm ci --prefix tests/interop --prefer-offline --no-audit --no-fund
+  has_node_packages tests/interop || install_node_packages tests/interop
 }
 
 go_server() {
@@ -63,7 +57,7 @@ for pins in tests/interop/python/*.txt; do
   python_environment "$pins" >&2 &
   pids="$pids $!"
 done
-node_packages >&2 &
+node_packages &
 pids="$pids $!"
 go_server >&2 &
 pids="$pids $!"
@@ -75,11 +69,7 @@ for pid in $pids; do
   wait "$pid" || die "the packages of tests/interop could not be installed" "it needs the npm, PyPI and Go registries once"
 done
 
-if [ -z "${BRIDGE_BIN:-}" ]; then
-  ./build.sh
-  BRIDGE_BIN=$PWD/dist/codex-mcp-http-bridge
-fi
-export BRIDGE_BIN
+use_bun_and_bridge
 
 if [ $# -gt 0 ]; then
   exec "$bun" test --timeout=480000 ./tests/interop -t "$*"

@@ -4,21 +4,12 @@
 # fish, iproute2, minisign, python3-venv, skopeo, umoci, wget, xz-utils, zsh and zstd.
 set -eu
 cd "$(dirname "$0")/.."
+. scripts/prepare.sh
 
-bun=$(sh scripts/bun.sh)
-PATH="$(dirname "$bun"):$PATH"
-export PATH
-BRIDGE_BIN=${BRIDGE_BIN:-$PWD/dist/codex-mcp-http-bridge}
-export BRIDGE_BIN
-[ -x "$BRIDGE_BIN" ] || ./build.sh
-
+need_debian busybox:busybox curl:curl fish:fish ip:iproute2 minisign:minisign skopeo:skopeo umoci:umoci wget:wget \
+  xz:xz-utils zsh:zsh zstd:zstd
+use_bun_and_bridge
 # The test's clones use the Bun that is installed here.
-runtimes=packaging/runtimes
-if ! cmp -s "$runtimes/package-lock.json" "$runtimes/node_modules/.installed-lock"; then
-  (cd "$runtimes" && npm ci --force --prefer-offline --no-audit --no-fund)
-  cp "$runtimes/package-lock.json" "$runtimes/node_modules/.installed-lock"
-fi
-peers=tests/ship/node_modules/.package-lock.json
-[ -n "$(find "$peers" -newer tests/ship/package-lock.json 2>/dev/null)" ] ||
-  npm ci --prefix tests/ship --prefer-offline --no-audit --no-fund >&2
+install_runtimes
+has_node_packages tests/ship || install_node_packages tests/ship
 exec "$bun" test --timeout=60000 tests/ship

@@ -3,14 +3,9 @@
 # SOAK_CALLS, SOAK_ROUNDS, KILL_ROUNDS, REFRESH_ROUNDS, TORTURE_MOST and PROPERTY_RUNS shorten or lengthen them.
 set -eu
 cd "$(dirname "$0")/.."
+. scripts/prepare.sh
 
-bun=$(sh scripts/bun.sh)
-PATH="$(dirname "$bun"):$PATH"
-if [ -z "${BRIDGE_BIN:-}" ]; then
-  ./build.sh
-  BRIDGE_BIN=$PWD/dist/codex-mcp-http-bridge
-fi
-export PATH BRIDGE_BIN
+use_bun_and_bridge
 export SOAK_CALLS="${SOAK_CALLS:-100000}"
 export KILL_ROUNDS="${KILL_ROUNDS:-300}"
 export REFRESH_ROUNDS="${REFRESH_ROUNDS:-50}"
@@ -18,10 +13,7 @@ export TORTURE_MOST="${TORTURE_MOST:-100000}"
 export PROPERTY_RUNS="${PROPERTY_RUNS:-5000}"
 rounds=${SOAK_ROUNDS:-5}
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+make_work_folder
 
 echo "torture, kill -9, properties and the soak of $SOAK_CALLS calls"
 { "$bun" test --timeout=600000 tests/torture tests/soak property tests/oauth/killed 2>&1 ||

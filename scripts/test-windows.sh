@@ -3,25 +3,15 @@
 # wine64, wine and gcc-mingw-w64-x86-64-win32.
 set -eu
 cd "$(dirname "$0")/.."
-
-die() {
-  printf 'error: %s\nhint: %s\n' "$1" "$2" >&2
-  exit 1
-}
+. scripts/prepare.sh
 
 for program in wine wineserver64 x86_64-w64-mingw32-gcc; do
   PATH=$PATH:/usr/lib/wine command -v "$program" >/dev/null ||
     die "$program is missing" "run apt-get install wine64 wine gcc-mingw-w64-x86-64-win32"
 done
-bun=$(sh scripts/bun.sh)
-PATH="$(dirname "$bun"):$PATH"
-export PATH
-runtimes=packaging/runtimes
-if ! cmp -s "$runtimes/package-lock.json" "$runtimes/node_modules/.installed-lock"; then
-  (cd "$runtimes" && npm ci --force --prefer-offline --no-audit --no-fund)
-  cp "$runtimes/package-lock.json" "$runtimes/node_modules/.installed-lock"
-fi
-runtime=$runtimes/node_modules/@oven/bun-windows-x64/bin/bun.exe
+use_bun
+install_runtimes
+runtime=packaging/runtimes/node_modules/@oven/bun-windows-x64/bin/bun.exe
 
 WINE_FOLDER=$(mktemp -d)
 WINEPREFIX=$WINE_FOLDER/prefix

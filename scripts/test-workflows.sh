@@ -3,16 +3,11 @@
 # run test:workflows. It needs Go 1.24 or newer, and the Go module proxy once.
 set -eu
 cd "$(dirname "$0")/.."
+. scripts/prepare.sh
 
 PATH=$PATH:/usr/local/go/bin
-command -v go >/dev/null || {
-  printf 'error: go is not on PATH\nhint: actionlint is a Go program: install Go 1.24 or newer\n' >&2
-  exit 1
-}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+command -v go >/dev/null || die "go is not on PATH" "actionlint is a Go program: install Go 1.24 or newer"
+make_work_folder
 awk '/^```yaml$/ { inside = 1; next } /^```$/ { inside = 0 } inside' docs/codex-vm.md >"$work/codex-vm.yml"
 grep -q '^jobs:' "$work/codex-vm.yml"
 go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 .github/workflows/*.yml "$work/codex-vm.yml"

@@ -3,25 +3,15 @@
 # Installs and builds first where needed. Takes about two minutes on two processors.
 set -eu
 cd "$(dirname "$0")/.."
+. scripts/prepare.sh
 
-bun=$(sh scripts/bun.sh)
-PATH="$(dirname "$bun"):$PATH"
-export PATH
-
-if [ -z "${BRIDGE_BIN:-}" ]; then
-  ./build.sh
-  BRIDGE_BIN=$PWD/dist/codex-mcp-http-bridge
-fi
-export BRIDGE_BIN
+use_bun_and_bridge
 
 if [ $# -gt 0 ]; then
   exec "$bun" test --parallel --timeout=30000 "$@"
 fi
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+make_work_folder
 
 # These suites need packages of their own, Debian's, or root; each has its script (npm run test:codex, ...).
 separate='clients,codex,dropin,proxy,desktop,homes,interop,ship,upgrade,windows'

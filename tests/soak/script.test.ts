@@ -14,7 +14,8 @@ const ends = "process.exit(0);";
 async function soakWith(long: string, faults: string): Promise<number> {
   using tree = ownFolder();
   mkdirSync(join(tree.path, "scripts"));
-  cpSync(join(root, "scripts/test-soak.sh"), join(tree.path, "scripts/test-soak.sh"));
+  for (const script of ["scripts/test-soak.sh", "scripts/prepare.sh"])
+    cpSync(join(root, script), join(tree.path, script));
   // The real script would install packages, and this copy has no lock.
   writeFileSync(join(tree.path, "scripts/bun.sh"), `echo '${process.execPath}'\n`);
   for (const [name, text] of [
