@@ -1,3 +1,4 @@
+import type { StoredGrant } from "../../oauth/core/grant.ts";
 import { cleanText } from "../../wire/text.ts";
 
 /** What a token tells of itself, if it is a JWT (RFC 7519); nothing of it is checked. */
@@ -51,4 +52,42 @@ export function spanText(ms: number): string {
 export function expiryText(expiresAt: number, now: number): string {
   const left = expiresAt - now;
   return left > 0 ? `expires in ${spanText(left)}` : `expired ${spanText(left)} ago`;
+}
+
+/** The bearer token among the headers of a request. */
+export const bearerIn = ({ Authorization }: Readonly<Record<string, string>>): string | undefined =>
+  /^(?:Bearer|DPoP) (.*)$/i.exec(Authorization ?? "")?.[1];
+
+/** One line about a token that the server accepted. */
+export function tokenText(token: string, stored: StoredGrant | undefined): string {
+  const facts = tokenFacts(token);
+  const expiresAt = stored?.grant?.expiresAt ?? facts.expiresAt;
+  const scope = stored?.grant?.scope ?? facts.scope;
+  const parts = [
+    `${token.length} characters`,
+    ...(expiresAt === undefined ? [] : [expiryText(expiresAt, Date.now())]),
+    ...(scope === undefined ? [] : [`scope ${cleanText(scope, 200)}`]),
+    ...(facts.audience === undefined ? [] : [`for ${facts.audience.join(", ")}`]),
+    ...(stored?.grant?.refreshToken === undefined ? [] : ["renewed without you"]),
+  ];
+  return parts.join(", ");
+}
+
+/** What is wrong with a token by its own claims: words for the end of an error message, and the remedy where the error's own does not fit. */
+export function flawOf(
+  token: string | undefined,
+  url: URL,
+): { readonly more?: string; readonly newHint?: string } {
+  if (token === undefined) return {};
+  const { expiresAt, audience = [] } = tokenFacts(token);
+  const now = Date.now();
+  if (expiresAt !== undefined && expiresAt < now)
+    return { more: `; the token ${expiryText(expiresAt, now)}` };
+  const isOurs = (each: string) => URL.parse(each)?.origin === url.origin;
+  const urls = audience.filter((each) => URL.canParse(each));
+  if (urls.length === 0 || urls.some(isOurs)) return {};
+  return {
+    more: `; the token is for ${urls.join(", ")}, not for ${url.origin}`,
+    newHint: "use a token that was issued for this server",
+  };
 }
