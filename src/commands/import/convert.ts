@@ -2,7 +2,7 @@ import type { ClientEntry } from "../../config/clients/entries.ts";
 import type { ReadFile } from "../../config/mcp-remote/words.ts";
 import { program } from "../../wire/program-facts.ts";
 import { Draft } from "./draft.ts";
-import { findBridge, type OtherBridge } from "./launcher.ts";
+import { type BridgeName, findBridge, mentionedBridge, type OtherBridge } from "./launcher.ts";
 import { takeMcpRemote } from "./mcp-remote.ts";
 import { takeMcpProxy, takeRemote, takeSupergateway } from "./other-bridges.ts";
 
@@ -31,7 +31,9 @@ export function convertEntry(entry: ClientEntry, readFile: ReadFile): Outcome {
     return { kind: "server", draft, currentBridge: bridge.name };
   }
   if (entry.words.length > 0) {
-    return { kind: startsUs(entry.words) ? "ours" : "local" };
+    if (startsUs(entry.words)) return { kind: "ours" };
+    const mentioned = mentionedBridge(entry.words);
+    return mentioned === undefined ? { kind: "local" } : unreadable(mentioned);
   }
   const draft = new Draft(entry.env);
   if (entry.url !== undefined) draft.url(entry.url);
@@ -39,6 +41,14 @@ export function convertEntry(entry: ClientEntry, readFile: ReadFile): Outcome {
   takeClient(entry, draft);
   finishDraft(entry, draft);
   return { kind: "server", draft };
+}
+
+function unreadable(bridge: BridgeName): Outcome {
+  const draft = new Draft({});
+  draft.refuse(
+    `its command line starts ${bridge} in a way that import cannot read: add the server by setup --url`,
+  );
+  return { kind: "server", draft, currentBridge: bridge };
 }
 
 function startsUs(words: readonly string[]): boolean {
@@ -52,18 +62,17 @@ function startsUs(words: readonly string[]): boolean {
 }
 
 function takeBridge(
-  { name, args, wrapper }: OtherBridge,
+  { name, args, env, notes, refused }: OtherBridge,
   entry: ClientEntry,
   draft: Draft,
   readFile: ReadFile,
 ): void {
+  if (refused !== undefined) draft.refuse(refused);
   if (name === "mcp-remote") takeMcpRemote(args, draft, readFile);
   else if (name === "supergateway") takeSupergateway(args, draft);
-  else if (name === "mcp-proxy") takeMcpProxy(args, entry.env, draft);
+  else if (name === "mcp-proxy") takeMcpProxy(args, { ...entry.env, ...env }, draft);
   else takeRemote(args, draft);
-  if (wrapper !== undefined) {
-    draft.note(`${wrapper} is left out: set its variables where the client starts`);
-  }
+  for (const note of notes) draft.note(note);
 }
 
 /** Takes the OAuth client of an entry with a URL; each MCP client has its own key names for it. */

@@ -1,4 +1,5 @@
 import { splitWords } from "../../wire/text.ts";
+import { readShellLine } from "./shell-line.ts";
 
 /** Package names of the other programs that bridge a stdio client to a remote server. */
 export const bridges = [
@@ -16,19 +17,22 @@ export interface OtherBridge {
   readonly args: readonly string[];
   /** Variables that the command line sets (`env A=b npx ...`). */
   readonly env: Readonly<Record<string, string>>;
-  /** Name of a wrapper program that starts the bridge, such as a password manager's. */
-  readonly wrapper?: string;
+  /** One sentence for each part of the command line that will not carry over. */
+  readonly notes: readonly string[];
+  /** Why the remote server cannot be imported; undefined if it can. */
+  readonly refused?: string;
 }
 
 const baseOf = (word: string) =>
   word
     .split(/[/\\]/)
     .at(-1)!
-    .replace(/\.(exe|cmd|ps1|bat)$/i, "");
+    .toLowerCase()
+    .replace(/\.(exe|cmd|ps1|bat)$/, "");
 
-/** The bridge with this package name, program name or path; a version (`@1.2`, `==1.2`) is ignored. */
+/** The bridge with this package, program, image or path; a version (`@1.2`, `==1.2`, `:1.2`) is ignored. */
 function bridgeNamed(word: string): BridgeName | undefined {
-  const bare = baseOf(word.replace(/^npm:/, "")).replace(/(?<=.)(@|==).*$/, "");
+  const bare = baseOf(word.replace(/^npm:/, "")).replace(/(?<=.)(@|==|:).*$/, "");
   const name = bare === "mcp_proxy" ? "mcp-proxy" : bare;
   return bridges.find((each) => each === name);
 }
@@ -39,11 +43,21 @@ function bridgeOfScript(path: string): BridgeName | undefined {
   return parts.map(bridgeNamed).find((name) => name !== undefined);
 }
 
+/** A bridge that a command line names and a URL: in a command line that findBridge() cannot read. */
+export function mentionedBridge(words: readonly string[]): BridgeName | undefined {
+  const line = words.join(" ");
+  if (!/https?:\/\//i.test(line)) return undefined;
+  return bridges.find((name) => new RegExp(`(?<![\\w.-])${name}(?![\\w-])`).test(line));
+}
+
 /** Programs that start a package by its name, each with its options that take a value. */
 const launchers: Readonly<Record<string, readonly string[]>> = {
-  npx: ["-p", "--package", "--registry", "--cache", "--userconfig", "-w", "--workspace"],
+  npx: [
+    ...["-p", "--package", "--registry", "--cache", "--userconfig", "-w", "--workspace"],
+    ...["--prefix", "--loglevel", "--node-options", "--script-shell", "--cafile"],
+  ],
   bunx: ["-p", "--package"],
-  pnpx: ["--package"],
+  pnpx: ["--package", "-p", "--reporter", "--config"],
   uvx: ["--from", "--with", "-p", "--python", "--index", "--index-url", "--default-index"],
 };
 /** Subcommands that act as one of the launchers. */
@@ -55,12 +69,20 @@ const subcommands: Readonly<Record<string, string>> = {
   "yarn dlx": "pnpx",
   "yarn exec": "pnpx",
   "bun x": "bunx",
+  "deno x": "npx",
   "uv tool": "uvx",
   "uv x": "uvx",
   "pipx run": "uvx",
 };
 const runtimes = /^(node|nodejs|bun|deno|tsx|python[\d.]*|pypy[\d.]*)$/;
-const shells = /^(?:ba|da|z|k|a)?sh$/;
+const shells = /^(?:ba|da|z|k|a|fi)?sh$/;
+/** Programs that start the command in their arguments, and change nothing that the bridge needs. */
+const prefixes =
+  /^(nice|ionice|timeout|nohup|time|setsid|stdbuf|caffeinate|arch|corepack|volta|fnm|nvm-exec|asdf|mise|direnv)$/;
+/** Programs that start the command in their arguments in another environment. */
+const wrappers =
+  /^(sudo|doas|proxychains4?|firejail|bwrap|dotenv|dotenvx|nix|nix-shell|infisical)$/;
+const containers = /^(docker|podman|nerdctl|finch)$/;
 
 /** Drops the leading options; an option in `valued` is dropped together with the next word, its value. */
 function withoutOptions(words: readonly string[], valued: readonly string[]): readonly string[] {
@@ -72,75 +94,191 @@ function withoutOptions(words: readonly string[], valued: readonly string[]): re
   return words.slice(at);
 }
 
+/** Limit for programs that start each other. */
+const maxDepth = 6;
+
 /** The other bridge that a command line starts, directly or by a launcher; undefined if it starts another program. */
-export function findBridge(words: readonly string[]): OtherBridge | undefined {
+export function findBridge(words: readonly string[], depth = 0): OtherBridge | undefined {
   const [program, ...rest] = words;
-  if (program === undefined) return undefined;
-  const base = baseOf(program);
+  if (program === undefined || depth > maxDepth) return undefined;
   const direct = bridgeNamed(program);
-  if (direct !== undefined) return { name: direct, args: rest, env: {} };
-  const sub = `${base} ${rest[0]}`;
-  const launcher = Object.hasOwn(launchers, base) ? base : subcommands[sub];
-  if (launcher !== undefined) {
-    const skipped = launcher === base ? 0 : sub === "uv tool" ? 2 : 1;
-    return launched(withoutOptions(rest.slice(skipped), launchers[launcher]!));
-  }
-  if (runtimes.test(base)) return ofRuntime(rest);
-  if (shells.test(base)) return ofShell(rest);
-  if (base === "cmd") return findBridge(commandOf(rest.filter((word) => !/^\/[a-z]$/i.test(word))));
+  if (direct !== undefined) return { name: direct, args: rest, env: {}, notes: [] };
+  const find = (others: readonly string[]) => findBridge(others, depth + 1);
+  const base = baseOf(program);
+  if (Object.hasOwn(launchers, base)) return launched(base, rest, find);
+  const command = withoutOptions(rest, ["--dir", "-C", "--cwd"]);
+  const sub = `${base} ${command[0]}`;
+  const launcher = subcommands[sub];
+  if (launcher !== undefined)
+    return launched(launcher, command.slice(sub === "uv tool" ? 2 : 1), find);
+  if (runtimes.test(base)) return ofRuntime(rest, find);
+  if (shells.test(base)) return ofShell(rest, find);
+  if (base === "powershell" || base === "pwsh") return ofPowerShell(rest, find);
+  if (base === "cmd") return find(commandOf(rest.filter((word) => !/^\/[a-z]$/i.test(word))));
   if (base === "wsl") {
-    return findBridge(withoutOptions(rest, ["-d", "--distribution", "-u", "--user", "--cd"]));
+    return find(withoutOptions(rest, ["-d", "--distribution", "-u", "--user", "--cd"]));
   }
-  if (base === "env") return ofEnv(rest);
-  return ofWrapper(base, rest);
+  if (base === "env") return ofEnv(rest, find);
+  if (prefixes.test(base)) return scanned(rest, find);
+  if (wrappers.test(base)) return withNote(scanned(rest, find), wrapperNote(base));
+  if (containers.test(base)) return ofContainer(base, rest, find);
+  if (/\s/.test(program)) {
+    const split = splitWords(program);
+    return split.length > 1 ? find([...split, ...rest]) : undefined;
+  }
+  return ofWrapper(base, rest, find);
 }
 
-function launched(words: readonly string[]): OtherBridge | undefined {
-  const [name, ...args] = words;
+type Find = (words: readonly string[]) => OtherBridge | undefined;
+
+function withNote(found: OtherBridge | undefined, ...notes: string[]): OtherBridge | undefined {
+  return found === undefined ? undefined : { ...found, notes: [...found.notes, ...notes] };
+}
+
+const wrapperNote = (program: string) =>
+  `${program} is left out: set its variables where the client starts`;
+
+function launched(launcher: string, words: readonly string[], find: Find): OtherBridge | undefined {
+  const [name, ...args] = withoutOptions(words, launchers[launcher]!);
+  const at = words.findIndex((word) => /^(-c$|--call(=|$))/.test(word));
+  if (at >= 0 && (name === undefined || !words.slice(0, at).includes(name))) {
+    const line = words[at]!.startsWith("--call=") ? words[at]!.slice(7) : (words[at + 1] ?? "");
+    return ofLine(line, find);
+  }
   const bridge = name === undefined ? undefined : bridgeNamed(name);
-  return bridge === undefined ? undefined : { name: bridge, args, env: {} };
+  if (bridge !== undefined) return { name: bridge, args, env: {}, notes: [] };
+  return name === undefined ? undefined : ofWrapper(baseOf(name), args, find);
 }
 
-function ofRuntime(words: readonly string[]): OtherBridge | undefined {
+function ofRuntime(words: readonly string[], find: Find): OtherBridge | undefined {
   const rest = withoutOptions(words, ["-r", "--require", "--import", "--preload", "-e"]);
   const [first, ...args] = rest[0] === "run" ? withoutOptions(rest.slice(1), []) : rest;
   const [module] = words[0] === "-m" ? [words[1]] : [undefined];
   const name = module === undefined ? undefined : bridgeNamed(module);
-  if (name !== undefined) return { name, args: words.slice(2), env: {} };
-  const script = first === undefined ? undefined : bridgeOfScript(first);
-  return script === undefined ? undefined : { name: script, args, env: {} };
+  if (name !== undefined) return { name, args: words.slice(2), env: {}, notes: [] };
+  if (first === undefined) return undefined;
+  // npm's own scripts: .../npm/bin/npx-cli.js
+  const [, npm] = /[/\\](np[mx])-cli\.js$/.exec(first) ?? [];
+  if (npm !== undefined) return find([npm, ...args]);
+  const script = bridgeOfScript(first);
+  return script === undefined ? undefined : { name: script, args, env: {}, notes: [] };
 }
 
-/** A shell's `-c "..."`; undefined if the line has pipes, redirections, lists or substitutions. */
-function ofShell(words: readonly string[]): OtherBridge | undefined {
+/** The bridge that a shell's line starts. */
+function ofLine(
+  line: string,
+  find: Find,
+  syntax?: Parameters<typeof readShellLine>[1],
+): OtherBridge | undefined {
+  const read = readShellLine(line, syntax);
+  const found = read === undefined ? undefined : find(read.words);
+  if (read === undefined || found === undefined) return undefined;
+  const withEnv = { ...found, env: { ...read.env, ...found.env } };
+  const before = [...new Set(read.before)].join(", ");
+  return before === ""
+    ? withEnv
+    : withNote(withEnv, `the shell's commands before ${found.name} are left out: ${before}`);
+}
+
+/** A shell's `-c "..."`. */
+function ofShell(words: readonly string[], find: Find): OtherBridge | undefined {
   const line = words.find((word) => !word.startsWith("-"));
-  if (line === undefined || !words[0]?.startsWith("-") || /[;&|<>`]|\$\(/.test(line)) {
-    return undefined;
-  }
-  return findBridge(splitWords(line.replace(/^\s*exec\s+/, "")));
+  return line === undefined || !words[0]?.startsWith("-") ? undefined : ofLine(line, find);
 }
 
-/** `cmd /c` takes its command line as several arguments or as one. */
+function ofPowerShell(words: readonly string[], find: Find): OtherBridge | undefined {
+  const option = words.findIndex((word) => /^[-/](c|command)$/i.test(word));
+  const line = option < 0 ? withoutOptions(words, []) : words.slice(option + 1);
+  const variables = line.join(" ").replace(/\$\{?env:(\w+)\}?/gi, "$${$1}");
+  return ofLine(variables.replace(/^\s*&/, ""), find, "other");
+}
+
+/** The command line of `cmd /c`, which takes it as several arguments or as one, with `%A%` as `${A}`. */
 function commandOf(words: readonly string[]): readonly string[] {
-  return words.length === 1 && /\s/.test(words[0]!) ? splitWords(words[0]!) : words;
+  const [only = ""] = words;
+  const all = words.length === 1 && /\s/.test(only) ? readShellLine(only, "other")?.words : words;
+  return (all ?? []).map((word) => word.replace(/%([A-Za-z_]\w*)%/g, "$${$1}"));
 }
 
-function ofEnv(words: readonly string[]): OtherBridge | undefined {
+function ofEnv(words: readonly string[], find: Find): OtherBridge | undefined {
   const env: Record<string, string> = {};
-  const rest = withoutOptions(words, ["-u", "-C", "-S"]);
+  const split = /^(-S|--split-string=?)(.*)$/s.exec(words[0] ?? "");
+  const line = split === null ? [] : split[2] === "" ? [words[1] ?? ""] : [split[2]!];
+  const given = line.length === 0 ? words : [...splitWords(line[0]!), ...words.slice(2)];
+  const rest = withoutOptions(given, ["-u", "-C", "--unset", "--chdir"]);
   let at = 0;
   for (; at < rest.length; at++) {
     const pair = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(rest[at]!);
     if (pair === null) break;
     env[pair[1]!] = pair[2]!;
   }
-  const found = findBridge(rest.slice(at));
-  return found === undefined ? undefined : { ...found, env: { ...found.env, ...env } };
+  const found = find(rest.slice(at));
+  return found === undefined ? undefined : { ...found, env: { ...env, ...found.env } };
+}
+
+/** Limit for the words that may begin the command in a program's arguments. */
+const maxCandidates = 3;
+
+function isProgram(word: string): boolean {
+  const base = baseOf(word);
+  const known = [runtimes, shells, prefixes, wrappers].some((each) => each.test(base));
+  return (
+    known ||
+    Object.hasOwn(launchers, base) ||
+    bridgeNamed(word) !== undefined ||
+    ["npm", "pnpm", "yarn", "uv", "pipx", "env", "cmd"].includes(base) ||
+    /\s/.test(word)
+  );
+}
+
+/** The bridge that the arguments of a program start, behind options that are not known here. */
+function scanned(words: readonly string[], find: Find): OtherBridge | undefined {
+  const starts = [...words.keys()].filter((at) => isProgram(words[at]!)).slice(0, maxCandidates);
+  for (const at of starts) {
+    const found = find(words.slice(at));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+const insideContainer =
+  /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\]|host\.(docker|containers)\.internal)(?=[:/?#]|$)/i;
+
+function ofContainer(
+  program: string,
+  words: readonly string[],
+  find: Find,
+): OtherBridge | undefined {
+  if (words[0] !== "run") return undefined;
+  const found = scanned(words.slice(1), find);
+  if (found === undefined) return undefined;
+  const options = words.slice(1, words.length - found.args.length);
+  const env: Record<string, string> = {};
+  for (const [at, word] of options.entries()) {
+    const text = /^(-e|--env)$/.test(word) ? options[at + 1] : /^--env=(.*)$/s.exec(word)?.[1];
+    const pair = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(text ?? "");
+    if (pair !== null) env[pair[1]!] = pair[2]!;
+  }
+  const hasFile = options.some((word) => word.startsWith("--env-file"));
+  const usesHost = /--net(work)?[= ]host\b/.test(options.join(" "));
+  const isInside = !usesHost && found.args.some((word) => insideContainer.test(word));
+  return {
+    ...found,
+    env: { ...env, ...found.env },
+    notes: [
+      ...found.notes,
+      `${program} is left out: the bridge runs outside of containers`,
+      ...(hasFile ? ["--env-file is left out: set its variables where the client starts"] : []),
+    ],
+    ...(isInside && {
+      refused:
+        "its URL is an address inside of the container: add the server by setup --url with an address that this machine knows",
+    }),
+  };
 }
 
 /** A wrapper that starts the command after `--`, such as a password manager's `run`. */
-function ofWrapper(program: string, words: readonly string[]): OtherBridge | undefined {
+function ofWrapper(program: string, words: readonly string[], find: Find): OtherBridge | undefined {
   const at = words.indexOf("--");
-  const found = at < 0 ? undefined : findBridge(words.slice(at + 1));
-  return found === undefined ? undefined : { ...found, wrapper: program };
+  return at < 0 ? undefined : withNote(find(words.slice(at + 1)), wrapperNote(program));
 }

@@ -70,9 +70,15 @@ const urlKeys = ["httpUrl", "serverUrl", "url", "baseUrl", "base_url", "uri"];
 const bearerVariableKeys = ["bearer_token_env_var", "bearerTokenEnv", "bearer_token_env"];
 const commandKeys = ["headersHelper", "http_headers_helper", "headersCommand"];
 
+/** The texts in a list; a port may be a number. */
+const texts = (list: unknown): string[] =>
+  Array.isArray(list)
+    ? list.filter((word) => ["string", "number"].includes(typeof word)).map(String)
+    : [];
+
 function wordsOf(command: unknown, args: unknown): string[] {
-  const more = Array.isArray(args) ? args.filter((word) => typeof word === "string") : [];
-  if (Array.isArray(command)) return [...command.filter((w) => typeof w === "string"), ...more];
+  const more = typeof args === "string" ? splitWords(args) : texts(args);
+  if (Array.isArray(command)) return [...texts(command), ...more];
   // Old versions of Zed wrote the program as an object.
   if (isEntry(command)) return wordsOf(command.path ?? command.command, command.args ?? args);
   if (typeof command !== "string" || command.trim() === "") return [];

