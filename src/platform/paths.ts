@@ -24,6 +24,7 @@ type VariableName =
   | "NO_COLOR"
   | "NO_PROXY"
   | "PATH"
+  | "SSE_URL"
   | "SSH_CONNECTION"
   | "SSH_TTY"
   | "SSL_CERT_FILE"

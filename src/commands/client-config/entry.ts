@@ -1,6 +1,6 @@
 import type { Client, Start } from "../../config/clients/clients.ts";
 import { isObject, type JsonObject, readValue } from "../../config/clients/document.ts";
-import { type EntryPath, findEntries } from "../../config/clients/entries.ts";
+import { type EntryPath, findEntries, isRemoteKey } from "../../config/clients/entries.ts";
 import {
   changeJson,
   type ObjectChange,
@@ -22,12 +22,6 @@ export interface EntryChange {
   readonly drop?: ReadonlySet<string>;
 }
 
-/** Keys to remove from an entry: config.json now holds the remote server's settings. */
-const remoteKeys = [
-  ...["url", "httpUrl", "serverUrl", "baseUrl", "base_url", "uri", "headers", "http_headers"],
-  ...["requestOptions", "bearerToken", "bearerTokenEnv", "bearer_token_env", "env_http_headers"],
-  ...["bearer_token_env_var", "headersHelper", "http_headers_helper", "oauth", "auth", "cwd"],
-];
 /** Keys that say how the client starts a server; those that the new entry lacks are removed. */
 const startKeys = ["command", "args", "cmd", "transport", "type"];
 const envKeys = ["env", "environment", "envs"];
@@ -52,7 +46,8 @@ function entryAfter(
       const env = mergedEnv(value, wanted[key], drop);
       if (Object.keys(env).length > 0) after[key] = env;
     } else if (Object.hasOwn(wanted, key)) after[key] = wanted[key];
-    else if (!remoteKeys.includes(key) && !startKeys.includes(key)) after[key] = value;
+    // config.json now holds the remote server's settings.
+    else if (!isRemoteKey(key) && key !== "cwd" && !startKeys.includes(key)) after[key] = value;
   }
   return { ...after, ...withoutKeys(wanted, after), ...withoutKeys(client.defaults ?? {}, after) };
 }

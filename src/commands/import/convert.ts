@@ -1,5 +1,6 @@
-import type { ClientEntry } from "../../config/clients/entries.ts";
-import type { ReadFile } from "../../config/mcp-remote/words.ts";
+import { type ClientEntry, plainKey } from "../../config/clients/entries.ts";
+import { clientAuths, type ReadFile } from "../../config/mcp-remote/words.ts";
+import type { Environment } from "../../platform/paths.ts";
 import { program } from "../../wire/program-facts.ts";
 import { Draft } from "./draft.ts";
 import { type BridgeName, findBridge, mentionedBridge, type OtherBridge } from "./launcher.ts";
@@ -22,10 +23,14 @@ const harmless =
 const converted = /^(HTTPS?_PROXY|ALL_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|NODE_TLS_.*)$/i;
 
 /** Converts a client's entry to a draft for config.json. Executes no command and sends no request. */
-export function convertEntry(entry: ClientEntry, readFile: ReadFile): Outcome {
+export function convertEntry(
+  entry: ClientEntry,
+  readFile: ReadFile,
+  env: Environment = {},
+): Outcome {
   const bridge = findBridge(entry.words);
   if (bridge !== undefined) {
-    const draft = new Draft({ ...entry.env, ...bridge.env });
+    const draft = new Draft({ ...entry.env, ...bridge.env }, env);
     takeBridge(bridge, entry, draft, readFile);
     finishDraft(entry, draft);
     return { kind: "server", draft, currentBridge: bridge.name };
@@ -35,10 +40,10 @@ export function convertEntry(entry: ClientEntry, readFile: ReadFile): Outcome {
     const mentioned = mentionedBridge(entry.words);
     return mentioned === undefined ? { kind: "local" } : unreadable(mentioned);
   }
-  const draft = new Draft(entry.env);
+  const draft = new Draft(entry.env, env);
   if (entry.url !== undefined) draft.url(entry.url);
   for (const [name, value] of Object.entries(entry.headers)) draft.header(name, value);
-  takeClient(entry, draft);
+  takeOAuth(entry, draft);
   finishDraft(entry, draft);
   return { kind: "server", draft };
 }
@@ -75,20 +80,39 @@ function takeBridge(
   for (const note of notes) draft.note(note);
 }
 
-/** Takes the OAuth client of an entry with a URL; each MCP client has its own key names for it. */
-function takeClient({ oauth }: ClientEntry, draft: Draft): void {
-  const text = (keys: readonly string[]) =>
-    keys.map((key) => oauth[key]).find((value) => typeof value === "string" && value !== "") as
-      | string
-      | undefined;
-  const id = text(["clientId", "client_id", "CLIENT_ID", "ClientId"]);
-  const secret = text(["clientSecret", "client_secret", "CLIENT_SECRET", "ClientSecret"]);
+/** The settings of `auth` by the clients' keys for them. */
+const oauthKeys = {
+  id: ["clientid"],
+  secret: ["clientsecret"],
+  secretVariable: ["clientsecretenv"],
+  redirect: ["redirecturi", "redirecturl", "callbackurl"],
+  port: ["callbackport"],
+  scopes: ["scopes", "scope"],
+  resource: ["resource"],
+  method: ["tokenendpointauthmethod"],
+} as const;
+const discovered = ": the bridge discovers the authorization server";
+/** OAuth keys without an effect on the requests. */
+const harmlessOAuth = ["enabled", "publicclient", "tokencachedir"];
+
+/** Takes the OAuth settings of an entry with a URL. */
+function takeOAuth({ oauth }: ClientEntry, draft: Draft): void {
+  const values = new Map(Object.entries(oauth).map(([key, value]) => [plainKey(key), value]));
+  const of = (name: keyof typeof oauthKeys) =>
+    oauthKeys[name].map((key) => values.get(key)).find((value) => value !== undefined);
+  const text = (name: keyof typeof oauthKeys) => {
+    const value = of(name);
+    return typeof value === "string" && value !== "" ? value : undefined;
+  };
+  const id = text("id");
+  const variable = text("secretVariable");
+  const secret = text("secret") ?? (variable === undefined ? undefined : `\${${variable}}`);
   if (id !== undefined) draft.client(id, secret);
-  const redirect = text(["redirectUri", "redirect_uri", "callback_url", "RedirectUrl"]);
-  const port = oauth.callbackPort ?? oauth.callback_port;
-  if (id !== undefined && redirect !== undefined) draft.oauth({ redirectUri: redirect });
-  else if (id !== undefined && typeof port === "number") draft.oauth({ callbackPort: port });
-  const scopes = [oauth.scopes, oauth.scope].find((value) => value !== undefined);
+  const redirectUri = text("redirect");
+  const callbackPort = of("port");
+  if (id !== undefined && redirectUri !== undefined) draft.oauth({ redirectUri });
+  else if (id !== undefined && typeof callbackPort === "number") draft.oauth({ callbackPort });
+  const scopes = of("scopes");
   const list =
     typeof scopes === "string"
       ? scopes.split(/[\s,]+/).filter((word) => word !== "")
@@ -96,18 +120,31 @@ function takeClient({ oauth }: ClientEntry, draft: Draft): void {
         ? scopes.filter((word) => typeof word === "string")
         : [];
   if (list.length > 0) draft.oauth({ scopes: list });
+  const resource = text("resource");
+  if (resource !== undefined) draft.oauth({ resource });
+  const clientAuth = clientAuths.find((method) => method === of("method"));
+  if (clientAuth !== undefined) draft.oauth({ clientAuth });
+  if (values.get("enabled") === false) draft.withoutSignIn();
+  const known: readonly string[] = [...Object.values(oauthKeys).flat(), ...harmlessOAuth];
+  for (const key of Object.keys(oauth))
+    if (!known.includes(plainKey(key)))
+      draft.note(`oauth.${key} will not carry over${/url$/i.test(key) ? discovered : ""}`);
+}
+
+function reasonFor(key: string): string {
+  if (key === "envFile") return ": set its variables where the client starts";
+  return /helper$|command$/i.test(key)
+    ? ": it is a command; set headersCommand in config.json"
+    : "";
 }
 
 /** Converts the environment, and adds notes for the keys and variables that are not imported. */
-function finishDraft({ unsupportedKeys, isDisabled, env }: ClientEntry, draft: Draft): void {
+function finishDraft(entry: ClientEntry, draft: Draft): void {
+  const { unsupportedKeys, toolFilters, isDisabled, env } = entry;
   draft.environment();
-  for (const key of unsupportedKeys) {
-    draft.note(
-      key === "envFile"
-        ? "envFile will not carry over: set its variables where the client starts"
-        : `${key} will not carry over: it is a command; set headersCommand in config.json`,
-    );
-  }
+  for (const key of unsupportedKeys) draft.note(`${key} will not carry over${reasonFor(key)}`);
+  for (const key of toolFilters)
+    draft.note(`${key} applies to that client alone: set tools.allow or tools.deny in config.json`);
   if (isDisabled) draft.note("it is disabled in the client");
   const unused = draft.unused().filter((name) => !harmless.test(name) && !converted.test(name));
   if (unused.length > 0 && Object.keys(env).length > 0) {

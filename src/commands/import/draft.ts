@@ -8,7 +8,12 @@ import {
 import type { ServerEntry } from "../../config/schema.ts";
 import { expandedUrl, needsAllowHttp, serverUrlProblem } from "../../config/server-url.ts";
 import type { OAuthSettings } from "../../config/settings.ts";
-import { headerNameProblem, requiredVariablesIn, tokenProblem } from "../../config/validators.ts";
+import {
+  expand,
+  headerNameProblem,
+  requiredVariablesIn,
+  tokenProblem,
+} from "../../config/validators.ts";
 import { isPrivateNetwork, reachOf } from "../../http/ip-address.ts";
 import type { Environment } from "../../platform/paths.ts";
 
@@ -41,13 +46,16 @@ export class Draft {
   /** Names of the variables in the client entry's `env` whose values the draft now holds. */
   readonly used = new Set<string>();
   readonly #env: Readonly<Record<string, string>>;
+  /** The environment of this process. */
+  readonly #outer: Environment;
   /** mcp-remote's key for the files of its sign-in; undefined for another entry. */
   mcpRemoteKey: string | undefined;
   /** Why the server cannot be imported; undefined if it can. */
   refused: string | undefined;
 
-  constructor(env: Readonly<Record<string, string>>) {
+  constructor(env: Readonly<Record<string, string>>, outer: Environment = {}) {
     this.#env = env;
+    this.#outer = outer;
   }
 
   note(line: string): void {
@@ -135,10 +143,7 @@ export class Draft {
     );
     this.entry.headers = { ...Object.fromEntries(others), [name]: configText(template) };
     // A header with an API key is the credential: a 401 must not start a browser sign-in.
-    const { auth, token, tokenEnv } = this.entry;
-    if (isCredential(name) && [auth, token, tokenEnv].every((each) => each === undefined)) {
-      this.entry.auth = { type: "none" };
-    }
+    if (isCredential(name)) this.withoutSignIn();
   }
 
   /** Sets the bearer token, either literal or as a variable; replaces earlier credentials. */
@@ -177,9 +182,23 @@ export class Draft {
     this.entry.auth = { ...current, ...(settings as Partial<OAuthEntry>) };
   }
 
+  /** Keeps a server without a credential from starting a sign-in. */
+  withoutSignIn(): void {
+    const { auth, token, tokenEnv } = this.entry;
+    if ([auth, token, tokenEnv].every((each) => each === undefined))
+      this.entry.auth = { type: "none" };
+  }
+
   /** Sets the OAuth client; a secret that is a single variable becomes `clientSecretEnv`. */
   client(id: string, secret: string | undefined): void {
-    this.oauth({ clientId: configText(this.resolve(id)) });
+    // config.json has no variables in a client id, which is no secret: take today's value.
+    const clientId = expand(configText(this.resolve(id)), this.#outer, (variable) => {
+      this.refuse(
+        `the variable ${variable} of its OAuth client id is unset: set it, then import again`,
+      );
+      return "";
+    });
+    this.oauth({ clientId });
     if (secret === undefined || secret === "") return;
     const template = this.resolve(secret);
     const [only, ...more] = template;
@@ -195,7 +214,7 @@ export class Draft {
   environment(): void {
     const env: Environment = this.#env;
     const ca = env.NODE_EXTRA_CA_CERTS ?? env.SSL_CERT_FILE;
-    if (ca !== undefined) this.#certificates(ca);
+    if (ca !== undefined) this.certificates(ca);
     const isHttps = this.entry.url.startsWith("https:");
     const keys = isHttps ? ["HTTPS_PROXY", "https_proxy"] : ["HTTP_PROXY", "http_proxy"];
     const proxy = [...keys, "ALL_PROXY", "all_proxy"].map((key) => env[key]).find(Boolean);
@@ -207,7 +226,8 @@ export class Draft {
     }
   }
 
-  #certificates(path: string): void {
+  /** Adds a file of CA certificates. */
+  certificates(path: string): void {
     if (!/^([A-Za-z]:)?[/\\]/.test(path)) {
       this.note(
         "the relative certificate file will not carry over (each client resolves it from another folder): name it in network.caFile",

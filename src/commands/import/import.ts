@@ -3,6 +3,7 @@ import { type Context, defineCommand, type Values } from "../../cli/command.ts";
 import { findEntries } from "../../config/clients/entries.ts";
 import { type Config, readConfig } from "../../config/load.ts";
 import { changeConfig } from "../../config/save.ts";
+import type { Environment } from "../../platform/paths.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { terminalJson } from "../../wire/text.ts";
 import { unifiedDiff, visibleDiff } from "../codex-config/diff.ts";
@@ -90,14 +91,22 @@ function refuseOwnConfiguration(sources: readonly Source[], { paths }: Context):
 }
 
 /** Converts every entry of the sources; `answers` holds the user's values of missing variables. */
-function readAll(sources: readonly Source[], answers: ReadonlyMap<string, string>): Found[] {
+function readAll(
+  sources: readonly Source[],
+  answers: ReadonlyMap<string, string>,
+  env: Environment,
+): Found[] {
   return sources.flatMap((source) => {
     if (isTeamFile(source.value)) return teamEntries(source, answers);
     const answerEnv = Object.fromEntries(answers);
     return findEntries(source.value).map((entry) => ({
       source,
       entry,
-      outcome: convertEntry({ ...entry, env: { ...answerEnv, ...entry.env } }, fileReader(source)),
+      outcome: convertEntry(
+        { ...entry, env: { ...answerEnv, ...entry.env } },
+        fileReader(source),
+        env,
+      ),
     }));
   });
 }
@@ -109,7 +118,7 @@ async function planRows(
 ): Promise<Row[]> {
   const configPaths = paths();
   const current = (await readConfig(configPaths))?.raw ?? {};
-  const rows = await makePlan(readAll(sources, answers), current, configPaths, env);
+  const rows = await makePlan(readAll(sources, answers, env), current, configPaths, env);
   for (const { draft } of rows) {
     for (const secret of draft.secrets) redactor.add(secret);
   }
@@ -117,7 +126,7 @@ async function planRows(
 }
 
 function countLocal(sources: readonly Source[]): number {
-  return readAll(sources, new Map()).filter(({ outcome }) => outcome.kind === "local").length;
+  return readAll(sources, new Map(), {}).filter(({ outcome }) => outcome.kind === "local").length;
 }
 
 async function nothingFound(

@@ -5,7 +5,10 @@ import {
   deniedTools,
   firstValue,
   headersOf,
+  isClientMetadataUrl,
   jsonOption,
+  needsRedirectUri,
+  protocolOf,
   type ReadFile,
   readWords,
   redirectUriOf,
@@ -48,21 +51,25 @@ function takeMetadata(words: Words, draft: Draft, readFile: ReadFile): void {
 
 function takeOAuth(words: Words, draft: Draft, storeKey: string, readFile: ReadFile): void {
   takeMetadata(words, draft, readFile);
-  const { client_id: id, client_secret: secret } =
-    takeJson(words, "--static-oauth-client-info", draft, readFile) ?? {};
-  if (typeof id === "string") {
+  const option = "--static-oauth-client-info";
+  const info = takeJson(words, option, draft, readFile);
+  const { client_id: id, client_secret: secret } = info ?? {};
+  if (typeof id === "string" && id !== "")
     draft.client(id, typeof secret === "string" ? secret : undefined);
-    if (!words.flags.has("--client-credentials") && !words.flags.has("--device-code"))
-      draft.oauth({ redirectUri: redirectUriOf(words, storeKey) });
-  }
+  else if (info !== undefined) draft.refuse(`${option} names no client_id`);
+  const metadataUrl = firstValue(words, "--client-metadata-url")?.trim();
+  const isMetadataUrl = metadataUrl !== undefined && isClientMetadataUrl(metadataUrl);
+  if (isMetadataUrl) draft.oauth({ clientMetadataUrl: metadataUrl });
+  else if (metadataUrl !== undefined)
+    draft.note("--client-metadata-url is left out: it is no https URL with a path");
+  if (needsRedirectUri(words, id !== undefined || isMetadataUrl))
+    draft.oauth({ redirectUri: redirectUriOf(words, storeKey) });
   const resource = firstValue(words, "--resource");
   if (words.flags.has("--disable-resource-parameter") || resource === "") {
     draft.oauth({ resource: false });
   } else if (resource !== undefined) draft.oauth({ resource: resource.trim() });
   const params = authorizeParamsOf(words);
   if (Object.keys(params).length > 0) draft.oauth({ authorizeParams: params });
-  const metadataUrl = firstValue(words, "--client-metadata-url");
-  if (metadataUrl !== undefined) draft.oauth({ clientMetadataUrl: metadataUrl.trim() });
   if (words.flags.has("--device-code")) draft.oauth({ grant: "device_code" });
   if (words.flags.has("--client-credentials")) draft.oauth({ grant: "client_credentials" });
   const tokenEndpoint = firstValue(words, "--token-endpoint")?.trim();
@@ -80,6 +87,12 @@ function takeRest(words: Words, draft: Draft): void {
   if (deny.length > 0) draft.entry.tools = { deny };
   if (flags.has("--disable-cookies")) draft.entry.cookies = false;
   if (flags.has("--ipv4")) draft.entry.network = { ...draft.entry.network, ipFamily: 4 };
+  Object.assign(
+    draft.entry,
+    protocolOf(words, (problem) => draft.note(problem)),
+  );
+  if (words.values.has("--auth-success-url"))
+    draft.note("--auth-success-url is left out: the bridge shows a page of its own");
   const transport = firstValue(words, "--transport");
   if (transport?.endsWith("-only")) {
     draft.note(`--transport ${transport} is not needed: the bridge detects the transport`);

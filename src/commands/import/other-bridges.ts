@@ -56,7 +56,9 @@ export function takeMcpProxy(args: readonly string[], env: Environment, draft: D
     if (word === "--client-secret" && next !== undefined) client = { ...client, secret: next };
   });
   const tokenUrl = args.indexOf("--token-url");
-  const url = args.find((word, at) => isUrl(word) && !values.has(word) && at !== tokenUrl + 1);
+  const url =
+    args.find((word, at) => isUrl(word) && !values.has(word) && at !== tokenUrl + 1) ??
+    (env.SSE_URL === undefined ? undefined : "${SSE_URL}");
   if (url === undefined) {
     draft.refuse("it serves a local server over HTTP, so there is no remote server to import");
     return;
@@ -70,12 +72,22 @@ export function takeMcpProxy(args: readonly string[], env: Environment, draft: D
     draft.client(client.id, client.secret);
     draft.oauth({ grant: "client_credentials" });
   }
-  if (args.includes("--no-verify-ssl")) {
+  const verify = optionsOf(args).find(({ option }) => option === "--verify-ssl")?.value;
+  takeVerification(args.includes("--no-verify-ssl") ? "false" : verify, draft);
+}
+
+/** Takes the file of CA certificates that replaces the system's, or `false`. */
+function takeVerification(value: string | undefined, draft: Draft): void {
+  if (value !== undefined && /^(false|0|no|off)$/i.test(value)) {
     draft.note(
       "the bridge always verifies certificates: name the server's CA certificate in network.caFile",
     );
-  }
+  } else if (value !== undefined && /[./\\]/.test(value) && !isUrl(value))
+    draft.certificates(value);
 }
+
+/** Options without a counterpart here, whose absence changes no request. */
+const harmlessOptions = /^--?(transport|debug|silent|host|auth-timeout|log-level|verbose|v|d|s)$/;
 
 /** Converts the arguments of fastmcp-remote or hyper-mcp-remote to settings of the draft. */
 export function takeRemote(args: readonly string[], draft: Draft): void {
@@ -85,12 +97,17 @@ export function takeRemote(args: readonly string[], draft: Draft): void {
     return;
   }
   draft.url(url);
+  const deny: string[] = [];
   for (const { option, value = "" } of optionsOf(args)) {
     if (["--header", "-H", "--headers"].includes(option)) takeHeader(value, draft);
     else if (["--bearer", "--token", "--auth-token"].includes(option)) {
       draft.token(draft.resolve(value));
-    } else if (option === "--ignore-tool") {
-      draft.refuse("--ignore-tool hides tools, which config.json cannot do");
-    } else if (/^--oauth-client-id$|^--client-id$/.test(option)) draft.client(value, undefined);
+    } else if (option === "--ignore-tool") deny.push(value);
+    else if (option === "--verify") takeVerification(value, draft);
+    else if (option === "--auth" && value === "none") draft.withoutSignIn();
+    else if (/^--oauth-client-id$|^--client-id$/.test(option)) draft.client(value, undefined);
+    else if (option !== "--auth" && !harmlessOptions.test(option))
+      draft.note(`${option} is left out: config.json has nothing for it`);
   }
+  if (deny.length > 0) draft.entry.tools = { deny };
 }

@@ -33,9 +33,11 @@ export interface Row {
 /** Two entries with equal identities are one server: equal URL and equal credential. */
 function identityOf(entry: ServerEntry): string {
   const { url, token, access_token, tokenEnv, tokenFile, tokenCommand, headers, auth } = entry;
-  const sorted = Object.entries(headers ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const credential = [token ?? access_token?.trim(), tokenEnv, tokenFile, tokenCommand, auth];
-  return JSON.stringify([URL.parse(url)?.href ?? url, ...credential, sorted]);
+  const credential = [token ?? access_token?.trim(), tokenEnv, tokenFile, tokenCommand];
+  const sorted = (object: object = {}) =>
+    Object.entries(object).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const href = URL.parse(url)?.href ?? url;
+  return JSON.stringify([href, ...credential, sorted(auth), sorted(headers)]);
 }
 
 /** The client's name for the server, without the characters that config.json forbids in a server name. */

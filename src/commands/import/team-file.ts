@@ -8,7 +8,7 @@ import {
   teamFormat,
   teamNetworkKeys,
 } from "../../config/team-schema.ts";
-import { looksSecret, mayBeSecret } from "../../config/validators.ts";
+import { expand, looksSecret, mayBeSecret } from "../../config/validators.ts";
 import { cleanText, nameWithCodePoints } from "../../wire/text.ts";
 import { type ApprovedHash, Draft } from "./draft.ts";
 import type { Found } from "./plan.ts";
@@ -52,7 +52,7 @@ export function teamEntries(source: Source, answers: ReadonlyMap<string, string>
     const entry = { name, path: ["servers", name], words: [], env: {}, headers: {}, oauth: {} };
     return {
       source,
-      entry: { ...entry, unsupportedKeys: [], isDisabled: false },
+      entry: { ...entry, unsupportedKeys: [], toolFilters: [], isDisabled: false },
       outcome: { kind: "server", draft },
     };
   });
@@ -179,12 +179,14 @@ export function exportEntry(name: string, entry: ServerEntry): Exported {
 }
 
 function exportedHeader(name: string, value: string, variable: (secret: string) => string): string {
-  const hasLiteral = templateOf(value).some(
-    (part) => typeof part === "string" && !/^(bearer|basic)\s+$/i.test(part),
-  );
+  const literal = textWithDefaults(value);
+  const hasLiteral = !/^((bearer|basic)\s+)?$/i.test(literal);
   if (!hasLiteral) return value;
-  return mayBeSecret(name, value) || looksSecret(value) ? `\${${variable(name)}}` : value;
+  return mayBeSecret(name, literal) || looksSecret(literal) ? `\${${variable(name)}}` : value;
 }
+
+/** A text with the default of each variable in its place, which may be a secret, too. */
+const textWithDefaults = (text: string) => expand(text, {}, () => "");
 
 function exportedUrl(text: string, variable: (secret: string) => string): string {
   const [address, query] = text.split("?", 2);
@@ -192,7 +194,8 @@ function exportedUrl(text: string, variable: (secret: string) => string): string
   const pairs = query.split("&").map((pair) => {
     const at = pair.indexOf("=");
     const [name, value] = at < 0 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
-    const isSecret = value !== "" && (mayBeSecret(name, value) || looksSecret(value));
+    const literal = textWithDefaults(value);
+    const isSecret = literal !== "" && (mayBeSecret(name, literal) || looksSecret(literal));
     return isSecret ? `${name}=\${${variable(name)}}` : pair;
   });
   return `${address}?${pairs.join("&")}`;

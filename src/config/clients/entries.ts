@@ -21,36 +21,14 @@ export interface ClientEntry {
   readonly env: Readonly<Record<string, string>>;
   readonly url?: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** OAuth settings, with the keys of the client that owns the file. */
-  readonly oauth: OAuthClientEntry;
-  /** Keys that cannot be imported: commands that print headers, and files of variables. */
+  /** OAuth settings, with the keys of the client that owns the file; `enabled: false` if the client must not sign in. */
+  readonly oauth: JsonObject;
+  /** Keys that cannot be imported: commands that print headers, files of variables, and keys that no table here knows. */
   readonly unsupportedKeys: readonly string[];
+  /** Keys by which the client hides tools. */
+  readonly toolFilters: readonly string[];
   readonly isDisabled: boolean;
 }
-
-/** An entry as the clients write it, with the keys of all of them. */
-interface RawEntry extends JsonObject {
-  readonly command?: unknown;
-  readonly cmd?: unknown;
-  readonly path?: unknown;
-  readonly args?: unknown;
-  readonly env?: unknown;
-  readonly envs?: unknown;
-  readonly environment?: unknown;
-  readonly headers?: unknown;
-  readonly http_headers?: unknown;
-  readonly env_http_headers?: unknown;
-  readonly requestOptions?: RawEntry;
-  readonly transport?: unknown;
-  readonly oauth?: unknown;
-  readonly auth?: unknown;
-  readonly scopes?: unknown;
-  readonly name?: unknown;
-  readonly enabled?: unknown;
-  readonly disabled?: unknown;
-}
-
-const isEntry = (value: unknown): value is RawEntry => isObject(value);
 
 const strings = (value: unknown): Record<string, string> => {
   if (!isObject(value)) return {};
@@ -60,15 +38,113 @@ const strings = (value: unknown): Record<string, string> => {
   return Object.fromEntries(pairs.map(([key, item]) => [key, String(item)]));
 };
 
-const firstString = (entry: RawEntry, keys: readonly string[]) =>
-  keys.map((key) => entry[key]).find((value) => typeof value === "string" && value !== "") as
-    | string
-    | undefined;
+/** A key as all clients would write it: `server_url`, `serverUrl` and `serverURL` are one key. */
+export const plainKey = (key: string) => key.toLowerCase().replace(/[^a-z0-9]/g, "");
 
-/** `httpUrl` is first because Gemini CLI prefers it to `url`. */
-const urlKeys = ["httpUrl", "serverUrl", "url", "baseUrl", "base_url", "uri"];
-const bearerVariableKeys = ["bearer_token_env_var", "bearerTokenEnv", "bearer_token_env"];
-const commandKeys = ["headersHelper", "http_headers_helper", "headersCommand"];
+/** The value of the first key that the entry has. */
+function fieldOf(entry: JsonObject, keys: readonly string[]): unknown {
+  for (const wanted of keys) {
+    const key = Object.keys(entry).find((each) => plainKey(each) === wanted);
+    if (key !== undefined && entry[key] !== null && entry[key] !== "") return entry[key];
+  }
+  return undefined;
+}
+
+function textOf(entry: JsonObject, keys: readonly string[]): string | undefined {
+  const value = fieldOf(entry, keys);
+  return typeof value === "string" ? value : undefined;
+}
+
+/** `httpurl` is first because Gemini CLI prefers it to `url`. */
+const urlKeys = ["httpurl", "serverurl", "url", "baseurl", "uri", "endpoint", "tcp"];
+const bearerVariableKeys = ["bearertokenenvvar", "bearertokenenv"];
+const bearerKeys = ["bearertoken", "authorizationtoken", "authtoken", "apikey"];
+const headerKeys = ["headers", "httpheaders", "envhttpheaders", "requestoptions", "requestinit"];
+const commandKeys = ["headershelper", "httpheadershelper", "headerscommand"];
+const providerKeys = ["authprovidertype", "targetaudience", "targetserviceaccount"];
+/** Values of `auth` that are no token. */
+const authWords = /^(oauth|none|chatgpt|ema_auth|bearer|basic)$/i;
+
+/** Whether a key of an entry describes the remote server: it has no meaning beside a command. */
+export function isRemoteKey(key: string): boolean {
+  const plain = plainKey(key);
+  const all = [urlKeys, bearerVariableKeys, bearerKeys, headerKeys, commandKeys, providerKeys];
+  return (
+    all.some((keys) => keys.includes(plain)) ||
+    ["auth", "scopes", "transporttype"].includes(plain) ||
+    plain.startsWith("oauth")
+  );
+}
+
+/** Keys of an entry that are read here, or have a meaning for its client alone. */
+const ownKeys: readonly string[] = [
+  ...[...urlKeys, ...bearerVariableKeys, ...bearerKeys, ...headerKeys],
+  ...["name", "command", "cmd", "args", "env", "envs", "envkeys", "envvars", "environment", "cwd"],
+  ...[
+    "type",
+    "transport",
+    "transporttype",
+    "source",
+    "settings",
+    "enabled",
+    "disabled",
+    "isactive",
+  ],
+  ...["description", "trust", "alwaysallow", "autoapprove", "required", "bundled", "id", "version"],
+  ...["defaulttoolsapprovalmode", "supportsparalleltoolcalls", "startupreadiness", "alwaysload"],
+  ...[
+    "displayname",
+    "isdefaultserver",
+    "gallery",
+    "serverinstructions",
+    "lifecycle",
+    "uses",
+    "with",
+  ],
+];
+const toolFilter = /^(include|exclude|enabled|disabled|allowed|blocked|available)?tools$/;
+
+/** Whether a filter's value hides tools: `["*"]` and an empty list do not. */
+function hidesTools(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0 && value[0] !== "*";
+  return isObject(value) && Object.keys(value).some((key) => /^(include|exclude)$/.test(key));
+}
+
+/** Headers and variables of an entry in a form that no client is known to write: a list, or a value that is no text. */
+function unreadableIn(entry: JsonObject): string[] {
+  return ["headers", "httpheaders", "envhttpheaders", "env", "envs", "environment"].flatMap(
+    (key) => {
+      const value = fieldOf(entry, [key]);
+      if (value === undefined) return [];
+      if (!isObject(value)) return [key];
+      const isLost = (item: unknown) => typeof item === "object" && item !== null;
+      return Object.keys(value)
+        .filter((name) => isLost(value[name]))
+        .map((name) => `${key}.${name}`);
+    },
+  );
+}
+
+/** The keys of an entry that are not read, in the order of the entry. */
+function unsupportedOf(entry: JsonObject): string[] {
+  const keys = Object.keys(entry).filter((key) => {
+    const plain = plainKey(key);
+    const isKnown =
+      ownKeys.includes(plain) ||
+      toolFilter.test(plain) ||
+      /timeout/.test(plain) ||
+      ["oauth", "auth", "scopes"].includes(plain) ||
+      /^oauth[a-z]/.test(plain);
+    return !isKnown && entry[key] !== null;
+  });
+  const { auth } = entry as { auth?: unknown };
+  const isForeign = typeof auth === "string" && /^(chatgpt|ema_auth)$/.test(auth);
+  const options = fieldOf(entry, ["requestoptions"]);
+  const others = Object.keys(isObject(options) ? options : {})
+    .filter((key) => key !== "headers" && !/timeout/.test(plainKey(key)))
+    .map((key) => `requestOptions.${key}`);
+  return [...keys, ...(isForeign ? ["auth"] : []), ...others, ...unreadableIn(entry)];
+}
 
 /** The texts in a list; a port may be a number. */
 const texts = (list: unknown): string[] =>
@@ -80,72 +156,86 @@ function wordsOf(command: unknown, args: unknown): string[] {
   const more = typeof args === "string" ? splitWords(args) : texts(args);
   if (Array.isArray(command)) return [...texts(command), ...more];
   // Old versions of Zed wrote the program as an object.
-  if (isEntry(command)) return wordsOf(command.path ?? command.command, command.args ?? args);
+  if (isObject(command)) {
+    const { path, command: program, args: own } = command as Record<string, unknown>;
+    return wordsOf(path ?? program, own ?? args);
+  }
   if (typeof command !== "string" || command.trim() === "") return [];
   // Some clients start a command line in one string by a shell; most refuse it.
   if (more.length === 0 && /\s\S*:\/\//.test(command)) return splitWords(command);
   return [command, ...more];
 }
 
-function headersOf(entry: RawEntry): Record<string, string> {
-  const headers: { [name: string]: string; Authorization?: string } = {
-    ...strings(isEntry(entry.requestOptions) ? entry.requestOptions.headers : undefined),
-    ...strings(entry.http_headers),
-    ...strings(entry.headers),
-  };
-  for (const [header, variable] of Object.entries(strings(entry.env_http_headers))) {
+function headersOf(entry: JsonObject): Record<string, string> {
+  const nested = ["requestoptions", "requestinit"].map((key) => fieldOf(entry, [key]));
+  const headers: { [name: string]: string; Authorization?: string } = Object.assign(
+    {},
+    ...nested.map((value) => strings(isObject(value) ? fieldOf(value, ["headers"]) : undefined)),
+    strings(fieldOf(entry, ["httpheaders"])),
+    strings(fieldOf(entry, ["headers"])),
+  );
+  for (const [header, variable] of Object.entries(strings(fieldOf(entry, ["envhttpheaders"])))) {
     headers[header] = `\${${variable}}`;
   }
-  const variable = firstString(entry, bearerVariableKeys);
-  const token = firstString(entry, ["bearerToken", "bearer_token"]);
+  const variable = textOf(entry, bearerVariableKeys);
+  const auth = textOf(entry, ["auth"]);
+  const token =
+    textOf(entry, bearerKeys) ?? (auth === undefined || authWords.test(auth) ? undefined : auth);
   if (variable !== undefined) headers.Authorization = `Bearer \${${variable}}`;
   else if (token !== undefined) headers.Authorization = `Bearer ${token}`;
   return headers;
 }
 
-function oauthOf(entry: RawEntry): OAuthClientEntry {
-  const nested = [entry.oauth, entry.auth].find(isObject) ?? {};
+function oauthOf(entry: JsonObject): JsonObject {
+  const { oauth, auth, scopes } = entry as Readonly<Record<"oauth" | "auth" | "scopes", unknown>>;
+  const nested = [oauth, auth].find(isObject) ?? {};
   const flat: Record<string, unknown> = {};
-  // mcporter, and in part Codex, write OAuth settings in the entry itself: `oauthClientId`, `oauth_resource`.
+  // mcporter, Copilot CLI, and in part Codex, write OAuth settings in the entry itself: `oauthClientId`, `oauth_resource`.
   for (const [key, value] of Object.entries(entry)) {
     if (/^oauth[A-Z_]/.test(key)) flat[key.replace(/^oauth_?/, "")] = value;
   }
   return {
+    ...(oauth === false && { enabled: false }),
     ...flat,
-    ...(Array.isArray(entry.scopes) && { scopes: entry.scopes }),
+    ...(Array.isArray(scopes) && { scopes }),
     ...nested,
   };
 }
 
 /** Reads one entry; undefined if it has neither a command nor a URL. */
 function readEntry(name: string, value: unknown, path: EntryPath): ClientEntry | undefined {
-  if (!isEntry(value)) return undefined;
-  const entry: RawEntry = isObject(value.transport) ? { ...value, ...value.transport } : value;
-  const words = wordsOf(entry.command ?? entry.cmd, entry.args);
-  const url = firstString(entry, urlKeys);
+  if (!isObject(value)) return undefined;
+  const { transport } = value as { transport?: unknown };
+  const entry = isObject(transport) ? { ...value, ...transport } : value;
+  const program = fieldOf(entry, ["command", "cmd"]);
+  const words = wordsOf(program, fieldOf(entry, ["args"]));
+  const url = textOf(entry, urlKeys);
   if (words.length === 0 && url === undefined) return undefined;
-  const command: RawEntry = isEntry(entry.command) ? entry.command : {};
+  const envs = ["envs", "environment", "env"].map((key) => strings(fieldOf(entry, [key])));
   return {
     name,
     path,
     words,
-    env: {
-      ...strings(command.env),
-      ...strings(entry.envs),
-      ...strings(entry.environment),
-      ...strings(entry.env),
-    },
+    env: Object.assign(
+      {},
+      strings(isObject(program) ? fieldOf(program, ["env"]) : undefined),
+      ...envs,
+    ),
     ...(url !== undefined && { url }),
     headers: headersOf(entry),
     oauth: oauthOf(entry),
-    unsupportedKeys: [...commandKeys, "envFile"].filter((key) => entry[key] !== undefined),
-    isDisabled: entry.enabled === false || entry.disabled === true,
+    unsupportedKeys: unsupportedOf(entry),
+    toolFilters: Object.keys(entry).filter(
+      (key) => toolFilter.test(plainKey(key)) && hidesTools(entry[key]),
+    ),
+    isDisabled:
+      fieldOf(entry, ["enabled", "isactive"]) === false || fieldOf(entry, ["disabled"]) === true,
   };
 }
 
 function readSection(value: unknown, path: EntryPath): ClientEntry[] {
   const pairs: [string, unknown, string | number][] = Array.isArray(value)
-    ? value.map((item, at) => [isEntry(item) ? String(item.name ?? "") : "", item, at])
+    ? value.map((item, at) => [isObject(item) ? (textOf(item, ["name"]) ?? "") : "", item, at])
     : isObject(value)
       ? Object.entries(value).map(([name, item]) => [name, item, name])
       : [];
@@ -164,6 +254,10 @@ const sections: readonly (readonly string[])[] = [
   ["mcp"],
   ["extensions"],
   ["servers"],
+  // VS Code's workspaces and development containers, Continue's former configuration.
+  ["settings", "mcp", "servers"],
+  ["customizations", "vscode", "mcp", "servers"],
+  ["experimental", "modelContextProtocolServers"],
 ];
 
 function sectionsAt(

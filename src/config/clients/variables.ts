@@ -12,16 +12,18 @@ export interface Reference {
 export type Template = readonly (string | Reference)[];
 
 const name = "[A-Za-z_][A-Za-z0-9_]*";
-/** One pattern per syntax: Continue's `${{ secrets.X }}`, then `${X}`, `${X:-default}`, `${env:X}`, `${input:x}`, ... */
+/** One pattern per syntax: LibreChat's `{{X}}`, Crush's `$(command)`, Continue's `${{ secrets.X }}`, then `${X}`, `${X:-default}`, `${env:X}`, `${input:x}`, ... */
 const patterns = [
   `\\$\\{\\{\\s*(?:secrets|env|inputs)\\.(?<continued>${name})\\s*\\}\\}`,
   `\\$\\{(?:env:)?(?<braced>${name})(?::-(?<fallback>[^{}]*))?\\}`,
   `\\$\\{(?<other>[^{}]+)\\}`,
+  `\\{\\{\\s*(?<asked>[^{}]+?)\\s*\\}\\}`,
+  `(?<command>\\$\\([^()]+\\))`,
   `\\{env:(?<opencode>${name})\\}`,
   `(?<file>\\{file:[^{}]+\\})`,
   `\\$env:(?<mcporter>${name})`,
-  // A secret may contain a dollar sign: `$X` is a reference only at the start of a word and the end of the text.
-  `(?<![^\\s:=])\\$(?<bare>${name})$`,
+  // A secret may contain a dollar sign: `$X` is a reference only if it is a whole word, or a whole part of a URL.
+  `(?<![^\\s:=/])\\$(?<bare>${name})(?=$|[&/#])`,
   "(?<=^|\\s|:)(?<manager>op://\\S+)",
 ];
 const reference = new RegExp(patterns.join("|"), "g");
@@ -38,11 +40,12 @@ function variableFor(label: string): string {
 
 function referenceOf(groups: Record<string, string | undefined>): Reference {
   const { braced, continued, opencode, mcporter, bare, fallback, other, file, manager } = groups;
+  const { asked, command } = groups;
   const variable = braced ?? continued ?? opencode ?? mcporter ?? bare;
   if (variable !== undefined) {
     return { variable, ...(fallback !== undefined && { fallback }) };
   }
-  const label = other ?? file?.slice(1, -1) ?? manager ?? "";
+  const label = other ?? asked ?? command ?? file?.slice(1, -1) ?? manager ?? "";
   return { variable: variableFor(label), asksFor: label };
 }
 

@@ -22,6 +22,8 @@ import {
   headersOf,
   isClientMetadataUrl,
   jsonOption,
+  needsRedirectUri,
+  protocolOf,
   type ReadFile,
   readWords,
   redirectUriOf,
@@ -133,14 +135,6 @@ function headersToSend(
   return Object.fromEntries(sent.values());
 }
 
-function protocolOf(words: Words, warn: (line: string) => void): Pick<ServerEntry, "protocol"> {
-  const mode = firstValue(words, "--protocol");
-  if (mode === "legacy") return { protocol: "session" };
-  if (mode !== undefined && mode !== "auto")
-    warn("--protocol is neither legacy nor auto: it has no effect");
-  return {};
-}
-
 function deniedOf(words: Words): Pick<ServerEntry, "tools"> {
   const deny = deniedTools(words);
   const problem = deny.map(globProblem).find((each) => each !== undefined);
@@ -170,7 +164,7 @@ function authOf(
   { env, readFile }: DropInOptions,
   warn: (line: string) => void,
 ): OAuthEntry {
-  const { flags, values } = words;
+  const { flags } = words;
   const isMachine = flags.has("--client-credentials");
   const isDevice = flags.has("--device-code");
   const metadataOption = "--static-oauth-client-metadata";
@@ -185,19 +179,15 @@ function authOf(
   const path = firstValue(words, "--callback-path");
   if (path?.startsWith("/") === false)
     warn("--callback-path does not begin with /: it has no effect");
-  // Without one of these, mcp-remote's port has no meaning: the client is registered with the port that is free.
-  const hasRedirect =
-    Number.parseInt(words.positionals[1] ?? "", 10) > 0 ||
-    ["--host", "--callback-path"].some((option) => values.has(option)) ||
-    client.clientId !== undefined ||
-    isMetadataUrl;
+  // Otherwise mcp-remote's port has no meaning: the client is registered with the port that is free.
+  const hasRedirect = needsRedirectUri(words, client.clientId !== undefined || isMetadataUrl);
   return {
     ...(isDevice && { grant: "device_code" }),
     ...(isMachine && { grant: "client_credentials" }),
     ...metadata.auth,
     ...client,
     ...(isMetadataUrl && { clientMetadataUrl: metadataUrl }),
-    ...(hasRedirect && !isMachine && !isDevice && { redirectUri: redirectUriOf(words, storeKey) }),
+    ...(hasRedirect && { redirectUri: redirectUriOf(words, storeKey) }),
     ...resourceOf(words),
     ...paramsOf(words),
     ...tokenEndpointOf(words),

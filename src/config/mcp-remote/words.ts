@@ -174,6 +174,17 @@ export function isClientMetadataUrl(text: string): boolean {
   return url?.protocol === "https:" && url.pathname !== "/";
 }
 
+/** Whether a sign-in must use mcp-remote's redirect URI: a port or an option asks for it, or the client is registered with it. */
+export function needsRedirectUri(
+  { positionals, flags, values }: Words,
+  isRegistered: boolean,
+): boolean {
+  if (flags.has("--client-credentials") || flags.has("--device-code")) return false;
+  const hasPort = Number.parseInt(positionals[1] ?? "", 10) > 0;
+  const hasOption = ["--host", "--callback-path"].some((option) => values.has(option));
+  return isRegistered || hasPort || hasOption;
+}
+
 /** The redirect URI that mcp-remote uses for a server: its port is given, or derived from the key. */
 export function redirectUriOf(words: Words, storeKey: string): string {
   const derived = 3335 + (Number.parseInt(storeKey.slice(0, 4), 16) % 45_816);
@@ -182,6 +193,18 @@ export function redirectUriOf(words: Words, storeKey: string): string {
   const host =
     firstValue(words, "--host") ?? (process.platform === "win32" ? "127.0.0.1" : "localhost");
   return `http://${host}:${port}${path?.startsWith("/") ? path : "/oauth/callback"}`;
+}
+
+/** The `protocol` of a server's entry that `--protocol` asks for; `onInvalid` is called for a value that has no effect. */
+export function protocolOf(
+  words: Words,
+  onInvalid: (problem: string) => void,
+): { protocol?: "session" } {
+  const mode = firstValue(words, "--protocol");
+  if (mode === "legacy") return { protocol: "session" };
+  if (mode !== undefined && mode !== "auto")
+    onInvalid("--protocol is neither legacy nor auto: it has no effect");
+  return {};
 }
 
 /** The patterns of `--ignore-tool` as globs. In mcp-remote's patterns `*` is the only special character; case is ignored, as in `tools.deny`. */
@@ -218,7 +241,8 @@ export function timeoutsOf(words: Words): {
   };
 }
 
-const clientAuths = [
+/** The methods of client authentication at a token endpoint that `auth.clientAuth` takes. */
+export const clientAuths = [
   "none",
   "client_secret_basic",
   "client_secret_post",

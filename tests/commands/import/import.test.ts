@@ -236,6 +236,95 @@ Next steps:
 `);
   });
 
+  test("takes the port, the protocol and the metadata document of mcp-remote, as the drop-in does", async () => {
+    const { put, run, servers } = user();
+    const npx = (...args: string[]) => ({
+      command: "npx",
+      args: ["mcp-remote", "https://a.example/mcp", ...args],
+    });
+    const metadata = "https://a.example/client.json";
+    const mcpServers = {
+      port: npx("4000"),
+      protocol: npx("--protocol", "legacy", "--auth-success-url", "https://a.example/"),
+      metadata: npx("4000", "--client-metadata-url", metadata),
+      machine: npx("4000", "--client-credentials"),
+      nameless: npx("--static-oauth-client-info", "{}"),
+    };
+    const { out } = await run(
+      importCommand,
+      put("x.json", JSON.stringify({ mcpServers })),
+      "--all",
+    );
+    const url = "https://a.example/mcp";
+    const redirectUri = `http://localhost:4000/oauth/callback`;
+    expect(servers()).toEqual({
+      port: { url, auth: { type: "oauth", redirectUri } },
+      protocol: { url, protocol: "session" },
+      metadata: { url, auth: { type: "oauth", clientMetadataUrl: metadata, redirectUri } },
+      machine: { url, auth: { type: "oauth", grant: "client_credentials" } },
+    });
+    expect(out).toContain("--auth-success-url is left out: the bridge shows a page of its own");
+    expect(out).toContain("--static-oauth-client-info names no client_id");
+  });
+
+  test("takes OAuth settings under the keys of every client, and names those that will not carry over", async () => {
+    const { put, run, servers, env } = user();
+    Object.assign(env, { CID: "id" });
+    const url = "https://a.example/mcp";
+    const mcpServers = {
+      gemini: {
+        url,
+        oauth: { clientId: "$CID", tokenUrl: "https://a.example/token", audiences: ["x"] },
+      },
+      mcporter: {
+        ...{ url, auth: "oauth", oauthClientId: "c", oauthClientSecretEnv: "S", oauthScope: "a b" },
+        oauthTokenEndpointAuthMethod: "client_secret_post",
+      },
+      codex: { url, oauth_resource: "https://a.example/", scopes: ["r"] },
+      opencode: { url, oauth: false },
+      unset: { url, oauth: { clientId: "${NOT_SET}" } },
+    };
+    const { out } = await run(
+      importCommand,
+      put("x.json", JSON.stringify({ mcpServers })),
+      "--all",
+    );
+    expect(servers()).toEqual({
+      gemini: { url, auth: { type: "oauth", clientId: "id" } },
+      mcporter: {
+        url,
+        auth: {
+          ...{ type: "oauth", clientId: "c", clientSecretEnv: "S" },
+          ...{ scopes: ["a", "b"], clientAuth: "client_secret_post" },
+        },
+      },
+      codex: { url, auth: { type: "oauth", scopes: ["r"], resource: "https://a.example/" } },
+      opencode: { url, auth: { type: "none" } },
+    });
+    expect(out).toContain("oauth.tokenUrl will not carry over: the bridge discovers the authoriz");
+    expect(out).toContain("oauth.audiences will not carry over");
+    expect(out).toContain("the variable NOT_SET of its OAuth client id is unset: set it, then");
+  });
+
+  test("a team file that is imported twice adds nothing, whatever the order of its keys", async () => {
+    const { put, run } = user();
+    const url = "https://a.example/mcp";
+    const auth = { clientSecretEnv: "S", clientId: "c", type: "oauth" };
+    const other = { type: "oauth", clientId: "c", clientSecretEnv: "S" };
+    const file = (name: string, value: object) =>
+      put(
+        name,
+        JSON.stringify({
+          format: "codex-mcp-http-bridge/team",
+          version: 1,
+          servers: { kb: { url, auth: value } },
+        }),
+      );
+    await run(importCommand, file("a.json", auth), "--all");
+    const { out } = await run(importCommand, file("b.json", other), "--all");
+    expect(out).toContain("nothing to save");
+  });
+
   test("notes each dropped header, and keeps an Authorization header of another scheme than Bearer", async () => {
     const { put, run, servers } = user();
     const headers = {
@@ -394,6 +483,8 @@ describe("import --replace", () => {
       trust: true,
       includeTools: ["a"],
       env: { KEEP: "1" },
+      ...{ authProviderType: "x", transportType: "http", oauthClientId: "c" },
+      requestInit: { headers: { A: "canary" } },
     };
     put(".gemini/settings.json", JSON.stringify({ theme: "x", mcpServers: { crm: entry } }));
     await run(importCommand, "--from", "gemini", ...replace);

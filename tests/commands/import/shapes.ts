@@ -480,7 +480,10 @@ export const shapes: readonly Shape[] = [
       auth: { type: "oauth", redirectUri: "http://127.0.0.1:3334/oauth/callback" },
       transport: "http",
     },
-    entry: { url: "https://s46.example/mcp" },
+    entry: {
+      url: "https://s46.example/mcp",
+      auth: { type: "oauth", redirectUri: "http://127.0.0.1:3334/oauth/callback" },
+    },
     notes: [`--transport http-only ${transport}`],
   },
   {

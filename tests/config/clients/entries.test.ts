@@ -19,6 +19,7 @@ function brief({
   headers,
   isDisabled,
   unsupportedKeys,
+  toolFilters,
 }: ClientEntry): object {
   return {
     name,
@@ -28,6 +29,7 @@ function brief({
     ...(Object.keys(headers).length > 0 && { headers }),
     ...(isDisabled && { isDisabled }),
     ...(unsupportedKeys.length > 0 && { unsupportedKeys }),
+    ...(toolFilters.length > 0 && { toolFilters }),
   };
 }
 
@@ -192,6 +194,59 @@ url = "https://crm.example/mcp"
     "a file with %p has no servers",
     async (text) => expect(await read(text)).toEqual([]),
   );
+
+  const bearer = { headers: { Authorization: "Bearer tok" } };
+  const url = "https://kb.example/mcp";
+  test.each<[string, object, object]>([
+    ["requestInit", { url, requestInit: { headers: { Authorization: "Bearer tok" } } }, bearer],
+    ["a transport beside requestInit", { transport: { url }, requestInit: bearer }, bearer],
+    ["serverURL", { serverURL: url }, {}],
+    ["server_url", { server_url: url }, {}],
+    ["endpoint", { endpoint: url }, {}],
+    ["apiKey", { url, apiKey: "tok" }, bearer],
+    ["authorization_token", { url, authorization_token: "tok" }, bearer],
+    ["auth as a token", { url, auth: "tok" }, bearer],
+    ["auth as a word", { url, auth: "oauth" }, {}],
+    ["another auth of Codex", { url, auth: "chatgpt" }, { unsupportedKeys: ["auth"] }],
+    ["isActive", { url, isActive: false }, { isDisabled: true }],
+    ["a provider", { url, authProviderType: "x" }, { unsupportedKeys: ["authProviderType"] }],
+    ["an unknown key", { url, fooBar: 1, timeout: 3 }, { unsupportedKeys: ["fooBar"] }],
+    ["a filter", { url, excludeTools: ["a"] }, { toolFilters: ["excludeTools"] }],
+    ["filters of nothing", { url, tools: ["*"], disabledTools: [] }, {}],
+    [
+      "settings of requests",
+      { url, requestOptions: { verifySsl: false, timeout: 3 } },
+      {
+        unsupportedKeys: ["requestOptions.verifySsl"],
+      },
+    ],
+    ["headers as a list", { url, headers: ["A: b"] }, { unsupportedKeys: ["headers"] }],
+    [
+      "a header that is no text",
+      { url, headers: { A: { env: "B" } } },
+      {
+        unsupportedKeys: ["headers.A"],
+      },
+    ],
+  ])("of any client: %s", async (_, entry, expected) =>
+    expect(await read(JSON.stringify({ mcpServers: { kb: entry } }))).toEqual([
+      { ...remote, ...expected },
+    ]),
+  );
+
+  test.each([
+    ["a workspace of VS Code", { settings: { mcp: { servers: { kb: { url } } } } }],
+    ["a container", { customizations: { vscode: { mcp: { servers: { kb: { url } } } } } }],
+  ])("%s", async (_, file) => expect(await read(JSON.stringify(file))).toEqual([remote]));
+
+  test("arguments as one text, and a port as a number", async () => {
+    const text = `{"mcpServers": {"a": {"command": "npx", "args": "mcp-remote 'x y'"},
+      "b": {"command": "npx", "args": ["mcp-remote", 3334, null]}}}`;
+    expect(await read(text)).toEqual([
+      { name: "a", words: "npx mcp-remote x y" },
+      { name: "b", words: "npx mcp-remote 3334" },
+    ]);
+  });
 
   test("a server may be named __proto__", async () => {
     const [entry] = findEntries(

@@ -21,6 +21,9 @@ describe("variable syntax of the clients", () => {
     ["{file:~/.secret}", "${SECRET}"],
     ["${keyring:1st}", "${SECRET_1ST}"],
     ["a${A}b${B}c", "a${A}b${B}c"],
+    ["Bearer {{KEY}}", "Bearer ${KEY}"],
+    ["$(cat ~/key)", "${CAT_KEY}"],
+    ["https://x.example/$A/mcp?k=$B&l=1", "https://x.example/${A}/mcp?k=${B}&l=1"],
   ])("%s is %s in config.json", (text, expected) => {
     expect(rewritten(text)).toBe(expected);
   });
