@@ -20,6 +20,8 @@ interface AuditOptions {
   readonly audits: readonly AuditSettings[];
   readonly redactor: Redactor;
   readonly log: Log;
+  /** Returns the number of the next call: each call of a run has its own. */
+  readonly nextCall: () => number;
 }
 
 /** One call whose first line is written and whose last is not. */
@@ -55,7 +57,6 @@ export class AuditUpstream implements Upstream {
   readonly #options: AuditOptions;
   readonly #audits: readonly (AuditSettings & { readonly lines: AuditFile })[];
   readonly #failures: CountedLog;
-  #count = 0;
 
   constructor(options: AuditOptions) {
     this.#options = options;
@@ -113,7 +114,7 @@ export class AuditUpstream implements Upstream {
   #begin(message: Message): OpenCall {
     const { name, client, redactor } = this.#options;
     const { id } = message.head;
-    const call = { number: ++this.#count, id, startedAt: performance.now() };
+    const call = { number: this.#options.nextCall(), id, startedAt: performance.now() };
     // Redacted before it is shortened: half a secret would not match.
     const shown = (text: string) =>
       redactor.redact(text.slice(0, 8 * maxNameLength)).slice(0, maxNameLength);

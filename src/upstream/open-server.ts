@@ -33,6 +33,8 @@ export interface OpenServerOptions extends Omit<ConnectServerOptions, "login" | 
   readonly signInWaitMs?: number | undefined;
   /** What the client gets if the start fails. */
   readonly onFailure: OnFailure;
+  /** Numbers the calls in the audits of a run; absent in a run of one server. */
+  readonly nextCall?: () => number;
 }
 
 /** One server with everything that its configuration asks for. */
@@ -126,10 +128,15 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
 function audited(
   next: Upstream,
   { name, audits }: ServerSettings,
-  { client, redactor, log }: OpenServerOptions,
+  { client, redactor, log, nextCall = counter() }: OpenServerOptions,
 ): Upstream {
   return new LazyUpstream(async () => {
     const { AuditUpstream } = await import("./audit.ts");
-    return new AuditUpstream({ next, name, client, audits, redactor, log });
+    return new AuditUpstream({ next, name, client, audits, redactor, log, nextCall });
   });
+}
+
+function counter(): () => number {
+  let count = 0;
+  return () => ++count;
 }

@@ -133,7 +133,7 @@ describe("rules of the machine", () => {
     const answers = answersOf(stdout);
     const names = answers[2].result.tools.map((tool: { name: string }) => tool.name);
     expect(names.sort()).toEqual(["kb2__get", "kb__get"]);
-    expect(answers[3].error ?? answers[3].result.isError).toBeTruthy();
+    expect(answers[3].error.code).toBe(1451);
     expect(state.seen).not.toContain("tools/call");
   });
 

@@ -1,10 +1,12 @@
+import type { ServerEntry } from "../../src/config/schema.ts";
+import { serverSettings } from "../../src/config/settings-builder.ts";
 import { homeOf } from "../../src/platform/paths.ts";
 import { Redactor } from "../../src/platform/redact.ts";
 import { ServerCache } from "../../src/platform/server-cache.ts";
+import type { Ask, ClientFacts, Upstream } from "../../src/upstream/core/types.ts";
 import { openServer } from "../../src/upstream/open-server.ts";
 import type { OnFailure } from "../../src/upstream/stand-in/start-guard.ts";
 import { memoryLog, type RelayClient, relayClient } from "./client.ts";
-import { settingsOf } from "./settings.ts";
 
 export interface OpenedClient extends RelayClient {
   readonly cache: ServerCache;
@@ -17,6 +19,12 @@ export interface OpenedClient extends RelayClient {
   tools(): Promise<string[]>;
 }
 
+interface Choices {
+  readonly waitsForStart?: boolean;
+  readonly onFailure?: OnFailure;
+  readonly nextCall?: () => number;
+}
+
 interface Opening {
   readonly home?: string;
   /** The cache of an earlier run. */
@@ -24,35 +32,58 @@ interface Opening {
   /** `params._meta` of each request, as a stateless client sends it. */
   readonly meta?: object;
   /** Options of openServer(). */
-  readonly choices?: { readonly waitsForStart?: boolean; readonly onFailure?: OnFailure };
+  readonly choices?: Choices;
 }
 
-/** A client at the whole chain of server "kb" (relay, tool policy, catalog, down to HTTP) in this process. */
+interface Chain {
+  readonly home: string;
+  readonly client: ClientFacts;
+  readonly ask: Ask;
+  readonly log: ReturnType<typeof memoryLog>;
+  readonly cache?: ServerCache | undefined;
+}
+
+/** The whole chain of a server (tool policy, catalog, down to HTTP) in this process. */
+export function openedChain(
+  name: string,
+  entry: object & { readonly url: string },
+  { home, client, ask, log, cache }: Chain,
+  choices: Choices = {},
+): { readonly upstream: Upstream; readonly cache: ServerCache } {
+  const plain: ServerEntry = { auth: { type: "none" }, ...entry };
+  const settings = serverSettings(name, plain, {}, { home, stateRoot: home });
+  const kept = cache ?? new ServerCache(undefined, settings.url, log);
+  const { upstream } = openServer(settings, {
+    env: {},
+    log,
+    redactor: new Redactor(),
+    cache: kept,
+    client,
+    ask,
+    waitsForStart: false,
+    commandLine: (words) => words,
+    paths: () => homeOf({ CODEX_MCP_BRIDGE_HOME: home }),
+    mayAnswer: true,
+    signIn: "never",
+    onFailure: "error",
+    ...choices,
+  });
+  return { upstream, cache: kept };
+}
+
+/** A client at the whole chain of server "kb", below a relay, in this process. */
 export function openedClient(
   entry: { readonly url: string; readonly [key: string]: unknown },
   { home = "/nonexistent", cache, meta, choices }: Opening = {},
 ): OpenedClient {
-  const settings = settingsOf({ auth: { type: "none" }, ...entry }, home);
   const log = memoryLog();
-  const kept = cache ?? new ServerCache(undefined, settings.url, log);
-  const client: RelayClient = relayClient(
-    (facts) =>
-      openServer(settings, {
-        env: {},
-        log,
-        redactor: new Redactor(),
-        cache: kept,
-        client: facts,
-        ask: (request, signal) => client.relay.ask(request, signal),
-        waitsForStart: false,
-        commandLine: (words) => words,
-        paths: () => homeOf({ CODEX_MCP_BRIDGE_HOME: home }),
-        mayAnswer: true,
-        signIn: "never",
-        onFailure: "error",
-        ...choices,
-      }).upstream,
-  );
+  let kept!: ServerCache;
+  const client: RelayClient = relayClient((facts) => {
+    const ask: Ask = (request, signal) => client.relay.ask(request, signal);
+    const opened = openedChain("kb", entry, { home, client: facts, ask, log, cache }, choices);
+    kept = opened.cache;
+    return opened.upstream;
+  });
   let ids = 0;
   const call = async (method: string, params: object = {}) => {
     const id = ids++;

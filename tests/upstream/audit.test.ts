@@ -56,7 +56,11 @@ function audited(
   redactor.add("canary-secret");
   const log = memoryLog();
   const client = { name: "codex-tui", capabilities: "{}", protocolVersion: "" };
-  const upstream = new AuditUpstream({ next, name: "kb", client, audits, redactor, log });
+  let calls = 0;
+  const upstream = new AuditUpstream({
+    ...{ next, name: "kb", client, audits, redactor, log },
+    nextCall: () => ++calls,
+  });
   const delivered: Message[] = [];
   const send = (message: Message, signal = new AbortController().signal) =>
     upstream.send(message, async (incoming) => void delivered.push(incoming), signal);

@@ -61,7 +61,9 @@ export async function serveCombined(start: CombinedStart, context: Context): Pro
     name: "",
     connect(client, ask) {
       const budget = new ReadBudget();
-      opened = servers.map((server) => open(server, { client, ask, budget, start, context }));
+      let calls = 0;
+      const shared = { client, ask, budget, nextCall: () => ++calls, start, context };
+      opened = servers.map((server) => open(server, shared));
       combined = new CombinedUpstream({
         servers: opened.map((server) => server.combined),
         ...{ client, log, commandLine },
@@ -109,19 +111,20 @@ interface OpenOptions {
   readonly client: ClientFacts;
   readonly ask: Ask;
   readonly budget: ReadBudget;
+  readonly nextCall: () => number;
   readonly start: CombinedStart;
   readonly context: Context;
 }
 
 function open({ settings, cache }: KnownServer, options: OpenOptions): Opened {
-  const { client, ask, budget, start, context } = options;
+  const { client, ask, budget, nextCall, start, context } = options;
   const { noCache, signIn } = start;
   const isTest = context.env.CODEX_MCP_BRIDGE_TEST !== undefined;
   rememberLogFile(cache, context.logFile);
   const facts = clientOf(client);
   const { name, timeoutMs, connectTimeoutMs, limits } = settings;
   const server = openServer(settings, {
-    ...{ ...context, cache, budget, signIn },
+    ...{ ...context, cache, budget, nextCall, signIn },
     client: facts,
     ask: namedAsk(name, ask),
     recordHttp: start.recording?.recordHttp,

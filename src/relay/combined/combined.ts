@@ -79,8 +79,8 @@ export class CombinedUpstream implements Upstream {
     });
     this.#calls = new MemberCalls(this.#resources, this.#fromServers);
     this.#named = new NamedCalls({
-      ...{ members, tools: this.#tools, prompts: this.#prompts },
-      ...{ lists: this.#lists, calls: this.#calls, changes, problems: options.problems },
+      ...{ tools: this.#tools, prompts: this.#prompts, lists: this.#lists },
+      ...{ calls: this.#calls, changes, problems: options.problems },
     });
     this.#resourceRequests = new ResourceRequests(this.#resources, this.#calls);
     this.#ownAnswers = new OwnAnswers(members, this.#ids);

@@ -8,10 +8,9 @@ import type { Changes } from "./changes.ts";
 import type { MergedLists } from "./lists.ts";
 import type { Member } from "./member.ts";
 import type { MemberCalls } from "./member-calls.ts";
-import { mayBelongTo, type NameTable } from "./names.ts";
+import type { NameRoute, NameTable } from "./names.ts";
 
 interface NamedCallsOptions {
-  readonly members: readonly Member[];
   readonly tools: NameTable<Member>;
   readonly prompts: NameTable<Member>;
   readonly lists: MergedLists;
@@ -70,26 +69,29 @@ export class NamedCalls {
     signal: AbortSignal,
     call?: CallContext,
   ): Promise<void> {
-    const { members, lists } = this.#options;
+    const { lists } = this.#options;
     const absent = shown === undefined ? undefined : this.#problems.get(shown);
     if (absent !== undefined && method === "tools/call")
       return this.#tryAgain(absent, message, deliver, signal);
     const table = method === "tools/call" ? this.#tools : this.#prompts;
-    const name: unknown = shown === undefined ? undefined : JSON.parse(shown);
-    const candidates = members.filter(
-      (member) => typeof name === "string" && mayBelongTo(member.name, name),
-    );
-    for (const member of candidates) {
+    const value: unknown = shown === undefined ? undefined : JSON.parse(shown);
+    const name = typeof value === "string" ? value : "";
+    let route: NameRoute<Member> | undefined;
+    for (const member of table.candidates(name)) {
       await lists.learnAll(member, listOf[method], message, signal);
-      const found = routeOf(table, message);
-      if (found?.route === undefined) continue;
-      const own = message.replaced(found.span, found.route.raw);
-      return this.#calls.send(found.route.member, own, deliver, signal, call);
+      route = table.find(JSON.stringify(name));
+      if (route !== undefined) break;
+    }
+    // The server itself refuses a tool that it does not list, and its rules one that they withhold: both are in its audit.
+    route ??= table.unlisted(name);
+    if (route !== undefined) {
+      const own = message.replaced(message.view(["params", "name"])!, route.raw);
+      return this.#calls.send(route.member, own, deliver, signal, call);
     }
     const what = method === "tools/call" ? "tool" : "prompt";
     const error = {
       code: invalidParams,
-      message: `Unknown ${what}: ${String(name).slice(0, 100)}`,
+      message: `Unknown ${what}: ${String(value).slice(0, 100)}`,
     };
     await deliver(errorTo(message.head.id!, error));
   }
@@ -101,11 +103,11 @@ export class NamedCalls {
     signal: AbortSignal,
     call?: CallContext,
   ): Promise<void> {
-    const { members, lists } = this.#options;
+    const { lists } = this.#options;
     const found = routeOf(this.#prompts, message, ["params", "ref", "name"]);
     if (found?.route === undefined) {
-      const name = found && String(JSON.parse(found.shown));
-      for (const member of members.filter((each) => name && mayBelongTo(each.name, name)))
+      const name = String(found && JSON.parse(found.shown));
+      for (const member of this.#prompts.candidates(name))
         await lists.learnAll(member, "prompts/list", message, signal);
     }
     const again = routeOf(this.#prompts, message, ["params", "ref", "name"]);

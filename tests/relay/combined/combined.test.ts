@@ -23,8 +23,21 @@ describe("names", () => {
     const client = combinedClient({ a, b });
     await client.start();
     expect((await client.call("tools/call", { name: "b__look" })).result).toEqual(text("look"));
-    expect((await client.call("tools/call", { name: "b__none" })).error.code).toBe(-32602);
     expect((await client.call("tools/call", { name: "none" })).error.code).toBe(-32602);
+  });
+
+  test("a call of a tool that no server lists reaches the server whose name it begins with, and no other", async () => {
+    const server = () =>
+      new FakeServer({
+        ...listing("look"),
+        "tools/call": ({ params }) => ({ error: { code: -32602, message: `no ${params.name}` } }),
+      });
+    const [a, longer] = [server(), server()];
+    const client = combinedClient({ a, a__b: longer });
+    await client.start();
+    const { error } = await client.call("tools/call", { name: "a__b__none" });
+    expect(error.message).toBe("no none");
+    expect(a.got("tools/call")).toEqual([]);
   });
 
   test("prompts are named like tools", async () => {

@@ -1,10 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { mayBelongTo, NameTable } from "../../../src/relay/combined/names.ts";
+import fc from "fast-check";
+import { NameTable } from "../../../src/relay/combined/names.ts";
+import { runsOf } from "../../support/property.ts";
+
+const runs = runsOf(import.meta.path);
 
 const [a, longer] = [{ name: "a" }, { name: "a__b" }];
 const nameOf = (table: NameTable<{ name: string }>, server: { name: string }, name: string) => {
   const shown = table.nameOf(server, name);
-  expect(mayBelongTo(server.name, shown)).toBe(true);
+  expect(table.candidates(shown)).toContain(server);
   return shown;
 };
 
@@ -28,8 +32,67 @@ describe("names in a combined run", () => {
   test("tools of two servers never get one name, whichever is listed first", () => {
     const table = new NameTable([a, longer]);
     expect(nameOf(table, longer, "c")).toBe("a__b__c");
-    expect(nameOf(table, a, "b__c")).toMatch(/^a__b__c_[0-9a-f]{8}$/);
+    expect(nameOf(table, a, "b__c")).toMatch(/^a__b-c_[0-9a-f]{8}$/);
     expect(nameOf(table, a, "c")).toBe("a__c");
+  });
+
+  test("a name that another name's hash could give gets a hash, too", () => {
+    const table = new NameTable([a, longer]);
+    for (const [server, name] of [
+      [a, "b__c"],
+      [a, "x".repeat(70)],
+      [longer, "x".repeat(70)],
+    ] as const) {
+      const shown = nameOf(table, server, name);
+      for (const other of [a, longer]) {
+        if (!shown.startsWith(`${other.name}__`)) continue;
+        expect(nameOf(table, other, shown.slice(other.name.length + 2))).not.toBe(shown);
+      }
+    }
+    expect(nameOf(new NameTable([a]), a, "report_20261129")).toBe("a__report_20261129");
+  });
+
+  test("no server gets the name or the route of another server's tool, whatever the names and their order", () => {
+    const serverName = fc.stringMatching(/^[ab][ab_-]{0,4}(?:x{49})?$/);
+    const toolName = fc.oneof(
+      fc.stringMatching(/^[ab_]{0,8}(?:x{45,60})?(?:_[0-9a-f]{8})?$/),
+      fc.string({ unit: "binary" }),
+    );
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(serverName, { minLength: 2, maxLength: 6 }),
+        fc.array(fc.tuple(fc.nat(), toolName), { maxLength: 20 }),
+        (names, tools) => {
+          const servers = names.map((name) => ({ name }));
+          const listed = tools.map(([at, name]) => [servers[at % servers.length]!, name] as const);
+          const table = new NameTable(servers);
+          // A server may know the names that the bridge gives, and list those as its own.
+          const given = listed.flatMap(([server, name]) => {
+            const shown = table.nameOf(server, name);
+            return servers
+              .filter((other) => shown.startsWith(`${other.name}__`))
+              .map((other) => [other, shown.slice(other.name.length + 2)] as const);
+          });
+          const shownBy = new Map<string, string>();
+          for (const [server, name] of [...listed, ...given]) {
+            const shown = table.add(server, JSON.stringify(name));
+            expect(shown).toBe(JSON.stringify(table.nameOf(server, name)));
+            const own = JSON.stringify([server.name, name]);
+            expect(shownBy.get(shown) ?? own).toBe(own);
+            shownBy.set(shown, own);
+            expect(table.candidates(JSON.parse(shown))).toContain(server);
+          }
+          for (const [shown, own] of shownBy) {
+            const { member, name } = table.find(shown)!;
+            expect(JSON.stringify([member.name, name])).toBe(own);
+            const guess = new NameTable(servers).unlisted(JSON.parse(shown));
+            if (guess !== undefined)
+              expect(JSON.stringify([guess.member.name, guess.name])).toBe(own);
+          }
+        },
+      ),
+      runs,
+    );
   });
 
   test("a listed name is found however its text is escaped, and never by cutting it", () => {
