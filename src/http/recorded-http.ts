@@ -25,9 +25,8 @@ export function recordedHttp(
   record: RecordFile,
   { name: server, urlTemplate }: Pick<ServerSettings, "name" | "urlTemplate">,
 ): Http {
-  let count = 0;
   return async (request) => {
-    const number = ++count;
+    const number = record.nextExchange();
     const { method, url, headers, body } = request;
     const text = typeof body === "string" ? body : new TextDecoder().decode(body);
     const names = [...new Headers(headers).keys()];

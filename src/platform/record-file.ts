@@ -25,6 +25,7 @@ export class RecordFile {
   /** Undefined once the record has ended. */
   #fd: number | undefined;
   #bytes = 0;
+  #exchanges = 0;
 
   /** Opens the file. Throws `configuration`. */
   constructor(options: RecordOptions) {
@@ -40,6 +41,11 @@ export class RecordFile {
         { hint: "name another file after --record", cause: error },
       );
     }
+  }
+
+  /** The number of the next HTTP exchange. Servers of a combined run share the file, and only the first line of an exchange names its server. */
+  nextExchange(): number {
+    return ++this.#exchanges;
   }
 
   /**

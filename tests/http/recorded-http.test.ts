@@ -120,6 +120,18 @@ test("a body that breaks in the middle is recorded with its beginning, and break
   ]);
 });
 
+test("exchanges with two servers in one record have numbers of their own", async () => {
+  const url = serveHttp(() => new Response("{}"));
+  const record = new RecordFile({ path, redactor: new Redactor(), log: memoryLog() });
+  for (const name of ["a", "b"])
+    await (await recordedHttp(plainHttp(url), record, { name })(post(url))).text();
+  const begun = lines().filter(({ server }) => server !== undefined);
+  expect(begun.map(({ http, server }) => [http, server])).toEqual([
+    [1, "a"],
+    [2, "b"],
+  ]);
+});
+
 test("of a very long line the beginning is recorded, and the body passes whole", async () => {
   const long = "x".repeat(3 * 1024 * 1024);
   const url = serveHttp(() => new Response(long));

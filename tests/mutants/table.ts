@@ -2328,7 +2328,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     pattern: "another name's hash could give",
   },
   "no-common-numbers-of-calls": {
-    promise: "run and call in an audit belong to one call, also where several servers write one file",
+    promise:
+      "run and call in an audit belong to one call, also where several servers write one file",
     file: "src/commands/run/run-combined.ts",
     find: "nextCall: () => ++calls, ",
     replace: "",

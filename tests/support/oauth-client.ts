@@ -13,6 +13,8 @@ export interface ClientProcess {
   /** Requests of the bridge, in order. */
   readonly asked: Json[];
   readonly notified: Json[];
+  /** Resolves when a notification of this method has come. */
+  noted(method: string): Promise<void>;
   /** Every line received. */
   readonly lines: string[];
   stderr(): string;
@@ -23,14 +25,16 @@ export interface ClientOptions {
   /** "kb" unless given. */
   readonly server?: string;
   readonly words?: readonly string[];
+  /** In place of `run --server`. */
+  readonly command?: readonly string[];
   readonly env?: Record<string, string>;
   /** Returns the result of a request of the bridge. */
   readonly answer?: (question: Json) => Promise<object> | object;
 }
 
 export function startClient(home: BridgeHome, options: ClientOptions = {}): ClientProcess {
-  const { server = "kb", words = [] } = options;
-  const child = Bun.spawn([...programWords, "run", "--server", server, ...words], {
+  const { server = "kb", words = [], command = ["run", "--server", server] } = options;
+  const child = Bun.spawn([...programWords, ...command, ...words], {
     env: { ...home.env, ...options.env },
     stdin: "pipe",
     stdout: "pipe",
@@ -40,6 +44,7 @@ export function startClient(home: BridgeHome, options: ClientOptions = {}): Clie
   const asked: Json[] = [];
   const notified: Json[] = [];
   const lines: string[] = [];
+  const looking = new Set<() => void>();
   let nextId = 0;
   let stderr = "";
   const write = (message: object) => {
@@ -49,7 +54,11 @@ export function startClient(home: BridgeHome, options: ClientOptions = {}): Clie
   const answerTo = (id: number) => new Promise<Json>((resolve) => waiting.set(id, resolve));
   const take = async (message: Json) => {
     if (message.method === undefined) return waiting.get(message.id)?.(message);
-    if (message.id === undefined) return void notified.push(message);
+    if (message.id === undefined) {
+      notified.push(message);
+      for (const look of looking) look();
+      return;
+    }
     asked.push(message);
     const result = (await options.answer?.(message)) ?? { action: "decline" };
     write({ id: message.id, result });
@@ -75,6 +84,16 @@ export function startClient(home: BridgeHome, options: ClientOptions = {}): Clie
     notified,
     lines,
     stderr: () => stderr,
+    noted: (method) =>
+      new Promise((resolve) => {
+        const look = () => {
+          if (!notified.some((message) => message.method === method)) return;
+          looking.delete(look);
+          resolve();
+        };
+        looking.add(look);
+        look();
+      }),
     request(method, params = {}) {
       const id = nextId++;
       write({ id, method, params });
