@@ -173,7 +173,9 @@ function nameOf({ CN, O }: { readonly CN?: unknown; readonly O?: unknown }): str
 
 /** An instant for people: date and time of UTC, to the minute. */
 const shownTime = (ms: number) =>
-  `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+  Number.isNaN(ms)
+    ? "a time that cannot be read"
+    : `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 
 const shownNames = 4;
 

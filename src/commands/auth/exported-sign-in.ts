@@ -1,5 +1,5 @@
 import { isLoopback } from "../../config/validators.ts";
-import type { Grant, OAuthClient } from "../../oauth/core/grant.ts";
+import { type Grant, isInstant, type OAuthClient } from "../../oauth/core/grant.ts";
 import { BridgeError } from "../../wire/errors.ts";
 
 /** The decrypted text of an exported sign-in. */
@@ -105,7 +105,8 @@ function isWholeGrant(value: unknown): value is Grant {
     optional.every((text) => text === undefined || (typeof text === "string" && text !== "")) &&
     (grant?.refreshToken === undefined || visible.test(grant.refreshToken)) &&
     (grant?.tokenType === "Bearer" || grant?.tokenType === "DPoP") &&
-    typeof grant.obtainedAt === "number"
+    isInstant(grant.obtainedAt) &&
+    (grant.expiresAt === undefined || isInstant(grant.expiresAt))
   );
 }
 

@@ -1,4 +1,4 @@
-import type { StoredGrant } from "../../oauth/core/grant.ts";
+import { isInstant, type StoredGrant } from "../../oauth/core/grant.ts";
 import { cleanText } from "../../wire/text.ts";
 
 /** What a token tells of itself, if it is a JWT (RFC 7519); nothing of it is checked. */
@@ -33,7 +33,7 @@ export function tokenFacts(token: string): TokenFacts {
   const audience = [aud].flat().filter((each) => typeof each === "string");
   const scopes = [scope].flat().filter((each) => typeof each === "string");
   return {
-    ...(typeof exp === "number" && { expiresAt: exp * 1000 }),
+    ...(typeof exp === "number" && isInstant(exp * 1000) && { expiresAt: exp * 1000 }),
     ...(audience.length > 0 && { audience: audience.map((each) => cleanText(each, 200)) }),
     ...(scopes.length > 0 && { scope: cleanText(scopes.join(" "), 200) }),
   };
@@ -48,8 +48,9 @@ export function spanText(ms: number): string {
   return `${Math.round(seconds / 86_400)} days`;
 }
 
-/** `expires in 3 h` or `expired 5 min ago`. */
+/** `expires in 3 h` or `expired 5 min ago`. A certificate may name a date that Date cannot represent: NaN. */
 export function expiryText(expiresAt: number, now: number): string {
+  if (Number.isNaN(expiresAt)) return "expires at a time that cannot be read";
   const left = expiresAt - now;
   return left > 0 ? `expires in ${spanText(left)}` : `expired ${spanText(left)} ago`;
 }

@@ -1,7 +1,7 @@
 import type { Context } from "../../cli/command.ts";
 import { foreignSignInOf } from "../../config/mcp-remote/store.ts";
 import type { ServerSettings } from "../../config/settings.ts";
-import type { Grant } from "../../oauth/core/grant.ts";
+import { type Grant, isInstant } from "../../oauth/core/grant.ts";
 import type { Row } from "./plan.ts";
 
 /**
@@ -42,7 +42,7 @@ export async function takeSignIn(
     refreshToken,
     tokenType: "Bearer",
     obtainedAt: Date.now(),
-    ...(Number.isFinite(expiresAt) && { expiresAt }),
+    ...(isInstant(expiresAt) && { expiresAt }),
     ...(scope !== "" && { scope }),
   };
   const { CredentialStore } = await import("../../oauth/store/store.ts");

@@ -11,11 +11,14 @@ export interface LogLine {
 }
 
 const levels = ["error", "warn", "info", "debug", "trace"];
-const textLine = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) (ERROR|WARN|INFO|DEBUG|TRACE) +(.*)$/;
+const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/;
+const textLine = /^(\S+) (ERROR|WARN|INFO|DEBUG|TRACE) +(.*)$/;
 const field = / ([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*"|[^\s"]*)/g;
 const maxValueLength = 500;
 
-const clean = (value: unknown) => cleanText(String(value), maxValueLength);
+/** The log writes no objects: an object, which may be nested without end, is not shown. */
+const clean = (value: unknown) =>
+  cleanText(typeof value === "object" ? "..." : String(value), maxValueLength);
 
 /** Reads a line of either format; undefined for any other text. Log files may hold anything: every value is cleaned. */
 export function readLogLine(text: string): LogLine | undefined {
@@ -30,20 +33,23 @@ function ofJson(text: string): LogLine | undefined {
     return undefined;
   }
   const { time, level, event, ...rest } = values as Record<string, unknown>;
-  if (typeof time !== "string" || typeof event !== "string" || !isLevel(level)) return undefined;
+  if (!isInstant(time) || typeof event !== "string" || !isLevel(level)) return undefined;
   const fields = Object.entries(rest).map(([key, value]) => [clean(key), clean(value)] as const);
-  return { time: clean(time), level, event: clean(event), fields: Object.fromEntries(fields) };
+  return { time, level, event: clean(event), fields: Object.fromEntries(fields) };
 }
 
 function ofText(text: string): LogLine | undefined {
   const [, time, word = "", rest = ""] = textLine.exec(text) ?? [];
   const level = word.toLowerCase();
-  if (time === undefined || !isLevel(level)) return undefined;
+  if (!isInstant(time) || !isLevel(level)) return undefined;
   const found = [...rest.matchAll(field)];
   const fields = found.map(([, key, value = ""]) => [key!, clean(unquoted(value))] as const);
   const event = clean(rest.slice(0, found[0]?.index));
   return { time, level, event, fields: Object.fromEntries(fields) };
 }
+
+const isInstant = (time: unknown): time is string =>
+  typeof time === "string" && instant.test(time) && !Number.isNaN(Date.parse(time));
 
 const isLevel = (level: unknown): level is LogLine["level"] => levels.includes(level as string);
 

@@ -89,12 +89,16 @@ const clockOf = ({ time }: LogLine) => time.slice(11, 19);
 const marks: Readonly<Record<string, string>> = { error: "error: ", warn: "warning: " };
 const lineOf = (line: LogLine) => `${clockOf(line)}  ${marks[line.level] ?? ""}${sentenceOf(line)}`;
 
+/** The counts that the log writes. The file may hold any other number, such as 1e400. */
+const countPattern = /^[1-9]\d{0,8}$/;
+
 /** One line for each different sentence, where it came first, with the number of times and the time of the last. */
 function counted(lines: readonly LogLine[]): string[] {
   const groups = new Map<string, { first: LogLine; last: LogLine; count: number }>();
   for (const line of lines) {
     const key = `${line.level} ${sentenceOf(line)}`;
-    const count = Number(line.fields["count"] ?? 1) || 1;
+    const { count: written = "" } = line.fields;
+    const count = countPattern.test(written) ? Number(written) : 1;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { first: line, last: line, count });
     else Object.assign(group, { last: line, count: group.count + count });

@@ -1,4 +1,5 @@
 import type { ServerSettings } from "../../config/settings.ts";
+import { isInstant } from "../../oauth/core/grant.ts";
 import type { Log } from "../../platform/log.ts";
 import { cacheFile } from "../../platform/paths.ts";
 import { ServerCache } from "../../platform/server-cache.ts";
@@ -27,6 +28,6 @@ export function saveLastTest(server: ServerSettings, outcome: LastTest, log: Log
 /** The outcome of the last test; undefined if the server was never tested. */
 export function readLastTest(server: ServerSettings, log: Log): LastTest | undefined {
   const { at, tools } = (cacheOf(server, log).get(cacheKeyName) ?? {}) as Partial<LastTest>;
-  if (typeof at !== "number" || !(at >= 0 && at <= 8.64e15)) return undefined;
-  return { at, ...(typeof tools === "number" && { tools }) };
+  if (!isInstant(at)) return undefined;
+  return { at, ...(Number.isSafeInteger(tools) && tools! >= 0 && { tools: tools! }) };
 }

@@ -238,6 +238,7 @@ function clientFrom(
     redirectUri,
     ...(scope !== undefined && { scope }),
     ...(hasSecret && { secret }),
-    ...(hasSecret && until > 0 && { expiresAt: until * 1000 }),
+    // JSON has no Infinity: it would be stored as null.
+    ...(hasSecret && until > 0 && Number.isFinite(until * 1000) && { expiresAt: until * 1000 }),
   };
 }

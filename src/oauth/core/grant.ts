@@ -116,6 +116,10 @@ export function belongsTo(stored: StoredGrant, server: ServerSettings): boolean 
   return expected === id;
 }
 
+/** Whether a value is an instant, in ms since 1970, that Date can represent. A number in a file, or of a server, may be any. */
+export const isInstant = (value: unknown): value is number =>
+  typeof value === "number" && value >= 0 && value <= 8.64e15;
+
 /** The union of two scopes, in order of first appearance; undefined where both are undefined. */
 export function joinScopes(one: string | undefined, other: string | undefined): string | undefined {
   if (one === undefined || other === undefined) return one ?? other;

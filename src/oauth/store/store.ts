@@ -12,6 +12,7 @@ import { jsonObject } from "../core/document.ts";
 import {
   belongsTo,
   type Grant,
+  isInstant,
   type PinnedIssuer,
   pinOf,
   type StoredGrant,
@@ -43,7 +44,8 @@ function isGrant(value: unknown): value is Grant {
     typeof grant?.issuer === "string" &&
     typeof grant.accessToken === "string" &&
     typeof grant.tokenEndpoint === "string" &&
-    typeof grant.obtainedAt === "number" &&
+    isInstant(grant.obtainedAt) &&
+    (grant.expiresAt === undefined || isInstant(grant.expiresAt)) &&
     typeof grant.client?.id === "string"
   );
 }

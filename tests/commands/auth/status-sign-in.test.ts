@@ -45,7 +45,9 @@ async function status(entry: object, stored?: object, ...words: string[]): Promi
 const { refreshToken: _, ...grantWithoutRefresh } = grant;
 const login = "codex-mcp-http-bridge login --server crm";
 
-test.each<[what: string, entry: object, stored: object | undefined, lines: string]>([
+type Case = [what: string, entry: object, stored: object | undefined, lines: string];
+
+test.each<Case>([
   [
     "a sign-in",
     { auth },
@@ -82,6 +84,14 @@ test.each<[what: string, entry: object, stored: object | undefined, lines: strin
     { version: 7 },
     "  OAuth (authorization_code)\n  HOME/credentials/crm.json is not a sign-in of this version\n",
   ],
+  ...[1e20, -1, "soon", null].map(
+    (expiresAt): Case => [
+      `a sign-in that expires at ${expiresAt}`,
+      { auth },
+      { grant: { ...grant, expiresAt } },
+      "  OAuth (authorization_code)\n  HOME/credentials/crm.json is not a sign-in of this version\n",
+    ],
+  ),
   [
     "a grant that needs no user",
     { auth: { ...auth, grant: "client_credentials", clientId: "c" } },

@@ -61,13 +61,15 @@ test.each(["text", "json"] as const)(
 );
 
 test("any text makes no line or a line without control characters", () => {
+  const time = "2026-11-28T10:00:00Z";
   const hostile = fc.oneof(
     fc.string({ unit: "binary" }),
     fc.string({ unit: "binary" }).map((text) => `2026-11-28T10:00:00Z WARN  ${text} a="${text}"`),
     fc.json(),
     fc
       .string({ unit: "binary" })
-      .map((text) => JSON.stringify({ time: text, level: "info", event: text, [text]: text })),
+      .map((text) => JSON.stringify({ time, level: "info", event: text, [text]: text })),
+    fc.json().map((text) => `{"time":"${time}","level":"info","event":"x","a":${text}}`),
   );
   fc.assert(
     fc.property(hostile, (text) => {
@@ -100,6 +102,36 @@ test("the last run of the server is shown in plain words, and equal lines are co
     10:00:15  ended: the client closed its side
     "
   `);
+});
+
+test.each(["1e400", "-5", "0", "1.5", "NaN", "Infinity", "99999999999999999999", '"many times"'])(
+  "a count that the log does not write counts as one line: %s",
+  async (count) => {
+    writeFileSync(path, line("00", `${failed} count=${count}`) + line("01", failed));
+    expect((await shown({ file: path })).printed).toContain("(2 times, until 10:00:01)");
+  },
+);
+
+test.each([
+  "0000-00-00T00:00:00Z",
+  "2026-13-01T10:00:00Z",
+  "2026-11-28T99:00:00Z",
+  "2026-11-28T10:00Z",
+  "2026-11-28T::::::::Z",
+  "+275761-01-01T00:00:00Z",
+  "yesterday",
+  "",
+])("a line whose time is none is no line: %s", (time) => {
+  expect(readLogLine(`${time} INFO  connected`)).toBeUndefined();
+  expect(readLogLine(JSON.stringify({ time, level: "info", event: "connected" }))).toBeUndefined();
+});
+
+test("a value without end, or of no text, does not stop the reading", () => {
+  const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+  for (const value of [deep, '{"toString":1}', "null"])
+    expect(
+      readLogLine(`{"time":"2026-11-28T10:00:00Z","level":"info","event":"x","a":${value}}`),
+    ).toMatchObject({ fields: { a: "..." } });
 });
 
 test("runs that interleave in one file, and lines of another server, are told apart", async () => {

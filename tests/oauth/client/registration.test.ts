@@ -11,6 +11,7 @@ import {
   startProvider,
 } from "../../support/oauth-provider.ts";
 import { type ProtectedServer, startProtectedServer } from "../../support/oauth-resource.ts";
+import { serveHttp } from "../../support/serve-http.ts";
 
 let provider: AuthorizationServer;
 let resource: ProtectedServer;
@@ -205,4 +206,32 @@ test("requirement 17: offline_access is added where the server lists it, and nev
   expect(scopeForUser("mcp", ["mcp", "offline_access"])).toBe("mcp offline_access");
   expect(scopeForUser("mcp", ["mcp"])).toBe("mcp");
   expect(scopeForUser(undefined, ["offline_access"])).toBeUndefined();
+});
+
+test.each([
+  ["0", undefined],
+  ['"1e400"', undefined],
+  ["1e400", undefined],
+  ["-5", undefined],
+  ["2000000000", 2_000_000_000_000],
+])("a registered secret that expires at %s is kept until then", async (at, expiresAt) => {
+  using folder = ownFolder();
+  const issuer = serveHttp((request) => {
+    if (new URL(request.url).pathname === "/reg")
+      return new Response(
+        `{"client_id":"c1","client_secret":"canary-secret","client_secret_expires_at":${at}}`,
+        { status: 201, headers: { "content-type": "application/json" } },
+      );
+    return Response.json({
+      issuer: issuer.origin,
+      authorization_endpoint: `${issuer.origin}/auth`,
+      token_endpoint: `${issuer.origin}/token`,
+      registration_endpoint: `${issuer.origin}/reg`,
+      code_challenge_methods_supported: ["S256"],
+      response_types_supported: ["code"],
+    });
+  });
+  const { client } = await codeUrl(folder.path, { issuer: issuer.origin });
+  expect(client).toMatchObject({ id: "c1", secret: "canary-secret" });
+  expect(client.expiresAt).toBe(expiresAt);
 });
