@@ -19,6 +19,8 @@ export interface SseEvent {
 // A byte order mark counts only at the start of the stream, where #read skips it.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const lineFeed = new Uint8Array([0x0a]);
+/** Longest line that is no field and is kept for the end of the stream. */
+const strayBytes = 1024 * 1024;
 
 /** Push parser: reads every byte once for any chunking. Throws `too-large` for an event over `limit` bytes. */
 export class EventParser {
@@ -34,6 +36,8 @@ export class EventParser {
   #retryMs: number | undefined;
   #skipLineFeed = false;
   #isStart = true;
+  /** The last line that begins as a JSON object or array does. */
+  #stray: Uint8Array | undefined;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -70,6 +74,20 @@ export class EventParser {
     return events;
   }
 
+  /**
+   * The end of the stream: what an event without its empty line holds, else the last line that is no field but may be
+   * JSON. The standard drops both; the caller decides whether the data is whole.
+   */
+  finish(): Uint8Array | undefined {
+    if (this.#line.length > 0) {
+      const line = this.#line.take();
+      this.#read(line, 0, line.length, []);
+    }
+    const events: SseEvent[] = [];
+    this.#dispatch(events);
+    return events[0]?.data ?? this.#stray;
+  }
+
   #count(bytes: number): void {
     this.#bytes += bytes;
     if (this.#bytes > this.#limit)
@@ -100,6 +118,10 @@ export class EventParser {
       return;
     }
     switch (b[from]) {
+      case 0x5b:
+      case 0x7b:
+        if (end - from <= strayBytes) this.#stray = b.subarray(from, end);
+        break;
       case 0x3a:
         this.#bytes -= end - from;
         break;

@@ -153,9 +153,13 @@ export class LegacySse implements Upstream {
         if (part instanceof Message) await this.#receive(part, stream);
       return;
     }
-    const waiting = [...this.#waiting].find(
-      (one) => one.stream === stream && one.pendingResponses.isAnswer(message),
-    );
+    const onStream = [...this.#waiting].filter((one) => one.stream === stream);
+    const { kind, id } = message.head;
+    // The ids 1 and "1" belong to two calls; for a server that changes an id's type, either one is accepted.
+    const exact =
+      kind === "response" && onStream.find(({ pendingResponses }) => pendingResponses.asks(id!));
+    const waiting =
+      exact || onStream.find(({ pendingResponses }) => pendingResponses.isAnswer(message));
     if (waiting !== undefined) return this.#settle(waiting, message);
     if (message.head.isError === true && message.head.id === "null")
       return this.#failOnly(message, stream);

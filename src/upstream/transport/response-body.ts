@@ -2,9 +2,10 @@
 
 import { ByteChunks } from "../../wire/byte-chunks.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { Message, messageOf, readMessage } from "../../wire/message.ts";
+import { type Flaw, Message, messageOf } from "../../wire/message.ts";
 import { Scanner } from "../../wire/scan.ts";
 import { ScanError } from "../../wire/scan-states.ts";
+import { asVersion2, readServerMessage } from "../../wire/server-message.ts";
 import { reasonIn } from "../../wire/server-reason.ts";
 import { EventParser } from "../../wire/sse.ts";
 import { cleanText } from "../../wire/text.ts";
@@ -99,18 +100,24 @@ async function scanBody(
     if (error instanceof ScanError) throw badAnswer(`the answer is not JSON (${error.message})`);
     throw readError(error);
   }
-  const read = messageOf(body.bytes(), scanner.envelope);
-  if (!(read instanceof Message)) throw notMessageError(read.reason, "");
-  return read;
+  const bytes = body.bytes();
+  const read = messageOf(bytes, scanner.envelope);
+  const message = read instanceof Message ? read : asVersion2(bytes);
+  if (message === undefined) throw notMessageError((read as Flaw).reason, "");
+  return message;
 }
 
 function readSmall(raw: Uint8Array): Message | undefined {
   const bytes = withoutByteOrderMark(raw);
   if (bytes.length === 0) return undefined;
-  const read = readMessage(bytes);
+  const read = readServerMessage(bytes);
   if (read instanceof Message) return read;
-  if (read.flaw === "parse") throw badAnswer(`the answer is not JSON (${read.reason})`);
-  throw notMessageError(read.reason, new TextDecoder().decode(bytes));
+  const text = new TextDecoder().decode(bytes);
+  if (read.flaw !== "parse") throw notMessageError(read.reason, text);
+  // Some servers send an event stream, complete and with its length, under the content type of JSON.
+  const found = messageIn(text);
+  if (found === undefined) throw badAnswer(`the answer is not JSON (${read.reason})`);
+  return found;
 }
 
 /** The error for JSON that is no message, with the server's words in it. */
@@ -250,12 +257,12 @@ export async function readErrorText(response: Response): Promise<string> {
 
 /** The JSON-RPC message that a text holds: alone, as the one element of an array, or as the first message of an event stream. */
 export function messageIn(text: string): Message | undefined {
-  const read = readMessage(new TextEncoder().encode(text));
+  const read = readServerMessage(new TextEncoder().encode(text));
   if (read instanceof Message) return read.head.kind === "batch" ? onlyElement(read) : read;
   if (!/^(?:data|event|id|retry)?:/.test(text)) return undefined;
   const parser = new EventParser(Number.POSITIVE_INFINITY);
   for (const { data } of parser.feed(new TextEncoder().encode(`${text}\n\n`))) {
-    const message = data && readMessage(data);
+    const message = data && readServerMessage(data);
     if (message instanceof Message) return message;
   }
   return undefined;

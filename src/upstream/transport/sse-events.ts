@@ -2,7 +2,8 @@
 import { CountedLog } from "../../platform/counted-log.ts";
 import type { Log } from "../../platform/log.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { Message, readMessage } from "../../wire/message.ts";
+import { Message } from "../../wire/message.ts";
+import { readServerMessage } from "../../wire/server-message.ts";
 import { reasonIn } from "../../wire/server-reason.ts";
 import { EventParser, type SseEvent } from "../../wire/sse.ts";
 import { cleanText } from "../../wire/text.ts";
@@ -29,6 +30,9 @@ interface ReadOptions extends Idle {
 /** Silence after which a listening stream is opened anew: servers that keep streams alive send a comment every half minute. */
 export const listenIdleMs = 300_000;
 
+/** Largest response in a named event that is kept. */
+const heldBytes = 1024 * 1024;
+
 /** The events of a body, as each chunk completes them. A broken connection ends them as a clean close does. Rejects with the signal's reason. */
 export async function* readEvents(
   response: Response,
@@ -52,7 +56,11 @@ export async function* readEvents(
         return { done: true, value: undefined } as const;
       });
       clearInterval(timer);
-      if (chunk.done) return;
+      if (chunk.done) {
+        const rest = responseAtEnd(parser);
+        if (rest !== undefined) yield [rest];
+        return;
+      }
       onChunk?.();
       const events = parser.feed(chunk.value);
       const heldBytes = parser.heldBytes + (events.length > 0 ? dataBytes(events) : 0);
@@ -64,6 +72,15 @@ export async function* readEvents(
     held.end();
     reader.cancel().catch(() => undefined);
   }
+}
+
+/** The response at the end of a stream that lacks the empty line behind its last event, or that is JSON and no event stream. Only whole JSON is accepted, so nothing that was cut off is. */
+function responseAtEnd(parser: EventParser): SseEvent | undefined {
+  const data = parser.finish();
+  const read = data && readServerMessage(data);
+  if (!(read instanceof Message) || !["response", "batch"].includes(read.head.kind))
+    return undefined;
+  return { event: "message", data, id: undefined, retryMs: undefined };
 }
 
 function dataBytes(events: readonly SseEvent[]): number {
@@ -79,6 +96,7 @@ export class OddEvents {
   #count = 0;
   /** Why the latest is no message, or the server's reason in it. */
   #reason = "";
+  #held: Message | undefined;
 
   constructor(log: Log, name: string) {
     this.#name = name;
@@ -89,6 +107,15 @@ export class OddEvents {
     this.#count++;
     this.#reason = reason;
     this.#log.note({ server: this.#name, event: cleanText(event, 64), reason });
+  }
+
+  /** Keeps the latest response in a named event: if the stream ends without another answer, it is the answer. */
+  hold(message: Message): void {
+    if (message.head.kind === "response" && message.bytes.length <= heldBytes) this.#held = message;
+  }
+
+  get held(): Message | undefined {
+    return this.#held;
   }
 
   /** The error for a stream that ended without its answer. */
@@ -105,13 +132,14 @@ export class OddEvents {
   }
 }
 
-/** The message in an event. Undefined for an event without data, and for one that is no message, which `odd` counts. A named event counts as a message where it holds a JSON-RPC error. */
+/** The message in an event. Undefined for an event without data, and for one that is no message, which `odd` counts. A named event counts as a message where it holds a JSON-RPC error; a result in a named event counts at the end of the stream (OddEvents.held). */
 export function messageOfEvent({ event, data }: SseEvent, odd: OddEvents): Message | undefined {
   if (data === undefined || data.length === 0) return undefined;
-  const read = readMessage(data);
+  const read = readServerMessage(data);
   const isMessage = read instanceof Message;
   if (isMessage && (event === "message" || read.head.isError === true)) return read;
   const reason = event === "error" ? cleanText(reasonIn(new TextDecoder().decode(data)), 300) : "";
   odd.note(event, reason || (isMessage ? `type "${cleanText(event, 64)}"` : read.reason));
+  if (isMessage) odd.hold(read);
   return undefined;
 }

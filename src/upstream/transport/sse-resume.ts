@@ -62,6 +62,7 @@ export class EventStream {
     let response = first;
     for (let drops = 0, empty = 0; ; drops++) {
       empty = (await this.#events(response, sink, signal)) ? 0 : empty + 1;
+      if (!sink.isDone && this.#odd.held !== undefined) await sink.take(this.#odd.held);
       if (sink.isDone) return;
       if (this.#lastEventId === undefined) throw this.#odd.endError();
       response = await this.#resume(drops, empty, signal);

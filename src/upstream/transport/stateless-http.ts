@@ -165,7 +165,8 @@ export class StatelessHttp implements Upstream {
         if (message !== undefined) await pendingResponses.take(message);
         if (pendingResponses.isDone) return;
       }
-    throw odd.endError();
+    if (odd.held !== undefined) await pendingResponses.take(odd.held);
+    if (!pendingResponses.isDone) throw odd.endError();
   }
 
   /** Handles an error status: the server's JSON-RPC error is the answer, also with an id of null. */

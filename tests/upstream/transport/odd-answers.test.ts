@@ -1,5 +1,7 @@
 // Answers that mean what they should and look otherwise.
 import { describe, expect, test } from "bun:test";
+import { PendingResponses } from "../../../src/upstream/transport/pending-responses.ts";
+import { type Message, readMessage } from "../../../src/wire/message.ts";
 import { jsonRpc, serveHttp } from "../../support/serve-http.ts";
 import {
   handshake,
@@ -30,6 +32,9 @@ async function callAnsweredBy(response: (id: number) => Response) {
 
 const asJson = (text: string) =>
   new Response(text, { headers: { "content-type": "application/json" } });
+/** A body without a Content-Length. */
+const chunked = (text: string, type: string) =>
+  new Response(new Blob([text]).stream(), { headers: { "content-type": type } });
 const bare = (text: string, status = 200) => {
   const response = new Response(text, { status });
   response.headers.delete("content-type");
@@ -45,6 +50,26 @@ test.each<[string, (id: number) => Response]>([
   ["in an array in an event", (id) => stream(`data: [${message(id, { result })}]\n\n`)],
   ["without a content type", (id) => bare(message(id, { result }))],
   ["as plain text", (id) => new Response(message(id, { result }))],
+  ["whose id became a string", (id) => asJson(message(String(id), { result }))],
+  [
+    "whose id became a string, in an event",
+    (id) => stream(`data: ${message(String(id), { result })}\n\n`),
+  ],
+  ["without a version", (id) => asJson(JSON.stringify({ id, result }))],
+  ["of JSON-RPC 1.0", (id) => asJson(JSON.stringify({ id, result, error: null }))],
+  [
+    "of JSON-RPC 1.0, of unknown length",
+    (id) => chunked(JSON.stringify({ id, result, error: null }), "application/json"),
+  ],
+  ["in a named event, alone", (id) => stream(`event: done\ndata: ${message(id, { result })}\n\n`)],
+  ["in an event without its empty line", (id) => stream(`data: ${message(id, { result })}\n`)],
+  ["in an event without its line end", (id) => stream(`: a\n\ndata: ${message(id, { result })}`)],
+  ["as JSON that is called an event stream", (id) => stream(message(id, { result }))],
+  ["as a line that is called an event stream", (id) => stream(`${message(id, { result })}\n`)],
+  [
+    "as an event stream that is called JSON",
+    (id) => asJson(`event: message\ndata: ${message(id, { result })}\n\n`),
+  ],
   [
     "behind text, JSON that is no JSON-RPC and named events",
     (id) =>
@@ -56,6 +81,30 @@ test.each<[string, (id: number) => Response]>([
   expect(await callAnsweredBy(response)).toMatchObject({ id: 7, result });
 });
 
+test.each<[string, (id: number) => Response]>([
+  ["cut off in its last event", (id) => stream(`data: ${message(id, { result }).slice(0, -1)}`)],
+  ["cut off as JSON", (id) => stream(message(id, { result }).slice(0, -1))],
+])("an answer that is %s is none", async (_, response) => {
+  expect((await callAnsweredBy(response)).error.data).toMatchObject({ kind: "outcome-unknown" });
+});
+
+test('of the ids 1 and "1" in one batch, each gets its own answer', async () => {
+  const seen: unknown[] = [];
+  const asked = readMessage(
+    Buffer.from(`[${message(1, { method: "a" })},${message("1", { method: "b" })}]`),
+  );
+  const pending = new PendingResponses(asked as Message, async (part) => {
+    seen.push(part.value(["id"]));
+  });
+  for (const id of ["1", 1]) {
+    const response = readMessage(Buffer.from(message(id, { result })));
+    expect(pending.isAnswer(response as Message)).toBe(true);
+    await pending.take(response as Message);
+  }
+  expect(seen).toEqual(["1", 1]);
+  expect(pending.isDone).toBe(true);
+});
+
 const error = { code: -32001, message: "the quota is used up" };
 
 test.each<[string, (id: number) => Response]>([
@@ -65,6 +114,7 @@ test.each<[string, (id: number) => Response]>([
     () => stream(`event: error\ndata: ${message(null, { error })}\n\n`),
   ],
   ["without a content type", (id) => bare(message(id, { error }))],
+  ["of JSON-RPC 1.0", (id) => asJson(JSON.stringify({ id, result: null, error }))],
   ["as a 400", (id) => jsonRpc({ id, error }, 400)],
   ["of another id, alone in the body", () => jsonRpc({ id: "server-error", error })],
   ["as a 400 of no request", () => jsonRpc({ id: null, error }, 400)],

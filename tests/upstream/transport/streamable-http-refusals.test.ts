@@ -64,7 +64,7 @@ test.each([
   ["empty", () => new Response("", { headers: { "content-type": "application/json" } })],
   ["HTML", () => new Response("<html>", { headers: { "content-type": "text/html" } })],
   ["another id", () => Response.json({ jsonrpc: "2.0", id: 2, result: {} })],
-  ["no JSON-RPC", () => Response.json({ id: 1, result: {} })],
+  ["no JSON-RPC", () => Response.json({ id: 1, value: {} })],
   [
     "an event that is none",
     () => new Response("data: nope\n\n", { headers: { "content-type": "text/event-stream" } }),
