@@ -2,7 +2,8 @@
 // bun scripts/make-schema.ts && biome format --write src/config
 import { join } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
-import { wholeFile, wholePolicy } from "../src/config/schema.ts";
+import { wholePolicy } from "../src/config/policy-schema.ts";
+import { wholeFile } from "../src/config/schema.ts";
 import { wholeTeamFile } from "../src/config/team-schema.ts";
 
 /** The schema and the title of each file, by the word after `setup --schema`. */

@@ -2,8 +2,9 @@
 import { readChecked } from "../platform/files.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { check, parseFile } from "./check.ts";
+import { policyTable } from "./policy-schema.ts";
 import { toolRulesOf } from "./rules.ts";
-import { type AuditEntry, policyTable } from "./schema.ts";
+import type { AuditEntry } from "./schema.ts";
 import type { ToolRules } from "./settings.ts";
 
 /** What the administrator rules for every server of this machine. */

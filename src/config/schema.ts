@@ -1,81 +1,26 @@
+// The schema of config.json.
 import * as v from "valibot";
 import { foldText, globProblem } from "../wire/glob.ts";
 import { serverUrlProblem } from "./server-url.ts";
+import { headerValueProblem, proxyProblem, serverName } from "./validators.ts";
 import {
-  argvProblem,
-  headerValueProblem,
-  originProblem,
-  proxyProblem,
-  serverName,
-  tokenProblem,
-  urlProblem,
-  variableProblem,
-} from "./validators.ts";
-
-// The schema of config.json. Every message is ours and names the expected value: valibot's default messages quote the
-// actual value, which may be a secret.
-
-type Rule = (text: string) => string | undefined;
-
-/** A string for which `rule` returns undefined; otherwise the returned text is the error message. */
-const ruled = (what: string, rule: Rule, description?: string) =>
-  v.pipe(
-    v.string(`expected ${what}`),
-    v.check(
-      (text) => rule(text) === undefined,
-      (issue) => rule(issue.input) ?? "",
-    ),
-    v.description(description ?? what),
-  );
-const text = (what: string) =>
-  v.pipe(
-    v.string(`expected ${what}`),
-    v.nonEmpty(`expected ${what}, not empty`),
-    v.description(what),
-  );
-const token = (what: string) =>
-  v.pipe(
-    v.string(`expected ${what}`),
-    v.check(
-      (value) => tokenProblem(value.trim()) === undefined,
-      (issue) => tokenProblem(issue.input.trim()) ?? "",
-    ),
-    v.description(what),
-  );
-const range = (what: string, min: number, max: number) =>
-  v.pipe(
-    v.number(`expected ${what}, ${min} to ${max}`),
-    v.minValue(min, `expected ${what}, ${min} to ${max}`),
-    v.maxValue(max, `expected ${what}, ${min} to ${max}`),
-    v.description(what),
-  );
-const whole = (what: string, min: number, max: number) =>
-  v.pipe(range(what, min, max), v.integer(`expected ${what}, without a fraction`));
-const flag = (what: string) => v.pipe(v.boolean("expected true or false"), v.description(what));
-const oneOf = <const T extends readonly string[]>(words: T, what: string) =>
-  v.pipe(v.picklist(words, `expected one of ${words.join(", ")}`), v.description(what));
-const url = (what: string) => ruled("a URL", urlProblem, what);
-const variable = (what: string) => ruled("the name of a variable", variableProblem, what);
-const file = (what: string) => text(`a file: ${what}; relative to the configuration's folder`);
-const argv = (what: string) =>
-  v.pipe(
-    v.array(v.string("expected a string"), 'expected ["program", "argument", ...]'),
-    v.check(
-      (words) => argvProblem(words) === undefined,
-      (issue) => argvProblem(issue.input) ?? "",
-    ),
-    v.description(`${what}: program and arguments, no shell`),
-  );
-const list = <const T extends v.GenericSchema>(item: T, what: string) =>
-  v.pipe(v.array(item, "expected a list"), v.description(what));
-const object = <const T extends v.ObjectEntries>(entries: T, what: string) =>
-  v.pipe(v.strictObject(entries, "expected an object"), v.description(what));
-const words = (what: string) =>
-  v.pipe(
-    v.record(v.string(), v.string("expected a string"), "expected an object of strings"),
-    v.description(what),
-  );
-const opt = v.exactOptional;
+  argv,
+  file,
+  flag,
+  list,
+  object,
+  oneOf,
+  opt,
+  type Rule,
+  range,
+  ruled,
+  text,
+  token,
+  url,
+  variable,
+  whole,
+  words,
+} from "./value-schemas.ts";
 
 export const network = () =>
   object(
@@ -194,7 +139,7 @@ const headers = () =>
 /** A deny rule is tried on folded names, too. */
 const denyProblem = (text: string) => globProblem(text) ?? globProblem(foldText(text));
 const globs = (rule: Rule, what: string) => opt(list(ruled("a glob", rule), what));
-const tools = () =>
+export const tools = () =>
   object(
     {
       allow: globs(globProblem, "globs of the tools that may be listed and called; default: all"),
@@ -213,7 +158,7 @@ const tools = () =>
     "which of the server's tools may be listed and called",
   );
 
-const audit = () =>
+export const audit = () =>
   object(
     {
       file: file("the audit"),
@@ -328,28 +273,3 @@ export const wholeFile = () =>
       ),
     ),
   });
-
-const originPattern = () =>
-  ruled("an origin", originProblem, "origin such as https://host, https://*.host or https://*");
-
-/** The top level of a machine's policy. */
-export const policyTable = {
-  $schema: () => opt(v.string("expected a string")),
-  version: () => v.literal(1, "expected 1 (another version of the bridge may need it)"),
-  origins: () =>
-    opt(list(originPattern(), "origins of the servers that may be reached; default: all")),
-  rules: () =>
-    opt(
-      list(
-        object(
-          { origin: originPattern(), tools: opt(tools()), audit: opt(audit()) },
-          "rules for the servers at an origin",
-        ),
-        "rules by origin; those of one server are added up",
-      ),
-    ),
-  allowHttp: () => opt(flag("false: no server is reached by plain http, except on this machine")),
-} as const;
-
-/** The schema of a machine's policy, from which the JSON Schema is generated. */
-export const wholePolicy = () => schemaOf(policyTable);

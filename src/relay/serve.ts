@@ -1,12 +1,9 @@
-import type { Log } from "../platform/log.ts";
-import type { Redactor } from "../platform/redact.ts";
 import type { Stdio } from "../platform/stdio.ts";
 import type { CachedPage } from "../upstream/catalog/entry.ts";
 import type { Ask, ClientFacts, Upstream } from "../upstream/core/types.ts";
-import { asBridgeError, type CommandLine } from "../wire/errors.ts";
-import type { Message } from "../wire/message.ts";
+import { asBridgeError } from "../wire/errors.ts";
 import { Output } from "./output.ts";
-import { Relay } from "./relay.ts";
+import { Relay, type RelayOptions } from "./relay.ts";
 
 /** The answer to initialize that was written before the rest of the bridge was loaded. */
 export interface Answered {
@@ -17,26 +14,13 @@ export interface Answered {
   readonly output: Output;
 }
 
-export interface ServeOptions {
-  /** Name of the server's entry; empty after a failed start. */
-  readonly name: string;
+export interface ServeOptions
+  extends Omit<RelayOptions, "upstream" | "output" | "client" | "answered"> {
   /** Builds the upstream, with its limits; `ask` reaches the client. */
   readonly connect: (client: ClientFacts, ask: Ask) => Upstream;
   readonly stdio: Stdio;
-  readonly log: Log;
-  readonly redactor: Redactor;
-  /** Writes the commands in the hints of errors. */
-  readonly commandLine: CommandLine;
-  /** Called after the first answer was written. */
-  readonly onFirstAnswer?: () => void;
   /** The answer that the client's first message has got already. */
   readonly answered?: Answered | undefined;
-  /** Most bytes of one line of the client. */
-  readonly limit: number;
-  /** Deadline of each request. */
-  readonly timeoutMs: number;
-  /** Deadline of one request, where the servers of a combined run have different ones. */
-  readonly timeoutOf?: ((request: Message) => number) | undefined;
 }
 
 /** How long calls under way may take after the client has closed stdin. */

@@ -594,7 +594,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-check-of-stored-instants": {
     promise: "a stored sign-in with an instant that is none is refused by name",
-    file: "src/oauth/store/store.ts",
+    file: "src/oauth/store/grant-file.ts",
     find: "(grant.expiresAt === undefined || isInstant(grant.expiresAt)) &&",
     replace: "",
     test: "tests/commands/auth/status-sign-in.test.ts",
@@ -1363,7 +1363,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-project-boundary": {
     promise: "a link of a repository leads no write out of the project",
-    file: "src/commands/client-config/client-config.ts",
+    file: "src/commands/client-config/target-file.ts",
     find: "if (isInside) continue;",
     replace: "if (isInside || !isInside) continue;",
     test: "tests/commands/client-config/client-config.test.ts",

@@ -1,29 +1,26 @@
-import { existsSync, lstatSync, realpathSync } from "node:fs";
-import { join, resolve, sep } from "node:path";
+import { resolve } from "node:path";
 import { isatty } from "node:tty";
 import { readArguments } from "../../cli/arguments.ts";
 import { type Context, defineCommand, serversArgument, type Values } from "../../cli/command.ts";
-import { bridgeExecutable } from "../../cli/own-path.ts";
 import { clientNamed, unknownClient } from "../../config/clients/client-file.ts";
-import { type Client, clientFolders, clients, type Start } from "../../config/clients/clients.ts";
+import { type Client, clients, type Start } from "../../config/clients/clients.ts";
 import { readValue } from "../../config/clients/document.ts";
-import { namedVariables } from "../../config/codex-environment.ts";
 import { type Config, enabledServers, loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
-import { writeTarget } from "../../platform/files.ts";
-import { trustsHome } from "../../platform/paths.ts";
 import { BridgeError } from "../../wire/errors.ts";
+import { command as codexConfig } from "../codex-config/codex-config.ts";
+import { unifiedDiff, visibleDiff } from "../codex-config/diff.ts";
+import { combinedWords } from "../codex-config/entry.ts";
 import {
-  command as codexConfig,
   combinedArgument,
   logFileArgument,
   requireFreeName,
-} from "../codex-config/codex-config.ts";
-import { unifiedDiff, visibleDiff } from "../codex-config/diff.ts";
-import { combinedWords } from "../codex-config/entry.ts";
+} from "../codex-config/shared-arguments.ts";
 import { readUserFile } from "../codex-config/user-file.ts";
 import { backupOf } from "../codex-config/write.ts";
 import { type EntryChange, removeEntry, sectionEntries, sectionOf, writeEntries } from "./entry.ts";
+import { clientStart } from "./start.ts";
+import { targetFile } from "./target-file.ts";
 import { changeClientFile, clientText } from "./write.ts";
 
 /** Clients that --for accepts; not mcporter, which reads the other clients' files. */
@@ -67,7 +64,7 @@ export const command = defineCommand({
     requireCompatibleOptions(values);
     if (values.for === "codex") return runCodexConfig(values, context);
     const client = clientNamed(values.for);
-    const path = fileOf(client, values.project, context);
+    const path = targetFile(client, values.project, context);
     if (values.remove) return remove(client, path, values, context);
     const config = await loadConfig(context.paths());
     const servers =
@@ -128,75 +125,6 @@ async function runCodexConfig(values: ClientConfigValues, context: Context): Pro
   if (values["log-file"] !== undefined) words.push("--log-file", values["log-file"]);
   const read = readArguments("codex-config", codexConfig.args, words);
   return (await codexConfig.run(read, context)) ?? 0;
-}
-
-/** The file to change: the project's, or the first existing one of the client's files. Throws `usage`. */
-function fileOf(client: Client, isProject: boolean, { env }: Context): string {
-  if (!isProject) {
-    const files = client.files(clientFolders(env));
-    return files.find((path) => existsSync(path)) ?? files[0]!;
-  }
-  if (client.projectFile === undefined) {
-    throw new BridgeError("usage", `${client.title} has no project configuration file`, {
-      hint: "leave out --project",
-    });
-  }
-  return projectFile(client.projectFile);
-}
-
-/**
- * Path of the client's project file in the current directory. Throws `configuration` if a symlink leads out of the
- * directory: otherwise a hostile repository could choose the file to overwrite.
- */
-function projectFile(name: string): string {
-  const folder = realpathSync(process.cwd());
-  let path = folder;
-  for (const part of name.split("/")) {
-    path = join(path, part);
-    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) continue;
-    const target = linkTarget(path);
-    const isInside = target?.startsWith(`${folder}${sep}`) === true;
-    if (isInside) continue;
-    throw new BridgeError("configuration", `${path} is a symlink that leads out of the project`, {
-      hint: "put a regular file there",
-    });
-  }
-  return path;
-}
-
-/** The target of a symlink; undefined if the target's folder does not exist. */
-function linkTarget(path: string): string | undefined {
-  try {
-    return writeTarget(path);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The command, arguments and environment with which the client starts the bridge for these servers. */
-export function clientStart(
-  servers: readonly ServerSettings[],
-  client: Client,
-  executable: string | undefined,
-  context: Context,
-  words = servers.flatMap(({ name }) => ["--server", name]),
-): Start {
-  const { custom, configFile } = context.paths();
-  const variables = client.passes === "all" ? [] : [...new Set(servers.flatMap(namedVariables))];
-  const { reference } = client;
-  if (variables.length > 0 && reference === undefined) {
-    context.warn(
-      `${client.title} does not pass ${variables.join(", ")} to servers and expands no variables: store the secret itself (${context.commandLine(`setup --server ${servers[0]!.name}`)})`,
-    );
-  }
-  return {
-    command: bridgeExecutable(executable, context),
-    args: ["run", ...words, ...(custom ? ["--config-path", configFile] : [])],
-    env: {
-      ...(reference && Object.fromEntries(variables.map((name) => [name, reference(name)]))),
-      ...(trustsHome(context.env) && { CODEX_MCP_BRIDGE_TRUST_HOME: "1" }),
-    },
-  };
 }
 
 async function withEntries(

@@ -1,54 +1,18 @@
 import { resolve } from "node:path";
-import {
-  type Argument,
-  type Context,
-  defineCommand,
-  serversArgument,
-  type Values,
-} from "../../cli/command.ts";
-import { bridgeExecutable } from "../../cli/own-path.ts";
-import {
-  type Config,
-  configuredName,
-  enabledServers,
-  loadConfig,
-  pickServer,
-} from "../../config/load.ts";
+import { type Context, defineCommand, serversArgument, type Values } from "../../cli/command.ts";
+import { type Config, enabledServers, loadConfig, pickServer } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { readDocument, serverValue } from "../../config/toml-document.ts";
-import { nameProblem } from "../../config/validators.ts";
-import { trustsHome, userHome } from "../../platform/paths.ts";
 import { BridgeError, type Hint } from "../../wire/errors.ts";
 import { codexConfigFile } from "./codex.ts";
 import { unifiedDiff } from "./diff.ts";
-import {
-  combinedEntry,
-  configFileOf,
-  fitted,
-  type Launch,
-  nativeEntry,
-  ownerOf,
-  stdioEntry,
-} from "./entry.ts";
+import { combinedEntry, configFileOf, fitted, nativeEntry, ownerOf, stdioEntry } from "./entry.ts";
+import { type Launch, launchOf } from "./launch.ts";
 import { mergeEntry, removeEntry } from "./merge.ts";
+import { combinedArgument, logFileArgument, requireFreeName } from "./shared-arguments.ts";
 import { renderTable, type Wanted } from "./toml-render.ts";
 import { isStdout, readUserFile } from "./user-file.ts";
 import { backupOf, type Change, makeChange, preview } from "./write.ts";
-
-/** `--combined`, of codex-config and client-config. */
-export const combinedArgument = {
-  type: "string",
-  fallback: "bridge",
-  valueHint: "ENTRY",
-  description: 'one entry for all servers, or for those of --server, as one server ("bridge")',
-} as const satisfies Argument;
-
-/** `--log-file`, of codex-config and client-config: not for their own log. */
-export const logFileArgument = {
-  type: "string",
-  valueHint: "PATH",
-  description: "let the bridge write its log to this file, too, for `logs`",
-} as const satisfies Argument;
 
 const table = {
   server: serversArgument,
@@ -128,17 +92,6 @@ function entriesOf(
   return new Map([[combined, combinedEntry(servers, names.length === 0, launch)]]);
 }
 
-/** Throws `usage` if the name of the combined entry is not valid, or is that of one server. */
-export function requireFreeName(name: string, { raw }: Config): void {
-  const problem = nameProblem(name);
-  if (problem !== undefined) throw new BridgeError("usage", `--combined: ${problem}`);
-  const taken = configuredName(raw, name);
-  if (taken === undefined) return;
-  throw new BridgeError("usage", `"${taken}" is the name of one server`, {
-    hint: "give the combined entry another name: --combined NAME",
-  });
-}
-
 /** Tells of entries that start one of the combined servers alone: Codex would see its tools twice. */
 async function noteSingles(servers: readonly ServerSettings[], context: Context, path: string) {
   const document = await readDocument(readUserFile(path)?.text ?? "");
@@ -183,23 +136,6 @@ function warnOfQueries(servers: readonly ServerSettings[], { warn }: Context): v
         `the URL of "${name}" is written with its query, which may hold a secret, to config.toml`,
       );
   }
-}
-
-/** How Codex starts the bridge; `commandOption` is the value of `--command`. Throws `usage`. */
-export function launchOf(
-  commandOption: string | undefined,
-  required: boolean,
-  context: Context,
-): Launch {
-  const { custom, configFile } = context.paths();
-  const { HOME, USERPROFILE } = context.env;
-  return {
-    command: bridgeExecutable(commandOption, context),
-    ...(custom && { configFile }),
-    ...((HOME || USERPROFILE) && { cwd: userHome(context.env) }),
-    required,
-    trustsHome: trustsHome(context.env),
-  };
 }
 
 async function print(

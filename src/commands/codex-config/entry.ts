@@ -1,10 +1,11 @@
 import { namedVariables, passedVariables } from "../../config/codex-environment.ts";
 import { bypassProblem } from "../../config/rules-of.ts";
 import type { ServerSettings } from "../../config/settings.ts";
-import { storedTokenType } from "../../oauth/store/store.ts";
+import { storedTokenType } from "../../oauth/store/grant-file.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { program } from "../../wire/program-facts.ts";
 import { shellWord, splitWords } from "../../wire/text.ts";
+import type { Launch } from "./launch.ts";
 import type { TomlValue, Wanted } from "./toml-render.ts";
 
 /** Codex's call timeout exceeds the bridge's by this much, so that the bridge's error, which names the cause, arrives first. */
@@ -23,21 +24,6 @@ const optionalKeys = ["required", "default_tools_approval_mode"];
 /** A comment with the approval that `codex exec` needs; the user may uncomment it. */
 const approvalNote =
   'default_tools_approval_mode = "approve"   # codex exec refuses every tool that is not marked read-only otherwise';
-
-/** Facts that all entries of one run of `codex-config` share. */
-export interface Launch {
-  /** The bridge's executable, absolute. */
-  readonly command: string;
-  /** Absolute path of config.json, if it is not the default one. */
-  readonly configFile?: string;
-  /** Absolute current directory of the bridge; undefined: the folder of Codex's session. */
-  readonly cwd?: string;
-  readonly required: boolean;
-  /** Absolute path of the log file of `run`. */
-  readonly logFile?: string | undefined;
-  /** Whether CODEX_MCP_BRIDGE_TRUST_HOME is set: the user vouches for the permissions of the bridge's home. */
-  readonly trustsHome?: boolean;
-}
 
 const isRequired = (servers: readonly ServerSettings[], launch: Launch) =>
   launch.required || servers.some(({ codex }) => codex.required === true);

@@ -1,19 +1,17 @@
 import { isatty } from "node:tty";
 import { type Context, defineCommand, type Values } from "../../cli/command.ts";
 import { findEntries } from "../../config/clients/entries.ts";
-import { type Config, readConfig } from "../../config/load.ts";
-import { changeConfig } from "../../config/save.ts";
+import { readConfig } from "../../config/load.ts";
 import type { Environment } from "../../platform/paths.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { terminalJson } from "../../wire/text.ts";
 import { unifiedDiff, visibleDiff } from "../codex-config/diff.ts";
-import { approveHashes } from "../pin/approve.ts";
 import { convertEntry } from "./convert.ts";
-import { undoImport, writeJournal } from "./journal.ts";
+import { undoImport } from "./journal.ts";
 import { type Found, makePlan, type Row } from "./plan.ts";
 import { askValue, canAsk, chooseRows } from "./questions.ts";
-import { previewEntries, replaceable, replaceEntries, undoLine } from "./replace.ts";
-import { planText, rowJson } from "./report.ts";
+import { previewEntries, replaceable } from "./replace.ts";
+import { jsonText, planText, rowJson } from "./report.ts";
+import { requireImportable, saveRows } from "./save.ts";
 import { fileReader, findSources, type Source } from "./sources.ts";
 import { isOwnConfiguration, isTeamFile, teamEntries } from "./team-file.ts";
 
@@ -69,7 +67,8 @@ export const command = defineCommand({
     requireClients(chosen ?? rows, values);
     if (values["dry-run"] || chosen === undefined) return preview(rows, chosen, values, context);
     const answered = await answer(sources, chosen, values, context);
-    return save(rows, answered, values, context);
+    await saveRows(rows, answered, values, context);
+    return values.test ? test(answered, context) : 0;
   },
 });
 
@@ -182,20 +181,8 @@ function selected(rows: readonly Row[], names: readonly string[]): Row[] {
       hint: `found: ${rows.map(({ entry }) => entry.name).join(", ")}`,
     });
   });
-  const refused = chosen.find(({ status }) => status === "refused");
-  if (refused !== undefined) {
-    throw new BridgeError(
-      "refused",
-      `${JSON.stringify(refused.entry.name)} cannot be imported: ${refused.draft.refused}`,
-    );
-  }
+  requireImportable(chosen);
   return [...new Set(chosen)];
-}
-
-/** The result of `--json`; names in it are texts of a file that anybody may have written. */
-function jsonText(result: object): string {
-  const text = `${JSON.stringify(result, null, 2)}\n`;
-  return isatty(1) ? terminalJson(text) : text;
 }
 
 /** --dry-run: prints the changes without making them. */
@@ -254,103 +241,6 @@ function requireClients(rows: readonly Row[], { replace }: ImportValues): void {
   throw new BridgeError("usage", `--replace: ${unknown.source.path} belongs to no known client`, {
     hint: "add --from CLIENT",
   });
-}
-
-async function save(
-  rows: readonly Row[],
-  chosen: readonly Row[],
-  values: ImportValues,
-  context: Context,
-): Promise<number> {
-  const refused = chosen.find(({ status }) => status === "refused");
-  if (refused !== undefined) {
-    throw new BridgeError(
-      "refused",
-      `${JSON.stringify(refused.entry.name)} cannot be imported: ${refused.draft.refused}`,
-    );
-  }
-  const added = chosen.filter(({ status }) => status === "new");
-  const signedIn = new Set<string>();
-  const paths = context.paths();
-  if (added.length > 0) {
-    const config = await changeConfig(paths, (raw) => {
-      raw.servers ??= {};
-      for (const { name, draft } of added) raw.servers[name] = draft.entry;
-    });
-    for (const row of added) {
-      takeApprovals(row, config, context);
-      const server = config.servers.get(row.name)!;
-      if (row.draft.mcpRemoteKey === undefined) continue;
-      const { takeSignIn } = await import("./take-sign-in.ts");
-      if (!(await takeSignIn(row, server, context))) continue;
-      signedIn.add(row.name);
-      context.note(
-        `the sign-in of "${row.name}" comes from mcp-remote, whose own copy ends when the bridge renews it`,
-      );
-    }
-  }
-  const names = added.map(({ name }) => name);
-  if (!values.json && names.length > 0) {
-    await context.print(
-      `\n${context.marks.ok} Saved ${names.map((name) => `"${name}"`).join(", ")} in ${paths.configFile}\n`,
-    );
-  }
-  // Written before the clients' files are rewritten: if that fails, --undo still removes the added servers.
-  if (names.length > 0) await writeJournal(names, [], context);
-  const replaceContext = { ...context, print: values.json ? async () => true : context.print };
-  const files = values.replace
-    ? await replaceEntries(replaceable(chosen), values.command, replaceContext)
-    : [];
-  if (files.length > 0) await writeJournal(names, files, context);
-  const isChanged = names.length > 0 || files.length > 0;
-  if (values.json) {
-    const result = {
-      found: rows.map(rowJson),
-      saved: names,
-      replaced: files.map(({ path }) => path),
-      ...(isChanged && { undo: undoLine(context) }),
-    };
-    await context.print(jsonText(result));
-  } else if (isChanged)
-    await tellNext(
-      added.filter(({ name }) => !signedIn.has(name)),
-      files.length > 0 || added.length === 0,
-      context,
-    );
-  else await context.print("\nnothing to save\n");
-  return values.test ? test(chosen, context) : 0;
-}
-
-/** Takes over the approvals of a team file, except where they are made on a terminal only and none is here. */
-function takeApprovals({ name, draft }: Row, config: Config, context: Context): void {
-  const settings = config.servers.get(name);
-  const pin = settings?.tools?.pin ?? false;
-  if (settings === undefined || pin === false) return;
-  const isAllowed = draft.approved.length > 0 && (pin === true || canAsk());
-  if (isAllowed) approveHashes(settings, draft.approved, context);
-  else context.note(`the tools of "${name}" wait for ${context.commandLine(`pin ${name}`)}`);
-}
-
-async function tellNext(
-  added: readonly Row[],
-  isReplaced: boolean,
-  context: Context,
-): Promise<void> {
-  const lines = added.flatMap(({ name, draft: { entry } }) => {
-    const login = context.commandLine(`login --server ${name}`);
-    if (entry.auth?.type === "oauth") return [login];
-    if (!hasNoCredential(entry)) return [];
-    return [context.commandLine(`test --server ${name}`), `${login}   (if it asks for a sign-in)`];
-  });
-  if (!isReplaced) lines.push(context.commandLine("codex-config --write"));
-  const commands = lines.map((line) => `  ${line}\n`).join("");
-  const next = commands === "" ? "" : `\nNext steps:\n${commands}`;
-  await context.print(`${next}\nUndo:\n  ${undoLine(context)}\n`);
-}
-
-/** Whether the entry has neither a token nor an `auth` setting, so that the server may require a sign-in. */
-function hasNoCredential({ token, tokenEnv, auth }: Row["draft"]["entry"]): boolean {
-  return token === undefined && tokenEnv === undefined && auth === undefined;
 }
 
 async function test(rows: readonly Row[], context: Context): Promise<number> {

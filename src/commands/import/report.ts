@@ -1,7 +1,8 @@
+import { isatty } from "node:tty";
 import type { Context } from "../../cli/command.ts";
 import type { ServerEntry } from "../../config/schema.ts";
 import { shownServerUrl } from "../../config/server-url.ts";
-import { cleanText } from "../../wire/text.ts";
+import { cleanText, terminalJson } from "../../wire/text.ts";
 import type { Row } from "./plan.ts";
 
 /** The kind of credential that a server will use; without its value. */
@@ -99,4 +100,10 @@ export function rowJson(row: Row): object {
         .map((variable) => ({ variable, label: variable })),
     ],
   };
+}
+
+/** The text that `--json` prints, without control characters on a terminal: anybody may have written the file that names come from. */
+export function jsonText(result: object): string {
+  const text = `${JSON.stringify(result, null, 2)}\n`;
+  return isatty(1) ? terminalJson(text) : text;
 }

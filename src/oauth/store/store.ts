@@ -1,6 +1,6 @@
 import type { ServerSettings } from "../../config/settings.ts";
 import { fileVersionOf } from "../../platform/file-stamp.ts";
-import { readChecked, removeFile, writeAtomically } from "../../platform/files.ts";
+import { removeFile, writeAtomically } from "../../platform/files.ts";
 import { isKeyringUsable, type Keyring } from "../../platform/keyring.ts";
 import { withLock } from "../../platform/lock.ts";
 import type { Log } from "../../platform/log.ts";
@@ -9,15 +9,9 @@ import type { Redactor } from "../../platform/redact.ts";
 import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import { oauthOf } from "../core/context.ts";
 import { jsonObject } from "../core/document.ts";
-import {
-  belongsTo,
-  type Grant,
-  isInstant,
-  type PinnedIssuer,
-  pinOf,
-  type StoredGrant,
-} from "../core/grant.ts";
-import { type GrantOwner, grantOwnerOf } from "./grant-owner.ts";
+import { belongsTo, type PinnedIssuer, pinOf, type StoredGrant } from "../core/grant.ts";
+import { isGrant, readGrantFile } from "./grant-file.ts";
+import { grantOwnerOf } from "./grant-owner.ts";
 
 export interface StoreDeps {
   readonly keyring: () => Keyring;
@@ -27,28 +21,11 @@ export interface StoreDeps {
   readonly lockWaitMs?: number;
 }
 
-/** The content of the file. With a keyring it holds no secret, only `keyring` and the owner of the grant. */
-type StoredGrantFile = StoredGrant & { readonly keyring?: true; readonly owner?: GrantOwner };
-
 /** Where grant and clients are stored. */
 type Place = "keyring" | "file";
 
-const maxBytes = 1024 * 1024;
 /** Longer than any token refresh. After it, a process that hangs while it holds the lock no longer blocks the others. */
 const longestWaitMs = 60_000;
-
-/** Whether a value has the required members of a grant. */
-function isGrant(value: unknown): value is Grant {
-  const grant = value as Partial<Grant> | null | undefined;
-  return (
-    typeof grant?.issuer === "string" &&
-    typeof grant.accessToken === "string" &&
-    typeof grant.tokenEndpoint === "string" &&
-    isInstant(grant.obtainedAt) &&
-    (grant.expiresAt === undefined || isInstant(grant.expiresAt)) &&
-    typeof grant.client?.id === "string"
-  );
-}
 
 /** Stores the sign-in of one server in a file of mode 0600, or in the keyring with a file that points there. */
 export class CredentialStore {
@@ -267,11 +244,6 @@ function secretsOf({ grant, clients }: StoredGrant): (string | undefined)[] {
   ];
 }
 
-/** The type of the access token in the server's file; undefined where the file holds none. Throws `configuration`. */
-export function storedTokenType({ name, state }: ServerSettings): Grant["tokenType"] | undefined {
-  return readGrantFile(credentialsFile(state), name)?.grant?.tokenType;
-}
-
 /** The members of a store that belong to one entry. */
 function membersOfEntry({
   server,
@@ -289,22 +261,4 @@ function membersOfEntry({
     ...(movedAt !== undefined && { movedAt }),
     ...(handed !== undefined && { handed }),
   };
-}
-
-/** Reads the file. Throws `configuration` for an unsafe file, or for content of another format. */
-function readGrantFile(path: string, server: string): StoredGrantFile | undefined {
-  const file = readChecked(path, maxBytes);
-  if (file === undefined) return undefined;
-  file.requirePrivate();
-  const json = jsonObject(file.text);
-  const isOurs =
-    json?.version === 1 &&
-    typeof json.server === "string" &&
-    typeof json.origin === "string" &&
-    (json.grant === undefined || isGrant(json.grant));
-  if (isOurs) return json as unknown as StoredGrantFile;
-  throw new BridgeError("configuration", `${path} is not a sign-in of this version`, {
-    hint: (command) =>
-      `run ${command(`logout --server ${server}`)}, then ${command(`login --server ${server}`)}`,
-  });
 }

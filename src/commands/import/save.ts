@@ -1,0 +1,119 @@
+import type { Context } from "../../cli/command.ts";
+import type { Config } from "../../config/load.ts";
+import { changeConfig } from "../../config/save.ts";
+import { BridgeError } from "../../wire/errors.ts";
+import { approveHashes } from "../pin/approve.ts";
+import { writeJournal } from "./journal.ts";
+import type { Row } from "./plan.ts";
+import { canAsk } from "./questions.ts";
+import { replaceable, replaceEntries, undoLine } from "./replace.ts";
+import { jsonText, rowJson } from "./report.ts";
+
+interface SaveOptions {
+  /** Prints the result as JSON, and nothing for people. */
+  readonly json: boolean;
+  /** Rewrites the clients' entries, too. */
+  readonly replace: boolean;
+  /** The bridge's executable in rewritten entries; default: this one. */
+  readonly command?: string | undefined;
+}
+
+/** Throws `refused` if one of the rows cannot be imported. */
+export function requireImportable(rows: readonly Row[]): void {
+  const refused = rows.find(({ status }) => status === "refused");
+  if (refused === undefined) return;
+  throw new BridgeError(
+    "refused",
+    `${JSON.stringify(refused.entry.name)} cannot be imported: ${refused.draft.refused}`,
+  );
+}
+
+/** Saves the chosen rows and prints the result; `rows` are all that were found. Throws `refused` and `configuration`. */
+export async function saveRows(
+  rows: readonly Row[],
+  chosen: readonly Row[],
+  { json, replace, command }: SaveOptions,
+  context: Context,
+): Promise<void> {
+  requireImportable(chosen);
+  const added = chosen.filter(({ status }) => status === "new");
+  const names = added.map(({ name }) => name);
+  const signedIn = await addServers(added, context);
+  if (!json && names.length > 0) {
+    await context.print(
+      `\n${context.marks.ok} Saved ${names.map((name) => `"${name}"`).join(", ")} in ${context.paths().configFile}\n`,
+    );
+  }
+  // Written before the clients' files are rewritten: if that fails, --undo still removes the added servers.
+  if (names.length > 0) await writeJournal(names, [], context);
+  const replaceContext = { ...context, print: json ? async () => true : context.print };
+  const files = replace ? await replaceEntries(replaceable(chosen), command, replaceContext) : [];
+  if (files.length > 0) await writeJournal(names, files, context);
+  const isChanged = names.length > 0 || files.length > 0;
+  if (json) {
+    const result = {
+      found: rows.map(rowJson),
+      saved: names,
+      replaced: files.map(({ path }) => path),
+      ...(isChanged && { undo: undoLine(context) }),
+    };
+    await context.print(jsonText(result));
+  } else if (isChanged) {
+    const withoutSignIn = added.filter(({ name }) => !signedIn.has(name));
+    await tellNext(withoutSignIn, files.length > 0 || added.length === 0, context);
+  } else await context.print("\nnothing to save\n");
+}
+
+/** Adds the servers to config.json, with their approvals and sign-ins; resolves to the names of those whose sign-in was taken over. */
+async function addServers(added: readonly Row[], context: Context): Promise<ReadonlySet<string>> {
+  const signedIn = new Set<string>();
+  if (added.length === 0) return signedIn;
+  const config = await changeConfig(context.paths(), (raw) => {
+    raw.servers ??= {};
+    for (const { name, draft } of added) raw.servers[name] = draft.entry;
+  });
+  for (const row of added) {
+    takeApprovals(row, config, context);
+    const server = config.servers.get(row.name)!;
+    if (row.draft.mcpRemoteKey === undefined) continue;
+    const { takeSignIn } = await import("./take-sign-in.ts");
+    if (!(await takeSignIn(row, server, context))) continue;
+    signedIn.add(row.name);
+    context.note(
+      `the sign-in of "${row.name}" comes from mcp-remote, whose own copy ends when the bridge renews it`,
+    );
+  }
+  return signedIn;
+}
+
+/** Takes over the approvals of a team file, except where they are made on a terminal only and none is here. */
+function takeApprovals({ name, draft }: Row, config: Config, context: Context): void {
+  const settings = config.servers.get(name);
+  const pin = settings?.tools?.pin ?? false;
+  if (settings === undefined || pin === false) return;
+  const isAllowed = draft.approved.length > 0 && (pin === true || canAsk());
+  if (isAllowed) approveHashes(settings, draft.approved, context);
+  else context.note(`the tools of "${name}" wait for ${context.commandLine(`pin ${name}`)}`);
+}
+
+async function tellNext(
+  added: readonly Row[],
+  isReplaced: boolean,
+  context: Context,
+): Promise<void> {
+  const lines = added.flatMap(({ name, draft: { entry } }) => {
+    const login = context.commandLine(`login --server ${name}`);
+    if (entry.auth?.type === "oauth") return [login];
+    if (!hasNoCredential(entry)) return [];
+    return [context.commandLine(`test --server ${name}`), `${login}   (if it asks for a sign-in)`];
+  });
+  if (!isReplaced) lines.push(context.commandLine("codex-config --write"));
+  const commands = lines.map((line) => `  ${line}\n`).join("");
+  const next = commands === "" ? "" : `\nNext steps:\n${commands}`;
+  await context.print(`${next}\nUndo:\n  ${undoLine(context)}\n`);
+}
+
+/** Whether the entry has neither a token nor an `auth` setting, so that the server may require a sign-in. */
+function hasNoCredential({ token, tokenEnv, auth }: Row["draft"]["entry"]): boolean {
+  return token === undefined && tokenEnv === undefined && auth === undefined;
+}
