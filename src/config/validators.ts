@@ -78,9 +78,14 @@ export function variableProblem(text: string): string | undefined {
   return variableName.test(text) ? undefined : "expected the name of an environment variable";
 }
 
+/** Whether a header may have this name (RFC 9110, 5.1). */
+export function isHeaderName(name: string): boolean {
+  return fieldName.test(name);
+}
+
 /** Why `name` cannot be a configured header. */
 export function headerNameProblem(name: string): string | undefined {
-  if (!fieldName.test(name)) return "expected the name of a header";
+  if (!isHeaderName(name)) return "expected the name of a header";
   return reservedHeader.test(name)
     ? "expected another header: the bridge sets this one"
     : undefined;

@@ -56,7 +56,8 @@ function withoutKeys(value: JsonObject, excluded: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(value).filter(([key]) => !Object.hasOwn(excluded, key)));
 }
 
-function valueAt(value: unknown, path: EntryPath): unknown {
+/** The value at a path; undefined if there is none. */
+export function valueAt(value: unknown, path: EntryPath): unknown {
   return path.reduce<unknown>(
     (inner, key) =>
       Array.isArray(inner) || isObject(inner)

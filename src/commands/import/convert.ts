@@ -1,3 +1,4 @@
+import type { JsonObject } from "../../config/clients/document.ts";
 import { type ClientEntry, plainKey } from "../../config/clients/entries.ts";
 import { clientAuths, type ReadFile } from "../../config/mcp-remote/words.ts";
 import type { Environment } from "../../platform/paths.ts";
@@ -6,6 +7,12 @@ import { Draft } from "./draft.ts";
 import { type BridgeName, findBridge, mentionedBridge, type OtherBridge } from "./launcher.ts";
 import { takeMcpRemote } from "./mcp-remote.ts";
 import { takeMcpProxy, takeRemote, takeSupergateway } from "./other-bridges.ts";
+
+interface CodexSettings extends JsonObject {
+  readonly default_tools_approval_mode?: unknown;
+  readonly required?: unknown;
+  readonly tool_timeout_sec?: unknown;
+}
 
 /** The result of converting an entry. */
 export type Outcome =
@@ -18,7 +25,7 @@ export type Outcome =
 
 /** Variables that the server entry does not need: only the launcher or the operating system reads them. */
 const harmless =
-  /^(PATH|HOME|NODE_OPTIONS|NODE_ENV|NO_PROXY|no_proxy|LANG|LC_.*|DEBUG|TERM|MCP_REMOTE_CONFIG_DIR)$/;
+  /^(PATH|HOME|USER|SHELL|TE?MP|NODE_OPTIONS|NODE_ENV|NO_PROXY|LANG|LC_.*|DEBUG|TERM|MCP_REMOTE_CONFIG_DIR|(LOCAL)?APPDATA|SYSTEMROOT|USERPROFILE|COMSPEC|NVM_.*|NPM_CONFIG_.*|LOG_LEVEL|BUN_JSC_.*)$/i;
 /** Variables that Draft.environment() converts or explains in a note. */
 const converted = /^(HTTPS?_PROXY|ALL_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|NODE_TLS_.*)$/i;
 
@@ -131,6 +138,24 @@ function takeOAuth({ oauth }: ClientEntry, draft: Draft): void {
       draft.note(`oauth.${key} will not carry over${/url$/i.test(key) ? discovered : ""}`);
 }
 
+/** The longest call that Codex waits for may last as long here; it gets the bridge's error before it gives up. */
+const codexMarginSec = 2;
+const approvals = ["auto", "prompt", "writes", "approve"] as const;
+
+/** Takes the settings of Codex's entry that config.json has a key for. */
+function takeCodex(value: CodexSettings, draft: Draft): void {
+  const { entry } = draft;
+  const approval = approvals.find((each) => each === value.default_tools_approval_mode);
+  const isRequired = value.required === true;
+  if (approval !== undefined || isRequired) {
+    entry.codex = { ...(approval && { approval }), ...(isRequired && { required: true }) };
+  }
+  if (approval !== undefined) draft.note(`its approval policy for Codex carries over: ${approval}`);
+  const seconds = value.tool_timeout_sec;
+  if (typeof seconds === "number" && seconds > 118 + codexMarginSec)
+    entry.timeoutSec = Math.min(seconds - codexMarginSec, 86_400);
+}
+
 function reasonFor(key: string): string {
   if (key === "envFile") return ": set its variables where the client starts";
   return /helper$|command$/i.test(key)
@@ -142,6 +167,7 @@ function reasonFor(key: string): string {
 function finishDraft(entry: ClientEntry, draft: Draft): void {
   const { unsupportedKeys, toolFilters, isDisabled, env } = entry;
   draft.environment();
+  takeCodex(entry.value, draft);
   for (const key of unsupportedKeys) draft.note(`${key} will not carry over${reasonFor(key)}`);
   for (const key of toolFilters)
     draft.note(`${key} applies to that client alone: set tools.allow or tools.deny in config.json`);

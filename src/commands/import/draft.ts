@@ -11,6 +11,8 @@ import type { OAuthSettings } from "../../config/settings.ts";
 import {
   expand,
   headerNameProblem,
+  headerValueProblem,
+  isHeaderName,
   requiredVariablesIn,
   tokenProblem,
 } from "../../config/validators.ts";
@@ -125,6 +127,11 @@ export class Draft {
   /** Sets one header; `Authorization: Bearer X` becomes the token. */
   header(name: string, text: string): void {
     const template = this.resolve(text.trim());
+    const value = configText(template).trim();
+    if (value === "" || /^bearer$/i.test(value)) {
+      this.note(`the header ${name} is dropped: it is empty`);
+      return;
+    }
     if (name.toLowerCase() === "authorization") {
       const token = withoutScheme(template);
       if (token !== undefined) {
@@ -133,15 +140,21 @@ export class Draft {
       }
     }
     if (headerNameProblem(name) !== undefined) {
-      this.note(`the header ${name} is dropped: the bridge sets it`);
+      this.note(
+        isHeaderName(name)
+          ? `the header ${name} is dropped: the bridge sets it`
+          : `the header ${JSON.stringify(name)} is dropped: no header may have that name`,
+      );
       return;
     }
+    const problem = headerValueProblem(value);
+    if (problem !== undefined) this.refuse(`its header ${name} has an invalid value (${problem})`);
     this.#addSecrets(template);
     // Header names are case-insensitive; the last of equal names wins, as in the clients.
     const others = Object.entries(this.entry.headers ?? {}).filter(
       ([other]) => other.toLowerCase() !== name.toLowerCase(),
     );
-    this.entry.headers = { ...Object.fromEntries(others), [name]: configText(template) };
+    this.entry.headers = { ...Object.fromEntries(others), [name]: value };
     // A header with an API key is the credential: a 401 must not start a browser sign-in.
     if (isCredential(name)) this.withoutSignIn();
   }

@@ -13,6 +13,7 @@ import {
   readWords,
   redirectUriOf,
   storeKeyOf,
+  surplusWords,
   takeUrl,
   timeoutsOf,
   type Words,
@@ -97,6 +98,11 @@ function takeRest(words: Words, draft: Draft): void {
   if (transport?.endsWith("-only")) {
     draft.note(`--transport ${transport} is not needed: the bridge detects the transport`);
   }
+  const surplus = surplusWords(words);
+  if (surplus > 0)
+    draft.note(
+      `${surplus} ${surplus === 1 ? "word" : "words"} behind the URL: left out, no option`,
+    );
   for (const option of unknown) draft.note(`${option} is left out: mcp-remote does not know it`);
 }
 

@@ -31,7 +31,7 @@ export interface Row {
 }
 
 /** Two entries with equal identities are one server: equal URL and equal credential. */
-function identityOf(entry: ServerEntry): string {
+export function identityOf(entry: ServerEntry): string {
   const { url, token, access_token, tokenEnv, tokenFile, tokenCommand, headers, auth } = entry;
   const credential = [token ?? access_token?.trim(), tokenEnv, tokenFile, tokenCommand];
   const sorted = (object: object = {}) =>
@@ -46,6 +46,7 @@ function allowedName(name: string, url: string): string {
   const clean = (text: string) =>
     text
       .normalize("NFKD")
+      .replace(/\p{M}+/gu, "")
       .replace(/[^A-Za-z0-9_-]+/g, "-")
       .replace(/^[-_]+|-+$/g, "")
       .slice(0, 64);

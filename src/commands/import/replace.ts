@@ -1,8 +1,10 @@
 import type { Context } from "../../cli/command.ts";
+import { readValue } from "../../config/clients/document.ts";
 import { parseConfig, readConfig } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { type EntryChange, writeEntries } from "../client-config/entry.ts";
+import { cleanText } from "../../wire/text.ts";
+import { type EntryChange, valueAt, writeEntries } from "../client-config/entry.ts";
 import { clientStart } from "../client-config/start.ts";
 import { changeClientFile, clientText } from "../client-config/write.ts";
 import { stdioEntry } from "../codex-config/entry.ts";
@@ -30,6 +32,7 @@ async function rewritten(
   executable: string | undefined,
   context: Context,
 ): Promise<string> {
+  await requireUnchanged(text, rows);
   let after = text;
   const changes: EntryChange[] = [];
   for (const row of rows) {
@@ -50,11 +53,32 @@ async function rewritten(
   return client === undefined ? after : writeEntries(after, client, changes);
 }
 
+/** Throws `configuration` if the text has another entry in the place of a row's than when the plan was made. */
+async function requireUnchanged(text: string, rows: readonly Row[]): Promise<void> {
+  const [first] = rows;
+  if (first === undefined || text === first.source.text) return;
+  const { client, path } = first.source;
+  const value = await readValue(text, client?.format ?? "json", path);
+  const changed = rows.find(
+    ({ entry }) => !Bun.deepEquals(valueAt(value, entry.path), entry.value, true),
+  );
+  if (changed === undefined) return;
+  throw new BridgeError("configuration", `${path} has changed since it was read`, {
+    hint: `"${cleanText(changed.entry.name, 80)}" is another entry now: import again`,
+  });
+}
+
 /** Codex's entry; without `env` if config.json now holds the values of all its variables. */
 function codexEntry(wanted: Wanted, { entry, draft }: Row): Wanted {
+  // The timeouts of the entry stay: they belong to the client.
+  const kept = ["startup_timeout_sec", "tool_timeout_sec"].filter((key) =>
+    Object.hasOwn(entry.value, key),
+  );
+  const pairs = Object.entries(wanted.fields).filter(([key]) => !kept.includes(key));
   const names = Object.keys(entry.env);
-  if (names.length === 0 || names.some((name) => !draft.used.has(name))) return wanted;
-  const { env: _, ...fields } = wanted.fields;
+  if (names.length === 0 || names.some((name) => !draft.used.has(name)))
+    return { ...wanted, fields: Object.fromEntries(pairs) };
+  const fields = Object.fromEntries(pairs.filter(([key]) => key !== "env"));
   return { ...wanted, fields, unwanted: [...wanted.unwanted, "env"] };
 }
 

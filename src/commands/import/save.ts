@@ -1,13 +1,14 @@
 import type { Context } from "../../cli/command.ts";
-import type { Config } from "../../config/load.ts";
+import type { Config, RawConfig } from "../../config/load.ts";
 import { changeConfig } from "../../config/save.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { approveHashes } from "../pin/approve.ts";
 import { writeJournal } from "./journal.ts";
-import type { Row } from "./plan.ts";
+import { identityOf, type Row } from "./plan.ts";
 import { canAsk } from "./questions.ts";
-import { replaceable, replaceEntries, undoLine } from "./replace.ts";
+import { previewEntries, replaceable, replaceEntries, undoLine } from "./replace.ts";
 import { jsonText, rowJson } from "./report.ts";
+import type { Source } from "./sources.ts";
 
 interface SaveOptions {
   /** Prints the result as JSON, and nothing for people. */
@@ -36,9 +37,14 @@ export async function saveRows(
   context: Context,
 ): Promise<void> {
   requireImportable(chosen);
-  const added = chosen.filter(({ status }) => status === "new");
+  const replaced = replace ? replaceable(chosen) : new Map<Source, Row[]>();
+  // Throws before anything is saved if an entry cannot be rewritten.
+  await previewEntries(replaced, command, context);
+  const { added, signedIn } = await addServers(
+    chosen.filter(({ status }) => status === "new"),
+    context,
+  );
   const names = added.map(({ name }) => name);
-  const signedIn = await addServers(added, context);
   if (!json && names.length > 0) {
     await context.print(
       `\n${context.marks.ok} Saved ${names.map((name) => `"${name}"`).join(", ")} in ${context.paths().configFile}\n`,
@@ -47,7 +53,11 @@ export async function saveRows(
   // Written before the clients' files are rewritten: if that fails, --undo still removes the added servers.
   if (names.length > 0) await writeJournal(names, [], context);
   const replaceContext = { ...context, print: json ? async () => true : context.print };
-  const files = replace ? await replaceEntries(replaceable(chosen), command, replaceContext) : [];
+  const files = await replaceEntries(replaced, command, replaceContext).catch((error) => {
+    if (names.length > 0)
+      context.note(`the servers are saved; to remove them: ${undoLine(context)}`);
+    throw error;
+  });
   if (files.length > 0) await writeJournal(names, files, context);
   const isChanged = names.length > 0 || files.length > 0;
   if (json) {
@@ -64,13 +74,22 @@ export async function saveRows(
   } else await context.print("\nnothing to save\n");
 }
 
-/** Adds the servers to config.json, with their approvals and sign-ins; resolves to the names of those whose sign-in was taken over. */
-async function addServers(added: readonly Row[], context: Context): Promise<ReadonlySet<string>> {
+interface Added {
+  readonly added: readonly Row[];
+  /** Names of the servers whose sign-in was taken over. */
+  readonly signedIn: ReadonlySet<string>;
+}
+
+/** Adds the servers to config.json, with their approvals and sign-ins; a server that another process has added meanwhile is none of `added`. */
+async function addServers(rows: readonly Row[], context: Context): Promise<Added> {
   const signedIn = new Set<string>();
-  if (added.length === 0) return signedIn;
+  if (rows.length === 0) return { added: rows, signedIn };
+  let added: readonly Row[] = [];
   const config = await changeConfig(context.paths(), (raw) => {
     raw.servers ??= {};
-    for (const { name, draft } of added) raw.servers[name] = draft.entry;
+    const { servers } = raw;
+    added = rows.filter((row) => !isThere(servers, row));
+    for (const { name, draft } of added) servers[name] = draft.entry;
   });
   for (const row of added) {
     takeApprovals(row, config, context);
@@ -83,7 +102,18 @@ async function addServers(added: readonly Row[], context: Context): Promise<Read
       `the sign-in of "${row.name}" comes from mcp-remote, whose own copy ends when the bridge renews it`,
     );
   }
-  return signedIn;
+  return { added, signedIn };
+}
+
+/** Whether config.json has a row's server by now. Throws `configuration` if it has another server of that name, ignoring case. */
+function isThere(servers: NonNullable<RawConfig["servers"]>, { name, draft }: Row): boolean {
+  const lower = name.toLowerCase();
+  const other = Object.entries(servers).find(([each]) => each.toLowerCase() === lower);
+  if (other === undefined) return false;
+  if (identityOf(other[1]) === identityOf(draft.entry)) return true;
+  throw new BridgeError("configuration", `config.json now has another server "${other[0]}"`, {
+    hint: "nothing was saved: import again",
+  });
 }
 
 /** Takes over the approvals of a team file, except where they are made on a terminal only and none is here. */

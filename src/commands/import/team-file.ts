@@ -52,7 +52,7 @@ export function teamEntries(source: Source, answers: ReadonlyMap<string, string>
     const entry = { name, path: ["servers", name], words: [], env: {}, headers: {}, oauth: {} };
     return {
       source,
-      entry: { ...entry, unsupportedKeys: [], toolFilters: [], isDisabled: false },
+      entry: { ...entry, value: {}, unsupportedKeys: [], toolFilters: [], isDisabled: false },
       outcome: { kind: "server", draft },
     };
   });

@@ -16,6 +16,8 @@ export interface OAuthClientEntry extends JsonObject {
 export interface ClientEntry {
   readonly name: string;
   readonly path: EntryPath;
+  /** The entry as it stands in the file. */
+  readonly value: JsonObject;
   /** The program and its arguments; empty if the entry has a URL instead. */
   readonly words: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -215,6 +217,7 @@ function readEntry(name: string, value: unknown, path: EntryPath): ClientEntry |
   return {
     name,
     path,
+    value,
     words,
     env: Object.assign(
       {},

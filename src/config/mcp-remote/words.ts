@@ -16,6 +16,9 @@ const valued: readonly string[] = [
   ...["--body-timeout", "--ping-interval"],
 ];
 
+/** Flags of launchers, which a client's entry keeps when this executable takes the launcher's place. */
+const launcherFlags: readonly string[] = ["-y", "-q"];
+
 /** Reads the file at a path from an option; undefined if it cannot be read. */
 export type ReadFile = (path: string) => string | undefined;
 
@@ -39,7 +42,7 @@ export function readWords(args: readonly string[]): Words {
   const words: Words = { positionals: [], flags: new Set(), values: new Map(), unknown: [] };
   for (let at = 0; at < args.length; at++) {
     const word = unquoted(args[at]!);
-    if (!word.startsWith("--")) {
+    if (!/^-[^-]|^--./.test(word) || launcherFlags.includes(word)) {
       // URL and port; the value of an unknown option may follow them.
       words.positionals.push(word);
       continue;
@@ -66,6 +69,11 @@ function unquoted(word: string): string {
   const first = word[0];
   const isQuoted = word.length > 1 && (first === '"' || first === "'") && word.endsWith(first);
   return isQuoted ? word.slice(1, -1) : word;
+}
+
+/** The number of words that are neither the URL, which takeUrl() found, nor a port. */
+export function surplusWords({ positionals: [, port, ...more] }: Words): number {
+  return more.length + (port === undefined || /^\d+$/.test(port) ? 0 : 1);
 }
 
 /** The first value of an option. */

@@ -42,6 +42,7 @@ export function user(servers?: object) {
     mkdirSync(path(".codex-mcp-bridge"), { mode: 0o700 });
     put(".codex-mcp-bridge/config.json", JSON.stringify({ version: 1, servers }));
   }
+  let onPrint = () => {};
   // biome-ignore lint/suspicious/noExplicitAny: accepts commands with any argument table
   const run = async (command: Command<any>, ...words: string[]): Promise<CommandResult> => {
     let out = "";
@@ -60,6 +61,7 @@ export function user(servers?: object) {
       commandLine: commandLineFor(undefined),
       print: async (text) => {
         out += text;
+        onPrint();
         return true;
       },
       note: (line) => void notes.push(line),
@@ -80,6 +82,13 @@ export function user(servers?: object) {
     put,
     run,
     refused,
+    /** Does something once, when a command prints for the first time: import then has its plan, and has saved nothing. */
+    atFirstPrint: (act: () => void) => {
+      onPrint = () => {
+        onPrint = () => {};
+        act();
+      };
+    },
     text: (name: string) => readFileSync(path(name), "utf8"),
     servers: () =>
       JSON.parse(readFileSync(path(".codex-mcp-bridge/config.json"), "utf8")).servers ?? {},

@@ -306,6 +306,59 @@ Next steps:
     expect(out).toContain("the variable NOT_SET of its OAuth client id is unset: set it, then");
   });
 
+  test("an empty header, an invalid name and surplus words are left out and named", async () => {
+    const { put, run, servers } = user();
+    const url = "https://a.example/mcp";
+    const mcpServers = {
+      empty: { url, headers: { Authorization: "Bearer ", "X-A": "" } },
+      name: { url: `${url}/2`, headers: { "X Y": "a" } },
+      words: { command: "npx", args: ["mcp-remote", `${url}/3`, "Bearer", "tok", "-H", "A: b"] },
+    };
+    const { out } = await run(
+      importCommand,
+      put("x.json", JSON.stringify({ mcpServers })),
+      "--all",
+    );
+    expect(servers()).toEqual({
+      empty: { url },
+      name: { url: `${url}/2` },
+      words: { url: `${url}/3` },
+    });
+    for (const line of [
+      "the header Authorization is dropped: it is empty",
+      "the header X-A is dropped: it is empty",
+      'the header "X Y" is dropped: no header may have that name',
+      "2 words behind the URL: left out, no option",
+      "-H is left out: mcp-remote does not know it",
+    ])
+      expect(out).toContain(`    - ${line}\n`);
+  });
+
+  test("letters with marks keep their letter in a name", async () => {
+    const { put, run } = user();
+    const mcpServers = { Ünïcode: { url: "https://a.example/mcp" } };
+    const { out } = await run(importCommand, put("x.json", JSON.stringify({ mcpServers })));
+    expect(out).toContain("Ünïcode → Unicode  ");
+  });
+
+  test("a server that another process has added meanwhile is never overwritten", async () => {
+    const { put, run, refused, servers, atFirstPrint } = user({});
+    const file = put("x.json", '{"mcpServers": {"crm": {"url": "https://crm.example/mcp"}}}');
+    const meanwhile = (url: string) => () =>
+      void put(".codex-mcp-bridge/config.json", JSON.stringify({ servers: { CRM: { url } } }));
+    atFirstPrint(meanwhile("https://other.example/mcp"));
+    const error = await refused(importCommand, file, "--all");
+    expect([error.message, error.hint]).toEqual([
+      'config.json now has another server "CRM"',
+      "nothing was saved: import again",
+    ]);
+    expect(servers()).toEqual({ CRM: { url: "https://other.example/mcp" } });
+    put(".codex-mcp-bridge/config.json", "{}");
+    atFirstPrint(meanwhile("https://crm.example/mcp"));
+    await run(importCommand, file, "--all");
+    expect(Object.keys(servers())).toEqual(["CRM"]);
+  });
+
   test("a team file that is imported twice adds nothing, whatever the order of its keys", async () => {
     const { put, run } = user();
     const url = "https://a.example/mcp";
@@ -392,7 +445,7 @@ Next steps:
     ],
     [
       { url: "https://x.example/", headers: { "X-A": "a\ncanary" } },
-      "would be invalid in config.json",
+      "its header X-A has an invalid value",
     ],
     [{ command: "npx", args: ["mcp-remote"] }, "without a URL"],
     [{ command: "npx", args: ["mcp-remote", "http://host/mcp"] }, "without --allow-http"],
@@ -538,6 +591,53 @@ describe("import --replace", () => {
     });
     const again = await run(importCommand, ...replace);
     expect(again.out).toContain("no remote server was found in");
+  });
+
+  test("keeps the timeouts, approval and requirement of Codex's entry, in config.json too", async () => {
+    const { put, run, text, servers } = user();
+    const kept =
+      'startup_timeout_sec = 5\ntool_timeout_sec = 600\nrequired = true\ndefault_tools_approval_mode = "approve"\n';
+    put(".codex/config.toml", `[mcp_servers.a]\nurl = "https://a.example/mcp"\n${kept}`);
+    const { out } = await run(importCommand, ...replace);
+    expect(text(".codex/config.toml")).toContain(kept);
+    expect(out).toContain("its approval policy for Codex carries over: approve");
+    expect(servers().a).toEqual({
+      url: "https://a.example/mcp",
+      codex: { approval: "approve", required: true },
+      timeoutSec: 598,
+    });
+  });
+
+  test("an entry that changes between the plan and the write is not rewritten; others are", async () => {
+    const { put, run, refused, text, atFirstPrint } = user();
+    const file = (url: string, more = "") =>
+      put(
+        ".cursor/mcp.json",
+        `{"mcpServers": {"crm": {"url": "${url}"}}${more === "" ? "" : `, ${more}`}}`,
+      );
+    file("https://crm.example/mcp");
+    atFirstPrint(() => void file("https://new.example/mcp"));
+    const error = await refused(importCommand, "--from", "cursor", ...replace);
+    expect(error.message).toEndWith("mcp.json has changed since it was read");
+    expect(error.hint).toBe('"crm" is another entry now: import again');
+    expect(text(".cursor/mcp.json")).toContain("https://new.example/mcp");
+    file("https://crm.example/mcp");
+    atFirstPrint(() => void file("https://crm.example/mcp", '"b": 1'));
+    await run(importCommand, "--from", "cursor", ...replace);
+    expect(JSON.parse(text(".cursor/mcp.json"))).toEqual({
+      mcpServers: { crm: { command: bridge, args: ["run", "--server", "crm"] } },
+      b: 1,
+    });
+  });
+
+  test.each([
+    [".codex/config.toml", '[profiles.p.mcp_servers.a]\nurl = "https://a.example/mcp"\n'],
+    [".continue/config.yaml", 'mcpServers: [{name: a, url: "https://a.example/mcp"}]\n'],
+  ])("saves nothing if an entry of %s cannot be rewritten", async (name, content) => {
+    const { put, refused, home } = user();
+    put(name, content);
+    await refused(importCommand, ...replace);
+    expect(existsSync(join(home, ".codex-mcp-bridge"))).toBe(false);
   });
 
   test("--dry-run shows the change without its secrets, and writes no file", async () => {
