@@ -137,6 +137,7 @@ export function connect(options: ConnectOptions): Upstream {
     const next = new StreamableHttp({
       ...common,
       session,
+      ids,
       anotherCredential,
       endsSessions: settings.endSession,
     });

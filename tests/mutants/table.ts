@@ -167,7 +167,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-answer-for-not-found": {
     promise: "a request that a fresh session answers with 404, too, costs one session",
     file: "src/upstream/session/session.ts",
-    find: "if (again.status === 404) noteAnswer(this.#options.session, message);",
+    find: "noteAnswer(this.#options.session, message, again);",
     replace: "",
     test: "tests/upstream/transport/session-lost.test.ts",
     pattern: "costs one session",
@@ -1163,10 +1163,26 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-lost-session-for-not-found": {
     promise: "404 for a request with a session id begins a new session, whatever its words",
     file: "src/upstream/transport/session-lost.ts",
-    find: "return names || !isAnswered;",
+    find: "return names || request === undefined || !isDoubtful(status, session, request);",
     replace: "return names;",
     test: "tests/upstream/transport/session-lost.test.ts",
     pattern: "a 404 whatever its words",
+  },
+  "no-later-session-id": {
+    promise: "a session id that the server gives after initialize is the one of the next request",
+    file: "src/upstream/transport/streamable-http.ts",
+    find: 'else if (id !== undefined && id !== "" && id !== sentId) {',
+    replace: 'else if (id === "") {',
+    test: "tests/upstream/transport/session-lost.test.ts",
+    pattern: "gives late",
+  },
+  "no-ping-after-doubt": {
+    promise: "a request that got 404 in a fresh session begins another one once that is lost",
+    file: "src/upstream/transport/streamable-http.ts",
+    find: "return response.status === 404 || response.status === 410;",
+    replace: "return false;",
+    test: "tests/upstream/transport/session-lost.test.ts",
+    pattern: "once the server has lost that",
   },
   "no-memory-of-early-answer": {
     promise: "what the client was told before the bridge was there stays so",

@@ -214,7 +214,7 @@ export class SessionUpstream implements Upstream {
       if (!(again instanceof SessionLost)) throw again;
       // The new session got the same refusal: the old one was not lost, and the server still keeps it.
       this.#options.abandoned?.add(error.id);
-      if (again.status === 404) noteAnswer(this.#options.session, message);
+      noteAnswer(this.#options.session, message, again);
       throw again.refusal;
     }
   }

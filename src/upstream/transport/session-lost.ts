@@ -12,12 +12,21 @@ export interface Session {
 /** Size limit of `answered`; each further request with a 404 costs a new session. */
 const maxAnswered = 1000;
 
+/** Statuses of an unknown session: 404 (MCP 2025-11-25 basic/transports, session management), and 410 for one that has ended. */
+const goneStatuses = [404, 410];
+
 /** Identifies a request by method and name: a 404 depends on no other part. */
 const subjectOf = (request: Message) => `${request.head.method} ${request.name ?? ""}`;
 
-/** Notes that the server answered 404 to this request in a fresh session, too. */
-export function noteAnswer({ answered }: Session, request: Message): void {
-  if (answered !== undefined && answered.size < maxAnswered) answered.add(subjectOf(request));
+/** Notes that the server answered 404 or 410 to this request in a fresh session, too. */
+export function noteAnswer({ answered }: Session, request: Message, { status = 0 }: BridgeError) {
+  if (goneStatuses.includes(status) && answered !== undefined && answered.size < maxAnswered)
+    answered.add(subjectOf(request));
+}
+
+/** Whether a status may mean the session, or be the server's answer to a request that a fresh session got it for, too. */
+export function isDoubtful(status: number, { answered }: Session, request: Message): boolean {
+  return goneStatuses.includes(status) && answered?.has(subjectOf(request)) === true;
 }
 
 /** The server does not know the session, so it has not executed the request. */
@@ -50,16 +59,22 @@ const sessionCodes: readonly unknown[] = [-32000, -32001];
 const unknownSession = new RegExp(
   [
     String.raw`\b(?:no|unknown|invalid|expired|missing|stale)(?: or (?:unknown|invalid|expired|missing))?(?: valid| active| such| mcp| transport (?:found )?for)*[ -]session`,
-    String.raw`\bsession(?:[ _-]?id)?(?: with [\w ]{1,20})?(?:[ :]+["'\x60]?[\w.-]{1,128}["'\x60]?)?(?: is| was| has| header)* (?:not found|not known|not valid|unknown|invalid|expired|missing|required|terminated|closed|gone|lost|no longer|does(?: not|n't) exist)`,
+    String.raw`\bsession(?:[ _-]?id)?(?: with [\w ]{1,20})?(?:[ :]+["'\x60]?[\w.-]{1,128}["'\x60]?)?(?: is| was| has| been| header)* (?:not found|not known|not valid|unknown|invalid|expired|timed out|missing|required|terminated|closed|gone|lost|no longer|does(?: not|n't) exist)`,
     String.raw`\b(?:could not|can(?:not|'t)|failed to) find (?:the |your )?session`,
-    "not initialized",
+    "not (?:been )?initiali[sz]ed",
+    String.raw`\binitiali[sz]e(?: the session)? first\b`,
   ].join("|"),
   "i",
 );
 
+/** Words that are joined in a code, such as SESSION_NOT_FOUND and SessionNotFound, each on its own. */
+const spaced = (text: string) => text.replace(/[_-]+|(?<=[a-z])(?=[A-Z])/g, " ");
+
+/** Other statuses of servers that refuse a request because they do not know its session. */
+const refusalStatuses = [400, 409, 412, 422, 440];
+
 /**
- * Whether an error status means a lost session: 404 (MCP 2025-11-25 basic/transports, session management), or a status
- * that servers send in its place. `text` is the body; `answer` is the JSON-RPC response in it, if it answers `request`.
+ * Whether an error status means a lost session: 404, 410, or a status that servers send in their place. `text` is the body; `answer` is the JSON-RPC response in it, if it answers `request`.
  */
 export function isSessionLost(
   status: number,
@@ -68,12 +83,11 @@ export function isSessionLost(
   request?: Message,
   answer?: Message,
 ): boolean {
-  const names = unknownSession.test(text.slice(0, 1000));
-  if (status === 404) {
-    const isAnswered = request !== undefined && session.answered?.has(subjectOf(request)) === true;
-    return names || !isAnswered;
-  }
-  if (answer === undefined) return status === 401 || ([400, 410].includes(status) && names);
+  const words = text.slice(0, 1000);
+  const names = unknownSession.test(words) || unknownSession.test(spaced(words));
+  if (goneStatuses.includes(status))
+    return names || request === undefined || !isDoubtful(status, session, request);
+  if (answer === undefined) return status === 401 || (refusalStatuses.includes(status) && names);
   // A server that answers the request itself knows the session, unless its answer says otherwise.
   const isCode = sessionCodes.includes(answer.value(["error", "code"]));
   return isCode && (status === 401 || (status === 400 && names));

@@ -1,7 +1,8 @@
 // Streamable HTTP of the session protocol (MCP 2025-03-26, 2025-06-18, 2025-11-25: basic/transports).
 import type { Log } from "../../platform/log.ts";
 import type { Redactor } from "../../platform/redact.ts";
-import type { Message } from "../../wire/message.ts";
+import { type Message, requestOf } from "../../wire/message.ts";
+import type { RequestIds } from "../core/request-ids.ts";
 import type { Deliver, Stop, Upstream } from "../core/types.ts";
 import { DoubtfulRefusal } from "./authorize.ts";
 import { noticesOf } from "./cancellation.ts";
@@ -20,7 +21,7 @@ import {
   readJson,
   wrongTypeError,
 } from "./response-body.ts";
-import { isSessionLost, type Session, SessionLost } from "./session-lost.ts";
+import { isDoubtful, isSessionLost, type Session, SessionLost } from "./session-lost.ts";
 import { messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 import { EventStream } from "./sse-resume.ts";
 import { isPutOff, redirectError, statusError } from "./status-errors.ts";
@@ -30,6 +31,7 @@ export interface TransportOptions {
   readonly name: string;
   readonly endpoint: Endpoint;
   readonly session: Session;
+  readonly ids: RequestIds;
   readonly log: Log;
   readonly redactor: Redactor;
   /** Most bytes of one message. */
@@ -58,6 +60,8 @@ export class StreamableHttp implements Upstream {
   #made:
     | (Session & { readonly method: string; readonly fields: Record<string, string> })
     | undefined;
+  /** Whether the server gave another session id after initialize: every response is then read for the next one. */
+  #changesId = false;
 
   constructor(options: TransportOptions) {
     this.#options = options;
@@ -71,12 +75,14 @@ export class StreamableHttp implements Upstream {
     const sessionId = this.#options.session.id;
     return this.#request("POST", message, signal)
       .then((response) => {
+        if (this.#changesId || head.method !== "tools/call")
+          this.#noteSession(response, message, sessionId);
         if (response.ok && !pendingResponses.isDone && this.#isPlain(response, message))
           return readBrief(response).then((answer) =>
             this.#takeJson(answer, response, pendingResponses),
           );
-        if (response.ok) return this.#take(response, message, pendingResponses, signal);
-        return this.#refused(response, message, pendingResponses, sessionId);
+        if (response.ok) return this.#take(response, pendingResponses, signal);
+        return this.#refused(response, message, pendingResponses, sessionId, signal);
       })
       .catch((error) => {
         if (signal.aborted) this.#stop(message, signal.reason);
@@ -144,15 +150,8 @@ export class StreamableHttp implements Upstream {
     });
   }
 
-  async #take(
-    response: Response,
-    message: Message,
-    pendingResponses: PendingResponses,
-    signal: AbortSignal,
-  ) {
-    const { name, session, limit, budget } = this.#options;
-    if (message.head.method === "initialize")
-      session.id = response.headers.get("mcp-session-id") ?? undefined;
+  async #take(response: Response, pendingResponses: PendingResponses, signal: AbortSignal) {
+    const { name, limit, budget } = this.#options;
     const isStream = mediaType(response) === "text/event-stream";
     if (pendingResponses.isDone) {
       // The message was a notification or a response: any 2xx means that the server has it.
@@ -170,6 +169,19 @@ export class StreamableHttp implements Upstream {
     const take = (answer: Message | undefined) =>
       this.#takeJson(answer, response, pendingResponses);
     return readJson(response, { limit, budget, signal, take });
+  }
+
+  /** Reads the session id of a response. MCP gives it with the answer to initialize; a server that gives it later, or another one, means the newest. */
+  #noteSession({ ok, headers }: Response, { head }: Message, sentId: string | undefined): void {
+    const { session } = this.#options;
+    // Another request may have got a newer id, or begun a new session.
+    if (!ok || session.id !== sentId) return;
+    const id = headers.get("mcp-session-id") ?? undefined;
+    if (head.method === "initialize") session.id = id;
+    else if (id !== undefined && id !== "" && id !== sentId) {
+      session.id = id;
+      this.#changesId = true;
+    }
   }
 
   /** Whether the fast path applies, as to nearly every response: short JSON that does not answer initialize. */
@@ -217,13 +229,18 @@ export class StreamableHttp implements Upstream {
     message: Message,
     pendingResponses: PendingResponses,
     sessionId: string | undefined,
+    signal: AbortSignal,
   ) {
     const { name, endpoint, redactor, log, session } = this.#options;
     const { status } = response;
     const text = await readErrorText(response);
     const found = messageIn(text);
     const answer = found !== undefined && pendingResponses.isAnswer(found) ? found : undefined;
-    if (sessionId !== undefined && isSessionLost(status, text, session, message, answer)) {
+    const isLost =
+      sessionId !== undefined &&
+      (isSessionLost(status, text, session, message, answer) ||
+        (isDoubtful(status, session, message) && (await this.#isUnknown(signal))));
+    if (isLost) {
       const isDoubtful = response instanceof DoubtfulRefusal;
       const refusal = isDoubtful ? response.refusal : statusError(response, text, name, redactor);
       throw new SessionLost(name, sessionId, refusal);
@@ -241,6 +258,14 @@ export class StreamableHttp implements Upstream {
         log,
       });
     throw statusError(response, text, name, redactor);
+  }
+
+  /** Asks with a ping whether the server does not know the session. */
+  async #isUnknown(signal: AbortSignal): Promise<boolean> {
+    const ping = requestOf(this.#options.ids.next("session"), "ping");
+    const response = await this.#request("POST", ping, signal);
+    await discard(response);
+    return response.status === 404 || response.status === 410;
   }
 
   #request(

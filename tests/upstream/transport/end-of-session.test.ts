@@ -1,5 +1,6 @@
 import { afterEach, expect, jest, test } from "bun:test";
 import { Redactor } from "../../../src/platform/redact.ts";
+import { RequestIds } from "../../../src/upstream/core/request-ids.ts";
 import type { Endpoint } from "../../../src/upstream/transport/endpoint.ts";
 import { ReadBudget } from "../../../src/upstream/transport/read-budget.ts";
 import { StreamableHttp } from "../../../src/upstream/transport/streamable-http.ts";
@@ -28,6 +29,7 @@ function silentServer(roundTripMs: number, endsSessions = true) {
     redactor: new Redactor(),
     limit: 1000,
     budget: new ReadBudget(),
+    ids: new RequestIds(),
     isRepeatable: () => false,
     beginSession: () => undefined,
     anotherCredential: async () => undefined,

@@ -9,7 +9,7 @@ import { BridgeError } from "../../../src/wire/errors.ts";
 import { memoryLog, plainHttp, relayClient } from "../../support/client.ts";
 import { jsonRpc, serveHttp } from "../../support/serve-http.ts";
 import { plainSettings } from "../../support/settings.ts";
-import { handshake, opened, streamableClient } from "../../support/streamable.ts";
+import { handshake, initializeResult, opened, streamableClient } from "../../support/streamable.ts";
 
 interface Body {
   readonly id?: number | string;
@@ -84,6 +84,22 @@ test.each<[string, (body: Body) => Response]>([
     ({ id }) => jsonRpc({ id, error: { code: -32600, message: "Session not found" } }, 404),
   ],
   ["410 that names the session", () => new Response("Session terminated", { status: 410 })],
+  ["410 without words", () => new Response(null, { status: 410 })],
+  ["400 with a code", () => Response.json({ code: "SESSION_NOT_FOUND" }, { status: 400 })],
+  ["400 with a code in camel case", () => new Response("SessionExpired", { status: 400 })],
+  [
+    "400 with a code of one word",
+    () => Response.json({ error: "invalid_session" }, { status: 400 }),
+  ],
+  [
+    "400 of a session that ended",
+    () => new Response("session has been terminated", { status: 400 }),
+  ],
+  ["400 of a session that timed out", () => new Response("Session timed out", { status: 400 })],
+  ["400 that asks to initialize", () => new Response("Please initialize first", { status: 400 })],
+  ["409 that names the session", () => new Response("unknown session", { status: 409 })],
+  ["412 that names the session", () => new Response("unknown session", { status: 412 })],
+  ["422 that names the session", () => new Response("unknown session", { status: 422 })],
   [
     "400 that names the session",
     () => jsonRpc(sdk("Bad Request: No valid session ID provided"), 400),
@@ -235,6 +251,66 @@ test.each<[string, (id: unknown) => Response, object]>([
     expect(seen.filter((method) => method === "x/unknown")).toHaveLength(5);
   },
 );
+
+test("a request that got 404 in a fresh session begins another one once the server has lost that, too", async () => {
+  const known = new Set<string>();
+  let lostAtOnce = 0;
+  let sessions = 0;
+  const url = serveHttp(async (request) => {
+    if (request.method !== "POST") return new Response(null, { status: 405 });
+    const { id, method } = (await request.json()) as Body;
+    if (method === "initialize") {
+      known.add(`s${++sessions}`);
+      return opened(id, `s${sessions}`);
+    }
+    if (id === undefined) return new Response(null, { status: 202 });
+    if (method === "x/first" && lostAtOnce++ < 2) known.clear();
+    if (!known.has(request.headers.get("mcp-session-id")!))
+      return new Response("", { status: 404 });
+    return jsonRpc({ id, result: {} });
+  });
+  const client = streamableClient(url);
+  await handshake(client);
+  client.send({ id: 1, method: "x/first" });
+  expect((await client.next()).error).toMatchObject({ code: 1404 });
+  client.send({ id: 2, method: "x/first" });
+  expect(await client.next()).toMatchObject({ id: 2, result: {} });
+  expect(sessions).toBe(3);
+});
+
+test("a session id that the server gives late, or anew in each answer, is the one of the next request", async () => {
+  const seen: string[] = [];
+  let newest: string | null = null;
+  const url = serveHttp(async (request) => {
+    if (request.method !== "POST") return new Response(null, { status: 405 });
+    const { id, method } = (await request.json()) as Body;
+    const session = request.headers.get("mcp-session-id");
+    seen.push(`${session} ${method}`);
+    if (session !== newest) return new Response(null, { status: 404 });
+    const response =
+      id === undefined
+        ? new Response(null, { status: 202 })
+        : jsonRpc({ id, result: method === "initialize" ? initializeResult : {} });
+    if (method !== "initialize") {
+      newest = `s${seen.length}`;
+      response.headers.set("mcp-session-id", newest);
+    }
+    return response;
+  });
+  const client = streamableClient(url);
+  await handshake(client);
+  for (const id of [1, 2, 3]) {
+    client.send({ id, method: "tools/call", params: { name: "t" } });
+    expect(await client.next()).toMatchObject({ id, result: {} });
+  }
+  expect(seen).toEqual([
+    "null initialize",
+    "null notifications/initialized",
+    "s2 tools/call",
+    "s3 tools/call",
+    "s4 tools/call",
+  ]);
+});
 
 test("an error with id null answers the only request that it can mean", async () => {
   const error = { code: -32000, message: "Bad Request: Unsupported protocol version", data: 1 };

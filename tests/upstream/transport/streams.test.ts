@@ -1,5 +1,6 @@
 import { afterEach, expect, jest, test } from "bun:test";
 import { Redactor } from "../../../src/platform/redact.ts";
+import { RequestIds } from "../../../src/upstream/core/request-ids.ts";
 import { ReadBudget } from "../../../src/upstream/transport/read-budget.ts";
 import { SessionLost } from "../../../src/upstream/transport/session-lost.ts";
 import { EventStream } from "../../../src/upstream/transport/sse-resume.ts";
@@ -59,6 +60,7 @@ test("a listening stream that is refused late reports the session it asked for, 
     redactor: new Redactor(),
     limit: 1000,
     budget: new ReadBudget(),
+    ids: new RequestIds(),
     isRepeatable: () => false,
     beginSession: () => undefined,
     anotherCredential: async () => undefined,
