@@ -1,8 +1,15 @@
 import { defineCommand } from "../../cli/command.ts";
 import { BridgeError } from "../../wire/errors.ts";
+import bash from "./bash.txt" with { type: "text" };
 import { candidatesFor } from "./candidates.ts";
+import fish from "./fish.txt" with { type: "text" };
 import { manPage } from "./man-page.ts";
-import { scripts } from "./scripts.ts";
+import powershell from "./powershell.txt" with { type: "text" };
+import zsh from "./zsh.txt" with { type: "text" };
+
+// Each script runs `completions candidates -- WORD...`, which prints one candidate per line, with a tab before its
+// description. The line ":file" tells the shell to complete paths.
+const scripts = { bash, zsh, fish, powershell } as const;
 
 export const command = defineCommand({
   args: {

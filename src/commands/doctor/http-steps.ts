@@ -1,7 +1,7 @@
 // The server's answer to the first request, and the steps that follow from it. The functions of `run` judge the answer.
 import { refusalError } from "../../oauth/authorizer/refusal-error.ts";
 import { bearerChallenge } from "../../oauth/discovery/challenge.ts";
-import { locationOf, redirectTarget } from "../../upstream/transport/redirects.ts";
+import { redirectTarget } from "../../upstream/transport/redirects.ts";
 import { wrongTypeError } from "../../upstream/transport/response-body.ts";
 import { redirectError } from "../../upstream/transport/status-errors.ts";
 import { BridgeError } from "../../wire/errors.ts";
@@ -44,7 +44,7 @@ async function httpFinding(answer: FirstAnswer, facts: HttpFacts): Promise<Findi
   const { status, headers } = response;
   const detail = responseText(response);
   if (status >= 300 && status < 400 && redirectTarget(response, url) === undefined)
-    throw redirectError({ name, status, from: url, to: locationOf(response, url), log });
+    throw redirectError(response, { name, url, log });
   const isPage = (headers.get("content-type") ?? "").startsWith("text/html");
   if (status < 300 && isPage) throw wrongTypeError(name, response, text);
   const { ms } = answer;

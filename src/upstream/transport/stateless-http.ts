@@ -10,7 +10,6 @@ import type { Deliver, Upstream } from "../core/types.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { PendingResponses } from "./pending-responses.ts";
 import type { ReadBudget } from "./read-budget.ts";
-import { locationOf } from "./redirects.ts";
 import {
   badAnswer,
   discard,
@@ -21,7 +20,7 @@ import {
   wrongTypeError,
 } from "./response-body.ts";
 import { type Idle, listenIdleMs, messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
-import { isPutOff, redirectError, statusError } from "./status-errors.ts";
+import { failedStatusError, isPutOff } from "./status-errors.ts";
 import type { TraceHeaders } from "./trace-headers.ts";
 
 interface StatelessOptions {
@@ -181,15 +180,7 @@ export class StatelessHttp implements Upstream {
       // A 5xx is retryable: throw it with the server's error attached.
       if (status < 500) return deliver(answer.with([{ path: ["id"], raw: id }]));
     }
-    if (status >= 300 && status < 400)
-      throw redirectError({
-        name,
-        status,
-        from: endpoint.url,
-        to: locationOf(response, endpoint.url),
-        log,
-      });
-    throw statusError(response, text, name, redactor);
+    throw failedStatusError(response, text, { name, url: endpoint.url, log }, redactor);
   }
 
   #headersOf(message: Message): Record<string, string> {

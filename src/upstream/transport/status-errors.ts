@@ -4,6 +4,7 @@ import type { Redactor } from "../../platform/redact.ts";
 import { BridgeError, type Hint } from "../../wire/errors.ts";
 import { reasonIn } from "../../wire/server-reason.ts";
 import { cleanText, shellWord } from "../../wire/text.ts";
+import { locationOf } from "./redirects.ts";
 import { errorIn, messageIn } from "./response-body.ts";
 
 /** Milliseconds of a Retry-After header in either form (RFC 9110 10.2.3); undefined where there is none. */
@@ -18,6 +19,25 @@ function retryAfterMs(response: Response, now: number): number | undefined {
 /** Whether the server put the request off without executing it; its JSON-RPC error is then reported after the last attempt. */
 export function isPutOff({ status, headers }: Response): boolean {
   return status === 429 || (status === 503 && headers.has("retry-after"));
+}
+
+/** The server and the URL that a request went to. */
+interface Requested {
+  readonly name: string;
+  readonly url: URL;
+  readonly log: Log;
+}
+
+/** The error for a status of 300 or more; `text` is the body. */
+export function failedStatusError(
+  response: Response,
+  text: string,
+  requested: Requested,
+  redactor: Redactor,
+): BridgeError {
+  return response.status < 400
+    ? redirectError(response, requested)
+    : statusError(response, text, requested.name, redactor);
 }
 
 /** The error for a status of 400 or more. It carries the server's JSON-RPC error, except for a refused credential. */
@@ -72,22 +92,16 @@ export function statusError(
   });
 }
 
-/** A redirect that was answered to a request. */
-interface Redirect {
-  readonly name: string;
-  readonly status: number;
-  /** The URL of the request. */
-  readonly from: URL;
-  /** Resolved against `from`; null where the server named none. */
-  readonly to: URL | null;
-  readonly log: Log;
-}
-
 /** Paths of pages on which people sign in. */
 const signInPath = /\b(?:log|sign)[-_]?in\b|\bsso\b|\bsaml2?\b|\boauth2?\b|\bauthorize\b/i;
 
 /** The error for a redirect that is not followed. Models read hints: so the hint never contains a URL on another origin, which is written only to a terminal. */
-export function redirectError({ name, status, from, to, log }: Redirect): BridgeError {
+export function redirectError(
+  response: Response,
+  { name, url: from, log }: Requested,
+): BridgeError {
+  const { status } = response;
+  const to = locationOf(response, from);
   const refused = (where: string, hint: Hint) =>
     new BridgeError(
       "refused",

@@ -9,7 +9,6 @@ import { noticesOf } from "./cancellation.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { PendingResponses } from "./pending-responses.ts";
 import type { ReadBudget } from "./read-budget.ts";
-import { locationOf } from "./redirects.ts";
 import {
   badAnswer,
   discard,
@@ -24,7 +23,7 @@ import {
 import { isDoubtful, isSessionLost, type Session, SessionLost } from "./session-lost.ts";
 import { messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 import { EventStream } from "./sse-resume.ts";
-import { isPutOff, redirectError, statusError } from "./status-errors.ts";
+import { failedStatusError, isPutOff, statusError } from "./status-errors.ts";
 import type { TraceHeaders } from "./trace-headers.ts";
 
 export interface TransportOptions {
@@ -249,15 +248,7 @@ export class StreamableHttp implements Upstream {
     const isFailedStart = status >= 500 && message.head.method === "initialize";
     if (answer !== undefined && !isPutOff(response) && !isFailedStart)
       return pendingResponses.take(answer);
-    if (status >= 300 && status < 400)
-      throw redirectError({
-        name,
-        status,
-        from: endpoint.url,
-        to: locationOf(response, endpoint.url),
-        log,
-      });
-    throw statusError(response, text, name, redactor);
+    throw failedStatusError(response, text, { name, url: endpoint.url, log }, redactor);
   }
 
   /** Asks with a ping whether the server does not know the session. */

@@ -7,9 +7,12 @@ const base = new URL("https://kb.example/mcp");
 function redirectTo(location: string | null) {
   const terminal: unknown[] = [];
   const toTerminal = (_event: string, { to }: { to?: unknown } = {}) => void terminal.push(to);
-  const to = location === null ? null : URL.parse(location, base.href);
   const log = { ...memoryLog(), toTerminal };
-  const error = redirectError({ name: "kb", status: 302, from: base, to, log });
+  const response = new Response(null, {
+    status: 302,
+    headers: location === null ? {} : { location },
+  });
+  const error = redirectError(response, { name: "kb", url: base, log });
   return { told: `${error.message}: ${error.hintText((words) => `bridge ${words}`)}`, terminal };
 }
 
