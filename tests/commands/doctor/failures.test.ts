@@ -1,9 +1,9 @@
 // Thirty-eight ways in which it goes wrong at people's places: `doctor` names the step, says why, and ends with the exit code
 // of the class. Real servers, proxies and certificates on loopback.
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createSecureServer } from "node:http2";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import type { Server } from "node:net";
 import { join } from "node:path";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { gzipSync } from "node:zlib";
@@ -13,161 +13,35 @@ import type { Certificates } from "../../../src/http/certificates.ts";
 import { testContext } from "../../support/context.ts";
 import { ownFolder } from "../../support/folder.ts";
 import { plainSettings } from "../../support/settings.ts";
-
-const certificates = join(import.meta.dir, "../../fault/certificates");
-const path = (name: string) => join(certificates, name);
-const pem = (name: string) => readFileSync(path(name), "utf8");
-const files = (name: string) => ({ cert: pem(`${name}.pem`), key: pem(`${name}.key`) });
+import {
+  certificateFile,
+  challenged,
+  closedPort,
+  documents,
+  fullPort,
+  healthy,
+  jwt,
+  listen,
+  page,
+  pem,
+  proxy,
+  results,
+  serve,
+  signInServer,
+  sticky,
+  stopServers,
+  tlsFiles,
+  tool,
+} from "./failing-servers.ts";
 
 let folder: ReturnType<typeof ownFolder>;
-const stops: (() => unknown)[] = [];
 beforeEach(() => {
   folder = ownFolder();
 });
 afterEach(async () => {
-  for (const stop of stops.splice(0)) await stop();
+  await stopServers();
   folder[Symbol.dispose]();
 });
-
-interface Body {
-  readonly id?: unknown;
-  readonly method?: string;
-}
-type Handler = (
-  request: Request,
-  body: Body,
-) => Response | undefined | Promise<Response | undefined>;
-
-const tool = { name: "look", inputSchema: { type: "object" } };
-const results: Readonly<Record<string, object>> & { readonly initialize: object } = {
-  initialize: {
-    protocolVersion: "2025-06-18",
-    capabilities: { tools: {} },
-    serverInfo: { name: "s", version: "1" },
-  },
-  "tools/list": { tools: [tool] },
-};
-
-/** What a healthy server answers. */
-function healthy({ id, method = "" }: Body): Response {
-  if (id === undefined) return new Response(null, { status: 202 });
-  const result = results[method];
-  const outcome = result === undefined ? { error: { code: -32601, message: "no" } } : { result };
-  return Response.json({ jsonrpc: "2.0", id, ...outcome });
-}
-
-/** A server on loopback that is healthy where `handler` answers nothing. */
-function serve(handler: Handler = () => undefined, tls?: Bun.TLSOptions): string {
-  const server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    idleTimeout: 0,
-    ...(tls && { tls }),
-    async fetch(request) {
-      const json = request.method === "POST" ? request.clone().json() : {};
-      const body = (await Promise.resolve(json).catch(() => ({}))) as Body;
-      const own = await handler(request, body);
-      if (own !== undefined) return own;
-      return request.method === "POST" ? healthy(body) : new Response(null, { status: 405 });
-    },
-  });
-  stops.push(() => server.stop(true));
-  return `${tls ? "https" : "http"}://localhost:${server.port}`;
-}
-
-/** A listener for raw bytes; its port. */
-async function listen(server: Server): Promise<number> {
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket) => sockets.add(socket));
-  server.on("secureConnection", (socket: Socket) => socket.on("error", () => undefined));
-  server.on("tlsClientError", () => undefined);
-  server.listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  stops.push(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return (server.address() as { port: number }).port;
-}
-
-/** A proxy that answers CONNECT with these bytes and closes. */
-async function proxy(answer: string): Promise<string> {
-  const port = await listen(
-    createServer((socket) => {
-      socket.on("error", () => undefined);
-      socket.once("data", () => socket.end(answer));
-    }),
-  );
-  return `127.0.0.1:${port}`;
-}
-
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-/** A listener whose queue of connections is full: the kernel drops what comes, as a firewall does. Its port. */
-async function fullPort(): Promise<number> {
-  const code = `import { createServer } from "node:net";
-    const server = createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
-      require("node:fs").writeSync(1, String(server.address().port));
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-    });`;
-  const child = Bun.spawn([process.execPath, "-e", code], { stdout: "pipe" });
-  stops.push(() => child.kill("SIGKILL"));
-  const { value } = await child.stdout.getReader().read();
-  const port = Number(new TextDecoder().decode(value));
-  // The run time's queue holds 512 connections whatever is asked for.
-  for (let isFull = false; !isFull; ) {
-    const socket = connect(port, "127.0.0.1");
-    stops.push(() => socket.destroy());
-    const isOpen = new Promise((resolve) => socket.once("connect", () => resolve(true)));
-    isFull = !(await Promise.race([isOpen, Bun.sleep(200)]));
-  }
-  return port;
-}
-
-const page = (text: string, status = 200, headers = {}) =>
-  new Response(`<!doctype html><title>${text}</title>`, {
-    status,
-    headers: { "content-type": "text/html", ...headers },
-  });
-const challenged = (header: string | undefined, status = 401) =>
-  Response.json({ error: "no" }, { status, headers: header ? { "www-authenticate": header } : {} });
-const jwt = (claims: object) =>
-  `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c2ln`;
-
-/** A server that wants a sign-in; `places` answers for its metadata and its authorization server. */
-function signInServer(places: (path: string, origin: string) => unknown): string {
-  const origin: string = serve((request) => {
-    const { pathname } = new URL(request.url);
-    if (pathname === "/mcp")
-      return challenged(
-        `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource"`,
-      );
-    const found = places(pathname, origin);
-    if (found instanceof Response) return found;
-    return found === undefined ? new Response(null, { status: 404 }) : Response.json(found);
-  });
-  return `${origin}/mcp`;
-}
-
-/** The usual documents of a server that is its own authorization server. */
-function documents(pathname: string, origin: string, more: object = {}): unknown {
-  if (pathname.startsWith("/.well-known/oauth-protected-resource"))
-    return { resource: `${origin}/mcp`, authorization_servers: [origin] };
-  if (!pathname.startsWith("/.well-known/oauth-authorization-server")) return undefined;
-  return {
-    issuer: origin,
-    authorization_endpoint: `${origin}/authorize`,
-    token_endpoint: `${origin}/token`,
-    code_challenge_methods_supported: ["S256"],
-    response_types_supported: ["code"],
-    ...more,
-  };
-}
 
 interface SetUp {
   readonly entry: object;
@@ -185,7 +59,7 @@ interface Failure {
   readonly exit: number;
 }
 
-const caFile = { network: { caFile: path("ca.pem") } };
+const caFile = { network: { caFile: certificateFile("ca.pem") } };
 const quick = { connectTimeoutSec: 1, retry: { attempts: 1 } };
 const far = "https://kb.example/mcp";
 const byProxy = (host: string): SetUp => ({
@@ -266,7 +140,10 @@ const failures: readonly Failure[] = [
   {
     name: "10 http:// is sent to a TLS port",
     setUp: () => ({
-      entry: { url: `${serve(undefined, files("good")).replace("https:", "http:")}/mcp`, ...quick },
+      entry: {
+        url: `${serve(undefined, tlsFiles("good")).replace("https:", "http:")}/mcp`,
+        ...quick,
+      },
     }),
     step: "TCP",
     words: [
@@ -285,7 +162,7 @@ const failures: readonly Failure[] = [
   {
     name: "12 the certificate has expired",
     setUp: () => ({
-      entry: { url: `${serve(undefined, files("expired"))}/mcp`, ...quick, ...caFile },
+      entry: { url: `${serve(undefined, tlsFiles("expired"))}/mcp`, ...quick, ...caFile },
     }),
     step: "TLS",
     words: [/has expired on 2025-02-01 00:00 UTC; this machine's clock says 20\d\d-\d\d-\d\d/],
@@ -294,7 +171,7 @@ const failures: readonly Failure[] = [
   {
     name: "13 the certificate is for another name",
     setUp: () => ({
-      entry: { url: `${serve(undefined, files("elsewhere"))}/mcp`, ...quick, ...caFile },
+      entry: { url: `${serve(undefined, tlsFiles("elsewhere"))}/mcp`, ...quick, ...caFile },
     }),
     step: "TLS",
     words: [/the certificate is not for "localhost:\d+" but for elsewhere\.example/],
@@ -304,9 +181,9 @@ const failures: readonly Failure[] = [
     name: "14 the intermediate certificate is missing",
     setUp: () => ({
       entry: {
-        url: `${serve(undefined, files("issued"))}/mcp`,
+        url: `${serve(undefined, tlsFiles("issued"))}/mcp`,
         ...quick,
-        network: { caFile: path("root.pem") },
+        network: { caFile: certificateFile("root.pem") },
       },
     }),
     step: "TLS",
@@ -318,7 +195,7 @@ const failures: readonly Failure[] = [
   },
   {
     name: "15 a private CA signed the certificate",
-    setUp: () => ({ entry: { url: `${serve(undefined, files("good"))}/mcp`, ...quick } }),
+    setUp: () => ({ entry: { url: `${serve(undefined, tlsFiles("good"))}/mcp`, ...quick } }),
     step: "TLS",
     words: [
       /the certificate of "localhost:\d+" is not trusted/,
@@ -330,7 +207,7 @@ const failures: readonly Failure[] = [
     name: "16 a client certificate is wanted",
     setUp: () => ({
       entry: {
-        url: `${serve(undefined, { ...files("good"), ca: pem("ca.pem"), requestCert: true, rejectUnauthorized: true })}/mcp`,
+        url: `${serve(undefined, { ...tlsFiles("good"), ca: pem("ca.pem"), requestCert: true, rejectUnauthorized: true })}/mcp`,
         ...quick,
         ...caFile,
       },
@@ -343,7 +220,7 @@ const failures: readonly Failure[] = [
     name: "17 TLS 1.1 only",
     setUp: async () => {
       const options = {
-        ...files("good"),
+        ...tlsFiles("good"),
         minVersion: "TLSv1",
         maxVersion: "TLSv1.1",
       } as TlsOptions;
@@ -358,7 +235,7 @@ const failures: readonly Failure[] = [
     name: "17 HTTP/2 only",
     setUp: async () => {
       const port = await listen(
-        createSecureServer({ ...files("good"), allowHTTP1: false }) as unknown as Server,
+        createSecureServer({ ...tlsFiles("good"), allowHTTP1: false }) as unknown as Server,
       );
       return { entry: { url: `https://localhost:${port}/mcp`, ...quick, ...caFile } };
     },
@@ -481,7 +358,7 @@ const failures: readonly Failure[] = [
         return url.pathname === "/mcp"
           ? Response.redirect(`${origin.replace("https", "http")}/mcp/`, 308)
           : undefined;
-      }, files("good"));
+      }, tlsFiles("good"));
       return { entry: { url: `${origin}/mcp`, ...quick, ...caFile } };
     },
     step: "HTTP",
@@ -794,30 +671,6 @@ const failures: readonly Failure[] = [
     exit: 3,
   },
 ];
-
-/** A server behind a load balancer: a session is known only to requests with the cookie that began it. */
-function sticky(): string {
-  return serve((request, body) => {
-    if (request.method === "DELETE") return new Response(null, { status: 200 });
-    if (body.method === "initialize") {
-      const answer = healthy(body);
-      answer.headers.set("set-cookie", "node=7; Path=/");
-      answer.headers.set("mcp-session-id", crypto.randomUUID());
-      return answer;
-    }
-    const isHome = request.headers.get("cookie")?.includes("node=7");
-    return isHome
-      ? undefined
-      : Response.json(
-          {
-            jsonrpc: "2.0",
-            id: body.id ?? null,
-            error: { code: -32001, message: "Session not found" },
-          },
-          { status: 404 },
-        );
-  });
-}
 
 interface Reported {
   readonly name: string;
