@@ -2392,6 +2392,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/e2e/combined-rules.test.ts",
     pattern: "one call in the audit",
   },
+  "no-second-start-of-a-combined-run": {
+    promise: "a combined run that failed to start makes its start again when its tool is called",
+    file: "src/commands/run/run.ts",
+    find: 'restart = { name: "", open: (...client) => reopenCombined(start, context, ...client) };',
+    replace: "",
+    test: "tests/commands/run/failed-start.test.ts",
+    pattern: "a combined start makes the start again",
+  },
   "no-judging-of-unlisted-calls": {
     promise: "a call that a server's rules withhold is judged and audited in a combined run, too",
     file: "src/relay/combined/named-calls.ts",

@@ -26,6 +26,7 @@ import type { SignInMode } from "../../upstream/sign-in/sign-in.ts";
 import { problemsFor } from "../../upstream/stand-in/problem-tool.ts";
 import { ReadBudget } from "../../upstream/transport/read-budget.ts";
 import type { Message } from "../../wire/message.ts";
+import type { Opened } from "./failed-start.ts";
 import type { Recording } from "./recording.ts";
 
 interface CombinedStart {
@@ -33,6 +34,10 @@ interface CombinedStart {
   readonly names: readonly string[];
   readonly signIn: SignInMode;
   readonly noCache: boolean;
+}
+
+/** How the first start of a run is served. */
+interface Serving {
   readonly recording: Recording | undefined;
   /** Called after the first answer, and after a while without one. */
   readonly onFirstAnswer: () => void;
@@ -41,48 +46,79 @@ interface CombinedStart {
 /** Longest wait of the exit for token refreshes under way. */
 const refreshGraceMs = 5000;
 
-interface Opened {
+interface OpenedMember {
   readonly combined: CombinedServer;
   flush(): void;
   settled(): Promise<void>;
 }
 
 /** Serves the chosen servers to one client as one server. Resolves to the exit code. */
-export async function serveCombined(start: CombinedStart, context: Context): Promise<number> {
+export async function serveCombined(
+  start: CombinedStart,
+  { recording, onFirstAnswer }: Serving,
+  context: Context,
+): Promise<number> {
   const { log, redactor, commandLine } = context;
   // The client's first message is read while the files are looked at.
-  const stdio = start.recording?.stdio ?? openStdio();
+  const stdio = recording?.stdio ?? openStdio();
   const servers = await knownServers(start, context);
   const limit = Math.max(...servers.map(({ settings }) => settings.limits.messageBytes));
   const deadlines = new Set(servers.map(({ settings }) => settings.timeoutMs));
-  let opened: Opened[] = [];
-  let combined: CombinedUpstream | undefined;
+  let opened: ReturnType<typeof openAll> | undefined;
   const code = await serve({
     name: "",
     connect(client, ask) {
-      const budget = new ReadBudget();
-      let calls = 0;
-      const shared = { client, ask, budget, nextCall: () => ++calls, start, context };
-      opened = servers.map((server) => open(server, shared));
-      combined = new CombinedUpstream({
-        servers: opened.map((server) => server.combined),
-        ...{ client, log, commandLine },
-        now: () => performance.now(),
-        startedAt: 0,
-        problems: problemsFor(client, redactor, commandLine),
-      });
-      return combined;
+      opened = openAll(servers, { client, ask, recording, start, context });
+      return opened.upstream;
     },
     ...{ stdio, log, redactor, commandLine, limit },
-    onFirstAnswer: start.onFirstAnswer,
+    onFirstAnswer,
     timeoutMs: Math.max(...deadlines),
-    ...(deadlines.size > 1 && { timeoutOf: (message: Message) => combined!.timeoutOf(message) }),
+    ...(deadlines.size > 1 && {
+      timeoutOf: (message: Message) => opened!.upstream.timeoutOf(message),
+    }),
   });
-  for (const server of opened) server.flush();
-  // New refresh tokens must be stored before the process exits, or the sign-ins are lost.
-  const settled = Promise.all(opened.map((server) => server.settled()));
-  await Promise.race([settled, Bun.sleep(refreshGraceMs)]);
+  await opened?.finish();
   return code;
+}
+
+/** Opens the chosen servers for a client whose run has failed to start before. */
+export async function reopenCombined(
+  start: CombinedStart,
+  context: Context,
+  client: ClientFacts,
+  ask: Ask,
+): Promise<Opened> {
+  const servers = await knownServers(start, context);
+  return openAll(servers, { client, ask, recording: undefined, start, context });
+}
+
+function openAll(
+  servers: readonly KnownServer[],
+  options: Omit<OpenOptions, "budget" | "nextCall">,
+) {
+  const { client, context } = options;
+  const { log, redactor, commandLine } = context;
+  const budget = new ReadBudget();
+  let calls = 0;
+  const shared = { ...options, budget, nextCall: () => ++calls };
+  const members = servers.map((server) => open(server, shared));
+  const upstream = new CombinedUpstream({
+    servers: members.map((member) => member.combined),
+    ...{ client, log, commandLine },
+    now: () => performance.now(),
+    startedAt: 0,
+    problems: problemsFor(client, redactor, commandLine),
+  });
+  return {
+    upstream,
+    async finish() {
+      for (const member of members) member.flush();
+      // New refresh tokens must be stored before the process exits, or the sign-ins are lost.
+      const settled = Promise.all(members.map((member) => member.settled()));
+      await Promise.race([settled, Bun.sleep(refreshGraceMs)]);
+    },
+  };
 }
 
 /** The servers of the run, each once, in the order given; without names all that the configuration holds. */
@@ -112,12 +148,13 @@ interface OpenOptions {
   readonly ask: Ask;
   readonly budget: ReadBudget;
   readonly nextCall: () => number;
+  readonly recording: Recording | undefined;
   readonly start: CombinedStart;
   readonly context: Context;
 }
 
-function open({ settings, cache }: KnownServer, options: OpenOptions): Opened {
-  const { client, ask, budget, nextCall, start, context } = options;
+function open({ settings, cache }: KnownServer, options: OpenOptions): OpenedMember {
+  const { client, ask, budget, nextCall, recording, start, context } = options;
   const { noCache, signIn } = start;
   const isTest = context.env.CODEX_MCP_BRIDGE_TEST !== undefined;
   rememberLogFile(cache, context.logFile);
@@ -127,7 +164,7 @@ function open({ settings, cache }: KnownServer, options: OpenOptions): Opened {
     ...{ ...context, cache, budget, nextCall, signIn },
     client: facts,
     ask: namedAsk(name, ask),
-    recordHttp: start.recording?.recordHttp,
+    recordHttp: recording?.recordHttp,
     mayAnswer: !noCache && !isTest,
     waitsForStart: !isTest,
     catalogTimes: timesFor(client),

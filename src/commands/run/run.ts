@@ -101,10 +101,12 @@ export function commandAfter(early: EarlyAnswer | undefined) {
           `--all and --${demo ? "demo" : "server"} exclude each other`,
         );
       if (all || names.length > 1) {
-        const { serveCombined } = await import("./run-combined.ts");
+        const { reopenCombined, serveCombined } = await import("./run-combined.ts");
+        const start = { names, noCache, signIn: mode ?? "elicit" };
+        restart = { name: "", open: (...client) => reopenCombined(start, context, ...client) };
         const recording = await openRecord(record, context);
-        const start = { names, noCache, recording, signIn: mode ?? "elicit" };
-        return serveCombined({ ...start, onFirstAnswer: forbidDumps(context) }, context);
+        const onFirstAnswer = forbidDumps(context);
+        return serveCombined(start, { recording, onFirstAnswer }, context);
       }
       const start = { onFailure, signIn: mode ?? "elicit" };
       if (demo) {

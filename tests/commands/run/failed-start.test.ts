@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { ownFolder } from "../../support/folder.ts";
 import { listing, listingServer } from "../../support/listing-server.ts";
 import { bridgeHome } from "../../support/oauth-bridge.ts";
@@ -68,5 +70,34 @@ test("once the configuration is mended, the tool's call makes the start again, a
   expect((await client.request("tools/call", call)).result.isError).toBeUndefined();
   expect(names(await client.request("tools/list"))).toContain("look");
   expect(client.notified.map(({ method }) => method)).toContain("notifications/tools/list_changed");
+  expect(await client.end()).toBe(0);
+});
+
+test.each<[command: readonly string[], config: string, words: string]>([
+  [["run", "--all"], '{"version":1,"servers":{"kb":', "config.json"],
+  [["run", "--all"], '{"version":1,"servers":{}}', "no server"],
+  [
+    ["run", "--server", "kb", "--server", "two"],
+    '{"version":1,"servers":{"other":{"url":"https://other.example/mcp"}}}',
+    message,
+  ],
+])("a combined start makes the start again, too: %j with %s", async (command, config, words) => {
+  using folder = ownFolder();
+  await using server = listingServer(listing());
+  const home = await bridgeHome(folder.path, {});
+  writeFileSync(join(folder.path, ".codex-mcp-bridge", "config.json"), config, { mode: 0o600 });
+  const client = startClient(home, { command });
+  const { result } = await initialize(client, "claude-code");
+  expect(result.instructions).toContain(words);
+  expect(names(await client.request("tools/list"))).toEqual(["bridge_problem"]);
+  const call = { name: "bridge_problem", arguments: {} };
+  expect((await client.request("tools/call", call)).result.isError).toBe(true);
+  await home.configure({ kb: { url: server.url }, two: { url: server.url } });
+  const mended = (await client.request("tools/call", call)).result;
+  expect(mended.isError).toBeUndefined();
+  await client.noted("notifications/tools/list_changed");
+  expect(names(await client.request("tools/list"))).toEqual(["kb__look", "two__look"]);
+  const { content } = (await client.request("tools/call", { name: "two__look" })).result;
+  expect(content).toEqual([]);
   expect(await client.end()).toBe(0);
 });
