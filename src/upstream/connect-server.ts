@@ -23,6 +23,8 @@ export interface ConnectServerOptions {
   readonly budget?: ReadBudget;
   /** Whether to wait for an unreachable server as long as a start may take. */
   readonly waitsForStart: boolean;
+  /** Whether server/discover is answered for a session server, too: a combined run answers it for all servers. */
+  readonly answersDiscovery?: boolean;
   /** Records the exchanges with a server; absent if the run is not recorded. */
   readonly recordHttp?: ((http: Http, server: ServerSettings) => Http) | undefined;
   /** The command line that signs in. */
@@ -44,6 +46,7 @@ export function connectServer(
     ids,
     budget,
     waitsForStart,
+    answersDiscovery = false,
     recordHttp,
     login,
     reload,
@@ -53,7 +56,17 @@ export function connectServer(
   const deps = { http: reach.http, env, log, redactor, login, reload };
   const authorizer = new ChosenAuthorizer(settings, deps);
   const own = budget && { budget };
-  const shared = { cache, log, redactor, client, ask, ids, waitsForStart, ...own };
+  const shared = {
+    cache,
+    log,
+    redactor,
+    client,
+    ask,
+    ids,
+    waitsForStart,
+    answersDiscovery,
+    ...own,
+  };
   const { inFlight } = reach;
   const http = recordHttp?.(reach.http, settings) ?? reach.http;
   const upstream = connect({ settings, http, inFlight, authorizer, ...shared });

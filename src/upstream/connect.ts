@@ -48,6 +48,8 @@ export interface ConnectOptions {
   readonly ids: RequestIds;
   /** Whether to wait for an unreachable server as long as a start may take; otherwise three seconds. */
   readonly waitsForStart?: boolean;
+  /** Whether server/discover is answered for a session server, too. */
+  readonly answersDiscovery?: boolean;
 }
 
 // Keys in the server's cache file.
@@ -167,6 +169,7 @@ export function connect(options: ConnectOptions): Upstream {
     ...scope,
     remembered,
     timeoutMs,
+    answersDiscovery: options.answersDiscovery === true,
   };
   if (transport === "sse")
     return new StatelessClientAdapter({ next: sse(), probe: undefined, ...statelessClient });

@@ -26,6 +26,9 @@ test("a stateless client of the official SDK uses a stateless server, a session 
     return { action: "accept" as const, content: { yes: true } };
   });
   await client.connect(new StdioClientTransport({ ...bridge.parameters }));
+  const instructions = client.getInstructions();
+  expect(instructions).toContain("http: ");
+  expect(instructions).toContain("sse: ");
   const { tools } = await client.listTools();
   const names = tools.map(({ name }) => name);
   expect(names).toEqual(expect.arrayContaining(["kb__locate", "http__echo", "sse__echo"]));

@@ -174,6 +174,27 @@ describe("a server that the machine does not list", () => {
   });
 });
 
+const nowhere = "the policy of this machine cannot be read";
+/** A script that makes something else in the place of the policy's folder. */
+const inPlaceOfFolder = (command: string) =>
+  `cd ..; rmdir codex-mcp-bridge; ${command} codex-mcp-bridge`;
+
+test("a policy that this user may not read stops every start", async () => {
+  const prepare = `${policyOf({})}chmod 600 policy.json`;
+  const nobody = `cp ${bridge} /etc/bridge; mkdir /etc/home; cp ${folder.path}/config.json /etc/home
+chown -R 65534:65534 /etc/home; chmod 755 /etc/bridge; chmod 700 /etc/home
+env CODEX_MCP_BRIDGE_HOME=/etc/home setpriv --reuid 65534 --regid 65534 --clear-groups /etc/bridge status`;
+  const { output, code } = await onMachine(prepare, nobody);
+  expect(code).toBe(3);
+  expect(output).toContain("cannot read /etc/codex-mcp-bridge/policy.json (EACCES)");
+});
+
+test("a policy that begins with a byte order mark binds", async () => {
+  const prepare = `printf '\\357\\273\\277' > bom; ${policyOf(denies())}cat policy.json >> bom; mv bom policy.json`;
+  const { stdout } = await onMachine(prepare, run());
+  expect(answersOf(stdout)[3].error.code).toBe(1451);
+});
+
 describe("a policy that cannot be trusted stops every start", () => {
   test.each([
     ["invalid", "echo '{' > policy.json", "policy.json, line"],
@@ -185,6 +206,15 @@ describe("a policy that cannot be trusted stops every start", () => {
     ["a link that leads nowhere", "ln -s nowhere policy.json", "cannot be read"],
     ["a folder", "mkdir policy.json", "policy.json"],
     ["a pipe", "mkfifo policy.json", "not a regular file"],
+    ["a circle of links", "ln -s policy.json policy.json", "cannot read"],
+    ["larger than a policy can be", "truncate -s 5M policy.json", "is larger than"],
+    ["not UTF-8", "printf '{\\377}' > policy.json", "is not UTF-8 text"],
+    ["with a key twice", `echo '{"version":1,"rules":[],"rules":[]}' > policy.json`, "rules"],
+    ["in a folder that is a link that leads nowhere", inPlaceOfFolder("ln -s nowhere"), nowhere],
+    ["in a folder that is a circle of links", inPlaceOfFolder("ln -s codex-mcp-bridge"), "ELOOP"],
+    ["in a folder that is a file", inPlaceOfFolder("touch"), nowhere],
+    ["in a folder that is a pipe", inPlaceOfFolder("mkfifo"), nowhere],
+    ["in a folder that is a device", inPlaceOfFolder("cp -a /dev/null"), nowhere],
   ])("%s", async (_, prepare, words) => {
     await onMachine(undefined, run());
     const before = state.seen.length;

@@ -2400,6 +2400,22 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/commands/run/failed-start.test.ts",
     pattern: "a combined start makes the start again",
   },
+  "no-discovery-of-session-servers": {
+    promise: "a stateless client of a combined run gets the instructions of session servers, too",
+    file: "src/upstream/protocol/stateless-client.ts",
+    find: " && !answersDiscovery)",
+    replace: ")",
+    test: "tests/relay/combined/discovery.test.ts",
+    pattern: "servers that speak only sessions",
+  },
+  "no-check-of-the-policy-folder": {
+    promise: "something else in the place of the policy's folder stops every start",
+    file: "src/config/machine-policy.ts",
+    find: "      requireFolder();\n",
+    replace: "",
+    test: "tests/homes/policy.test.ts",
+    pattern: "in a folder that is a file",
+  },
   "no-judging-of-unlisted-calls": {
     promise: "a call that a server's rules withhold is judged and audited in a combined run, too",
     file: "src/relay/combined/named-calls.ts",

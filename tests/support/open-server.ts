@@ -23,6 +23,7 @@ interface Choices {
   readonly waitsForStart?: boolean;
   readonly onFailure?: OnFailure;
   readonly nextCall?: () => number;
+  readonly answersDiscovery?: boolean;
 }
 
 interface Opening {

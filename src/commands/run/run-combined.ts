@@ -167,6 +167,7 @@ function open({ settings, cache }: KnownServer, options: OpenOptions): OpenedMem
     recordHttp: recording?.recordHttp,
     mayAnswer: !noCache && !isTest,
     waitsForStart: !isTest,
+    answersDiscovery: true,
     catalogTimes: timesFor(client),
     // The combined run has a tool of its own for a server that is away.
     onFailure: "error",

@@ -15,6 +15,8 @@ import type { Member } from "./member.ts";
 
 /** How long the answer to initialize waits for servers without a catalog: their instructions stand in it. */
 const introductionMs = 300;
+/** How long the answer to server/discover waits: no catalog answers that, and a session server makes its handshake first. */
+const discoveryMs = 1000;
 const logLevels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 const invalidParams = -32602;
 const sessionRevisions = protocolRevisions.filter((revision) => revision !== statelessRevision);
@@ -54,7 +56,7 @@ export class OwnAnswers {
       };
       await member.send(request, take, signal).catch(() => undefined);
     };
-    await within(introductionMs, Promise.all(this.#members.map(one)));
+    await within(discoveryMs, Promise.all(this.#members.map(one)));
     const result = {
       resultType: "complete",
       ttlMs: 0,

@@ -22,6 +22,8 @@ interface StatelessClientOptions extends ServerScope {
   readonly remembered: () => unknown;
   /** Deadline of a call; bounds the adapter's own requests, too. */
   readonly timeoutMs: number;
+  /** Whether server/discover is answered for a session server, too; the client does not fall back by itself. */
+  readonly answersDiscovery: boolean;
 }
 
 /** One subscriptions/listen of the client. */
@@ -72,12 +74,12 @@ export class StatelessClientAdapter implements Upstream {
     signal: AbortSignal,
     call?: CallContext,
   ): Promise<void> {
-    const { next, probe } = this.#options;
+    const { next, probe, answersDiscovery } = this.#options;
     const { kind, method } = message.head;
     const isUndecided = this.#translates === undefined && kind === "request";
     if (isUndecided && revisionOf(message) !== undefined) {
       // A client that asks for the server's revisions can fall back by itself, so its question passes to the server.
-      if (method === "server/discover" && probe !== undefined)
+      if (method === "server/discover" && probe !== undefined && !answersDiscovery)
         return next.send(
           message,
           (incoming) => this.#noteDiscovery(incoming, deliver),
