@@ -2387,8 +2387,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     promise:
       "run and call in an audit belong to one call, also where several servers write one file",
     file: "src/commands/run/run-combined.ts",
-    find: "nextCall: () => ++calls, ",
-    replace: "",
+    find: "nextCall: () => ++calls }",
+    replace: "nextCall: () => 1 }",
     test: "tests/e2e/combined-rules.test.ts",
     pattern: "one call in the audit",
   },
@@ -2415,6 +2415,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "",
     test: "tests/homes/policy.test.ts",
     pattern: "in a folder that is a file",
+    needsBuild: true,
   },
   "no-judging-of-unlisted-calls": {
     promise: "a call that a server's rules withhold is judged and audited in a combined run, too",
