@@ -1,5 +1,5 @@
 // Test connections: whether an address answers, how fast, and with which certificate.
-import { BridgeError } from "../wire/errors.ts";
+import { BridgeError, settingHint } from "../wire/errors.ts";
 import { unbracketed } from "./ip-address.ts";
 
 /** Where a connection goes first: the server, or the proxy in front of it. */
@@ -138,6 +138,8 @@ export function unreachable(place: Place, ms: number, mayBeSent: boolean): Bridg
   return new BridgeError("unreachable", `no connection to "${host}" within ${ms / 1000} s`, {
     hint: mayBeSent
       ? "the server may have executed the call: check before you repeat it, and check the network and the proxy"
-      : 'a firewall may drop the packets, or a VPN may be needed: check the network and the proxy, or raise "connectTimeoutSec"',
+      : settingHint(
+          'a firewall may drop the packets, or a VPN may be needed: check the network and the proxy, or raise "connectTimeoutSec"',
+        ),
   });
 }

@@ -1,11 +1,11 @@
 // The errors for requests that got no answer, made from Bun's error codes.
-import { BridgeError, type ErrorKind } from "../wire/errors.ts";
+import { BridgeError, type ErrorKind, type Hint, settingHint } from "../wire/errors.ts";
 import type { Route } from "./proxy.ts";
 
 interface Failure {
   readonly kind: ErrorKind;
   readonly words: (host: string) => string;
-  readonly hint: string;
+  readonly hint: Hint;
   readonly safeToRetry: boolean;
 }
 
@@ -15,7 +15,7 @@ const privateCaHint =
 const untrusted: Failure = {
   kind: "tls",
   words: (host) => `the certificate of "${host}" is not trusted`,
-  hint: privateCaHint,
+  hint: settingHint(privateCaHint),
   safeToRetry: true,
 };
 
@@ -47,7 +47,9 @@ const failures: Readonly<Record<string, Failure>> = {
     ...untrusted,
     words: (host) =>
       `the certificate of "${host}" is not trusted: its issuer is not known here, and the server sent no certificate between them`,
-    hint: `${privateCaHint}; if a public CA did, the server's operator must send the whole chain`,
+    hint: settingHint(
+      `${privateCaHint}; if a public CA did, the server's operator must send the whole chain`,
+    ),
   },
   CERT_NOT_YET_VALID: {
     ...untrusted,
@@ -67,7 +69,9 @@ const failures: Readonly<Record<string, Failure>> = {
   EPROTO: {
     ...untrusted,
     words: (host) => `the TLS handshake with "${host}" failed`,
-    hint: "check that the port speaks TLS; if the server asks for a client certificate, set network.clientCertFile",
+    hint: settingHint(
+      'check that the port speaks TLS; if the server asks for a client certificate, set "network.clientCertFile"',
+    ),
   },
   UnsupportedProxyProtocol: {
     kind: "configuration",

@@ -3,7 +3,7 @@
 import type { NetworkSettings } from "../config/settings.ts";
 import { isLoopback } from "../config/validators.ts";
 import type { Environment } from "../platform/paths.ts";
-import { BridgeError } from "../wire/errors.ts";
+import { BridgeError, settingHint } from "../wire/errors.ts";
 import { cleanText } from "../wire/text.ts";
 import { isAddress, isInNetwork, networkOf } from "./ip-address.ts";
 
@@ -49,7 +49,7 @@ const isSet = (env: Environment, ...names: readonly string[]) => names.find((nam
 
 /** The error does not quote the variable's value, which may hold a password. */
 function wrongProxy(what: string, how: string): BridgeError {
-  const hint = `${how}, or "network.proxy" of the server`;
+  const hint = settingHint(`${how}, or "network.proxy" of the server`);
   return new BridgeError("configuration", what, { hint, safeToRetry: true });
 }
 

@@ -2,7 +2,7 @@
 // proxy's tunnel where the request goes through one. Nothing is sent inside, so the server need not be trusted.
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from "node:tls";
-import { BridgeError } from "../wire/errors.ts";
+import { BridgeError, type Hint, settingHint } from "../wire/errors.ts";
 import { cleanText } from "../wire/text.ts";
 import type { TlsOptions } from "./certificates.ts";
 import { closedTunnelError, codeOf } from "./errors.ts";
@@ -187,7 +187,7 @@ function namesText(names: readonly string[]): string {
 /** Words for one cause of a failed handshake. */
 interface Cause {
   readonly message: string;
-  readonly hint: string;
+  readonly hint: Hint;
 }
 
 /** Codes of alerts with which a server refuses a client without a certificate. */
@@ -248,7 +248,7 @@ async function causeOf(code: string, request: ProbeRequest): Promise<Cause | und
   if (failure !== undefined && wantsCertificate.includes(failure))
     return {
       message: `"${host}" wants a client certificate, or does not take the configured one`,
-      hint: 'set "network.clientCertFile" and "network.clientKeyFile" of the server',
+      hint: settingHint('set "network.clientCertFile" and "network.clientKeyFile" of the server'),
     };
   return undefined;
 }

@@ -1,4 +1,4 @@
-import { BridgeError } from "../wire/errors.ts";
+import { BridgeError, settingHint } from "../wire/errors.ts";
 import { programOnPath, runCommand } from "./exec.ts";
 import { Redactor } from "./redact.ts";
 
@@ -20,7 +20,7 @@ const limitMs = 2000;
 function keyringError(error: unknown): BridgeError {
   const why = error instanceof Error ? error.message : String(error);
   return new BridgeError("configuration", `the keyring cannot be used (${why})`, {
-    hint: 'unlock it, or set "auth.store" to "file"',
+    hint: settingHint('unlock it, or set "auth.store" to "file"'),
     cause: error,
   });
 }

@@ -3,7 +3,7 @@ import type { Redactor } from "../platform/redact.ts";
 import { testClientName, traitsOf } from "../upstream/core/client-traits.ts";
 import type { ClientFacts } from "../upstream/core/types.ts";
 import { textResult } from "../upstream/stand-in/results.ts";
-import { BridgeError, type CommandLine } from "../wire/errors.ts";
+import { BridgeError, type CommandLine, settingHint } from "../wire/errors.ts";
 import type { Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, type Message, responseTo } from "../wire/message.ts";
 
@@ -50,7 +50,7 @@ export function oversizeReply(
     "too-large",
     `the message has ${bytes} bytes, the limit is ${limit}`,
     {
-      hint: 'raise "limits.messageMB" of this server',
+      hint: settingHint('raise "limits.messageMB" of this server'),
     },
   );
   return errorTo(id ?? "null", error.toJsonRpc(commandLine));
@@ -59,7 +59,7 @@ export function oversizeReply(
 /** A call's deadline has passed. */
 export function timeoutError(timeoutMs: number): BridgeError {
   return new BridgeError("timeout", `the server did not answer within ${timeoutMs / 1000} s`, {
-    hint: 'raise "timeoutSec" of this server if its calls take longer',
+    hint: settingHint('raise "timeoutSec" of this server if its calls take longer'),
   });
 }
 

@@ -35,7 +35,11 @@ export function isErrorKind(word: unknown): word is ErrorKind {
 }
 
 /** Completes a subcommand and its arguments to the command that the user types, with `--config-path` if this run has it. */
-export type CommandLine = (words: string) => string;
+export interface CommandLine {
+  (words: string): string;
+  /** The server of this run if a client's entry names it by URL: config.json has no entry to change. */
+  readonly adHoc?: string;
+}
 
 /**
  * How to fix an error: one command or one fact. A hint that contains a command of this program, or depends on the client,
@@ -43,6 +47,14 @@ export type CommandLine = (words: string) => string;
  * initialize (undefined outside of `run`).
  */
 export type Hint = string | ((command: CommandLine, client?: string) => string);
+
+/** A hint to change a setting of the server's entry in config.json. */
+export const settingHint =
+  (change: string): Hint =>
+  (command) =>
+    command.adHoc === undefined
+      ? change
+      : `${change}; settings need an entry in config.json: ${command(`setup NAME --from ${command.adHoc}`)}`;
 
 export interface ErrorDetails {
   readonly hint?: Hint;

@@ -32,6 +32,15 @@ export function commandLineFor(configPath: string | undefined): CommandLine {
   return (words) => `${program.name} ${words}${option}`;
 }
 
+/** The command line for the hints of errors of one server: it names a server that has no entry in config.json. */
+export function commandLineTo(
+  { name, adHoc }: { readonly name: string; readonly adHoc?: object | undefined },
+  commandLine: CommandLine,
+): CommandLine {
+  if (adHoc === undefined) return commandLine;
+  return Object.assign((words: string) => commandLine(words), { adHoc: name });
+}
+
 /** MCP protocol revisions that the bridge supports, oldest first. */
 export const protocolRevisions: readonly string[] = [
   "2024-11-05",

@@ -584,6 +584,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/commands/replay/replay.test.ts",
     pattern: "matched by method",
   },
+  "no-entry-in-hints-of-ad-hoc-servers": {
+    promise: "the hint of a server without an entry names what works",
+    file: "src/wire/program-facts.ts",
+    find: "return Object.assign((words: string) => commandLine(words), { adHoc: name });",
+    replace: "void name; return commandLine;",
+    test: "tests/wire/errors.test.ts",
+    pattern: "how to get an entry",
+  },
   "no-check-of-counts-in-log-files": {
     promise: "`logs` counts no number that the log does not write",
     file: "src/commands/logs/logs.ts",

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { asBridgeError, BridgeError } from "../../src/wire/errors.ts";
+import { asBridgeError, BridgeError, settingHint } from "../../src/wire/errors.ts";
+import { commandLineFor, commandLineTo } from "../../src/wire/program-facts.ts";
 
 test("an expired AbortSignal.timeout() is a timeout; any other unknown error is a defect", async () => {
   const signal = AbortSignal.timeout(1);
@@ -20,4 +21,30 @@ test.each([
   [{ by: "deadline" }, "timeout", "the server did not answer in time"],
 ])("the reason %p of an aborted signal is no defect", (reason, kind, message) => {
   expect(asBridgeError(AbortSignal.abort(reason).reason)).toMatchObject({ kind, message });
+});
+
+test("a hint to change a setting tells a server that a client's entry names by URL how to get an entry", () => {
+  const error = new BridgeError("timeout", "no answer", {
+    hint: settingHint('raise "timeoutSec"'),
+  });
+  const command = commandLineFor(undefined);
+  const configured = commandLineTo({ name: "kb", adHoc: undefined }, command);
+  expect(error.hintText(configured)).toBe('raise "timeoutSec"');
+  const adHoc = commandLineTo({ name: "kb-example-1", adHoc: {} }, command);
+  expect(adHoc("status")).toBe("codex-mcp-http-bridge status");
+  expect(error.toJsonRpc(adHoc).message).toBe(
+    'no answer: raise "timeoutSec"; settings need an entry in config.json: codex-mcp-http-bridge setup NAME --from kb-example-1',
+  );
+});
+
+test("no hint of an error of a server names a setting as if the server had an entry", async () => {
+  const setting =
+    /hint: ['"`][^\n]*["'](?:auth|limits|network|timeoutSec|connectTimeoutSec|transport|protocol)\b/;
+  const bare: string[] = [];
+  for (const floor of ["http", "oauth", "platform", "upstream", "relay"])
+    // A combined run serves configured servers only.
+    for await (const file of new Bun.Glob(`src/${floor}/**/*.ts`).scan())
+      if (!file.includes("/combined/") && setting.test(await Bun.file(file).text()))
+        bare.push(file);
+  expect(bare).toEqual([]);
 });

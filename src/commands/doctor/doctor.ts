@@ -17,6 +17,7 @@ import { cacheFile } from "../../platform/paths.ts";
 import { ServerCache } from "../../platform/server-cache.ts";
 import { waitingTools } from "../../upstream/tools/waiting.ts";
 import { asBridgeError, type BridgeError } from "../../wire/errors.ts";
+import { commandLineTo } from "../../wire/program-facts.ts";
 import { cleanText, nameWithCodePoints } from "../../wire/text.ts";
 import { sourcesOf } from "../auth/credential-source.ts";
 import { signInLine, signInOf } from "../auth/status-sign-in.ts";
@@ -43,7 +44,8 @@ export const command = defineCommand({
     json: { type: "boolean", description: "print JSON" },
   },
   async run({ name, server, json }, context) {
-    const report = json ? async () => undefined : printStep(context);
+    const reportTo = (settings?: ServerSettings) =>
+      json ? async () => undefined : printStep(context, settings);
     let unreadable: BridgeError | undefined;
     const entries = await startingEntries(context).catch((error): StartingEntry[] => {
       unreadable = asBridgeError(error);
@@ -58,14 +60,14 @@ export const command = defineCommand({
           ? enabledServers(await loadConfig(context.paths()))
           : [await findServer(context.paths(), chosen)];
     } catch (error) {
-      const walk = new Walk(report);
+      const walk = new Walk(reportTo());
       walks.push({ walk });
       await ended(walk.step("configuration", () => Promise.reject(error)));
       if (!json) await context.print("\n");
     }
     for (const settings of servers) {
       if (!json) await context.print(`${settings.name}  ${cleanText(shownServerUrl(settings))}\n`);
-      const walk = new Walk(report);
+      const walk = new Walk(reportTo(settings));
       walks.push({ settings, walk });
       await ended(walkServer(walk, settings, entries, context));
       if (!json) await context.print(notTriedLine(walk));
@@ -77,7 +79,7 @@ export const command = defineCommand({
       const adHoc = adHocServers(context.paths()).map((each) => each.name);
       return clientsFinding(entries, [...(config?.servers.keys() ?? []), ...adHoc], context);
     };
-    const machine = [new Walk(report), new Walk(report)] as const;
+    const machine = [new Walk(reportTo()), new Walk(reportTo())] as const;
     await ended(machine[0].step("clients", clients));
     await ended(machine[1].step("other copies", () => copiesFinding(context)));
     const machineSteps = machine.flatMap(({ steps }) => steps);
@@ -212,7 +214,11 @@ async function credentialFinding(
 }
 
 /** Prints one step: a line, a line for each warning, and the hint of a failure. */
-function printStep({ print, redactor, marks, commandLine }: Context) {
+function printStep(
+  { print, redactor, marks, commandLine: given }: Context,
+  settings: ServerSettings | undefined,
+) {
+  const commandLine = settings === undefined ? given : commandLineTo(settings, given);
   const isAscii = marks.ok.startsWith("[");
   const signs = isAscii
     ? { passed: "[ok]", skipped: "[-]", failed: "[failed]", warning: "[!]" }
@@ -237,8 +243,9 @@ function notTriedLine({ notTried }: Walk): string {
 
 function jsonOf(
   { settings, walk }: { readonly settings?: ServerSettings; readonly walk: Walk },
-  { commandLine }: Context,
+  { commandLine: given }: Context,
 ): object {
+  const commandLine = settings === undefined ? given : commandLineTo(settings, given);
   return {
     ...(settings !== undefined && { server: settings.name, url: shownServerUrl(settings) }),
     ok: walk.steps.every(({ error }) => error === undefined),

@@ -4,7 +4,7 @@ import { confirmOnTerminal } from "../../cli/passphrase-prompt.ts";
 import { findServer } from "../../config/ad-hoc.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { readApproved } from "../../upstream/tools/approvals.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, settingHint } from "../../wire/errors.ts";
 import { approve } from "./approve.ts";
 import { changesOf, differenceLines, digestOf, type ToolChange } from "./difference.ts";
 import { currentTools } from "./list-tools.ts";
@@ -26,7 +26,7 @@ export const command = defineCommand({
     const { name, tools: rules, state, url } = settings;
     if (rules === undefined || rules.pin === false)
       throw new BridgeError("configuration", `server "${name}" has no rule "pin"`, {
-        hint: `add "tools": {"pin": true} to its entry`,
+        hint: settingHint('add "tools": {"pin": true} to its entry'),
       });
     if (accept !== undefined && rules.pin === "terminal") refuseAccept(name);
     const current = await currentTools(settings, context);

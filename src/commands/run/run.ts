@@ -17,6 +17,7 @@ import { openServer } from "../../upstream/open-server.ts";
 import type { SignInMode } from "../../upstream/sign-in/sign-in.ts";
 import type { OnFailure } from "../../upstream/stand-in/start-guard.ts";
 import { BridgeError } from "../../wire/errors.ts";
+import { commandLineTo } from "../../wire/program-facts.ts";
 import type { Opened, Restart } from "./failed-start.ts";
 import type { Recording } from "./recording.ts";
 
@@ -187,8 +188,14 @@ interface Start extends KnownServer {
   readonly onFirstAnswer?: () => void;
 }
 
+const contextOf = ({ settings }: Start, context: Context): Context => ({
+  ...context,
+  commandLine: commandLineTo(settings, context.commandLine),
+});
+
 /** Composes the server's chain. */
-export function openOne(start: Start, context: Context, client: ClientFacts, ask: Ask): Opened {
+export function openOne(start: Start, given: Context, client: ClientFacts, ask: Ask): Opened {
+  const context = contextOf(start, given);
   const { settings, cache, answered, mayAnswer = false, waitsForStart = false } = start;
   const { signIn, signInWaitMs, onFailure } = start;
   const how = { mayAnswer, waitsForStart, earlyAnswer: answered?.page, signIn, signInWaitMs };
@@ -208,7 +215,7 @@ export function openOne(start: Start, context: Context, client: ClientFacts, ask
 
 /** Serves one client with one server. */
 export async function bridge(start: Start, context: Context): Promise<number> {
-  const { log, redactor, commandLine } = context;
+  const { log, redactor, commandLine } = contextOf(start, context);
   const { settings, answered, recording, onFirstAnswer } = start;
   let opened: Opened | undefined;
   const forbidNow = forbidDumps(context);

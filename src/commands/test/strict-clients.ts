@@ -1,5 +1,5 @@
 import { type ToolProblem, toolProblems } from "../../upstream/core/tool-problems.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, settingHint } from "../../wire/errors.ts";
 
 /** What a strict client makes of a list of tools. */
 interface Judgement {
@@ -41,7 +41,7 @@ export function judgeTools({
     faults.length === 0
       ? undefined
       : new BridgeError("bad-answer", `Codex would drop the whole list: ${shortened(faults)}`, {
-          hint: isEndless ? operatorHint : `${repairHint}; ${operatorHint}`,
+          hint: isEndless ? operatorHint : settingHint(`${repairHint}; ${operatorHint}`),
         });
   return { refusal, warnings: others };
 }

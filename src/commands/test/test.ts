@@ -6,6 +6,7 @@ import { shownServerUrl } from "../../config/server-url.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import type { Paths } from "../../platform/paths.ts";
 import { BridgeError } from "../../wire/errors.ts";
+import { commandLineTo } from "../../wire/program-facts.ts";
 import { cleanText } from "../../wire/text.ts";
 import { argumentsIn } from "./arguments.ts";
 import { saveLastTest } from "./last-test.ts";
@@ -191,7 +192,8 @@ export const silent: Observer = { started() {}, passed() {}, failed() {} };
 
 /** An observer that prints each step for the user; `spinner` shows that a step is under way. */
 function reportOf(settings: ServerSettings, context: Context, spinner?: Spinner): Observer {
-  const { commandLine, marks, redactor } = context;
+  const { marks, redactor } = context;
+  const commandLine = commandLineTo(settings, context.commandLine);
   const print = (text: string) => context.print(redactor.redact(text));
   let steps = 0;
   return {
@@ -235,7 +237,11 @@ function jsonOf(
         ? step
         : {
             ...step,
-            error: { kind: error.kind, message: error.message, hint: error.hintText(commandLine) },
+            error: {
+              kind: error.kind,
+              message: error.message,
+              hint: error.hintText(commandLineTo(settings, commandLine)),
+            },
           },
     ),
     tools,

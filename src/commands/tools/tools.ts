@@ -4,6 +4,7 @@ import { findServer } from "../../config/ad-hoc.ts";
 import { enabledServers, loadConfig, pickServer } from "../../config/load.ts";
 import { shownServerUrl } from "../../config/server-url.ts";
 import type { ServerSettings } from "../../config/settings.ts";
+import { commandLineTo } from "../../wire/program-facts.ts";
 import { terminalJson } from "../../wire/text.ts";
 import { initialize, listAll } from "../test/requests.ts";
 import { withServerChild } from "../test/server-child.ts";
@@ -44,7 +45,7 @@ export const command = defineCommand({
       : `${[`${settings.name}: ${counted(items.length)}`, ...items.map(blockOf)].join("\n\n")}\n`;
     const shown = redactor.redact(text);
     await context.print(json && isatty(1) ? terminalJson(shown) : shown);
-    warnOfFaults({ items, isEndless }, context);
+    warnOfFaults({ items, isEndless }, settings, context);
     return 0;
   },
 });
@@ -69,10 +70,11 @@ function jsonOf(settings: ServerSettings, tools: readonly string[]): string {
 
 function warnOfFaults(
   listing: { readonly items: readonly unknown[]; readonly isEndless: boolean },
+  settings: ServerSettings,
   { redactor, commandLine, warn, note }: Context,
 ): void {
   const { refusal, warnings } = judgeTools(listing);
-  const hint = refusal?.hintText(commandLine);
+  const hint = refusal?.hintText(commandLineTo(settings, commandLine));
   for (const line of [...(refusal === undefined ? [] : [refusal.message]), ...warnings])
     warn(redactor.redact(line));
   if (hint !== undefined) note(`hint: ${hint}`);

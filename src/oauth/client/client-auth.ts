@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import type { ClientAuth, PrivateKey } from "oauth4webapi";
 import { readSecretFile } from "../../platform/files.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, settingHint } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
 import type { OAuthClient } from "../core/grant.ts";
 
@@ -38,7 +38,7 @@ async function privateKey({ auth, server }: OAuthContext): Promise<PrivateKey & 
   const what = `the private key of server "${server.name}"`;
   const fail = (why: string) =>
     new BridgeError("configuration", `${what} ${why}`, {
-      hint: 'see "auth.privateKeyFile" and "auth.algorithm" in the configuration',
+      hint: settingHint('see "auth.privateKeyFile" and "auth.algorithm" in the configuration'),
     });
   if (auth.privateKeyFile === undefined) throw fail("is not configured");
   const pem = readSecretFile(auth.privateKeyFile, what);
@@ -83,7 +83,9 @@ export async function clientAuth(
   }
   if (client.secret === undefined) {
     throw new BridgeError("configuration", `server "${context.server.name}" has no client secret`, {
-      hint: `"auth.clientAuth" is ${client.method}: set auth.clientSecret, clientSecretEnv or clientSecretFile`,
+      hint: settingHint(
+        `"auth.clientAuth" is ${client.method}: set auth.clientSecret, clientSecretEnv or clientSecretFile`,
+      ),
     });
   }
   return client.method === "client_secret_post"

@@ -1,4 +1,4 @@
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, settingHint } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { jsonObject } from "../core/document.ts";
 import type { SignInTarget } from "../discovery/discovery.ts";
@@ -46,7 +46,9 @@ export async function exchangeForIdJag(
       "unauthorized",
       `Authentication failed: the identity provider "${url.host}" ${why}`,
       {
-        hint: `check "auth.idp" of server "${server.name}" and that its ID token has not expired`,
+        hint: settingHint(
+          `check "auth.idp" of server "${server.name}" and that its ID token has not expired`,
+        ),
       },
     );
   if (response.status >= 500) {

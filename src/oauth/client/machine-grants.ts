@@ -1,4 +1,4 @@
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, settingHint } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
 import type { SignInTarget } from "../discovery/discovery.ts";
@@ -46,7 +46,9 @@ function clientFor(context: OAuthContext, found: SignInTarget): OAuthClient {
     "registration-refused",
     `server "${context.server.name}" has no client id`,
     {
-      hint: `the grant ${context.auth.grant} needs "auth.clientId", given by the provider`,
+      hint: settingHint(
+        `the grant ${context.auth.grant} needs "auth.clientId", given by the provider`,
+      ),
     },
   );
 }
@@ -79,7 +81,7 @@ export async function obtainByMachine(
       "unauthorized",
       `Authentication failed: server "${server.name}" gave no token: ${refusalText(tokens)}`,
       {
-        hint: `check "auth" of server "${server.name}" (grant ${auth.grant})`,
+        hint: settingHint(`check "auth" of server "${server.name}" (grant ${auth.grant})`),
       },
     );
   }

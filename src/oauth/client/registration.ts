@@ -2,7 +2,7 @@ import { changeHint } from "../../config/change-hint.ts";
 import { requireVariable } from "../../config/environment.ts";
 import type { OAuthSettings } from "../../config/settings.ts";
 import { expand, tokenProblem } from "../../config/validators.ts";
-import { BridgeError, type Hint } from "../../wire/errors.ts";
+import { BridgeError, type Hint, settingHint } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { type JsonObject, jsonObject } from "../core/document.ts";
 import type { ClientAuthMethod, OAuthClient } from "../core/grant.ts";
@@ -90,7 +90,7 @@ export async function register(
     throw new BridgeError(
       "configuration",
       `"auth.clientAuth" of server "${server.name}" is private_key_jwt, which needs a client that the provider knows by its key`,
-      { hint: 'set "auth.clientId" to the id of that client' },
+      { hint: settingHint('set "auth.clientId" to the id of that client') },
     );
   }
   let last: { readonly status: number; readonly answer: JsonObject | undefined } | undefined;

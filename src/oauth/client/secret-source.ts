@@ -1,7 +1,7 @@
 import { requireVariable } from "../../config/environment.ts";
 import { runCommand } from "../../platform/exec.ts";
 import { readSecretFile } from "../../platform/files.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, settingHint } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
 
 /** The configured source of a JWT. */
@@ -32,7 +32,9 @@ export async function readSource(
     "configuration",
     `the ${label} is ${text === undefined ? "not configured" : "no token"}`,
     {
-      hint: 'set one of "assertionFile", "assertionEnv", "assertionCommand" (id_jag: "idp.idToken...")',
+      hint: settingHint(
+        'set one of "assertionFile", "assertionEnv", "assertionCommand" (id_jag: "idp.idToken...")',
+      ),
     },
   );
 }

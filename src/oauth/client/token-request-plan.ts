@@ -1,5 +1,5 @@
 import type { OAuthSettings } from "../../config/settings.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, settingHint } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { isSameIssuer, joinScopes, type StoredGrant } from "../core/grant.ts";
 import type { BearerChallenge } from "../discovery/challenge.ts";
@@ -100,6 +100,6 @@ function issuerRefused({ server, login, redactor }: OAuthContext, change: Issuer
   return new BridgeError(
     "refused",
     `server "${server.name}" names another authorization server than before: ${to} in place of ${from}`,
-    { hint: `if that is right, run ${login} on a terminal, or set "auth.issuer"` },
+    { hint: settingHint(`if that is right, run ${login} on a terminal, or set "auth.issuer"`) },
   );
 }

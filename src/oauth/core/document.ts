@@ -1,4 +1,4 @@
-import { BridgeError, type ErrorKind } from "../../wire/errors.ts";
+import { BridgeError, type ErrorKind, type Hint } from "../../wire/errors.ts";
 import type { OAuthContext } from "./context.ts";
 import type { GuardedHttp } from "./ssrf-guard.ts";
 import { isTransient } from "./transient.ts";
@@ -119,7 +119,7 @@ export interface DocumentFailure {
 export function joinFailures(
   failures: readonly [DocumentFailure, ...DocumentFailure[]],
   what: string,
-  hint?: string,
+  hint?: Hint,
 ): BridgeError {
   const [{ error: first }] = failures;
   if (failures.length === 1 && (first.hint ?? hint) === first.hint) return first;

@@ -1,5 +1,5 @@
 import type { OAuthSettings } from "../../config/settings.ts";
-import { asBridgeError, BridgeError } from "../../wire/errors.ts";
+import { asBridgeError, BridgeError, settingHint } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
 import {
   type DocumentAnswer,
@@ -119,7 +119,9 @@ export async function fetchResource(
   // `auth.issuer` names the authorization server: HTML pages in place of metadata do no harm.
   const isNamed = request.auth.issuer !== undefined;
   if (isNamed && !isForeign && !failures.some(({ error }) => isTransient(error))) return undefined;
-  const hint = 'if the server\'s operator names its authorization server, set it as "auth.issuer"';
+  const hint = settingHint(
+    'if the server\'s operator names its authorization server, set it as "auth.issuer"',
+  );
   throw joinFailures([first, ...others], "no protected resource metadata can be used", hint);
 }
 
@@ -164,7 +166,7 @@ async function fetchFirstIssuer(
       const error = new BridgeError(
         "bad-answer",
         `the authorization server "${place.host}" publishes no metadata`,
-        { hint: 'check "auth.issuer", or ask the server\'s operator' },
+        { hint: settingHint('check "auth.issuer", or ask the server\'s operator') },
       );
       failures.push({ place, error });
     } catch (error) {

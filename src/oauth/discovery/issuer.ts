@@ -1,4 +1,4 @@
-import { asBridgeError, BridgeError } from "../../wire/errors.ts";
+import { asBridgeError, BridgeError, settingHint } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
 import {
   type DocumentFailure,
@@ -143,7 +143,9 @@ function readIssuer(
       "refused",
       `the metadata of the authorization server "${new URL(accepted[0]).host}" belong to another issuer: ${shown}`,
       {
-        hint: 'the server\'s operator must correct them; if you know the right issuer, set it as "auth.issuer"',
+        hint: settingHint(
+          'the server\'s operator must correct them; if you know the right issuer, set it as "auth.issuer"',
+        ),
       },
     );
   }

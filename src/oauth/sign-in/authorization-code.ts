@@ -1,4 +1,4 @@
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, settingHint } from "../../wire/errors.ts";
 import { refusalOf, requestTokens, type TokenRefusal } from "../client/token-endpoint.ts";
 import type { OAuthContext } from "../core/context.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
@@ -28,7 +28,9 @@ export async function startCode(
       "bad-answer",
       `the authorization server of "${server.name}" has no page to sign in at`,
       {
-        hint: 'set "auth.grant" to what the provider offers, such as device_code or client_credentials',
+        hint: settingHint(
+          'set "auth.grant" to what the provider offers, such as device_code or client_credentials',
+        ),
       },
     );
   }
@@ -37,7 +39,9 @@ export async function startCode(
       "refused",
       `the authorization server of "${server.name}" does not say that it checks PKCE (S256)`,
       {
-        hint: 'if its provider says it does (Microsoft Entra), set "auth": {"type": "oauth", "pkce": "S256"}',
+        hint: settingHint(
+          'if its provider says it does (Microsoft Entra), set "auth": {"type": "oauth", "pkce": "S256"}',
+        ),
       },
     );
   }

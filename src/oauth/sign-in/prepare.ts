@@ -1,5 +1,5 @@
 import { isLoopback } from "../../config/validators.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, settingHint } from "../../wire/errors.ts";
 import type { OAuth } from "../authorizer/open.ts";
 import { SignInClient } from "../client/sign-in-client.ts";
 import { grantBase, grantFrom, type Tokens } from "../client/token-endpoint.ts";
@@ -96,6 +96,8 @@ export function requireShowable({ context }: Prepared, text: string, what: strin
 export function requireShort({ href, host }: URL, what: string): void {
   if (href.length <= longestUrl) return;
   throw new BridgeError("refused", `the ${what} "${host}" has an address of more than 2 KB`, {
-    hint: '"auth.scopes" names the scopes to ask for in place of those that the server lists',
+    hint: settingHint(
+      '"auth.scopes" names the scopes to ask for in place of those that the server lists',
+    ),
   });
 }

@@ -2,7 +2,7 @@
 // server refuses that.
 
 import { abortable } from "../../platform/async.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, settingHint } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
 import { errorCodeOf, revisionOf, statelessErrors } from "../core/stateless-protocol.ts";
 import type { CallContext, Deliver, ServerScope, Upstream } from "../core/types.ts";
@@ -296,7 +296,9 @@ function notStateless(name: string): BridgeError {
     "bad-answer",
     `"${name}" gives no valid answer to server/discover, which the stateless protocol requires`,
     {
-      hint: 'remove "protocol" from its entry, so that the bridge detects the protocol',
+      hint: settingHint(
+        'remove "protocol" from its entry, so that the bridge detects the protocol',
+      ),
     },
   );
 }

@@ -1,7 +1,7 @@
 // Bounded reading of response bodies, and the errors for bodies that are no JSON-RPC message.
 
 import { ByteChunks } from "../../wire/byte-chunks.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, settingHint } from "../../wire/errors.ts";
 import { type Flaw, Message, messageOf } from "../../wire/message.ts";
 import { Scanner } from "../../wire/scan.ts";
 import { ScanError } from "../../wire/scan-states.ts";
@@ -227,7 +227,7 @@ class BodyBuffer {
       "too-large",
       `the answer has ${bytes} bytes or more, the limit is ${this.#limit}`,
       {
-        hint: 'raise "limits.messageMB" of this server if that is expected',
+        hint: settingHint('raise "limits.messageMB" of this server if that is expected'),
       },
     );
   }

@@ -1,7 +1,7 @@
 // The errors for HTTP statuses other than 2xx, with the server's reason.
 import type { Log } from "../../platform/log.ts";
 import type { Redactor } from "../../platform/redact.ts";
-import { BridgeError, type Hint } from "../../wire/errors.ts";
+import { BridgeError, type Hint, settingHint } from "../../wire/errors.ts";
 import { reasonIn } from "../../wire/server-reason.ts";
 import { cleanText, shellWord } from "../../wire/text.ts";
 import { locationOf } from "./redirects.ts";
@@ -84,7 +84,9 @@ export function statusError(
   if (status === 405)
     return new BridgeError("server-error", `Server error: "${name}" answered 405${reason}`, {
       ...details,
-      hint: 'a server of the old transport HTTP+SSE answers so: set "transport" of its entry to "auto" or "sse"',
+      hint: settingHint(
+        'a server of the old transport HTTP+SSE answers so: set "transport" of its entry to "auto" or "sse"',
+      ),
     });
   return new BridgeError("server-error", `Server error: "${name}" answered ${status}${reason}`, {
     ...details,
@@ -114,10 +116,11 @@ export function redirectError(
   if (target.protocol === "http:" && target.host === from.host) target.protocol = from.protocol;
   const isSignInPage = status < 307 && signInPath.test(target.pathname);
   if (target.origin === from.origin && target.href.length <= 300 && !isSignInPage)
-    return refused("", (command) => {
-      const url = shellWord(target.href);
-      return `if it has moved there: ${command(`setup --server ${name} --url ${url}`)}`;
-    });
+    return refused("", (command) =>
+      command.adHoc === undefined
+        ? `if it has moved there: ${command(`setup --server ${name} --url ${shellWord(target.href)}`)}`
+        : `if it has moved there, write ${target.href} in the client's entry`,
+    );
   log.toTerminal("redirect", { server: name, to: to.href });
   const host = cleanText(to.host, 100);
   return refused(

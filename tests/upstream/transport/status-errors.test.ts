@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { Redactor } from "../../../src/platform/redact.ts";
 import { redirectError, statusError } from "../../../src/upstream/transport/status-errors.ts";
+import { commandLineTo } from "../../../src/wire/program-facts.ts";
 import { memoryLog } from "../../support/client.ts";
 
 const base = new URL("https://kb.example/mcp");
@@ -25,6 +26,16 @@ test.each([
   const { told, terminal } = redirectTo(location);
   expect(told).toEndWith(`if it has moved there: bridge setup --server kb --url ${word}`);
   expect(terminal).toEqual([]);
+});
+
+test("a redirect of a server that the client's entry names by URL names that entry, which no command changes", () => {
+  const log = { ...memoryLog(), toTerminal: () => undefined };
+  const to = new URL("https://kb.example/it's");
+  const error = redirectError({ name: "kb-1", status: 301, from: base, to, log });
+  const commandLine = commandLineTo({ name: "kb-1", adHoc: {} }, (words) => words);
+  expect(error.hintText(commandLine)).toBe(
+    "if it has moved there, write https://kb.example/it's in the client's entry",
+  );
 });
 
 test.each([
