@@ -73,7 +73,7 @@ test("a certificate of an unknown issuer is refused after the system store was t
   const { error, cache } = await tryGet(good, {});
   expect(error?.kind).toBe("tls");
   expect(error?.safeToRetry).toBe(true);
-  expect(error?.hint).toContain("network.caFile");
+  expect(error?.hintText((words) => words)).toContain("network.caFile");
   expect(cache.get("systemStore")).toBe(true);
 });
 
@@ -167,7 +167,7 @@ test("a configured client certificate is sent; without one the error names the s
   expect((await tryGet(url, { ...network, ...shown })).text).toBe("hello");
   const { error } = await tryGet(url, network);
   expect(error?.kind).toBe("tls");
-  expect(error?.hint).toContain("network.clientCertFile");
+  expect(error?.hintText((words) => words)).toContain("network.clientCertFile");
 });
 
 test("a client key that others may read is refused", async () => {

@@ -44,7 +44,7 @@ test("a host that does not exist is an error of kind dns", async () => {
 test("an error never quotes the query of a URL", async () => {
   const url = new URL("https://mcp.invalid/path?key=canary-5f8a3b1c9d");
   const error = (await request(url, {}).catch((thrown) => thrown)) as BridgeError;
-  expect(`${error.message} ${error.hint}`).not.toContain("canary");
+  expect(`${error.message} ${error.hintText((words: string) => words)}`).not.toContain("canary");
 });
 
 test("an aborted request rejects with the signal's reason", async () => {

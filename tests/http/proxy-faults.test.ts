@@ -45,7 +45,9 @@ async function failureBy(proxy: string, by: "HTTPS_PROXY" | "network"): Promise<
   const request = { method: "GET", url, headers: {}, signal: AbortSignal.timeout(5000) } as const;
   const error = await http(request).catch((thrown) => thrown);
   expect(error).toBeInstanceOf(BridgeError);
-  expect(`${error.message} ${error.hint}`).not.toContain("secret-password");
+  expect(`${error.message} ${error.hintText((words: string) => words)}`).not.toContain(
+    "secret-password",
+  );
   return error;
 }
 

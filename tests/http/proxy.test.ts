@@ -25,7 +25,7 @@ test.each(["http://", "//127.0.0.1:9", "ftp://proxy.corp:21", "http://user:secre
     const error = thrownBy(() => proxyOf({ HTTPS_PROXY: value }));
     expect(error.kind).toBe("configuration");
     expect(error.message).toBe("HTTPS_PROXY is not the address of an HTTP proxy");
-    expect(`${error.message} ${error.hint}`).not.toContain("secret");
+    expect(`${error.message} ${error.hintText((words: string) => words)}`).not.toContain("secret");
   },
 );
 

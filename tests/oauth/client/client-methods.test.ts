@@ -139,7 +139,7 @@ test("auth.clientAuth selects the authentication method of a registered client",
 test("auth.clientAuth private_key_jwt without a client id is a configuration error", async () => {
   const error = await clientOf({ clientAuth: "private_key_jwt" }).catch((reason) => reason);
   expect(error).toMatchObject({ kind: "configuration" });
-  expect(error.hint).toContain("auth.clientId");
+  expect(error.hintText((words: string) => words)).toContain("auth.clientId");
   expect(registrations()).toEqual([]);
 });
 

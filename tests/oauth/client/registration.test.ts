@@ -95,8 +95,8 @@ test("requirement 9: without registration and client id, the error says what to 
   const server = startProtectedServer(closed);
   const error = await codeUrl(folder.path, {}, server).catch((reason) => reason);
   expect(error.kind).toBe("registration-refused");
-  expect(error.hint).toContain(redirect);
-  expect(error.hint).toContain("auth.clientId");
+  expect(error.hintText((words: string) => words)).toContain(redirect);
+  expect(error.hintText((words: string) => words)).toContain("auth.clientId");
   await server.close();
   await closed.close();
 });
@@ -156,7 +156,7 @@ test.each([
     const server = startProtectedServer(lax);
     const error = await codeUrl(folder.path, {}, server).catch((reason) => reason);
     expect(error).toMatchObject({ kind: "refused" });
-    expect(error.hint).toContain('"pkce": "S256"');
+    expect(error.hintText((words: string) => words)).toContain('"pkce": "S256"');
     const { url } = await codeUrl(folder.path, { pkce: "S256" }, server);
     expect(url.searchParams.get("code_challenge_method")).toBe("S256");
     await server.close();
