@@ -41,8 +41,8 @@ test("no hint of an error of a server names a setting as if the server had an en
   const setting =
     /hint: ['"`][^\n]*["'](?:auth|limits|network|timeoutSec|connectTimeoutSec|transport|protocol)\b/;
   const bare: string[] = [];
+  // A combined run serves configured servers only.
   for (const floor of ["http", "oauth", "platform", "upstream", "relay"])
-    // A combined run serves configured servers only.
     for await (const file of new Bun.Glob(`src/${floor}/**/*.ts`).scan())
       if (!file.includes("/combined/") && setting.test(await Bun.file(file).text()))
         bare.push(file);
