@@ -30,8 +30,8 @@ test.each([
 
 test("a redirect of a server that the client's entry names by URL names that entry, which no command changes", () => {
   const log = { ...memoryLog(), toTerminal: () => undefined };
-  const to = new URL("https://kb.example/it's");
-  const error = redirectError({ name: "kb-1", status: 301, from: base, to, log });
+  const response = new Response(null, { status: 301, headers: { location: "/it's" } });
+  const error = redirectError(response, { name: "kb-1", url: base, log });
   const commandLine = commandLineTo({ name: "kb-1", adHoc: {} }, (words) => words);
   expect(error.hintText(commandLine)).toBe(
     "if it has moved there, write https://kb.example/it's in the client's entry",
