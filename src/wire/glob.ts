@@ -16,17 +16,16 @@ interface Edge {
 }
 
 /**
- * Makes texts equal that a lenient server may treat as one: case, width and other compatibility forms, hidden characters,
- * spaces at the ends. A folded glob matches the folded forms of all texts that the glob matches.
+ * Makes texts equal that a lenient server may treat as one: case, width and other compatibility forms, accents (a
+ * database compares without them), hidden characters, spaces at the ends.
  */
 export function foldText(text: string): string {
   // First to upper case: U+017F and U+212A then equal "s" and "k", as in the case folding of Unicode.
-  return text
-    .normalize("NFKC")
-    .replace(/\p{Default_Ignorable_Code_Point}|\p{Cc}/gu, "")
-    .trim()
-    .toUpperCase()
-    .toLowerCase();
+  const lower = text.normalize("NFKD").toUpperCase().toLowerCase();
+  return lower
+    .normalize("NFKD")
+    .replace(/[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cs}\p{M}]/gu, "")
+    .trim();
 }
 
 /** Why `text` is no glob. */

@@ -1916,6 +1916,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/upstream/tools/policy.test.ts",
     pattern: "whose method is written",
   },
+  "no-check-of-methods-as-paths": {
+    promise: "a method in other words goes around no rule",
+    file: "src/upstream/tools/named-tool.ts",
+    find: 'if (method !== "tools/call" && callInOtherWords.test(folded)) return true;',
+    replace: "",
+    test: "tests/upstream/tools/policy.test.ts",
+    pattern: "whose method is written",
+  },
   "no-check-of-ambiguous-names": {
     promise: "a name that is written twice goes around no rule",
     file: "src/upstream/tools/named-tool.ts",
@@ -1971,6 +1979,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "deliver",
     test: "tests/upstream/tools/policy.test.ts",
     pattern: "a client sees and calls",
+  },
+  "no-folding-of-accents": {
+    promise: "a denied tool is not called with accents, which a database ignores",
+    file: "src/wire/glob.ts",
+    find: "\\p{Cs}\\p{M}",
+    replace: "\\p{Cs}",
+    test: "tests/wire/glob.property.test.ts",
+    pattern: "folded texts differ",
   },
   "no-folding-of-denied-names": {
     promise: "a denied tool is not called in other letters",

@@ -82,6 +82,9 @@ test.each([
   ["hidden characters", "de\u200blete\u0000", "delete"],
   ["spaces at the ends", " delete\t", "delete"],
   ["a composed letter", "e\u0301", "é"],
+  ["accents", "Deleté\u0301\u20e3", "delete"],
+  ["half of a surrogate pair", "delete\ud800", "delete"],
+  ["accents behind hidden characters", "e\u200b\u0301", "é"],
 ])("folded texts differ in no %s", (_, one, other) => {
   expect(foldText(one)).toBe(foldText(other));
 });

@@ -7,6 +7,8 @@ import type { Message } from "../../wire/message.ts";
 import { type Child, children, outermost } from "../../wire/spans.ts";
 
 const decoder = new TextDecoder();
+/** The method of a call with other separators: `tools//call`, `tools%2fcall`, `tools.call`. */
+const callInOtherWords = /^[^a-z]*tools(?:%2f|[^a-z])*call[^a-z]*$/;
 
 /** The member `key` of an object; undefined if it is missing, repeated, or may be mistaken for another one. */
 export function onlyMember(bytes: Uint8Array, object: Span, key: string): Child | undefined {
@@ -40,6 +42,8 @@ export function isAmbiguous({ head, bytes }: Message): boolean {
   if (method === undefined) return false;
   const folded = foldText(method);
   if (folded !== method && folded.startsWith("tools/")) return true;
+  // A server may read the method as a path, or as a name with another separator.
+  if (method !== "tools/call" && callInOtherWords.test(folded)) return true;
   // The head holds one member "method"; a second one in other letters would pass unread.
   return onlyMember(bytes, outermost(bytes), "method") === undefined;
 }

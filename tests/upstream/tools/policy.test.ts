@@ -99,6 +99,11 @@ test.each([
   ["with a space", '"method":"tools/call "'],
   ["as a list in another case", '"method":"tools/List"'],
   ["behind another method", '"method":"ping","Method":"tools/call"'],
+  ["with two slashes", '"method":"tools//call"'],
+  ["as an absolute path", '"method":"/tools/./call"'],
+  ["with a backslash", '"method":"tools\\\\call"'],
+  ["with an encoded slash", '"method":"tools%2Fcall"'],
+  ["with a dot", '"method":"tools.call"'],
 ])("a request whose method is written %s is refused", async (_, method) => {
   const { send, sent } = policyOver({ deny: ["bad"] });
   const line = `{"jsonrpc":"2.0","id":1,${method},"params":{"name":"ok"}}`;
