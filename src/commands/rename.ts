@@ -60,17 +60,25 @@ async function move(server: ServerSettings, name: string, context: Context): Pro
   const renamed = { ...server, name, state: stateOf(server.state.root, name) };
   const deps = { keyring: openKeyring, log, redactor };
   const [from, to] = [new CredentialStore(server, deps), new CredentialStore(renamed, deps)];
+  const forget = async (store: CredentialStore, { state }: ServerSettings) => {
+    await store.forget();
+    for (const fileOf of [cacheFile, approvedFile]) removeFile(fileOf(state));
+  };
   await from.locked(async () => {
     await to.locked(async () => {
       // What an earlier server of that name has left.
       await to.forget();
-      if (from.place() !== undefined) await to.writeNew({ ...(await from.read()), server: name });
+      await from.copyTo(to);
+      try {
+        for (const fileOf of [cacheFile, approvedFile])
+          copy(fileOf(server.state), fileOf(renamed.state));
+        await changeConfig(context.paths(), (raw) => renameEntry(raw, server.name, name));
+      } catch (error) {
+        await forget(to, renamed).catch(() => undefined);
+        throw error;
+      }
     });
-    for (const fileOf of [cacheFile, approvedFile])
-      copy(fileOf(server.state), fileOf(renamed.state));
-    await changeConfig(context.paths(), (raw) => renameEntry(raw, server.name, name));
-    await from.forget();
-    for (const fileOf of [cacheFile, approvedFile]) removeFile(fileOf(server.state));
+    await forget(from, server);
   });
 }
 

@@ -115,6 +115,8 @@ test("a rename that fails in the middle leaves the server with everything under 
   expect(names()).toEqual(["kb", "other"]);
   expect(await grantOf("kb")).toMatchObject(grant);
   expect(readFileSync(at("cache/kb.json"), "utf8")).toBe("cached");
+  // Nothing that holds a secret is left under the new name.
+  expect(existsSync(at("credentials/crm.json"))).toBe(false);
 });
 
 test("what an earlier server of the new name left is not taken over", async () => {

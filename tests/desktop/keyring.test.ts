@@ -149,6 +149,31 @@ test.each(["busctl", "gdbus", "dbus-send"])(
   },
 );
 
+/** The secret of a server in the keyring; null if there is none. */
+const secretOf = (folder: string, server: string) =>
+  Bun.secrets.get({
+    service: "codex-mcp-http-bridge",
+    name: `${join(folder, ".codex-mcp-bridge")}/${server}`,
+  });
+
+const run = (home: BridgeHome, ...words: string[]) => runProgram(words, { env: home.env });
+
+test("a renamed server's sign-in stays in the keyring, under the new name alone, and remove deletes it", async () => {
+  using folder = ownFolder();
+  const home = await homeWith(folder.path, "keyring", bus);
+  await signIn(home);
+  const secret = await secretOf(folder.path, "kb");
+  expect((await run(home, "rename", "kb", "crm")).code).toBe(0);
+  expect(await secretOf(folder.path, "crm")).toBe(secret);
+  expect(await secretOf(folder.path, "kb")).toBeNull();
+  const { stdout } = await run(home, "headers", "-s", "crm");
+  expect(JSON.parse(stdout).Authorization).toStartWith("Bearer ");
+  const status = JSON.parse((await run(home, "status", "--json")).stdout);
+  expect(status.servers[0]).toMatchObject({ name: "crm", signIn: { store: "keyring" } });
+  expect((await run(home, "remove", "crm")).code).toBe(0);
+  expect(await secretOf(folder.path, "crm")).toBeNull();
+});
+
 test("a locked keyring is never taken for signed out, and nothing is overwritten", async () => {
   using folder = ownFolder();
   const home = await homeWith(folder.path, "keyring", bus);
@@ -159,4 +184,26 @@ test("a locked keyring is never taken for signed out, and nothing is overwritten
   expect(child.stderr).toContain("locked");
   const status = await runProgram(["status", "--json"], { env: home.env });
   expect(JSON.parse(status.stdout).servers[0].signIn).toMatchObject({ state: "unknown" });
+  // Neither a new name nor another machine gets half a sign-in.
+  const files = ["config.json", "credentials/kb.json"].map((file) =>
+    join(folder.path, ".codex-mcp-bridge", file),
+  );
+  const texts = () => Promise.all(files.map((file) => Bun.file(file).text()));
+  const before = await texts();
+  for (const words of [
+    ["rename", "kb", "crm"],
+    ["credentials", "export", "-s", "kb", "--passphrase-fd", "0"],
+  ]) {
+    const refused = await runProgram(words, { env: home.env, stdin: "passphrase of this test\n" });
+    expect([refused.code, refused.stdout]).toEqual([3, ""]);
+    expect(refused.stderr).toContain("locked");
+    expect(await texts()).toEqual(before);
+  }
+  // The secret stays in the locked keyring, and the user is told.
+  Object.assign(home.env, { LOG_LEVEL: "warn" });
+  const removed = await run(home, "remove", "kb");
+  expect([removed.code, removed.stderr]).toEqual([
+    0,
+    expect.stringContaining("the keyring may still hold the sign-in"),
+  ]);
 });

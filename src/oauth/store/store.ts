@@ -96,6 +96,17 @@ export class CredentialStore {
     if (before === "keyring" && place === "file") await this.#forgetInKeyring();
   }
 
+  /**
+   * Copies the whole stored sign-in, in the place where it stands, to the store of this server's new name; call it under both
+   * locks. Throws `configuration` if it cannot be read or written: no part of it stands under the new name then.
+   */
+  async copyTo(renamed: CredentialStore): Promise<void> {
+    const stored = await this.#readAll();
+    if (stored === undefined) return;
+    const isOwn = stored.server === this.#server.name;
+    await renamed.#put(isOwn ? { ...stored, server: renamed.#server.name } : stored, this.place()!);
+  }
+
   /** Deletes the sign-in from file and keyring, even where it cannot be read; call it under the lock. */
   async forget(): Promise<void> {
     if (this.#mayUseKeyring()) await this.#forgetInKeyring();
@@ -199,27 +210,37 @@ export class CredentialStore {
     }
     const { grant, clients, ...rest } = stored;
     const keyring = this.#deps.keyring();
-    if (this.place() !== "keyring" && (await keyring.lasts()) === undefined) {
+    const isFirst = this.place() !== "keyring";
+    if (isFirst && (await keyring.lasts()) === undefined) {
       this.#deps.log.warn("nothing here tells whether the keyring outlives this desktop session", {
         server: this.#server.name,
       });
     }
     await keyring.set(this.#keyringName(), JSON.stringify({ grant, clients }));
     const owner = grant && { owner: grantOwnerOf(grant) };
-    writeAtomically(this.#file, JSON.stringify({ ...rest, keyring: true, ...owner }, null, 2));
+    try {
+      writeAtomically(this.#file, JSON.stringify({ ...rest, keyring: true, ...owner }, null, 2));
+    } catch (error) {
+      // Without the file that points to it, nothing would ever delete the secret.
+      if (isFirst) await this.#forgetInKeyring();
+      throw error;
+    }
   }
 
   async #forgetInKeyring(): Promise<void> {
-    // A keyring that is gone for good must not block the sign-out.
-    await this.#deps
-      .keyring()
-      .delete(this.#keyringName())
-      .catch((error) =>
-        this.#deps.log.warn("the keyring may still hold the sign-in", {
-          server: this.#server.name,
-          error: asBridgeError(error).message,
-        }),
-      );
+    const warn = (error: string) =>
+      this.#deps.log.warn("the keyring may still hold the sign-in", {
+        server: this.#server.name,
+        error,
+      });
+    try {
+      // A locked keyring answers as one that does not hold the secret.
+      if (!(await this.#deps.keyring().delete(this.#keyringName())))
+        warn("it is locked, or has lost the sign-in");
+    } catch (error) {
+      // A keyring that is gone for good must not block the sign-out.
+      warn(asBridgeError(error).message);
+    }
   }
 
   #keyringName(): string {

@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdirSync, rmdirSync } from "node:fs";
 import { belongsTo } from "../../../src/oauth/core/grant.ts";
 import { grantOwnerOf, storedGrantOwner } from "../../../src/oauth/store/grant-owner.ts";
 import { CredentialStore } from "../../../src/oauth/store/store.ts";
 import type { Keyring } from "../../../src/platform/keyring.ts";
 import { withLock } from "../../../src/platform/lock.ts";
+import { stateOf } from "../../../src/platform/paths.ts";
 import { BridgeError } from "../../../src/wire/errors.ts";
+import { memoryLog } from "../../support/client.ts";
 import { ownFolder } from "../../support/folder.ts";
 import { bridgeHome, signIn } from "../../support/oauth-bridge.ts";
 import { oauthInside } from "../../support/oauth-inside.ts";
@@ -217,6 +220,78 @@ test("a sign-in in the keyring is deleted once the next one is stored in the fil
   expect(after.place()).toBe("file");
   const name = `${folder.path}/.codex-mcp-bridge/kb`;
   expect(await keyring.get(name)).toBeNull();
+});
+
+test("a sign-out tells that a locked keyring, which answers as an empty one, may still hold the sign-in", async () => {
+  using folder = ownFolder();
+  const keyring = fakeKeyring({ now: true });
+  const entry = { url: resource.url, auth: { type: "oauth", store: "keyring" } };
+  const { context } = oauthInside(folder.path, entry);
+  const log = memoryLog();
+  const { server, redactor } = context;
+  const store = new CredentialStore(server, { keyring: () => keyring, log, redactor });
+  await store.writeNew(await store.read());
+  await store.forget();
+  expect(log.events).toEqual([]);
+  await store.writeNew(await store.read());
+  keyring.delete = async () => false;
+  await store.forget();
+  expect(log.events).toEqual([expect.stringContaining("the keyring may still hold the sign-in")]);
+});
+
+/** The stores of `kb` and of its new name `crm`, with a sign-in in the keyring under the old name. */
+async function renaming(folder: string) {
+  const works = { now: true };
+  const keyring = fakeKeyring(works);
+  const entry = { url: resource.url, auth: { type: "oauth", store: "keyring" } };
+  const { context, log } = oauthInside(folder, entry);
+  const { server, redactor } = context;
+  const root = `${folder}/.codex-mcp-bridge`;
+  const renamed = { ...server, name: "crm", state: stateOf(server.state.root, "crm") };
+  const deps = { keyring: () => keyring, log, redactor };
+  const [from, to] = [new CredentialStore(server, deps), new CredentialStore(renamed, deps)];
+  const stored = { ...(await from.read()), wantedScope: "more" };
+  await from.writeNew(stored);
+  return { works, keyring, from, to, stored, root };
+}
+
+test("a copy of a sign-in for a new name stands in the keyring, too, and lacks nothing", async () => {
+  using folder = ownFolder();
+  const { from, to, stored } = await renaming(folder.path);
+  await from.copyTo(to);
+  expect([from.place(), to.place()]).toEqual(["keyring", "keyring"]);
+  expect(await to.read()).toEqual({ ...stored, server: "crm" });
+  expect(await from.read()).toEqual(stored);
+});
+
+test("a copy of a sign-in of another origin keeps it for that origin", async () => {
+  using folder = ownFolder();
+  const { from, to, stored, root } = await renaming(folder.path);
+  await from.writeNew({ ...stored, origin: "https://elsewhere.example" });
+  await from.copyTo(to);
+  expect((await Bun.file(`${root}/credentials/crm.json`).json()).origin).toBe(
+    "https://elsewhere.example",
+  );
+});
+
+test("a keyring that fails in the middle of a copy leaves the sign-in, and nothing under the new name", async () => {
+  using folder = ownFolder();
+  const { works, keyring, from, to, stored, root } = await renaming(folder.path);
+  works.now = false;
+  expect(from.copyTo(to)).rejects.toThrow("the keyring cannot be used");
+  works.now = true;
+  const { set } = keyring;
+  keyring.set = async (name, secret) => {
+    await set(name, secret);
+    // The file that points to the secret cannot be written.
+    mkdirSync(`${root}/credentials/crm.json`);
+  };
+  expect(await from.copyTo(to).catch((error) => error)).toBeInstanceOf(BridgeError);
+  expect(keyring.calls.at(-1)).toBe("set");
+  rmdirSync(`${root}/credentials/crm.json`);
+  expect(to.place()).toBeUndefined();
+  expect(await keyring.get(`${root}/crm`)).toBeNull();
+  expect(await from.read()).toEqual(stored);
 });
 
 test("a sign-in of one client metadata document is not used for another", () => {
