@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compiledBridge } from "../support/binary.ts";
+import { endOf } from "../support/program.ts";
 import type { LegWord } from "./support/bridge.ts";
 import { serveFront } from "./support/front.ts";
 import { chosen, faultsOf, type Leg, linesOf, named } from "./support/plan.ts";
@@ -127,11 +128,7 @@ async function run(words: readonly string[]): Promise<Outcome> {
     stderr: "pipe",
     timeout: scenarioMs,
   });
-  const [out, errors, code] = await Promise.all([
-    child.stdout.text(),
-    child.stderr.text(),
-    child.exited,
-  ]);
+  const { code, stdout: out, stderr: errors } = await endOf(child);
   const ms = Math.round(performance.now() - startedAt);
   const output = `${out}\n${errors}`;
   return { passed: code === 0 && /, 0 failed, 0 warnings/.test(output), output, ms };

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compiledBridge } from "../support/binary.ts";
+import { endOf } from "../support/program.ts";
 
 const bridge = compiledBridge();
 const secret = "canary-token-5f8a3b1c9d";
@@ -105,11 +106,7 @@ async function initialize(env: Record<string, string> = {}): Promise<Outcome> {
     '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{}}}\n',
   );
   child.stdin.end();
-  const [stdout, stderr, code] = await Promise.all([
-    child.stdout.text(),
-    child.stderr.text(),
-    child.exited,
-  ]);
+  const { code, stdout, stderr } = await endOf(child);
   const lines = stdout.split("\n").filter((line) => line !== "");
   return { answer: JSON.parse(lines[0] ?? "null"), stdout, stderr, code };
 }

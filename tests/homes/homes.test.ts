@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ownFolder } from "../support/folder.ts";
 import { listing, listingServer } from "../support/listing-server.ts";
+import { endOf } from "../support/program.ts";
 
 const uid = 1_000_650_000;
 const bridge = process.env.BRIDGE_BIN ?? "";
@@ -43,11 +44,7 @@ async function inPod(
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [stdout, stderr, code] = await Promise.all([
-    child.stdout.text(),
-    child.stderr.text(),
-    child.exited,
-  ]);
+  const { code, stdout, stderr } = await endOf(child);
   return { code, output: stdout + stderr };
 }
 

@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ownFolder } from "../support/folder.ts";
 import { type Listing, listing, listingServer } from "../support/listing-server.ts";
+import { endOf } from "../support/program.ts";
 
 const bridge = process.env.BRIDGE_BIN ?? "";
 
@@ -52,11 +53,7 @@ ${script}`;
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [stdout, stderr, code] = await Promise.all([
-    child.stdout.text(),
-    child.stderr.text(),
-    child.exited,
-  ]);
+  const { code, stdout, stderr } = await endOf(child);
   return { stdout, output: stdout + stderr, code };
 }
 

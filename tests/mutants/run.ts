@@ -5,6 +5,7 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { endOf } from "../support/program.ts";
 import { applyEdit, type Mutant, mutants } from "./table.ts";
 
 const root = join(import.meta.dir, "../..");
@@ -70,11 +71,7 @@ async function runProgram(words: readonly string[], tree: string, more = {}): Pr
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [out, err, code] = await Promise.all([
-    child.stdout.text(),
-    child.stderr.text(),
-    child.exited,
-  ]);
+  const { code, stdout: out, stderr: err } = await endOf(child);
   return { passed: code === 0, output: out + err };
 }
 

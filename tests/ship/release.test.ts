@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { startEverything } from "../support/everything.ts";
 import { ownFolder } from "../support/folder.ts";
 import { bridgeHome, startRun } from "../support/oauth-bridge.ts";
+import { endOf } from "../support/program.ts";
 import { startRegistry } from "./support/registry.ts";
 
 const root = join(import.meta.dir, "../..");
@@ -45,11 +46,7 @@ async function run(
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [out, err, code] = await Promise.all([
-    child.stdout.text(),
-    child.stderr.text(),
-    child.exited,
-  ]);
+  const { code, stdout: out, stderr: err } = await endOf(child);
   return { code, out, err };
 }
 

@@ -14,6 +14,16 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** Reads the output of a child process to its end, and waits for its exit code. */
+export async function endOf(child: Bun.ReadableSubprocess): Promise<Ended> {
+  const [stdout, stderr, code] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ]);
+  return { code, stdout, stderr };
+}
+
 export interface RunOptions {
   /** The whole environment; PATH is added. */
   readonly env: Readonly<Record<string, string>>;
@@ -32,10 +42,5 @@ export async function runProgram(words: readonly string[], options: RunOptions):
     stderr: "pipe",
     ...(options.cwd !== undefined && { cwd: options.cwd }),
   });
-  const [stdout, stderr, code] = await Promise.all([
-    child.stdout.text(),
-    child.stderr.text(),
-    child.exited,
-  ]);
-  return { code, stdout, stderr };
+  return await endOf(child);
 }

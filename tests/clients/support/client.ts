@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { compiledBridge } from "../../support/binary.ts";
+import { endOf } from "../../support/program.ts";
 
 const bin = join(import.meta.dir, "../node_modules/.bin");
 
@@ -44,11 +45,7 @@ export class Home implements Disposable {
       stdout: "pipe",
       stderr: "pipe",
     });
-    const [stdout, stderr, code] = await Promise.all([
-      child.stdout.text(),
-      child.stderr.text(),
-      child.exited,
-    ]);
+    const { code, stdout, stderr } = await endOf(child);
     return { code, text: Bun.stripANSI(stdout + stderr) };
   }
 

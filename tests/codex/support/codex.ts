@@ -2,14 +2,9 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { compiledBridge } from "../../support/binary.ts";
+import { type Ended, endOf } from "../../support/program.ts";
 
 const bin = join(import.meta.dir, "../node_modules/.bin");
-
-export interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** A user's home with Codex and the bridge on PATH, offline. */
 export class Home implements Disposable {
@@ -49,12 +44,7 @@ export class Home implements Disposable {
   async run(...words: readonly string[]): Promise<Ended> {
     const child = this.spawn(words);
     child.stdin.end();
-    const [stdout, stderr, code] = await Promise.all([
-      child.stdout.text(),
-      child.stderr.text(),
-      child.exited,
-    ]);
-    return { code, stdout, stderr };
+    return endOf(child);
   }
 
   /** Runs the bridge, which must succeed. */

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { endOf } from "../../support/program.ts";
 import type { Home } from "./codex.ts";
 
 /** Longer than any screen needs, on a loaded machine too. */
@@ -42,11 +43,7 @@ export class Tui implements AsyncDisposable {
       stdout: "pipe",
       stderr: "pipe",
     });
-    const [text, error, code] = await Promise.all([
-      child.stdout.text(),
-      child.stderr.text(),
-      child.exited,
-    ]);
+    const { code, stdout: text, stderr: error } = await endOf(child);
     if (code !== 0) throw new Error(`tmux ${words[0]}: ${error}`);
     return text;
   }

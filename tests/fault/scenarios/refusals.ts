@@ -1,5 +1,5 @@
 import type { Exchange } from "../support/exchange.ts";
-import { type Scenario, struck } from "../support/scenario.ts";
+import { restartBetweenCalls, type Scenario, struck } from "../support/scenario.ts";
 
 const status =
   (code: number, headers: Record<string, string> = {}, body = "no") =>
@@ -32,14 +32,7 @@ export const refusals: Scenario[] = [
   },
   {
     name: "restarts between two calls",
-    play: async (trip) => {
-      await trip.connect();
-      trip.server.stop();
-      trip.server.start();
-      await trip.ends(trip.call(struck), "result");
-      trip.times(struck, 1);
-      await trip.next();
-    },
+    play: restartBetweenCalls,
   },
   {
     name: "goes down between two calls and comes back before the deadline",

@@ -1,5 +1,5 @@
 import type { Exchange } from "../support/exchange.ts";
-import { type Scenario, struck } from "../support/scenario.ts";
+import { restartBetweenCalls, type Scenario, struck } from "../support/scenario.ts";
 
 const server = { speaks: "sse" } as const;
 const entry = { transport: "sse" };
@@ -111,14 +111,7 @@ export const sse: Scenario[] = [
   }),
   over({
     name: "HTTP+SSE: restarts between two calls",
-    play: async (trip) => {
-      await trip.connect();
-      trip.server.stop();
-      trip.server.start();
-      await trip.ends(trip.call(struck), "result");
-      trip.times(struck, 1);
-      await trip.next();
-    },
+    play: restartBetweenCalls,
   }),
   over({
     name: "HTTP+SSE: goes down during a call and comes back",

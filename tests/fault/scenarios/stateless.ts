@@ -1,5 +1,5 @@
 import type { Exchange } from "../support/exchange.ts";
-import { type Scenario, struck } from "../support/scenario.ts";
+import { restartBetweenCalls, type Scenario, struck } from "../support/scenario.ts";
 
 const over = (scenario: Scenario): Scenario => ({ server: { speaks: "stateless" }, ...scenario });
 
@@ -86,14 +86,7 @@ export const stateless: Scenario[] = [
   }),
   over({
     name: "stateless: restarts between two calls",
-    play: async (trip) => {
-      await trip.connect();
-      trip.server.stop();
-      trip.server.start();
-      await trip.ends(trip.call(struck), "result");
-      trip.times(struck, 1);
-      await trip.next();
-    },
+    play: restartBetweenCalls,
   }),
   over({
     name: "stateless: resets a call of a client that does not initialize",

@@ -35,6 +35,16 @@ export interface Scenario extends TripOptions {
 /** The key of the call under test. */
 export const struck = "struck";
 
+/** Plays a restart of the server between two calls. */
+export async function restartBetweenCalls(trip: Trip): Promise<void> {
+  await trip.connect();
+  trip.server.stop();
+  trip.server.start();
+  await trip.ends(trip.call(struck), "result");
+  trip.times(struck, 1);
+  await trip.next();
+}
+
 /** Applies the responder to matching requests, so many times. */
 function strike(scenario: Scenario): Responder {
   let left = scenario.strikes ?? Number.POSITIVE_INFINITY;
