@@ -131,7 +131,7 @@ export class TokenRefresher {
     if (grant?.refreshToken === undefined) return undefined;
     const whole = grant.tokenEndpoint === "" ? await this.#completed(grant, stored, cause) : grant;
     if (whole === undefined) return undefined;
-    const answer = await this.#refresh(whole, grant.refreshToken);
+    const answer = await this.#refreshInScope(whole, grant.refreshToken);
     if (!("error" in answer)) {
       const refreshed = grantFrom(answer, whole, now());
       await this.#keep(stored, refreshed);
@@ -192,6 +192,15 @@ export class TokenRefresher {
     const grant = await obtainByMachine(this.#context, { stored, challenge, signal });
     await this.#store.write({ ...stored, grant });
     return grant;
+  }
+
+  /** Refreshes with the granted scope; without it where the server cannot read its own text of it, since the scope then stays as it is (RFC 6749 6). */
+  async #refreshInScope(grant: Grant, refreshToken: string): Promise<Tokens | TokenRefusal> {
+    const answer = await this.#refresh(grant, refreshToken);
+    if (!("error" in answer) || answer.error !== "invalid_scope" || grant.scope === undefined)
+      return answer;
+    const { scope: _, ...unscoped } = grant;
+    return this.#refresh(unscoped, refreshToken);
   }
 
   async #refresh(grant: Grant, refreshToken: string): Promise<Tokens | TokenRefusal> {

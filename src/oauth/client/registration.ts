@@ -6,6 +6,7 @@ import { BridgeError, type Hint, settingHint } from "../../wire/errors.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { type JsonObject, jsonObject } from "../core/document.ts";
 import type { ClientAuthMethod, OAuthClient } from "../core/grant.ts";
+import { repeatedWhileBusy } from "../core/transient.ts";
 import type { Issuer } from "../discovery/issuer.ts";
 import { clientSecret, methodFor } from "./client-secret.ts";
 import { libraryOptions } from "./oauth4webapi.ts";
@@ -43,7 +44,9 @@ export function isUsable(client: OAuthClient, { redirectUri, scope }: ClientNeed
   return (
     isAlive &&
     client.source === "registered" &&
-    client.redirectUri === redirectUri &&
+    // One listener receives both.
+    client.redirectUri?.replace("//localhost:", "//127.0.0.1:") ===
+      redirectUri.replace("//localhost:", "//127.0.0.1:") &&
     (scope ?? "").split(" ").every((word) => word === "" || isCovered(word))
   );
 }
@@ -96,17 +99,28 @@ export async function register(
   let last: { readonly status: number; readonly answer: JsonObject | undefined } | undefined;
   for (const method of methodsToRegister(auth, issuer)) {
     for (const scope of needs.scope === undefined ? [undefined] : [needs.scope, undefined]) {
-      last = await requestClient(context, issuer, { ...needs, scope }, method, signal);
+      const request = () => requestClient(context, issuer, { ...needs, scope }, method, signal);
+      last = await repeatedWhileBusy(request, context, signal);
       const { status, answer } = last;
-      if (status < 300 && typeof answer?.client_id === "string" && answer.client_id !== "")
+      if (status < 300 && answer !== undefined && isClientId(answer.client_id))
         return clientFrom(context, issuer, { ...needs, scope }, method, answer);
       // A 401 demands an initial access token: a request without the scope would be refused as well.
       if (isFinal(status) || status === 401) break;
     }
     if (last !== undefined && isFinal(last.status)) break;
   }
-  throw registrationRefused(context, last!, needs.redirectUri);
+  const { redirectUri } = needs;
+  if (last?.answer?.error === "invalid_redirect_uri" && auth.redirectUri === undefined) {
+    // RFC 8252 7.3 recommends the address, but some servers know the name alone.
+    const byName = redirectUri.replace("//127.0.0.1:", "//localhost:");
+    if (byName !== redirectUri)
+      return register(context, issuer, { ...needs, redirectUri: byName }, signal);
+  }
+  throw registrationRefused(context, last!, redirectUri);
 }
+
+/** Looser than RFC 7591 3.2.1: a number is accepted, too. */
+const isClientId = (id: unknown) => (typeof id === "string" && id !== "") || typeof id === "number";
 
 /** Redirect URI for hints, where no listener is open. */
 const usualRedirect = "http://127.0.0.1/callback";

@@ -3,7 +3,7 @@ import { reasonIn } from "../../wire/server-reason.ts";
 import { cleanText } from "../../wire/text.ts";
 import type { OAuthContext } from "../core/context.ts";
 import { type JsonObject, jsonObject } from "../core/document.ts";
-import type { Grant, OAuthClient } from "../core/grant.ts";
+import type { ClientAuthMethod, Grant, OAuthClient } from "../core/grant.ts";
 import type { Issuer } from "../discovery/issuer.ts";
 import { clientAuth } from "./client-auth.ts";
 import type { DpopKey } from "./dpop.ts";
@@ -18,6 +18,8 @@ export interface Tokens {
   readonly refreshToken?: string;
   readonly scope?: string;
   readonly account?: string;
+  /** The client authentication that the server accepted, if another one than the client's was needed. */
+  readonly clientMethod?: ClientAuthMethod;
 }
 
 /** An error answer of the token endpoint (RFC 6749 5.2, RFC 8628 3.5). */
@@ -101,20 +103,24 @@ export function refusalText({ error, words }: TokenRefusal): string {
   return words === "" ? error : `${error} (${words})`;
 }
 
-function readTokens(json: JsonObject, { context }: TokenCall): Tokens {
+function readTokens(json: JsonObject, { context, dpop }: TokenCall): Tokens {
   const { redactor, server } = context;
-  const bad = (why: string) =>
-    new BridgeError("bad-answer", `the token endpoint of server "${server.name}" ${why}`);
+  const bad = (why: string, details?: { readonly hint: string }) =>
+    new BridgeError("bad-answer", `the token endpoint of server "${server.name}" ${why}`, details);
   const { access_token, token_type, refresh_token, expires_in, scope, id_token } =
     withTopLevelToken(json);
   if (typeof access_token !== "string" || !secretForm.test(access_token))
     throw bad("gave no usable access token");
   redactor.add(access_token);
   // Looser than oauth4webapi and RFC 6749 5.1, which require it: some servers omit it, and Slack says "user".
-  const named = typeof token_type === "string" ? token_type.toLowerCase() : "";
+  const named = typeof token_type === "string" ? token_type.trim().toLowerCase() : "";
   const type = named === "" || named === "user" ? "bearer" : named;
   if (type !== "bearer" && type !== "dpop")
     throw bad(`gave a token of type "${redactor.shown(type, 30)}"`);
+  if (type === "dpop" && dpop === undefined)
+    throw bad("gave a DPoP token, which needs a proof in each request", {
+      hint: 'set "dpop": true in the "auth" of its entry',
+    });
   const hasRefresh = typeof refresh_token === "string" && refresh_token !== "";
   if (hasRefresh && !secretForm.test(refresh_token)) throw bad("gave an unusable refresh token");
   if (hasRefresh) redactor.add(refresh_token);
@@ -165,10 +171,37 @@ async function refusesClientId(call: TokenCall, response: Response): Promise<boo
 }
 
 /**
- * Sends a token request. Resolves to tokens or to the server's refusal; throws a BridgeError for 5xx, 429, network
- * failures and answers that are neither.
+ * The other ways to send the client's secret: a server may name one at registration or in its metadata, or none, and want
+ * another. None where the configuration names the way.
+ */
+function otherMethods({ client, context }: TokenCall): ClientAuthMethod[] {
+  if (client.secret === undefined || context.auth.clientAuth !== undefined) return [];
+  const methods = ["client_secret_basic", "client_secret_post"] as const;
+  return methods.filter((method) => method !== client.method);
+}
+
+/**
+ * Sends a token request, and again with the client's secret in another way where the server does not accept the first.
+ * Resolves and throws as requestOnce does.
  */
 export async function requestTokens(call: TokenCall): Promise<Tokens | TokenRefusal> {
+  const first = await requestOnce(call);
+  if (!("error" in first) || first.error !== "invalid_client") return first;
+  for (const clientMethod of otherMethods(call)) {
+    const client = { ...call.client, method: clientMethod };
+    const answer = await requestOnce({ ...call, client });
+    if (!("error" in answer)) return { ...answer, clientMethod };
+    // The client is accepted now, and something else is wrong.
+    if (answer.error !== "invalid_client") return answer;
+  }
+  return first;
+}
+
+/**
+ * Sends one token request. Resolves to tokens or to the server's refusal; throws a BridgeError for 5xx, 429, network
+ * failures and answers that are neither.
+ */
+async function requestOnce(call: TokenCall): Promise<Tokens | TokenRefusal> {
   const url = new URL(call.issuer.tokenEndpoint);
   const { withoutClientId } = call.context;
   const send = () => post(call, !withoutClientId.has(url.href));
@@ -188,11 +221,14 @@ export async function requestTokens(call: TokenCall): Promise<Tokens | TokenRefu
     const kind = status === 429 ? "rate-limited" : "server-error";
     throw new BridgeError(kind, `the token endpoint "${url.host}" answered ${status}`, { status });
   }
-  const json = answerIn(await response.text());
+  const text = await response.text();
+  const json = answerIn(text);
   if (json === undefined) {
+    const words = call.context.redactor.shown(reasonIn(text), 300);
+    const reason = words === "" ? "" : `, and said: ${words}`;
     throw new BridgeError(
       "bad-answer",
-      `the token endpoint "${url.host}" answered ${status} without JSON`,
+      `the token endpoint "${url.host}" answered ${status} without JSON${reason}`,
       { status },
     );
   }
@@ -225,13 +261,13 @@ export function grantFrom(
   base: Omit<Grant, "accessToken" | "tokenType" | "obtainedAt" | "expiresAt">,
   now: number,
 ): Grant {
-  const { accessToken, tokenType, lifeMs } = tokens;
+  const { accessToken, tokenType, lifeMs, clientMethod } = tokens;
   const refreshToken = tokens.refreshToken ?? base.refreshToken;
   const scope = tokens.scope ?? base.scope;
   const account = tokens.account ?? base.account;
   return {
     issuer: base.issuer,
-    client: base.client,
+    client: clientMethod === undefined ? base.client : { ...base.client, method: clientMethod },
     tokenEndpoint: base.tokenEndpoint,
     ...(base.revocationEndpoint !== undefined && { revocationEndpoint: base.revocationEndpoint }),
     ...(base.resource !== undefined && { resource: base.resource }),

@@ -18,12 +18,13 @@ export interface BearerChallenge {
 const maxLength = 32 * 1024;
 
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-const separators = /[ \t,]*/y;
+// Looser than RFC 9110: some servers separate parameters by semicolons or spaces.
+const separators = /[ \t,;]*/y;
 const schemeForm = new RegExp(`(${token})(?=[ \\t,]|$)`, "y");
 const token68Form = /[ \t]+([A-Za-z0-9._~+/-]+=*)[ \t]*(?=,|$)/y;
 // Looser than RFC 9110: some servers send a URL without quotes.
 const parameterForm = new RegExp(
-  `[ \\t]*(${token})[ \\t]*=[ \\t]*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s",]+))[ \\t]*(?=,|$)`,
+  `[ \\t]*(${token})[ \\t]*=[ \\t]*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s",;]+))(?=[ \\t,;]|$)`,
   "ys",
 );
 

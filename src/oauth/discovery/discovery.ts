@@ -132,7 +132,9 @@ async function askPlace(
 ): Promise<{ readonly place: URL; readonly answer: DocumentAnswer }> {
   let place = request.server;
   try {
-    place = endpointUrl(text, "the resource_metadata of the challenge");
+    // A server may give the path alone, though RFC 9728 5.1 wants a URL.
+    const url = /^\/[^/]/.test(text) ? request.server.origin + text : text;
+    place = endpointUrl(url, "the resource_metadata of the challenge");
     return { place, answer: await fetchDocument(request, place, undefined, request.signal) };
   } catch (error) {
     if (request.signal.aborted) throw error;

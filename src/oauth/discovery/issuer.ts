@@ -95,6 +95,12 @@ export function legacyIssuer(origin: string): Issuer {
   };
 }
 
+/** A well-known URL of no specification for an issuer with a path: of servers that treat both documents alike. */
+function appendedUrls({ origin, pathname }: URL): URL[] {
+  const path = pathname.replace(/\/+$/, "");
+  return path === "" ? [] : [new URL(`${origin}${path}/.well-known/oauth-authorization-server`)];
+}
+
 /** Well-known URLs at the root of the host of an issuer with a path. The specification does not list them; hosts with a single issuer use them. */
 function rootUrls(issuer: URL): URL[] {
   return issuer.pathname.replace(/\/+$/, "") === "" ? [] : metadataUrls(new URL(issuer.origin));
@@ -114,7 +120,7 @@ export async function fetchIssuer(
   const url = endpointUrl(issuer, "the issuer");
   const failures: DocumentFailure[] = [];
   const roots = rootUrls(url);
-  for (const place of [...metadataUrls(url), ...roots]) {
+  for (const place of [...metadataUrls(url), ...appendedUrls(url), ...roots]) {
     const answer = await fetchDocument(context, place, issuer, signal);
     if (answer === "none") continue;
     const mayNameRoot = !isExact && roots.includes(place);

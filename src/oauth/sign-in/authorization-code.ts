@@ -2,6 +2,7 @@ import { BridgeError, settingHint } from "../../wire/errors.ts";
 import { refusalOf, requestTokens, type TokenRefusal } from "../client/token-endpoint.ts";
 import type { OAuthContext } from "../core/context.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
+import { repeatedWhileBusy } from "../core/transient.ts";
 import { grantOf, type Prepared, requireShort, requireShowable } from "./prepare.ts";
 
 /** An authorization request (RFC 6749 4.1.1, RFC 7636, RFC 9207) whose response has not come yet. */
@@ -48,6 +49,7 @@ export async function startCode(
   const page = "page to sign in at";
   const url = requireShowable(prepared, issuer.authorizationEndpoint, page);
   const client = await prepared.client.get(redirectUri, signal);
+  const { redirectUri: to = redirectUri } = client;
   const oauth = await import("oauth4webapi");
   const state = oauth.generateRandomState();
   const verifier = oauth.generateRandomCodeVerifier();
@@ -55,7 +57,7 @@ export async function startCode(
   const parameters = {
     response_type: "code",
     client_id: client.id,
-    redirect_uri: redirectUri,
+    redirect_uri: to,
     state,
     code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
     code_challenge_method: "S256",
@@ -69,7 +71,7 @@ export async function startCode(
     if (value !== undefined) url.searchParams.set(name, value);
   }
   requireShort(url, page);
-  return { url, state, verifier, redirectUri, client };
+  return { url, state, verifier, redirectUri: to, client };
 }
 
 /** The error of a sign-in that failed. */
@@ -92,12 +94,16 @@ export function codeFrom(prepared: Prepared, answer: URLSearchParams): string | 
   const { issuer } = found;
   const from = answer.getAll("iss");
   if (from.length > 1 || (from.length === 1 && from[0] !== issuer.issuer)) {
-    throw signInFailed(context, "the answer came from another authorization server than was asked");
+    const named = context.redactor.shown(from.join(" and "), 200);
+    throw signInFailed(
+      context,
+      `the answer came from another authorization server than was asked (iss is ${named}, not ${issuer.issuer})`,
+    );
   }
   if (issuer.sendsIss && from.length === 0) {
     throw signInFailed(
       context,
-      "the answer does not say which authorization server it is from, as it should",
+      `the answer does not say which authorization server it is from: it lacks "iss", which that server's metadata promise`,
     );
   }
   const error = answer.get("error");
@@ -122,20 +128,22 @@ export async function redeemCode(
 ): Promise<Grant | TokenRefusal> {
   const { context, found, dpop } = prepared;
   const { client, redirectUri, verifier } = request;
-  const tokens = await requestTokens({
-    context,
-    issuer: found.issuer,
-    client,
-    grantType: "authorization_code",
-    parameters: {
-      code,
-      redirect_uri: redirectUri,
-      code_verifier: verifier,
-      resource: found.resource,
-    },
-    ...(dpop && { dpop }),
-    signal,
-  });
+  const redeem = () =>
+    requestTokens({
+      context,
+      issuer: found.issuer,
+      client,
+      grantType: "authorization_code",
+      parameters: {
+        code,
+        redirect_uri: redirectUri,
+        code_verifier: verifier,
+        resource: found.resource,
+      },
+      ...(dpop && { dpop }),
+      signal,
+    });
+  const tokens = await repeatedWhileBusy(redeem, context, signal);
   return "error" in tokens ? tokens : grantOf(prepared, client, tokens);
 }
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { revoke } from "../../../src/oauth/client/revoke.ts";
-import { startCode } from "../../../src/oauth/sign-in/authorization-code.ts";
+import { redeemCode, startCode } from "../../../src/oauth/sign-in/authorization-code.ts";
 import { prepare } from "../../../src/oauth/sign-in/prepare.ts";
 import { ownFolder } from "../../support/folder.ts";
 import { bridgeHome, signIn } from "../../support/oauth-bridge.ts";
@@ -127,6 +127,62 @@ test.each<[number, number]>([
     );
   },
 );
+
+test("a server that accepts no address in a redirect URI gets localhost, and the same listener is used", async () => {
+  judge = ({ path, body }) =>
+    path === "/reg" && JSON.parse(body).redirect_uris[0].includes("127.0.0.1")
+      ? [400, { error: "invalid_redirect_uri" }]
+      : undefined;
+  const oauth = oauthInside(folder.path, { url: resource.url, auth: { type: "oauth" } });
+  const prepared = await prepare(oauth, { challenge: undefined, signal });
+  const { url, client, redirectUri } = await startCode(prepared, redirect, signal);
+  const byName = redirect.replace("127.0.0.1", "localhost");
+  expect(client.redirectUri).toBe(byName);
+  expect(redirectUri).toBe(byName);
+  expect(url.searchParams.get("redirect_uri")).toBe(byName);
+  const times = registrations().length;
+  expect((await startCode(prepared, redirect, signal)).client).toEqual(client);
+  expect(registrations()).toHaveLength(times);
+});
+
+test("a configured redirect URI is never changed", async () => {
+  judge = ({ path }) => (path === "/reg" ? [400, { error: "invalid_redirect_uri" }] : undefined);
+  const error = await clientOf({ redirectUri: redirect }).catch((reason) => reason);
+  expect(error).toMatchObject({ kind: "registration-refused" });
+  expect(provider.requests.every(({ body }) => !body.includes("localhost"))).toBe(true);
+});
+
+test("a client id that is a number is accepted", async () => {
+  judge = ({ path }) => (path === "/reg" ? [201, { client_id: 17 }] : undefined);
+  expect(await clientOf()).toMatchObject({ id: "17" });
+});
+
+test("a registration and a code are sent again while the server is busy", async () => {
+  const busy = new Set(["/reg", "/token"]);
+  judge = ({ path }) => (busy.delete(path) ? [503, {}] : undefined);
+  const oauth = oauthInside(folder.path, { url: resource.url, auth: { type: "oauth" } });
+  const prepared = await prepare(oauth, { challenge: undefined, signal });
+  const request = await startCode(prepared, redirect, signal);
+  expect(registrations()).toHaveLength(2);
+  const answer = await redeemCode(prepared, request, "a-code-of-nobody", signal);
+  expect(answer).toMatchObject({ error: "invalid_grant" });
+  expect(provider.tokenRequests()).toHaveLength(2);
+});
+
+test("a scope that the server cannot read back is left out of the renewal", async () => {
+  const home = await bridgeHome(folder.path, { url: resource.url });
+  await signIn(home);
+  judge = ({ form }) =>
+    form.get("grant_type") === "refresh_token" && form.has("scope")
+      ? [400, { error: "invalid_scope" }]
+      : undefined;
+  const oauth = oauthInside(folder.path, { url: resource.url });
+  const sent = (await oauth.store.read()).grant!.accessToken;
+  const renewed = await oauth.refresher.refresh({ sent, refused: { challenge: undefined } });
+  expect(renewed?.accessToken).toBeString();
+  expect(renewed?.accessToken).not.toBe(sent);
+  expect(renewed?.scope).toBeString();
+});
 
 test("auth.clientAuth selects the authentication method of a registered client", async () => {
   expect(await clientOf({ clientAuth: "client_secret_post" })).toMatchObject({

@@ -20,6 +20,8 @@ test.each([
     'Bearer realm="x", error="invalid_token", Basic realm="y", Bearer resource_metadata=https://a/b',
     "https://a/b",
   ],
+  ['Bearer realm="x"; resource_metadata="https://a/b"', "https://a/b"],
+  ['Bearer realm="x" resource_metadata="https://a/b"', "https://a/b"],
   ['Basic resource_metadata="https://not-ours"', undefined],
   ["Bearer", undefined],
   ['Bearer resource_metadata="unfinished', undefined],

@@ -47,6 +47,23 @@ test("the challenge's resource_metadata comes first", async () => {
   expect(http.asked[0]).toBe(place);
 });
 
+test("a path alone as resource_metadata is one of the server's host", async () => {
+  const place = "https://mcp.example.com/elsewhere";
+  const { found } = find({ [place]: resource, ...issuerAt }, { resourceMetadata: "/elsewhere" });
+  expect((await found).issuer.issuer).toBe(issuer);
+  const foreign = find({ [place]: resource }, { resourceMetadata: "//evil.example.com/elsewhere" });
+  expect(foreign.found).rejects.toMatchObject({ kind: "refused" });
+});
+
+test("metadata below the path of an issuer are found, after the places of the specification", async () => {
+  const tenant = "https://auth.example.com/tenant";
+  const place = `${tenant}/.well-known/oauth-authorization-server`;
+  const http = documents({ [place]: metadata(tenant) });
+  const found = await fetchIssuer(tenant, { http, redactor, sleep }, false, signal);
+  expect(found?.issuer).toBe(tenant);
+  expect(http.asked).toEqual([...metadataUrls(new URL(tenant)).map(({ href }) => href), place]);
+});
+
 test("without a challenge, resource metadata are fetched under the path, then at the root", async () => {
   const { http, found } = find({
     [`${wellKnown}/oauth-protected-resource`]: { ...resource, resource: "https://mcp.example.com" },
