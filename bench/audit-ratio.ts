@@ -24,7 +24,8 @@ const systems = modes.map((mode) => {
   const servers = { kb: { url, auth: { type: "none" }, ...audit } };
   writeFileSync(file, JSON.stringify({ version: 1, servers }), { mode: 0o600 });
   const words = [places.bridge, "run", "--server", "kb", "--config-path", file];
-  const env = { PATH: process.env.PATH ?? "", HOME: home };
+  // As the entry starts it that `codex-config` writes.
+  const env = { PATH: process.env.PATH ?? "", HOME: home, BUN_JSC_useFTLJIT: "0" };
   return { name: mode, version: "", isStartOnly: false, open: () => new StdioClient(words, env) };
 });
 

@@ -60,6 +60,12 @@ export async function shakeHands(client: Client): Promise<Arrived> {
   return answer;
 }
 
+/** Asks for the first page of the tools. */
+export function listTools(client: Client): Promise<Arrived> {
+  const { id, text } = requestText("tools/list", "{}");
+  return within(30_000, "tools/list", client.ask(id, text));
+}
+
 /** Opens a client and shakes hands; ends the client where that fails. */
 export async function openClient(system: System, endpoint: Endpoint): Promise<Client> {
   const client = system.open(endpoint);

@@ -1,4 +1,4 @@
-import { requestText, shakeHands, within } from "../calls.ts";
+import { listTools, shakeHands, within } from "../calls.ts";
 import { killedAfterMs } from "../client.ts";
 import type { Context, Row } from "../context.ts";
 import { endedRow } from "../ended-sessions.ts";
@@ -17,8 +17,7 @@ export async function startOnce(system: System, endpoint: Endpoint): Promise<Sta
   const from = performance.now();
   const client = system.open(endpoint);
   const initialized = await within(30_000, "initialize", shakeHands(client));
-  const { id, text } = requestText("tools/list", "{}");
-  const listed = await within(30_000, "tools/list", client.ask(id, text));
+  const listed = await listTools(client);
   // Waits until the work after a start is done: the measure is the end of an idle bridge.
   await Bun.sleep(100);
   const endMs = await client.end();

@@ -8,9 +8,8 @@ import { runId } from "../platform/run-id.ts";
 import { asBridgeError, BridgeError, isErrorKind } from "../wire/errors.ts";
 import { isSameId, Message } from "../wire/message.ts";
 import { program } from "../wire/program-facts.ts";
-import { outermost } from "../wire/spans.ts";
 import type { CallContext, ClientFacts, Deliver, Stop, Upstream } from "./core/types.ts";
-import { ambiguousError, isAmbiguous, isDoubtful } from "./tools/named-tool.ts";
+import { ambiguousError, isAmbiguous, isDoubtful, plainParameters } from "./tools/named-tool.ts";
 
 interface AuditOptions {
   readonly next: Upstream;
@@ -100,8 +99,12 @@ export class AuditUpstream implements Upstream {
       return delivered;
     };
     try {
-      for (const each of calls) open.push(this.#begin(each));
-      if (mayMislead(message)) throw ambiguousError(this.#options.name, "the server has an audit");
+      const params = calls.map(plainParameters);
+      for (const [at, each] of calls.entries()) open.push(this.#begin(each, params[at]));
+      // In a batch, other parts than the calls may mislead.
+      const isPlain = calls[0] === message && params[0] !== undefined;
+      if (!isPlain && mayMislead(message))
+        throw ambiguousError(this.#options.name, "the server has an audit");
       await this.#options.next.send(message, take, signal, context);
       end({ outcome: message.head.kind === "notification" ? "sent" : "bad-answer" });
     } catch (error) {
@@ -110,21 +113,17 @@ export class AuditUpstream implements Upstream {
     }
   }
 
-  /** Writes the first line of a call. Throws `refused` if an audit does not take it. */
-  #begin(message: Message): OpenCall {
-    const { name, client, redactor } = this.#options;
+  /** Writes the first line of a call; `params` are its plain parameters, if it has such. Throws `refused` if an audit does not take it. */
+  #begin(message: Message, params: Readonly<Record<string, unknown>> | undefined): OpenCall {
+    const { name, client } = this.#options;
     const { id } = message.head;
     const call = { number: this.#options.nextCall(), id, startedAt: performance.now() };
-    // Redacted before it is shortened: half a secret would not match.
-    const shown = (text: string) =>
-      redactor.redact(text.slice(0, 8 * maxNameLength)).slice(0, maxNameLength);
-    const named = message.text(["params", "name"]);
-    const tool: unknown = named === undefined ? undefined : JSON.parse(named);
+    const tool = params === undefined ? message.value(["params", "name"]) : params["name"];
     const line = this.#line("call", call, {
       server: name,
-      tool: typeof tool === "string" ? shown(tool) : undefined,
-      client: shown(client.name),
-      id: id === undefined ? undefined : shown(id),
+      tool: typeof tool === "string" ? this.#shown(tool) : undefined,
+      client: this.#shown(client.name),
+      id: id === undefined ? undefined : this.#shown(id),
     });
     let isBegun = false;
     for (const { file, lines, arguments: how } of this.#audits) {
@@ -149,6 +148,11 @@ export class AuditUpstream implements Upstream {
       } catch (error) {
         this.#failures.note({ call: call.number, file, error: appendProblem(error) });
       }
+  }
+
+  /** Redacts before it shortens: half a secret would not match. */
+  #shown(text: string): string {
+    return this.#options.redactor.redact(text.slice(0, 8 * maxNameLength)).slice(0, maxNameLength);
   }
 
   #line(event: "call" | "end", { number }: OpenCall, facts: object): string {
@@ -179,12 +183,10 @@ function mayMislead(message: Message): boolean {
   if (head.kind === "batch")
     return message.elements().some((part) => part instanceof Message && mayMislead(part));
   if (head.kind === "response") return false;
-  if (isAmbiguous(message)) return true;
-  if (head.method !== "tools/call") return false;
-  if (isDoubtful(bytes, outermost(bytes), "params")) return true;
+  if (head.method !== "tools/call") return isAmbiguous(message);
+  if (isAmbiguous(message, "params")) return true;
   const params = message.view(["params"]);
-  const isParameterDoubtful = (key: string) => params && isDoubtful(bytes, params, key);
-  return ["name", "arguments"].some(isParameterDoubtful);
+  return params !== undefined && isDoubtful(bytes, params, ["name", "arguments"]);
 }
 
 function responsesIn(message: Message): readonly Message[] {

@@ -15,11 +15,15 @@ interface Edge {
   readonly to: number;
 }
 
+/** Visible ASCII without capital letters: such a text is its own folded form. */
+const isFolded = /^[!-@[-~]*$/;
+
 /**
  * Makes texts equal that a lenient server may treat as one: case, width and other compatibility forms, accents (a
  * database compares without them), hidden characters, spaces at the ends.
  */
 export function foldText(text: string): string {
+  if (isFolded.test(text)) return text;
   // First to upper case: U+017F and U+212A then equal "s" and "k", as in the case folding of Unicode.
   const lower = text.normalize("NFKD").toUpperCase().toLowerCase();
   return lower

@@ -402,9 +402,16 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-audit-before-the-call": {
     promise: "a call has its audit line before it is sent",
     file: "src/upstream/audit.ts",
-    find: '      for (const each of calls) open.push(this.#begin(each));\n      if (mayMislead(message)) throw ambiguousError(this.#options.name, "the server has an audit");\n      await this.#options.next.send(message, take, signal, context);',
-    replace:
-      "      await this.#options.next.send(message, take, signal, context);\n      for (const each of calls) open.push(this.#begin(each));",
+    find: "      for (const [at, each] of calls.entries()) open.push(this.#begin(each, params[at]));\n",
+    replace: "",
+    also: [
+      {
+        file: "src/upstream/audit.ts",
+        find: "      await this.#options.next.send(message, take, signal, context);\n",
+        replace:
+          "      await this.#options.next.send(message, take, signal, context);\n      for (const [at, each] of calls.entries()) open.push(this.#begin(each, params[at]));\n",
+      },
+    ],
     test: "tests/e2e/audit.test.ts",
     pattern: "after kill -9",
   },
@@ -1988,6 +1995,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/upstream/tools/policy.test.ts",
     pattern: "a call with",
   },
+  "no-comparison-of-plain-text": {
+    promise: "a call with a repeated key is not taken for a plain one",
+    file: "src/upstream/tools/named-tool.ts",
+    find: " || JSON.stringify(message) !== text",
+    replace: "",
+    test: "tests/upstream/tools/named-tool.property.test.ts",
+    pattern: "plain",
+  },
   "no-facts-of-earlier-pages": {
     promise: "a tool that is listed twice on two pages has the rights of its worse entry",
     file: "src/upstream/tools/listed-tools.ts",
@@ -1999,8 +2014,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "ambiguous-calls-pass-the-audit": {
     promise: "no message reaches an audited server that it could take for another call",
     file: "src/upstream/audit.ts",
-    find: "if (mayMislead(message)) throw",
-    replace: "if (false) throw",
+    find: "if (!isPlain && mayMislead(message))",
+    replace: "if (false)",
     test: "tests/upstream/audit.test.ts",
     pattern: "could name another call",
   },
