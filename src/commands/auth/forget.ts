@@ -17,15 +17,27 @@ export async function forgetStored(server: ServerSettings, context: Context): Pr
 
 /** Removes a server: its entry in config.json, or server.json of an ad hoc server, its stored sign-in, its cache and its approvals. Resolves to the server. Throws `configuration`. */
 export async function removeServer(word: string, context: Context): Promise<ServerSettings> {
-  const paths = context.paths();
-  const server = await findServer(paths, word);
-  await forgetStored(server, context);
-  removeFile(approvedFile(server.state));
-  if (server.adHoc !== undefined) removeAdHoc(server);
+  const server = await findServer(context.paths(), word);
+  if (server.adHoc === undefined) await removeServers([server], context);
   else {
-    await changeConfig(paths, (raw) => {
-      delete raw.servers?.[server.name];
-    });
+    await forgetAll(server, context);
+    removeAdHoc(server);
   }
   return server;
+}
+
+async function forgetAll(server: ServerSettings, context: Context): Promise<void> {
+  await forgetStored(server, context);
+  removeFile(approvedFile(server.state));
+}
+
+/** Removes configured servers, as removeServer() does, with one change of config.json. Throws `configuration`. */
+export async function removeServers(
+  servers: readonly ServerSettings[],
+  context: Context,
+): Promise<void> {
+  for (const server of servers) await forgetAll(server, context);
+  await changeConfig(context.paths(), (raw) => {
+    for (const { name } of servers) delete raw.servers?.[name];
+  });
 }

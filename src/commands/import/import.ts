@@ -198,8 +198,8 @@ async function preview(
   }
   if (!replace) return 0;
   const files = replaceable(chosen ?? rows);
-  for (const { path, before, after } of await previewEntries(files, executable, context)) {
-    const diff = context.redactor.redact(unifiedDiff(path, before, after));
+  for (const { source, after } of await previewEntries(files, executable, context)) {
+    const diff = context.redactor.redact(unifiedDiff(source.path, source.text, after));
     await context.print(`\n${isatty(1) ? visibleDiff(diff) : diff}`);
   }
   return 0;

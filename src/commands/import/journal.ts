@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import type { Context } from "../../cli/command.ts";
 import { readConfig } from "../../config/load.ts";
+import type { ServerSettings } from "../../config/settings.ts";
 import { readChecked, removeFile, writeAtomically } from "../../platform/files.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { removeServer } from "../auth/forget.ts";
+import { removeServers } from "../auth/forget.ts";
 import { clientText, restoreClientFile } from "../client-config/write.ts";
 import { backupOf } from "../codex-config/write.ts";
 
@@ -80,16 +81,18 @@ export async function undoImport(context: Context): Promise<number> {
     await restoreClientFile(path, context);
     await context.print(`${context.marks.ok} Restored ${path}\n`);
   }
+  const config = await readConfig(context.paths());
+  const removed: ServerSettings[] = [];
   for (const [name, importedDigest] of Object.entries(servers)) {
-    const entry = (await readConfig(context.paths()))?.raw.servers?.[name];
-    if (entry === undefined) continue;
-    if (digest(JSON.stringify(entry)) !== importedDigest) {
-      context.warn(`server "${name}" was changed since the import and is not removed`);
-      continue;
-    }
-    await removeServer(name, context);
-    await context.print(`${context.marks.ok} Removed server "${name}"\n`);
+    const entry = config?.raw.servers?.[name];
+    const settings = config?.servers.get(name);
+    if (entry === undefined || settings === undefined) continue;
+    if (digest(JSON.stringify(entry)) === importedDigest) removed.push(settings);
+    else context.warn(`server "${name}" was changed since the import and is not removed`);
   }
+  if (removed.length > 0) await removeServers(removed, context);
+  for (const { name } of removed)
+    await context.print(`${context.marks.ok} Removed server "${name}"\n`);
   removeFile(journalFile(home));
   return 0;
 }

@@ -85,19 +85,27 @@ function codexEntry(wanted: Wanted, { entry, draft }: Row): Wanted {
 function inProfile(name: string, path: string): BridgeError {
   return new BridgeError(
     "configuration",
-    `the server "${name}" is in a profile in ${path}, where --replace does not write`,
+    `the server "${cleanText(name, 80)}" is in a profile in ${path}, where --replace does not write`,
     {
       hint: "edit that entry by hand, or select the other servers",
     },
   );
 }
 
-/** Each file's text before and after the change, as if the new servers were already saved. */
+/** A file's text before and after the change. */
+export interface Preview {
+  readonly source: Source;
+  readonly rows: readonly Row[];
+  readonly after: string;
+}
+
+/** Each file's change, as if the new servers were already saved. Throws `configuration`. */
 export async function previewEntries(
   files: ReadonlyMap<Source, readonly Row[]>,
   executable: string | undefined,
   context: Context,
-): Promise<{ path: string; before: string; after: string }[]> {
+): Promise<Preview[]> {
+  if (files.size === 0) return [];
   const paths = context.paths();
   const raw = structuredClone((await readConfig(paths))?.raw ?? {});
   raw.servers ??= {};
@@ -105,34 +113,35 @@ export async function previewEntries(
     if (status === "new") raw.servers[name] = draft.entry;
   }
   const { servers } = await parseConfig(JSON.stringify(raw), paths);
-  const previews: { path: string; before: string; after: string }[] = [];
-  for (const [{ path, text }, rows] of files) {
-    previews.push({
-      path,
-      before: text,
-      after: await rewritten(text, rows, servers, executable, context),
-    });
+  const previews: Preview[] = [];
+  for (const [source, rows] of files) {
+    const after = await rewritten(source.text, rows, servers, executable, context);
+    previews.push({ source, rows, after });
   }
   return previews;
 }
 
 /** Rewrites the clients' entries to start this bridge; returns the changed files. Throws `configuration`. */
 export async function replaceEntries(
-  files: ReadonlyMap<Source, readonly Row[]>,
+  previews: readonly Preview[],
   executable: string | undefined,
   context: Context,
 ): Promise<FileChange[]> {
   const changes: FileChange[] = [];
-  const servers = (await readConfig(context.paths()))?.servers ?? new Map();
-  for (const [{ path, client }, rows] of files) {
-    const edit = (text: string) => rewritten(text, rows, servers, executable, context);
+  for (const { source, rows, after } of previews) {
+    const { path, client, text: before } = source;
+    const edit = async (text: string) => {
+      if (text === before) return after;
+      const servers = (await readConfig(context.paths()))?.servers ?? new Map();
+      return rewritten(text, rows, servers, executable, context);
+    };
     if (!(await changeClientFile(path, edit, context))) continue;
     changes.push({
       path,
       before: digest(clientText(backupOf(path))),
       after: digest(clientText(path)),
     });
-    const names = rows.map(({ entry }) => `"${entry.name}"`).join(", ");
+    const names = rows.map(({ entry }) => `"${cleanText(entry.name, 80)}"`).join(", ");
     await context.print(`${context.marks.ok} Rewrote ${names} in ${path}\n`);
     context.note(`backup of the previous file, its secrets included: ${backupOf(path)}`);
     if (client !== undefined) context.note(`to see the change: ${client.reload}`);

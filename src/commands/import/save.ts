@@ -39,7 +39,7 @@ export async function saveRows(
   requireImportable(chosen);
   const replaced = replace ? replaceable(chosen) : new Map<Source, Row[]>();
   // Throws before anything is saved if an entry cannot be rewritten.
-  await previewEntries(replaced, command, context);
+  const previews = await previewEntries(replaced, command, context);
   const { added, signedIn } = await addServers(
     chosen.filter(({ status }) => status === "new"),
     context,
@@ -53,7 +53,7 @@ export async function saveRows(
   // Written before the clients' files are rewritten: if that fails, --undo still removes the added servers.
   if (names.length > 0) await writeJournal(names, [], context);
   const replaceContext = { ...context, print: json ? async () => true : context.print };
-  const files = await replaceEntries(replaced, command, replaceContext).catch((error) => {
+  const files = await replaceEntries(previews, command, replaceContext).catch((error) => {
     if (names.length > 0)
       context.note(`the servers are saved; to remove them: ${undoLine(context)}`);
     throw error;
