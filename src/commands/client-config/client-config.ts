@@ -9,7 +9,7 @@ import { type Config, enabledServers, loadConfig, pickServer } from "../../confi
 import type { ServerSettings } from "../../config/settings.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { command as codexConfig } from "../codex-config/codex-config.ts";
-import { unifiedDiff, visibleDiff } from "../codex-config/diff.ts";
+import { entriesDiff, visibleDiff } from "../codex-config/diff.ts";
 import { combinedWords } from "../codex-config/entry.ts";
 import {
   combinedArgument,
@@ -18,7 +18,14 @@ import {
 } from "../codex-config/shared-arguments.ts";
 import { readUserFile } from "../codex-config/user-file.ts";
 import { backupOf } from "../codex-config/write.ts";
-import { type EntryChange, removeEntry, sectionEntries, sectionOf, writeEntries } from "./entry.ts";
+import {
+  type EntryChange,
+  removeEntry,
+  sectionEntries,
+  sectionOf,
+  valueAt,
+  writeEntries,
+} from "./entry.ts";
 import { clientStart } from "./start.ts";
 import { targetFile } from "./target-file.ts";
 import { changeClientFile, clientText } from "./write.ts";
@@ -72,8 +79,8 @@ export const command = defineCommand({
         ? enabledServers(config)
         : [...new Set(values.server.map((name) => pickServer(config, name)))];
     const starts = startsOf(servers, values, client, config, context);
-    const edit = (text: string) => withEntries(text, client, starts, values.replace, context);
-    if (values["dry-run"]) return showDiff(path, edit, context);
+    const edit = (text: string) => withEntries(text, client, path, starts, values.replace);
+    if (values["dry-run"]) return showDiff(client, path, edit, context);
     if (!values.write) return print(client, path, starts, context);
     if (values.project) context.note(`the project's file: ${path}`);
     const isChanged = await changeClientFile(path, edit, context);
@@ -130,12 +137,16 @@ async function runCodexConfig(values: ClientConfigValues, context: Context): Pro
 async function withEntries(
   text: string,
   client: Client,
+  path: string,
   starts: ReadonlyMap<string, Start>,
   mayReplace: boolean,
-  { redactor }: Context,
 ): Promise<string> {
-  const entries = await sectionEntries(text, client);
-  const section = sectionOf(client, await readValue(text, client.format, client.title));
+  const entries = await sectionEntries(text, client, path);
+  const value = await readValue(text, client.format, path);
+  const section = sectionOf(client, value);
+  const list = valueAt(value, section);
+  // A list may hold items that are no servers of their own, such as Continue's `uses`.
+  const length = Array.isArray(list) ? list.length : 0;
   const changes: EntryChange[] = [];
   let added = 0;
   for (const [name, start] of starts) {
@@ -145,11 +156,9 @@ async function withEntries(
       entries.find((entry) => entry.isOurs && entry.name.toLowerCase() === name.toLowerCase());
     // The bridge may have another file name: then an entry is known by what it starts.
     const isSame = Bun.deepEquals(existing?.words, [start.command, ...start.args]);
-    if (existing !== undefined && !existing.isOurs && !isSame) {
-      if (!mayReplace) throw otherOwner(client, name);
-      for (const secret of existing.secrets) redactor.add(secret);
-    }
-    const key = client.isList ? entries.length + added : name;
+    if (existing !== undefined && !existing.isOurs && !isSame && !mayReplace)
+      throw otherOwner(client, name);
+    const key = client.isList ? length + added : name;
     if (existing === undefined) added++;
     changes.push({
       path: existing?.path ?? [...section, key],
@@ -157,7 +166,7 @@ async function withEntries(
       start,
     });
   }
-  return writeEntries(text, client, changes);
+  return writeEntries(text, client, changes, path);
 }
 
 function otherOwner({ title }: Client, name: string): BridgeError {
@@ -177,12 +186,13 @@ async function print(
   const changes = [...starts].map(([name, start], at) => {
     return { path: [...client.section, client.isList ? at : name], name, start };
   });
-  await context.print(await writeEntries("", client, changes));
+  await context.print(await writeEntries("", client, changes, path));
   context.note(`for ${client.title}: this belongs in ${path}; --write merges it into that file`);
   return 0;
 }
 
 async function showDiff(
+  { format }: Client,
   path: string,
   edit: (text: string) => Promise<string>,
   context: Context,
@@ -190,7 +200,7 @@ async function showDiff(
   const before = clientText(path);
   const after = await edit(before);
   if (before === after) context.note(`nothing to change in ${path}`);
-  const diff = context.redactor.redact(unifiedDiff(path, before, after));
+  const diff = await entriesDiff(path, { before, after, format }, context.redactor);
   await context.print(isatty(1) ? visibleDiff(diff) : diff);
   return 0;
 }
@@ -204,16 +214,16 @@ async function remove(
   let removed: string[] = [];
   const edit = async (text: string) => {
     const names = values.combined === undefined ? values.server : [values.combined];
-    const found = await removable(text, client, names, context);
+    const found = await removable(text, client, path, names, context);
     removed = found.map(({ name }) => name);
     let after = text;
     // Last entry first, so that the list indexes of the remaining entries stay valid.
     for (const { path: entryPath, name } of found.toReversed()) {
-      after = await removeEntry(after, client, entryPath, name);
+      after = await removeEntry(after, client, entryPath, name, path);
     }
     return after;
   };
-  if (values["dry-run"]) return showDiff(path, edit, context);
+  if (values["dry-run"]) return showDiff(client, path, edit, context);
   if (values.project) context.note(`the project's file: ${path}`);
   if (!(await changeClientFile(path, edit, context))) {
     await context.print(`${context.marks.ok} nothing to remove from ${path}\n`);
@@ -226,8 +236,14 @@ async function remove(
 }
 
 /** The entries with these names; without names, all that start the bridge with this config.json. Throws `configuration`. */
-async function removable(text: string, client: Client, names: readonly string[], context: Context) {
-  const entries = await sectionEntries(text, client);
+async function removable(
+  text: string,
+  client: Client,
+  path: string,
+  names: readonly string[],
+  context: Context,
+) {
+  const entries = await sectionEntries(text, client, path);
   const { custom, configFile } = context.paths();
   if (names.length === 0) {
     const file = custom ? configFile : undefined;

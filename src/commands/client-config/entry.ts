@@ -1,5 +1,10 @@
 import type { Client, Start } from "../../config/clients/clients.ts";
-import { isObject, type JsonObject, readValue } from "../../config/clients/document.ts";
+import {
+  type Format,
+  isObject,
+  type JsonObject,
+  readValue,
+} from "../../config/clients/document.ts";
 import { type EntryPath, findEntries, isRemoteKey } from "../../config/clients/entries.ts";
 import {
   changeJson,
@@ -89,28 +94,30 @@ function putAt(value: unknown, path: EntryPath, entry: JsonObject, isList: boole
 async function verifyEdit(
   after: string,
   expected: unknown,
-  { format, title }: Client,
+  format: Format,
+  where: string,
 ): Promise<void> {
-  const read = await readValue(after, format, title).catch(() => undefined);
+  const read = await readValue(after, format, where).catch(() => undefined);
   if (Bun.deepEquals(read ?? {}, expected)) return;
   throw new BridgeError(
     "configuration",
-    "the file is written in a form that the bridge cannot edit",
+    `${where} is written in a form that the bridge cannot edit`,
     {
       hint: "write the entry by hand; nothing was changed",
     },
   );
 }
 
-/** Sets entries in the text of a client's file; a field that already has its value keeps its bytes. Throws `configuration`. */
+/** Sets entries in the text of a client's file, which `where` names in errors; a field that already has its value keeps its bytes. Throws `configuration`. */
 export async function writeEntries(
   text: string,
   client: Client,
   changes: readonly EntryChange[],
+  where: string,
 ): Promise<string> {
-  const { format, title } = client;
+  const { format } = client;
   const isList = client.isList === true;
-  const value = await readValue(text, format, title);
+  const value = await readValue(text, format, where);
   let expected = structuredClone(value);
   const known: ObjectChange[] = [];
   const others: { change: EntryChange; entry: JsonObject }[] = [];
@@ -129,31 +136,36 @@ export async function writeEntries(
     }
   }
   if (known.length + others.length === 0) return text;
-  let after = known.length === 0 ? text : await changeJson(text, known, title);
+  let after = known.length === 0 ? text : await changeJson(text, known, where);
   for (const { change, entry } of others) {
     const { path, name } = change;
     after =
       format === "yaml"
-        ? await setYaml(after, { key: String(path[0]), isList }, name, entry)
-        : await setJson(after, path.map(String), entry, title);
+        ? await setYaml(after, { key: String(path[0]), isList, where }, name, entry)
+        : await setJson(after, path.map(String), entry, where);
   }
-  await verifyEdit(after, expected, client);
+  await verifyEdit(after, expected, format, where);
   return after;
 }
 
 /** The text without the entry at `path`. Throws `configuration`. */
-export async function removeEntry(text: string, client: Client, path: EntryPath, name: string) {
-  const { format, title } = client;
-  const expected = await readValue(text, format, title);
+export async function removeEntry(
+  text: string,
+  { format }: Client,
+  path: EntryPath,
+  name: string,
+  where: string,
+) {
+  const expected = await readValue(text, format, where);
   const section = valueAt(expected, path.slice(0, -1));
   const key = path.at(-1)!;
   if (Array.isArray(section)) section.splice(Number(key), 1);
   else if (isObject(section)) Reflect.deleteProperty(section, key);
   const after =
     format === "yaml"
-      ? await removeYaml(text, String(path[0]), name)
-      : await removeJson(text, path.map(String), title);
-  await verifyEdit(after, expected, client);
+      ? await removeYaml(text, { key: String(path[0]), where }, name)
+      : await removeJson(text, path.map(String), where);
+  await verifyEdit(after, expected, format, where);
   return after;
 }
 
@@ -166,8 +178,6 @@ export interface SectionEntry {
   readonly words: readonly string[];
   /** The `--config-path` in its arguments; undefined for the default config.json. */
   readonly configFile: string | undefined;
-  /** Values of its `env` and headers, which may be secrets. */
-  readonly secrets: readonly string[];
 }
 
 /** The keys of the section that holds the servers; opencode has two forms, `mcp` and `mcp.servers`. */
@@ -177,13 +187,17 @@ export function sectionOf(client: Client, value: unknown): readonly string[] {
 }
 
 /** The entries in the client's section of the file. Throws `configuration`. */
-export async function sectionEntries(text: string, client: Client): Promise<SectionEntry[]> {
-  const value = await readValue(text, client.format, client.title);
+export async function sectionEntries(
+  text: string,
+  client: Client,
+  where: string,
+): Promise<SectionEntry[]> {
+  const value = await readValue(text, client.format, where);
   const section = sectionOf(client, value);
   return findEntries(value)
     .filter(({ path }) => path.length === section.length + 1)
     .filter(({ path }) => section.every((key, at) => path[at] === key))
-    .map(({ name, path, words, env, headers }) => {
+    .map(({ name, path, words }) => {
       const [command, ...args] = words;
       const at = args.findIndex((word) => word === "--config-path" || word === "-c");
       return {
@@ -192,7 +206,6 @@ export async function sectionEntries(text: string, client: Client): Promise<Sect
         words,
         isOurs: command !== undefined && ownerOf(name, { command, args }) !== "other",
         configFile: at < 0 ? undefined : args[at + 1],
-        secrets: [...Object.values(env), ...Object.values(headers)],
       };
     });
 }

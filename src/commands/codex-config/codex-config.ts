@@ -5,7 +5,7 @@ import type { ServerSettings } from "../../config/settings.ts";
 import { readDocument, serverValue } from "../../config/toml-document.ts";
 import { BridgeError, type Hint } from "../../wire/errors.ts";
 import { codexConfigFile } from "./codex.ts";
-import { unifiedDiff } from "./diff.ts";
+import { entriesDiff } from "./diff.ts";
 import { combinedEntry, configFileOf, fitted, nativeEntry, ownerOf, stdioEntry } from "./entry.ts";
 import { type Launch, launchOf } from "./launch.ts";
 import { mergeEntry, removeEntry } from "./merge.ts";
@@ -182,7 +182,8 @@ async function requireAppendable(
 async function showDiff(change: Change, context: Context): Promise<number> {
   const { before, after } = await preview(change);
   if (before === after) context.note(`nothing to change in ${change.path}`);
-  await context.print(unifiedDiff(change.path, before, after));
+  const text = { before, after, format: "toml" } as const;
+  await context.print(await entriesDiff(change.path, text, context.redactor));
   return 0;
 }
 

@@ -1,3 +1,7 @@
+import { type Format, readValue } from "../../config/clients/document.ts";
+import { findEntries } from "../../config/clients/entries.ts";
+import { secretsIn } from "../../config/clients/entry-secrets.ts";
+import type { Redactor } from "../../platform/redact.ts";
 import { withCodePoints } from "../../wire/text.ts";
 
 /** Maximum cells of the table of lengths. In longer texts, every line between the first and the last change counts as changed. */
@@ -61,6 +65,27 @@ export function unifiedDiff(path: string, before: string, after: string): string
     text += shown("-", middleA.slice(fromI, i)) + shown("+", middleB.slice(fromJ, j));
   }
   return text;
+}
+
+/** The unified diff of a client's file, without the secrets of the entries in it. Throws `configuration` if the text before is malformed. */
+export async function entriesDiff(
+  path: string,
+  {
+    before,
+    after,
+    format,
+  }: { readonly before: string; readonly after: string; readonly format: Format },
+  redactor: Redactor,
+): Promise<string> {
+  const diff = unifiedDiff(path, before, after);
+  if (diff === "") return "";
+  const entries = findEntries(await readValue(before, format, path));
+  const secrets = new Set(entries.flatMap(({ value }) => secretsIn(value)));
+  for (const secret of secrets) {
+    const isShown = diff.includes(secret) || diff.includes(JSON.stringify(secret).slice(1, -1));
+    if (isShown) redactor.add(secret);
+  }
+  return redactor.redact(diff);
 }
 
 /** A diff as a terminal may show it: the file may come with a repository, so what could hide something is shown as code points. */

@@ -1,10 +1,11 @@
 import { isatty } from "node:tty";
 import { type Context, defineCommand, type Values } from "../../cli/command.ts";
+import { formatOf } from "../../config/clients/document.ts";
 import { findEntries } from "../../config/clients/entries.ts";
 import { readConfig } from "../../config/load.ts";
 import type { Environment } from "../../platform/paths.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { unifiedDiff, visibleDiff } from "../codex-config/diff.ts";
+import { entriesDiff, visibleDiff } from "../codex-config/diff.ts";
 import { convertEntry } from "./convert.ts";
 import { undoImport } from "./journal.ts";
 import { type Found, makePlan, type Row } from "./plan.ts";
@@ -199,7 +200,9 @@ async function preview(
   if (!replace) return 0;
   const files = replaceable(chosen ?? rows);
   for (const { source, after } of await previewEntries(files, executable, context)) {
-    const diff = context.redactor.redact(unifiedDiff(source.path, source.text, after));
+    const { path, text: before, client } = source;
+    const change = { before, after, format: client?.format ?? formatOf(path) };
+    const diff = await entriesDiff(path, change, context.redactor);
     await context.print(`\n${isatty(1) ? visibleDiff(diff) : diff}`);
   }
   return 0;

@@ -49,8 +49,8 @@ async function rewritten(
     const start = clientStart([server], client, executable, context);
     changes.push({ path: entry.path, name: entry.name, start, drop: draft.used });
   }
-  const client = rows[0]?.source.client;
-  return client === undefined ? after : writeEntries(after, client, changes);
+  const { client, path = "" } = rows[0]?.source ?? {};
+  return client === undefined ? after : writeEntries(after, client, changes, path);
 }
 
 /** Throws `configuration` if the text has another entry in the place of a row's than when the plan was made. */

@@ -74,7 +74,7 @@ function plainValue(node: Node, text: string, where: string): unknown {
 async function readYaml(text: string, where: string): Promise<unknown> {
   const { parseDocument } = await import("yaml");
   // Pretty errors would quote lines of the file, which may hold secrets.
-  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: true });
+  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: true, merge: true });
   const [error] = document.errors;
   if (error !== undefined) {
     const problem = error.code === "DUPLICATE_KEY" ? "the key stands twice" : "not YAML";

@@ -65,8 +65,8 @@ function propertyOf(object: Node, key: string): Node | undefined {
   return object.children?.find((property) => property.children?.[0]?.value === key);
 }
 
-function notAnObject(keys: readonly string[]): BridgeError {
-  const subject = keys.length === 0 ? "the file" : keys.join(".");
+function notAnObject(where: string, keys: readonly string[]): BridgeError {
+  const subject = keys.length === 0 ? where : `${where}: ${keys.join(".")}`;
   return new BridgeError("configuration", `${subject} is not a JSON object`, {
     hint: "correct it by hand; nothing was changed",
   });
@@ -162,7 +162,7 @@ export async function setJson(
   }
   let object = root;
   for (const [at, key] of path.entries()) {
-    if (object.type !== "object") throw notAnObject(path.slice(0, at));
+    if (object.type !== "object") throw notAnObject(where, path.slice(0, at));
     const property = propertyOf(object, key);
     const node = property?.children?.[1];
     const rest = path.slice(at + 1);
@@ -170,14 +170,17 @@ export async function setJson(
       const inner = rest.toReversed().reduce((sum: unknown, each) => ({ [each]: sum }), value);
       return apply(text, appendProperty(text, object, key, inner, style));
     }
-    if (rest.length > 0) {
+    const isNull = node.type === "null";
+    if (rest.length > 0 && !isNull) {
       object = node;
       continue;
     }
+    // A section that is null is empty.
+    const nested = rest.toReversed().reduce((inner: unknown, each) => ({ [each]: inner }), value);
     const isInline = !text.slice(object.offset, endOf(object)).includes("\n");
     const rendered = isInline
-      ? JSON.stringify(value)
-      : style.render(value, style.indentAt(property.offset));
+      ? JSON.stringify(nested)
+      : style.render(nested, style.indentAt(property.offset));
     return apply(text, [{ start: node.offset, end: endOf(node), text: rendered }]);
   }
   return text;
@@ -218,7 +221,7 @@ export async function changeJson(
   for (const { path, set, remove } of changes) {
     let object = root;
     for (const key of path) object = object && propertyOf(object, key)?.children?.[1];
-    if (object?.type !== "object") throw notAnObject(path);
+    if (object?.type !== "object") throw notAnObject(where, path);
     const [start, end] = [object.offset, endOf(object)];
     // The indentation of its line is put before the object, so that Style indents the properties as in the file.
     const indent = style.indentAt(start);

@@ -4,13 +4,19 @@ import { BridgeError } from "../../wire/errors.ts";
 // Edits YAML; every line outside of the edited entry is kept. The library only finds the lines to change: its own output
 // of the document would move comments and blanks.
 
+/** The key of a section, and the name of its file in errors. */
+interface SectionPlace {
+  readonly key: string;
+  readonly where: string;
+}
+
 interface Section {
   readonly pair: Pair<Scalar, Node | null>;
   readonly value: YAMLMap<Scalar, Node> | YAMLSeq<Node> | undefined;
 }
 
-function refuse(problem: string): BridgeError {
-  return new BridgeError("configuration", `the YAML file ${problem}`, {
+function refuse(where: string, problem: string): BridgeError {
+  return new BridgeError("configuration", `${where} ${problem}`, {
     hint: "write the entry by hand; nothing was changed",
   });
 }
@@ -29,11 +35,11 @@ async function parsed(text: string): Promise<Document> {
   return parseDocument(text, { prettyErrors: false });
 }
 
-async function sectionOf(text: string, key: string): Promise<Section | undefined> {
+async function sectionOf(text: string, { key, where }: SectionPlace): Promise<Section | undefined> {
   const { isMap, isSeq } = await import("yaml");
   const { contents } = await parsed(text);
   if (contents === null) return undefined;
-  if (!isMap(contents)) throw refuse("is not a map");
+  if (!isMap(contents)) throw refuse(where, "is not a map");
   const pair = contents.items.find((item) => String((item.key as Scalar).value) === key) as
     | Section["pair"]
     | undefined;
@@ -43,7 +49,7 @@ async function sectionOf(text: string, key: string): Promise<Section | undefined
     return { pair, value: value as NonNullable<Section["value"]> };
   }
   if (value === null || (value as Scalar).value === null) return { pair, value: undefined };
-  throw refuse(`has a ${key} that is neither a list nor a map`);
+  throw refuse(where, `has a ${key} that is neither a list nor a map`);
 }
 
 /** A value as lines of YAML, each with this indentation and line end. */
@@ -66,12 +72,12 @@ function contentEnd(text: string, node: Node): number {
   return start + text.slice(start, end).trimEnd().length;
 }
 
-function lineRangeOf(text: string, { value }: Section, at: number): LineRange {
+function lineRangeOf(text: string, where: string, { value }: Section, at: number): LineRange {
   const item = value?.items[at] as Node | Pair<Scalar, Node> | undefined;
   const isPair = item !== undefined && "key" in item;
   const first = isPair ? item.key.range?.[0] : (item as Node | undefined)?.range?.[0];
   if (item === undefined || first === undefined)
-    throw refuse("has an entry in a form that the bridge cannot edit");
+    throw refuse(where, "has an entry in a form that the bridge cannot edit");
   // A list item begins at its dash, which may be in an earlier line than its value.
   const start = lineStart(text, isPair ? first : text.lastIndexOf("-", first - 1));
   const indent = /^[ \t]*/.exec(text.slice(start))![0];
@@ -88,17 +94,31 @@ function indexOf({ value }: Section, name: string): number {
   });
 }
 
+/** The edited text, without its final line end if the text before had none. */
+function withEndOf(text: string, after: string): string {
+  return text === "" || text.endsWith("\n") ? after : after.replace(/\r?\n$/, "");
+}
+
 /** Sets the server with this name in a section, which is a list or a map. Throws `configuration`. */
 export async function setYaml(
   text: string,
-  section: { readonly key: string; readonly isList: boolean },
+  place: SectionPlace & { readonly isList: boolean },
   name: string,
   value: unknown,
 ): Promise<string> {
-  const { key, isList } = section;
+  return withEndOf(text, await withServer(text, place, name, value));
+}
+
+async function withServer(
+  text: string,
+  place: SectionPlace & { readonly isList: boolean },
+  name: string,
+  value: unknown,
+): Promise<string> {
+  const { key, isList, where } = place;
   const lineEnd = lineEndOf(text);
   const whole = isList ? [value] : { [name]: value };
-  const found = await sectionOf(text, key);
+  const found = await sectionOf(text, place);
   if (found === undefined) {
     const before = text === "" || text.endsWith("\n") ? text : text + lineEnd;
     return before + (await linesOf({ [key]: whole }, "", lineEnd));
@@ -113,26 +133,27 @@ export async function setYaml(
     const tail = rest.startsWith("\n") || rest.startsWith("\r") ? rest : lineEnd + rest.trimStart();
     return text.slice(0, start) + head + lineEnd + lines + tail;
   }
-  if (items.flow) throw refuse(`has ${key} in flow style, in one line`);
+  if (items.flow) throw refuse(where, `has ${key} in flow style, in one line`);
   const at = indexOf(found, name);
   if (at >= 0) {
-    const { start, end, indent } = lineRangeOf(text, found, at);
+    const { start, end, indent } = lineRangeOf(text, where, found, at);
     return text.slice(0, start) + (await linesOf(whole, indent, lineEnd)) + text.slice(end);
   }
-  const { end, indent } = lineRangeOf(text, found, items.items.length - 1);
+  const { end, indent } = lineRangeOf(text, where, found, items.items.length - 1);
   const before = text.slice(0, end);
   const head = before.endsWith("\n") ? before : before + lineEnd;
   return head + (await linesOf(whole, indent, lineEnd)) + text.slice(end);
 }
 
 /** Removes the server with this name from a section. Throws `configuration`. */
-export async function removeYaml(text: string, key: string, name: string): Promise<string> {
-  const found = await sectionOf(text, key);
+export async function removeYaml(text: string, place: SectionPlace, name: string): Promise<string> {
+  const { key, where } = place;
+  const found = await sectionOf(text, place);
   const at = found === undefined ? -1 : indexOf(found, name);
   if (found?.value === undefined || at < 0) return text;
-  if (found.value.flow) throw refuse(`has ${key} in flow style, in one line`);
-  const { start, end } = lineRangeOf(text, found, at);
-  if (found.value.items.length > 1) return text.slice(0, start) + text.slice(end);
+  if (found.value.flow) throw refuse(where, `has ${key} in flow style, in one line`);
+  const { start, end } = lineRangeOf(text, where, found, at);
+  if (found.value.items.length > 1) return withEndOf(text, text.slice(0, start) + text.slice(end));
   // Without its last item the section would be null, which clients refuse: write an empty list or map.
   const isList = !("key" in found.value.items[0]!);
   const head = text.slice(0, start).replace(/(\r?\n)$/, ` ${isList ? "[]" : "{}"}$1`);

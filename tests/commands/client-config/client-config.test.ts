@@ -261,12 +261,37 @@ describe("client-config", () => {
   });
 
   test("an edit is refused if the edited text does not read back as the expected value", async () => {
-    const { refused, text, put } = user(servers);
+    const { refused, text, put, home } = user(servers);
     // `...` ends the YAML document: an appended entry would be in a second document.
     put(".continue/config.yaml", "name: x\n...\n");
     const error = await refused(command, ...write("continue"), "--server", "kb");
-    expect(error.message).toBe("the file is written in a form that the bridge cannot edit");
+    expect(error.message).toBe(
+      `${home}/.continue/config.yaml is written in a form that the bridge cannot edit`,
+    );
     expect(text(".continue/config.yaml")).toBe("name: x\n...\n");
+  });
+
+  test("a list keeps items that are no servers of their own", async () => {
+    const { run, text, put } = user(servers);
+    const before = "mcpServers:\n  - uses: team/wiki\n";
+    put(".continue/config.yaml", before);
+    await run(command, ...write("continue"), "--server", "kb");
+    expect(text(".continue/config.yaml")).toStartWith(`${before}  - name: kb\n`);
+  });
+
+  test("--replace --dry-run shows no secret of the other program's entry", async () => {
+    const { run, put } = user(servers);
+    const kb = {
+      ...{
+        command: "npx",
+        args: ["x", "--token", "canary-arg", "https://a.example/?k=canary-url"],
+      },
+      ...{ env: { A: "canary-env" }, apiKey: "canary-key" },
+    };
+    put(".cursor/mcp.json", JSON.stringify({ mcpServers: { kb, other: kb } }));
+    const { out } = await run(command, ...write("cursor"), "--replace", "--dry-run");
+    expect(out).toContain('"command": "npx"'.replace(": ", ":"));
+    expect(out).not.toContain("canary");
   });
 
   test("writes through a symlink, and refuses a read-only file and a pipe", async () => {

@@ -284,6 +284,15 @@ exec ${process.execPath} -e 'const { mcp_servers } = Bun.TOML.parse(await Bun.fi
     expect((await refused({ write: true })).message).toContain("not UTF-8");
   });
 
+  test("--replace --dry-run shows no secret of the other program's entry", async () => {
+    const { run } = user(
+      '[mcp_servers.kb]\ncommand = "x"\nargs = ["--token", "canary-arg"]\nenv = { A = "canary-env" }\n',
+    );
+    const { out } = await run({ server: ["kb"], write: true, replace: true, "dry-run": true });
+    expect(out).toContain('-command = "x"\n');
+    expect(out).not.toContain("canary");
+  });
+
   test("Codex reads the new text before the file is replaced", async () => {
     const bad = user("x = 1\n");
     withCodex(bad, 'case "$2 $3" in "get kb") echo "no good" >&2; exit 1;; *) echo "{}";; esac');

@@ -146,6 +146,19 @@ mcpServers:
     ]);
   });
 
+  test("anchors and merge keys of YAML", async () => {
+    const text = `x: &shared
+  A: b
+mcpServers:
+  kb:
+    url: https://kb.example/mcp
+    headers:
+      <<: *shared
+      C: d
+`;
+    expect(await read(text, "yaml")).toEqual([{ ...remote, headers: { A: "b", C: "d" } }]);
+  });
+
   test("goose: extensions in YAML", async () => {
     const text = `extensions:
   developer: {enabled: true, type: builtin, name: developer}

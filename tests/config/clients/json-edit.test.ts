@@ -45,6 +45,12 @@ describe("edits of JSON with comments", () => {
     );
   });
 
+  test("a section that is null is empty", async () => {
+    expect(await set('{"mcpServers": null}')).toBe(
+      '{"mcpServers": {"kb":{"command":"/b","args":["run"]}}}',
+    );
+  });
+
   test("an edit is refused if the section is not an object", async () => {
     const error = await set('{"mcpServers": []}').catch((thrown) => thrown);
     expect(error.message).toContain("mcpServers is not a JSON object");

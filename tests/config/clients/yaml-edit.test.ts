@@ -3,8 +3,9 @@ import { readValue } from "../../../src/config/clients/document.ts";
 import { removeYaml, setYaml } from "../../../src/config/clients/yaml-edit.ts";
 
 const fields = { command: "/b", args: ["run"] };
-const list = { key: "mcpServers", isList: true };
-const map = { key: "extensions", isList: false };
+const where = "a.yaml";
+const list = { key: "mcpServers", isList: true, where };
+const map = { key: "extensions", isList: false, where };
 const inList = (text: string) => setYaml(text, list, "kb", { name: "kb", ...fields });
 const inMap = (text: string) => setYaml(text, map, "kb", fields);
 
@@ -41,8 +42,7 @@ models: []
     async (text) => {
       const once = await inList(text);
       expect(await inList(once)).toBe(once);
-      const restored = await removeYaml(once, "mcpServers", "kb");
-      expect(restored.trimEnd()).toBe(text.trimEnd());
+      expect(await removeYaml(once, list, "kb")).toBe(text);
     },
   );
 
@@ -55,7 +55,7 @@ models: []
     async (text) => {
       const once = await inMap(text);
       expect(await inMap(once)).toBe(once);
-      expect(await removeYaml(once, "extensions", "kb")).toBe(text);
+      expect(await removeYaml(once, map, "kb")).toBe(text);
     },
   );
 
@@ -70,6 +70,7 @@ models: []
     for (const text of ["mcpServers: [{name: a}]", "mcpServers: text", "- a"]) {
       const error = await inList(text).catch((thrown) => thrown);
       expect(error.kind).toBe("configuration");
+      expect(error.message).toStartWith("a.yaml ");
     }
   });
 });
