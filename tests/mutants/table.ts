@@ -2528,6 +2528,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     pattern: "in a folder that is a file",
     needsBuild: true,
   },
+  "no-check-of-twin-names-in-lists": {
+    promise: "no server lists a tool under the name of another server's tool",
+    file: "src/relay/combined/list-pages.ts",
+    find: "if (key?.key === wanted && more.length === 0 && bytes[key.start] === 0x22)",
+    replace: "if (key?.key === wanted && bytes[key.start] === 0x22)",
+    test: "tests/relay/combined/combined.test.ts",
+    pattern: "would read the name of another server",
+  },
   "no-judging-of-unlisted-calls": {
     promise: "a call that a server's rules withhold is judged and audited in a combined run, too",
     file: "src/relay/combined/named-calls.ts",

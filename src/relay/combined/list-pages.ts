@@ -2,8 +2,9 @@
 import { lists } from "../../upstream/catalog/entry.ts";
 import { revisionOf } from "../../upstream/core/stateless-protocol.ts";
 import { BridgeError } from "../../wire/errors.ts";
+import { foldText } from "../../wire/glob.ts";
 import { Message } from "../../wire/message.ts";
-import { children, find } from "../../wire/spans.ts";
+import { children } from "../../wire/spans.ts";
 import { encodeCursor } from "./cursor.ts";
 import type { Member } from "./member.ts";
 
@@ -62,14 +63,22 @@ export function changeOf(method: string): string | undefined {
   return merged[method]!.changed;
 }
 
-/** Reads the items of an answer; those without a name or URI are left out, since nothing could lead to them. */
+/**
+ * Reads the items of an answer; those without a name or URI are left out, since nothing could lead to them, and those with
+ * two: a client that ignores the case of keys would read the one that is not renamed, which may be another server's.
+ */
 export function pageOf(answer: Message, method: string): Page {
   const { bytes } = answer;
   const list = answer.view(["result", merged[method]!.items]);
   const items: Item[] = [];
+  const wanted = merged[method]!.key;
+  const foldedKey = foldText(wanted);
   for (const { start, end } of list === undefined ? [] : children(bytes, list)) {
-    const key = find(bytes, [merged[method]!.key], { start, end });
-    if (key !== undefined && bytes[key.start] === 0x22)
+    if (bytes[start] !== 0x7b) continue;
+    const [key, ...more] = [...children(bytes, { start, end })].filter(
+      (member) => member.key !== undefined && foldText(member.key) === foldedKey,
+    );
+    if (key?.key === wanted && more.length === 0 && bytes[key.start] === 0x22)
       items.push({ start, end, keyStart: key.start, keyEnd: key.end });
   }
   const cursor = answer.value(["result", "nextCursor"]);
