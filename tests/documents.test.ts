@@ -35,3 +35,15 @@ test("docs/compatibility.md holds a run without a failure", () => {
   expect(text.match(/ yes \|/g)?.length).toBeGreaterThan(40);
   expect(text).not.toContain("| fails |");
 });
+
+test("docs/errors.md has every error kind with its code and exit code", () => {
+  const text = readFileSync(join(root, "docs/errors.md"), "utf8");
+  const source = readFileSync(join(root, "src/wire/errors.ts"), "utf8");
+  const told = [...text.matchAll(/^\| `([a-z-]+)` \| (\d+) \| (\d+)/gm)].map((row) => row.slice(1));
+  const known = [...source.matchAll(/^ {2}"?([a-z-]+)"?: \[(\d+), (\d+)\],$/gm)]
+    .map((row) => row.slice(1))
+    // Only its exit code tells wrong usage from `configuration`.
+    .filter(([kind]) => kind !== "usage");
+  expect(known.length).toBeGreaterThan(15);
+  expect(told).toEqual(known);
+});
