@@ -623,6 +623,15 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/commands/rename-disable.test.ts",
     pattern: "fails in the middle",
   },
+  "no-keeping-of-options-in-entries": {
+    promise:
+      "an option of run that a person added to a client's entry stays when the entry is written again",
+    file: "src/commands/codex-config/run-options.ts",
+    find: 'if (!Array.isArray(args) || args[0] !== "run") return [];',
+    replace: "if (args !== 0) return [];",
+    test: "tests/commands/codex-config/codex-config.test.ts",
+    pattern: "keeps options, variables and limits",
+  },
   "no-check-of-counts-in-log-files": {
     promise: "`logs` counts no number that the log does not write",
     file: "src/commands/logs/logs.ts",

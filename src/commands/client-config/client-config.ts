@@ -11,6 +11,7 @@ import { BridgeError } from "../../wire/errors.ts";
 import { command as codexConfig } from "../codex-config/codex-config.ts";
 import { entriesDiff, visibleDiff } from "../codex-config/diff.ts";
 import { combinedWords } from "../codex-config/entry.ts";
+import { keptWords } from "../codex-config/run-options.ts";
 import {
   combinedArgument,
   logFileArgument,
@@ -21,6 +22,7 @@ import { backupOf } from "../codex-config/write.ts";
 import {
   type EntryChange,
   removeEntry,
+  type SectionEntry,
   sectionEntries,
   sectionOf,
   valueAt,
@@ -163,11 +165,16 @@ async function withEntries(
     changes.push({
       path: existing?.path ?? [...section, key],
       name: existing?.name ?? name,
-      start,
+      start: existing?.isOurs
+        ? { ...start, args: [...start.args, ...kept(existing, start)] }
+        : start,
     });
   }
   return writeEntries(text, client, changes, path);
 }
+
+/** The options of `run` that a person added to the entry. */
+const kept = ({ words }: SectionEntry, { args }: Start) => keptWords(words.slice(1), args);
 
 function otherOwner({ title }: Client, name: string): BridgeError {
   return new BridgeError(

@@ -55,13 +55,17 @@ export const command = defineCommand({
     if (values.native) warnOfQueries(servers, context);
     const option = values.combined === undefined ? "server" : "combined";
     if (!values.write && !values["dry-run"]) return print(entries, context, path, option);
+    const expectedFields = new Map<string, Wanted["fields"]>();
     const edit = async (text: string) => {
       let after = text;
-      for (const [name, wanted] of entries)
-        after = await merge(after, name, wanted, values.replace);
+      for (const [name, wanted] of entries) {
+        const before = serverValue(await readDocument(after), name);
+        const entry = fitted(name, wanted, before, values.replace);
+        expectedFields.set(name, entry.fields);
+        after = await mergeEntry(after, name, entry);
+      }
       return after;
     };
-    const expectedFields = new Map([...entries].map(([name, { fields }]) => [name, fields]));
     const change = { path, edit, expectedFields };
     if (values["dry-run"]) return showDiff(change, context);
     const isChanged = await makeChange(change, context);
@@ -104,16 +108,6 @@ async function noteSingles(servers: readonly ServerSettings[], context: Context,
   context.note(
     `config.toml has entries for these servers alone, too: ${context.commandLine(`codex-config${names} --remove`)}`,
   );
-}
-
-async function merge(
-  text: string,
-  name: string,
-  wanted: Wanted,
-  mayReplace: boolean,
-): Promise<string> {
-  const before = serverValue(await readDocument(text), name);
-  return mergeEntry(text, name, fitted(name, wanted, before, mayReplace));
 }
 
 async function noteNextSteps({ note }: Context, path: string): Promise<void> {

@@ -6,6 +6,7 @@ import { BridgeError } from "../../wire/errors.ts";
 import { program } from "../../wire/program-facts.ts";
 import { shellWord, splitWords } from "../../wire/text.ts";
 import type { Launch } from "./launch.ts";
+import { areEntryOptions, keptWords } from "./run-options.ts";
 import type { TomlValue, Wanted } from "./toml-render.ts";
 
 /** Codex's call timeout exceeds the bridge's by this much, so that the bridge's error, which names the cause, arrives first. */
@@ -185,17 +186,13 @@ export function ownerOf(
   return isOurs ? "bridge" : "other";
 }
 
-/** Whether the arguments are `call` and, in this order, words of a required server, `--config-path PATH`, `--log-file PATH`. */
+/** Whether the arguments are `call`, followed by options that a written entry may have. */
 function isCall(call: readonly string[], words: readonly unknown[]): boolean {
-  let rest = words.slice(call.length);
-  if (requiredWords.every((word, at) => rest[at] === word)) rest = rest.slice(requiredWords.length);
-  for (const option of ["--config-path", "--log-file"])
-    if (rest[0] === option && typeof rest[1] === "string") rest = rest.slice(2);
-  return call.every((word, at) => words[at] === word) && rest.length === 0;
+  return call.every((word, at) => words[at] === word) && areEntryOptions(words.slice(call.length));
 }
 
 /**
- * Adapts `wanted` to the existing entry. If that entry starts another program, throws `configuration`, or with `mayReplace`
+ * Adapts `wanted` to the existing entry: what a person added to an entry of the bridge stays. If that entry starts another program, throws `configuration`, or with `mayReplace`
  * replaces the entry and its `env`.
  */
 export function fitted(
@@ -204,14 +201,47 @@ export function fitted(
   before: Readonly<Record<string, unknown>> | undefined,
   mayReplace = false,
 ): Wanted {
-  if (before === undefined || isStartedBy(before, wanted)) return wanted;
-  const owner = ownerOf(name, before);
-  if (owner === "bridge") return wanted;
+  if (before === undefined) return wanted;
+  const owner = isStartedBy(before, wanted) ? "bridge" : ownerOf(name, before);
+  if (owner === "bridge") return withKept(wanted, before);
   if (owner === "other" && !mayReplace) throw otherOwner(name);
   if (owner === "other") return { ...wanted, replaces: true };
   // In an entry of the Python package, `cwd` may be the folder of its virtual environment: remove the key.
   if (Object.hasOwn(wanted.fields, "cwd")) return wanted;
   return { ...wanted, unwanted: [...wanted.unwanted, "cwd"] };
+}
+
+/**
+ * Adds what a person may have added to an entry of the bridge: options of `run`, variables to pass on, another limit of the
+ * start. A longer limit of a call stays; a shorter one would hide the bridge's own error.
+ */
+function withKept(wanted: Wanted, before: Readonly<Record<string, unknown>>): Wanted {
+  const { args, env_vars: variables, ...fields } = wanted.fields;
+  const { startup_timeout_sec: startSec, tool_timeout_sec: callSec } = before;
+  const callLimits = [Number(fields["tool_timeout_sec"]), Number(callSec)].filter(Number.isFinite);
+  // `--required` wrote both; an entry that is not required any more shows a failure as others do.
+  const own = before["required"] === true ? requiredWords : [];
+  const kept: Record<string, TomlValue> = {
+    ...(Array.isArray(args) && {
+      args: [...args, ...keptWords(before["args"], [...args, ...own])],
+    }),
+    ...(Array.isArray(variables) && { env_vars: joined(before["env_vars"], variables) }),
+    ...(typeof startSec === "number" && { startup_timeout_sec: startSec }),
+    tool_timeout_sec: Math.max(...callLimits),
+  };
+  const keys = Object.keys(wanted.fields).filter(
+    (key) => key !== "startup_timeout_sec" || before["startup_timeout_ms"] === undefined,
+  );
+  const order = keys.map((key) => [key, kept[key] ?? wanted.fields[key]!]);
+  return { ...wanted, fields: Object.fromEntries(order) };
+}
+
+/** The variables of an entry, by name or as a table with a name, and then the wanted ones that are not among them. */
+function joined(before: unknown, wanted: readonly string[]): TomlValue {
+  if (!Array.isArray(before)) return wanted;
+  const names = before.map((each) => (typeof each === "string" ? each : each?.name));
+  const missing = wanted.filter((name) => !names.includes(name));
+  return [...before, ...missing];
 }
 
 /** Whether an entry starts exactly what the wanted one does: the bridge may have another file name. */

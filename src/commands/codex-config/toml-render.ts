@@ -3,7 +3,7 @@ export type TomlValue =
   | string
   | number
   | boolean
-  | readonly string[]
+  | readonly (string | Readonly<Record<string, string>>)[]
   | Readonly<Record<string, string>>;
 
 /** The intended content of one `[mcp_servers.NAME]`. */
@@ -31,7 +31,7 @@ function renderKey(key: string): string {
 export function renderValue(value: TomlValue): string {
   if (typeof value === "string") return renderString(value);
   if (typeof value !== "object") return String(value);
-  if (Array.isArray(value)) return `[${value.map(renderString).join(", ")}]`;
+  if (Array.isArray(value)) return `[${value.map(renderValue).join(", ")}]`;
   const pairs = Object.entries(value as Readonly<Record<string, string>>);
   return `{ ${pairs.map(([key, text]) => `${renderKey(key)} = ${renderString(text)}`).join(", ")} }`;
 }

@@ -109,7 +109,10 @@ function requireReported(
 ): void {
   const { transport } = reported as { transport?: Record<string, unknown> };
   for (const key of ["command", "args", "env_vars", "cwd", "url"]) {
-    if (fields[key] === undefined || Bun.deepEquals(transport?.[key], fields[key])) continue;
+    const field = fields[key];
+    if (field === undefined || Bun.deepEquals(transport?.[key], field)) continue;
+    // Codex completes a variable that the entry writes as a table.
+    if (Array.isArray(field) && field.some((each) => typeof each === "object")) continue;
     throw refusedByCodex(
       new Error(`codex reads another ${key} of "${name}" than the new text has`),
     );

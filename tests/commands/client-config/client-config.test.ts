@@ -87,6 +87,24 @@ describe("client-config", () => {
     },
   );
 
+  test.each([
+    ["cursor", ".cursor/mcp.json"],
+    ["goose", ".config/goose/config.yaml"],
+    ["opencode", ".config/opencode/opencode.json"],
+  ])(
+    "--for %s --write keeps the options of run that an entry has, and replaces those that the command names",
+    async (client, path) => {
+      const { run, text } = user(servers);
+      await run(command, ...write(client), "--server", "kb", "--log-file", "/my.log");
+      const before = text(path);
+      expect(before).toContain("/my.log");
+      expect((await run(command, ...write(client), "--server", "kb")).out).toContain("up to date");
+      expect(text(path)).toBe(before);
+      await run(command, ...write(client), "--server", "kb", "--log-file", "/new.log");
+      expect(text(path)).toBe(before.replace("/my.log", "/new.log"));
+    },
+  );
+
   test("--for continue and --for goose write YAML, and a second time change nothing", async () => {
     const { run, text, put } = user(servers);
     put(".continue/config.yaml", "name: x # mine\nmcpServers:\n  - name: own\n    command: y\n");

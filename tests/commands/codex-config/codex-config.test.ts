@@ -102,6 +102,30 @@ describe("codex-config", () => {
     );
   });
 
+  test("--write keeps options, variables and limits that an entry has, unless the command says otherwise", async () => {
+    const { run, text, file } = user();
+    await run({ write: true, server: ["kb"], "log-file": "/old.log" });
+    const mine = text()
+      .replace(
+        '"--log-file", "/old.log"',
+        '"-l", "debug", "--log-file", "/my.log", "--record=/r.jsonl", "--no-cache"',
+      )
+      .replace('env_vars = ["', 'env_vars = [{ name = "MINE", source = "local" }, "')
+      .replace("startup_timeout_sec = 30", "startup_timeout_sec = 90")
+      .replace("tool_timeout_sec = 120", "tool_timeout_sec = 600");
+    writeFileSync(file, mine);
+    const again = await run({ write: true, server: ["kb"] });
+    expect([again.out, text()]).toEqual([expect.stringContaining("up to date"), mine]);
+    await run({ write: true, server: ["kb"], "log-file": "/new.log" });
+    expect(text()).toContain(
+      'args = ["run", "--server", "kb", "--log-file", "/new.log", "-l", "debug", "--record=/r.jsonl", "--no-cache"]',
+    );
+    // A limit below the server's own would hide the bridge's error.
+    writeFileSync(file, text().replace("tool_timeout_sec = 600", "tool_timeout_sec = 5"));
+    await run({ write: true, server: ["kb"] });
+    expect(text()).toContain("tool_timeout_sec = 120");
+  });
+
   test("--write removes an approval and `required` that config.json no longer sets", async () => {
     const { run, text, file, configJson } = user();
     const write = async (codex: object, required = false) => {

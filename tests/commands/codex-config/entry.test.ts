@@ -197,5 +197,5 @@ test("cwd is removed from the Python package's entry and stays in the bridge's e
   expect(fitted("kb", wanted, python).unwanted).toContain("cwd");
   const homed = stdioEntry(server({}), launch);
   expect(fitted("kb", homed, python)).toBe(homed);
-  expect(fitted("kb", wanted, { command: program.name, cwd: "/x" })).toBe(wanted);
+  expect(fitted("kb", wanted, { command: program.name, cwd: "/x" })).toEqual(wanted);
 });
