@@ -223,6 +223,22 @@ describe("a policy that cannot be trusted stops every start", () => {
     expect(tested).toMatchObject({ code: 3, output: expect.stringContaining(words) });
   });
 
+  test("a combined start, too, and the call of its stand-in's tool", async () => {
+    const before = state.seen.length;
+    const words = run("--all --on-failure tool").replace(
+      '"name":"delete"',
+      '"name":"bridge_problem"',
+    );
+    const { stdout } = await onMachine("ln -s nowhere policy.json", words);
+    const answers = answersOf(stdout);
+    expect(answers[2].result.tools.map(({ name }: { name: string }) => name)).toEqual([
+      "bridge_problem",
+    ]);
+    // The call may come before the list is answered: then it is an error.
+    expect(JSON.stringify(answers[3])).toContain("policy.json cannot be read");
+    expect(state.seen.length).toBe(before);
+  });
+
   test("its schema is printed all the same, for whoever mends it", async () => {
     const { stdout, code } = await onMachine(
       "echo '{' > policy.json",

@@ -2545,6 +2545,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/relay/combined/combined.test.ts",
     pattern: "would read the name of another server",
   },
+  "no-names-among-all-servers": {
+    promise: "tools NAME --combined shows the names of a run of all servers",
+    file: "src/commands/tools/mapping.ts",
+    find: "const names = new NameTable(all);",
+    replace: "const names = new NameTable(servers);",
+    test: "tests/commands/tools/tools.test.ts",
+    pattern: "shows its names in a run of all",
+  },
   "no-judging-of-unlisted-calls": {
     promise: "a call that a server's rules withhold is judged and audited in a combined run, too",
     file: "src/relay/combined/named-calls.ts",

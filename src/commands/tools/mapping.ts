@@ -16,18 +16,24 @@ interface Mapped {
   readonly tool: string;
 }
 
-/** Prints the name of each server's tools in a combined run. Resolves to the exit code of the first server that failed. */
+/**
+ * Prints the name of each tool of the `shown` servers in a combined run of `all`. Resolves to the exit code of the first
+ * server that failed.
+ */
 export async function printMapping(
-  servers: readonly ServerSettings[],
+  { all, shown: servers }: Readonly<Record<"all" | "shown", readonly ServerSettings[]>>,
   isJson: boolean,
   context: Context,
 ): Promise<number> {
-  const names = new NameTable(servers);
+  const names = new NameTable(all);
   const found = await Promise.all(started(servers, (server) => toolNames(server, context)));
   const mapped = servers.flatMap((server, at): Mapped[] => {
     const tools = found[at]!;
     if (tools instanceof BridgeError) return [];
-    return tools.map((tool) => ({ name: names.nameOf(server, tool), server: server.name, tool }));
+    return tools.map((tool) => {
+      const name = JSON.parse(names.add(server, JSON.stringify(tool))) as string;
+      return { name, server: server.name, tool };
+    });
   });
   const width = Math.max(0, ...mapped.map(({ name }) => name.length));
   const lines = mapped.map(

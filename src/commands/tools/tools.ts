@@ -25,7 +25,10 @@ export const command = defineCommand({
     const only = name ?? server;
     if (combined) {
       const { printMapping } = await import("./mapping.ts");
-      return printMapping(await chosenServers(only, context), json, context);
+      const config = await loadConfig(context.paths());
+      const all = enabledServers(config);
+      const shown = only === undefined ? all : [pickServer(config, only)];
+      return printMapping({ all, shown }, json, context);
     }
     const settings = await findServer(context.paths(), only);
     const { items, texts, isEndless } = await withServerChild(
@@ -51,11 +54,6 @@ export const command = defineCommand({
 });
 
 /** The named server, or all enabled ones. */
-async function chosenServers(name: string | undefined, { paths }: Context) {
-  const config = await loadConfig(paths());
-  return name === undefined ? enabledServers(config) : [pickServer(config, name)];
-}
-
 const counted = (count: number) => `${count} ${count === 1 ? "tool" : "tools"}`;
 const blockOf = (tool: unknown, index: number) => toolLines(tool, index).join("\n");
 
