@@ -5,8 +5,11 @@ const isUrl = (word: string | undefined) => {
   const lower = word?.slice(0, 8).toLowerCase() ?? "";
   return lower.startsWith("https://") || lower.startsWith("http://");
 };
-/** The package of mcp-remote as launchers name it: with or without a version. */
-const isMcpRemote = (word: string) => word === "mcp-remote" || word.startsWith("mcp-remote@");
+/** The package of mcp-remote as launchers name it, with or without a version, or a script in it, as runtimes name it. */
+const isMcpRemote = (word: string) =>
+  word === "mcp-remote" ||
+  word.startsWith("mcp-remote@") ||
+  (word.endsWith("js") && /[/\\]mcp-remote[/\\]/.test(word));
 
 /**
  * The arguments of mcp-remote in a command line: `URL ...`, `run URL ...`, `mcp-remote URL ...`, also behind the words of

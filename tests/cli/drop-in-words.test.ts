@@ -26,6 +26,9 @@ describe("a command line with the arguments of mcp-remote", () => {
     [`--allow-http ${url}`, `--allow-http ${url}`],
     [`--log-level debug ${url}`, `--log-level debug ${url}`],
     ["mcp-remote", ""],
+    [`/x/node_modules/mcp-remote/dist/proxy.js ${url}`, url],
+    [`C:\\x\\mcp-remote\\dist\\proxy.js ${url}`, url],
+    [`--use-system-ca /x/mcp-remote/dist/proxy.js ${url}`, url],
   ])("%s is one", (line, expected) => {
     expect(wordsOf(line)).toBe(expected);
   });
@@ -35,6 +38,7 @@ describe("a command line with the arguments of mcp-remote", () => {
     "setup --server kb --url https://h.example/mcp",
     "--config-path /x/config.json setup --server kb --url https://h.example/mcp",
     "import mcp-remote",
+    "--config-path /mcp-remote/config.json setup --server kb --url https://h.example/mcp",
     "login --server https://h.example/mcp",
     "setpu https://h.example/mcp",
     "run",

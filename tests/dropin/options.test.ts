@@ -69,6 +69,8 @@ function factsOf(all: readonly Seen[]): object {
 const cases: Readonly<Record<string, Case>> = {
   "no option": { args: [] },
   "a query in the URL": { args: [], query: "?key=value&a=b%20c" },
+  "a fragment in the URL": { args: [], query: "?key=value#part" },
+  "white space behind the URL": { args: [], query: " " },
   "--header Name: value": {
     args: ["--header", "X-Team: blue", "--header", "Authorization: Bearer t"],
   },

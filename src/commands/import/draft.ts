@@ -93,19 +93,36 @@ export class Draft {
   /** Sets the server's URL; refuses the draft if the URL is invalid. `httpRefusal`: why it may not be plain http to another machine. */
   url(text: string, httpRefusal?: string): void {
     const template = this.resolve(text.trim());
-    const url = configText(template);
+    const whole = configText(template);
+    // No request carries the fragment of a URL (RFC 9110 7.1).
+    const url = this.#fixedHost(template, whole.replace(/#.*$/s, ""));
+    if (whole.includes("#"))
+      this.note("the fragment of its URL is left out: no request carries it");
     this.entry.url = url;
     // Some providers put a secret into the query.
     this.secrets.push(...(URL.parse(url)?.searchParams.values() ?? []));
-    const [first] = template;
-    const [reference] = referencesIn(template);
+    const variable = hostVariable(template);
     const problem = serverUrlProblem(url, true);
     if (problem === undefined) this.#judgeHttp(expandedUrl(url, {}), httpRefusal);
-    else if (reference !== undefined && !(typeof first === "string" && hasOrigin(first))) {
+    else if (variable !== undefined) {
       this.refuse(
-        `the variable ${reference.variable} stands in the scheme or the host of its URL, which config.json does not allow: add the server by setup --url with the variable's value in the URL`,
+        `the variable ${variable} stands in the scheme or the host of its URL, which config.json does not allow: add the server by setup --url with the variable's value in the URL`,
       );
     } else this.refuse(`its URL is invalid: ${problem}`);
+  }
+
+  /** The URL with today's values of its variables if one stands in its scheme or host, where config.json allows none, and all have values. */
+  #fixedHost(template: Template, url: string): string {
+    if (hostVariable(template) === undefined) return url;
+    const unset: string[] = [];
+    const fixed = expand(url, this.#outer, (variable) => {
+      unset.push(variable);
+      return "";
+    });
+    if (unset.length > 0 || serverUrlProblem(fixed, true) !== undefined) return url;
+    const names = referencesIn(template).map(({ variable }) => variable);
+    this.note(`the variables of its URL are fixed to the values of today: ${names.join(", ")}`);
+    return fixed;
   }
 
   /** Sets `allowHttp` for plain http to another machine; refuses the draft if that cannot work. */
@@ -274,6 +291,13 @@ export class Draft {
 /** Whether a text begins with a whole origin, which a path or a query follows. */
 function hasOrigin(text: string): boolean {
   return /^https?:\/\/[^/?#]+[/?]/i.test(text);
+}
+
+/** The first variable of a URL if its scheme or host holds variables. */
+function hostVariable(template: Template): string | undefined {
+  const [first] = template;
+  if (typeof first === "string" && hasOrigin(first)) return undefined;
+  return referencesIn(template)[0]?.variable;
 }
 
 function isCredential(name: string): boolean {

@@ -68,9 +68,11 @@ const reservedParams: readonly string[] = [
 /** Reads the arguments of mcp-remote. Throws `usage` or `configuration` for those that mcp-remote refuses, too, and for an unset variable. */
 export function dropInOf(args: readonly string[], options: DropInOptions): DropIn {
   const words = readWords(args);
-  const url = takeUrl(words);
-  if (url === undefined)
+  const given = takeUrl(words);
+  if (given === undefined)
     throw usage("the URL of an MCP server is missing", "give it first: https://host/path");
+  // No request carries the fragment of a URL (RFC 9110 7.1).
+  const url = given.replace(/#.*$/s, "");
   const allowHttp = words.flags.has("--allow-http");
   const problem = serverUrlProblem(url, allowHttp);
   if (problem !== undefined) throw new BridgeError("configuration", `the URL: ${problem}`);
@@ -83,7 +85,7 @@ export function dropInOf(args: readonly string[], options: DropInOptions): DropI
         hint: "give its absolute path: a client may start the bridge in any folder",
       });
   });
-  const storeKey = storeKeyOf(url, words, headers);
+  const storeKey = storeKeyOf(given, words, headers);
   const sent = headersToSend(headers, warn);
   const auth = authOf(words, storeKey, options, warn);
   const hasAuthorization = Object.keys(sent).some((name) => name.toLowerCase() === "authorization");

@@ -83,10 +83,10 @@ export function firstValue({ values }: Words, option: string): string | undefine
 
 /** Takes the URL out of the positional words, so that the port is the second of them; undefined without a URL. */
 export function takeUrl({ positionals }: Words): string | undefined {
-  const at = positionals.findIndex((word) => /^https?:|^\$|^\{/i.test(word));
+  const at = positionals.findIndex((word) => /^\s*(https?:|\$|\{)/i.test(word));
   const url = positionals[at];
   if (url !== undefined) positionals.splice(0, at);
-  return url;
+  return url?.trim();
 }
 
 const headerLine = /^([A-Za-z0-9_-]+):\s*(.*)$/s;

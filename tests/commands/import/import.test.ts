@@ -306,6 +306,28 @@ Next steps:
     expect(out).toContain("the variable NOT_SET of its OAuth client id is unset: set it, then");
   });
 
+  test("a variable in the host of a URL gets its value of today or its default, and a fragment is left out", async () => {
+    const { put, run, servers, env } = user();
+    Object.assign(env, { HOST: "set.example" });
+    const mcpServers = {
+      set: { url: "https://${HOST}/mcp" },
+      fallback: { url: "${BASE:-https://fallback.example}/mcp" },
+      fragment: { url: "https://a.example/mcp?k=1#part" },
+    };
+    const { out } = await run(
+      importCommand,
+      put("x.json", JSON.stringify({ mcpServers })),
+      "--all",
+    );
+    expect(servers()).toEqual({
+      set: { url: "https://set.example/mcp" },
+      fallback: { url: "https://fallback.example/mcp" },
+      fragment: { url: "https://a.example/mcp?k=1" },
+    });
+    expect(out).toContain("the variables of its URL are fixed to the values of today: HOST\n");
+    expect(out).toContain("the fragment of its URL is left out: no request carries it\n");
+  });
+
   test("an empty header, an invalid name and surplus words are left out and named", async () => {
     const { put, run, servers } = user();
     const url = "https://a.example/mcp";
