@@ -102,6 +102,7 @@ export class Certificates {
     const replaces = withSystem || added.length > 0 || own.length > 0 || isNamed(directoryVariable);
     const cert = clientCertFile && readPem(clientCertFile, '"network.clientCertFile"');
     const key = clientKeyFile && readSecretFile(clientKeyFile, '"network.clientKeyFile"');
+    if (cert && key) await requirePair(cert, key);
     return {
       rejectUnauthorized: true,
       ...(replaces && { ca: [...(await this.#roots(withSystem)), ...added] }),
@@ -138,6 +139,27 @@ function relativePathError(variable: string): BridgeError {
     "configuration",
     `${variable} holds a relative path, which would be read from the current directory`,
     { hint: `write an absolute path into ${variable}`, safeToRetry: true },
+  );
+}
+
+/** Throws `configuration` where a client certificate and its key cannot be used: Bun's own error has no code. */
+async function requirePair(cert: string, key: string): Promise<void> {
+  const { X509Certificate, createPrivateKey } = await import("node:crypto");
+  const refuse = (what: string, hint: string) =>
+    new BridgeError("configuration", what, { hint, safeToRetry: true });
+  let isPair: boolean;
+  try {
+    isPair = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+  } catch {
+    throw refuse(
+      '"network.clientCertFile" and "network.clientKeyFile" hold no certificate with a private key that can be read',
+      "write both as PEM, the key without a passphrase (openssl pkey -in KEY -out PLAIN)",
+    );
+  }
+  if (isPair) return;
+  throw refuse(
+    '"network.clientKeyFile" is not the key of the certificate in "network.clientCertFile"',
+    "name the key that the certificate was issued for",
   );
 }
 

@@ -128,13 +128,10 @@ export function createHttp(options: HttpOptions): Http {
   /** The failure with its cause, where that takes a connection of its own to find out. */
   const explained = async (failure: BridgeError, error: unknown, { url }: HttpRequest) => {
     const { origin, isTls, route } = targetOf(url);
-    // A tunnel that was open before broke for another reason.
-    const mayBeTunnel =
-      isTls &&
-      route.proxy !== undefined &&
-      failure.kind === "outcome-unknown" &&
-      !connectionPool.knows(origin);
-    if (failure.kind !== "tls" && !mayBeTunnel) return failure;
+    // A connection to a server that has answered before broke for another reason.
+    const mayBeHandshake =
+      isTls && failure.kind === "outcome-unknown" && !connectionPool.knows(origin);
+    if (failure.kind !== "tls" && !mayBeHandshake) return failure;
     const { explainTlsError } = await import("./tls-probe.ts");
     const tls = await certificates.options();
     const timeoutMs = Math.min(explainMs, connectTimeoutMs ?? explainMs);

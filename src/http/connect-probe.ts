@@ -3,7 +3,7 @@ import { BridgeError, settingHint } from "../wire/errors.ts";
 import { unbracketed } from "./ip-address.ts";
 
 /** Where a connection goes first: the server, or the proxy in front of it. */
-interface Place {
+export interface Place {
   readonly hostname: string;
   readonly port: number;
   /** Server name for the TLS handshake; undefined if the connection begins without TLS. */
@@ -134,7 +134,7 @@ export async function requireReachable(place: Place, connectTimeoutMs: number): 
 
 /** The error for a place that did not answer within `ms`. */
 export function unreachable(place: Place, ms: number, mayBeSent: boolean): BridgeError {
-  const host = `${place.hostname}:${place.port}`;
+  const host = `${place.hostname.includes(":") ? `[${place.hostname}]` : place.hostname}:${place.port}`;
   return new BridgeError("unreachable", `no connection to "${host}" within ${ms / 1000} s`, {
     hint: mayBeSent
       ? "the server may have executed the call: check before you repeat it, and check the network and the proxy"

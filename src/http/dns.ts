@@ -12,9 +12,23 @@ export async function lookupAddresses(
     const addresses = found.map(({ address }) => address);
     if (addresses.length > 0) return addresses;
   } catch (error) {
+    if (ipFamily !== undefined && (await hasAddress(host))) throw noneOfFamily(host, ipFamily);
     throw notFound(host, codeOf(error));
   }
   throw notFound(host, "no address");
+}
+
+const hasAddress = (host: string) =>
+  Bun.dns.lookup(host).then(
+    (found) => found.length > 0,
+    () => false,
+  );
+
+function noneOfFamily(host: string, family: 4 | 6): BridgeError {
+  return new BridgeError("dns", `the host "${host}" has no IPv${family} address`, {
+    hint: `remove "network.ipFamily": ${family} from the configuration`,
+    safeToRetry: true,
+  });
 }
 
 function notFound(host: string, why: string): BridgeError {

@@ -96,10 +96,10 @@ export const codeOf = (error: unknown) =>
 /** Whether the error means a certificate of an unknown issuer. */
 export const isUnknownIssuer = (error: unknown) => unknownIssuer.includes(codeOf(error));
 
-/** The status below 500 with which a proxy refused the tunnel; a repeated request would be refused as well. */
-function refusalOf(error: unknown): number | undefined {
+/** The status with which a proxy answered CONNECT. */
+function tunnelStatusOf(error: unknown): number | undefined {
   const { status } = error as { status?: unknown };
-  return typeof status === "number" && status < 500 ? status : undefined;
+  return typeof status === "number" ? status : undefined;
 }
 
 /** The error for a proxy that cannot be reached, or that refuses a tunnel; undefined for any other failure. */
@@ -128,17 +128,20 @@ function proxyError(
       `check the network and ${setBy}`,
     );
   if (code !== "ERR_PROXY_TUNNEL") return undefined;
-  const status = refusalOf(error);
-  if (status === 407)
-    return new BridgeError("unreachable", `${which} wants a sign-in (407)`, {
-      hint: proxySignInHint(error, setBy),
-      safeToRetry: true,
-      status,
-    });
+  const status = tunnelStatusOf(error);
+  const byName = `name "${host}" in NO_PROXY if it can be reached directly`;
+  if (status !== undefined && status >= 500)
+    return made(
+      "unreachable",
+      `${which} cannot connect to "${host}" (${status})`,
+      `check the URL's host and port, or ask the proxy's operator; ${byName}`,
+    );
+  if (status === 407) return proxySignInError(error, which, proxy, setBy);
   const told = status === undefined ? "" : ` (${status})`;
   return new BridgeError("unreachable", `${which} refused the connection to "${host}"${told}`, {
-    hint: `let the proxy's operator allow "${host}", or name that host in NO_PROXY if it can be reached directly`,
+    hint: `let the proxy's operator allow "${host}", or ${byName}`,
     safeToRetry: true,
+    // A repeated request would be refused as well.
     ...(status !== undefined && { status }),
   });
 }
@@ -159,16 +162,90 @@ export function closedTunnelError(
   });
 }
 
-/** The bridge signs in to a proxy with Basic alone (RFC 7617). */
-function proxySignInHint(error: unknown, setBy: string): string {
+/** The error for a proxy that answers CONNECT with 407. The bridge signs in to a proxy with Basic alone (RFC 7617). */
+function proxySignInError(error: unknown, which: string, proxy: string, setBy: string) {
   const { headers } = error as { headers?: unknown };
   const offered = headers instanceof Headers ? (headers.get("proxy-authenticate") ?? "") : "";
-  const schemes = ["Negotiate", "NTLM", "Basic"].filter((scheme) =>
+  const schemes = ["Negotiate", "NTLM", "Digest", "Bearer", "Basic"].filter((scheme) =>
     new RegExp(`\\b${scheme}\\b`, "i").test(offered),
   );
-  if (schemes.length === 0 || schemes.includes("Basic"))
-    return `put user and password into ${setBy}: http://USER:PASSWORD@HOST:PORT`;
-  return `it offers ${schemes.join(" and ")} alone: run a local helper such as px or cntlm, and name that in ${setBy}`;
+  const made = (what: string, hint: string) =>
+    new BridgeError("unreachable", `${which} ${what} (407)`, {
+      hint,
+      safeToRetry: true,
+      status: 407,
+    });
+  if (schemes.length > 0 && !schemes.includes("Basic"))
+    return made(
+      "wants a sign-in",
+      `it offers ${schemes.join(" and ")} alone: run a local helper such as px or cntlm, and name that in ${setBy}`,
+    );
+  if (new URL(proxy).username !== "")
+    return made(
+      "refused the user or the password",
+      `correct user and password in ${setBy}; special characters in them are percent-encoded`,
+    );
+  return made(
+    "wants a sign-in",
+    `put user and password into ${setBy}, before the proxy's host: USER:PASSWORD@HOST:PORT`,
+  );
+}
+
+/** The error for a proxy that takes the connection, and then does not answer CONNECT within `silentMs`, or does not speak TLS as its URL says. */
+export function proxyHandshakeError(
+  { proxy, setBy }: Route,
+  silentMs: number | undefined,
+): BridgeError {
+  const { host, protocol } = new URL(proxy!);
+  const which = `the proxy "${host}" (${setBy})`;
+  const options = { safeToRetry: true };
+  if (silentMs === undefined && protocol === "https:")
+    return new BridgeError(
+      "tls",
+      `${which} does not speak TLS as its URL says, or is not trusted`,
+      {
+        ...options,
+        hint: `if the proxy takes plain connections, write http:// into ${setBy}`,
+      },
+    );
+  const when = silentMs === undefined ? "" : ` within ${silentMs / 1000} s`;
+  return new BridgeError("unreachable", `${which} did not answer CONNECT${when}`, {
+    ...options,
+    hint: `the fault is the proxy's, not the server's: check ${setBy}, or ask the proxy's operator`,
+  });
+}
+
+/** The error for a server that does not answer a TLS handshake although the connection stands. */
+export function silentTlsError({ proxy, setBy }: Route, url: URL, timeoutMs: number): BridgeError {
+  const via = proxy === undefined ? "" : ` through the proxy "${new URL(proxy).host}" (${setBy})`;
+  return new BridgeError(
+    "unreachable",
+    `"${url.host}" did not answer a TLS handshake${via} within ${timeoutMs / 1000} s`,
+    {
+      hint:
+        proxy === undefined
+          ? "check the port of the URL; a firewall or a VPN may hold back TLS to this host"
+          : `ask the proxy's operator whether "${url.host}" is allowed; the server behind it may be the one that is silent`,
+      safeToRetry: true,
+    },
+  );
+}
+
+/** The error for a server that closes the connection in place of a TLS handshake. */
+export function closedHandshakeError(url: URL): BridgeError {
+  return new BridgeError("tls", `"${url.host}" closed the connection in the TLS handshake`, {
+    hint: "check host and port of the URL; a firewall that does not let this host pass closes the connection, too",
+    safeToRetry: true,
+  });
+}
+
+/** The error for an http:// proxy whose port speaks TLS. */
+export function tlsProxyError({ proxy, setBy }: Route): BridgeError {
+  return new BridgeError(
+    "tls",
+    `the proxy "${new URL(proxy!).host}" (${setBy}) speaks TLS on this port, and its URL says http://`,
+    { hint: `write https:// into ${setBy}`, safeToRetry: true },
+  );
 }
 
 /** The error for a request that got no answer. Made from the code alone, because Bun's text quotes whole URLs. */

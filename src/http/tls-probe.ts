@@ -5,8 +5,8 @@ import { connect as connectTls, type DetailedPeerCertificate, type TLSSocket } f
 import { BridgeError, type Hint, settingHint } from "../wire/errors.ts";
 import { cleanText } from "../wire/text.ts";
 import type { TlsOptions } from "./certificates.ts";
-import { closedTunnelError, codeOf } from "./errors.ts";
-import { unbracketed } from "./ip-address.ts";
+import { closedHandshakeError, closedTunnelError, codeOf } from "./errors.ts";
+import { isAddress, unbracketed } from "./ip-address.ts";
 import type { Route } from "./proxy.ts";
 
 /** One certificate, of the server or of the roots here. */
@@ -33,8 +33,10 @@ export interface TlsReport {
   readonly chain: readonly CertificateFacts[];
   /** Code for which the handshake, or the request behind it, failed. */
   readonly failure?: string | undefined;
-  /** The proxy's answer to CONNECT: a status, or 0 if it closed the connection. */
+  /** The proxy's answer to CONNECT where it opened no tunnel: a status, or 0 if it closed the connection. */
   readonly tunnelStatus?: number;
+  /** Whether `failure` is that of the connection to the proxy, or of its answer to CONNECT. */
+  readonly isAtProxy?: boolean;
 }
 
 export interface ProbeRequest {
@@ -57,7 +59,7 @@ export async function probeTls(request: ProbeRequest): Promise<TlsReport> {
   const raw = await Promise.race([openRaw(request), deadline.promise]);
   if (!("write" in raw)) {
     clearTimeout(timer);
-    return raw;
+    return { ...raw, isAtProxy: request.route.proxy !== undefined };
   }
   const host = unbracketed(url.hostname);
   const versions = old ? { minVersion: "TLSv1" as const, maxVersion: "TLSv1.1" as const } : {};
@@ -66,7 +68,7 @@ export async function probeTls(request: ProbeRequest): Promise<TlsReport> {
     ...versions,
     socket: raw,
     rejectUnauthorized: false,
-    servername: host,
+    ...serverName(host),
     // As Bun's fetch offers it.
     ALPNProtocols: ["http/1.1"],
   });
@@ -77,6 +79,10 @@ export async function probeTls(request: ProbeRequest): Promise<TlsReport> {
   return report;
 }
 
+/** The name for a handshake; an address must not stand there (RFC 6066 3). */
+const serverName = (host: string) =>
+  isAddress(host, 4) || isAddress(host, 6) ? {} : { servername: host };
+
 /** The connection on which the handshake is done, or the report where there is none. */
 async function openRaw({ url, route: { proxy } }: ProbeRequest): Promise<Socket | TlsReport> {
   const { hostname, port } = url;
@@ -85,7 +91,7 @@ async function openRaw({ url, route: { proxy } }: ProbeRequest): Promise<Socket 
   const { hostname: proxyHost, port: proxyPort, protocol, username, password } = new URL(proxy);
   const isTls = protocol === "https:";
   const place = { host: unbracketed(proxyHost), port: Number(proxyPort) || (isTls ? 443 : 80) };
-  const raw = isTls ? connectTls({ ...place, servername: place.host }) : connectTcp(place);
+  const raw = isTls ? connectTls({ ...place, ...serverName(place.host) }) : connectTcp(place);
   const socket = await connected(raw);
   if (!("write" in socket)) return socket;
   const target = `${hostname}:${port || 443}`;
@@ -138,7 +144,7 @@ function handshake(socket: TLSSocket): Promise<TlsReport> {
       else setTimeout(end, alertWaitMs);
     });
     socket.on("error", (error) => end(codeOf(error)));
-    socket.once("close", () => end(report.version === undefined ? "ECONNRESET" : undefined));
+    socket.once("close", () => end("ECONNRESET"));
   });
 }
 
@@ -245,32 +251,53 @@ async function causeOf(code: string, request: ProbeRequest): Promise<Cause | und
       message: `"${host}" offers HTTP/2 only; HTTP/1.1 is needed`,
       hint: "the server's operator must offer HTTP/1.1, too, or put a proxy in front of the server",
     };
-  if (failure !== undefined && wantsCertificate.includes(failure))
-    return {
-      message: `"${host}" wants a client certificate, or does not take the configured one`,
-      hint: settingHint('set "network.clientCertFile" and "network.clientKeyFile" of the server'),
-    };
-  return undefined;
+  return certificateCause(failure, host);
+}
+
+const setCertificate = 'set "network.clientCertFile" and "network.clientKeyFile" of the server';
+
+/** The cause where the server refuses the client for its certificate. */
+function certificateCause(failure: string | undefined, host: string): Cause | undefined {
+  if (failure === undefined || !wantsCertificate.includes(failure)) return undefined;
+  return {
+    message: `"${host}" wants a client certificate, or does not take the configured one`,
+    hint: settingHint(setCertificate),
+  };
 }
 
 /**
  * The error of a failed connection with its cause, as far as a handshake of our own finds it: of a failed handshake, or of a
- * tunnel that may not have been opened. `code`: Bun's code of the failure.
+ * new connection that was closed without an answer. `code`: Bun's code of the failure.
  */
 export async function explainTlsError(
   error: BridgeError,
   code: string,
   request: ProbeRequest,
 ): Promise<BridgeError> {
-  if (error.kind !== "tls") {
+  const { url, route } = request;
+  let cause: Cause | undefined;
+  if (error.kind === "tls") cause = await causeOf(code, request);
+  else {
     const { tunnelStatus, version, failure } = await probeTls(request);
+    // With TLS 1.3 the refusal of a certificate comes after the handshake, as an alert that Bun's fetch does not report.
+    cause = certificateCause(failure, url.host);
+    const isReset = failure === "ECONNRESET";
+    if (isReset && version !== undefined)
+      cause = {
+        message: `"${url.host}" closed the connection right after the TLS handshake`,
+        hint: settingHint(`if it wants another client certificate, ${setCertificate}`),
+      };
+    const isClosed = tunnelStatus === 0 || (version === undefined && isReset);
     // A proxy may also accept CONNECT and then close: the handshake ends before it has begun.
-    const isOpened = tunnelStatus === undefined;
-    const isClosed = tunnelStatus === 0 || (version === undefined && failure === "ECONNRESET");
-    return isClosed ? closedTunnelError(request.route, request.url, isOpened) : error;
+    if (isClosed)
+      return route.proxy === undefined
+        ? closedHandshakeError(url)
+        : closedTunnelError(route, url, tunnelStatus === undefined);
   }
-  const cause = await causeOf(code, request);
   if (cause === undefined) return error;
-  const { safeToRetry } = error;
-  return new BridgeError("tls", cause.message, { hint: cause.hint, safeToRetry, cause: error });
+  return new BridgeError("tls", cause.message, {
+    hint: cause.hint,
+    safeToRetry: true,
+    cause: error,
+  });
 }

@@ -2,11 +2,13 @@ import { afterAll, expect, test } from "bun:test";
 import type { NetworkSettings } from "../../src/config/settings.ts";
 import { Certificates } from "../../src/http/certificates.ts";
 import { createHttp } from "../../src/http/client.ts";
+import { Redactor } from "../../src/platform/redact.ts";
 import { ServerCache } from "../../src/platform/server-cache.ts";
 import { BridgeError } from "../../src/wire/errors.ts";
 import { memoryLog } from "../support/client.ts";
 
 const url = new URL("https://kb.example/mcp");
+const user = "user:secret-password@";
 const listeners: { stop(force: boolean): unknown }[] = [];
 afterAll(() => {
   for (const listener of listeners) listener.stop(true);
@@ -35,9 +37,13 @@ async function closedPort(): Promise<string> {
 }
 
 /** The error of a request through this proxy; `network` takes it from the configuration. */
-async function failureBy(proxy: string, by: "HTTPS_PROXY" | "network"): Promise<BridgeError> {
+async function failureBy(
+  proxy: string,
+  by: "HTTPS_PROXY" | "network",
+  login = user,
+): Promise<BridgeError> {
   const log = memoryLog();
-  const address = `http://user:secret-password@${proxy}`;
+  const address = `http://${login}${proxy}`;
   const env: Record<string, string> = by === "network" ? {} : { [by]: address };
   const network: NetworkSettings = by === "network" ? { proxy: address } : {};
   const certificates = new Certificates(network, env, new ServerCache(undefined, url, log), log);
@@ -70,25 +76,39 @@ test("the error for an unknown proxy host names the proxy and its setting", asyn
   });
 });
 
+const refused = "refused the user or the password";
 test.each([
-  [["Basic realm=x"], /put user and password into HTTPS_PROXY/],
-  [["NTLM", "Basic realm=x"], /put user and password into HTTPS_PROXY/],
-  [[], /put user and password into HTTPS_PROXY/],
-  [["NTLM"], /it offers NTLM alone: run a local helper such as px or cntlm/],
-  [["Negotiate", "NTLM"], /it offers Negotiate and NTLM alone/],
+  [["Basic realm=x"], "", "wants a sign-in", /put user and password into HTTPS_PROXY/],
+  [[], "", "wants a sign-in", /put user and password .* USER:PASSWORD@HOST:PORT$/],
+  [["Basic realm=x"], user, refused, /correct user and password in HTTPS_PROXY/],
+  [["NTLM", "Basic realm=x"], user, refused, /correct user and password in HTTPS_PROXY/],
+  [["NTLM"], user, "wants a sign-in", /it offers NTLM alone: run a local helper such as px or/],
+  [["Negotiate", "NTLM"], user, "wants a sign-in", /it offers Negotiate and NTLM alone/],
+  [["Digest realm=x"], user, "wants a sign-in", /it offers Digest alone/],
 ])(
-  "the hint for a proxy that requires authentication fits the offered schemes %j",
-  async (schemes, hint) => {
+  "the hint for a proxy that requires authentication fits the offered schemes %j and the user %j",
+  async (schemes, login, what, hint) => {
     const fields = schemes.map((scheme) => `Proxy-Authenticate: ${scheme}`);
     const proxy = proxyThatAnswers("HTTP/1.1 407 Proxy Authentication Required", ...fields);
-    expect(await failureBy(proxy, "HTTPS_PROXY")).toMatchObject({
+    const error = await failureBy(proxy, "HTTPS_PROXY", login);
+    expect(error).toMatchObject({
       kind: "unreachable",
       status: 407,
-      message: `the proxy "${proxy}" (HTTPS_PROXY) wants a sign-in (407)`,
-      hint: expect.stringMatching(hint),
+      message: `the proxy "${proxy}" (HTTPS_PROXY) ${what} (407)`,
     });
+    // As people see it: no part of it is taken for a secret.
+    expect(new Redactor().redact(String(error.hint))).toMatch(hint);
   },
 );
+
+test.each([502, 503, 504])("a proxy that answers %p did not reach the server", async (status) => {
+  const proxy = proxyThatAnswers(`HTTP/1.1 ${status} No`);
+  expect(await failureBy(proxy, "HTTPS_PROXY")).toMatchObject({
+    kind: "unreachable",
+    message: `the proxy "${proxy}" (HTTPS_PROXY) cannot connect to "kb.example" (${status})`,
+    safeToRetry: true,
+  });
+});
 
 test("the error for a proxy that refuses the server's host gives the status", async () => {
   const proxy = proxyThatAnswers("HTTP/1.1 403 Forbidden");

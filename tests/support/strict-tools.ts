@@ -40,3 +40,77 @@ export const acceptedEntries: readonly unknown[] = [
   { name: "get-sum.of", inputSchema },
   { name: "n".repeat(64), inputSchema },
 ];
+
+export const goodInitialize = {
+  protocolVersion: "2025-06-18",
+  capabilities: { tools: {} },
+  serverInfo: { name: "s", version: "1" },
+};
+
+/** Answers to initialize for which Codex refuses the server, each with its fault as \`test\` words it. */
+export const fatalInitializes: readonly [string, object][] = [
+  ["no protocolVersion", { ...goodInitialize, protocolVersion: undefined }],
+  ["protocolVersion that is not a string", { ...goodInitialize, protocolVersion: 5 }],
+  ["instructions that is not a string", { ...goodInitialize, instructions: 5 }],
+  ["no serverInfo", { ...goodInitialize, serverInfo: undefined }],
+  ["serverInfo that is not an object", { ...goodInitialize, serverInfo: "s" }],
+  ["no serverInfo.name", { ...goodInitialize, serverInfo: { version: "1" } }],
+  ["no serverInfo.version", { ...goodInitialize, serverInfo: { name: "s" } }],
+  [
+    "serverInfo.version that is not a string",
+    { ...goodInitialize, serverInfo: { name: "s", version: 1 } },
+  ],
+  [
+    "serverInfo.title that is not a string",
+    { ...goodInitialize, serverInfo: { name: "s", version: "1", title: 5 } },
+  ],
+  ["no capabilities", { ...goodInitialize, capabilities: null }],
+  [
+    "capabilities.tools that is not an object",
+    { ...goodInitialize, capabilities: { tools: true } },
+  ],
+  [
+    "capabilities.tools.listChanged that is not a boolean",
+    { ...goodInitialize, capabilities: { tools: { listChanged: "yes" } } },
+  ],
+  [
+    "capabilities.prompts that is not an object",
+    { ...goodInitialize, capabilities: { tools: {}, prompts: true } },
+  ],
+  [
+    "capabilities.resources that is not an object",
+    { ...goodInitialize, capabilities: { tools: {}, resources: [] } },
+  ],
+  [
+    "capabilities.resources.subscribe that is not a boolean",
+    { ...goodInitialize, capabilities: { tools: {}, resources: { subscribe: 1 } } },
+  ],
+  [
+    "capabilities.logging that is not an object",
+    { ...goodInitialize, capabilities: { tools: {}, logging: true } },
+  ],
+  [
+    "capabilities.completions that is not an object",
+    { ...goodInitialize, capabilities: { tools: {}, completions: true } },
+  ],
+  [
+    "capabilities.experimental that is not an object",
+    { ...goodInitialize, capabilities: { tools: {}, experimental: true } },
+  ],
+];
+
+/** Answers to initialize that Codex accepts. */
+export const acceptedInitializes: readonly object[] = [
+  { ...goodInitialize, protocolVersion: "1999-01-01" },
+  { ...goodInitialize, instructions: null },
+  { ...goodInitialize, capabilities: {} },
+  { ...goodInitialize, capabilities: { tools: null, prompts: null, logging: {}, x: 5 } },
+  { ...goodInitialize, capabilities: { tools: { listChanged: null } } },
+  { ...goodInitialize, serverInfo: { name: "s", version: "1", title: null, x: 5 } },
+];
+
+/** Pages of a list for which Codex drops the whole list, each with its fault. */
+export const fatalPages: readonly [string, object][] = [
+  ["its nextCursor is not a string", { tools: [goodTool], nextCursor: 5 }],
+  ["its _meta is not an object", { tools: [goodTool], _meta: 5 }],
+];

@@ -1,9 +1,11 @@
 // Challenge and token, where the server accepted the first request or refused a configured credential.
+
 import { refusalError } from "../../oauth/authorizer/refusal-error.ts";
 import type { StoredGrant } from "../../oauth/core/grant.ts";
 import { bearerChallenge, schemesOf } from "../../oauth/discovery/challenge.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
+import { withClock } from "./clock.ts";
 import type { FirstAnswer } from "./first-request.ts";
 import { discoveryMs, type HttpFacts, usesOAuth } from "./http-facts.ts";
 import { bearerIn, flawOf, tokenText } from "./token-facts.ts";
@@ -81,7 +83,7 @@ export async function walkStatic(
   for (const name of ["resource metadata", "authorization server", "registration"] as const)
     await walk.step(name, () => skipped("not used: a credential is configured"));
   await walk.step("token", async () => {
-    throw await refusedToken(answer, header, facts);
+    throw withClock(await refusedToken(answer, header, facts), answer);
   });
 }
 

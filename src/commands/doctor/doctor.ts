@@ -124,6 +124,8 @@ async function walkServer(
     await requireNamedVariables(settings, env);
     requirePassedVariables(settings, entries);
     reach = openHttp(settings, { env, log, cache });
+    // Reads the files of "network".
+    if (url.protocol === "https:") await reach.certificates.options();
     const rules = rulesOf(settings).map(({ rule, from }) => `; ${rule} (${from})`);
     const place = fileFacts(settings.adHoc === undefined ? paths().configFile : state.root);
     return { detail: `${place}${rules.join("")}` };
@@ -151,7 +153,7 @@ async function walkServer(
   try {
     await know();
     await walk.step("credential", () => credentialFinding(settings, authorizer, context));
-    await walkNetwork(walk, { settings, env, certificates, request: () => first.failure() });
+    await walkNetwork(walk, { settings, env, certificates, request: () => first.outcome() });
     const initialized = () => child.initialized();
     await walkHttp(walk, { settings, http, authorizer, first, log, redactor, initialized });
     // A token may have been renewed.

@@ -46,12 +46,6 @@ export class FirstRequest {
     return this.#outcome;
   }
 
-  /** The failure for which no answer came; undefined if one came. */
-  async failure(): Promise<BridgeError | undefined> {
-    const outcome = await this.outcome();
-    return outcome instanceof BridgeError ? outcome : undefined;
-  }
-
   async #send(): Promise<FirstAnswer> {
     const { url, name } = this.#settings;
     const late = new BridgeError(

@@ -4,7 +4,7 @@ import { bearerChallenge } from "../../oauth/discovery/challenge.ts";
 import { redirectTarget } from "../../upstream/transport/redirects.ts";
 import { wrongTypeError } from "../../upstream/transport/response-body.ts";
 import { redirectError } from "../../upstream/transport/status-errors.ts";
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, settingHint } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
 import { walkAccepted, walkStatic } from "./credential-steps.ts";
 import type { FirstAnswer } from "./first-request.ts";
@@ -12,6 +12,13 @@ import { type HttpFacts, usesOAuth } from "./http-facts.ts";
 import { withOtherPaths } from "./other-paths.ts";
 import { walkOAuth } from "./sign-in-steps.ts";
 import { amended, type Finding, type Walk } from "./walk.ts";
+
+/** Words with which web servers refuse a client without a certificate, and nginx's own statuses for that. */
+const namesCertificate = /\b(?:ssl|tls|client) certificate/i;
+const certificateStatuses = [495, 496];
+const certificateHint = settingHint(
+  'the server wants a client certificate: set "network.clientCertFile" and "network.clientKeyFile"',
+);
 
 /** Walks from HTTP to the token. */
 export async function walkHttp(walk: Walk, facts: HttpFacts): Promise<void> {
@@ -51,7 +58,9 @@ async function httpFinding(answer: FirstAnswer, facts: HttpFacts): Promise<Findi
   if (status === 401 || status < 300) return { detail, ms };
   if (status === 403 && bearerChallenge(headers.get("www-authenticate")) === undefined) {
     const refusal = { status, body: text, wwwAuthenticate: null, sent };
-    const hint = "the account may not do this: ask the server's operator for the permission";
+    const hint = namesCertificate.test(text)
+      ? certificateHint
+      : "the account may not do this: ask the server's operator for the permission";
     throw refusalError(refusal, name, hint, redactor);
   }
   if (status === 403) return { detail, ms };
@@ -60,12 +69,18 @@ async function httpFinding(answer: FirstAnswer, facts: HttpFacts): Promise<Findi
     await facts.initialized();
   } catch (error) {
     // A 404 to another request than this one does not mean the path.
-    if (status === 404 && error instanceof BridgeError && error.kind === "server-not-found")
+    const isPath = status === 404 || status === 410 || (status >= 300 && status < 400);
+    if (isPath && error instanceof BridgeError && error.kind === "server-not-found")
       throw await withOtherPaths(error, facts);
     // The hint of another 4xx names the command that runs here.
     const isOther = status < 500 && status !== 405;
-    if (isOther && error instanceof BridgeError && error.kind === "server-error")
-      throw amended(error, { newHint: "check that the URL is that of an MCP server" });
+    if (isOther && error instanceof BridgeError && error.kind === "server-error") {
+      const isCertificate = certificateStatuses.includes(status) || namesCertificate.test(text);
+      const newHint = isCertificate
+        ? certificateHint
+        : "check that the URL is that of an MCP server";
+      throw amended(error, { newHint });
+    }
     throw error;
   }
   return { detail: `${detail}; the bridge gets on with it` };

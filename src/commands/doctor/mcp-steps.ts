@@ -5,9 +5,9 @@ import { BridgeError } from "../../wire/errors.ts";
 import type { RunChild } from "../test/mcp-child.ts";
 import { initialize, listAll } from "../test/requests.ts";
 import { judgeTools } from "../test/strict-clients.ts";
+import { clockFinding } from "./clock.ts";
 import type { FirstAnswer } from "./first-request.ts";
-import { spanText } from "./token-facts.ts";
-import { amended, type Finding, skipped, type Walk } from "./walk.ts";
+import { amended, skipped, type Walk } from "./walk.ts";
 
 /** A child `run`, started and initialized at the first need: many walks end before that. */
 export class Child {
@@ -61,8 +61,6 @@ export class StreamWatch {
 }
 
 const streamWaitMs = 3000;
-/** Skew that breaks no sign-in: tokens and certificates are judged by the minute. */
-const harmlessSkewMs = 60_000;
 
 /** What is known of the server before the child's first list. */
 interface McpFacts {
@@ -82,6 +80,7 @@ export async function walkMcp(
   let begun!: Awaited<ReturnType<typeof initialize>>;
   await walk.step("initialize", async () => {
     begun = await child.initialized();
+    if (begun.refusal !== undefined) throw begun.refusal;
     return { detail: `MCP ${begun.revision}, server ${begun.serverName}` };
   });
   await walk.step("tools", async () => {
@@ -118,18 +117,4 @@ function withCookieHint(error: unknown, { response }: FirstAnswer, keepsCookies:
     newHint:
       'the server sets a cookie, by which a load balancer finds the session again: remove "cookies": false from its entry',
   });
-}
-
-function clockFinding({ response, at, ms }: FirstAnswer): Finding {
-  const date = Date.parse(response.headers.get("date") ?? "");
-  if (Number.isNaN(date)) return skipped("the server tells no time");
-  // The header has whole seconds and was written while the answer was on its way.
-  const skew = at - ms / 2 - (date + 500);
-  if (Math.abs(skew) <= harmlessSkewMs) return { detail: "agrees with the server's" };
-  const side = skew > 0 ? "ahead of" : "behind";
-  throw new BridgeError(
-    "configuration",
-    `this machine's clock is ${spanText(skew)} ${side} the server's`,
-    { hint: "set this machine's clock (timedatectl set-ntp true), or tell the server's operator" },
-  );
 }

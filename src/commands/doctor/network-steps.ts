@@ -3,25 +3,31 @@ import { X509Certificate } from "node:crypto";
 import { shownServerUrl } from "../../config/server-url.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import type { Certificates } from "../../http/certificates.ts";
-import { placeOf, tryConnection, unreachable } from "../../http/connect-probe.ts";
+import { type Place, placeOf, tryConnection, unreachable } from "../../http/connect-probe.ts";
 import { lookupAddresses } from "../../http/dns.ts";
-import { networkError } from "../../http/errors.ts";
+import {
+  networkError,
+  proxyHandshakeError,
+  silentTlsError,
+  tlsProxyError,
+} from "../../http/errors.ts";
 import { isAddress, unbracketed } from "../../http/ip-address.ts";
 import { type Route, routeTo } from "../../http/proxy.ts";
-import { type CertificateFacts, probeTls } from "../../http/tls-probe.ts";
+import { type CertificateFacts, probeTls, type TlsReport } from "../../http/tls-probe.ts";
 import type { Environment } from "../../platform/paths.ts";
 import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import { shellWord } from "../../wire/text.ts";
+import type { FirstAnswer } from "./first-request.ts";
 import { expiryText } from "./token-facts.ts";
-import { amended, type Finding, skipped, type Walk } from "./walk.ts";
+import { type Finding, skipped, type Walk } from "./walk.ts";
 
 export interface NetworkFacts {
   readonly settings: ServerSettings;
   /** The environment that Codex gives the bridge. */
   readonly env: Environment;
   readonly certificates: Certificates;
-  /** Sends the first request of `run`; resolves to the failure, or to undefined once a response came. */
-  readonly request: () => Promise<BridgeError | undefined>;
+  /** Sends the first request of `run`; resolves to the answer, or to the failure for which none came. */
+  readonly request: () => Promise<FirstAnswer | BridgeError>;
 }
 
 /** Addresses of one name that are tried. */
@@ -82,16 +88,26 @@ async function routeFinding(route: Route | BridgeError, facts: NetworkFacts): Pr
   if (outcome === "refused") throw fail(code ?? "ECONNREFUSED");
   const via = `through the proxy ${new URL(proxy).host} (${setBy})`;
   if (url.protocol === "http:") return { detail: via };
-  const { tunnelStatus, failure, version } = await probeTls({
+  const { tunnelStatus, failure, version, isAtProxy } = await probeTls({
     url,
     route,
     tls: await facts.certificates.options(),
     timeoutMs: connectTimeoutMs,
   });
+  if (isAtProxy === true && failure !== "ERR_PROXY_TUNNEL")
+    throw proxyHandshakeError(route, failure === "ETIMEDOUT" ? connectTimeoutMs : undefined);
   const isClosed = tunnelStatus === undefined && version === undefined && failure === "ECONNRESET";
   if (tunnelStatus === undefined && !isClosed) return { detail: `${via}, which opens a tunnel` };
+  if (tunnelStatus === 0 && (await speaksTls(plain))) throw tlsProxyError(route);
   // The request itself has the words.
-  throw (await facts.request()) ?? fail("ERR_PROXY_TUNNEL");
+  const answer = await facts.request();
+  throw answer instanceof BridgeError ? answer : fail("ERR_PROXY_TUNNEL");
+}
+
+/** Whether a port answers a TLS handshake. */
+async function speaksTls(place: Omit<Place, "serverName">): Promise<boolean> {
+  const tls = { ...place, serverName: place.hostname };
+  return (await tryConnection(tls, tlsGuessMs)).outcome === "connected";
 }
 
 /** Connects to each address. Throws if none answers; one that does not answer beside one that does is a warning. */
@@ -133,16 +149,12 @@ export async function tcpFinding(
   };
 }
 
-/** Throws if the port of an http URL speaks TLS: the request then fails without a reason. */
+/** Throws if the port of an http URL speaks TLS: the request then fails without a reason, or is answered with 400 as nginx, Apache and Go do. */
 async function refuseTlsPort({ settings, request }: NetworkFacts): Promise<void> {
   const { url, name } = settings;
-  const failure = await request();
-  if (failure === undefined) return;
-  const { outcome } = await tryConnection(
-    { ...placeOf(url), serverName: unbracketed(url.hostname) },
-    tlsGuessMs,
-  );
-  if (outcome !== "connected") return;
+  const outcome = await request();
+  const mayBeTls = outcome instanceof BridgeError || outcome.response.status === 400;
+  if (!mayBeTls || !(await speaksTls(placeOf(url)))) return;
   const [secure = ""] = shownServerUrl(settings)
     .replace(/^http:/, "https:")
     .split("?");
@@ -155,18 +167,23 @@ async function refuseTlsPort({ settings, request }: NetworkFacts): Promise<void>
 }
 
 async function tlsFinding(route: Route, facts: NetworkFacts): Promise<Finding> {
-  const { url, connectTimeoutMs } = facts.settings;
+  const { url, connectTimeoutMs: timeoutMs } = facts.settings;
   if (url.protocol === "http:") return skipped("not used: the URL says http://");
-  const failure = await facts.request();
-  if (failure?.kind === "tls") throw failure;
-  const tls = await facts.certificates.options();
-  const report = await probeTls({ url, route, tls, timeoutMs: connectTimeoutMs });
+  const probe = async () =>
+    probeTls({ url, route, tls: await facts.certificates.options(), timeoutMs });
+  const requireAnswer = ({ version, failure }: TlsReport) => {
+    if (version === undefined && failure === "ETIMEDOUT")
+      throw silentTlsError(route, url, timeoutMs);
+  };
+  // The request waits far longer for a handshake behind a proxy.
+  if (route.proxy !== undefined) requireAnswer(await probe());
+  const outcome = await facts.request();
+  if (outcome instanceof BridgeError && outcome.kind === "tls") throw outcome;
+  const report = await probe();
+  requireAnswer(report);
   const [leaf] = report.chain;
   if (leaf === undefined || report.version === undefined)
-    throw (
-      failure ??
-      amended(unreachable(placeOf(url), connectTimeoutMs, false), { more: " for a TLS handshake" })
-    );
+    throw outcome instanceof BridgeError ? outcome : unreachable(placeOf(url), timeoutMs, false);
   const now = Date.now();
   const days = (leaf.validUntil - now) / dayMs;
   const root = report.chain.at(-1)!;

@@ -1,18 +1,38 @@
+import {
+  discard,
+  mediaType,
+  messageIn,
+  readErrorText,
+} from "../../upstream/transport/response-body.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import type { HttpFacts } from "./http-facts.ts";
 import { amended } from "./walk.ts";
 
 /** Other places that are tried when the path of the URL answers 404. */
-const triedPaths = ["/mcp", "/sse", "/"];
+const usualPaths = ["/mcp", "/sse", "/"];
 const pathMs = 3000;
+
+/** Whether an MCP server may have answered so: with a message, with an event stream, or with a wish for a sign-in. */
+async function isOfMcpServer(response: Response): Promise<boolean> {
+  const { status } = response;
+  if (status === 200 && mediaType(response) === "text/event-stream") {
+    await discard(response);
+    return true;
+  }
+  const text = await readErrorText(response);
+  return status === 401 || messageIn(text) !== undefined;
+}
 
 /** The error for a path that is not there, with the places that did answer. */
 export async function withOtherPaths(error: BridgeError, { settings, http, first }: HttpFacts) {
   const { url, name } = settings;
   const outcome = await first.outcome();
   const sent = outcome instanceof BridgeError ? {} : outcome.sent;
-  const places = triedPaths
-    .filter((path) => path !== url.pathname)
+  const { pathname } = url;
+  const bare = pathname.replace(/\/+$/, "");
+  const other = pathname.endsWith("/") ? bare : `${bare}/`;
+  const places = [...new Set([...usualPaths, other || "/", `${bare}/mcp`])]
+    .filter((path) => path !== pathname)
     .map((path) => new URL(path, url.origin));
   const found = await Promise.all(
     places.map(async (place) => {
@@ -26,12 +46,9 @@ export async function withOtherPaths(error: BridgeError, { settings, http, first
         ...body,
         signal: AbortSignal.timeout(pathMs),
       }).catch(() => undefined);
-      const { status = 404, headers } = response ?? {};
-      await response?.body?.cancel().catch(() => undefined);
-      const isWebPage = (headers?.get("content-type") ?? "").startsWith("text/html");
-      return status === 404 || status === 405 || isWebPage
-        ? undefined
-        : `${place.pathname} (${status})`;
+      return response !== undefined && (await isOfMcpServer(response))
+        ? `${place.pathname} (${response.status})`
+        : undefined;
     }),
   );
   const tried = places.map(({ pathname }) => pathname).join(", ");

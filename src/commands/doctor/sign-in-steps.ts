@@ -1,4 +1,5 @@
 // Challenge, sign-in metadata, registration and token, where the server answered 401.
+
 import { isMachineGrant } from "../../oauth/client/machine-grants.ts";
 import { configuredClient, requireOpenRegistration } from "../../oauth/client/registration.ts";
 import { sendsConfiguredSecret } from "../../oauth/client/token-request-plan.ts";
@@ -12,9 +13,11 @@ import {
   type ResourceMetadata,
 } from "../../oauth/discovery/discovery.ts";
 import type { Issuer } from "../../oauth/discovery/issuer.ts";
+import { requireCodeGrant } from "../../oauth/sign-in/authorization-code.ts";
 import { noSignIn } from "../../oauth/sign-in/availability.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
+import { withClock } from "./clock.ts";
 import type { FirstAnswer } from "./first-request.ts";
 import { discoveryMs, type HttpFacts } from "./http-facts.ts";
 import { bearerIn, flawOf } from "./token-facts.ts";
@@ -51,7 +54,10 @@ export async function walkOAuth(
       resourceMetadata: challenge.resourceMetadata,
     }),
   };
-  const issuer = await walkIssuer(walk, request);
+  const issuer = await walkIssuer(walk, request, (found) => {
+    const isByCode = !isMachineGrant(context) && context.auth.grant !== "device_code";
+    if (isByCode && stored.grant === undefined) requireCodeGrant(context, found);
+  });
   await walk.step("registration", async () => {
     const client =
       configuredClient(context, issuer) ?? stored.grant?.client ?? stored.clients?.[issuer.issuer];
@@ -65,18 +71,24 @@ export async function walkOAuth(
   });
   await walk.step("token", async () => {
     const sent = bearerIn(answer.sent);
-    if (answer.credentialError !== undefined) throw answer.credentialError;
+    if (answer.credentialError !== undefined) throw withClock(answer.credentialError, answer);
     if (sent === undefined && !isMachineGrant(context)) throw signInRequired(context);
     // The bridge renews a refused token, and obtains one where no person is needed.
     await facts.initialized().catch((error) => {
-      throw error instanceof BridgeError ? amended(error, flawOf(sent, settings.url)) : error;
+      throw error instanceof BridgeError
+        ? withClock(amended(error, flawOf(sent, settings.url)), answer)
+        : error;
     });
     return { detail: "obtained without you" };
   });
 }
 
-/** The steps that find the authorization server. */
-async function walkIssuer(walk: Walk, request: DiscoveryRequest): Promise<Issuer> {
+/** The steps that find the authorization server. `check` throws where no sign-in is possible there. */
+async function walkIssuer(
+  walk: Walk,
+  request: DiscoveryRequest,
+  check: (issuer: Issuer) => void,
+): Promise<Issuer> {
   let found: ResourceMetadata | undefined;
   await walk.step("resource metadata", async () => {
     found = await fetchResource(request);
@@ -87,6 +99,7 @@ async function walkIssuer(walk: Walk, request: DiscoveryRequest): Promise<Issuer
   let issuer!: Issuer;
   await walk.step("authorization server", async () => {
     issuer = await issuerOf(found, request);
+    check(issuer);
     const assumed = issuer.isAssumed ? " (assumed: it publishes no metadata)" : "";
     const { pinned } = request;
     return {

@@ -73,7 +73,7 @@ export class Walk {
     } catch (error) {
       const failure = asBridgeError(error);
       if (failure.kind === "internal") throw error;
-      step = { name, outcome: "failed", ms: ms(), error: failure };
+      step = { name, outcome: "failed", ms: ms(), error: withoutCall(failure) };
     }
     this.steps.push(step);
     await this.#ended(step);
@@ -95,6 +95,15 @@ export function stepJson({ error, ...step }: Step, commandLine: CommandLine): ob
   if (error === undefined) return step;
   const { kind, message } = error;
   return { ...step, error: { kind, message, hint: error.hintText(commandLine) } };
+}
+
+/** A broken connection's hint is about a call that may have been executed; no step makes one. */
+function withoutCall(failure: BridgeError): BridgeError {
+  if (failure.kind !== "outcome-unknown") return failure;
+  return amended(failure, {
+    newHint:
+      "the server, or a proxy or firewall in front of it, closes connections early: check the URL's port, and the server's own log",
+  });
 }
 
 /** The same failure with another hint, or with words behind its message. */

@@ -5,12 +5,15 @@ import { program } from "../../wire/program-facts.ts";
 import { children, find } from "../../wire/spans.ts";
 import { cleanText } from "../../wire/text.ts";
 import { type Answer, initializeParams, type Result, type RunChild } from "./mcp-child.ts";
+import { initializeRefusal, operatorHint, pageFault } from "./strict-clients.ts";
 
 /** The MCP client that sends the requests. */
 export type Client = Pick<RunChild, "request" | "notify">;
 
 /** The facts in a server's answer to initialize. */
 interface Initialized {
+  /** Set if a strict client refuses the server for this answer. */
+  readonly refusal: BridgeError | undefined;
   readonly capabilities: Readonly<Record<string, unknown>>;
   /** Name of the server, cleaned. */
   readonly serverName: string;
@@ -25,7 +28,11 @@ export async function initialize(child: Client): Promise<Initialized> {
   child.notify("notifications/initialized");
   const { name } = (result.serverInfo ?? {}) as Record<string, unknown>;
   return {
-    capabilities: (result.capabilities ?? {}) as Record<string, unknown>,
+    refusal: initializeRefusal(result),
+    // A capability of null is none.
+    capabilities: Object.fromEntries(
+      Object.entries(Object(result.capabilities)).filter(([, value]) => value !== null),
+    ),
     serverName: cleanText(String(name ?? "(none)"), 200),
     revision: cleanText(String(result.protocolVersion ?? "(none)"), 50),
   };
@@ -41,6 +48,8 @@ interface Listing {
   readonly texts: readonly string[];
   /** Whether the pages ended at a cursor that the server had returned before. */
   readonly isEndless: boolean;
+  /** The first fault of a page, apart from its items. */
+  readonly fault: string | undefined;
 }
 
 /**
@@ -56,21 +65,28 @@ export async function listAll(
   const texts: string[] = [];
   const method = `${kind}/list`;
   const seen = new Set<string>();
+  let fault: string | undefined;
   for (let params = "{}"; seen.size < maxPages; ) {
     seen.add(params);
     const answer = await child.request(method, params);
     if (!isDeclared && answer.error?.code === -32601) break;
-    const { [kind]: page, nextCursor } = resultOf(method, answer);
+    const result = resultOf(method, answer);
+    const { [kind]: page, nextCursor } = result;
     if (!Array.isArray(page))
-      throw new BridgeError("bad-answer", `the answer to ${method} holds no "${kind}"`);
+      throw new BridgeError("bad-answer", `the answer to ${method} holds no list "${kind}"`, {
+        hint: operatorHint,
+      });
+    fault ??= pageFault(result);
     items.push(...page);
     texts.push(...itemTexts(answer, kind));
     if (typeof nextCursor !== "string") break;
     params = JSON.stringify({ cursor: nextCursor });
-    if (seen.has(params)) return { items, texts, isEndless: true };
+    if (seen.has(params)) return { items, texts, isEndless: true, fault };
   }
-  if (seen.size < maxPages) return { items, texts, isEndless: false };
-  throw new BridgeError("too-large", `${method} has more than ${maxPages} pages`);
+  if (seen.size < maxPages) return { items, texts, isEndless: false, fault };
+  throw new BridgeError("too-large", `${method} has more than ${maxPages} pages`, {
+    hint: operatorHint,
+  });
 }
 
 function itemTexts({ bytes }: Answer, kind: string): string[] {

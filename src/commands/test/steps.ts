@@ -78,6 +78,7 @@ export async function testServer(
   let capabilities: Readonly<Record<string, unknown>> = {};
   const isInitialized = await step("initialize", async () => {
     const begun = await initialize(child);
+    if (begun.refusal !== undefined) throw begun.refusal;
     capabilities = begun.capabilities;
     return { detail: `Server name: ${begun.serverName}`, lines: [] };
   });

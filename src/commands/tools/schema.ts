@@ -64,6 +64,12 @@ export function resolved(value: unknown, root: Schema, depth = 0): Schema {
 /** The schemas of `anyOf` or `oneOf`, of which a value must fit one; empty without these keywords. */
 const choicesOf = ({ anyOf, oneOf }: Schema) => [...listOf(anyOf), ...listOf(oneOf)];
 
+/** The types that a schema names; `nullable` is OpenAPI's word for "or null". */
+function typesOf({ type, nullable }: Schema): string[] {
+  const types = [type].flat().filter((each) => typeof each === "string");
+  return nullable === true && types.length > 0 ? [...types, "null"] : types;
+}
+
 /** The properties of an object's schema. */
 export function propertiesOf(schema: Schema): ReadonlyMap<string, unknown> {
   return new Map(Object.entries(schemaOf(schema.properties)));
@@ -82,14 +88,13 @@ export function typeText(value: unknown, root: Schema, depth = 0): string {
     const texts = choices.map((choice) => typeText(choice, root, depth + 1));
     return [...new Set(texts)].join(" or ");
   }
-  const { type, items, enum: values, const: only } = schema;
+  const { items, enum: values, const: only } = schema;
   if (only !== undefined) return shownValue(only);
   if (Array.isArray(values)) {
     const shown = values.slice(0, shownValues).map(shownValue);
     return [...shown, ...(values.length > shownValues ? ["..."] : [])].join(" | ");
   }
-  const types = (Array.isArray(type) ? type : [type]).filter((each) => typeof each === "string");
-  const names = types.map((each) =>
+  const names = typesOf(schema).map((each) =>
     each === "array" && items !== undefined && depth < maxDepth
       ? `list of ${typeText(items, root, depth + 1)}`
       : each === "array"
@@ -131,8 +136,8 @@ export function misfit(
   const choices = choicesOf(schema);
   const fits = (choice: unknown) => misfit(value, choice, root, path, depth + 1) === undefined;
   if (choices.length > 0 && !choices.some(fits)) return wanted;
-  const { type, enum: values, const: only, items, additionalProperties } = schema;
-  const types = (Array.isArray(type) ? type : [type]).filter((each) => typeof each === "string");
+  const { enum: values, const: only, items, additionalProperties } = schema;
+  const types = typesOf(schema);
   if (types.length > 0 && !types.some((each) => isOfType[each]?.(value) ?? true)) return wanted;
   if (Array.isArray(values) && !values.some((each) => isEqual(each, value))) return wanted;
   if (only !== undefined && !isEqual(only, value)) return wanted;

@@ -31,24 +31,25 @@ export const command = defineCommand({
       return printMapping({ all, shown }, json, context);
     }
     const settings = await findServer(context.paths(), only);
-    const { items, texts, isEndless } = await withServerChild(
+    const { texts, ...listing } = await withServerChild(
       settings,
       context,
       {},
       async (child, knowSecrets) => {
-        const { capabilities } = await initialize(child);
-        const listing = await listAll(child, "tools", "tools" in capabilities);
+        const { capabilities, refusal } = await initialize(child);
+        const listed = await listAll(child, "tools", "tools" in capabilities);
         await knowSecrets();
-        return listing;
+        if (refusal !== undefined) context.warn(context.redactor.redact(refusal.message));
+        return listed;
       },
     );
     const { redactor } = context;
     const text = json
       ? jsonOf(settings, texts)
-      : `${[`${settings.name}: ${counted(items.length)}`, ...items.map(blockOf)].join("\n\n")}\n`;
+      : `${[`${settings.name}: ${counted(listing.items.length)}`, ...listing.items.map(blockOf)].join("\n\n")}\n`;
     const shown = redactor.redact(text);
     await context.print(json && isatty(1) ? terminalJson(shown) : shown);
-    warnOfFaults({ items, isEndless }, settings, context);
+    warnOfFaults(listing, settings, context);
     return 0;
   },
 });
@@ -67,7 +68,7 @@ function jsonOf(settings: ServerSettings, tools: readonly string[]): string {
 }
 
 function warnOfFaults(
-  listing: { readonly items: readonly unknown[]; readonly isEndless: boolean },
+  listing: Parameters<typeof judgeTools>[0],
   settings: ServerSettings,
   { redactor, commandLine, warn, note }: Context,
 ): void {

@@ -73,7 +73,11 @@ function typed(text: string, schema: unknown, root: Schema, key: string): string
   const found = [...readings, ...lists].find(fits);
   // A line break between two JSON tokens would end the JSON-RPC message.
   if (found !== undefined) return found.replace(/[\r\n]/g, " ");
-  throw usage(`${shown(key)}: expected ${typeText(schema, root)}`);
+  // Of an object or a list, the part that does not fit is named.
+  const [first = ""] = readings;
+  const value: unknown = /^\s*[[{]/.test(first) ? JSON.parse(first) : undefined;
+  const fault = value === undefined ? undefined : misfit(value, schema, root, key);
+  throw usage(fault ?? `${shown(key)}: expected ${typeText(schema, root)}`);
 }
 
 /** The schema of a member of an object. Throws `usage` for a name that the schema does not allow; without `additionalProperties` it allows those that it names. */
@@ -131,6 +135,8 @@ export function typedArguments(words: readonly string[], inputSchema: unknown): 
   const text = write(given, schema, root, "");
   const fault = misfit(JSON.parse(text), schema, root);
   if (fault === undefined) return text;
-  const required = requiredOf(schema).map((name) => `${cleanText(name, 100)}=...`);
-  throw usage(fault, required.length > 0 ? `it needs ${required.join(" ")}` : undefined);
+  const { members } = given;
+  const missing = requiredOf(schema).filter((name) => !members.has(name));
+  const needed = missing.map((name) => `${cleanText(name, 100)}=...`);
+  throw usage(fault, needed.length > 0 ? `it needs ${needed.join(" ")}` : undefined);
 }

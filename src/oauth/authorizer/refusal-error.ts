@@ -12,7 +12,8 @@ function wordsOf({ body, wwwAuthenticate }: Refusal, redactor: Redactor): string
   return redactor.shown(challenge || reasonIn(body), 300);
 }
 
-const firewallHint = `ask the server's operator to let this client pass: its address, or the User-Agent ${program.name}/${program.version}`;
+/** What to do where a firewall in front of the server refuses the bridge. */
+export const firewallHint = `ask the server's operator to let this client pass: its address, or the User-Agent ${program.name}/${program.version}`;
 
 /** MCP servers refuse with JSON or with a challenge; firewalls and bot protection refuse with a page. */
 const isWebPage = ({ body, wwwAuthenticate }: Refusal) =>

@@ -1,4 +1,5 @@
 import { BridgeError, type ErrorKind, type Hint } from "../../wire/errors.ts";
+import { cleanText } from "../../wire/text.ts";
 import type { OAuthContext } from "./context.ts";
 import type { GuardedHttp } from "./ssrf-guard.ts";
 import { isTransient } from "./transient.ts";
@@ -122,12 +123,11 @@ export function joinFailures(
   hint?: Hint,
 ): BridgeError {
   const [{ error: first }] = failures;
-  if (failures.length === 1 && (first.hint ?? hint) === first.hint) return first;
   const reasons = failures.map(
     ({ place, error }) => `${place.host}${place.pathname}: ${error.message}`,
   );
   const shown = first.hint ?? hint;
-  const message = failures.length === 1 ? first.message : `${what}: ${reasons.join("; ")}`;
+  const message = `${what}: ${reasons.join("; ")}`;
   const details = { ...(shown !== undefined && { hint: shown }), cause: first };
   return new BridgeError(first.kind, message, { ...details, safeToRetry: first.safeToRetry });
 }
@@ -139,8 +139,10 @@ export function joinFailures(
 export function endpointUrl(value: unknown, what: string): URL {
   const url = typeof value === "string" ? URL.parse(value) : null;
   const refuse = (why: string) => new BridgeError("refused", `${what} ${why}`);
-  if (url === null) throw refuse("is not a URL");
-  if (url.protocol !== "https:" && url.protocol !== "http:") throw refuse("is not an http URL");
+  const shown = `: ${cleanText(String(value), 100)}`;
+  if (url === null) throw refuse(`is not a URL${shown}`);
+  if (url.protocol !== "https:" && url.protocol !== "http:")
+    throw refuse(`is not an http URL${shown}`);
   if (url.username !== "" || url.password !== "") throw refuse("holds a password");
   // Checks the text, not the parsed URL: the parser silently removes tabs and line breaks.
   if (/[\p{Cc}\s"'`<>\\^{}|$;()]/u.test(String(value)))

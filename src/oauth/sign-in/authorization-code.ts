@@ -3,6 +3,7 @@ import { refusalOf, requestTokens, type TokenRefusal } from "../client/token-end
 import type { OAuthContext } from "../core/context.ts";
 import type { Grant, OAuthClient } from "../core/grant.ts";
 import { repeatedWhileBusy } from "../core/transient.ts";
+import type { Issuer } from "../discovery/issuer.ts";
 import { grantOf, type Prepared, requireShort, requireShowable } from "./prepare.ts";
 
 /** An authorization request (RFC 6749 4.1.1, RFC 7636, RFC 9207) whose response has not come yet. */
@@ -15,16 +16,12 @@ export interface CodeRequest {
   readonly client: OAuthClient;
 }
 
-/** Makes the URL that begins a sign-in by authorization code. Throws a BridgeError. */
-export async function startCode(
-  prepared: Prepared,
-  redirectUri: string,
-  signal: AbortSignal,
-): Promise<CodeRequest> {
-  const { context, found, scope } = prepared;
-  const { auth, server } = context;
-  const { issuer, resource } = found;
-  if (issuer.authorizationEndpoint === undefined) {
+/** Throws for an authorization server without a page to sign in at, or one that does not say that it checks PKCE. Returns the page's address. */
+export function requireCodeGrant(
+  { auth, server }: Pick<OAuthContext, "auth" | "server">,
+  { authorizationEndpoint, pkceMethods }: Issuer,
+): string {
+  if (authorizationEndpoint === undefined) {
     throw new BridgeError(
       "bad-answer",
       `the authorization server of "${server.name}" has no page to sign in at`,
@@ -35,19 +32,30 @@ export async function startCode(
       },
     );
   }
-  if (auth.pkce !== "S256" && issuer.pkceMethods?.includes("S256") !== true) {
-    throw new BridgeError(
-      "refused",
-      `the authorization server of "${server.name}" does not say that it checks PKCE (S256)`,
-      {
-        hint: settingHint(
-          'if its provider says it does (Microsoft Entra), set "auth": {"type": "oauth", "pkce": "S256"}',
-        ),
-      },
-    );
-  }
+  if (auth.pkce === "S256" || pkceMethods?.includes("S256") === true) return authorizationEndpoint;
+  throw new BridgeError(
+    "refused",
+    `the authorization server of "${server.name}" does not say that it checks PKCE (S256)`,
+    {
+      hint: settingHint(
+        'if its provider says it does (Microsoft Entra), set "auth": {"type": "oauth", "pkce": "S256"}',
+      ),
+    },
+  );
+}
+
+/** Makes the URL that begins a sign-in by authorization code. Throws a BridgeError. */
+export async function startCode(
+  prepared: Prepared,
+  redirectUri: string,
+  signal: AbortSignal,
+): Promise<CodeRequest> {
+  const { context, found, scope } = prepared;
+  const { auth } = context;
+  const { issuer, resource } = found;
+  const endpoint = requireCodeGrant(context, issuer);
   const page = "page to sign in at";
-  const url = requireShowable(prepared, issuer.authorizationEndpoint, page);
+  const url = requireShowable(prepared, endpoint, page);
   const client = await prepared.client.get(redirectUri, signal);
   const { redirectUri: to = redirectUri } = client;
   const oauth = await import("oauth4webapi");

@@ -36,9 +36,15 @@ const tokenErrors: readonly unknown[] = [
 function needsToken(server: ServerSettings, schemes: readonly string[]): BridgeError {
   const known = schemes.map((scheme) => otherSchemes[scheme]).filter((scheme) => scheme);
   const asks = known.length === 0 ? "" : `, it asks for ${known.join(" or ")}`;
+  const names = Object.keys(server.headers).join(", ");
+  // A key of an API often stands in a header.
+  const what =
+    names === ""
+      ? "needs a token: it offers no sign-in"
+      : `refuses the configured headers (${names}), and offers no sign-in`;
   return new BridgeError(
     "unauthorized",
-    `Authentication failed: server "${server.name}" needs a token: it offers no sign-in${asks}`,
+    `Authentication failed: server "${server.name}" ${what}${asks}`,
     { hint: (command) => credentialHint(server, command), status: 401 },
   );
 }

@@ -35,6 +35,18 @@ const headerText = /^[\x21-\x7e]{1,64}$/;
 
 const deliverNothing: Deliver = async () => undefined;
 
+/** The refusal of a request in a new session, too. The hint of a 404 is about the URL's path, which initialize has found right. */
+function refusedAnew(refusal: BridgeError): BridgeError {
+  const { kind, message, status, serverError } = refusal;
+  if (kind !== "server-not-found") return refusal;
+  return new BridgeError(kind, `${message}, in a new session, too`, {
+    hint: "the server does not keep its sessions, or does not know this request: its operator must lead all requests of a session to one instance",
+    serverError,
+    cause: refusal,
+    ...(status !== undefined && { status }),
+  });
+}
+
 /** Holds messages back until initialize and `initialized` are done, and repeats both after the session is lost. */
 export class SessionUpstream implements Upstream {
   readonly #options: SessionOptions;
@@ -215,7 +227,7 @@ export class SessionUpstream implements Upstream {
       // The new session got the same refusal: the old one was not lost, and the server still keeps it.
       this.#options.abandoned?.add(error.id);
       noteAnswer(this.#options.session, message, again);
-      throw again.refusal;
+      throw refusedAnew(again.refusal);
     }
   }
 

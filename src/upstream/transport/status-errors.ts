@@ -1,4 +1,5 @@
 // The errors for HTTP statuses other than 2xx, with the server's reason.
+import { firewallHint } from "../../oauth/authorizer/refusal-error.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Redactor } from "../../platform/redact.ts";
 import { BridgeError, type Hint, settingHint } from "../../wire/errors.ts";
@@ -62,6 +63,19 @@ export function statusError(
     serverError: errorIn(messageIn(text)),
     ...(retryAfter !== undefined && { retryAfterMs: retryAfter }),
   };
+  if (status === 511)
+    return new BridgeError(
+      "server-error",
+      `Server error: a captive portal answered 511 in place of "${name}"${reason}`,
+      { ...details, hint: "this network wants a sign-in: open any web page in a browser" },
+    );
+  // The header with which a content delivery network marks a challenge of its own.
+  if (response.headers.has("cf-mitigated"))
+    return new BridgeError(
+      status === 429 ? "rate-limited" : "server-error",
+      `Server error: a firewall in front of "${name}" answered ${status}${reason}`,
+      { ...details, hint: firewallHint },
+    );
   if (status === 404 || status === 410)
     return new BridgeError(
       "server-not-found",
@@ -125,8 +139,8 @@ export function redirectError(
   const host = cleanText(to.host, 100);
   return refused(
     host === "" ? "" : ` to "${host}"`,
-    // A redirect that keeps the method (307, 308) leads to no page.
-    status < 307
+    // A redirect that keeps the method (307, 308) leads to no page, unless its path says so.
+    status < 307 || signInPath.test(to.pathname)
       ? "a sign-in page may stand in front of the server, or it has moved: ask its operator for the URL of the MCP endpoint"
       : "ask its operator for the URL of the MCP endpoint",
   );

@@ -115,6 +115,39 @@ export async function fullPort(): Promise<number> {
   return port;
 }
 
+/** A port that takes connections and sends this and nothing else. */
+export const silentPort = (answer = "") =>
+  listen(
+    createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.once("data", () => void socket.write(answer));
+    }),
+  );
+
+/** A port that closes a connection at its first bytes. */
+export const closingPort = () =>
+  listen(createServer((socket) => socket.once("data", () => socket.end())));
+
+/** A port that speaks TLS, and answers plain HTTP with 400 as nginx does. */
+export function helpfulTlsPort(): Promise<number> {
+  const secure = new URL(serve(undefined, tlsFiles("good"))).port;
+  return listen(
+    createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.once("data", (bytes) => {
+        // The first byte of a TLS record with a handshake.
+        if (bytes[0] !== 0x16) {
+          socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+          return;
+        }
+        const behind = connect(Number(secure), "127.0.0.1", () => behind.write(bytes));
+        behind.on("error", () => undefined);
+        socket.pipe(behind).pipe(socket);
+      });
+    }),
+  );
+}
+
 export const page = (text: string, status = 200, headers = {}) =>
   new Response(`<!doctype html><title>${text}</title>`, {
     status,

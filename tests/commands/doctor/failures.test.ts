@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { gzipSync } from "node:zlib";
 import { command } from "../../../src/commands/doctor/doctor.ts";
+import type { FirstAnswer } from "../../../src/commands/doctor/first-request.ts";
 import { tcpFinding } from "../../../src/commands/doctor/network-steps.ts";
 import type { Certificates } from "../../../src/http/certificates.ts";
 import { testContext } from "../../support/context.ts";
@@ -17,9 +18,11 @@ import {
   certificateFile,
   challenged,
   closedPort,
+  closingPort,
   documents,
   fullPort,
   healthy,
+  helpfulTlsPort,
   jwt,
   listen,
   page,
@@ -28,6 +31,7 @@ import {
   results,
   serve,
   signInServer,
+  silentPort,
   sticky,
   stopServers,
   tlsFiles,
@@ -291,7 +295,7 @@ const failures: readonly Failure[] = [
     },
     step: "HTTP",
     words: [
-      /Server not found: "kb" answered 404; of \/mcp, \/sse, \/, which were tried, \/mcp \(200\) answered/,
+      /Server not found: "kb" answered 404; of \/mcp, \/sse, \/, \/v1\/, \/v1\/mcp, which were tried, \/mcp \(200\) answered/,
       /--url http:\/\/localhost:\d+\/mcp/,
     ],
     exit: 1,
@@ -670,7 +674,276 @@ const failures: readonly Failure[] = [
     words: [/may be written by others/, /chmod go-w/],
     exit: 3,
   },
+  {
+    name: "3 the proxy refuses user and password",
+    setUp: async () =>
+      byProxy(
+        await proxy(
+          "HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=p\r\nContent-Length: 0\r\n\r\n",
+        ),
+      ),
+    step: "route",
+    words: [/refused the user or the password \(407\)/, /correct user and password in HTTPS_PROXY/],
+    exit: 5,
+  },
+  {
+    name: "4 the proxy never answers CONNECT",
+    setUp: async () => byProxy(`127.0.0.1:${await silentPort()}`),
+    step: "route",
+    words: [/the proxy "127\.0\.0\.1:\d+" \(HTTPS_PROXY\) did not answer CONNECT within 1 s/],
+    exit: 5,
+  },
+  {
+    name: "4 no TLS handshake is answered behind the proxy",
+    setUp: async () => byProxy(`127.0.0.1:${await silentPort("HTTP/1.1 200 OK\r\n\r\n")}`),
+    step: "TLS",
+    words: [/"kb\.example" did not answer a TLS handshake through the proxy "127\.0\.0\.1:\d+"/],
+    exit: 5,
+  },
+  {
+    name: "2 the proxy speaks TLS, and its URL says http://",
+    setUp: () => byProxy(new URL(serve(undefined, tlsFiles("good"))).host),
+    step: "route",
+    words: [/speaks TLS on this port, and its URL says http:/, /write https:\/\/ into HTTPS_PROXY/],
+    exit: 5,
+  },
+  {
+    name: "2 the proxy does not speak TLS, and its URL says https://",
+    setUp: async () => ({
+      entry: { url: far, ...quick },
+      env: { HTTPS_PROXY: `https://${await proxy("HTTP/1.1 400 No\r\n\r\n")}` },
+    }),
+    step: "route",
+    words: [/does not speak TLS as its URL says/, /write http:\/\/ into HTTPS_PROXY/],
+    exit: 5,
+  },
+  {
+    name: "7 the name has no address of the family that is asked for",
+    setUp: () => ({ entry: { url: `${serve()}/mcp`, ...quick, network: { ipFamily: 6 } } }),
+    step: "name",
+    words: [/the host "localhost" has no IPv6 address/, /remove "network\.ipFamily": 6/],
+    exit: 5,
+  },
+  {
+    name: "10 http:// is sent to a TLS port that answers 400",
+    setUp: async () => ({
+      entry: { url: `http://localhost:${await helpfulTlsPort()}/mcp`, ...quick },
+    }),
+    step: "TCP",
+    words: [/speaks TLS on this port/, /write https:\/\//],
+    exit: 5,
+  },
+  {
+    name: "11 the port closes the connection in the handshake",
+    setUp: async () => ({
+      entry: { url: `https://localhost:${await closingPort()}/mcp`, ...quick },
+    }),
+    step: "TLS",
+    words: [/"localhost:\d+" closed the connection in the TLS handshake/],
+    exit: 5,
+  },
+  {
+    name: "11 the port does not answer the handshake",
+    setUp: async () => ({
+      entry: { url: `https://localhost:${await silentPort()}/mcp`, ...quick },
+    }),
+    step: "TLS",
+    words: [/"localhost:\d+" did not answer a TLS handshake within 1 s/],
+    exit: 5,
+  },
+  {
+    name: "13 the certificate of a server by its address is for a name",
+    setUp: () => {
+      const url = serve(undefined, tlsFiles("elsewhere")).replace("localhost", "127.0.0.1");
+      return { entry: { url: `${url}/mcp`, ...quick, ...caFile } };
+    },
+    step: "TLS",
+    words: [/the certificate is not for "127\.0\.0\.1:\d+" but for elsewhere\.example/],
+    exit: 5,
+  },
+  {
+    name: "16 the client's key is that of another certificate",
+    setUp: () => ({
+      entry: { url: `${serve(undefined, tlsFiles("good"))}/mcp`, ...quick, ...clientFiles("good") },
+    }),
+    step: "configuration",
+    words: [/"network\.clientKeyFile" is not the key of the certificate/],
+    exit: 3,
+  },
+  {
+    name: "16 the server does not take the client's certificate",
+    setUp: () => {
+      const tls = { ca: pem("root.pem"), requestCert: true, rejectUnauthorized: true };
+      const url = serve(undefined, { ...tlsFiles("good"), ...tls });
+      return { entry: { url: `${url}/mcp`, ...quick, ...clientFiles("client") } };
+    },
+    step: "TLS",
+    words: [/"localhost:\d+" (?:closed the connection|wants a client)/, /network\.clientCertFile/],
+    exit: 5,
+  },
+  {
+    name: "16 a web server answers that it wants a client certificate",
+    setUp: () => ({
+      entry: { url: `${serve(() => page("No required SSL certificate was sent", 400))}/mcp` },
+    }),
+    step: "HTTP",
+    words: [/answered 400/, /network\.clientCertFile/],
+    exit: 1,
+  },
+  {
+    name: "18 the network asks for a sign-in (511)",
+    setUp: () => ({ entry: { url: `${serve(() => page("Guest network", 511))}/mcp`, ...quick } }),
+    step: "HTTP",
+    words: [/a captive portal answered 511 in place of "kb"/, /open any web page in a browser/],
+    exit: 1,
+  },
+  {
+    name: "19 a firewall's challenge has another status",
+    setUp: () => {
+      const headers = { "cf-mitigated": "challenge" };
+      return {
+        entry: { url: `${serve(() => page("Just a moment", 503, headers))}/mcp`, ...quick },
+      };
+    },
+    step: "HTTP",
+    words: [/a firewall in front of "kb" answered 503/, /let this client pass.*User-Agent/],
+    exit: 1,
+  },
+  {
+    name: "20 the path lacks its last part",
+    setUp: () => {
+      const origin = serve((request) =>
+        new URL(request.url).pathname === "/api/mcp"
+          ? undefined
+          : Response.json({ see: "the manual" }, { status: 404 }),
+      );
+      return { entry: { url: `${origin}/api`, ...quick } };
+    },
+    step: "HTTP",
+    words: [/\/api\/mcp \(200\) answered/, /--url http:\/\/localhost:\d+\/api\/mcp/],
+    exit: 1,
+  },
+  {
+    name: "20 the path is wrong, and another one answers with JSON of no MCP server",
+    setUp: () => {
+      const origin = serve((request) =>
+        new URL(request.url).pathname === "/"
+          ? Response.json({ name: "an API" })
+          : new Response(null, { status: 404 }),
+      );
+      return { entry: { url: `${origin}/v1`, ...quick } };
+    },
+    step: "HTTP",
+    words: [/were tried and answer no better/],
+    exit: 1,
+  },
+  {
+    name: "26 every session is lost at once",
+    setUp: () => ({
+      entry: {
+        url: `${serve((_, body) => {
+          if (body.method === "tools/list") return new Response(null, { status: 404 });
+          const answer = body.method === undefined ? undefined : healthy(body);
+          answer?.headers.set("mcp-session-id", crypto.randomUUID());
+          return answer;
+        })}/mcp`,
+        ...quick,
+      },
+    }),
+    step: "tools",
+    words: [/answered 404, in a new session, too/, /does not keep its sessions/],
+    exit: 1,
+  },
+  {
+    name: "27 the server refuses the configured header",
+    setUp: () => ({
+      entry: {
+        url: `${serve((request) => (new URL(request.url).pathname === "/mcp" ? challenged(undefined) : new Response(null, { status: 404 })))}/mcp`,
+        headers: { "X-Api-Key": "canary-pass" },
+      },
+    }),
+    step: "challenge",
+    words: [/refuses the configured headers \(X-Api-Key\), and offers no sign-in/],
+    exit: 4,
+  },
+  {
+    name: "29 the authorization server does not check PKCE",
+    setUp: () => ({
+      entry: {
+        url: signInServer((pathname, origin) =>
+          documents(pathname, origin, { code_challenge_methods_supported: ["plain"] }),
+        ),
+      },
+    }),
+    step: "authorization server",
+    words: [/does not say that it checks PKCE/, /"pkce": "S256"/],
+    exit: 1,
+  },
+  {
+    name: "30 one place of the metadata fails",
+    setUp: () => ({
+      entry: {
+        url: signInServer((pathname) =>
+          pathname.endsWith("oauth-authorization-server")
+            ? new Response(null, { status: 500 })
+            : undefined,
+        ),
+      },
+    }),
+    step: "authorization server",
+    words: [/localhost:\d+\/\.well-known\/oauth-authorization-server: .* answered 500/],
+    exit: 1,
+  },
+  {
+    name: "33 the token is refused, and this machine's clock is an hour off",
+    setUp: () => ({
+      entry: {
+        url: `${serve(() => {
+          const answer = challenged("Bearer");
+          answer.headers.set("date", new Date(Date.now() + 3_600_000).toUTCString());
+          return answer;
+        })}/mcp`,
+        token: "t0ken-canary-pass",
+      },
+    }),
+    step: "token",
+    words: [/answered 401.*; this machine's clock is 60 min behind the server's/],
+    exit: 4,
+  },
+  {
+    name: "35 initialize is answered without a result that Codex takes",
+    setUp: () => ({
+      entry: {
+        url: `${serve((_, { id, method }) => (method === "initialize" ? Response.json({ jsonrpc: "2.0", id, result: { protocolVersion: "2025-06-18", capabilities: {} } }) : undefined))}/mcp`,
+      },
+    }),
+    step: "initialize",
+    words: [/Codex would refuse the server: its answer to initialize has no serverInfo/],
+    exit: 1,
+  },
+  {
+    name: "a connection that breaks is not told as a call that may have been executed",
+    setUp: async () => ({
+      entry: { url: `http://127.0.0.1:${await closingPort()}/mcp`, ...quick },
+    }),
+    step: "HTTP",
+    words: [/broke before an answer came/, /closes connections early/],
+    exit: 1,
+  },
 ];
+
+/** A client certificate, and the key of `name`. */
+function clientFiles(name: string) {
+  const key = join(folder.path, "client.key");
+  writeFileSync(key, pem(`${name}.key`), { mode: 0o600 });
+  return {
+    network: {
+      caFile: certificateFile("ca.pem"),
+      clientCertFile: certificateFile("client.pem"),
+      clientKeyFile: key,
+    },
+  };
+}
 
 interface Reported {
   readonly name: string;
@@ -708,7 +981,8 @@ test.each(failures)("$name", async ({ setUp, step, words, exit }) => {
 test("7 IPv6 does not work, IPv4 does: a warning names the address and the setting", async () => {
   const url = new URL(`${serve()}/mcp`);
   const settings = plainSettings(url);
-  const facts = { settings, env: {}, request: async () => undefined };
+  const request = async () => ({ response: new Response() }) as FirstAnswer;
+  const facts = { settings, env: {}, request };
   const certificates = {} as Certificates;
   const found = await tcpFinding(["::1", "127.0.0.1"], { ...facts, certificates });
   expect(found.detail).toBe(`connected to 127.0.0.1, port ${url.port}`);

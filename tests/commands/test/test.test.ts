@@ -237,7 +237,11 @@ URL: http://127.0.0.1:PORT/mcp
 
   test("accepts a server without tools, and refuses a result that is no list", async () => {
     await using without = lyingServer({
-      initialize: { protocolVersion: "2025-06-18", capabilities: {}, serverInfo: { name: "s" } },
+      initialize: {
+        protocolVersion: "2025-06-18",
+        capabilities: {},
+        serverInfo: { name: "s", version: "1" },
+      },
       "tools/list": undefined,
     });
     await using wrong = lyingServer({ "tools/list": { tools: "many" } });
@@ -249,7 +253,7 @@ URL: http://127.0.0.1:PORT/mcp
     );
     expect(printed).toEndWith("\n✗ Not passed (TIME)\n\n✗ 1 of 2 servers failed (TIME): wrong\n");
     expect(printed).toContain(
-      '✗ the answer to tools/list holds no "tools"\nhint: for more details, run ',
+      '✗ the answer to tools/list holds no list "tools"\nhint: the server\'s operator must correct',
     );
     expect(code).toBe(1);
   });
@@ -365,7 +369,9 @@ describe("--json", () => {
 
   test("stays JSON if a secret is redacted in it", async () => {
     const words = 'authorization: "canary-1234"';
-    await using server = lyingServer({ initialize: { serverInfo: { name: words } } });
+    const serverInfo = { name: words, version: "1" };
+    const initialize = { protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo };
+    await using server = lyingServer({ initialize });
     const { printed } = await tested({ kb: { url: server.url } }, { json: true });
     expect(printed).not.toContain("canary");
     expect(JSON.parse(printed).steps[0].detail).toBe('Server name: authorization: "..."');

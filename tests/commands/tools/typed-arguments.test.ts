@@ -79,6 +79,12 @@ describe("a value is typed by the schema", () => {
   });
 });
 
+test("null fits a parameter that is nullable, as OpenAPI says it", () => {
+  const nullable = { properties: { by: { type: "string", nullable: true } } };
+  expect(typedArguments(["by=null"], nullable)).toBe('{"by":null}');
+  expect(typedArguments(["by=x"], nullable)).toBe('{"by":"x"}');
+});
+
 describe("wrong usage", () => {
   test.each<[string[], string]>([
     [["limit=abc"], '"limit": expected integer'],
@@ -92,11 +98,16 @@ describe("wrong usage", () => {
     [["filter[count]=1"], '"filter[by]" is missing (string)'],
     [["filter[by]=a", "filter[cuont]=1"], '"filter" has no parameter "cuont"'],
     [["qurey=b"], 'the tool has no parameter "qurey"'],
+    [['filter={"count":1}'], '"filter[by]" is missing (string)'],
     [["limit"], "an argument of the tool is not written as key=value"],
     [["=5"], "an argument of the tool is not written as key=value"],
     [["tags[][a]=5"], '"tags[][a]": only the last brackets may be empty'],
   ])("%j", (words, message) => {
     expect(failure(() => typed(...words))).toMatchObject({ kind: "usage", message });
+  });
+
+  test("parameters that are given are not asked for again", () => {
+    expect(failure(() => typed("filter[by]=a", "filter[count]=x")).hint).toBeUndefined();
   });
 
   test("a missing parameter is named with its type, and all that are needed", () => {
