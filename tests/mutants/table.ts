@@ -988,7 +988,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-end-at-repeated-cursor-in-test": {
     promise: "a cursor that leads back ends the walk of test",
     file: "src/commands/test/requests.ts",
-    find: "    if (seen.has(params)) return { items, texts, isEndless: true };",
+    find: "    if (seen.has(params)) return { items, texts, isEndless: true, fault };",
     replace: "",
     test: "tests/commands/test/steps.test.ts",
   },
