@@ -2,25 +2,17 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, existsSync } from "node:fs";
 import { ownFolder } from "../support/folder.ts";
 import { bridgeHome, callTool, startProgram, startRun } from "../support/oauth-bridge.ts";
-import { type AuthorizationServer, startProvider } from "../support/oauth-provider.ts";
-import { type ProtectedServer, startProtectedServer } from "../support/oauth-resource.ts";
+import { oauthServers } from "../support/oauth-servers.ts";
 import { type Browser, type Page, startChromium } from "./chromium.ts";
 
-let provider: AuthorizationServer;
-let resource: ProtectedServer;
+const servers = oauthServers();
 let browser: Browser;
 
 beforeAll(async () => {
-  provider = await startProvider();
-  resource = startProtectedServer(provider);
   browser = await startChromium();
 });
 
-afterAll(async () => {
-  await browser.close();
-  await resource.close();
-  await provider.close();
-});
+afterAll(() => browser.close());
 
 const title = "document.querySelector('h1')?.textContent ?? ''";
 const phone = { width: 320, height: 640, deviceScaleFactor: 2, mobile: true };
@@ -41,7 +33,7 @@ async function lookAt(page: Page, scheme: "light" | "dark") {
 
 test("a whole sign-in in Chromium ends at a page that is fine on a phone, in the light and in the dark", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   const opened = `${folder.path}/opened`;
   const opener = `${folder.path}/opener`;
   await Bun.write(opener, `#!/bin/sh\necho "$1" > ${opened}.new && mv ${opened}.new ${opened}\n`);
@@ -85,7 +77,7 @@ test("a whole sign-in in Chromium ends at a page that is fine on a phone, in the
 
 test("a refusal is told on the page with its reason, which brings no element with it", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   const login = startProgram(["login", "-s", "kb", "--no-browser"], home.env);
   const [text] = await login.seen(/http:\/\/127\S+\/auth\?\S+/);
   const asked = new URL(text).searchParams;
@@ -94,7 +86,7 @@ test("a refusal is told on the page with its reason, which brings no element wit
     error: "access_denied",
     error_description: `<img src=x onerror="document.title='owned'"> ${"long".repeat(40)}`,
     state: asked.get("state")!,
-    iss: provider.issuer,
+    iss: servers.provider.issuer,
   }).toString();
   const page = await browser.open();
   await page.send("Emulation.setDeviceMetricsOverride", phone);

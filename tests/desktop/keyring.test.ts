@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { ownFolder } from "../support/folder.ts";
@@ -10,23 +10,11 @@ import {
   startProgram,
   startRun,
 } from "../support/oauth-bridge.ts";
-import { type AuthorizationServer, startProvider } from "../support/oauth-provider.ts";
-import { type ProtectedServer, startProtectedServer } from "../support/oauth-resource.ts";
+import { oauthServers } from "../support/oauth-servers.ts";
 import { approveInBrowser } from "../support/oauth-user.ts";
 import { runProgram } from "../support/program.ts";
 
-let provider: AuthorizationServer;
-let resource: ProtectedServer;
-
-beforeAll(async () => {
-  provider = await startProvider();
-  resource = startProtectedServer(provider);
-});
-
-afterAll(async () => {
-  await resource.close();
-  await provider.close();
-});
+const servers = oauthServers();
 
 const bus = { DBUS_SESSION_BUS_ADDRESS: process.env.DBUS_SESSION_BUS_ADDRESS ?? "" };
 
@@ -35,7 +23,10 @@ async function homeWith(
   store: string,
   env: Record<string, string>,
 ): Promise<BridgeHome> {
-  const home = await bridgeHome(folder, { url: resource.url, auth: { type: "oauth", store } });
+  const home = await bridgeHome(folder, {
+    url: servers.resource.url,
+    auth: { type: "oauth", store },
+  });
   Object.assign(home.env, env);
   return home;
 }
@@ -86,11 +77,11 @@ test("a token that ends is renewed in the keyring, and the file never holds it",
   using folder = ownFolder();
   const home = await homeWith(folder.path, "keyring", bus);
   await signIn(home);
-  const token = provider.requests.length;
+  const token = servers.provider.requests.length;
   const { stdout } = await runProgram(["headers", "-s", "kb"], { env: home.env });
-  await provider.revoke(JSON.parse(stdout).Authorization.replace("Bearer ", ""));
+  await servers.provider.revoke(JSON.parse(stdout).Authorization.replace("Bearer ", ""));
   expect(await callOnce(home)).toBe("done");
-  expect(provider.requests.length).toBeGreaterThan(token);
+  expect(servers.provider.requests.length).toBeGreaterThan(token);
   const file = await Bun.file(join(folder.path, ".codex-mcp-bridge/credentials/kb.json")).text();
   expect(file).not.toContain("refresh");
 });

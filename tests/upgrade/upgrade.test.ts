@@ -1,6 +1,6 @@
 // This version and an earlier one (EARLIER_BIN) on the same home. Both directions: an upgrade, and a way back that holds
 // as long as no key is used that the earlier version does not know.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunChild } from "../../src/commands/test/mcp-child.ts";
@@ -14,8 +14,7 @@ import {
   signIn,
   startRun,
 } from "../support/oauth-bridge.ts";
-import { type AuthorizationServer, startProvider } from "../support/oauth-provider.ts";
-import { type ProtectedServer, startProtectedServer } from "../support/oauth-resource.ts";
+import { oauthServers } from "../support/oauth-servers.ts";
 import { programWords, runProgram } from "../support/program.ts";
 import { certificates, install, name, plainForms, sumsOf } from "../support/release-server.ts";
 
@@ -100,17 +99,8 @@ describe.each<[string, Program, Program]>([
   }, 60_000);
 
   describe("a sign-in", () => {
-    let provider: AuthorizationServer;
-    let resource: ProtectedServer;
-    beforeAll(async () => {
-      provider = await startProvider();
-      resource = startProtectedServer(provider);
-    });
-    afterAll(async () => {
-      await resource.close();
-      await provider.close();
-    });
-    beforeEach(() => home.configure({ kb: { url: resource.url } }));
+    const servers = oauthServers();
+    beforeEach(() => home.configure({ kb: { url: servers.resource.url } }));
 
     const call = async (program: Program) => {
       const child: RunChild = await startRun(home, [], program);
@@ -123,7 +113,7 @@ describe.each<[string, Program, Program]>([
       await signIn(home, "kb", "ada", writer);
       expect(await call(reader)).toBe("done");
       const { grant } = await home.stored();
-      await provider.revoke(grant.accessToken);
+      await servers.provider.revoke(grant.accessToken);
       expect(await call(reader)).toBe("done");
       expect((await home.stored()).grant.accessToken).not.toBe(grant.accessToken);
       expect(await call(writer)).toBe("done");
@@ -154,11 +144,11 @@ describe.each<[string, Program, Program]>([
     test("is shared by both while they run, and renewed once", async () => {
       await signIn(home, "kb", "ada", writer);
       const children = [await startRun(home, [], writer), await startRun(home, [], reader)];
-      const before = provider.tokenRequests("refresh_token").length;
-      await provider.revoke((await home.stored()).grant.accessToken);
+      const before = servers.provider.tokenRequests("refresh_token").length;
+      await servers.provider.revoke((await home.stored()).grant.accessToken);
       const calls = children.flatMap((child) => Array.from({ length: 10 }, () => callTool(child)));
       expect(new Set(await Promise.all(calls))).toEqual(new Set(["done"]));
-      expect(provider.tokenRequests("refresh_token").length - before).toBe(1);
+      expect(servers.provider.tokenRequests("refresh_token").length - before).toBe(1);
       for (const child of children) await child.end();
     }, 60_000);
   });

@@ -1,24 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ownFolder } from "../../support/folder.ts";
 import { bridgeHome, initializeParams, signIn } from "../../support/oauth-bridge.ts";
-import { type AuthorizationServer, startProvider } from "../../support/oauth-provider.ts";
-import { type ProtectedServer, startProtectedServer } from "../../support/oauth-resource.ts";
+import { oauthServers } from "../../support/oauth-servers.ts";
 import { programWords, runProgram } from "../../support/program.ts";
 
-let provider: AuthorizationServer;
-let resource: ProtectedServer;
-
-beforeAll(async () => {
-  provider = await startProvider();
-  resource = startProtectedServer(provider);
-});
-
-afterAll(async () => {
-  await resource.close();
-  await provider.close();
-});
+const servers = oauthServers();
 
 /** Makes a defect: with the first request that carries a token, an error that holds all of it is thrown where nobody catches. */
 const defect = (how: string) => `const send = globalThis.fetch;
@@ -36,7 +24,7 @@ test.each([
   ["a fault inside a request", "throw error;", 0],
 ])("%s with a secret in it shows none", async (_, how, code) => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   await signIn(home);
   const { grant } = await home.stored();
   const preload = join(folder.path, "defect.js");
@@ -62,7 +50,7 @@ test.each([
 
 test("a stored value of the wrong type leaks no secret", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   await signIn(home);
   const stored = await home.stored();
   const { grant } = stored;
@@ -88,7 +76,7 @@ test("a stored value of the wrong type leaks no secret", async () => {
 
 test("a secret that cannot be written is not shown instead", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   await signIn(home);
   const { grant } = await home.stored();
   const child = Bun.spawn([...programWords, "headers", "--server", "kb"], {

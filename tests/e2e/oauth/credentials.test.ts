@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { decryptExport, encryptExport } from "../../../src/oauth/store/encrypted-export.ts";
 import { grantOwnerOf } from "../../../src/oauth/store/grant-owner.ts";
@@ -10,22 +10,12 @@ import {
   startProgram,
   startRun,
 } from "../../support/oauth-bridge.ts";
-import { type AuthorizationServer, startProvider } from "../../support/oauth-provider.ts";
-import { type ProtectedServer, startProtectedServer } from "../../support/oauth-resource.ts";
+import { startProvider } from "../../support/oauth-provider.ts";
+import { startProtectedServer } from "../../support/oauth-resource.ts";
+import { oauthServers } from "../../support/oauth-servers.ts";
 import { programWords, runProgram } from "../../support/program.ts";
 
-let provider: AuthorizationServer;
-let resource: ProtectedServer;
-
-beforeAll(async () => {
-  provider = await startProvider();
-  resource = startProtectedServer(provider);
-});
-
-afterAll(async () => {
-  await resource.close();
-  await provider.close();
-});
+const servers = oauthServers();
 
 const passphrase = "correct horse battery";
 const exportWords = ["credentials", "export", "-s", "kb", "--passphrase-fd", "0"];
@@ -39,16 +29,16 @@ async function importForged(
   change: { auth?: object; grant?: object; url?: string },
 ) {
   const grant = {
-    issuer: provider.issuer,
+    issuer: servers.provider.issuer,
     client: { id: "forged", method: "none", source: "configured" },
-    tokenEndpoint: `${provider.issuer}/token`,
+    tokenEndpoint: `${servers.provider.issuer}/token`,
     accessToken: "a-forged-token",
     tokenType: "Bearer",
     obtainedAt: Date.now(),
     ...change.grant,
   };
   const auth = { type: "oauth", clientId: "forged", ...change.auth };
-  const text = { server: "kb", url: change.url ?? resource.url, auth, stored: { grant } };
+  const text = { server: "kb", url: change.url ?? servers.resource.url, auth, stored: { grant } };
   const stdin = `${passphrase}\n${await encryptExport(JSON.stringify(text), passphrase)}\n`;
   const home = await bridgeHome(folder, { url: "https://unused.example.com/mcp" });
   const load = async () =>
@@ -59,7 +49,11 @@ async function importForged(
 
 test("an import brings no command, file, variable, trusted host or endpoint, and says so", async () => {
   using folder = ownFolder();
-  const harmless = { scopes: ["mcp"], issuer: provider.issuer, authorizeParams: { audience: "x" } };
+  const harmless = {
+    scopes: ["mcp"],
+    issuer: servers.provider.issuer,
+    authorizeParams: { audience: "x" },
+  };
   const { home, put, load } = await importForged(folder.path, {
     auth: {
       ...harmless,
@@ -81,7 +75,7 @@ test("an import brings no command, file, variable, trusted host or endpoint, and
     "  left out  auth: grant, assertionCommand, clientSecretEnv, privateKeyFile, trustedHosts, redirectUri, clientMetadataUrl, initialAccessToken, idp\n",
   );
   expect((await load()).kb).toEqual({
-    url: resource.url,
+    url: servers.resource.url,
     auth: { type: "oauth", clientId: "forged", ...harmless },
   });
 });
@@ -144,18 +138,18 @@ test("an import names no other authorization server than the one in use here, --
   const { home, put } = await importForged(folder.path, {
     grant: { issuer: "https://evil.example.com" },
   });
-  await home.configure({ kb: { url: resource.url } });
+  await home.configure({ kb: { url: servers.resource.url } });
   await signIn(home);
   const before = await home.stored();
   const { code, stderr } = await put(importWords);
   expect(code).toBe(1);
-  expect(stderr).toContain(`uses the authorization server ${provider.issuer} here`);
+  expect(stderr).toContain(`uses the authorization server ${servers.provider.issuer} here`);
   expect(await home.stored()).toEqual(before);
 });
 
 test("an export needs a passphrase of 12 characters", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   await signIn(home);
   const out = await runProgram(exportWords, { env: home.env, stdin: "elevenchars\n" });
   expect([out.code, out.stdout]).toEqual([2, ""]);
@@ -166,7 +160,7 @@ test("an export needs a passphrase of 12 characters", async () => {
 test("requirement 30: credentials export moves a sign-in, and import puts it in place on a machine without configuration", async () => {
   using laptop = ownFolder();
   using vm = ownFolder();
-  const home = await bridgeHome(laptop.path, { url: resource.url });
+  const home = await bridgeHome(laptop.path, { url: servers.resource.url });
   await signIn(home);
   const { grant } = await home.stored();
   const out = await runProgram(exportWords, { env: home.env, stdin: `${passphrase}\n` });
@@ -176,7 +170,7 @@ test("requirement 30: credentials export moves a sign-in, and import puts it in 
   const again = await runProgram(exportWords, { env: home.env, stdin: `${passphrase}\n` });
   expect(again.code).toBe(4);
   const there = {
-    ...(await bridgeHome(vm.path, { url: resource.url })),
+    ...(await bridgeHome(vm.path, { url: servers.resource.url })),
     env: { ...home.env, HOME: vm.path },
   };
   await there.configure({});
@@ -188,8 +182,8 @@ test("requirement 30: credentials export moves a sign-in, and import puts it in 
     code: 0,
     stderr: [
       "This sign-in is new here:",
-      `  server    kb ${resource.url}`,
-      `  issuer    ${provider.issuer}`,
+      `  server    kb ${servers.resource.url}`,
+      `  issuer    ${servers.provider.issuer}`,
       `  client    ${grant.client.id}`,
       `  account   ${grant.account ?? "not told"}`,
       "",
@@ -212,7 +206,7 @@ test("requirement 30: credentials export moves a sign-in, and import puts it in 
 test("credentials import refuses a server of the same name with another URL", async () => {
   using laptop = ownFolder();
   using vm = ownFolder();
-  const home = await bridgeHome(laptop.path, { url: resource.url });
+  const home = await bridgeHome(laptop.path, { url: servers.resource.url });
   await signIn(home);
   const out = await runProgram(exportWords, { env: home.env, stdin: `${passphrase}\n` });
   const there = await bridgeHome(vm.path, { url: "https://other.example.com/mcp" });
@@ -229,7 +223,7 @@ test.each([
   ["a reader that is gone", undefined, "nobody reads the exported sign-in: it stays here"],
 ])("credentials export to %s says so, and the sign-in stays", async (_, path, words) => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   await signIn(home);
   const program = [...programWords, ...exportWords];
   // The reader ends long before the passphrase is made a key of.
@@ -249,10 +243,10 @@ test.each([
 test("credentials import refuses an entry that has a token of its own", async () => {
   using laptop = ownFolder();
   using vm = ownFolder();
-  const home = await bridgeHome(laptop.path, { url: resource.url });
+  const home = await bridgeHome(laptop.path, { url: servers.resource.url });
   await signIn(home);
   const out = await runProgram(exportWords, { env: home.env, stdin: `${passphrase}\n` });
-  const there = await bridgeHome(vm.path, { url: resource.url, token: "some-token-12345" });
+  const there = await bridgeHome(vm.path, { url: servers.resource.url, token: "some-token-12345" });
   const put = await runProgram(importWords, {
     env: there.env,
     stdin: `${passphrase}\n${out.stdout}`,
@@ -279,7 +273,7 @@ test("an encrypted export is decrypted by its passphrase only, and not after any
 
 test("headers prints a valid token, and refreshes a token that has expired or that the server refuses", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   await signIn(home);
   const ask = async () => {
     const { stdout, code, stderr } = await runProgram(["headers", "-s", "kb"], { env: home.env });
@@ -287,14 +281,14 @@ test("headers prints a valid token, and refreshes a token that has expired or th
     return JSON.parse(stdout).Authorization.replace("Bearer ", "");
   };
   const first = await ask();
-  expect(await provider.find(first)).toBeDefined();
+  expect(await servers.provider.find(first)).toBeDefined();
   // Another thread of Codex asks at once: the token is good, and stays.
   expect(await ask()).toBe(first);
   // Codex asks again after a 401, in the same way.
-  await provider.revoke(first);
+  await servers.provider.revoke(first);
   const second = await ask();
   expect(second).not.toBe(first);
-  expect(await provider.find(second)).toBeDefined();
+  expect(await servers.provider.find(second)).toBeDefined();
   const stored = await home.stored();
   const { handed: _, ...rest } = stored;
   const grant = { ...stored.grant, obtainedAt: 0, expiresAt: Date.now() - 1000 };
@@ -335,7 +329,7 @@ test("headers reports its timeout at once, and ends only when the rotated token 
 
 test("headers and --native refuse a sign-in that the server bound to DPoP", async () => {
   using folder = ownFolder();
-  const bound = startProtectedServer(provider, {
+  const bound = startProtectedServer(servers.provider, {
     metadata: (document) => ({ ...document, dpop_bound_access_tokens_required: true }),
   });
   const home = await bridgeHome(folder.path, { url: bound.url });
@@ -352,7 +346,10 @@ test("headers and --native refuse a sign-in that the server bound to DPoP", asyn
 
 test("headers says that a sign-in is needed, with exit code 4", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url, auth: { type: "oauth" } });
+  const home = await bridgeHome(folder.path, {
+    url: servers.resource.url,
+    auth: { type: "oauth" },
+  });
   const { code, stderr, stdout } = await runProgram(["headers", "-s", "kb"], { env: home.env });
   expect({ code, stdout }).toEqual({ code: 4, stdout: "" });
   expect(stderr).toContain("codex-mcp-http-bridge login --server kb");
@@ -360,7 +357,10 @@ test("headers says that a sign-in is needed, with exit code 4", async () => {
 
 test("login refuses a server that has a token of its own", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url, token: "some-token-12345" });
+  const home = await bridgeHome(folder.path, {
+    url: servers.resource.url,
+    token: "some-token-12345",
+  });
   const login = startProgram(["login", "-s", "kb"], home.env);
   login.endInput();
   const { code, stderr } = await login.ended;

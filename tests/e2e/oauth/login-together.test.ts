@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { ownFolder } from "../../support/folder.ts";
 import {
   bridgeHome,
@@ -8,27 +8,15 @@ import {
   startRun,
 } from "../../support/oauth-bridge.ts";
 import { handshake, startClient } from "../../support/oauth-client.ts";
-import { type AuthorizationServer, startProvider } from "../../support/oauth-provider.ts";
-import { type ProtectedServer, startProtectedServer } from "../../support/oauth-resource.ts";
+import { oauthServers } from "../../support/oauth-servers.ts";
 import { approveInBrowser } from "../../support/oauth-user.ts";
 import { runProgram } from "../../support/program.ts";
 
-let provider: AuthorizationServer;
-let resource: ProtectedServer;
-
-beforeAll(async () => {
-  provider = await startProvider();
-  resource = startProtectedServer(provider);
-});
-
-afterAll(async () => {
-  await resource.close();
-  await provider.close();
-});
+const servers = oauthServers();
 
 test("requirement 22: two logins at once lead to one sign-in: the second waits and takes its result", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   const words = ["login", "-s", "kb", "--no-browser"];
   const first = startProgram(words, home.env);
   const [url] = await first.seen(/http:\/\/127\S+\/auth\?\S+/);
@@ -43,13 +31,14 @@ test("requirement 22: two logins at once lead to one sign-in: the second waits a
 
 test("login gives up after --timeout with exit code 4, and the next one registers anew", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   const words = ["login", "-s", "kb", "--no-browser", "--timeout", "1"];
   const { code, stderr } = await runProgram(words, { env: home.env });
   expect(code).toBe(4);
   expect(stderr).toContain("the sign-in was not completed within 1 s");
   // The page may have said that it does not know the client: nothing tells us.
-  const registrations = () => provider.requests.filter(({ path }) => path === "/reg").length;
+  const registrations = () =>
+    servers.provider.requests.filter(({ path }) => path === "/reg").length;
   const before = registrations();
   await signIn(home);
   expect(registrations() - before).toBe(1);
@@ -60,7 +49,7 @@ test("login gives up after --timeout with exit code 4, and the next one register
 
 test("after login the tools are known, so that Codex sees them although the sign-in has expired", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   await signIn(home);
   const { grant, ...rest } = await home.stored();
   const { refreshToken: _, ...unrenewed } = grant;
@@ -79,7 +68,7 @@ test("after login the tools are known, so that Codex sees them although the sign
 
 test("a run that started before the sign-in takes it over without a restart", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   const child = await startRun(home);
   expect(await callTool(child)).toStartWith("1401 ");
   await signIn(home);

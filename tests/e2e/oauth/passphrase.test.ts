@@ -1,23 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { ownFolder } from "../../support/folder.ts";
 import { bridgeHome, signIn } from "../../support/oauth-bridge.ts";
-import { type AuthorizationServer, startProvider } from "../../support/oauth-provider.ts";
-import { type ProtectedServer, startProtectedServer } from "../../support/oauth-resource.ts";
+import { oauthServers } from "../../support/oauth-servers.ts";
 import { programWords, runProgram } from "../../support/program.ts";
 import { keys, Session } from "../../support/terminal.ts";
 
-let provider: AuthorizationServer;
-let resource: ProtectedServer;
-
-beforeAll(async () => {
-  provider = await startProvider();
-  resource = startProtectedServer(provider);
-});
-
-afterAll(async () => {
-  await resource.close();
-  await provider.close();
-});
+const servers = oauthServers();
 
 /** Says the program's pid first, and afterwards how it ended and what state it left the terminal in. */
 const shell = [
@@ -28,7 +16,7 @@ const shell = [
 ];
 
 async function begin(folder: string) {
-  const home = await bridgeHome(folder, { url: resource.url });
+  const home = await bridgeHome(folder, { url: servers.resource.url });
   await signIn(home);
   const program = [...shell, ...programWords];
   const session = new Session(["credentials", "export", "-s", "kb"], home.env, { program });

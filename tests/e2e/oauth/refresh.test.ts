@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { ownFolder } from "../../support/folder.ts";
 import {
   type BridgeHome,
@@ -7,28 +7,18 @@ import {
   signIn,
   startRun,
 } from "../../support/oauth-bridge.ts";
-import { type AuthorizationServer, startProvider } from "../../support/oauth-provider.ts";
-import { type ProtectedServer, startProtectedServer } from "../../support/oauth-resource.ts";
+import { startProvider } from "../../support/oauth-provider.ts";
+import { startProtectedServer } from "../../support/oauth-resource.ts";
+import { oauthServers } from "../../support/oauth-servers.ts";
 
-let provider: AuthorizationServer;
-let resource: ProtectedServer;
+const servers = oauthServers();
 
-beforeAll(async () => {
-  provider = await startProvider();
-  resource = startProtectedServer(provider);
-});
-
-afterAll(async () => {
-  await resource.close();
-  await provider.close();
-});
-
-const refreshes = () => provider.tokenRequests("refresh_token").length;
+const refreshes = () => servers.provider.tokenRequests("refresh_token").length;
 
 /** Lets the stored access token be past its end, for us and for the server. */
 async function expire(home: BridgeHome): Promise<void> {
   const stored = await home.stored();
-  await provider.revoke(stored.grant.accessToken);
+  await servers.provider.revoke(stored.grant.accessToken);
   const grant = {
     ...stored.grant,
     obtainedAt: Date.now() - 3_600_000,
@@ -48,7 +38,7 @@ async function everyCall(home: BridgeHome, before: () => Promise<void>): Promise
 
 test("5 processes that start with an expired token renew it once, and none of their calls fails", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   await signIn(home);
   await expire(home);
   const before = refreshes();
@@ -83,11 +73,11 @@ test("requirements 20 and 21: 5 processes x 20 calls that meet an expired token 
 
 test("requirements 20 and 21: 5 processes x 20 calls that meet a revoked token renew it once, and no call fails", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   await signIn(home);
   const before = refreshes();
   const results = await everyCall(home, async () => {
-    await provider.revoke((await home.stored()).grant.accessToken);
+    await servers.provider.revoke((await home.stored()).grant.accessToken);
   });
   expect(new Set(results)).toEqual(new Set(["done"]));
   expect(refreshes() - before).toBe(1);
@@ -95,12 +85,12 @@ test("requirements 20 and 21: 5 processes x 20 calls that meet a revoked token r
 
 test("requirement 23: after a revoked refresh token every process names the command that signs in", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   await signIn(home);
   const results = await everyCall(home, async () => {
     const { grant } = await home.stored();
-    await provider.revoke(grant.accessToken);
-    await (await provider.provider.RefreshToken.find(grant.refreshToken))?.destroy();
+    await servers.provider.revoke(grant.accessToken);
+    await (await servers.provider.provider.RefreshToken.find(grant.refreshToken))?.destroy();
   });
   expect(new Set(results)).toEqual(
     new Set(['1401 server "kb" needs a sign-in: run codex-mcp-http-bridge login --server kb']),
@@ -109,13 +99,13 @@ test("requirement 23: after a revoked refresh token every process names the comm
 
 test("after login elsewhere the next call of a running bridge succeeds", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   await signIn(home);
   const child = await startRun(home);
   expect(await callTool(child)).toBe("done");
   const { grant } = await home.stored();
-  await provider.revoke(grant.accessToken);
-  await (await provider.provider.RefreshToken.find(grant.refreshToken))?.destroy();
+  await servers.provider.revoke(grant.accessToken);
+  await (await servers.provider.provider.RefreshToken.find(grant.refreshToken))?.destroy();
   expect(await callTool(child)).toStartWith("1401 ");
   await signIn(home);
   expect(await callTool(child)).toBe("done");
@@ -126,7 +116,7 @@ test("after login elsewhere a running bridge that was refused even a new token g
   using folder = ownFolder();
   const banned = new Set<string | null>();
   let bansAll = false;
-  const strict = startProtectedServer(provider, {
+  const strict = startProtectedServer(servers.provider, {
     intercept(request, { pathname }) {
       const token = request.headers.get("authorization");
       if (pathname !== "/mcp" || token === null) return undefined;
@@ -151,15 +141,15 @@ test("after login elsewhere a running bridge that was refused even a new token g
 
 test("requirement 13: the renewal carries the same resource and scope, and the rotated token is stored", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   await signIn(home);
   await expire(home);
   const old = (await home.stored()).grant.refreshToken;
   const child = await startRun(home);
   expect(await callTool(child)).toBe("done");
   await child.end();
-  const form = provider.tokenRequests("refresh_token").at(-1)!.form;
-  expect(form.get("resource")).toBe(resource.url);
+  const form = servers.provider.tokenRequests("refresh_token").at(-1)!.form;
+  expect(form.get("resource")).toBe(servers.resource.url);
   expect(form.get("scope")).toBe("mcp");
   expect((await home.stored()).grant.refreshToken).not.toBe(old);
 }, 60_000);

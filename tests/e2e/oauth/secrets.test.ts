@@ -1,30 +1,19 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ownFolder } from "../../support/folder.ts";
 import { type BridgeHome, bridgeHome, startProgram } from "../../support/oauth-bridge.ts";
 import { codexCapabilities, handshake, startClient } from "../../support/oauth-client.ts";
-import { type AuthorizationServer, startProvider } from "../../support/oauth-provider.ts";
-import { type ProtectedServer, startProtectedServer } from "../../support/oauth-resource.ts";
+import { startProtectedServer } from "../../support/oauth-resource.ts";
+import { oauthServers } from "../../support/oauth-servers.ts";
 import { approve, approveInBrowser } from "../../support/oauth-user.ts";
 import { programWords, runProgram } from "../../support/program.ts";
 
-let provider: AuthorizationServer;
-let resource: ProtectedServer;
-
-beforeAll(async () => {
-  provider = await startProvider();
-  resource = startProtectedServer(provider);
-});
-
-afterAll(async () => {
-  await resource.close();
-  await provider.close();
-});
+const servers = oauthServers();
 
 /** Every secret that passed the authorization server, in and out. */
 function canaries(stored: { grant: { accessToken: string; refreshToken: string } }[]): string[] {
-  const sent = provider.requests.flatMap(({ form }) =>
+  const sent = servers.provider.requests.flatMap(({ form }) =>
     ["code", "code_verifier", "refresh_token", "device_code"].map((name) => form.get(name) ?? ""),
   );
   const kept = stored.flatMap(({ grant }) => [grant.accessToken, grant.refreshToken]);
@@ -46,13 +35,13 @@ function argvOfAll(): string {
 
 async function expire(home: BridgeHome) {
   const stored = await home.stored();
-  await provider.revoke(stored.grant.accessToken);
+  await servers.provider.revoke(stored.grant.accessToken);
   await home.store({ ...stored, grant: { ...stored.grant, obtainedAt: 0, expiresAt: 1 } });
 }
 
 test("requirement 34: no secret is in any log level, log file, argv or output, from sign-in to sign-out", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   Object.assign(home.env, { LOG_LEVEL: "trace" });
   const logFile = join(folder.path, "bridge.log");
   const logging = ["--log-file", logFile, "--log-format", "json"];
@@ -93,7 +82,7 @@ test("requirement 34: no secret is in any log level, log file, argv or output, f
 
 test("requirement 34: folders are 0700 and files 0600, whatever the umask", async () => {
   using folder = ownFolder();
-  const home = await bridgeHome(folder.path, { url: resource.url });
+  const home = await bridgeHome(folder.path, { url: servers.resource.url });
   const words = [...programWords, "login", "-s", "kb", "--no-browser"]
     .map((word) => `'${word}'`)
     .join(" ");
@@ -119,7 +108,7 @@ test("requirement 34: folders are 0700 and files 0600, whatever the umask", asyn
 
 test("requirement 35: a server's escape sequences never reach a terminal or the client", async () => {
   using folder = ownFolder();
-  const evil = startProtectedServer(provider, {
+  const evil = startProtectedServer(servers.provider, {
     metadata: () => ({ resource: "https://\u001b[31mevil\u202e.example.com/\u0007" }),
   });
   const home = await bridgeHome(folder.path, { url: evil.url });
