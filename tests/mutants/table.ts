@@ -2020,6 +2020,22 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/upstream/tools/policy.test.ts",
     pattern: "a call with",
   },
+  "no-rest-of-streams": {
+    promise: "a stream that ends after its answer leaves its connection to the next request",
+    file: "src/upstream/transport/sse-events.ts",
+    find: "if (isLeft && !signal.aborted) void readRest(reader);",
+    replace: "if (false) void readRest(reader);",
+    test: "tests/upstream/transport/streams.test.ts",
+    pattern: "a moment after its answer",
+  },
+  "no-bound-of-rests": {
+    promise: "a stream that does not end after its answer is closed",
+    file: "src/upstream/transport/response-body.ts",
+    find: "const timer = setTimeout(stop, restMs);",
+    replace: "const timer = setTimeout(() => undefined, restMs);",
+    test: "tests/upstream/transport/streams.test.ts",
+    pattern: "is silent",
+  },
   "no-comparison-of-plain-text": {
     promise: "a call with a repeated key is not taken for a plain one",
     file: "src/upstream/tools/named-tool.ts",

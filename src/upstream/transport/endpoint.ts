@@ -75,7 +75,7 @@ export class Endpoint {
     const isGone = response.status === 404 && mayBeGone && this.#url !== url;
     const target = isGone ? url : redirectTarget(response, this.#url);
     if (target === undefined) return response;
-    await discard(response);
+    discard(response);
     this.#url = target;
     moved?.(target === url ? undefined : target);
     // The configured URL may redirect again: that redirect is followed, once.

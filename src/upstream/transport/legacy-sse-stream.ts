@@ -148,7 +148,7 @@ export class SseStream {
     });
     if (!response.ok) throw statusError(response, await readErrorText(response), name, redactor);
     if (mediaType(response) === "text/event-stream") return response;
-    await discard(response);
+    discard(response);
     throw badAnswer(`"${name}" offers no event stream`);
   }
 

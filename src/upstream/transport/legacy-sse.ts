@@ -205,11 +205,11 @@ export class LegacySse implements Upstream {
     let response = await request();
     if (method === "initialize") {
       while (response.status === 404 && stream.tryNextPrefix()) {
-        await discard(response);
+        discard(response);
         response = await request();
       }
       if (response.status === 404) {
-        await discard(response);
+        discard(response);
         throw wrongMessagesUrl(name, stream.id, this.#options.endpoint.url);
       }
       stream.keepPrefix();

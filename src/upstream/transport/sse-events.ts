@@ -8,7 +8,7 @@ import { reasonIn } from "../../wire/server-reason.ts";
 import { EventParser, type SseEvent } from "../../wire/sse.ts";
 import { cleanText } from "../../wire/text.ts";
 import type { ReadBudget } from "./read-budget.ts";
-import { badAnswer } from "./response-body.ts";
+import { badAnswer, readRest } from "./response-body.ts";
 
 /** When a silent connection counts as dead. */
 export interface Idle {
@@ -44,6 +44,7 @@ export async function* readEvents(
   const held = budget.begin();
   const reader = response.body.getReader();
   const end = () => (mayEnd?.() === false ? undefined : void reader.cancel());
+  let isLeft = false;
   try {
     for (;;) {
       // Bun does not notice a half-open connection.
@@ -66,11 +67,16 @@ export async function* readEvents(
       const heldBytes = parser.heldBytes + (events.length > 0 ? dataBytes(events) : 0);
       const room = held.hold(heldBytes, signal);
       if (room !== undefined) await room;
-      if (events.length > 0) yield events;
+      if (events.length === 0) continue;
+      isLeft = true;
+      yield events;
+      isLeft = false;
     }
   } finally {
     held.end();
-    reader.cancel().catch(() => undefined);
+    // Many servers end a stream a moment after its answer.
+    if (isLeft && !signal.aborted) void readRest(reader);
+    else reader.cancel().catch(() => undefined);
   }
 }
 

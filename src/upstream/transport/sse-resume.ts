@@ -82,7 +82,7 @@ export class EventStream {
           log.debug("listening", { server: name, status: response.status });
           hasWorked = true;
           if (await this.#events(response, sink, signal, idleMs)) failures = 0;
-        } else if (response.ok || !hasWorked) await discard(response);
+        } else if (response.ok || !hasWorked) discard(response);
         else this.#options.lost?.(response, await readErrorText(response));
         if ([404, 405, 501].includes(response.status)) return;
         isRefused = response.status === 401 || response.status === 403;
@@ -120,7 +120,7 @@ export class EventStream {
         return undefined;
       });
       if (response?.ok && mediaType(response) === "text/event-stream") return response;
-      if (response !== undefined) await discard(response);
+      if (response !== undefined) discard(response);
       if (response !== undefined && response.status < 500 && response.status !== 429)
         throw new BridgeError(
           "outcome-unknown",

@@ -127,7 +127,7 @@ export class StatelessHttp implements Upstream {
     });
     if (!response.ok) return this.#refused(response, message, deliver);
     if (message.head.kind !== "request") {
-      await discard(response);
+      discard(response);
       return;
     }
     const pendingResponses = new PendingResponses(message, deliver);

@@ -130,7 +130,7 @@ export class StreamableHttp implements Upstream {
       { method: "DELETE", headers, signal },
       false,
     );
-    await discard(response);
+    discard(response);
   }
 
   #eventStream(): EventStream {
@@ -155,7 +155,7 @@ export class StreamableHttp implements Upstream {
     if (pendingResponses.isDone) {
       // The message was a notification or a response: any 2xx means that the server has it.
       if (isStream) void this.#overhear(response, pendingResponses, signal);
-      else await discard(response);
+      else discard(response);
       return;
     }
     if (isStream) return this.#eventStream().read(response, pendingResponses, signal);
@@ -255,7 +255,7 @@ export class StreamableHttp implements Upstream {
   async #isUnknown(signal: AbortSignal): Promise<boolean> {
     const ping = requestOf(this.#options.ids.next("session"), "ping");
     const response = await this.#request("POST", ping, signal);
-    await discard(response);
+    discard(response);
     return response.status === 404 || response.status === 410;
   }
 

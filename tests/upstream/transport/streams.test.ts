@@ -44,6 +44,56 @@ test("an answer that began in a lost session is not resumed in the next", async 
   expect(gets).toEqual([]);
 });
 
+/** Answers each request by an event; `end` decides how its stream goes on. Resolves when a client cancels a stream. */
+function answering(end: (stream: ReadableStreamDefaultController) => void) {
+  const cancelled = Promise.withResolvers<"cancelled">();
+  const url = serveHttp(async (request) => {
+    if (request.method === "GET") return new Response(null, { status: 405 });
+    const { id, method } = (await request.json()) as { id?: number; method: string };
+    if (method === "initialize") return opened(id, "s1");
+    if (id === undefined) return new Response(null, { status: 202 });
+    const body = new ReadableStream({
+      start(stream) {
+        stream.enqueue(`data: {"jsonrpc":"2.0","id":${id},"result":{}}\n\n`);
+        end(stream);
+      },
+      cancel: () => cancelled.resolve("cancelled"),
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  });
+  return { url, cancelled: cancelled.promise };
+}
+
+test("a stream that ends a moment after its answer is read to its end, so that its connection is used again", async () => {
+  const ended = Promise.withResolvers<"ended">();
+  const server = answering((stream) => {
+    setTimeout(() => {
+      stream.close();
+      ended.resolve("ended");
+    }, 50);
+  });
+  const client = streamableClient(server.url);
+  await handshake(client);
+  client.send({ id: 1, method: "x/call" });
+  expect((await client.next()).result).toEqual({});
+  expect(await Promise.race([server.cancelled, ended.promise])).toBe("ended");
+});
+
+test.each([
+  ["is silent", () => undefined],
+  [
+    "says more and more",
+    (stream: ReadableStreamDefaultController) => stream.enqueue(`:${"x".repeat(200_000)}\n`),
+  ],
+])("a stream that %s after its answer is cancelled", async (_, more) => {
+  const server = answering(more);
+  const client = streamableClient(server.url);
+  await handshake(client);
+  client.send({ id: 1, method: "x/call" });
+  expect((await client.next()).result).toEqual({});
+  expect(await server.cancelled).toBe("cancelled");
+});
+
 test("a listening stream that is refused late reports the session it asked for, not the next one", async () => {
   const session = { id: "s1" as string | undefined, version: undefined };
   let gets = 0;
