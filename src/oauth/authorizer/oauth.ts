@@ -74,13 +74,16 @@ export class OAuthAuthorizer implements Authorizer {
     const challenge = bearerChallenge(refusal.wwwAuthenticate);
     const sent = tokenIn(refusal.sent);
     if (await this.#hasNewNonce(refusal)) return true;
-    if (refusal.status === 403 && challenge?.error !== "insufficient_scope") {
+    const isNarrow = challenge?.error === "insufficient_scope";
+    if (refusal.status === 403 && !isNarrow) {
       const hint = "the account may not do this: ask the server's operator for the permission";
       throw this.#error(refusal, hint);
     }
     this.challenge = challenge ?? this.challenge;
     if (refusal.status === 401) this.schemes = schemesOf(refusal.wwwAuthenticate);
-    return refusal.status === 403
+    // RFC 6750 3.1 wants 403. A server that answers 401 and names the scope means the token that it got.
+    const isStepUp = isNarrow && sent !== undefined && challenge.scope !== undefined;
+    return refusal.status === 403 || isStepUp
       ? abortable(this.#stepUp(refusal, challenge?.scope, sent), signal)
       : abortable(this.#refresh(refusal, challenge, sent), signal);
   }

@@ -20,7 +20,7 @@ export type Discovery =
   | { readonly speaks: "session" };
 
 /** A server that does not answer within this time counts as a session server. */
-const probeTimeoutMs = 5000;
+export const probeTimeoutMs = 5000;
 /** Errors that say nothing about the protocol: the server is asked again once the user has signed in. */
 const signInKinds: readonly ErrorKind[] = [
   "sign-in-required",

@@ -48,6 +48,8 @@ interface Refusal {
   readonly error?: BridgeError;
   /** The JSON-RPC error code, if there is one. */
   readonly code: number | undefined;
+  /** Whether the error names the revision, under whatever code. */
+  readonly namesRevision?: boolean;
 }
 
 /** JSON-RPC codes for a request that the server does not understand: it may speak another protocol or revision. */
@@ -154,8 +156,8 @@ export class NegotiatingUpstream implements Upstream {
     const { protocol, sse, stateless } = this.#options;
     const { status = 0 } = refusal.error ?? {};
     if (mayTakeOlder(refusal) && (await this.#tryOlder(start))) return;
-    const mayBeStateless =
-      otherProtocol.includes(status) || (isNotUnderstood(refusal.code) && status < 500);
+    const isRefused = isNotUnderstood(refusal.code) || refusal.namesRevision === true;
+    const mayBeStateless = otherProtocol.includes(status) || (isRefused && status < 500);
     if (protocol === "auto" && mayBeStateless)
       if (await this.#translate(start, ["stateless", "both"], stateless)) return;
     if (refusal.error !== undefined) {
@@ -218,8 +220,9 @@ export class NegotiatingUpstream implements Upstream {
     let refusal: Refusal | undefined;
     const take: Deliver = async (incoming) => {
       const code = errorCodeOf(incoming);
-      if (isNotUnderstood(code)) {
-        refusal = { upstream, answer: incoming, code };
+      const namesRevision = code !== undefined && refusesRevision(incoming);
+      if (isNotUnderstood(code) || namesRevision) {
+        refusal = { upstream, answer: incoming, code, namesRevision };
         return;
       }
       if (incoming.head.kind === "response") {
@@ -269,6 +272,11 @@ function inRevision(start: Start, revision: string): Start {
 
 function isNotUnderstood(code: number | undefined): boolean {
   return code !== undefined && (notUnderstood.includes(code) || statelessCodes.includes(code));
+}
+
+/** Whether an error is about the revision: official SDKs say so under -32000, and drafts of the stateless protocol under -32004. */
+function refusesRevision(answer: Message): boolean {
+  return /protocol version/i.test(String(answer.value(["error", "message"])));
 }
 
 /** Whether the server may have refused the revision alone. A code of the stateless protocol refuses the protocol. */

@@ -10,7 +10,7 @@ import {
 } from "../core/stateless-protocol.ts";
 import type { CallContext, Deliver, ServerScope, Stop, Upstream } from "../core/types.ts";
 import { handshakeMs, sendWithin } from "../retry/deadline.ts";
-import { discover, isStateless } from "./discover.ts";
+import { discover, isStateless, probeTimeoutMs } from "./discover.ts";
 import { StatelessClientCalls, unansweredError } from "./stateless-client-calls.ts";
 
 interface StatelessClientOptions extends ServerScope {
@@ -24,6 +24,8 @@ interface StatelessClientOptions extends ServerScope {
   readonly timeoutMs: number;
   /** Whether server/discover is answered for a session server, too; the client does not fall back by itself. */
   readonly answersDiscovery: boolean;
+  /** Silence after which a server counts as a session server; default 5 s. */
+  readonly probeMs?: number;
 }
 
 /** One subscriptions/listen of the client. */
@@ -80,12 +82,7 @@ export class StatelessClientAdapter implements Upstream {
     if (isUndecided && revisionOf(message) !== undefined) {
       // A client that asks for the server's revisions can fall back by itself, so its question passes to the server.
       if (method === "server/discover" && probe !== undefined && !answersDiscovery)
-        return next.send(
-          message,
-          (incoming) => this.#noteDiscovery(incoming, deliver),
-          signal,
-          call,
-        );
+        return this.#passDiscovery(message, deliver, signal, call);
       this.#translates = this.#decide(message);
     }
     const translates =
@@ -103,10 +100,28 @@ export class StatelessClientAdapter implements Upstream {
     return this.#options.next.close(deadlineMs);
   }
 
-  #noteDiscovery(incoming: Message, deliver: Deliver): Promise<void> {
-    if (incoming.head.kind === "response" && isStateless(incoming))
-      this.#translates = Promise.resolve(false);
-    return deliver(incoming);
+  /** Passes the client's server/discover on. A server that is silent for the time of a probe counts as a session server: the client may not wait as long as the call's deadline. */
+  async #passDiscovery(
+    message: Message,
+    deliver: Deliver,
+    signal: AbortSignal,
+    call?: CallContext,
+  ): Promise<void> {
+    const { next, probeMs = probeTimeoutMs } = this.#options;
+    const late = AbortSignal.timeout(probeMs);
+    let isAnswered = false;
+    const take: Deliver = (incoming) => {
+      isAnswered ||= incoming.head.kind === "response";
+      if (isAnswered && isStateless(incoming)) this.#translates = Promise.resolve(false);
+      return deliver(incoming);
+    };
+    try {
+      return await next.send(message, take, AbortSignal.any([signal, late]), call);
+    } catch (error) {
+      if (!late.aborted || signal.aborted || isAnswered) throw error;
+    }
+    this.#translates ??= Promise.resolve(true);
+    await this.#sendStateless(message, deliver, signal, call);
   }
 
   async #decide(message: Message): Promise<boolean> {

@@ -4,6 +4,7 @@ import type { Redactor } from "../../platform/redact.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
 import type { SseEvent } from "../../wire/sse.ts";
+import { cleanText } from "../../wire/text.ts";
 import type { Stop } from "../core/types.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { ReadBudget } from "./read-budget.ts";
@@ -186,10 +187,14 @@ export class SseStream {
     if (event !== "endpoint") return false;
     const { endpoint, name } = this.#options;
     const place = URL.parse(new TextDecoder().decode(data), endpoint.url.href);
-    if (place === null || place.origin !== endpoint.url.origin || place.username !== "")
-      throw new BridgeError("refused", `"${name}" names a URL for messages on another origin`, {
-        hint: "ask its operator for the URL of the MCP endpoint",
-      });
+    if (place === null || place.origin !== endpoint.url.origin || place.username !== "") {
+      const where = place === null ? "" : ` (${cleanText(place.origin, 100)})`;
+      throw new BridgeError(
+        "refused",
+        `"${name}" names a URL for messages on another origin${where}`,
+        { hint: "ask its operator for the URL of the MCP endpoint" },
+      );
+    }
     this.#named.resolve(place);
     return true;
   }

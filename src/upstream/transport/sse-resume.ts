@@ -45,6 +45,8 @@ const maxListenBackoffMs = 60_000;
 /** Longest wait before an answer's stream that ends without events is resumed. */
 const maxEmptyBackoffMs = 5000;
 
+const isClientError = ({ status }: Response) => status >= 400 && status < 500 && status !== 429;
+
 export class EventStream {
   readonly #options: StreamOptions;
   #lastEventId: string | undefined;
@@ -77,15 +79,20 @@ export class EventStream {
     for (let failures = 0; !signal.aborted; failures++) {
       let isRefused = false;
       try {
-        const response = await this.#options.get(this.#lastEventId, signal);
+        const asked = this.#lastEventId;
+        const response = await this.#options.get(asked, signal);
         if (response.ok && mediaType(response) === "text/event-stream") {
           log.debug("listening", { server: name, status: response.status });
           hasWorked = true;
           if (await this.#events(response, sink, signal, idleMs)) failures = 0;
         } else if (response.ok || !hasWorked) discard(response);
         else this.#options.lost?.(response, await readErrorText(response));
-        if ([404, 405, 501].includes(response.status)) return;
         isRefused = response.status === 401 || response.status === 403;
+        // The server may not know the event any more: the next request asks for a new stream.
+        if (asked !== undefined && !isRefused && isClientError(response)) {
+          this.#lastEventId = undefined;
+          failures = 0;
+        } else if ([404, 405, 501].includes(response.status)) return;
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof SessionLost) throw error;

@@ -241,6 +241,28 @@ test("requirement 25: the next sign-in requests the granted scopes and the scope
   await child.end();
 });
 
+test("requirement 25: a 401 that names a missing scope leads to a sign-in with more scopes, as a 403 does", async () => {
+  using folder = ownFolder();
+  let isStrict = false;
+  const lax = startProtectedServer(provider, {
+    intercept: (_, url) =>
+      url.pathname === "/mcp" && isStrict
+        ? new Response("{}", {
+            status: 401,
+            headers: { "www-authenticate": 'Bearer error="insufficient_scope", scope="mcp:write"' },
+          })
+        : undefined,
+  });
+  const home = await bridgeHome(folder.path, { url: lax.url });
+  await signIn(home);
+  const child = await startRun(home);
+  isStrict = true;
+  expect(await callTool(child)).toContain("a sign-in with more permissions");
+  expect((await home.stored()).wantedScope.split(" ").sort()).toEqual(["mcp", "mcp:write"]);
+  await child.end();
+  await lax.close();
+});
+
 test("requirement 24: a server that demands a granted scope ends in an error, not in another sign-in", async () => {
   using folder = ownFolder();
   const never = startProtectedServer(provider, {

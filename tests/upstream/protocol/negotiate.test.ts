@@ -34,6 +34,11 @@ const fails =
   ({ id }: Body) =>
     jsonRpc({ id, error: { code, message: "m", ...(data && { data }) } }, status);
 
+const unsupported =
+  (code: number) =>
+  ({ id }: Body) =>
+    jsonRpc({ id, error: { code, message: "Unsupported protocol version" } });
+
 const stateless = "2026-07-28";
 
 const refused = fails(-32601, 404);
@@ -60,6 +65,8 @@ test.each<[string, (body: Body) => Response]>([
   ["an unknown method on 404", refused],
   ["an unsupported revision", fails(-32022, 400, { supported: [stateless] })],
   ["invalid parameters", fails(-32602, 200, { supported: [stateless] })],
+  ["an unsupported revision under a code of drafts", unsupported(-32004)],
+  ["an unsupported revision under a code of SDKs", unsupported(-32000)],
 ])(
   "a server that refuses initialize with %s is served by the stateless protocol where it speaks that, and so at once the next time",
   async (_, refusal) => {
@@ -154,6 +161,7 @@ test.each<[string, (body: Body) => Response]>([
   ["400", () => new Response("unsupported protocol version", { status: 400 })],
   ["422", () => new Response("unsupported", { status: 422 })],
   ["invalid parameters", fails(-32602, 200, { supported: older })],
+  ["an unsupported revision", unsupported(-32000)],
 ])(
   "a server that refuses the newest revision with %s is asked for the next older one, once, and so at once the next time",
   async (_, refusal) => {

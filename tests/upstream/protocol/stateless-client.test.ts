@@ -1,4 +1,9 @@
 import { expect, test } from "bun:test";
+import { RequestIds } from "../../../src/upstream/core/request-ids.ts";
+import { StatelessClientAdapter } from "../../../src/upstream/protocol/stateless-client.ts";
+import { type Message, requestOf } from "../../../src/wire/message.ts";
+import { memoryLog } from "../../support/client.ts";
+import { handUpstream } from "../../support/hand-upstream.ts";
 import { jsonRpc, serveHttp } from "../../support/serve-http.ts";
 import { chainClient } from "../../support/whole-chain.ts";
 
@@ -59,6 +64,38 @@ function serveLegacy() {
   });
   return { url, seen, listening: listening.promise };
 }
+
+test("a server that is silent on server/discover is served by the session protocol, and the client gets its answer in time", async () => {
+  const { upstream, next, answer } = handUpstream();
+  const adapter = new StatelessClientAdapter({
+    next: upstream,
+    probe: upstream,
+    remembered: () => undefined,
+    timeoutMs: 60_000,
+    answersDiscovery: false,
+    probeMs: 1,
+    name: "s",
+    log: memoryLog(),
+    ids: new RequestIds(),
+    now: () => 0,
+  });
+  const answers: Message[] = [];
+  const asked = requestOf("1", "server/discover", JSON.stringify({ _meta }));
+  const { signal } = new AbortController();
+  const sent = adapter.send(asked, async (one) => void answers.push(one), signal);
+  const probe = await next();
+  expect(probe.message.head.method).toBe("server/discover");
+  const initialize = await next();
+  expect(initialize.message.head.method).toBe("initialize");
+  await answer(initialize, '{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}');
+  await answer(await next());
+  await sent;
+  expect(answers).toHaveLength(1);
+  expect(answers[0]!.value(["id"])).toBe(1);
+  expect(answers[0]!.value(["result", "capabilities"])).toEqual({ tools: {} });
+  expect(probe.signal.aborted).toBe(true);
+  await adapter.close(0);
+});
 
 test("a stateless request to a session server makes the handshake, and its result has the members of the stateless protocol", async () => {
   const { url, seen } = serveLegacy();

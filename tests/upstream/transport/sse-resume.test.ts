@@ -39,3 +39,26 @@ test("a listening stream that falls silent is opened anew, after the last event 
   expect(asked).toEqual([undefined, "e1", "e2"]);
   expect(onResponseHeaders.slice(0, 2)).toEqual(["notifications/n1", "notifications/n2"]);
 });
+
+test.each([400, 404, 410, 416])(
+  "an event that the server answers with %p is forgotten, and the next request asks for a new stream",
+  async (status) => {
+    const stop = new AbortController();
+    const asked: (string | undefined)[] = [];
+    const stream = new EventStream({
+      name: "s",
+      limit: 1000,
+      budget: new ReadBudget(),
+      log: memoryLog(),
+      get: async (lastEventId) => {
+        asked.push(lastEventId);
+        if (lastEventId !== undefined) return new Response("no such event", { status });
+        if (asked.length > 2) stop.abort({ by: "closing" });
+        const text = "retry: 10\nid: e1\ndata:\n\n";
+        return new Response(text, { headers: { "content-type": "text/event-stream" } });
+      },
+    });
+    await stream.listen(async () => undefined, stop.signal);
+    expect(asked).toEqual([undefined, "e1", undefined]);
+  },
+);
