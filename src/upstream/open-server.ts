@@ -40,6 +40,8 @@ export interface OpenServerOptions extends Omit<ConnectServerOptions, "login" | 
 /** One server with everything that its configuration asks for. */
 export interface Server {
   readonly upstream: Upstream;
+  /** Adds the server's audit to another upstream; undefined if the server has none. */
+  readonly audit: ((next: Upstream) => Upstream) | undefined;
   /** Resolves once no token refresh is under way: a rotated refresh token that is lost would end the sign-in. */
   settled(): Promise<void>;
 }
@@ -116,8 +118,11 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
   const toolName = () => problemToolName(name, (tool) => hasCachedTool(cache, tool));
   const guard = { next: signingIn, name, toolName, client, log, redactor, commandLine };
   const guarded = onFailure === "error" ? signingIn : new StartGuard({ ...guard, onFailure });
+  const audit =
+    settings.audits.length === 0 ? undefined : (next: Upstream) => audited(next, settings, options);
   return {
-    upstream: settings.audits.length === 0 ? guarded : audited(guarded, settings, options),
+    upstream: audit?.(guarded) ?? guarded,
+    audit,
     async settled() {
       await (await connected?.catch(() => undefined))?.authorizer.settled();
     },

@@ -418,8 +418,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-audit-in-the-chain": {
     promise: "a server with an audit has it in its chain",
     file: "src/upstream/open-server.ts",
-    find: "settings.audits.length === 0 ? guarded : audited(",
-    replace: "settings.audits.length >= 0 ? guarded : audited(",
+    find: "    upstream: audit?.(guarded) ?? guarded,",
+    replace: "    upstream: guarded,",
     test: "tests/e2e/audit.test.ts",
     pattern: "after kill -9",
   },
@@ -2592,6 +2592,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     replace: "const names = new NameTable(servers);",
     test: "tests/commands/tools/tools.test.ts",
     pattern: "shows its names in a run of all",
+  },
+  "no-lines-of-unsent-calls": {
+    promise: "a call of a server that is out of reach is in its audit",
+    file: "src/relay/combined/named-calls.ts",
+    find: "        if (unsent !== undefined)",
+    replace: "        if (unsent === null)",
+    test: "tests/relay/combined/rules.test.ts",
+    pattern: "out of reach has its lines",
   },
   "no-judging-of-unlisted-calls": {
     promise: "a call that a server's rules withhold is judged and audited in a combined run, too",

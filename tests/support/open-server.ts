@@ -3,8 +3,8 @@ import { serverSettings } from "../../src/config/settings-builder.ts";
 import { homeOf } from "../../src/platform/paths.ts";
 import { Redactor } from "../../src/platform/redact.ts";
 import { ServerCache } from "../../src/platform/server-cache.ts";
-import type { Ask, ClientFacts, Upstream } from "../../src/upstream/core/types.ts";
-import { openServer } from "../../src/upstream/open-server.ts";
+import type { Ask, ClientFacts } from "../../src/upstream/core/types.ts";
+import { openServer, type Server } from "../../src/upstream/open-server.ts";
 import type { OnFailure } from "../../src/upstream/stand-in/start-guard.ts";
 import { memoryLog, type RelayClient, relayClient } from "./client.ts";
 
@@ -50,11 +50,11 @@ export function openedChain(
   entry: object & { readonly url: string },
   { home, client, ask, log, cache }: Chain,
   choices: Choices = {},
-): { readonly upstream: Upstream; readonly cache: ServerCache } {
+): Pick<Server, "upstream" | "audit"> & { readonly cache: ServerCache } {
   const plain: ServerEntry = { auth: { type: "none" }, ...entry };
   const settings = serverSettings(name, plain, {}, { home, stateRoot: home });
   const kept = cache ?? new ServerCache(undefined, settings.url, log);
-  const { upstream } = openServer(settings, {
+  const { upstream, audit } = openServer(settings, {
     env: {},
     log,
     redactor: new Redactor(),
@@ -69,7 +69,7 @@ export function openedChain(
     onFailure: "error",
     ...choices,
   });
-  return { upstream, cache: kept };
+  return { upstream, audit, cache: kept };
 }
 
 /** A client at the whole chain of server "kb", below a relay, in this process. */

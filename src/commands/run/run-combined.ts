@@ -184,6 +184,7 @@ function open({ settings, cache }: KnownServer, options: OpenOptions): OpenedMem
       ...{ name, timeoutMs, connectTimeoutMs, client: facts },
       upstream: new ServerLimits(upstream),
       messageBytes: limits.messageBytes,
+      audit: server.audit,
     },
     flush: () => cache.flush(),
     settled: () => server.settled(),

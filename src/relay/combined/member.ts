@@ -26,6 +26,8 @@ export interface CombinedServer {
   readonly connectTimeoutMs: number;
   /** Most bytes of one message. */
   readonly messageBytes: number;
+  /** Adds the server's audit to another upstream; absent if the server has none. */
+  readonly audit?: ((next: Upstream) => Upstream) | undefined;
 }
 
 /** First pause before another attempt to connect, as for a server whose catalog answers. */
@@ -52,6 +54,9 @@ export class Member {
   readonly #client: ClientFacts;
   readonly #log: Log;
   readonly #fromServer: (member: Member, message: Message) => Promise<void>;
+  /** The audit over calls that are not sent, and why each is not. */
+  readonly #unsent: Upstream | undefined;
+  readonly #reasons = new WeakMap<Message, unknown>();
   #initialize: Message | undefined;
   /** The log level that the client set, sent again after each handshake. */
   #logLevel: Message | undefined;
@@ -65,7 +70,7 @@ export class Member {
 
   /** `fromServer` takes what the server sends during the handshake and belongs to no call. */
   constructor(
-    { name, upstream, client, ...limits }: CombinedServer,
+    { name, upstream, client, audit, ...limits }: CombinedServer,
     log: Log,
     fromServer: (member: Member, message: Message) => Promise<void>,
   ) {
@@ -77,6 +82,11 @@ export class Member {
     this.#client = client;
     this.#log = log;
     this.#fromServer = fromServer;
+    this.#unsent = audit?.({
+      send: (call) => Promise.reject(this.#reasons.get(call)),
+      listen: async () => undefined,
+      close: async () => undefined,
+    });
   }
 
   /** Begins the handshake of a client of the session protocol; a new one ends the one before. `initialize` has an id of ours. */
@@ -148,8 +158,19 @@ export class Member {
   }
 
   async #sendLate(message: Message, deliver: Deliver, signal: AbortSignal, call?: CallContext) {
-    await abortable(this.connected(), signal);
+    try {
+      await abortable(this.connected(), signal);
+    } catch (error) {
+      if (message.head.method === "tools/call") await this.noteUnsent(message, error, signal, call);
+      throw error;
+    }
     await this.#upstream.send(message, deliver, signal, call);
+  }
+
+  /** Writes a call that is not sent because of `reason` to the server's audit. Rejects if there is an audit. */
+  async noteUnsent(message: Message, reason: unknown, signal: AbortSignal, call?: CallContext) {
+    this.#reasons.set(message, reason);
+    await this.#unsent?.send(message, async () => undefined, signal, call);
   }
 
   /** Sets the level of the server's log messages, now and after each handshake. `message` has an id of ours. */

@@ -78,15 +78,21 @@ export class NamedCalls {
     const name = typeof value === "string" ? value : "";
     let route: NameRoute<Member> | undefined;
     for (const member of table.candidates(name)) {
-      await lists.learnAll(member, listOf[method], message, signal);
+      try {
+        await lists.learnAll(member, listOf[method], message, signal);
+      } catch (error) {
+        const unsent = method === "tools/call" ? table.unlisted(name) : undefined;
+        if (unsent !== undefined)
+          await unsent.member.noteUnsent(withName(message, unsent.raw), error, signal, call);
+        throw error;
+      }
       route = table.find(JSON.stringify(name));
       if (route !== undefined) break;
     }
     // The server itself refuses a tool that it does not list, and its rules one that they withhold: both are in its audit.
     route ??= table.unlisted(name);
     if (route !== undefined) {
-      const own = message.replaced(message.view(["params", "name"])!, route.raw);
-      return this.#calls.send(route.member, own, deliver, signal, call);
+      return this.#calls.send(route.member, withName(message, route.raw), deliver, signal, call);
     }
     const what = method === "tools/call" ? "tool" : "prompt";
     const error = {
@@ -142,6 +148,11 @@ export class NamedCalls {
     changes.note("notifications/tools/list_changed");
     await deliver(responseTo(id, problems.available(message, member.name)));
   }
+}
+
+/** A request that names something, with another name (JSON text). */
+function withName(message: Message, raw: Uint8Array): Message {
+  return message.replaced(message.view(["params", "name"])!, raw);
 }
 
 /** The name that a request names (JSON text), its place, and its route. */

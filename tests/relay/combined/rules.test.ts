@@ -45,13 +45,25 @@ async function facing(entries: Readonly<Record<string, object>>) {
   let calls = 0;
   const nextCall = () => ++calls;
   const chains = Object.entries(entries).map(([name, entry]) => {
-    const { upstream } = openedChain(name, { url: server.url, ...entry }, shared, { nextCall });
-    return [name, upstream] as const;
+    const { upstream, audit } = openedChain(name, { url: server.url, ...entry }, shared, {
+      nextCall,
+    });
+    return { name, upstream, audit };
   });
-  const combined = combinedClient(Object.fromEntries(chains));
+  const combined = combinedClient(
+    Object.fromEntries(chains.map(({ name, upstream }) => [name, upstream])),
+    {},
+    Object.fromEntries(chains.map(({ name, audit }) => [name, { audit }])),
+  );
   await combined.start();
   return combined;
 }
+
+const auditLines = () =>
+  readFileSync(join(folder.path, "audit.jsonl"), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
 
 /** The text of a call's result, or the code of its error. */
 async function outcome(client: Awaited<ReturnType<typeof facing>>, name: string) {
@@ -103,10 +115,7 @@ describe("the rules of one server in a combined run", () => {
     const entry = { tools: { deny: ["put"] }, audit: { file: "audit.jsonl", arguments: "full" } };
     const client = await facing({ a: entry, b: { audit: entry.audit } });
     for (const name of ["a__put", "b__put", "b__none", "a__get"]) await outcome(client, name);
-    const lines = readFileSync(join(folder.path, "audit.jsonl"), "utf8")
-      .trimEnd()
-      .split("\n")
-      .map((line) => JSON.parse(line));
+    const lines = auditLines();
     const begun = lines.filter(({ event }) => event === "call");
     expect(begun.map((line) => [line.server, line.tool, line.arguments])).toEqual([
       ["a", "put", { n: 1 }],
@@ -124,5 +133,17 @@ describe("the rules of one server in a combined run", () => {
     // `run` and `call` together belong to one call, whichever server runs it.
     expect(ended.map(({ call }) => call)).toEqual(begun.map(({ call }) => call));
     expect(new Set(begun.map(({ call }) => call)).size).toBe(4);
+  });
+
+  test("a call of a server that is out of reach has its lines in the audit", async () => {
+    const away = lyingServer({});
+    await away[Symbol.asyncDispose]();
+    const entry = { url: away.url, audit: { file: "audit.jsonl" }, retry: { attempts: 1 } };
+    const client = await facing({ a: entry, b: {} });
+    expect(await outcome(client, "a__look")).toBe(1497);
+    expect(auditLines()).toMatchObject([
+      { event: "call", call: 1, server: "a", tool: "look" },
+      { event: "end", call: 1, server: "a", outcome: "connection-refused" },
+    ]);
   });
 });
