@@ -33,6 +33,24 @@ const servers = {
 };
 
 describe("export", () => {
+  test("withholds short keys and the defaults of variables, too", async () => {
+    const { run } = user({
+      kb: {
+        url: "https://kb.example/mcp?key=abc&k=${K:-canary-1234567890}",
+        headers: { "X-Api-Key": "abc", Authorization: "Bearer ${T:-canary}", "X-Ref": "${R:-abc}" },
+      },
+    });
+    const { out } = await run(exportCommand);
+    expect(JSON.parse(out).servers.kb).toEqual({
+      url: "https://kb.example/mcp?key=${KB_KEY}&k=${KB_K}",
+      headers: {
+        "X-Api-Key": "${KB_X_API_KEY}",
+        Authorization: "${KB_AUTHORIZATION}",
+        "X-Ref": "${R:-abc}",
+      },
+    });
+  });
+
   test("prints everything but secrets, each the name of a variable", async () => {
     const { run } = user(servers);
     const { out, notes } = await run(exportCommand);

@@ -8,7 +8,7 @@ import {
   teamFormat,
   teamNetworkKeys,
 } from "../../config/team-schema.ts";
-import { expand, looksSecret, mayBeSecret } from "../../config/validators.ts";
+import { expand, looksSecret, namesSecret } from "../../config/validators.ts";
 import { cleanText, nameWithCodePoints } from "../../wire/text.ts";
 import { type ApprovedHash, Draft } from "./draft.ts";
 import type { Found } from "./plan.ts";
@@ -182,7 +182,7 @@ function exportedHeader(name: string, value: string, variable: (secret: string) 
   const literal = textWithDefaults(value);
   const hasLiteral = !/^((bearer|basic)\s+)?$/i.test(literal);
   if (!hasLiteral) return value;
-  return mayBeSecret(name, literal) || looksSecret(literal) ? `\${${variable(name)}}` : value;
+  return namesSecret(name) || looksSecret(literal) ? `\${${variable(name)}}` : value;
 }
 
 /** A text with the default of each variable in its place, which may be a secret, too. */
@@ -195,7 +195,7 @@ function exportedUrl(text: string, variable: (secret: string) => string): string
     const at = pair.indexOf("=");
     const [name, value] = at < 0 ? [pair, ""] : [pair.slice(0, at), pair.slice(at + 1)];
     const literal = textWithDefaults(value);
-    const isSecret = literal !== "" && (mayBeSecret(name, literal) || looksSecret(literal));
+    const isSecret = literal !== "" && (namesSecret(name) || looksSecret(literal));
     return isSecret ? `${name}=\${${variable(name)}}` : pair;
   });
   return `${address}?${pairs.join("&")}`;
