@@ -2,6 +2,7 @@ import { isatty } from "node:tty";
 import { defineCommand, serverArgument } from "../../cli/command.ts";
 import { Spinner } from "../../cli/spinner.ts";
 import { findServer } from "../../config/ad-hoc.ts";
+import { ByteChunks } from "../../wire/byte-chunks.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { nearest } from "../../wire/nearest-name.ts";
 import { cleanText, terminalJson } from "../../wire/text.ts";
@@ -15,6 +16,7 @@ import { typedArguments } from "./typed-arguments.ts";
 
 const progressToken = 1;
 const longestProgress = 70;
+const maxArgumentBytes = 64 * 1024 * 1024;
 
 export const command = defineCommand({
   args: {
@@ -90,18 +92,27 @@ function toolError(tool: string, server: string): BridgeError {
 async function textOf(args: string): Promise<string> {
   if (!args.startsWith("@") && args !== "-") return args;
   try {
-    if (args === "-") return await Bun.stdin.text();
-    const file = Bun.file(args.slice(1));
-    const stats = await file.stat();
-    // A device such as /dev/zero would be read without end.
-    if (stats.isCharacterDevice() || stats.isBlockDevice())
+    const source = args === "-" ? Bun.stdin : Bun.file(args.slice(1));
+    const stats = args === "-" ? undefined : await source.stat();
+    if (stats?.isCharacterDevice() || stats?.isBlockDevice())
       throw new BridgeError("usage", "--args: the file is a device");
-    return await file.text();
+    return await boundedText(source.stream() as unknown as AsyncIterable<Uint8Array>);
   } catch (error) {
     if (error instanceof BridgeError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? "";
     throw new BridgeError("usage", `--args: the file cannot be read (${code})`);
   }
+}
+
+/** The text of a stream. A pipe may have no end. */
+async function boundedText(stream: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks = new ByteChunks();
+  for await (const chunk of stream) {
+    chunks.add(chunk);
+    if (chunks.length > maxArgumentBytes)
+      throw new BridgeError("usage", `--args: more than ${maxArgumentBytes} bytes`);
+  }
+  return new TextDecoder().decode(chunks.take());
 }
 
 /** The schema of a tool's arguments. Throws `usage` for a tool that the server does not list. */
