@@ -6,6 +6,7 @@ import type { ServerSettings } from "../config/settings.ts";
 import type { Http } from "../http/client.ts";
 import type { OAuth } from "../oauth/authorizer/open.ts";
 import { StaticAuthorizer } from "../oauth/authorizer/static.ts";
+import { mayUseOAuth } from "../oauth/store/grant-owner.ts";
 import { BridgeError } from "../wire/errors.ts";
 import { openServerOAuth } from "./auth/open-oauth.ts";
 
@@ -25,24 +26,8 @@ export const command = defineCommand({
   async run({ server: name, show }, context) {
     const config = await loadConfig(context.paths());
     const server = pickServer(config, name);
-    const why = bypassProblem(server);
-    if (why !== undefined) {
-      throw new BridgeError(
-        "refused",
-        `headers of server "${server.name}" are not printed: ${why}`,
-        {
-          hint: (command) => `let Codex start the bridge: ${command("codex-config --write")}`,
-        },
-      );
-    }
-    if (isatty(1) && !show) {
-      throw new BridgeError("usage", "headers prints a secret, and stdout is a terminal", {
-        hint: "add --show to print it on the terminal",
-      });
-    }
-    const { type } = server.credential;
-    const isOAuth = type === "oauth" || type === "unset";
-    const opened = isOAuth ? await openServerOAuth(server, context) : undefined;
+    requirePrintable(server, show);
+    const opened = mayUseOAuth(server) ? await openServerOAuth(server, context) : undefined;
     const oauth = opened?.oauth;
     const timeoutError = new BridgeError(
       "timeout",
@@ -73,6 +58,21 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+/** Throws `refused` if a rule for the server would be bypassed, and `usage` if the secret would appear on a terminal unasked. */
+function requirePrintable(server: ServerSettings, isShown: boolean): void {
+  const why = bypassProblem(server);
+  if (why !== undefined) {
+    throw new BridgeError("refused", `headers of server "${server.name}" are not printed: ${why}`, {
+      hint: (command) => `let Codex start the bridge: ${command("codex-config --write")}`,
+    });
+  }
+  if (isatty(1) && !isShown) {
+    throw new BridgeError("usage", "headers prints a secret, and stdout is a terminal", {
+      hint: "add --show to print it on the terminal",
+    });
+  }
+}
 
 function needsProofs({ name }: ServerSettings): BridgeError {
   return new BridgeError(

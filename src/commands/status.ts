@@ -4,6 +4,7 @@ import { loadConfig, readConfig } from "../config/load.ts";
 import { type Rule, rulesOf } from "../config/rules-of.ts";
 import { needsAllowHttp, shownServerUrl } from "../config/server-url.ts";
 import type { ServerSettings } from "../config/settings.ts";
+import { mayUseOAuth } from "../oauth/store/grant-owner.ts";
 import { cacheFile, type Paths } from "../platform/paths.ts";
 import { ServerCache } from "../platform/server-cache.ts";
 import { newestCatalog } from "../upstream/catalog/entry.ts";
@@ -46,7 +47,7 @@ async function rowOf(server: ServerSettings, context: Context): Promise<Row> {
     waiting: waitingTools(server, cache),
   };
   const { type } = server.credential;
-  if (type !== "oauth" && type !== "unset") return row;
+  if (!mayUseOAuth(server)) return row;
   const signIn = await signInOf(server, context);
   // No credential is configured, and the server has not asked for a sign-in yet: there is nothing to show.
   if (type === "unset" && signIn.state === "signed-out") return row;

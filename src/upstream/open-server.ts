@@ -1,6 +1,7 @@
 import type { ServerSettings } from "../config/settings.ts";
 import type { ChosenAuthorizer } from "../oauth/authorizer/select.ts";
 import { RunSignIn } from "../oauth/sign-in/run-sign-in.ts";
+import { mayUseOAuth } from "../oauth/store/grant-owner.ts";
 import type { Paths } from "../platform/paths.ts";
 import type { CommandLine } from "../wire/errors.ts";
 import { CatalogUpstream, type usualTimes } from "./catalog/catalog.ts";
@@ -55,7 +56,7 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
   const { env, log, commandLine, paths, cache, client, ask, mayAnswer, earlyAnswer, signIn } =
     options;
   const { signInWaitMs, onFailure } = options;
-  const { name, url, credential, timeoutMs } = settings;
+  const { name, url, timeoutMs } = settings;
   const login = commandLine(`login --server ${name}`);
   const ids = new RequestIds();
   let current = settings;
@@ -107,13 +108,12 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
       ? catalog
       : new LazyUpstream(async () => (await toolLinks()).policy(catalog));
   const oauth = async () => (await connect()).authorizer.oauth();
-  const mayNeedSignIn = credential.type === "unset" || credential.type === "oauth";
   const withSignIn = (mode: SignInMode) =>
     new SignInUpstream({
       ...{ next: policed, ask, client, name, host: url.host, login, mode },
       signIns: new RunSignIn(oauth, { opensBrowser: mode === "browser", waitMs: signInWaitMs }),
     });
-  const signingIn = signIn !== undefined && mayNeedSignIn ? withSignIn(signIn) : policed;
+  const signingIn = signIn !== undefined && mayUseOAuth(settings) ? withSignIn(signIn) : policed;
   const { redactor } = options;
   const toolName = () => problemToolName(name, (tool) => hasCachedTool(cache, tool));
   const guard = { next: signingIn, name, toolName, client, log, redactor, commandLine };

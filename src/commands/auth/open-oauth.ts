@@ -4,6 +4,7 @@ import type { ServerSettings } from "../../config/settings.ts";
 import type { Http } from "../../http/client.ts";
 import { openHttp } from "../../http/open-http.ts";
 import type { OAuth } from "../../oauth/authorizer/open.ts";
+import { mayUseOAuth } from "../../oauth/store/grant-owner.ts";
 import { cacheFile } from "../../platform/paths.ts";
 import { ServerCache } from "../../platform/server-cache.ts";
 import { BridgeError } from "../../wire/errors.ts";
@@ -24,7 +25,7 @@ export async function openServerOAuth(
 /** Throws `configuration` if the server's entry in config.json excludes OAuth: it sets a token, or `"auth": {"type": "none"}`. */
 export function requireOAuth(server: ServerSettings): void {
   const { name, credential } = server;
-  if (credential.type === "unset" || credential.type === "oauth") return;
+  if (mayUseOAuth(server)) return;
   const why =
     credential.type === "none" ? "is configured to need no sign-in" : "has a token of its own";
   throw new BridgeError("configuration", `server "${name}" ${why}`, {

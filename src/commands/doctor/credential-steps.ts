@@ -3,11 +3,12 @@
 import { refusalError } from "../../oauth/authorizer/refusal-error.ts";
 import type { StoredGrant } from "../../oauth/core/grant.ts";
 import { bearerChallenge, schemesOf } from "../../oauth/discovery/challenge.ts";
+import { mayUseOAuth } from "../../oauth/store/grant-owner.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
 import { withClock } from "./clock.ts";
 import type { FirstAnswer } from "./first-request.ts";
-import { discoveryMs, type HttpFacts, usesOAuth } from "./http-facts.ts";
+import { discoveryMs, type HttpFacts } from "./http-facts.ts";
 import { bearerIn, flawOf, tokenText } from "./token-facts.ts";
 import { amended, skipped, type Walk } from "./walk.ts";
 
@@ -28,7 +29,7 @@ export async function walkAccepted(
   for (const name of ["resource metadata", "authorization server", "registration"] as const)
     await walk.step(name, () => skipped("not needed"));
   await walk.step("token", async () => {
-    const stored = usesOAuth(facts) ? await storedOf(facts) : undefined;
+    const stored = mayUseOAuth(facts.settings) ? await storedOf(facts) : undefined;
     if (challenge !== undefined) throw missingScope(challenge.scope, stored, answer, facts);
     return token === undefined ? skipped("none is needed") : { detail: tokenText(token, stored) };
   });

@@ -10,6 +10,7 @@ import { shownServerUrl } from "../../config/server-url.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { openHttp } from "../../http/open-http.ts";
 import { ChosenAuthorizer } from "../../oauth/authorizer/select.ts";
+import { mayUseOAuth } from "../../oauth/store/grant-owner.ts";
 import { knowSecrets } from "../../oauth/store/known-secrets.ts";
 import { openKeyring } from "../../platform/keyring.ts";
 import { createLog } from "../../platform/log.ts";
@@ -196,7 +197,7 @@ async function credentialFinding(
 ): Promise<Finding> {
   const { type } = settings.credential;
   const source = sourcesOf(settings, context.paths().configFile);
-  if (type === "unset" || type === "oauth") {
+  if (mayUseOAuth(settings)) {
     // Throws where the keyring or the file cannot be read.
     if (type === "oauth") await (await authorizer.oauth()).store.read();
     const signIn = await signInOf(settings, context);

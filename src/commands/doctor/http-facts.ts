@@ -19,7 +19,3 @@ export interface HttpFacts {
   /** Initializes by the child `run`; rejects with its error. */
   readonly initialized: () => Promise<unknown>;
 }
-
-/** Whether a sign-in is the server's credential: configured, or used when the server asks for one. */
-export const usesOAuth = ({ settings }: HttpFacts): boolean =>
-  settings.credential.type === "unset" || settings.credential.type === "oauth";

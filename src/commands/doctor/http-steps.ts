@@ -1,6 +1,8 @@
 // The server's answer to the first request, and the steps that follow from it. The functions of `run` judge the answer.
+
 import { refusalError } from "../../oauth/authorizer/refusal-error.ts";
 import { bearerChallenge } from "../../oauth/discovery/challenge.ts";
+import { mayUseOAuth } from "../../oauth/store/grant-owner.ts";
 import { redirectTarget } from "../../upstream/transport/redirects.ts";
 import { wrongTypeError } from "../../upstream/transport/response-body.ts";
 import { redirectError } from "../../upstream/transport/status-errors.ts";
@@ -8,7 +10,7 @@ import { BridgeError, settingHint } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
 import { walkAccepted, walkStatic } from "./credential-steps.ts";
 import type { FirstAnswer } from "./first-request.ts";
-import { type HttpFacts, usesOAuth } from "./http-facts.ts";
+import type { HttpFacts } from "./http-facts.ts";
 import { withOtherPaths } from "./other-paths.ts";
 import { walkOAuth } from "./sign-in-steps.ts";
 import { amended, type Finding, type Walk } from "./walk.ts";
@@ -30,7 +32,7 @@ export async function walkHttp(walk: Walk, facts: HttpFacts): Promise<void> {
   const answer = outcome as FirstAnswer;
   if (answer.response.status !== 401) return walkAccepted(walk, answer, facts);
   const header = answer.response.headers.get("www-authenticate");
-  if (!usesOAuth(facts)) return walkStatic(walk, answer, header, facts);
+  if (!mayUseOAuth(facts.settings)) return walkStatic(walk, answer, header, facts);
   await walkOAuth(walk, answer, header, facts);
 }
 

@@ -13,6 +13,7 @@ import { takesValue } from "../../config/mcp-remote/words.ts";
 import { requireNamedVariables } from "../../config/requirements.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { variableProblem } from "../../config/validators.ts";
+import { mayUseOAuth } from "../../oauth/store/grant-owner.ts";
 import { fs } from "../../platform/fs.ts";
 import { cacheFile } from "../../platform/paths.ts";
 import { ServerCache, transportKey } from "../../platform/server-cache.ts";
@@ -147,8 +148,7 @@ function readFile(path: string): string | undefined {
 function settingsOf({ entry, storeKey }: DropIn, { paths, env }: Context): ServerSettings {
   try {
     const settings = adHocSettings(entry, paths());
-    const { type } = settings.credential;
-    if (type !== "unset" && type !== "oauth") return settings;
+    if (!mayUseOAuth(settings)) return settings;
     return { ...settings, foreignToken: foreignTokenOf(storeKey, entry.url, env, Date.now()) };
   } catch (error) {
     if (error instanceof ConfigProblem) throw new BridgeError("configuration", error.message);

@@ -1,6 +1,7 @@
 import type { Context } from "../../cli/command.ts";
 import type { Config } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
+import { mayUseOAuth } from "../../oauth/store/grant-owner.ts";
 import { cleanText } from "../../wire/text.ts";
 import { instant, signInOf } from "../auth/status-sign-in.ts";
 import { readLastTest } from "../test/last-test.ts";
@@ -18,7 +19,7 @@ export async function overview({ servers }: Config, context: Context): Promise<s
 async function access(server: ServerSettings, context: Context): Promise<string> {
   const { type } = server.credential;
   if (type === "none") return "no sign-in";
-  if (type !== "oauth" && type !== "unset") return "token";
+  if (!mayUseOAuth(server)) return "token";
   const { state, account } = await signInOf(server, context);
   const words = {
     "signed-in": account === undefined ? "signed in" : `signed in as ${account}`,

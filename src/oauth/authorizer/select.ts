@@ -1,6 +1,7 @@
 import type { ServerSettings } from "../../config/settings.ts";
 import { fs } from "../../platform/fs.ts";
 import { credentialsFile } from "../../platform/paths.ts";
+import { mayUseOAuth } from "../store/grant-owner.ts";
 import type { OAuth, OAuthDeps } from "./open.ts";
 import { StaticAuthorizer, type StaticDeps } from "./static.ts";
 import type { Authorizer, Refusal } from "./types.ts";
@@ -28,7 +29,7 @@ export class ChosenAuthorizer implements Authorizer {
   }
 
   known(): Readonly<Record<string, string>> | undefined {
-    if (!this.#usesOAuth()) return this.#static.known();
+    if (!mayUseOAuth(this.#server)) return this.#static.known();
     return this.#bearer?.known?.();
   }
 
@@ -36,14 +37,14 @@ export class ChosenAuthorizer implements Authorizer {
     request: { readonly method: string; readonly url: URL },
     signal: AbortSignal,
   ): Promise<Record<string, string>> {
-    const isNeeded = this.#usesOAuth() && (this.#oauth !== undefined || this.#hasSignIn());
+    const isNeeded = mayUseOAuth(this.#server) && (this.#oauth !== undefined || this.#hasSignIn());
     if (!isNeeded) return { ...(await this.#static.headers(request, signal)), ...this.#foreign() };
     return (await this.oauth()).authorizer.headers(request, signal);
   }
 
   async refused(refusal: Refusal, signal: AbortSignal): Promise<boolean> {
     if (refusal.status === 401 && (await this.#reloadCredential())) return true;
-    if (!this.#usesOAuth()) return this.#static.refused(refusal, signal);
+    if (!mayUseOAuth(this.#server)) return this.#static.refused(refusal, signal);
     return (await this.oauth()).authorizer.refused(refusal, signal);
   }
 
@@ -74,11 +75,6 @@ export class ChosenAuthorizer implements Authorizer {
     return { Authorization: `Bearer ${foreignToken.accessToken}` };
   }
 
-  #usesOAuth(): boolean {
-    const { type } = this.#server.credential;
-    return type === "unset" || type === "oauth";
-  }
-
   #hasSignIn(): boolean {
     return fs().existsSync(credentialsFile(this.#server.state));
   }
@@ -89,7 +85,7 @@ export class ChosenAuthorizer implements Authorizer {
     if (fresh === undefined || fresh.url.origin !== this.#server.url.origin) return false;
     const asText = ({ credential }: ServerSettings) => JSON.stringify(credential);
     const isSame = asText(fresh) === asText(this.#server);
-    const concernsOAuth = this.#usesOAuth() || ["unset", "oauth"].includes(fresh.credential.type);
+    const concernsOAuth = mayUseOAuth(this.#server) || mayUseOAuth(fresh);
     // The static authorizer itself follows a change from one static credential to another.
     if (isSame || !concernsOAuth) return false;
     this.#server = fresh;

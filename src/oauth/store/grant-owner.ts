@@ -3,6 +3,11 @@ import { readChecked } from "../../platform/files.ts";
 import { credentialsFile } from "../../platform/paths.ts";
 import type { Grant } from "../core/grant.ts";
 
+/** Whether a sign-in may be the credential of a server's entry: `auth` says so, or the entry names no credential. */
+export function mayUseOAuth({ credential: { type } }: ServerSettings): boolean {
+  return type === "oauth" || type === "unset";
+}
+
 /** The issuer and client id of a grant, and its account, or the moment of its sign-in if the server names no account. */
 export type GrantOwner = readonly [issuer: string, clientId: string, person?: string | number];
 
@@ -13,7 +18,7 @@ export function grantOwnerOf({ issuer, client, account, signedInAt }: Grant): Gr
 
 const maxBytes = 1024 * 1024;
 
-/** The owner of a server's stored sign-in, as text; undefined where none can be read. In a module of its own, because a start from the catalog loads nothing else of the store. */
+/** The owner of a server's stored sign-in, as text; undefined where none can be read. This module is small, because a start from the catalog loads nothing else of the store. */
 export function storedGrantOwner({ state }: ServerSettings): string | undefined {
   try {
     const text = readChecked(credentialsFile(state), maxBytes)?.text;

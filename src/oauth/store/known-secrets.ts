@@ -2,6 +2,7 @@ import type { ServerSettings } from "../../config/settings.ts";
 import { expand, mayBeSecret, variablesIn } from "../../config/validators.ts";
 import { readSecretFile } from "../../platform/files.ts";
 import type { Environment } from "../../platform/paths.ts";
+import { mayUseOAuth } from "./grant-owner.ts";
 import { CredentialStore, type StoreDeps } from "./store.ts";
 
 interface Deps extends StoreDeps {
@@ -29,8 +30,7 @@ export async function knowSecrets(server: ServerSettings, deps: Deps): Promise<v
   try {
     if (credential.type === "tokenFile") redactor.add(readSecretFile(credential.path, "token"));
     // read() registers the secrets.
-    if (credential.type === "unset" || credential.type === "oauth")
-      await new CredentialStore(server, deps).read();
+    if (mayUseOAuth(server)) await new CredentialStore(server, deps).read();
   } catch {
     // The process that sends them reports the error.
   }

@@ -1,6 +1,6 @@
 import type { OAuthSettings, ServerSettings } from "../../config/settings.ts";
 import { expand } from "../../config/validators.ts";
-import { storedGrantOwner } from "../../oauth/store/grant-owner.ts";
+import { mayUseOAuth, storedGrantOwner } from "../../oauth/store/grant-owner.ts";
 import { readSecretFile } from "../../platform/files.ts";
 import type { Environment } from "../../platform/paths.ts";
 import type { CallerIdentity } from "./store.ts";
@@ -11,7 +11,7 @@ import type { CallerIdentity } from "./store.ts";
  * its path, OAuth by the grant's owner, so that a cached list outlives the sign-in that fetched it.
  */
 export function catalogIdentity(settings: ServerSettings, env: Environment): CallerIdentity {
-  const { name, url, headers, headersCommand, network, credential } = settings;
+  const { name, url, headers, headersCommand, network } = settings;
   const sent = Object.entries(headers).map(([header, value]) => [
     header,
     expand(value, env, () => ""),
@@ -25,8 +25,7 @@ export function catalogIdentity(settings: ServerSettings, env: Environment): Cal
     [network.clientCertFile, network.clientKeyFile],
     settings.env.map((variable) => env[variable]),
   ]);
-  const mayBeSignedIn = credential.type === "oauth" || credential.type === "unset";
-  return { caller, owner: mayBeSignedIn ? storedGrantOwner(settings) : undefined };
+  return { caller, owner: mayUseOAuth(settings) ? storedGrantOwner(settings) : undefined };
 }
 
 function credentialIdentity({ credential }: ServerSettings, env: Environment): unknown {
