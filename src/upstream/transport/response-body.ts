@@ -140,10 +140,9 @@ function readSmall(raw: Uint8Array): Message | undefined {
   if (bytes.length === 0) return undefined;
   const read = readServerMessage(bytes);
   if (read instanceof Message) return read;
-  const text = new TextDecoder().decode(bytes);
-  if (read.flaw !== "parse") throw notMessageError(read.reason, text);
+  if (read.flaw !== "parse") throw notMessageError(read.reason, new TextDecoder().decode(bytes));
   // Some servers send an event stream, complete and with its length, under the content type of JSON.
-  const found = messageIn(text);
+  const found = firstInEvents(bytes);
   if (found === undefined) throw badAnswer(`the answer is not JSON (${read.reason})`);
   return found;
 }
@@ -287,9 +286,16 @@ export async function readErrorText(response: Response): Promise<string> {
 export function messageIn(text: string): Message | undefined {
   const read = readServerMessage(new TextEncoder().encode(text));
   if (read instanceof Message) return read.head.kind === "batch" ? onlyElement(read) : read;
-  if (!/^(?:data|event|id|retry)?:/.test(text)) return undefined;
+  return firstInEvents(new TextEncoder().encode(text));
+}
+
+/** The first message in a whole event stream; undefined where the bytes are none. */
+function firstInEvents(bytes: Uint8Array): Message | undefined {
+  const start = Buffer.from(bytes.subarray(0, 6)).toString("latin1");
+  if (!/^(?:data|event|id|retry)?:/.test(start)) return undefined;
   const parser = new EventParser(Number.POSITIVE_INFINITY);
-  for (const { data } of parser.feed(new TextEncoder().encode(`${text}\n\n`))) {
+  const end = new TextEncoder().encode("\n\n");
+  for (const { data } of [...parser.feed(bytes), ...parser.feed(end)]) {
     const message = data && readServerMessage(data);
     if (message instanceof Message) return message;
   }

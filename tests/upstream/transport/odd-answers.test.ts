@@ -81,6 +81,19 @@ test.each<[string, (id: number) => Response]>([
   expect(await callAnsweredBy(response)).toMatchObject({ id: 7, result });
 });
 
+test("an answer under the content type of JSON that is not valid UTF-8 is none", async () => {
+  for (const start of ["", "data: "]) {
+    const text = (id: number) => Buffer.from(`${start}${message(id, { result })}\n\n`);
+    const spoiled = (id: number) => {
+      const bytes = text(id);
+      bytes[bytes.indexOf("hello")] = 0xff;
+      return new Response(bytes, { headers: { "content-type": "application/json" } });
+    };
+    const { error } = await callAnsweredBy(spoiled);
+    expect(error.data).toMatchObject({ kind: "bad-answer" });
+  }
+});
+
 test.each<[string, (id: number) => Response]>([
   ["cut off in its last event", (id) => stream(`data: ${message(id, { result }).slice(0, -1)}`)],
   ["cut off as JSON", (id) => stream(message(id, { result }).slice(0, -1))],
