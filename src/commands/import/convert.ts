@@ -172,7 +172,12 @@ function finishDraft(entry: ClientEntry, draft: Draft): void {
   for (const key of toolFilters)
     draft.note(`${key} applies to that client alone: set tools.allow or tools.deny in config.json`);
   if (isDisabled) draft.note("it is disabled in the client");
-  const unused = draft.unused().filter((name) => !harmless.test(name) && !converted.test(name));
+  const text = JSON.stringify(draft.entry);
+  // A variable that only passes the client's on (`"TOKEN": "${TOKEN}"`) is not lost: the entry refers to it.
+  const isNamed = (name: string) => new RegExp(`\\b${RegExp.escape(name)}\\b`).test(text);
+  const unused = draft
+    .unused()
+    .filter((name) => !harmless.test(name) && !converted.test(name) && !isNamed(name));
   if (unused.length > 0 && Object.keys(env).length > 0) {
     draft.note(`the entry does not use ${unused.join(", ")}: left out`);
   }

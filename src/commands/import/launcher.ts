@@ -58,7 +58,18 @@ const launchers: Readonly<Record<string, readonly string[]>> = {
   ],
   bunx: ["-p", "--package"],
   pnpx: ["--package", "-p", "--reporter", "--config"],
-  uvx: ["--from", "--with", "-p", "--python", "--index", "--index-url", "--default-index"],
+  uvx: [
+    "--from",
+    "--with",
+    "-p",
+    "--python",
+    "--index",
+    "--index-url",
+    "--default-index",
+    "--spec",
+    "--project",
+    "--directory",
+  ],
 };
 /** Subcommands that act as one of the launchers. */
 const subcommands: Readonly<Record<string, string>> = {
@@ -72,6 +83,7 @@ const subcommands: Readonly<Record<string, string>> = {
   "deno x": "npx",
   "uv tool": "uvx",
   "uv x": "uvx",
+  "uv run": "uvx",
   "pipx run": "uvx",
 };
 const runtimes = /^(node|nodejs|bun|deno|tsx|python[\d.]*|pypy[\d.]*)$/;

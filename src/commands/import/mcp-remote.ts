@@ -12,6 +12,7 @@ import {
   type ReadFile,
   readWords,
   redirectUriOf,
+  refusedOption,
   storeKeyOf,
   surplusWords,
   takeUrl,
@@ -51,6 +52,8 @@ function takeMetadata(words: Words, draft: Draft, readFile: ReadFile): void {
 }
 
 function takeOAuth(words: Words, draft: Draft, storeKey: string, readFile: ReadFile): void {
+  const refused = refusedOption(words);
+  if (refused !== undefined) draft.refuse(refused);
   takeMetadata(words, draft, readFile);
   const option = "--static-oauth-client-info";
   const info = takeJson(words, option, draft, readFile);

@@ -55,9 +55,9 @@ export function takeMcpProxy(args: readonly string[], env: Environment, draft: D
     if (word === "--client-id" && next !== undefined) client = { ...client, id: next };
     if (word === "--client-secret" && next !== undefined) client = { ...client, secret: next };
   });
-  const tokenUrl = args.indexOf("--token-url");
+  const isValue = (word: string, at: number) => values.has(word) || args[at - 1] === "--token-url";
   const url =
-    args.find((word, at) => isUrl(word) && !values.has(word) && at !== tokenUrl + 1) ??
+    args.find((word, at) => isUrl(word) && !isValue(word, at)) ??
     (env.SSE_URL === undefined ? undefined : "${SSE_URL}");
   if (url === undefined) {
     draft.refuse("it serves a local server over HTTP, so there is no remote server to import");

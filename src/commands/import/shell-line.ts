@@ -10,10 +10,10 @@ export interface ShellLine {
 /** `posix`: `$A` is a variable and a backslash escapes; `other`: neither, as in PowerShell and cmd.exe. */
 type Syntax = "posix" | "other";
 
-/** One token: a word, an end of a command, or white space. */
+/** One token: a comment, a continued line, a word, an end of a command, or white space. */
 const tokens = {
   posix:
-    /(?<word>(?:'[^']*'|"(?:\\[\s\S]|[^"\\])*"|\\[\s\S]|[^\s'"\\;&|<>()`])+)|(?<end>;|&&|\n)|\s+|(?<other>[\s\S])/gy,
+    /(?:(?<=^|\s)#[^\n]*|\\\n)|(?<word>(?:'[^']*'|"(?:\\[\s\S]|[^"\\])*"|\\[^\n]|[^\s'"\\;&|<>()`])+)|(?<end>;|&&|\n)|\s+|(?<other>[\s\S])/gy,
   other: /(?<word>(?:'[^']*'|"[^"]*"|[^\s'";&|<>()`])+)|(?<end>;|&&|\n)|\s+|(?<other>[\s\S])/gy,
 };
 /** The parts of a word: `'...'`, `"..."`, an escaped character, other text. */

@@ -15,7 +15,7 @@ const name = "[A-Za-z_][A-Za-z0-9_]*";
 /** One pattern per syntax: LibreChat's `{{X}}`, Crush's `$(command)`, Continue's `${{ secrets.X }}`, then `${X}`, `${X:-default}`, `${env:X}`, `${input:x}`, ... */
 const patterns = [
   `\\$\\{\\{\\s*(?:secrets|env|inputs)\\.(?<continued>${name})\\s*\\}\\}`,
-  `\\$\\{(?:env:)?(?<braced>${name})(?::-(?<fallback>[^{}]*))?\\}`,
+  `\\$\\{(?:env:)?(?<braced>${name})(?::?-(?<fallback>[^{}]*)|:?\\?[^{}]*)?\\}`,
   `\\$\\{(?<other>[^{}]+)\\}`,
   `\\{\\{\\s*(?<asked>[^{}]+?)\\s*\\}\\}`,
   `(?<command>\\$\\([^()]+\\))`,
@@ -86,7 +86,8 @@ export function resolveTemplate(
 /** Whether a value only refers to its own variable: `"TOKEN": "${TOKEN}"` passes the client's variable on. */
 function refersToItself(value: string, variable: string): boolean {
   const [only, ...more] = templateOf(value);
-  return more.length === 0 && typeof only === "object" && only.variable === variable;
+  const isReference = more.length === 0 && typeof only === "object";
+  return isReference && only.variable === variable && only.asksFor === undefined;
 }
 
 /** Merges adjacent literals. */

@@ -27,6 +27,7 @@ import {
   type ReadFile,
   readWords,
   redirectUriOf,
+  refusedOption,
   secondsOf,
   storeKeyOf,
   takeUrl,
@@ -58,12 +59,6 @@ type OAuthEntry = Partial<Omit<OAuthSettings, "store">>;
 
 const usage = (message: string, hint?: string) =>
   new BridgeError("usage", message, hint === undefined ? {} : { hint });
-
-/** Parameters of the authorization request that the flow itself sets. */
-const reservedParams: readonly string[] = [
-  ...["client_id", "redirect_uri", "response_type", "state"],
-  ...["code_challenge", "code_challenge_method"],
-];
 
 /** Reads the arguments of mcp-remote. Throws `usage` or `configuration` for those that mcp-remote refuses, too, and for an unset variable. */
 export function dropInOf(args: readonly string[], options: DropInOptions): DropIn {
@@ -166,6 +161,8 @@ function authOf(
   { env, readFile }: DropInOptions,
   warn: (line: string) => void,
 ): OAuthEntry {
+  const refused = refusedOption(words);
+  if (refused !== undefined) throw usage(refused);
   const { flags } = words;
   const isMachine = flags.has("--client-credentials");
   const isDevice = flags.has("--device-code");
@@ -221,19 +218,12 @@ function resourceOf(words: Words): Pick<OAuthEntry, "resource"> {
   if (words.flags.has("--disable-resource-parameter") || resource === "")
     return { resource: false };
   if (resource === undefined) return {};
-  if (URL.parse(resource) === null) throw usage("--resource is no absolute URI");
   return { resource };
 }
 
 function paramsOf(words: Words): Pick<OAuthEntry, "authorizeParams"> {
   const values = words.values.get("--authorize-param") ?? [];
-  if (values.some((text) => text.indexOf("=") < 1))
-    throw usage("--authorize-param is no key=value");
-  const authorizeParams = authorizeParamsOf(words);
-  const reserved = Object.keys(authorizeParams).find((key) => reservedParams.includes(key));
-  if (reserved !== undefined)
-    throw usage(`--authorize-param cannot set ${reserved}: the sign-in itself sets it`);
-  return values.length === 0 ? {} : { authorizeParams };
+  return values.length === 0 ? {} : { authorizeParams: authorizeParamsOf(words) };
 }
 
 function tokenEndpointOf(words: Words): Pick<OAuthEntry, "tokenEndpoint"> {

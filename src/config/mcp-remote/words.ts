@@ -155,6 +155,27 @@ export function authorizeParamsOf({ values }: Words): Record<string, string> {
   return Object.fromEntries(pairs.filter(([key]) => key !== ""));
 }
 
+/** Parameters of the authorization request that the flow itself sets. */
+const reservedParams: readonly string[] = [
+  ...["client_id", "redirect_uri", "response_type", "state"],
+  ...["code_challenge", "code_challenge_method"],
+];
+
+/** Why mcp-remote refuses an option's value; undefined if it does not. */
+export function refusedOption(words: Words): string | undefined {
+  const resource = firstValue(words, "--resource")?.trim();
+  const isUsed = resource && !words.flags.has("--disable-resource-parameter");
+  if (isUsed && URL.parse(resource) === null) return "--resource is no absolute URI";
+  if ((words.values.get("--authorize-param") ?? []).some((text) => text.indexOf("=") < 1))
+    return "--authorize-param is no key=value";
+  const reserved = Object.keys(authorizeParamsOf(words)).find((key) =>
+    reservedParams.includes(key),
+  );
+  return reserved === undefined
+    ? undefined
+    : `--authorize-param cannot set ${reserved}: the sign-in itself sets it`;
+}
+
 /** mcp-remote's key of a server: a hash of its settings, `headers` as they stand on the command line. Its default callback port and the names of its files are made of it. */
 export function storeKeyOf(
   url: string,

@@ -249,6 +249,8 @@ Next steps:
       metadata: npx("4000", "--client-metadata-url", metadata),
       machine: npx("4000", "--client-credentials"),
       nameless: npx("--static-oauth-client-info", "{}"),
+      reserved: npx("--authorize-param", "state=x"),
+      relative: npx("--resource", "x y"),
     };
     const { out } = await run(
       importCommand,
@@ -264,7 +266,12 @@ Next steps:
       machine: { url, auth: { type: "oauth", grant: "client_credentials" } },
     });
     expect(out).toContain("--auth-success-url is left out: the bridge shows a page of its own");
-    expect(out).toContain("--static-oauth-client-info names no client_id");
+    for (const reason of [
+      "--static-oauth-client-info names no client_id",
+      "--authorize-param cannot set state: the sign-in itself sets it",
+      "--resource is no absolute URI",
+    ])
+      expect(out).toContain(`    ${reason}\n`);
   });
 
   test("takes OAuth settings under the keys of every client, and names those that will not carry over", async () => {
@@ -398,6 +405,62 @@ Next steps:
     await run(importCommand, file("a.json", auth), "--all");
     const { out } = await run(importCommand, file("b.json", other), "--all");
     expect(out).toContain("nothing to save");
+  });
+
+  test("takes the URL and the credential of the other bridges, wherever they stand", async () => {
+    const { put, run, servers } = user();
+    const url = "https://a.example/mcp";
+    const start = (command: string, args: string[], env = {}) => ({ command, args, env });
+    const secret = [
+      "--client-id",
+      "id",
+      "--client-secret",
+      "s",
+      "--token-url",
+      "https://t.example/",
+    ];
+    const mcpServers = {
+      first: start("mcp-proxy", [`${url}/1`]),
+      last: start("uvx", ["mcp-proxy", "-H", "X-A", "b", "--transport=sse", `${url}/2`]),
+      machine: start("mcp-proxy", [...secret, `${url}/3`]),
+      variable: start("mcp-proxy", [], { SSE_URL: `${url}/4`, API_ACCESS_TOKEN: "tok" }),
+      ca: start("mcp-proxy", ["--verify-ssl", "/ca.pem", `${url}/5`]),
+      remote: start("uvx", ["fastmcp-remote", `${url}/6`, "--ignore-tool", "a*", "--auth", "none"]),
+      local: start("mcp-proxy", ["--port", "8080", "uvx", "x"]),
+    };
+    const { out } = await run(
+      importCommand,
+      put("x.json", JSON.stringify({ mcpServers })),
+      "--all",
+    );
+    expect(servers()).toEqual({
+      first: { url: `${url}/1` },
+      last: { url: `${url}/2`, headers: { "X-A": "b" } },
+      machine: {
+        url: `${url}/3`,
+        auth: { type: "oauth", clientId: "id", clientSecret: "s", grant: "client_credentials" },
+      },
+      variable: { url: `${url}/4`, token: "tok" },
+      ca: { url: `${url}/5`, network: { caFile: "/ca.pem" } },
+      remote: { url: `${url}/6`, tools: { deny: ["a*"] }, auth: { type: "none" } },
+    });
+    expect(out).toContain("it serves a local server over HTTP, so there is no remote server");
+  });
+
+  test("a variable that passes the client's value on is neither lost nor taken for its own value", async () => {
+    const { put, run, servers } = user();
+    const env = { TOKEN: "${TOKEN}", KEY: "${input:key}", OTHER: "canary" };
+    const headers = ["--header", "Authorization: Bearer ${TOKEN}", "--header", "X-Key:${KEY}"];
+    const args = ["mcp-remote", "https://a.example/mcp", ...headers];
+    const text = JSON.stringify({ mcpServers: { kb: { command: "npx", args, env } } });
+    const { out } = await run(importCommand, put("x.json", text), "--all", "--json");
+    const [row] = JSON.parse(out).found;
+    expect(row.notes).toEqual(["the entry does not use OTHER: left out"]);
+    expect(row.missing).toEqual([
+      { variable: "KEY", label: "input:key" },
+      { variable: "TOKEN", label: "TOKEN" },
+    ]);
+    expect(servers().kb).toMatchObject({ tokenEnv: "TOKEN", headers: { "X-Key": "${KEY}" } });
   });
 
   test("notes each dropped header, and keeps an Authorization header of another scheme than Bearer", async () => {

@@ -72,6 +72,8 @@ describe("findBridge", () => {
     [`uvx mcp-proxy --transport sse ${url}`, `mcp-proxy --transport sse ${url}`],
     [`uvx --from mcp-proxy==0.10.0 mcp-proxy ${url}`, `mcp-proxy ${url}`],
     [`uv tool run mcp-proxy ${url}`, `mcp-proxy ${url}`],
+    [`uv run --with mcp-proxy mcp-proxy ${url}`, `mcp-proxy ${url}`],
+    [`sh -c "npx mcp-remote \\\n ${url} # mine"`, `mcp-remote ${url}`],
     [`pipx run fastmcp-remote ${url}`, `fastmcp-remote ${url}`],
     [`python -m mcp_proxy ${url}`, `mcp-proxy ${url}`],
     [`hyper-mcp-remote ${url}`, `hyper-mcp-remote ${url}`],

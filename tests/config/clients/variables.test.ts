@@ -22,6 +22,8 @@ describe("variable syntax of the clients", () => {
     ["${keyring:1st}", "${SECRET_1ST}"],
     ["a${A}b${B}c", "a${A}b${B}c"],
     ["Bearer {{KEY}}", "Bearer ${KEY}"],
+    ["${KEY-none}", "${KEY:-none}"],
+    ["${KEY:?missing}", "${KEY}"],
     ["$(cat ~/key)", "${CAT_KEY}"],
     ["https://x.example/$A/mcp?k=$B&l=1", "https://x.example/${A}/mcp?k=${B}&l=1"],
   ])("%s is %s in config.json", (text, expected) => {
