@@ -20,7 +20,7 @@ const maxArgumentBytes = 64 * 1024 * 1024;
 
 export const command = defineCommand({
   args: {
-    name: { type: "positional", description: "the server's name in the configuration" },
+    name: { type: "positional", description: "the server's name in the configuration, or its URL" },
     tool: { type: "positional", description: "the tool's name" },
     arguments: {
       type: "positional",

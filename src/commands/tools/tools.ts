@@ -13,7 +13,7 @@ import { toolLines } from "./describe.ts";
 
 export const command = defineCommand({
   args: {
-    name: { type: "positional", description: "the server's name in the configuration" },
+    name: { type: "positional", description: "the server's name in the configuration, or its URL" },
     server: serverArgument,
     combined: {
       type: "boolean",
