@@ -269,7 +269,7 @@ async function entryFor(name: string, { url, auth }: ImportedSignIn, context: Co
   );
   if (existing === undefined) {
     const raw = { ...config?.raw, version: 1, servers: { [name]: { url: url.href, auth } } };
-    const made = await parseConfig(JSON.stringify(raw), paths, false);
+    const made = await parseConfig(JSON.stringify(raw), paths, { isSaved: false });
     return { server: pickServer(made, name), isConfigured: false };
   }
   if (existing.url.href === url.href) {

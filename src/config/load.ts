@@ -57,9 +57,13 @@ function checkAll(value: RawConfig, paths: Paths): Map<string, ServerSettings> {
 
 /**
  * Validates the text of a configuration file. Throws `configuration` with file, line and key path, never a value.
- * `isSaved` is false for a text that is not written yet: errors then have no line.
+ * Errors in a text that is not saved yet have no line.
  */
-export async function parseConfig(text: string, paths: Paths, isSaved = true): Promise<Config> {
+export async function parseConfig(
+  text: string,
+  paths: Paths,
+  { isSaved = true }: { readonly isSaved?: boolean } = {},
+): Promise<Config> {
   return parseFile(text, { file: paths.configFile, isSaved, schema: "config" }, (value) => {
     const raw = value as RawConfig;
     return { paths, raw, text, servers: checkAll(raw, paths) };
@@ -111,16 +115,21 @@ export function enabledServers(config: Config): ServerSettings[] {
   });
 }
 
-/** The server called `name`, ignoring case; without `name` the only server that is not disabled; `takesAll`: the command has --all. Throws `configuration` or `usage`. */
-export function pickServer(config: Config, name?: string, takesAll = false): ServerSettings {
+const quote = (name: string) => `"${name}"`;
+
+/** The server called `name`, ignoring case; without `name` the only server that is not disabled. With `hasAll`, the hint names the command's option --all. Throws `configuration` or `usage`. */
+export function pickServer(
+  config: Config,
+  name?: string,
+  { hasAll = false }: { readonly hasAll?: boolean } = {},
+): ServerSettings {
   const names = [...config.servers.keys()];
-  const quoted = names.map((each) => `"${each}"`).join(", ");
-  if (names.length === 0) return enabledServers(config)[0]!;
-  if (name === undefined) {
-    const [only, ...others] = enabledServers(config);
-    if (only !== undefined && others.length === 0) return only;
+  if (name === undefined || names.length === 0) {
+    const [first, ...others] = enabledServers(config);
+    if (others.length === 0) return first!;
+    const quoted = [first!, ...others].map(({ name }) => quote(name)).join(", ");
     throw new BridgeError("usage", `which server? The configuration holds ${quoted}`, {
-      hint: takesAll ? `add --all, or --server ${names[0]}` : `add --server ${names[0]}`,
+      hint: hasAll ? `add --all, or --server ${first!.name}` : `add --server ${first!.name}`,
     });
   }
   const found = names.find((each) => each.toLowerCase() === name.toLowerCase());
@@ -130,7 +139,7 @@ export function pickServer(config: Config, name?: string, takesAll = false): Ser
     hint(command) {
       const near = nearest(name, names);
       if (near.length > 0) return `did you mean ${near.join(" or ")}?`;
-      return `the configuration holds ${quoted}; run ${command("setup")} to add one`;
+      return `the configuration holds ${names.map(quote).join(", ")}; run ${command("setup")} to add one`;
     },
   });
 }

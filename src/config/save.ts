@@ -17,7 +17,7 @@ export async function changeConfig(paths: Paths, edit: (raw: RawConfig) => void)
     edit(after);
     const whole = { $schema: "./config.schema.json", version: 1, ...after };
     const text = `${JSON.stringify(whole, null, 2)}\n`;
-    const config = await parseConfig(text, paths, false);
+    const config = await parseConfig(text, paths, { isSaved: false });
     await writeSchema(paths);
     writeAtomically(paths.configFile, text);
     return config;

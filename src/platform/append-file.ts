@@ -11,7 +11,7 @@ import { dirname } from "./path.ts";
  */
 export function openToAppend(
   path: string,
-  isRead = false,
+  { isRead = false }: { readonly isRead?: boolean } = {},
 ): { readonly fd: number; readonly sizeBytes: number } {
   const { O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = fs().constants;
   const access = isRead ? O_RDWR : O_WRONLY;

@@ -61,7 +61,7 @@ export class AuditFile {
   }
 
   #openAtPath(): { readonly fd: number; readonly sizeBytes: number } {
-    const opened = openToAppend(this.#path, true);
+    const opened = openToAppend(this.#path, { isRead: true });
     try {
       checkParents(join(fs().realpathSync(dirname(this.#path)), basename(this.#path)), "home");
       return opened;

@@ -32,7 +32,7 @@ export class RecordFile {
     this.#options = options;
     const { path } = options;
     try {
-      this.#fd = openToAppend(path, true).fd;
+      this.#fd = openToAppend(path, { isRead: true }).fd;
       endLine(this.#fd);
     } catch (error) {
       throw new BridgeError(

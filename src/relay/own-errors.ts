@@ -7,7 +7,8 @@ import { BridgeError, type CommandLine, settingHint } from "../wire/errors.ts";
 import type { Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, type Message, responseTo } from "../wire/message.ts";
 
-interface Words {
+/** What an answer of the bridge is written with. */
+interface ReplyContext {
   readonly redactor: Redactor;
   readonly commandLine: CommandLine;
   readonly client: ClientFacts;
@@ -20,7 +21,7 @@ interface Words {
 export function errorReply(
   id: string,
   error: BridgeError,
-  { redactor, commandLine, client }: Words,
+  { redactor, commandLine, client }: ReplyContext,
   call?: Message,
 ): Message {
   if (error.serverError !== undefined) return errorTo(id, error.serverError);

@@ -171,6 +171,20 @@ describe("picking a server", async () => {
     ]);
   });
 
+  test("offers no disabled server if none was named", async () => {
+    const entry = (more = "") => `{"url":"${url}"${more}}`;
+    const disabled = entry(',"disabled":true');
+    const three = await parseConfig(
+      `{"servers":{"old":${disabled},"kb":${entry()},"crm":${entry()}}}`,
+      paths,
+    );
+    const error = failure(() => pickServer(three, undefined, { hasAll: true }));
+    expect([error.message, hintOf(error)]).toEqual([
+      'which server? The configuration holds "kb", "crm"',
+      "add --all, or --server kb",
+    ]);
+  });
+
   test("lists the servers if the name is unknown", () => {
     const error = failure(() => pickServer(two, "toString"));
     expect(error.exitCode).toBe(3);

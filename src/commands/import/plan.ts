@@ -66,7 +66,9 @@ function freeName(wanted: string, taken: ReadonlySet<string>): string {
 async function validate(draft: Draft, paths: Paths): Promise<void> {
   if (draft.refused !== undefined) return;
   try {
-    await parseConfig(JSON.stringify({ servers: { server: draft.entry } }), paths, false);
+    await parseConfig(JSON.stringify({ servers: { server: draft.entry } }), paths, {
+      isSaved: false,
+    });
   } catch (error) {
     const problem = asBridgeError(error).message.replace(`${paths.configFile}: `, "");
     draft.refuse(

@@ -166,7 +166,7 @@ async function knownServer(
     if (settings !== undefined) return { settings, cache: cacheOf(settings) };
   }
   const config = readable ?? (await loadConfig(paths()));
-  const settings = pickServer(config, name, true);
+  const settings = pickServer(config, name, { hasAll: true });
   const cache = cacheOf(settings);
   rememberValidated(config, holdsSecret(config.raw), cache);
   return { settings, cache };

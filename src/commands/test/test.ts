@@ -37,7 +37,7 @@ export const command = defineCommand({
     const pauseMs = watch === undefined ? undefined : pauseOf(watch);
     const isList = all || names.length > 1;
     for (;;) {
-      const servers = await chosen(context.paths(), names, all);
+      const servers = await serversToTest(context.paths(), names, all);
       const [server] = servers;
       let code: number;
       if (json) code = await printJson(servers, isList, call, context);
@@ -63,7 +63,7 @@ const failureOf = ({ steps }: Outcome) => steps.find(({ error }) => error !== un
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 
 /** Starts `work` for each item, four at a time; returns the promises of the results in the order of the items. */
-export function started<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R>[] {
+export function startAll<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R>[] {
   const results = items.map(() => Promise.withResolvers<R>());
   let next = 0;
   const worker = async () => {
@@ -82,7 +82,7 @@ async function printJson(
   context: Context,
 ): Promise<number> {
   const outcomes = await Promise.all(
-    started(servers, (server) => testOne(server, call, silent, context)),
+    startAll(servers, (server) => testOne(server, call, silent, context)),
   );
   const reports = outcomes.map((outcome, at) => jsonOf(servers[at]!, outcome, context));
   // Redacted before it is serialized, so that the output stays JSON.
@@ -113,7 +113,7 @@ async function printReports(
 ): Promise<number> {
   const { marks } = context;
   const startedAt = performance.now();
-  const reports = started(servers, async (server) => {
+  const reports = startAll(servers, async (server) => {
     let text = "";
     const print = async (part: string) => {
       text += part;
@@ -139,24 +139,14 @@ async function printReports(
   return failed[0]?.failure?.exitCode ?? 0;
 }
 
-async function chosen(
+async function serversToTest(
   paths: Paths,
   names: readonly string[],
   all: boolean,
 ): Promise<ServerSettings[]> {
   if (names.length > 0) return Promise.all(names.map((name) => findServer(paths, name)));
   const config = await loadConfig(paths);
-  const configured = [...config.servers.values()]
-    .filter(({ isDisabled }) => !isDisabled)
-    .map(({ name }) => name);
-  if (!all && configured.length > 1) {
-    const quoted = configured.map((name) => `"${name}"`).join(", ");
-    throw new BridgeError("usage", `which server? The configuration holds ${quoted}`, {
-      hint: `add --all, or --server ${configured[0]}`,
-    });
-  }
-  if (!all) return [pickServer(config)];
-  return enabledServers(config);
+  return all ? enabledServers(config) : [pickServer(config, undefined, { hasAll: true })];
 }
 
 /** Tests one server through a child process `run`, which also fills the cache for the next start. */

@@ -6,7 +6,7 @@ import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
 import { initialize, listAll } from "../test/requests.ts";
 import { withServerChild } from "../test/server-child.ts";
-import { started } from "../test/test.ts";
+import { startAll } from "../test/test.ts";
 
 interface Mapped {
   /** The name in a combined run. */
@@ -26,7 +26,7 @@ export async function printMapping(
   context: Context,
 ): Promise<number> {
   const names = new NameTable(all);
-  const found = await Promise.all(started(servers, (server) => toolNames(server, context)));
+  const found = await Promise.all(startAll(servers, (server) => toolNames(server, context)));
   const mapped = servers.flatMap((server, at): Mapped[] => {
     const tools = found[at]!;
     if (tools instanceof BridgeError) return [];
