@@ -186,7 +186,8 @@ async function withoutCommand(commands: Commands, words: readonly string[]): Pro
 async function print(text: string): Promise<boolean> {
   const writer = Bun.stdout.writer();
   try {
-    writer.write(text);
+    // A long text is written at once: then the promise of write() rejects, and flush() succeeds.
+    await writer.write(text);
     await writer.flush();
     return true;
   } catch (error) {

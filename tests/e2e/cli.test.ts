@@ -154,6 +154,22 @@ describe("the program", () => {
     expect(code).toBe(0);
   });
 
+  // A short text is written by flush(), a long one by write().
+  test.each(["--version", "completions man"])(
+    "a disk that is full is an error, however long the text is: %s",
+    async (words) => {
+      await using child = Bun.spawn([...programWords, ...words.split(" ")], {
+        env: { PATH: process.env.PATH ?? "", HOME: folder.path },
+        stdout: Bun.file("/dev/full"),
+        stderr: "pipe",
+      });
+      expect([await child.exited, await child.stderr.text()]).toEqual([
+        3,
+        expect.stringContaining("stdout cannot be written to (the disk is full)"),
+      ]);
+    },
+  );
+
   test("exits without an error if the reader closes the pipe", async () => {
     await using child = Bun.spawn(
       ["sh", "-c", '"$@" --help | head -c 1; exit 0', "sh", ...programWords],

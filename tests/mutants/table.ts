@@ -632,6 +632,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/commands/codex-config/codex-config.test.ts",
     pattern: "keeps options, variables and limits",
   },
+  "no-wait-for-a-long-text-on-stdout": {
+    promise: "a text that stdout does not take whole is an error, however long it is",
+    file: "src/cli/main.ts",
+    find: "await writer.write(text);",
+    replace: "void Promise.resolve(writer.write(text)).catch(() => undefined);",
+    test: "tests/e2e/cli.test.ts",
+    pattern: "a disk that is full",
+  },
   "no-check-of-counts-in-log-files": {
     promise: "`logs` counts no number that the log does not write",
     file: "src/commands/logs/logs.ts",
