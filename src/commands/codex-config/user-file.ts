@@ -37,7 +37,11 @@ export function readUserFile(path: string): UserFile | undefined {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     return { text, mode: stats.mode & 0o777, uid: stats.uid, gid: stats.gid };
   } catch {
-    throw new BridgeError("configuration", `${path} is not UTF-8 text`, {
+    // Windows PowerShell writes UTF-16 with a byte order mark.
+    const isUtf16 =
+      (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+    const kind = isUtf16 ? "is UTF-16" : "is not UTF-8";
+    throw new BridgeError("configuration", `${path} ${kind} text`, {
       hint: "save it as UTF-8",
     });
   }

@@ -1,5 +1,5 @@
 import type { Node } from "jsonc-parser";
-import { BridgeError } from "../../wire/errors.ts";
+import { asBridgeError, BridgeError } from "../../wire/errors.ts";
 import { JsonProblem, readJsonDocument } from "../json-document.ts";
 import { readDocument } from "../toml-document.ts";
 
@@ -87,9 +87,18 @@ async function readYaml(text: string, where: string): Promise<unknown> {
   }
 }
 
+async function readToml(text: string, where: string): Promise<unknown> {
+  try {
+    return (await readDocument(text)).value;
+  } catch (error) {
+    const { message } = asBridgeError(error);
+    throw broken(where, message.replace(/^config\.toml[:,] /, ""));
+  }
+}
+
 /** Parses a client's file; undefined for an empty text. `where` names the file in errors. Throws `configuration`. */
 export async function readValue(text: string, format: Format, where: string): Promise<unknown> {
-  if (format === "toml") return (await readDocument(text)).value;
+  if (format === "toml") return readToml(text, where);
   if (format === "yaml") return (await readYaml(text, where)) ?? undefined;
   const tree = await parseJsonTree(text, where);
   return tree === undefined ? undefined : plainValue(tree, text, where);

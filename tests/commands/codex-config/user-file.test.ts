@@ -29,6 +29,17 @@ describe("another program's file", () => {
     expect(failure(() => readUserFile(folder.path)).message).toContain("EISDIR");
   });
 
+  test.each([
+    [[0xff, 0xfe, 0x7b, 0], "is UTF-16 text"],
+    [[0xfe, 0xff, 0, 0x7b], "is UTF-16 text"],
+    [[0x7b, 0xe9], "is not UTF-8 text"],
+  ])("the bytes %j: %s", (bytes, problem) => {
+    using folder = ownFolder();
+    const path = join(folder.path, "f");
+    writeFileSync(path, new Uint8Array(bytes));
+    expect(failure(() => readUserFile(path)).message).toBe(`${path} ${problem}`);
+  });
+
   test("is replaced through symlinks, with a private backup", () => {
     using folder = ownFolder();
     const [link, real, backup] = ["link", "real", "backup"].map((name) => join(folder.path, name));

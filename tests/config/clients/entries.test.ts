@@ -195,7 +195,8 @@ url = "https://crm.example/mcp"
     ["a: [", "yaml", "not YAML"],
     ["a: 1\na: 2\n", "yaml", "the key stands twice"],
     ["a: canary: b", "yaml", "not YAML"],
-    ["[a", "toml", "line 1"],
+    ["[a", "toml", "the file: line 1"],
+    ["mcp_servers = 1", "toml", "the file: mcp_servers is not a table"],
   ])("%p is refused with its place, and never quoted", async (text, format, said) => {
     const error = await failureOf(readValue(text, format, "the file"));
     expect(error.kind).toBe("configuration");
