@@ -143,3 +143,9 @@ export function pickServer(
     },
   });
 }
+
+/** The servers called `names`, each once; without names all that are not disabled. Throws `configuration`. */
+export function pickServers(config: Config, names: readonly string[]): ServerSettings[] {
+  if (names.length === 0) return enabledServers(config);
+  return [...new Set(names.map((name) => pickServer(config, name)))];
+}

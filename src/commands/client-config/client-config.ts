@@ -5,7 +5,7 @@ import { type Context, defineCommand, serversArgument, type Values } from "../..
 import { clientNamed, unknownClient } from "../../config/clients/client-file.ts";
 import { type Client, clients, type Start } from "../../config/clients/clients.ts";
 import { readValue } from "../../config/clients/document.ts";
-import { type Config, enabledServers, loadConfig, pickServer } from "../../config/load.ts";
+import { type Config, loadConfig, pickServers } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { command as codexConfig } from "../codex-config/codex-config.ts";
@@ -76,10 +76,7 @@ export const command = defineCommand({
     const path = targetFile(client, values.project, context);
     if (values.remove) return remove(client, path, values, context);
     const config = await loadConfig(context.paths());
-    const servers =
-      values.server.length === 0
-        ? enabledServers(config)
-        : [...new Set(values.server.map((name) => pickServer(config, name)))];
+    const servers = pickServers(config, values.server);
     const starts = startsOf(servers, values, client, config, context);
     const edit = (text: string) => withEntries(text, client, path, starts, values.replace);
     if (values["dry-run"]) return showDiff(client, path, edit, context);

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { type Context, defineCommand, serversArgument, type Values } from "../../cli/command.ts";
-import { type Config, enabledServers, loadConfig, pickServer } from "../../config/load.ts";
+import { type Config, loadConfig, pickServers } from "../../config/load.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { readDocument, serverValue } from "../../config/toml-document.ts";
 import { BridgeError, type Hint } from "../../wire/errors.ts";
@@ -48,7 +48,7 @@ export const command = defineCommand({
       throw new BridgeError("usage", "--native and --log-file exclude each other");
     if (values.remove) return remove(values, context, path);
     const config = await loadConfig(context.paths());
-    const servers = chosen(config, values.server);
+    const servers = pickServers(config, values.server);
     const logFile = values["log-file"] === undefined ? undefined : resolve(values["log-file"]);
     const launch = { ...launchOf(values.command, values.required, context), logFile };
     const entries = entriesOf(values, config, servers, launch);
@@ -114,12 +114,6 @@ async function noteNextSteps({ note }: Context, path: string): Promise<void> {
   if (readUserFile(backupOf(path)) !== undefined)
     note(`backup of the previous file: ${backupOf(path)}`);
   note("restart Codex to see the change");
-}
-
-function chosen(config: Config, names: readonly string[]): ServerSettings[] {
-  const servers = names.map((name) => pickServer(config, name));
-  if (servers.length === 0) return enabledServers(config);
-  return [...new Set(servers)];
 }
 
 /** Warns of URLs with a query: some providers put a secret there, and --native writes the URL into config.toml. */

@@ -128,14 +128,11 @@ async function knownServers(
 ): Promise<readonly KnownServer[]> {
   const known = noCache ? undefined : readAllValidated(paths(), names, log);
   if (known !== undefined) return known;
-  const { enabledServers, holdsSecret, loadConfig, pickServer } = await import(
-    "../../config/load.ts"
-  );
+  const { holdsSecret, loadConfig, pickServers } = await import("../../config/load.ts");
   const config = await loadConfig(paths());
-  const chosen =
-    names.length > 0 ? names.map((name) => pickServer(config, name)) : enabledServers(config);
+  const chosen = pickServers(config, names);
   for (const server of chosen) requireEnabled(server);
-  return [...new Set(chosen)].map((settings) => {
+  return chosen.map((settings) => {
     const file = noCache ? undefined : cacheFile(settings.state);
     const cache = new ServerCache(file, settings.url, log);
     rememberValidated(config, holdsSecret(config.raw), cache);

@@ -4,14 +4,6 @@ import { isObject, type JsonObject } from "./document.ts";
 /** The keys and array indexes from the file's root to a value. */
 export type EntryPath = readonly (string | number)[];
 
-/** OAuth settings under the various keys that MCP clients have for them. */
-export interface OAuthClientEntry extends JsonObject {
-  readonly scopes?: unknown;
-  readonly scope?: unknown;
-  readonly callbackPort?: unknown;
-  readonly callback_port?: unknown;
-}
-
 /** A server in a client's configuration, in one form for all clients. */
 export interface ClientEntry {
   readonly name: string;
