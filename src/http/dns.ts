@@ -1,5 +1,5 @@
 import type { NetworkSettings } from "../config/settings.ts";
-import { BridgeError } from "../wire/errors.ts";
+import { BridgeError, settingHint } from "../wire/errors.ts";
 import { codeOf } from "./errors.ts";
 
 /** The addresses of a host name, in the resolver's order. Throws `dns`. */
@@ -26,7 +26,7 @@ const hasAddress = (host: string) =>
 
 function noneOfFamily(host: string, family: 4 | 6): BridgeError {
   return new BridgeError("dns", `the host "${host}" has no IPv${family} address`, {
-    hint: `remove "network.ipFamily": ${family} from the configuration`,
+    hint: settingHint(`remove "network.ipFamily": ${family} from the configuration`),
     safeToRetry: true,
   });
 }

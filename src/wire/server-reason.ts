@@ -7,6 +7,7 @@ const members = [
   "detail", // RFC 9457 3.1.4, Django, FastAPI
   "details",
   "errormessage",
+  "errormsg",
   "errors",
   "error",
   "title", // RFC 9457 3.1.3
@@ -80,9 +81,11 @@ function reasonOfForm(body: unknown): string {
   return reasonOfFields(body, maxDepth - 2);
 }
 
-/** The title of an HTML page, or the message of an XML document. */
+/** The title of an HTML page, or the message of an XML document; the first heading of a page without a title. */
 function reasonInMarkup(text: string): string {
-  const [, found = ""] = /<(?:title|message|faultstring)\b[^<>]*>([^<]*)</i.exec(text) ?? [];
+  const inElement = (names: string) =>
+    new RegExp(`<(?:${names})\\b[^<>]*>\\s*([^<\\s][^<]*)<`, "i").exec(text)?.[1];
+  const found = inElement("title|message|faultstring") ?? inElement("h[1-3]") ?? "";
   return found.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]+));/gi, entity).trim();
 }
 

@@ -1,4 +1,4 @@
-import { BridgeError } from "../../wire/errors.ts";
+import { BridgeError, type Hint, settingHint } from "../../wire/errors.ts";
 import { reasonIn } from "../../wire/server-reason.ts";
 import { cleanText } from "../../wire/text.ts";
 import type { OAuthContext } from "../core/context.ts";
@@ -105,7 +105,7 @@ export function refusalText({ error, words }: TokenRefusal): string {
 
 function readTokens(json: JsonObject, { context, dpop }: TokenCall): Tokens {
   const { redactor, server } = context;
-  const bad = (why: string, details?: { readonly hint: string }) =>
+  const bad = (why: string, details?: { readonly hint: Hint }) =>
     new BridgeError("bad-answer", `the token endpoint of server "${server.name}" ${why}`, details);
   const { access_token, token_type, refresh_token, expires_in, scope, id_token } =
     withTopLevelToken(json);
@@ -119,7 +119,7 @@ function readTokens(json: JsonObject, { context, dpop }: TokenCall): Tokens {
     throw bad(`gave a token of type "${redactor.shown(type, 30)}"`);
   if (type === "dpop" && dpop === undefined)
     throw bad("gave a DPoP token, which needs a proof in each request", {
-      hint: 'set "dpop": true in the "auth" of its entry',
+      hint: settingHint('set "dpop": true in the "auth" of its entry'),
     });
   const hasRefresh = typeof refresh_token === "string" && refresh_token !== "";
   if (hasRefresh && !secretForm.test(refresh_token)) throw bad("gave an unusable refresh token");

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { grantFrom, requestTokens } from "../../../src/oauth/client/token-endpoint.ts";
 import type { OAuthClient } from "../../../src/oauth/core/grant.ts";
+import { commandLineFor, commandLineTo } from "../../../src/wire/program-facts.ts";
 import { ownFolder } from "../../support/folder.ts";
 import { oauthInside } from "../../support/oauth-inside.ts";
 import { serveHttp } from "../../support/serve-http.ts";
@@ -88,8 +89,7 @@ test("a token type counts in any case and with spaces; a DPoP token that no proo
   const of = (token_type: string) => ask(() => Response.json({ ...tokens, token_type }));
   expect((await of(" BEARER ")).result).toMatchObject({ tokenType: "Bearer" });
   const { result } = await of("DPoP");
-  expect(result).toMatchObject({
-    kind: "bad-answer",
-    hint: expect.stringContaining('"dpop": true'),
-  });
+  expect(result).toMatchObject({ kind: "bad-answer" });
+  const command = commandLineTo({ name: "kb", adHoc: undefined }, commandLineFor(undefined));
+  expect(result.hintText(command)).toContain('"dpop": true');
 });
