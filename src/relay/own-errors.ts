@@ -7,7 +7,7 @@ import { BridgeError, type CommandLine, settingHint } from "../wire/errors.ts";
 import type { Oversize } from "../wire/lines.ts";
 import { errorTo, type Flaw, type Message, responseTo } from "../wire/message.ts";
 
-/** What an answer of the bridge is written with. */
+/** Removes secrets from an answer, writes the commands in its hint, and tells which client reads it. */
 interface ReplyContext {
   readonly redactor: Redactor;
   readonly commandLine: CommandLine;

@@ -1,28 +1,20 @@
 // The event stream of HTTP+SSE (MCP 2024-11-05): opens it and reads it to its end.
-import type { Log } from "../../platform/log.ts";
-import type { Redactor } from "../../platform/redact.ts";
+
 import { BridgeError } from "../../wire/errors.ts";
 import type { Message } from "../../wire/message.ts";
 import type { SseEvent } from "../../wire/sse.ts";
 import { cleanText } from "../../wire/text.ts";
 import type { Stop } from "../core/types.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { ReadBudget } from "./read-budget.ts";
 import { badAnswer, discard, mediaType, readErrorText } from "./response-body.ts";
 import { listenIdleMs, messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 import { statusError } from "./status-errors.ts";
+import type { TransportOptions } from "./transport-options.ts";
 
-export interface SseOptions {
-  readonly name: string;
-  /** The URL of the stream. */
-  readonly endpoint: Endpoint;
+/** `endpoint` is that of the stream. */
+export interface SseOptions extends TransportOptions {
   /** Makes the endpoint for messages from the URL that the server names. */
   readonly postTo: (url: URL) => Endpoint;
-  readonly log: Log;
-  readonly redactor: Redactor;
-  /** Most bytes of one message. */
-  readonly limit: number;
-  readonly budget: ReadBudget;
   /** The path prefix that the server left out of its message URL in an earlier session; any JSON value, as it was remembered. */
   readonly lostPrefix: () => unknown;
   /** Remembers that prefix; undefined: the server names the right URL. */

@@ -17,13 +17,9 @@ import {
 } from "./response-body.ts";
 import { isSessionLost, type Session, SessionLost } from "./session-lost.ts";
 import { isPutOff, statusError } from "./status-errors.ts";
-import type { TraceHeaders } from "./trace-headers.ts";
 
 interface LegacyOptions extends SseOptions {
   readonly session: Session;
-  readonly traceHeaders?: TraceHeaders | undefined;
-  /** Whether executing the message twice does no harm. */
-  readonly isRepeatable: (message: Message) => boolean;
   /** Called before a stream is opened, to discard the state of the last session. */
   readonly beginSession: () => void;
 }

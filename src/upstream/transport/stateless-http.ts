@@ -1,15 +1,12 @@
 // Streamable HTTP of the stateless protocol: no session, every request stands alone (MCP 2026-07-28 basic/transports/streamable-http).
-import type { Log } from "../../platform/log.ts";
-import type { Redactor } from "../../platform/redact.ts";
+
 import { headerValue } from "../../wire/header-value.ts";
 import { isAnswerTo, type Message, requestOf } from "../../wire/message.ts";
 import type { RequestIds } from "../core/request-ids.ts";
 import { errorCodeOf, revisionOf, statelessErrors } from "../core/stateless-protocol.ts";
 import type { ToolTable } from "../core/tool-table.ts";
 import type { Deliver, Upstream } from "../core/types.ts";
-import type { Endpoint } from "./endpoint.ts";
 import { PendingResponses } from "./pending-responses.ts";
-import type { ReadBudget } from "./read-budget.ts";
 import {
   badAnswer,
   discard,
@@ -21,23 +18,13 @@ import {
 } from "./response-body.ts";
 import { type Idle, listenIdleMs, messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 import { failedStatusError, isPutOff } from "./status-errors.ts";
-import type { TraceHeaders } from "./trace-headers.ts";
+import type { TransportOptions } from "./transport-options.ts";
 
-interface StatelessOptions {
-  readonly name: string;
-  readonly endpoint: Endpoint;
+interface StatelessOptions extends TransportOptions {
   readonly tools: ToolTable;
   readonly ids: RequestIds;
-  readonly log: Log;
-  readonly redactor: Redactor;
-  /** Most bytes of one message. */
-  readonly limit: number;
-  readonly budget: ReadBudget;
-  readonly traceHeaders?: TraceHeaders | undefined;
   /** Silence after which a subscription is requested anew; default 5 minutes. */
   readonly idleMs?: number;
-  /** Whether executing the message twice does no harm. */
-  readonly isRepeatable: (message: Message) => boolean;
 }
 
 /** Where a method's subject stands in `params`, for the Mcp-Name header; tasks by SEP-2663. */

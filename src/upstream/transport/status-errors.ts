@@ -111,7 +111,7 @@ export function statusError(
 /** Paths of pages on which people sign in. */
 const signInPath = /\b(?:log|sign)[-_]?in\b|\bsso\b|\bsaml2?\b|\boauth2?\b|\bauthorize\b/i;
 
-/** The error for a redirect that is not followed. Models read hints: so the hint never contains a URL on another origin, which is written only to a terminal. */
+/** The error for a redirect that is not followed. Models read hints, so a URL on another origin never stands there: only a terminal shows it. */
 export function redirectError(
   response: Response,
   { name, url: from, log }: Requested,

@@ -1,14 +1,11 @@
 // Streamable HTTP of the session protocol (MCP 2025-03-26, 2025-06-18, 2025-11-25: basic/transports).
-import type { Log } from "../../platform/log.ts";
-import type { Redactor } from "../../platform/redact.ts";
+
 import { type Message, requestOf } from "../../wire/message.ts";
 import type { RequestIds } from "../core/request-ids.ts";
 import type { Deliver, Stop, Upstream } from "../core/types.ts";
 import { DoubtfulRefusal } from "./authorize.ts";
 import { noticesOf } from "./cancellation.ts";
-import type { Endpoint } from "./endpoint.ts";
 import { PendingResponses } from "./pending-responses.ts";
-import type { ReadBudget } from "./read-budget.ts";
 import {
   badAnswer,
   discard,
@@ -24,21 +21,11 @@ import { isDoubtful, isSessionLost, type Session, SessionLost } from "./session-
 import { messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 import { EventStream } from "./sse-resume.ts";
 import { failedStatusError, isPutOff, statusError } from "./status-errors.ts";
-import type { TraceHeaders } from "./trace-headers.ts";
+import type { TransportOptions } from "./transport-options.ts";
 
-export interface TransportOptions {
-  readonly name: string;
-  readonly endpoint: Endpoint;
+interface StreamableOptions extends TransportOptions {
   readonly session: Session;
   readonly ids: RequestIds;
-  readonly log: Log;
-  readonly redactor: Redactor;
-  /** Most bytes of one message. */
-  readonly limit: number;
-  readonly budget: ReadBudget;
-  readonly traceHeaders?: TraceHeaders | undefined;
-  /** Whether executing the message twice does no harm. */
-  readonly isRepeatable: (message: Message) => boolean;
   /** Resolves once the server has accepted another credential than the one that it refused. */
   readonly anotherCredential: (signal: AbortSignal) => Promise<void>;
   /** Called before each initialize, to discard the state of the last session. */
@@ -54,7 +41,7 @@ const deleteRoundTrips = 4;
 const leastDeleteMs = 10;
 
 export class StreamableHttp implements Upstream {
-  readonly #options: TransportOptions;
+  readonly #options: StreamableOptions;
   /** The header fields that #fields made last. Most requests carry equal ones: passing the same object down to fetch saves 3 of 53 microseconds of a call (measured in process). */
   #made:
     | (Session & { readonly method: string; readonly fields: Record<string, string> })
@@ -62,7 +49,7 @@ export class StreamableHttp implements Upstream {
   /** Whether the server gave another session id after initialize: every response is then read for the next one. */
   #changesId = false;
 
-  constructor(options: TransportOptions) {
+  constructor(options: StreamableOptions) {
     this.#options = options;
   }
 
