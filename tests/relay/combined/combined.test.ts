@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { NameTable } from "../../../src/relay/combined/names.ts";
 import { combinedClient, FakeServer } from "../../support/combined.ts";
 
 const text = (text: string) => ({ content: [{ type: "text", text }] });
@@ -19,9 +20,14 @@ describe("names", () => {
   });
 
   test("a call of a tool that the client never listed fetches the list of its server first", async () => {
-    const [a, b] = [new FakeServer({ "tools/list": never }), new FakeServer(listing("look"))];
-    const client = combinedClient({ a, b });
+    const long = "x".repeat(70);
+    const b = new FakeServer(listing("look", long));
+    const client = combinedClient({ a: new FakeServer({ "tools/list": never }), b });
     await client.start();
+    // Only the list leads from a name with a hash to the tool.
+    const name = new NameTable([{ name: "b" }]).nameOf({ name: "b" }, long);
+    expect((await client.call("tools/call", { name })).result).toEqual(text(long));
+    expect(b.got("tools/list")).toHaveLength(1);
     expect((await client.call("tools/call", { name: "b__look" })).result).toEqual(text("look"));
     expect((await client.call("tools/call", { name: "none" })).error.code).toBe(-32602);
   });
