@@ -1,5 +1,4 @@
 import { BridgeError, type ErrorKind, type Hint } from "../../wire/errors.ts";
-import { cleanText } from "../../wire/text.ts";
 import type { OAuthContext } from "./context.ts";
 import type { GuardedHttp } from "./ssrf-guard.ts";
 import { isTransient } from "./transient.ts";
@@ -127,7 +126,9 @@ export function joinFailures(
     ({ place, error }) => `${place.host}${place.pathname}: ${error.message}`,
   );
   const shown = first.hint ?? hint;
-  const message = `${what}: ${reasons.join("; ")}`;
+  // A failure that was joined before names its places itself.
+  const isJoined = failures.length === 1 && first.cause instanceof BridgeError;
+  const message = isJoined ? first.message : `${what}: ${reasons.join("; ")}`;
   const details = { ...(shown !== undefined && { hint: shown }), cause: first };
   return new BridgeError(first.kind, message, { ...details, safeToRetry: first.safeToRetry });
 }
@@ -139,10 +140,8 @@ export function joinFailures(
 export function endpointUrl(value: unknown, what: string): URL {
   const url = typeof value === "string" ? URL.parse(value) : null;
   const refuse = (why: string) => new BridgeError("refused", `${what} ${why}`);
-  const shown = `: ${cleanText(String(value), 100)}`;
-  if (url === null) throw refuse(`is not a URL${shown}`);
-  if (url.protocol !== "https:" && url.protocol !== "http:")
-    throw refuse(`is not an http URL${shown}`);
+  if (url === null) throw refuse("is not a URL");
+  if (url.protocol !== "https:" && url.protocol !== "http:") throw refuse("is not an http URL");
   if (url.username !== "" || url.password !== "") throw refuse("holds a password");
   // Checks the text, not the parsed URL: the parser silently removes tabs and line breaks.
   if (/[\p{Cc}\s"'`<>\\^{}|$;()]/u.test(String(value)))
