@@ -239,7 +239,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "no-body-limit": {
     promise: "an answer over the limit is refused",
-    file: "src/upstream/transport/response-body.ts",
+    file: "src/upstream/transport/body-buffer.ts",
     find: "if (this.length > this.#limit) this.#refuse(this.length);",
     replace: "",
     test: "tests/fault/fault.test.ts",

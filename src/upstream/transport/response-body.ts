@@ -1,7 +1,6 @@
 // Bounded reading of response bodies, and the errors for bodies that are no JSON-RPC message.
 
-import { ByteChunks } from "../../wire/byte-chunks.ts";
-import { BridgeError, settingHint } from "../../wire/errors.ts";
+import { BridgeError } from "../../wire/errors.ts";
 import { type Flaw, Message, messageOf } from "../../wire/message.ts";
 import { Scanner } from "../../wire/scan.ts";
 import { ScanError } from "../../wire/scan-states.ts";
@@ -10,6 +9,7 @@ import { reasonIn } from "../../wire/server-reason.ts";
 import { EventParser } from "../../wire/sse.ts";
 import { cleanText } from "../../wire/text.ts";
 import { errorCodeOf } from "../core/stateless-protocol.ts";
+import { BodyBuffer } from "./body-buffer.ts";
 import type { BudgetedRead, ReadBudget } from "./read-budget.ts";
 
 /** Most bytes of an error's body that are read. */
@@ -219,45 +219,6 @@ async function* chunksOf(response: Response): AsyncGenerator<Uint8Array> {
 
 function withoutByteOrderMark(bytes: Uint8Array): Uint8Array {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
-}
-
-/** Collects a body; in one allocation where its length is announced, so that a large body is in memory once. */
-class BodyBuffer {
-  length = 0;
-  readonly #limit: number;
-  readonly #whole: Uint8Array | undefined;
-  readonly #pieces = new ByteChunks();
-
-  /** `announced`: the Content-Length, or NaN. */
-  constructor(announced: number, limit: number) {
-    this.#limit = limit;
-    if (announced > limit) this.#refuse(announced);
-    if (announced > 0) this.#whole = new Uint8Array(announced);
-  }
-
-  add(chunk: Uint8Array): Uint8Array {
-    const at = this.length;
-    this.length += chunk.length;
-    if (this.length > this.#limit) this.#refuse(this.length);
-    if (this.#whole === undefined) this.#pieces.add(chunk);
-    else this.#whole.set(chunk, at);
-    return chunk;
-  }
-
-  bytes(): Uint8Array {
-    if (this.#whole !== undefined) return this.#whole.subarray(0, this.length);
-    return this.#pieces.take();
-  }
-
-  #refuse(bytes: number): never {
-    throw new BridgeError(
-      "too-large",
-      `the answer has ${bytes} bytes or more, the limit is ${this.#limit}`,
-      {
-        hint: settingHint('raise "limits.messageMB" of this server if that is expected'),
-      },
-    );
-  }
 }
 
 /** The first megabyte of an error's body as text, as much as arrives within 2 s. */
