@@ -29,6 +29,8 @@ function headerPattern(names: readonly string[]): RegExp {
 export class Redactor {
   /** Known secrets, longest first, because one secret may be a prefix of another. */
   #known: readonly string[] = [];
+  /** The known secrets in lower case: servers write %2f for %2F, and names of media types are compared in lower case. */
+  #lower: readonly string[] = [];
   /** Texts that are never redacted. */
   #exempt: readonly string[] = [];
   #headers: readonly string[] = secretHeaders;
@@ -49,6 +51,7 @@ export class Redactor {
       utf8.toBase64({ alphabet: "base64url", omitPadding: true }),
     ];
     this.#known = [...new Set([...this.#known, ...forms])].sort((a, b) => b.length - a.length);
+    this.#lower = this.#known.map((each) => each.toLowerCase());
   }
 
   /** Adds a configured header: its value with and without the auth scheme, and its name, which also covers short values. */
@@ -88,7 +91,12 @@ export class Redactor {
   /** `text` with every known secret replaced by `...`. For text that a person judges: a server could hide words behind `code=`. */
   redactKnown(text: string): string {
     let out = text;
-    for (const secret of this.#known) if (out.includes(secret)) out = out.replaceAll(secret, "...");
+    let lower = out.toLowerCase();
+    this.#known.forEach((secret, at) => {
+      if (!lower.includes(this.#lower[at]!)) return;
+      out = out.replace(new RegExp(RegExp.escape(secret), "gi"), "...");
+      lower = out.toLowerCase();
+    });
     if (!out.includes("…")) return out;
     // The text was shortened before it was redacted.
     return out

@@ -130,12 +130,16 @@ export function openServer(settings: ServerSettings, options: OpenServerOptions)
 }
 
 /** Adds the audit, outermost: a call that the rest of the chain refuses has its lines, too. */
-function audited(
-  next: Upstream,
-  { name, audits }: ServerSettings,
-  { client, redactor, log, nextCall = counter() }: OpenServerOptions,
-): Upstream {
+function audited(next: Upstream, settings: ServerSettings, options: OpenServerOptions): Upstream {
+  const { name, audits, credential } = settings;
+  const { client, redactor, log, nextCall = counter() } = options;
   return new LazyUpstream(async () => {
+    // The first call may hold a secret that no request has used yet. A sign-in is read when it is used.
+    if (credential.type !== "oauth" && credential.type !== "unset") {
+      const { knowSecrets } = await import("../oauth/store/known-secrets.ts");
+      const { openKeyring } = await import("../platform/keyring.ts");
+      await knowSecrets(settings, { ...options, keyring: openKeyring });
+    }
     const { AuditUpstream } = await import("./audit.ts");
     return new AuditUpstream({ next, name, client, audits, redactor, log, nextCall });
   });

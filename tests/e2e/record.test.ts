@@ -137,3 +137,22 @@ test.each([
   const ended = await runProgram(words, { env: env(), cwd: folder.path });
   expect(ended).toMatchObject({ code, stdout: "", stderr: expect.stringContaining(why) });
 });
+
+test("neither a record nor an audit shows a secret that the client's first messages hold", async () => {
+  const audit = { file: "audit.jsonl", arguments: "full" };
+  const servers = { kb: { url: faulty().href, token: canary, audit } };
+  const file = join(folder.path, "config.json");
+  writeFileSync(file, JSON.stringify({ version: 1, servers }), { mode: 0o600 });
+  const named = { ...initialize.params, clientInfo: { name: canary, version: canary } };
+  const calls = [
+    { ...initialize, params: named },
+    { id: canary, method: "tools/call", params: { name: canary, arguments: { key: canary } } },
+  ];
+  const words = ["run", "--server", "kb", "--record", record, "--no-cache"];
+  await runProgram(words, { env: env(), stdin: linesOf(calls) });
+  for (const written of [record, join(folder.path, "audit.jsonl")]) {
+    const text = readFileSync(written, "utf8");
+    expect(text).toContain('"..."');
+    expect(text).not.toContain(canary);
+  }
+});

@@ -640,6 +640,22 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/e2e/cli.test.ts",
     pattern: "a disk that is full",
   },
+  "no-secrets-known-before-a-record": {
+    promise: "a record shows no secret that the client's first message holds",
+    file: "src/commands/run/run.ts",
+    find: "      await recording?.knowSecretsOf([settings]);\n",
+    replace: "",
+    test: "tests/e2e/record.test.ts",
+    pattern: "neither a record nor an audit",
+  },
+  "no-other-case-of-a-secret": {
+    promise: "a secret is hidden in either case of its letters and of its percent-encoding",
+    file: "src/platform/redact.ts",
+    find: "let lower = out.toLowerCase();",
+    replace: "let lower = out;",
+    test: "tests/platform/redact.test.ts",
+    pattern: "either case of its letters",
+  },
   "no-check-of-counts-in-log-files": {
     promise: "`logs` counts no number that the log does not write",
     file: "src/commands/logs/logs.ts",
@@ -1598,7 +1614,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-redaction": {
     promise: "a secret is shown in no message",
     file: "src/platform/redact.ts",
-    find: 'for (const secret of this.#known) if (out.includes(secret)) out = out.replaceAll(secret, "...");',
+    find: 'out = out.replace(new RegExp(RegExp.escape(secret), "gi"), "...");',
     replace: [
       'if (out !== "") return out;',
       '    for (const secret of this.#known) if (out.includes(secret)) out = out.replaceAll(secret, "...");',

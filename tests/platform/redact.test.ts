@@ -78,6 +78,17 @@ test.each([
   },
 );
 
+test.each([
+  "Ab%2fCd%3dEf-12345678",
+  "Ab%2FCd%3DEf-12345678",
+  "ab/cd=ef-12345678",
+  "AB/CD=EF-12345678",
+])("a secret is hidden in either case of its letters, and of its percent-encoding: %s", (text) => {
+  const redactor = new Redactor();
+  redactor.add("Ab/Cd=Ef-12345678");
+  expect(redactor.redact(`text/${text}, İ ${text}`)).toBe("text/..., İ ...");
+});
+
 test("a secret is hidden in JSON that escapes its slashes", () => {
   const redactor = new Redactor();
   redactor.add("ab/cd/ef/gh");

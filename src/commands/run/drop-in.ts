@@ -81,7 +81,10 @@ export function dropInAfter(words: readonly string[]): DropInCommand {
         return { settings, cache, ...how, signInWaitMs: given.signInWaitMs, onFirstAnswer };
       };
       restart = { name: "", open: async (...client) => openOne(await start(), context, ...client) };
-      return bridge({ ...(await start()), recording: await openRecord(record, context) }, context);
+      const started = await start();
+      const recording = await openRecord(record, context);
+      await recording?.knowSecretsOf([started.settings]);
+      return bridge({ ...started, recording }, context);
     },
     async refuse(error, commandLine) {
       const { onFailureIn, serveFailedStart } = await import("./failed-start.ts");

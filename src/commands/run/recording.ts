@@ -5,6 +5,8 @@ import type { Context } from "../../cli/command.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import type { Http } from "../../http/client.ts";
 import { recordedHttp } from "../../http/recorded-http.ts";
+import { knowSecrets } from "../../oauth/store/known-secrets.ts";
+import { openKeyring } from "../../platform/keyring.ts";
 import { RecordFile } from "../../platform/record-file.ts";
 import { openStdio, type Stdio } from "../../platform/stdio.ts";
 import { LineSplitter } from "../../wire/lines.ts";
@@ -19,10 +21,13 @@ export interface Recording {
   readonly stdio: Stdio;
   /** Records the exchanges with one server. */
   readonly recordHttp: (http: Http, server: ServerSettings) => Http;
+  /** Tells the redactor the servers' secrets: the client's first message may hold one that no request has used yet. */
+  readonly knowSecretsOf: (servers: readonly ServerSettings[]) => Promise<void>;
 }
 
 /** Begins the record of this run. Throws `configuration` if the file cannot be written. */
-export function openRecording(path: string, { redactor, log }: Context): Recording {
+export function openRecording(path: string, context: Context): Recording {
+  const { redactor, log } = context;
   const file = new RecordFile({ path: resolve(path), redactor, log });
   file.note({
     record: formatVersion,
@@ -47,6 +52,9 @@ export function openRecording(path: string, { redactor, log }: Context): Recordi
       },
     },
     recordHttp: (http, server) => recordedHttp(http, file, server),
+    async knowSecretsOf(servers) {
+      for (const server of servers) await knowSecrets(server, { ...context, keyring: openKeyring });
+    },
   };
 }
 

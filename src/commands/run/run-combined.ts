@@ -62,6 +62,7 @@ export async function serveCombined(
   // The client's first message is read while the files are looked at.
   const stdio = recording?.stdio ?? openStdio();
   const servers = await knownServers(start, context);
+  await recording?.knowSecretsOf(servers.map(({ settings }) => settings));
   const limit = Math.max(...servers.map(({ settings }) => settings.limits.messageBytes));
   const deadlines = new Set(servers.map(({ settings }) => settings.timeoutMs));
   let opened: ReturnType<typeof openAll> | undefined;

@@ -132,6 +132,7 @@ export function commandAfter(early: EarlyAnswer | undefined) {
       openStdio();
       const { settings, cache } = await found;
       const recording = record === undefined ? undefined : await openRecord(record, context);
+      await recording?.knowSecretsOf([settings]);
       // After an early answer, a missing variable is reported to the client's first call.
       if (answered === undefined) await requireNamedVariables(settings, context.env);
       return bridge({ settings, cache, ...choices, answered, recording }, context);
