@@ -1615,10 +1615,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     promise: "a secret is shown in no message",
     file: "src/platform/redact.ts",
     find: 'out = out.replace(new RegExp(RegExp.escape(secret), "gi"), "...");',
-    replace: [
-      'if (out !== "") return out;',
-      '    for (const secret of this.#known) if (out.includes(secret)) out = out.replaceAll(secret, "...");',
-    ],
+    replace: "void secret;",
     test: "tests/fault/fault.test.ts",
     pattern: "echoes the token",
   },
