@@ -133,7 +133,13 @@ export async function fetchIssuer(
   }
   const [first, ...others] = failures;
   if (first === undefined) return undefined;
-  throw joinFailures([first, ...others], `no metadata of "${url.host}" can be used`);
+  throw joinFailures(
+    [first, ...others],
+    `no metadata of "${url.host}" can be used`,
+    isExact
+      ? settingHint('check "auth.issuer"')
+      : "try again later, then ask the operator of that server",
+  );
 }
 
 /** Reads the issuer of a metadata document; an error if its name is not among `accepted`, or the document is incomplete. */
