@@ -43,10 +43,10 @@ function bridgeOfScript(path: string): BridgeName | undefined {
   return parts.map(bridgeNamed).find((name) => name !== undefined);
 }
 
-/** A bridge that a command line names and a URL: in a command line that findBridge() cannot read. */
+/** The bridge that a command line names, beside a URL or a variable: for a command line that findBridge() cannot read. */
 export function mentionedBridge(words: readonly string[]): BridgeName | undefined {
   const line = words.join(" ");
-  if (!/https?:\/\//i.test(line)) return undefined;
+  if (!/https?:\/\/|\$\{?\w|%\w+%/i.test(line)) return undefined;
   return bridges.find((name) => new RegExp(`(?<![\\w.-])${name}(?![\\w-])`).test(line));
 }
 
@@ -126,7 +126,7 @@ export function findBridge(words: readonly string[], depth = 0): OtherBridge | u
   if (runtimes.test(base)) return ofRuntime(rest, find);
   if (shells.test(base)) return ofShell(rest, find);
   if (base === "powershell" || base === "pwsh") return ofPowerShell(rest, find);
-  if (base === "cmd") return find(commandOf(rest.filter((word) => !/^\/[a-z]$/i.test(word))));
+  if (base === "cmd") return ofCmd(rest, find);
   if (base === "wsl") {
     return find(withoutOptions(rest, ["-d", "--distribution", "-u", "--user", "--cd"]));
   }
@@ -185,11 +185,18 @@ function ofLine(
   const read = readShellLine(line, syntax);
   const found = read === undefined ? undefined : find(read.words);
   if (read === undefined || found === undefined) return undefined;
+  // Which of two bridges the client talks to is unknown.
+  if (read.before.some((words) => find(words) !== undefined)) return undefined;
   const withEnv = { ...found, env: { ...read.env, ...found.env } };
-  const before = [...new Set(read.before)].join(", ");
+  const before = [...new Set(read.before.map(([first = ""]) => shownProgram(first)))].join(", ");
   return before === ""
     ? withEnv
     : withNote(withEnv, `the shell's commands before ${found.name} are left out: ${before}`);
+}
+
+/** A program's name; `a command` for a word that may hold more than a name, such as a secret. */
+function shownProgram(word: string): string {
+  return /^[\w./\\-]+$/.test(word) ? baseOf(word) || word : "a command";
 }
 
 /** A shell's `-c "..."`. */
@@ -201,15 +208,24 @@ function ofShell(words: readonly string[], find: Find): OtherBridge | undefined 
 function ofPowerShell(words: readonly string[], find: Find): OtherBridge | undefined {
   const option = words.findIndex((word) => /^[-/](c|command)$/i.test(word));
   const line = option < 0 ? withoutOptions(words, []) : words.slice(option + 1);
-  const variables = line.join(" ").replace(/\$\{?env:(\w+)\}?/gi, "$${$1}");
-  return ofLine(variables.replace(/^\s*&/, ""), find, "other");
+  const variables = line
+    .join(" ")
+    .replace(/(^|[;\n])\s*\$\{?env:(\w+)\}?\s*=\s*/gi, "$1$${$2}=")
+    .replace(/\$\{?env:(\w+)\}?/gi, "$${$1}")
+    // The call operator.
+    .replace(/(^|[;\n])\s*&(?!&)/g, "$1");
+  // PowerShell's own variables and its expressions.
+  if (/\$(?!\{)/.test(variables)) return undefined;
+  return ofLine(variables, find, "other");
 }
 
 /** The command line of `cmd /c`, which takes it as several arguments or as one, with `%A%` as `${A}`. */
-function commandOf(words: readonly string[]): readonly string[] {
-  const [only = ""] = words;
-  const all = words.length === 1 && /\s/.test(only) ? readShellLine(only, "other")?.words : words;
-  return (all ?? []).map((word) => word.replace(/%([A-Za-z_]\w*)%/g, "$${$1}"));
+function ofCmd(words: readonly string[], find: Find): OtherBridge | undefined {
+  const at = words.findIndex((word) => !/^\/[a-z](:\w+)?$/i.test(word));
+  const command = at < 0 ? [] : words.slice(at);
+  const all = command.map((word) => word.replace(/%([A-Za-z_]\w*)%/g, "$${$1}"));
+  const [only = "", ...more] = all;
+  return more.length === 0 && /\s/.test(only) ? ofLine(only, find, "other") : find(all);
 }
 
 function ofEnv(words: readonly string[], find: Find): OtherBridge | undefined {
@@ -256,23 +272,47 @@ function scanned(words: readonly string[], find: Find): OtherBridge | undefined 
 const insideContainer =
   /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\]|host\.(docker|containers)\.internal)(?=[:/?#]|$)/i;
 
+/** Options of `docker run` that take no value; each other option takes one. */
+const containerFlag =
+  /^(-[itdqP]+|--(interactive|tty|detach|rm|init|privileged|read-only|quiet|publish-all|no-healthcheck|replace)|--[\w-]+=(true|false))$/;
+
+/** Splits the words after `docker run` into the options with their values and the rest, which begins with the image. */
+function containerOptions(words: readonly string[]) {
+  const options: { readonly option: string; readonly value: string }[] = [];
+  let at = 0;
+  while (words[at]?.startsWith("-")) {
+    const word = words[at++]!;
+    if (word === "--") break;
+    if (containerFlag.test(word)) continue;
+    const [, long, short = "", attached = ""] =
+      /^(?:--([^=]+)|-[itdqP]*([A-Za-z]))=?(.*)$/s.exec(word) ?? [];
+    options.push({
+      option: long ?? short,
+      value: attached === "" ? (words[at++] ?? "") : attached,
+    });
+  }
+  return { options, rest: words.slice(at) };
+}
+
 function ofContainer(
   program: string,
   words: readonly string[],
   find: Find,
 ): OtherBridge | undefined {
   if (words[0] !== "run") return undefined;
-  const found = scanned(words.slice(1), find);
+  const { options, rest } = containerOptions(words.slice(1));
+  const valuesOf = (...names: string[]) =>
+    options.filter(({ option }) => names.includes(option)).map(({ value }) => value);
+  const [entrypoint] = valuesOf("entrypoint");
+  const found = scanned(entrypoint === undefined ? rest : [entrypoint, ...rest.slice(1)], find);
   if (found === undefined) return undefined;
-  const options = words.slice(1, words.length - found.args.length);
   const env: Record<string, string> = {};
-  for (const [at, word] of options.entries()) {
-    const text = /^(-e|--env)$/.test(word) ? options[at + 1] : /^--env=(.*)$/s.exec(word)?.[1];
-    const pair = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(text ?? "");
+  for (const text of valuesOf("e", "env")) {
+    const pair = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(text);
     if (pair !== null) env[pair[1]!] = pair[2]!;
   }
-  const hasFile = options.some((word) => word.startsWith("--env-file"));
-  const usesHost = /--net(work)?[= ]host\b/.test(options.join(" "));
+  const hasFile = valuesOf("env-file").length > 0;
+  const usesHost = valuesOf("network", "net").includes("host");
   const isInside = !usesHost && found.args.some((word) => insideContainer.test(word));
   return {
     ...found,

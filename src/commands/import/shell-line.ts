@@ -1,29 +1,36 @@
 /** The last command of a shell's line, with the variables that are set for it. */
 export interface ShellLine {
   readonly words: readonly string[];
-  /** Variables that the line sets (`A=b npx ...`, `export A=b; npx ...`). */
+  /** Variables that the line sets (`A=b npx ...`, `export A=b; npx ...`, `set A=b&& npx ...`). */
   readonly env: Readonly<Record<string, string>>;
-  /** Programs of the commands before the last one, such as `source`. */
-  readonly before: readonly string[];
+  /** The commands before the last one, such as `source x.sh`. */
+  readonly before: readonly (readonly string[])[];
 }
 
 /** `posix`: `$A` is a variable and a backslash escapes; `other`: neither, as in PowerShell and cmd.exe. */
 type Syntax = "posix" | "other";
 
-/** One token: a comment, a continued line, a word, an end of a command, or white space. */
+/** One token: a comment, a redirection of stderr alone, a continued line, a word, an end of a command, or white space. */
 const tokens = {
   posix:
-    /(?:(?<=^|\s)#[^\n]*|\\\n)|(?<word>(?:'[^']*'|"(?:\\[\s\S]|[^"\\])*"|\\[^\n]|[^\s'"\\;&|<>()`])+)|(?<end>;|&&|\n)|\s+|(?<other>[\s\S])/gy,
-  other: /(?<word>(?:'[^']*'|"[^"]*"|[^\s'";&|<>()`])+)|(?<end>;|&&|\n)|\s+|(?<other>[\s\S])/gy,
+    /(?:(?<=^|\s)(?:#[^\n]*|2>>?\s*(?:&1|[^\s;&|<>()`$'"\\]+))|\\\n)|(?<word>(?:'[^']*'|"(?:\\[\s\S]|[^"\\])*"|\\[^\n]|[^\s'"\\;&|<>()`])+)|(?<end>;|&&|\n)|\s+|(?<other>[\s\S])/gy,
+  other:
+    /(?<=^|\s)2>>?\s*(?:&1|[^\s;&|<>()`$'"]+)|(?<word>(?:'[^']*'|"[^"]*"|[^\s'";&|<>()`])+)|(?<end>;|&&|\n)|\s+|(?<other>[\s\S])/gy,
 };
 /** The parts of a word: `'...'`, `"..."`, an escaped character, other text. */
 const parts = {
   posix: /'([^']*)'|"((?:\\[\s\S]|[^"\\])*)"|\\([\s\S])|[^'"\\]+/g,
   other: /'([^']*)'|"([^"]*)"|[^'"]+/g,
 };
-/** Redirection of stderr alone, which changes nothing for the client. */
-const stderrTo = /(?<=^|\s)2>>?\s*(?:&1|[^\s;&|<>()`$]+)/g;
+/** An expansion that is more than a variable or its default, and an escaped `$` that would be taken for a variable. */
+const unreadable = /`|\$[0-9@*#?!$'"-]|\$\{(?![A-Za-z_]\w*(?:\}|:?[-?]|:[A-Za-z/]))|\\\$[A-Za-z_]/;
+/** A literal `$A` in single quotes that would be taken for a variable. */
+const literalVariable = /(?<![^\s:=])\$[A-Za-z_]|\/\$[A-Z_]/;
 const assignment = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s;
+/** `A+=b`, `A[0]=b`. */
+const otherAssignment = /^[A-Za-z_]\w*(?:\+|\[[^\]]*\])=/;
+/** Commands that decide whether the next one runs. */
+const deciding = /^(exec|exit|return|false|test|\[\[?|if|while|until|for|case|!)$/;
 
 /** `$A` and `${A}` as `${A}`; an escaped character as itself. */
 function expanded(text: string): string {
@@ -40,35 +47,70 @@ function wordOf(text: string, syntax: Syntax): string {
   );
 }
 
+/** Whether wordOf() gives the word that the shell would make of the text. */
+function isReadable(text: string, syntax: Syntax): boolean {
+  if (text.includes("$(")) return false;
+  return [...text.matchAll(parts[syntax])].every(({ 0: whole, 1: single, 2: double, index }) => {
+    if (syntax === "other") return double?.includes("`") !== true;
+    if (single !== undefined) return !literalVariable.test(single);
+    // With the character behind the part: `$'...'` is more than `$`.
+    const part = double?.replaceAll("\\`", "") ?? text.slice(index, index + whole.length + 1);
+    return !unreadable.test(part);
+  });
+}
+
 /** The commands of a line; undefined if it has pipes, redirections, substitutions, groups or commands in the background. */
 function commandsOf(line: string, syntax: Syntax): string[][] | undefined {
   const commands: string[][] = [[]];
-  for (const { groups = {} } of line.replace(stderrTo, "").matchAll(tokens[syntax])) {
+  for (const { groups = {} } of line.matchAll(tokens[syntax])) {
     const { word, end, other } = groups;
-    if (other !== undefined || word?.includes("$(") || (word?.startsWith('"') && /`/.test(word)))
-      return undefined;
+    if (other !== undefined || (word !== undefined && !isReadable(word, syntax))) return undefined;
     if (end !== undefined) commands.push([]);
     if (word !== undefined) commands.at(-1)!.push(wordOf(word, syntax));
   }
   return commands.filter((words) => words.length > 0);
 }
 
+type Command = Pick<ShellLine, "words" | "env">;
+
+/** Splits a command's assignments off; undefined if one of them needs a running shell. */
+function posixCommand(all: readonly string[]): Command | undefined {
+  const isExport = all[0] === "export";
+  const at = isExport ? -1 : all.findIndex((word) => !assignment.test(word));
+  const first = at < 0 ? all.length : at;
+  if (all.slice(0, first + 1).some((word) => otherAssignment.test(word))) return undefined;
+  const pairs = all.slice(0, first).map((word) => assignment.exec(word));
+  const set = pairs.flatMap((match) => (match === null ? [] : [[match[1]!, match[2]!]]));
+  return { env: Object.fromEntries(set), words: all.slice(first) };
+}
+
+/** Reads `set A=b` of cmd.exe and `${A}=b`, PowerShell's assignment; undefined if the command is another expression. */
+function otherCommand(all: readonly string[]): Command | undefined {
+  const [first = "", ...rest] = all;
+  const text = /^set$/i.test(first) ? rest.join(" ") : rest.length === 0 ? first : "";
+  const match = /^(?:\$\{)?([A-Za-z_]\w*)\}?=(.*)$/s.exec(text);
+  if (match !== null) return { env: { [match[1]!]: match[2]! }, words: [] };
+  return first.startsWith("$") ? undefined : { env: {}, words: all };
+}
+
 /** Reads a shell's line that ends in one simple command; undefined if the line is more than that. */
 export function readShellLine(line: string, syntax: Syntax = "posix"): ShellLine | undefined {
-  const commands = commandsOf(line, syntax);
-  const env: Record<string, string> = {};
-  const before: string[] = [];
+  const read = syntax === "posix" ? posixCommand : otherCommand;
+  let env: ShellLine["env"] = {};
+  const before: (readonly string[])[] = [];
   let words: readonly string[] = [];
-  for (const command of commands ?? []) {
-    if (words.length > 0) before.push(words[0]!);
-    const first = command[0] === "export" ? 1 : 0;
-    const at = command.findIndex((word, index) => index >= first && !assignment.test(word));
-    for (const word of command.slice(first, at < 0 ? undefined : at)) {
-      const [, name = "", value = ""] = assignment.exec(word) ?? [];
-      env[name] = value;
-    }
-    words = at < 0 ? [] : command.slice(at);
-    if (words[0] === "exec" || words[0] === "command") words = words.slice(1);
+  const commands = commandsOf(line, syntax) ?? [];
+  for (const [at, all] of commands.entries()) {
+    const command = read(all);
+    if (command === undefined) return undefined;
+    words = command.words;
+    const isLast = at === commands.length - 1;
+    // `A=b program; npx ...` sets A for that program alone.
+    if (isLast || words.length === 0) env = { ...env, ...command.env };
+    if (isLast || words.length === 0) continue;
+    if (deciding.test(words[0]!)) return undefined;
+    before.push(words);
   }
+  if (words[0] === "exec" || words[0] === "command") words = words.slice(1);
   return words.length === 0 ? undefined : { words, env, before };
 }

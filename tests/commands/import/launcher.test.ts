@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { findBridge } from "../../../src/commands/import/launcher.ts";
+import { findBridge, mentionedBridge } from "../../../src/commands/import/launcher.ts";
 import { splitWords } from "../../../src/wire/text.ts";
 
 const url = "https://a.example/mcp";
@@ -99,6 +99,77 @@ describe("findBridge", () => {
       { A: "b", C: "d e" },
       ["the shell's commands before mcp-remote are left out: source, cd"],
     ]);
+  });
+
+  const start = `npx mcp-remote ${url}`;
+  test.each([
+    ["powershell", "-c", `$env:TOKEN='canary 1'; & ${start}`, { TOKEN: "canary 1" }],
+    ["pwsh", "-Command", `\${env:A} = "b"; ${start}`, { A: "b" }],
+    ["cmd", "/c", `set A=b c&& ${start}`, { A: "b c" }],
+    ["sh", "-c", `A=b; export C=d E; ${start}`, { A: "b", C: "d" }],
+    ["sh", "-c", `A=wrong step && C=d ${start}`, { C: "d" }],
+  ])("%s %s %s sets %p", (program, option, line, env) =>
+    expect(findBridge([program, option, line])?.env).toEqual(env),
+  );
+
+  test("the note about the commands before it holds no secret", () => {
+    const lines = ["'a canary' x", "/opt/bin/start.sh canary", "k:canary; source canary"];
+    const notes = lines.flatMap((line) => findBridge(["sh", "-c", `${line}; ${start}`])?.notes);
+    const prefix = "the shell's commands before mcp-remote are left out:";
+    expect(notes).toEqual([
+      `${prefix} a command`,
+      `${prefix} start.sh`,
+      `${prefix} a command, source`,
+    ]);
+  });
+
+  test.each([
+    [`--header 'A: Bearer \${T}'`, "A: Bearer ${T}"],
+    [`--header "A: \${T:-x}" 2>&1`, "A: ${T:-x}"],
+    [`--header 'A: pa$word' 2>/dev/null`, "A: pa$word"],
+    [`--header 'A: a 2>b c' 2>>log`, "A: a 2>b c"],
+    [`--header "A: b$"`, "A: b$"],
+  ])("a shell's line that ends in %s has the header %s", (end, header) =>
+    expect(findBridge(["sh", "-c", `${start} ${end}`])?.args).toEqual([url, "--header", header]),
+  );
+
+  test.each([
+    ["sh", `${start} --header X:"\`cat /root/key\`"`],
+    ["sh", `${start} --header 'A: Bearer $T'`],
+    ["sh", `${start} --header A:\\$ecret`],
+    ["sh", `${start} --header "A: \\$T"`],
+    ["sh", `${start} --header $'a\\tb'`],
+    ["sh", `${start} --header "A: $1"`],
+    ["sh", `${start} --header "A: \${T#x}"`],
+    ["sh", `${start} --header A:$$`],
+    ["sh", `T+=canary; ${start}`],
+    ["sh", `export T[0]=canary; ${start}`],
+    ["sh", `npx mcp-remote https://first.example/mcp; ${start}`],
+    ["sh", `exit 1; ${start}`],
+    ["sh", `exec sleep 1; ${start}`],
+    ["sh", `[ -n "$X" ] && ${start}`],
+    ["sh", 'npx mcp-remote "$URL" | tee log'],
+    ["powershell", `$t = 'canary'; ${start} --header "A: $t"`],
+    ["powershell", `$env:T += 'canary'; ${start}`],
+    ["cmd", "npx mcp-remote %URL% > log"],
+  ])("%s -c %s cannot be read, and is not taken for a local server", (program, line) => {
+    const words = [program, program === "cmd" ? "/c" : "-c", line];
+    expect([findBridge(words), mentionedBridge(words)]).toEqual([undefined, "mcp-remote"]);
+  });
+
+  test("cmd's switches end where its command begins", () => {
+    const words = `cmd /d /v:on /c npx mcp-remote ${url} --callback-path /c --header A:b`;
+    expect(found(words)).toBe(`mcp-remote ${url} --callback-path /c --header A:b`);
+  });
+
+  test.each([
+    [`-e T=x node:20 sh -c "npx mcp-remote ${url} --header A:$T --debug"`, { T: "x" }],
+    [`--name mcp-remote -v x:/mcp-remote -eT=x node npx mcp-remote ${url}`, { T: "x" }],
+    [`-ite T=x --env=U=y -p 80:80 node npx mcp-remote ${url} -e Z=z`, { T: "x", U: "y" }],
+    [`-i --entrypoint sh -e=T=x node:20 -c "npx mcp-remote ${url}"`, { T: "x" }],
+  ])("docker run %s gets the variables %p", (options, env) => {
+    const bridge = findBridge(splitWords(`docker run ${options}`));
+    expect([bridge?.args[0], bridge?.env]).toEqual([url, env]);
   });
 
   test("variables that a container gets are returned", () => {
