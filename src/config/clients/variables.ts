@@ -22,8 +22,9 @@ const patterns = [
   `\\{env:(?<opencode>${name})\\}`,
   `(?<file>\\{file:[^{}]+\\})`,
   `\\$env:(?<mcporter>${name})`,
-  // A secret may contain a dollar sign: `$X` is a reference only if it is a whole word, or a whole part of a URL.
-  `(?<![^\\s:=/])\\$(?<bare>${name})(?=$|[&/#])`,
+  // A secret may contain a dollar sign: `$X` is a reference only if it is a whole word, or a whole part of a URL; in a
+  // URL's path only in capitals, because OData's paths have a segment `$metadata`.
+  `(?:(?<![^\\s:=/]|[^/]/)|(?<=/)(?=\\$[A-Z0-9_]+(?:$|[&/#])))\\$(?<bare>${name})(?=$|[&/#])`,
   "(?<=^|\\s|:)(?<manager>op://\\S+)",
 ];
 const reference = new RegExp(patterns.join("|"), "g");

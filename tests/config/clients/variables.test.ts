@@ -25,15 +25,16 @@ describe("variable syntax of the clients", () => {
     ["${KEY-none}", "${KEY:-none}"],
     ["${KEY:?missing}", "${KEY}"],
     ["$(cat ~/key)", "${CAT_KEY}"],
+    ["https://$host/mcp", "https://${host}/mcp"],
     ["https://x.example/$A/mcp?k=$B&l=1", "https://x.example/${A}/mcp?k=${B}&l=1"],
   ])("%s is %s in config.json", (text, expected) => {
     expect(rewritten(text)).toBe(expected);
   });
 
-  test.each(["pa$$word", "abc$def", "a $b c", "$1", "100%", "{env}", "plain"])(
-    "%s contains no reference",
-    (text) => expect(templateOf(text)).toEqual([text]),
-  );
+  test.each([
+    ...["pa$$word", "abc$def", "a $b c", "$1", "100%", "{env}", "plain"],
+    "https://x.example/$metadata/mcp",
+  ])("%s contains no reference", (text) => expect(templateOf(text)).toEqual([text]));
 
   test("the entry's own variables are substituted, nested ones too, and a circle ends", () => {
     const env = { AUTH: "Bearer ${TOKEN}", TOKEN: "tok", SELF: "${SELF}", A: "${B}", B: "${A}" };
