@@ -29,17 +29,31 @@ const harmless =
 /** Variables that Draft.environment() converts or explains in a note. */
 const converted = /^(HTTPS?_PROXY|ALL_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|NODE_TLS_.*)$/i;
 
+interface Origin {
+  /** The environment of this process; default: empty. */
+  readonly env?: Environment;
+  /** The user's values of missing variables. */
+  readonly answers?: Readonly<Record<string, string>>;
+  /** Whether the entry's file is Codex's. */
+  readonly isCodex?: boolean;
+}
+
 /** Converts a client's entry to a draft for config.json. Executes no command and sends no request. */
 export function convertEntry(
   entry: ClientEntry,
   readFile: ReadFile,
-  env: Environment = {},
+  { env = {}, answers = {}, isCodex = false }: Origin = {},
 ): Outcome {
   const bridge = findBridge(entry.words);
+  const ownEnv = { ...entry.env, ...bridge?.env };
+  const draft = new Draft({ ...answers, ...ownEnv }, env);
+  const finish = () => {
+    finishDraft(entry, draft, Object.keys(ownEnv));
+    takeCodex(entry.value, draft, isCodex);
+  };
   if (bridge !== undefined) {
-    const draft = new Draft({ ...entry.env, ...bridge.env }, env);
     takeBridge(bridge, entry, draft, readFile);
-    finishDraft(entry, draft);
+    finish();
     return { kind: "server", draft, currentBridge: bridge.name };
   }
   if (entry.words.length > 0) {
@@ -47,11 +61,10 @@ export function convertEntry(
     const mentioned = mentionedBridge(entry.words);
     return mentioned === undefined ? { kind: "local" } : unreadable(mentioned);
   }
-  const draft = new Draft(entry.env, env);
   if (entry.url !== undefined) draft.url(entry.url);
   for (const [name, value] of Object.entries(entry.headers)) draft.header(name, value);
   takeOAuth(entry, draft);
-  finishDraft(entry, draft);
+  finish();
   return { kind: "server", draft };
 }
 
@@ -142,10 +155,17 @@ function takeOAuth({ oauth }: ClientEntry, draft: Draft): void {
 const codexMarginSec = 2;
 const approvals = ["auto", "prompt", "writes", "approve"] as const;
 
-/** Takes the settings of Codex's entry that config.json has a key for. */
-function takeCodex(value: CodexSettings, draft: Draft): void {
+/** Takes the settings of Codex's entry that config.json has a key for. A file of another client must not decide about Codex. */
+function takeCodex(value: CodexSettings, draft: Draft, isCodex: boolean): void {
   const { entry } = draft;
   const approval = approvals.find((each) => each === value.default_tools_approval_mode);
+  if (!isCodex) {
+    if (approval !== undefined)
+      draft.note(
+        "default_tools_approval_mode will not carry over: the file is not known as Codex's (add --from codex if it is)",
+      );
+    return;
+  }
   const isRequired = value.required === true;
   if (approval !== undefined || isRequired) {
     entry.codex = { ...(approval && { approval }), ...(isRequired && { required: true }) };
@@ -163,11 +183,10 @@ function reasonFor(key: string): string {
     : "";
 }
 
-/** Converts the environment, and adds notes for the keys and variables that are not imported. */
-function finishDraft(entry: ClientEntry, draft: Draft): void {
-  const { unsupportedKeys, toolFilters, isDisabled, env } = entry;
+/** Converts the environment, and adds notes for the keys and, of `variables`, the names that are not imported. */
+function finishDraft(entry: ClientEntry, draft: Draft, variables: readonly string[]): void {
+  const { unsupportedKeys, toolFilters, isDisabled } = entry;
   draft.environment();
-  takeCodex(entry.value, draft);
   for (const key of unsupportedKeys) draft.note(`${key} will not carry over${reasonFor(key)}`);
   for (const key of toolFilters)
     draft.note(`${key} applies to that client alone: set tools.allow or tools.deny in config.json`);
@@ -175,10 +194,9 @@ function finishDraft(entry: ClientEntry, draft: Draft): void {
   const text = JSON.stringify(draft.entry);
   // A variable that only passes the client's on (`"TOKEN": "${TOKEN}"`) is not lost: the entry refers to it.
   const isNamed = (name: string) => new RegExp(`\\b${RegExp.escape(name)}\\b`).test(text);
-  const unused = draft
-    .unused()
-    .filter((name) => !harmless.test(name) && !converted.test(name) && !isNamed(name));
-  if (unused.length > 0 && Object.keys(env).length > 0) {
-    draft.note(`the entry does not use ${unused.join(", ")}: left out`);
-  }
+  const unused = variables.filter(
+    (name) =>
+      !(draft.used.has(name) || harmless.test(name) || converted.test(name) || isNamed(name)),
+  );
+  if (unused.length > 0) draft.note(`the entry does not use ${unused.join(", ")}: left out`);
 }

@@ -4,6 +4,7 @@ import {
   referencesIn,
   resolveTemplate,
   type Template,
+  templateOf,
 } from "../../config/clients/variables.ts";
 import type { ServerEntry } from "../../config/schema.ts";
 import { expandedUrl, needsAllowHttp, serverUrlProblem } from "../../config/server-url.ts";
@@ -13,6 +14,8 @@ import {
   headerNameProblem,
   headerValueProblem,
   isHeaderName,
+  literalOf,
+  namesSecret,
   requiredVariablesIn,
   tokenProblem,
 } from "../../config/validators.ts";
@@ -45,9 +48,10 @@ export class Draft {
   approved: readonly ApprovedHash[] = [];
   /** Secrets of the entry, to be redacted in the output. */
   readonly secrets: string[] = [];
-  /** Names of the variables in the client entry's `env` whose values the draft now holds. */
+  /** Names of the variables in `env` whose values the draft now holds. */
   readonly used = new Set<string>();
-  readonly #env: Readonly<Record<string, string>>;
+  /** The variables of the client's entry and of its command line, and the user's answers. */
+  readonly env: Readonly<Record<string, string>>;
   /** The environment of this process. */
   readonly #outer: Environment;
   /** mcp-remote's key for the files of its sign-in; undefined for another entry. */
@@ -56,7 +60,7 @@ export class Draft {
   refused: string | undefined;
 
   constructor(env: Readonly<Record<string, string>>, outer: Environment = {}) {
-    this.#env = env;
+    this.env = env;
     this.#outer = outer;
   }
 
@@ -70,7 +74,7 @@ export class Draft {
 
   /** Substitutes the variables of the entry's `env` in a text; records the variables that remain to be asked for. */
   resolve(text: string): Template {
-    const template = resolveTemplate(text, this.#env, this.used);
+    const template = resolveTemplate(text, this.env, this.used);
     for (const { variable, asksFor } of referencesIn(template))
       if (asksFor !== undefined) this.#miss({ variable, label: asksFor });
     return template;
@@ -80,7 +84,7 @@ export class Draft {
   ask(...values: readonly unknown[]): void {
     const text = values.map((value) => JSON.stringify(value) ?? "").join(" ");
     for (const variable of requiredVariablesIn(text)) {
-      if (!Object.hasOwn(this.#env, variable)) this.#miss({ variable, label: variable });
+      if (!Object.hasOwn(this.env, variable)) this.#miss({ variable, label: variable });
     }
   }
 
@@ -95,12 +99,14 @@ export class Draft {
     const template = this.resolve(text.trim());
     const whole = configText(template);
     // No request carries the fragment of a URL (RFC 9110 7.1).
-    const url = this.#fixedHost(template, whole.replace(/#.*$/s, ""));
+    const url = this.#fixedHost(template).replace(/#.*$/s, "");
     if (whole.includes("#"))
       this.note("the fragment of its URL is left out: no request carries it");
     this.entry.url = url;
-    // Some providers put a secret into the query.
+    // Some providers put a secret into the query, or into the path.
     this.secrets.push(...(URL.parse(url)?.searchParams.values() ?? []));
+    for (const { variable } of referencesIn(templateOf(text)))
+      if (namesSecret(variable)) this.secrets.push(literalOf(this.env[variable] ?? ""));
     const variable = hostVariable(template);
     const problem = serverUrlProblem(url, true);
     if (problem === undefined) this.#judgeHttp(expandedUrl(url, {}), httpRefusal);
@@ -111,17 +117,30 @@ export class Draft {
     } else this.refuse(`its URL is invalid: ${problem}`);
   }
 
-  /** The URL with today's values of its variables if one stands in its scheme or host, where config.json allows none, and all have values. */
-  #fixedHost(template: Template, url: string): string {
+  /**
+   * The URL with today's values of the variables in its scheme and host, where config.json allows none. Variables behind the
+   * host stay: their values may be secrets. Without a value, or if no URL results, the URL as it is written.
+   */
+  #fixedHost(template: Template): string {
+    const url = configText(template);
     if (hostVariable(template) === undefined) return url;
-    const unset: string[] = [];
-    const fixed = expand(url, this.#outer, (variable) => {
-      unset.push(variable);
-      return "";
-    });
-    if (unset.length > 0 || serverUrlProblem(fixed, true) !== undefined) return url;
-    const names = referencesIn(template).map(({ variable }) => variable);
-    this.note(`the variables of its URL are fixed to the values of today: ${names.join(", ")}`);
+    const rest = [...template];
+    const names: string[] = [];
+    let isUnset = false;
+    let origin = "";
+    while (rest.length > 0 && !hasOrigin(origin)) {
+      const part = rest.shift()!;
+      if (typeof part === "object") names.push(part.variable);
+      origin += expand(configText([part]), this.#outer, () => {
+        isUnset = true;
+        return "";
+      });
+    }
+    const fixed = origin + configText(rest);
+    if (isUnset || serverUrlProblem(fixed, true) !== undefined) return url;
+    this.note(
+      `the variables of its URL's host are fixed to the values of today: ${names.join(", ")}`,
+    );
     return fixed;
   }
 
@@ -242,7 +261,7 @@ export class Draft {
 
   /** Converts the entry's certificate and proxy variables to the `network` settings. */
   environment(): void {
-    const env: Environment = this.#env;
+    const env: Environment = this.env;
     const ca = env.NODE_EXTRA_CA_CERTS ?? env.SSL_CERT_FILE;
     if (ca !== undefined) this.certificates(ca);
     const isHttps = this.entry.url.startsWith("https:");
@@ -264,6 +283,7 @@ export class Draft {
       );
       return;
     }
+    this.note(`its certificate file is ${path}`);
     this.entry.network = { ...this.entry.network, caFile: path };
   }
 
@@ -274,12 +294,8 @@ export class Draft {
       return;
     }
     if (url.password !== "") this.secrets.push(decodeURIComponent(url.password));
+    this.note(`its proxy is ${url.host}`);
     this.entry.network = { ...this.entry.network, proxy };
-  }
-
-  /** Names of the variables in the entry's `env` whose values the draft does not use. */
-  unused(): string[] {
-    return Object.keys(this.#env).filter((name) => !this.used.has(name));
   }
 
   #addSecrets(template: Template): void {

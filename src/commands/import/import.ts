@@ -98,15 +98,15 @@ function readAll(
 ): Found[] {
   return sources.flatMap((source) => {
     if (isTeamFile(source.value)) return teamEntries(source, answers);
-    const answerEnv = Object.fromEntries(answers);
+    const origin = {
+      env,
+      answers: Object.fromEntries(answers),
+      isCodex: source.client?.id === "codex",
+    };
     return findEntries(source.value).map((entry) => ({
       source,
       entry,
-      outcome: convertEntry(
-        { ...entry, env: { ...answerEnv, ...entry.env } },
-        fileReader(source),
-        env,
-      ),
+      outcome: convertEntry(entry, fileReader(source), origin),
     }));
   });
 }

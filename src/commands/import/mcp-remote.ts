@@ -27,12 +27,16 @@ function takeHeaders(words: Words, draft: Draft, readFile: ReadFile): Map<string
     if ("path" in problem) draft.refuse(`its --header-file cannot be read: ${problem.path}`);
     else draft.note(`${problem.line} that is not Name:value is left out`);
   });
+  for (const path of words.values.get("--header-file") ?? [])
+    draft.note(`headers come from the file ${path}`);
   for (const [name, value] of headers) draft.header(name, value);
   return headers;
 }
 
 /** The JSON object of an option; refuses the draft if it cannot be read. */
 function takeJson(words: Words, option: string, draft: Draft, readFile: ReadFile) {
+  const text = firstValue(words, option);
+  if (text?.startsWith("@")) draft.note(`${option} comes from the file ${text.slice(1)}`);
   try {
     return jsonOption(words, option, readFile);
   } catch (error) {

@@ -22,7 +22,7 @@ export interface Row {
   readonly draft: Draft;
   /** Name of the other bridge that the entry starts today; undefined for an entry with a URL, and in a team file. */
   readonly currentBridge: string | undefined;
-  /** `present`: config.json, or an earlier row, has a server with this URL and this credential. */
+  /** `present`: config.json, or an earlier row, has a server with this URL and this credential that hides no fewer tools. */
   readonly status: "new" | "present" | "refused";
   /** Server name in config.json; for a refused row, the name it would have got. */
   readonly name: string;
@@ -30,7 +30,7 @@ export interface Row {
   readonly unset: readonly string[];
 }
 
-/** Two entries with equal identities are one server: equal URL and equal credential. */
+/** Two entries with equal identities reach one server as one user: equal URL and equal credential. */
 export function identityOf(entry: ServerEntry): string {
   const { url, token, access_token, tokenEnv, tokenFile, tokenCommand, headers, auth } = entry;
   const credential = [token ?? access_token?.trim(), tokenEnv, tokenFile, tokenCommand];
@@ -83,6 +83,34 @@ function variablesOf({ url, tokenEnv, headers, auth }: ServerEntry): string[] {
   return [tokenEnv, secret, ...inTexts].filter((name) => name !== undefined);
 }
 
+/** A server in config.json, or of an earlier row. */
+interface Known {
+  readonly name: string;
+  readonly entry: ServerEntry;
+}
+
+const hidden = ({ tools }: ServerEntry): readonly string[] => tools?.deny ?? [];
+
+/** The server that stands for an entry. One that does not hide the entry's hidden tools is none: they would become visible. */
+function presentServer(entry: ServerEntry, known: readonly Known[]): Known | undefined {
+  const identity = identityOf(entry);
+  const equal = known.filter((each) => identityOf(each.entry) === identity);
+  return (
+    equal.find((each) => Bun.deepEquals(each.entry.tools, entry.tools)) ??
+    equal.find((each) => hidden(entry).every((tool) => hidden(each.entry).includes(tool)))
+  );
+}
+
+/** Notes the settings of an entry that the server in config.json, which stays unchanged, has otherwise. */
+function noteDifferences(draft: Draft, { name, entry }: Known): void {
+  const { url, token, tokenEnv, headers, auth, ...settings } = draft.entry;
+  const keys = Object.entries(settings)
+    .filter(([key, value]) => !Bun.deepEquals(value, entry[key as keyof ServerEntry]))
+    .map(([key]) => key);
+  if (keys.length > 0)
+    draft.note(`these settings will not carry over, "${name}" keeps its own: ${keys.join(", ")}`);
+}
+
 /** Makes one row per remote server: validates its entry, gives it a valid unused name, and marks duplicates. */
 export async function makePlan(
   found: readonly Found[],
@@ -90,12 +118,11 @@ export async function makePlan(
   paths: Paths,
   env: Environment,
 ): Promise<Row[]> {
-  const present = new Map<string, string>();
-  const taken = new Set<string>();
-  for (const [name, entry] of Object.entries(current.servers ?? {})) {
-    present.set(identityOf(entry), name);
-    taken.add(name.toLowerCase());
-  }
+  const known: Known[] = Object.entries(current.servers ?? {}).map(([name, entry]) => ({
+    name,
+    entry,
+  }));
+  const taken = new Set(known.map(({ name }) => name.toLowerCase()));
   for (const { outcome } of found) {
     if (outcome.kind === "server") await validate(outcome.draft, paths);
   }
@@ -106,11 +133,13 @@ export async function makePlan(
     const row = { source, entry, draft, currentBridge, unset };
     const wanted = allowedName(entry.name, draft.entry.url);
     if (draft.refused !== undefined) return [{ ...row, status: "refused", name: wanted }];
-    const identity = identityOf(draft.entry);
-    const presentName = present.get(identity);
-    if (presentName !== undefined) return [{ ...row, status: "present", name: presentName }];
+    const present = presentServer(draft.entry, known);
+    if (present !== undefined) {
+      noteDifferences(draft, present);
+      return [{ ...row, status: "present", name: present.name }];
+    }
     const name = freeName(wanted, taken);
-    present.set(identity, name);
+    known.push({ name, entry: draft.entry });
     taken.add(name.toLowerCase());
     return [{ ...row, status: "new", name }];
   });

@@ -9,7 +9,7 @@ import type { Row } from "./plan.ts";
  * authorization server its files do not name is left: its refresh token must not be sent to another one.
  */
 export async function takeSignIn(
-  { draft, entry }: Row,
+  { draft }: Row,
   server: ServerSettings,
   { env, log, redactor }: Context,
 ): Promise<boolean> {
@@ -21,7 +21,7 @@ export async function takeSignIn(
     auth?.grant === "authorization_code" ||
     auth?.grant === "device_code";
   if (key === undefined || !isByPerson) return false;
-  const found = foreignSignInOf(key, draft.entry.url, { ...env, ...entry.env });
+  const found = foreignSignInOf(key, draft.entry.url, { ...env, ...draft.env });
   if (found === undefined || found.issuer === "") return false;
   const { client, accessToken, refreshToken, expiresAt, scope, issuer } = found;
   const id = auth?.clientId ?? client.id;

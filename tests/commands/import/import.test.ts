@@ -1,10 +1,21 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { convertEntry } from "../../../src/commands/import/convert.ts";
 import { command as importCommand } from "../../../src/commands/import/import.ts";
+import type { JsonObject } from "../../../src/config/clients/document.ts";
+import { findEntries } from "../../../src/config/clients/entries.ts";
 import { bridge, removeUsers, user } from "./import-user.ts";
 
 afterEach(removeUsers);
+
+/** The draft of a client's entry. */
+function draftOf(value: JsonObject, origin: Parameters<typeof convertEntry>[2] = {}) {
+  const [entry] = findEntries({ mcpServers: { crm: value } });
+  const outcome = convertEntry(entry!, () => undefined, origin);
+  if (outcome.kind !== "server") throw new Error("the entry reaches no remote server");
+  return outcome.draft;
+}
 
 const desktop = ".config/Claude/claude_desktop_config.json";
 const claude = `{
@@ -331,8 +342,129 @@ Next steps:
       fallback: { url: "https://fallback.example/mcp" },
       fragment: { url: "https://a.example/mcp?k=1" },
     });
-    expect(out).toContain("the variables of its URL are fixed to the values of today: HOST\n");
+    expect(out).toContain(
+      "the variables of its URL's host are fixed to the values of today: HOST\n",
+    );
     expect(out).toContain("the fragment of its URL is left out: no request carries it\n");
+  });
+
+  test("a variable behind the host stays a variable where the host's gets its value", async () => {
+    const { put, run, servers, env } = user();
+    Object.assign(env, { HOST: "set.example", KEY: "canary-key" });
+    const mcpServers = {
+      own: { url: "https://${HOST}/${KEY}/mcp?k=${KEY}" },
+      entry: {
+        command: "npx",
+        args: ["mcp-remote", "https://a.example/${TOKEN}/mcp"],
+        env: { TOKEN: "canary-token" },
+      },
+    };
+    const { out } = await run(
+      importCommand,
+      put("x.json", JSON.stringify({ mcpServers })),
+      "--all",
+    );
+    expect(servers()).toEqual({
+      own: { url: "https://set.example/${KEY}/mcp?k=${KEY}" },
+      entry: { url: "https://a.example/canary-token/mcp" },
+    });
+    expect(out).not.toContain("canary");
+  });
+
+  test("names the files, the proxy and the certificate that an entry brings", async () => {
+    const { put, run } = user();
+    put("lines.txt", "X-Mine: canary");
+    put("client.json", '{"client_id": "id"}');
+    const args = ["mcp-remote", "https://a.example/mcp", "--header-file", "lines.txt"];
+    const info = ["--static-oauth-client-info", "@client.json"];
+    const env = {
+      HTTPS_PROXY: "http://u:canary@proxy.example:8080",
+      NODE_EXTRA_CA_CERTS: "/ca.pem",
+    };
+    const mcpServers = { crm: { command: "npx", args: [...args, ...info], env } };
+    const { out } = await run(importCommand, put("x.json", JSON.stringify({ mcpServers })));
+    for (const line of [
+      "headers come from the file lines.txt",
+      "--static-oauth-client-info comes from the file client.json",
+      "its proxy is proxy.example:8080",
+      "its certificate file is /ca.pem",
+    ])
+      expect(out).toContain(`    - ${line}\n`);
+    expect(out).not.toContain("canary");
+  });
+
+  test("an entry's hidden tools stay hidden, and settings that a present server has otherwise are named", async () => {
+    const url = "https://a.example/mcp";
+    const { put, run, servers } = user({ plain: { url } });
+    const npx = (...more: string[]) => ({ command: "npx", args: ["mcp-remote", url, ...more] });
+    const mcpServers = {
+      deny: npx("--ignore-tool", "delete_*"),
+      again: npx("--ignore-tool", "delete_*"),
+      cookies: npx("--disable-cookies", "--protocol", "legacy"),
+    };
+    const { out } = await run(
+      importCommand,
+      put("x.json", JSON.stringify({ mcpServers })),
+      "--all",
+    );
+    expect(servers()).toEqual({ plain: { url }, deny: { url, tools: { deny: ["delete_*"] } } });
+    expect(out).toContain("again → deny  ");
+    expect(out).toContain("cookies → plain  ");
+    expect(out).toContain(
+      'these settings will not carry over, "plain" keeps its own: cookies, protocol\n',
+    );
+  });
+
+  test("names the variables of a command line that the entry does not use, and no answer", () => {
+    const { notes } = draftOf(
+      {
+        command: "docker",
+        args: [
+          ..."run -e A=b -e USED=c node npx mcp-remote https://a.example/".split(" "),
+          "--header",
+          "X: ${USED}",
+        ],
+      },
+      { answers: { OTHER: "x" } },
+    );
+    expect(notes).toEqual([
+      "docker is left out: the bridge runs outside of containers",
+      "the entry does not use A: left out",
+    ]);
+  });
+
+  test("only Codex's own file decides about Codex", () => {
+    const value = {
+      url: "https://a.example/",
+      default_tools_approval_mode: "approve",
+      required: true,
+    };
+    expect(draftOf(value, { isCodex: true }).entry.codex).toEqual({
+      approval: "approve",
+      required: true,
+    });
+    const { entry, notes } = draftOf(value);
+    expect([entry.codex, notes]).toEqual([
+      undefined,
+      [
+        "default_tools_approval_mode will not carry over: the file is not known as Codex's (add --from codex if it is)",
+      ],
+    ]);
+  });
+
+  test("takes over the sign-in of the folder that the command line names", async () => {
+    const { put, run, home } = user();
+    const url = "https://a.example/mcp";
+    const folder = join(home, "work");
+    const key = new Bun.CryptoHasher("md5").update(url).digest("hex");
+    const tokens = { access_token: "at", refresh_token: "rt" };
+    const client = { client_id: "c", issuer: "https://auth.example" };
+    put(`work/mcp-remote-0.1.38/${key}_tokens.json`, JSON.stringify(tokens));
+    put(`work/mcp-remote-0.1.38/${key}_client_info.json`, JSON.stringify(client));
+    const args = [`MCP_REMOTE_CONFIG_DIR=${folder}`, "npx", "mcp-remote", url];
+    const file = put("x.json", JSON.stringify({ mcpServers: { crm: { command: "env", args } } }));
+    const { notes } = await run(importCommand, file, "--all");
+    expect(notes).toContainEqual(expect.stringContaining('the sign-in of "crm" comes from'));
   });
 
   test("an empty header, an invalid name and surplus words are left out and named", async () => {
@@ -531,6 +663,10 @@ Next steps:
     [
       { url: "https://x.example/", headers: { "X-A": "a\ncanary" } },
       "its header X-A has an invalid value",
+    ],
+    [
+      { url: "https://x.example/", oauth: { clientId: "c", callbackPort: 99_999 } },
+      "its entry would be invalid in config.json",
     ],
     [{ command: "npx", args: ["mcp-remote"] }, "without a URL"],
     [{ command: "npx", args: ["mcp-remote", "http://host/mcp"] }, "without --allow-http"],

@@ -46,6 +46,7 @@ export const shapes: readonly Shape[] = [
   {
     line: "HTTP_PROXY=http://p:8080 HTTPS_PROXY=http://p:8080 NO_PROXY=localhost npx mcp-remote https://s06.example",
     entry: { url: "https://s06.example", network: { proxy: "http://p:8080" } },
+    notes: ["its proxy is p:8080"],
   },
   {
     line: "npx -y mcp-remote https://s07.example/api/mcp",
@@ -155,6 +156,7 @@ export const shapes: readonly Shape[] = [
         redirectUri: "http://localhost:3334/oauth/callback",
       },
     },
+    notes: ["--static-oauth-client-info comes from the file ./.config/mcp-remote/oauth.json"],
   },
   {
     line: 'npx mcp-remote http://s/mcp --allow-http --static-oauth-client-info \'{"client_id":"x"}\'',
@@ -212,6 +214,7 @@ export const shapes: readonly Shape[] = [
       },
     },
     notes: [
+      "--static-oauth-client-info comes from the file .cursor/oauth.json",
       "the relative certificate file will not carry over (each client resolves it from another folder): name it in network.caFile",
     ],
   },
