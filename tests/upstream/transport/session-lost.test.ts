@@ -91,15 +91,12 @@ test.each<[string, (body: Body) => Response]>([
     "400 with a code of one word",
     () => Response.json({ error: "invalid_session" }, { status: 400 }),
   ],
+  ["409 that names the session id", () => new Response("unknown session id", { status: 409 })],
+  ["412 with a code", () => Response.json({ error: "SESSION_EXPIRED" }, { status: 412 })],
   [
-    "400 of a session that ended",
-    () => new Response("session has been terminated", { status: 400 }),
+    "422 of a session id that ended",
+    () => new Response("session id 'a1' has been terminated", { status: 422 }),
   ],
-  ["400 of a session that timed out", () => new Response("Session timed out", { status: 400 })],
-  ["400 that asks to initialize", () => new Response("Please initialize first", { status: 400 })],
-  ["409 that names the session", () => new Response("unknown session", { status: 409 })],
-  ["412 that names the session", () => new Response("unknown session", { status: 412 })],
-  ["422 that names the session", () => new Response("unknown session", { status: 422 })],
   [
     "400 that names the session",
     () => jsonRpc(sdk("Bad Request: No valid session ID provided"), 400),
@@ -120,6 +117,70 @@ test.each<[string, (body: Body) => Response]>([
     "s2 notifications/initialized",
     "s2 tools/call",
   ]);
+});
+
+test.each([
+  [409, '{"message":"checkout session has expired after payment was captured"}'],
+  [409, "the browser session is closed"],
+  [422, "repository not initialized"],
+  [412, "no such session"],
+  [400, "the payment session has been closed"],
+  [400, "the tunnel session timed out"],
+  [400, "run terraform init: initialize first"],
+])("a tool's own failure with %d and the words %s is no lost session: the call is sent once", async (status, words) => {
+  const { url, seen } = forgetful(() => new Response(words, { status }), true);
+  expect((await callOver(url)).error.message).toContain(`answered ${status}`);
+  expect(seen.filter((one) => one.endsWith("tools/call"))).toHaveLength(1);
+});
+
+test.each(["session has been terminated", "Session timed out", "Please initialize first"])(
+  "a request that is no call starts another session where a 400 says: %s",
+  async (words) => {
+    const seen: string[] = [];
+    let sessions = 0;
+    const client = streamableClient(
+      serveHttp(async (request) => {
+        if (request.method !== "POST") return new Response(null, { status: 405 });
+        const { id, method } = (await request.json()) as Body;
+        const session = request.headers.get("mcp-session-id");
+        seen.push(`${session} ${method}`);
+        if (method === "initialize") return opened(id, `s${++sessions}`);
+        if (id === undefined) return new Response(null, { status: 202 });
+        return session === "s1" ? new Response(words, { status: 400 }) : jsonRpc({ id, result: {} });
+      }),
+    );
+    await handshake(client);
+    client.send({ id: 1, method: "resources/list" });
+    expect(await client.next()).toMatchObject({ id: 1, result: {} });
+    expect(seen.filter((one) => one.endsWith("initialize"))).toHaveLength(2);
+  },
+);
+
+test.each([
+  [400, "no such session"],
+  [404, "session not found"],
+  [409, "SESSION_CLOSED"],
+  [410, "session expired"],
+  [422, "unknown session id"],
+])("a call that a fresh session refuses with %d (%s), too, is sent twice at most, however often it is made", async (status, words) => {
+  let calls = 0;
+  const client = streamableClient(
+    serveHttp(async (request) => {
+      if (request.method !== "POST") return new Response(null, { status: 405 });
+      const { id, method } = (await request.json()) as Body;
+      if (method === "initialize") return opened(id, "s");
+      if (id === undefined) return new Response(null, { status: 202 });
+      if (method !== "tools/call") return jsonRpc({ id, result: {} });
+      calls++;
+      return new Response(words, { status });
+    }),
+  );
+  await handshake(client);
+  for (let id = 1; id < 4; id++) {
+    client.send({ id, method: "tools/call", params: { name: "t" } });
+    expect((await client.next()).error.message).toContain(`answered ${status}`);
+  }
+  expect(calls).toBe(4);
 });
 
 test("a 401 that stays after the token was renewed is first taken for a lost session", async () => {
