@@ -27,6 +27,8 @@ export interface TokenRefusal {
   readonly error: string;
   /** The server's description, cleaned and redacted; "" if it gave none. */
   readonly words: string;
+  /** As in Tokens. */
+  readonly clientMethod?: ClientAuthMethod;
 }
 
 export interface TokenCall {
@@ -172,27 +174,38 @@ async function refusesClientId(call: TokenCall, response: Response): Promise<boo
 
 /**
  * The other ways to send the client's secret: a server may name one at registration or in its metadata, or none, and want
- * another. None where the configuration names the way.
+ * another. None where the configuration names the way, or a key: the secret then leaves the machine in no other way.
  */
-function otherMethods({ client, context }: TokenCall): ClientAuthMethod[] {
-  if (client.secret === undefined || context.auth.clientAuth !== undefined) return [];
+function otherMethods({ client, context: { auth } }: TokenCall): ClientAuthMethod[] {
+  const isKey = auth.privateKeyFile !== undefined || client.method === "private_key_jwt";
+  if (client.secret === undefined || auth.clientAuth !== undefined || isKey) return [];
   const methods = ["client_secret_basic", "client_secret_post"] as const;
   return methods.filter((method) => method !== client.method);
 }
 
+/** The errors about a grant (RFC 6749 5.2, RFC 8628 3.5): a server that sends one has accepted the client. */
+const grantErrors = [
+  "invalid_grant",
+  "invalid_scope",
+  "authorization_pending",
+  "slow_down",
+  "expired_token",
+  "access_denied",
+];
+
 /**
  * Sends a token request, and again with the client's secret in another way where the server does not accept the first.
- * Resolves and throws as requestOnce does.
+ * Resolves and throws as requestOnce does for the first request; a further request changes that only where the server
+ * accepts its client.
  */
 export async function requestTokens(call: TokenCall): Promise<Tokens | TokenRefusal> {
   const first = await requestOnce(call);
   if (!("error" in first) || first.error !== "invalid_client") return first;
   for (const clientMethod of otherMethods(call)) {
     const client = { ...call.client, method: clientMethod };
-    const answer = await requestOnce({ ...call, client });
-    if (!("error" in answer)) return { ...answer, clientMethod };
-    // The client is accepted now, and something else is wrong.
-    if (answer.error !== "invalid_client") return answer;
+    const answer = await requestOnce({ ...call, client }).catch(() => first);
+    if (!("error" in answer) || grantErrors.includes(answer.error))
+      return { ...answer, clientMethod };
   }
   return first;
 }

@@ -159,7 +159,8 @@ export async function awaitDevice(
   signal: AbortSignal,
 ): Promise<Grant | BridgeError> {
   const { context, found, dpop } = prepared;
-  const { client, deviceCode, verifier } = request;
+  const { deviceCode, verifier } = request;
+  let { client, intervalMs } = request;
   const fail = (why: string) =>
     new BridgeError(
       "sign-in-required",
@@ -168,7 +169,6 @@ export async function awaitDevice(
         hint: `run ${context.login}`,
       },
     );
-  let { intervalMs } = request;
   for (;;) {
     await context.sleep(intervalMs, signal);
     if (context.now() > request.expiresAt) throw fail("nobody typed the code in before it expired");
@@ -186,6 +186,8 @@ export async function awaitDevice(
         ...(dpop && { dpop }),
         signal,
       });
+      const { clientMethod = client.method } = tokens;
+      client = { ...client, method: clientMethod };
       if (!("error" in tokens)) return grantOf(prepared, client, tokens);
       const { error } = tokens;
       if (error === "authorization_pending") continue;

@@ -1,5 +1,7 @@
 // Token endpoints that answer otherwise than RFC 6749 says.
 import { expect, test } from "bun:test";
+import { generateKeyPairSync } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { grantFrom, requestTokens } from "../../../src/oauth/client/token-endpoint.ts";
 import type { OAuthClient } from "../../../src/oauth/core/grant.ts";
 import { commandLineFor, commandLineTo } from "../../../src/wire/program-facts.ts";
@@ -77,6 +79,47 @@ test("a configured way to send the secret is the only one; a client without a se
   expect((await ask(refused, configured, auth)).asked).toHaveLength(1);
   expect((await ask(refused)).asked).toHaveLength(1);
 });
+
+test("a secret beside a private key is never sent", async () => {
+  const asBasic = { method: "client_secret_basic", secret: "s" } as const;
+  expect((await ask(refused, asBasic, { privateKeyFile: "/key.pem" })).asked).toHaveLength(1);
+  using folder = ownFolder();
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const privateKeyFile = `${folder.path}/key.pem`;
+  writeFileSync(privateKeyFile, privateKey.export({ type: "pkcs8", format: "pem" }), {
+    mode: 0o600,
+  });
+  const auth = { clientId: "app", privateKeyFile, algorithm: "ES256" };
+  const { result, asked } = await ask(refused, { method: "private_key_jwt", secret: "s" }, auth);
+  expect(result).toMatchObject({ error: "invalid_client" });
+  expect(asked).toHaveLength(1);
+  expect(asked[0]!.form.has("client_secret")).toBe(false);
+});
+
+test.each<[string, () => Response]>([
+  ["invalid_request", () => Response.json({ error: "invalid_request" }, { status: 400 })],
+  ["unauthorized_client", () => Response.json({ error: "unauthorized_client" }, { status: 400 })],
+  ["503", () => new Response("", { status: 503 })],
+  ["a page", () => new Response("<html>", { status: 400 })],
+])("invalid_client stays the answer where the secret in another way is answered by %s", async (_, other) => {
+  const { result, asked } = await ask((one) => (isBasic(one) ? refused() : other()), {
+    method: "client_secret_basic",
+    secret: "s",
+  });
+  expect(result).toMatchObject({ error: "invalid_client" });
+  expect(asked).toHaveLength(2);
+});
+
+test.each(["invalid_grant", "invalid_scope", "authorization_pending", "slow_down", "access_denied"])(
+  "%s to the secret in another way is the answer: the server accepts the client",
+  async (error) => {
+    const { result } = await ask(
+      (one) => (isBasic(one) ? refused() : Response.json({ error }, { status: 400 })),
+      { method: "client_secret_basic", secret: "s" },
+    );
+    expect(result).toMatchObject({ error, clientMethod: "client_secret_post" });
+  },
+);
 
 test("an answer without JSON is told with the server's words", async () => {
   const page = "<html><title>Gateway closed for today</title></html>";
