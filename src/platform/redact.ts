@@ -51,7 +51,7 @@ export class Redactor {
       utf8.toBase64({ alphabet: "base64url", omitPadding: true }),
     ];
     this.#known = [...new Set([...this.#known, ...forms])].sort((a, b) => b.length - a.length);
-    this.#lower = this.#known.map((each) => each.toLowerCase());
+    this.#lower = this.#known.map(inLowerCase);
   }
 
   /** Adds a configured header: its value with and without the auth scheme, and its name, which also covers short values. */
@@ -91,11 +91,11 @@ export class Redactor {
   /** `text` with every known secret replaced by `...`. For text that a person judges: a server could hide words behind `code=`. */
   redactKnown(text: string): string {
     let out = text;
-    let lower = out.toLowerCase();
+    let lower = inLowerCase(out);
     this.#known.forEach((secret, at) => {
       if (!lower.includes(this.#lower[at]!)) return;
       out = out.replace(new RegExp(RegExp.escape(secret), "gi"), "...");
-      lower = out.toLowerCase();
+      lower = inLowerCase(out);
     });
     if (!out.includes("…")) return out;
     // The text was shortened before it was redacted.
@@ -112,17 +112,18 @@ export class Redactor {
 
   /** Replaces the beginning of a known secret, at least `min` characters of it, at the end of a text. */
   #withoutBeginning(text: string, min: number): string {
-    const tail = text.slice(-min);
+    const lower = inLowerCase(text);
+    const tail = lower.slice(-min);
     if (tail.length < min) return text;
     let start = text.length;
-    for (const secret of this.#known)
+    for (const secret of this.#lower)
       for (let at = secret.lastIndexOf(tail); at >= 0; at = lastIndexBefore(secret, tail, at))
-        if (text.endsWith(secret.slice(0, at + min)))
+        if (lower.endsWith(secret.slice(0, at + min)))
           start = Math.min(start, text.length - at - min);
     if (start === text.length) return text;
     // A whole secret may overlap that beginning, and would no longer be found.
-    for (const secret of this.#known) {
-      const at = text.lastIndexOf(secret, start);
+    for (const secret of this.#lower) {
+      const at = lower.lastIndexOf(secret, start);
       if (at >= 0 && at + secret.length > start) start = Math.min(start, at);
     }
     return `${text.slice(0, start)}...`;
@@ -145,6 +146,10 @@ export class Redactor {
     return this.redact(cleanText(this.redact(text), max));
   }
 }
+
+/** `text` in lower case, with its length kept ("İ" becomes two characters otherwise), and each character whatever is beside it ("Σ" becomes "ς" at the end of a word otherwise). */
+const inLowerCase = (text: string) =>
+  text.replace(/[İΣ]/g, (letter) => (letter === "İ" ? "i" : "σ")).toLowerCase();
 
 const lastIndexBefore = (text: string, part: string, before: number) =>
   before === 0 ? -1 : text.lastIndexOf(part, before - 1);

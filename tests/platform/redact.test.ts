@@ -89,6 +89,27 @@ test.each([
   expect(redactor.redact(`text/${text}, İ ${text}`)).toBe("text/..., İ ...");
 });
 
+test("a secret is hidden whatever stands beside it, also where the lower case of its letters depends on that", () => {
+  const redactor = new Redactor();
+  for (const secret of ["ΑΒΓ-12345-ΣΑΣ", "İstanbul-12345"]) redactor.add(secret);
+  expect(redactor.redact("ΑΒΓ-12345-ΣΑΣ, xΑΒΓ-12345-ΣΑΣy İİstanbul-12345İ")).toBe(
+    "..., x...y İ...İ",
+  );
+});
+
+test.each(["abcd%2fefgh%3d", "ABCD%2Fefgh%3D", "ABCD/efgh="])(
+  "wherever a text is cut, no part of a secret is left, in either case of its letters: %s",
+  (text) => {
+    const redactor = new Redactor();
+    redactor.add("abcd/EFGH=");
+    for (let end = 1; end <= text.length; end++) {
+      expect(redactor.redactCut(`İİ ${text.slice(0, end)}`)).toBe("İİ ...");
+      const late = redactor.redact(`İİ ${text.slice(0, end)}…`);
+      expect(late.replaceAll(/[ İ…]|\.\.\./g, "").length).toBeLessThan(4);
+    }
+  },
+);
+
 test("a secret is hidden in JSON that escapes its slashes", () => {
   const redactor = new Redactor();
   redactor.add("ab/cd/ef/gh");
