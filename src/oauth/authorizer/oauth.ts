@@ -81,8 +81,9 @@ export class OAuthAuthorizer implements Authorizer {
     }
     this.challenge = challenge ?? this.challenge;
     if (refusal.status === 401) this.schemes = schemesOf(refusal.wwwAuthenticate);
-    // RFC 6750 3.1 wants 403. A server that answers 401 and names the scope means the token that it got.
-    const isStepUp = isNarrow && sent !== undefined && challenge.scope !== undefined;
+    // RFC 6750 3.1 wants 403. A server that answers 401 and names a scope that was not granted means the token that it got.
+    const isStepUp =
+      isNarrow && sent !== undefined && !(await this.#isGranted(challenge.scope ?? ""));
     return refusal.status === 403 || isStepUp
       ? abortable(this.#stepUp(refusal, challenge?.scope, sent), signal)
       : abortable(this.#refresh(refusal, challenge, sent), signal);
@@ -146,6 +147,10 @@ export class OAuthAuthorizer implements Authorizer {
     return true;
   }
 
+  async #isGranted(scope: string): Promise<boolean> {
+    return covers(usable(await this.#deps.store.read())?.scope, scope);
+  }
+
   /** Handles a missing scope: a machine grant requests it at once, an interactive grant at the next sign-in. The present token is kept. */
   async #stepUp(
     refusal: Refusal,
@@ -153,29 +158,26 @@ export class OAuthAuthorizer implements Authorizer {
     sent: string | undefined,
   ): Promise<boolean> {
     const { store, refresher, context } = this.#deps;
-    const needed = (scope ?? "").split(" ").filter((word) => word !== "");
-    const covers = (other: string | undefined) => {
-      const words = (other ?? "").split(" ");
-      return needed.every((word) => words.includes(word));
-    };
+    const needed = scope ?? "";
     const notGranted =
       "the authorization server does not grant the scope that the server asks for: ask its operator";
     if (await refresher.adoptOther(sent)) return true;
     const stored = await store.read();
     const grant = usable(stored);
-    if (needed.length === 0 || covers(grant?.scope)) {
+    if (covers(grant?.scope, needed)) {
       throw this.#error(
         refusal,
         "the sign-in already covers the scope that the server asks for: ask its operator",
       );
     }
-    if (covers(joinScopes(grant?.scope, stored.askedScope))) throw this.#error(refusal, notGranted);
+    if (covers(joinScopes(grant?.scope, stored.askedScope), needed))
+      throw this.#error(refusal, notGranted);
     const wantedScope = joinScopes(joinScopes(grant?.scope, stored.wantedScope), scope);
     await store.update((now) => ({ ...now, ...(wantedScope !== undefined && { wantedScope }) }));
     if (!isMachineGrant(context))
       throw signInRequired(context, { what: "a sign-in with more permissions" });
     const wider = await refresher.refresh({ sent, refused: { challenge: this.challenge } });
-    if (wider === undefined || !covers(wider.scope)) throw this.#error(refusal, notGranted);
+    if (wider === undefined || !covers(wider.scope, needed)) throw this.#error(refusal, notGranted);
     return true;
   }
 
@@ -190,6 +192,12 @@ export class OAuthAuthorizer implements Authorizer {
     const { server, redactor } = this.#deps.context;
     return refusalError(refusal, server.name, hint, redactor);
   }
+}
+
+/** Whether a granted scope holds every word of the needed one. */
+function covers(granted: string | undefined, needed: string): boolean {
+  const words = (granted ?? "").split(" ");
+  return needed.split(" ").every((word) => word === "" || words.includes(word));
 }
 
 /** The token among the headers of a request. */

@@ -263,6 +263,21 @@ test("requirement 25: a 401 that names a missing scope leads to a sign-in with m
   await lax.close();
 });
 
+test("a 401 that names a scope which the sign-in covers leads to a new token", async () => {
+  using folder = ownFolder();
+  const { oauth, grant } = await expired(folder.path);
+  const refusal = {
+    status: 401,
+    wwwAuthenticate: `Bearer error="insufficient_scope", scope="${grant.scope}"`,
+    body: "",
+    sent: { Authorization: `Bearer ${grant.accessToken}` },
+  };
+  expect(await oauth.authorizer.refused(refusal, AbortSignal.timeout(5000))).toBe(true);
+  const { grant: renewed, wantedScope } = await oauth.store.read();
+  expect(renewed?.accessToken).not.toBe(grant.accessToken);
+  expect(wantedScope).toBeUndefined();
+});
+
 test("requirement 24: a server that demands a granted scope ends in an error, not in another sign-in", async () => {
   using folder = ownFolder();
   const never = startProtectedServer(provider, {
