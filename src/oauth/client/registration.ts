@@ -36,17 +36,24 @@ export interface ClientNeeds {
   readonly scope: string | undefined;
 }
 
-/** Whether an earlier registration can be reused: its secret has not expired, and it covers redirect URI and scope. */
-export function isUsable(client: OAuthClient, { redirectUri, scope }: ClientNeeds, now: number) {
-  const isAlive = client.expiresAt === undefined || client.expiresAt > now;
+/**
+ * Whether an earlier registration can be reused: its secret has not expired, and it covers redirect URI and scope. A
+ * configured redirect URI is used as it is; one of the bridge's own listener may name localhost or its address.
+ */
+export function isUsable(
+  client: OAuthClient,
+  { redirectUri, scope }: ClientNeeds,
+  { auth, now }: OAuthContext,
+) {
+  const isAlive = client.expiresAt === undefined || client.expiresAt > now();
+  const place = (uri: string | undefined) =>
+    auth.redirectUri === undefined ? uri?.replace("//localhost:", "//127.0.0.1:") : uri;
   const registered = client.scope?.split(" ");
   const isCovered = (word: string) => registered === undefined || registered.includes(word);
   return (
     isAlive &&
     client.source === "registered" &&
-    // One listener receives both.
-    client.redirectUri?.replace("//localhost:", "//127.0.0.1:") ===
-      redirectUri.replace("//localhost:", "//127.0.0.1:") &&
+    place(client.redirectUri) === place(redirectUri) &&
     (scope ?? "").split(" ").every((word) => word === "" || isCovered(word))
   );
 }

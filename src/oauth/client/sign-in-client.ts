@@ -36,14 +36,13 @@ export class SignInClient {
     const configured = configuredClient(this.#context, this.#issuer);
     if (configured !== undefined) return configured;
     const request = { redirectUri, scope: this.#registersScope ? this.#scope : undefined };
-    const now = this.#context.now();
-    const isHeld = this.#registered !== undefined && isUsable(this.#registered, request, now);
-    if (!isHeld) {
+    const isFit = (client: OAuthClient | undefined) =>
+      client !== undefined && isUsable(client, request, this.#context);
+    if (!isFit(this.#registered)) {
       const known = await this.#take();
-      this.#registered =
-        known !== undefined && isUsable(known, request, now)
-          ? known
-          : await register(this.#context, this.#issuer, request, signal);
+      this.#registered = isFit(known)
+        ? known
+        : await register(this.#context, this.#issuer, request, signal);
     }
     return this.#registered!;
   }

@@ -145,6 +145,21 @@ test("a server that accepts no address in a redirect URI gets localhost, and the
   expect(registrations()).toHaveLength(times);
 });
 
+test("a client that is registered for the address is not used for a configured redirect URI of localhost", async () => {
+  const oauth = oauthInside(folder.path, { url: resource.url, auth: { type: "oauth" } });
+  const prepared = await prepare(oauth, { challenge: undefined, signal });
+  await startCode(prepared, redirect, signal);
+  await prepared.client.putBack();
+  const byName = redirect.replace("127.0.0.1", "localhost");
+  const auth = { type: "oauth", redirectUri: byName };
+  const configured = oauthInside(folder.path, { url: resource.url, auth });
+  const again = await prepare(configured, { challenge: undefined, signal });
+  const { client, redirectUri } = await startCode(again, byName, signal);
+  expect(client.redirectUri).toBe(byName);
+  expect(redirectUri).toBe(byName);
+  expect(registrations()).toHaveLength(2);
+});
+
 test("a configured redirect URI is never changed", async () => {
   judge = ({ path }) => (path === "/reg" ? [400, { error: "invalid_redirect_uri" }] : undefined);
   const error = await clientOf({ redirectUri: redirect }).catch((reason) => reason);

@@ -101,16 +101,25 @@ test.each<[string, () => Response]>([
   ["unauthorized_client", () => Response.json({ error: "unauthorized_client" }, { status: 400 })],
   ["503", () => new Response("", { status: 503 })],
   ["a page", () => new Response("<html>", { status: 400 })],
-])("invalid_client stays the answer where the secret in another way is answered by %s", async (_, other) => {
-  const { result, asked } = await ask((one) => (isBasic(one) ? refused() : other()), {
-    method: "client_secret_basic",
-    secret: "s",
-  });
-  expect(result).toMatchObject({ error: "invalid_client" });
-  expect(asked).toHaveLength(2);
-});
+])(
+  "invalid_client stays the answer where the secret in another way is answered by %s",
+  async (_, other) => {
+    const { result, asked } = await ask((one) => (isBasic(one) ? refused() : other()), {
+      method: "client_secret_basic",
+      secret: "s",
+    });
+    expect(result).toMatchObject({ error: "invalid_client" });
+    expect(asked).toHaveLength(2);
+  },
+);
 
-test.each(["invalid_grant", "invalid_scope", "authorization_pending", "slow_down", "access_denied"])(
+test.each([
+  "invalid_grant",
+  "invalid_scope",
+  "authorization_pending",
+  "slow_down",
+  "access_denied",
+])(
   "%s to the secret in another way is the answer: the server accepts the client",
   async (error) => {
     const { result } = await ask(
