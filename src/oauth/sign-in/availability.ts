@@ -1,5 +1,6 @@
 import { credentialHint } from "../../config/change-hint.ts";
 import type { ServerSettings } from "../../config/settings.ts";
+import { mayBeSecret, variablesIn } from "../../config/validators.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { isOAuthCertain, type OAuthContext } from "../core/context.ts";
 import { jsonObject } from "../core/document.ts";
@@ -36,8 +37,11 @@ const tokenErrors: readonly unknown[] = [
 function needsToken(server: ServerSettings, schemes: readonly string[]): BridgeError {
   const known = schemes.map((scheme) => otherSchemes[scheme]).filter((scheme) => scheme);
   const asks = known.length === 0 ? "" : `, it asks for ${known.join(" or ")}`;
-  const names = Object.keys(server.headers).join(", ");
   // A key of an API often stands in a header.
+  const names = Object.entries(server.headers)
+    .filter(([name, value]) => mayBeSecret(name, value) || variablesIn(value).length > 0)
+    .map(([name]) => name)
+    .join(", ");
   const what =
     names === ""
       ? "needs a token: it offers no sign-in"

@@ -175,6 +175,26 @@ test.each(["unauthorized_client", "unsupported_grant_type", "invalid_grant"])(
   },
 );
 
+test("a way to send the secret that the server accepts is kept between the polls", async () => {
+  using folder = ownFolder();
+  verification = `${provider.issuer}/device`;
+  const pending = refuse("authorization_pending");
+  const granted = () => Response.json({ access_token: "at", token_type: "bearer" });
+  faults = [refuse("invalid_client"), pending, pending, granted];
+  const polls = () => provider.tokenRequests(deviceType);
+  const before = polls().length;
+  try {
+    const auth = { clientId: "known", clientSecret: "a-secret" };
+    const { done, pauses } = await begin(folder.path, auth, () => {});
+    expect(((await done()) as Grant).client.method).toBe("client_secret_post");
+    expect(pauses).toHaveLength(3);
+  } finally {
+    verification = undefined;
+  }
+  const isPost = polls().map(({ form }) => form.has("client_secret"));
+  expect(isPost.slice(before)).toEqual([false, true, true, true]);
+});
+
 test("requirement 27: a code that expires is an error that says so", async () => {
   using folder = ownFolder();
   faults = [refuse("expired_token")];
