@@ -243,24 +243,24 @@ export async function readErrorText(response: Response): Promise<string> {
   return new TextDecoder().decode(Buffer.concat(pieces).subarray(0, errorBodyBytes));
 }
 
-/** The JSON-RPC message that a text holds: alone, as the one element of an array, or as the first message of an event stream. */
+/** The JSON-RPC message that a text holds: alone, as the one element of an array, or in an event stream. */
 export function messageIn(text: string): Message | undefined {
   const read = readServerMessage(new TextEncoder().encode(text));
   if (read instanceof Message) return read.head.kind === "batch" ? onlyElement(read) : read;
   return firstInEvents(new TextEncoder().encode(text));
 }
 
-/** The first message in a whole event stream; undefined where the bytes are none. */
+/** The first response in a whole event stream, else its first message; undefined where the bytes are none. */
 function firstInEvents(bytes: Uint8Array): Message | undefined {
   const start = Buffer.from(bytes.subarray(0, 6)).toString("latin1");
   if (!/^(?:data|event|id|retry)?:/.test(start)) return undefined;
   const parser = new EventParser(Number.POSITIVE_INFINITY);
   const end = new TextEncoder().encode("\n\n");
-  for (const { data } of [...parser.feed(bytes), ...parser.feed(end)]) {
-    const message = data && readServerMessage(data);
-    if (message instanceof Message) return message;
-  }
-  return undefined;
+  const messages = [...parser.feed(bytes), ...parser.feed(end)]
+    .map(({ data }) => data && readServerMessage(data))
+    .filter((read) => read instanceof Message);
+  // A report of progress may stand before the response.
+  return messages.find(({ head }) => head.kind === "response") ?? messages[0];
 }
 
 function onlyElement(batch: Message): Message {

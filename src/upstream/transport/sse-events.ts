@@ -84,7 +84,10 @@ export async function* readEvents(
 function responseAtEnd(parser: EventParser): SseEvent | undefined {
   const data = parser.finish();
   const read = data && readServerMessage(data);
-  if (!(read instanceof Message) || !["response", "batch"].includes(read.head.kind))
+  if (!(read instanceof Message)) return undefined;
+  // A request or notification at the end of a stream is dropped, alone or in a batch.
+  const messages = read.head.kind === "batch" ? read.elements() : [read];
+  if (!messages.every((each) => each instanceof Message && each.head.kind === "response"))
     return undefined;
   return { event: "message", data, id: undefined, retryMs: undefined };
 }

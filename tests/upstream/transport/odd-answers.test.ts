@@ -71,6 +71,17 @@ test.each<[string, (id: number) => Response]>([
     (id) => asJson(`event: message\ndata: ${message(id, { result })}\n\n`),
   ],
   [
+    "behind progress, as an event stream that is called JSON",
+    (id) =>
+      asJson(
+        `data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}\n\ndata: ${message(id, { result })}\n\n`,
+      ),
+  ],
+  [
+    "in an array in an event without its empty line",
+    (id) => stream(`data: [${message(id, { result })}]`),
+  ],
+  [
     "behind text, JSON that is no JSON-RPC and named events",
     (id) =>
       stream(
@@ -96,6 +107,10 @@ test("an answer under the content type of JSON that is not valid UTF-8 is none",
 
 test.each<[string, (id: number) => Response]>([
   ["cut off in its last event", (id) => stream(`data: ${message(id, { result }).slice(0, -1)}`)],
+  [
+    "in an array with a notification, in an event without its empty line",
+    (id) => stream(`data: [{"jsonrpc":"2.0","method":"x"},${message(id, { result })}]`),
+  ],
   ["cut off as JSON", (id) => stream(message(id, { result }).slice(0, -1))],
 ])("an answer that is %s is none", async (_, response) => {
   expect((await callAnsweredBy(response)).error.data).toMatchObject({ kind: "outcome-unknown" });

@@ -127,11 +127,14 @@ test.each([
   [400, "the payment session has been closed"],
   [400, "the tunnel session timed out"],
   [400, "run terraform init: initialize first"],
-])("a tool's own failure with %d and the words %s is no lost session: the call is sent once", async (status, words) => {
-  const { url, seen } = forgetful(() => new Response(words, { status }), true);
-  expect((await callOver(url)).error.message).toContain(`answered ${status}`);
-  expect(seen.filter((one) => one.endsWith("tools/call"))).toHaveLength(1);
-});
+])(
+  "a tool's own failure with %d and the words %s is no lost session: the call is sent once",
+  async (status, words) => {
+    const { url, seen } = forgetful(() => new Response(words, { status }), true);
+    expect((await callOver(url)).error.message).toContain(`answered ${status}`);
+    expect(seen.filter((one) => one.endsWith("tools/call"))).toHaveLength(1);
+  },
+);
 
 test.each(["session has been terminated", "Session timed out", "Please initialize first"])(
   "a request that is no call starts another session where a 400 says: %s",
@@ -146,7 +149,9 @@ test.each(["session has been terminated", "Session timed out", "Please initializ
         seen.push(`${session} ${method}`);
         if (method === "initialize") return opened(id, `s${++sessions}`);
         if (id === undefined) return new Response(null, { status: 202 });
-        return session === "s1" ? new Response(words, { status: 400 }) : jsonRpc({ id, result: {} });
+        return session === "s1"
+          ? new Response(words, { status: 400 })
+          : jsonRpc({ id, result: {} });
       }),
     );
     await handshake(client);
@@ -162,26 +167,29 @@ test.each([
   [409, "SESSION_CLOSED"],
   [410, "session expired"],
   [422, "unknown session id"],
-])("a call that a fresh session refuses with %d (%s), too, is sent twice at most, however often it is made", async (status, words) => {
-  let calls = 0;
-  const client = streamableClient(
-    serveHttp(async (request) => {
-      if (request.method !== "POST") return new Response(null, { status: 405 });
-      const { id, method } = (await request.json()) as Body;
-      if (method === "initialize") return opened(id, "s");
-      if (id === undefined) return new Response(null, { status: 202 });
-      if (method !== "tools/call") return jsonRpc({ id, result: {} });
-      calls++;
-      return new Response(words, { status });
-    }),
-  );
-  await handshake(client);
-  for (let id = 1; id < 4; id++) {
-    client.send({ id, method: "tools/call", params: { name: "t" } });
-    expect((await client.next()).error.message).toContain(`answered ${status}`);
-  }
-  expect(calls).toBe(4);
-});
+])(
+  "a call that a fresh session refuses with %d (%s), too, is sent twice at most, however often it is made",
+  async (status, words) => {
+    let calls = 0;
+    const client = streamableClient(
+      serveHttp(async (request) => {
+        if (request.method !== "POST") return new Response(null, { status: 405 });
+        const { id, method } = (await request.json()) as Body;
+        if (method === "initialize") return opened(id, "s");
+        if (id === undefined) return new Response(null, { status: 202 });
+        if (method !== "tools/call") return jsonRpc({ id, result: {} });
+        calls++;
+        return new Response(words, { status });
+      }),
+    );
+    await handshake(client);
+    for (let id = 1; id < 4; id++) {
+      client.send({ id, method: "tools/call", params: { name: "t" } });
+      expect((await client.next()).error.message).toContain(`answered ${status}`);
+    }
+    expect(calls).toBe(4);
+  },
+);
 
 test("a 401 that stays after the token was renewed is first taken for a lost session", async () => {
   let renewals = 0;
