@@ -131,7 +131,7 @@ export class NameTable<M extends Named> {
 /** The beginning of a name, and the hash of the server and its own name. */
 function withHash({ name: server }: Named, name: string, full: string, digits = hashLength) {
   const hash = Bun.CryptoHasher.hash("sha256", JSON.stringify([server, name]), "hex");
-  // A cut may leave half of a surrogate pair.
-  const beginning = full.slice(0, maxLength - digits - 1).replace(/[\ud800-\udbff]$/, "_");
+  // A cut may leave half of a surrogate pair. A "_" in its place would make "__" with the one before the hash, which ends the name of a server.
+  const beginning = full.slice(0, maxLength - digits - 1).replace(/[\ud800-\udbff]$/, "-");
   return `${beginning}_${hash.slice(0, digits)}`;
 }

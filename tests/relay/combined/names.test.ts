@@ -36,6 +36,16 @@ describe("names in a combined run", () => {
     expect(nameOf(table, a, "c")).toBe("a__c");
   });
 
+  test("a name that is cut inside a character begins with the name of no other server", () => {
+    const other = { name: `a__${"x".repeat(51)}` };
+    const shown = nameOf(
+      new NameTable([a, other]),
+      a,
+      `${"x".repeat(51)}\u{1f600}${"y".repeat(20)}`,
+    );
+    expect(shown).toMatch(/^a__x{51}-_[0-9a-f]{8}$/);
+  });
+
   test("a name that another name's hash could give gets a hash, too", () => {
     const table = new NameTable([a, longer]);
     for (const [server, name] of [
