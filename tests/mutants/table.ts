@@ -675,7 +675,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-other-case-of-a-secret": {
     promise: "a secret is hidden in either case of its letters and of its percent-encoding",
     file: "src/platform/redact.ts",
-    find: "let lower = out.toLowerCase();",
+    find: "let lower = inLowerCase(out);",
     replace: "let lower = out;",
     test: "tests/platform/redact.test.ts",
     pattern: "either case of its letters",
@@ -1303,7 +1303,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     needsBuild: true,
   },
   "no-single-call-for-own-failures": {
-    promise: "a tool's own failure that mentions a session is no lost session: the call is sent once",
+    promise:
+      "a tool's own failure that mentions a session is no lost session: the call is sent once",
     file: "src/upstream/transport/session-lost.ts",
     find: "if (status !== 400) return idTexts.test(words);",
     replace: "",
@@ -1390,6 +1391,46 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/upstream/transport/sse-resume.test.ts",
     pattern: "is forgotten",
   },
+  "no-renewal-in-granted-scope": {
+    promise: "a 401 that names a granted scope leads to a new token",
+    file: "src/oauth/authorizer/oauth.ts",
+    find: 'isNarrow && sent !== undefined && !(await this.#isGranted(challenge.scope ?? ""));',
+    replace: "isNarrow && sent !== undefined && challenge.scope !== undefined;",
+    test: "tests/oauth/authorizer/tokens.test.ts",
+    pattern: "which the sign-in covers",
+  },
+  "no-exact-redirect-uri": {
+    promise: "a configured redirect URI is used as it is",
+    file: "src/oauth/client/registration.ts",
+    find: "auth.redirectUri === undefined ? uri?.replace",
+    replace: "true ? uri?.replace",
+    test: "tests/oauth/client/client-methods.test.ts",
+    pattern: "configured redirect URI of localhost",
+  },
+  "no-kept-way-between-polls": {
+    promise: "a way to send the secret that the server accepts is kept between the polls",
+    file: "src/oauth/sign-in/device.ts",
+    find: "client = { ...client, method: clientMethod };",
+    replace: "void clientMethod;",
+    test: "tests/oauth/sign-in/device.test.ts",
+    pattern: "kept between the polls",
+  },
+  "no-response-behind-progress": {
+    promise:
+      "a response behind a report of progress is taken from an event stream that is called JSON",
+    file: "src/upstream/transport/response-body.ts",
+    find: 'return messages.find(({ head }) => head.kind === "response") ?? messages[0];',
+    replace: "return messages[0];",
+    test: "tests/upstream/transport/odd-answers.test.ts",
+    pattern: "behind progress",
+  },
+  "no-plain-headers-in-blame": {
+    promise: "an error blames no header that holds no credential",
+    file: "src/oauth/sign-in/availability.ts",
+    find: ".filter(([name, value]) => mayBeSecret(name, value) || variablesIn(value).length > 0)",
+    replace: "",
+    test: "tests/oauth/sign-in/availability.test.ts",
+  },
   "no-step-up-after-unauthorized": {
     promise: "a 401 that names a missing scope leads to a sign-in with more scopes",
     file: "src/oauth/authorizer/oauth.ts",
@@ -1432,9 +1473,9 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-new-client-after-failed-sign-in": {
     promise: "a registered client whose sign-in failed is not used again",
     file: "src/oauth/client/sign-in-client.ts",
-    find: "          : await register(this.#context, this.#issuer, request, signal);",
+    find: "        : await register(this.#context, this.#issuer, request, signal);",
     replace: [
-      "          : await register(this.#context, this.#issuer, request, signal);",
+      "        : await register(this.#context, this.#issuer, request, signal);",
       "      await this.putBack();",
     ],
     test: "tests/e2e/oauth/login-together.test.ts",
