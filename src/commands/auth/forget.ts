@@ -1,6 +1,7 @@
 import type { Context } from "../../cli/command.ts";
 import { findServer, removeAdHoc } from "../../config/ad-hoc.ts";
 import { changeConfig } from "../../config/save.ts";
+import type { ServerEntry } from "../../config/schema.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { removeFile } from "../../platform/files.ts";
 import { approvedFile, cacheFile } from "../../platform/paths.ts";
@@ -31,13 +32,39 @@ async function forgetAll(server: ServerSettings, context: Context): Promise<void
   removeFile(approvedFile(server.state));
 }
 
-/** Removes configured servers, as removeServer() does, with one change of config.json. Throws `configuration`. */
+/**
+ * Removes configured servers, as removeServer() does, with one change of config.json; resolves to the removed ones.
+ * `mayRemove` judges each entry under the lock of config.json. Throws `configuration`; a server of which a part could not be
+ * removed is then still configured, so that the removal can be repeated.
+ */
 export async function removeServers(
   servers: readonly ServerSettings[],
   context: Context,
-): Promise<void> {
-  for (const server of servers) await forgetAll(server, context);
+  mayRemove: (name: string, entry: ServerEntry) => boolean = () => true,
+): Promise<readonly ServerSettings[]> {
+  if (servers.length === 0) return [];
+  const entries = new Map<ServerSettings, ServerEntry>();
   await changeConfig(context.paths(), (raw) => {
-    for (const { name } of servers) delete raw.servers?.[name];
+    for (const server of servers) {
+      const entry = raw.servers?.[server.name];
+      if (entry === undefined || !mayRemove(server.name, entry)) continue;
+      entries.set(server, entry);
+      delete raw.servers?.[server.name];
+    }
   });
+  // Only now: if config.json cannot be written, every entry keeps its sign-in.
+  const left = new Map(entries);
+  try {
+    for (const server of entries.keys()) {
+      await forgetAll(server, context);
+      left.delete(server);
+    }
+  } catch (error) {
+    await changeConfig(context.paths(), (raw) => {
+      raw.servers ??= {};
+      for (const [{ name }, entry] of left) raw.servers[name] ??= entry;
+    });
+    throw error;
+  }
+  return [...entries.keys()];
 }

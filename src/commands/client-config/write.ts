@@ -1,6 +1,5 @@
 import type { Context } from "../../cli/command.ts";
 import { isClientFile } from "../../config/clients/client-file.ts";
-import { removeFile } from "../../platform/files.ts";
 import { withLock } from "../../platform/lock.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { isFolder, readUserFile, replaceUserFile } from "../codex-config/user-file.ts";
@@ -13,30 +12,24 @@ export function clientText(path: string): string {
   return isClientFile(path) ? (readUserFile(path)?.text ?? "") : "";
 }
 
-/** Restores a client's file from its backup, which is then removed. Throws `configuration`. */
-export async function restoreClientFile(path: string, context: Context): Promise<void> {
-  const backup = backupOf(path);
-  const text = clientText(backup);
-  await changeClientFile(path, async () => text, context);
-  removeFile(backup);
-}
-
 /**
- * Changes a client's file under a lock; false if `edit` changes nothing. Throws `configuration`; the file and its
- * backup are then unchanged.
+ * Changes a client's file under a lock; false if `edit` changes nothing. The old text is saved as the file's backup, unless
+ * `hasBackup`. Throws `configuration`; the file and its backup are then unchanged.
  */
 export async function changeClientFile(
   path: string,
   edit: (text: string) => Promise<string>,
   context: Context,
+  { hasBackup = false } = {},
 ): Promise<boolean> {
+  const backup = hasBackup ? undefined : backupOf(path);
   const change = async () => {
     for (let attempt = 1; attempt <= attempts; attempt++) {
       const before = isClientFile(path) ? readUserFile(path) : undefined;
       const after = await edit(before?.text ?? "");
       if (after === (before?.text ?? "")) return false;
       // False if the client has written the file since it was read: its change is kept, and the edit is repeated.
-      if (replaceUserFile(path, before, after, backupOf(path))) return true;
+      if (replaceUserFile(path, before, after, backup)) return true;
     }
     throw new BridgeError("configuration", `${path} keeps changing`, {
       hint: "quit the client that writes the file, then try again",

@@ -49,14 +49,14 @@ export function readUserFile(path: string): UserFile | undefined {
 
 /**
  * Replaces a file of another program, through symlinks. Mode and owner stay (a new file gets 0600), and the old content is
- * saved as `backup`. Returns false, and does nothing, if the file has changed since `before` was read. Throws `configuration`,
+ * saved as `backup`, if that is given. Returns false, and does nothing, if the file has changed since `before` was read. Throws `configuration`,
  * also if the file is read-only or belongs to another user; then file and backup are unchanged.
  */
 export function replaceUserFile(
   path: string,
   before: UserFile | undefined,
   text: string,
-  backup: string,
+  backup: string | undefined,
 ): boolean {
   makePrivateFolder(dirname(path));
   if (readUserFile(path)?.text !== before?.text) return false;
@@ -65,19 +65,27 @@ export function replaceUserFile(
   let oldBackup: UserFile | undefined;
   let isBackedUp = false;
   try {
-    oldBackup = readUserFile(backup);
-    // The backup holds the same secrets as the file, so it is not readable by more users.
-    if (before !== undefined) putFile(backup, before.text, before.mode & 0o600, before);
-    isBackedUp = before !== undefined;
+    if (backup !== undefined && before !== undefined) {
+      oldBackup = readUserFile(backup);
+      // The backup holds the same secrets as the file, so it is not readable by more users.
+      putFile(backup, before.text, before.mode & 0o600, before);
+      isBackedUp = true;
+    }
     putFile(target, text, before?.mode ?? 0o600, before);
   } catch (error) {
     // The file was not changed, so the backup of the previous change is put back.
     if (isBackedUp && oldBackup !== undefined)
-      putFile(backup, oldBackup.text, oldBackup.mode, oldBackup);
-    else if (isBackedUp) rmSync(backup, { force: true });
+      putFile(backup!, oldBackup.text, oldBackup.mode, oldBackup);
+    else if (isBackedUp) rmSync(backup!, { force: true });
     throw fileError("write", path, error);
   }
   return true;
+}
+
+/** Throws `configuration` if replaceUserFile() would refuse an existing file. */
+export function requireWritable(path: string): void {
+  const file = readUserFile(path);
+  if (file !== undefined) requireReplaceable(writeTarget(path), file);
 }
 
 /** Throws `configuration` for a file that is read-only or belongs to another user: the rename would replace it nevertheless. */

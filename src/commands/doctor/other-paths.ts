@@ -5,6 +5,7 @@ import {
   readErrorText,
 } from "../../upstream/transport/response-body.ts";
 import { BridgeError } from "../../wire/errors.ts";
+import { shellWord } from "../../wire/text.ts";
 import type { HttpFacts } from "./http-facts.ts";
 import { amended } from "./walk.ts";
 
@@ -66,7 +67,7 @@ export async function withOtherPaths(error: BridgeError, { settings, http, first
     more: `; of ${tried}, which were tried, ${good.join(" and ")} answered`,
     newHint: (command) =>
       settings.adHoc === undefined
-        ? `try that path: ${command(`setup --server ${name} --url ${url.origin}${path}`)}`
+        ? `try that path: ${command(`setup --server ${name} --url ${shellWord(`${url.origin}${path}`)}`)}`
         : `try that path in the client's entry: ${url.origin}${path}`,
   });
 }

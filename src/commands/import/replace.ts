@@ -6,13 +6,14 @@ import { BridgeError } from "../../wire/errors.ts";
 import { cleanText } from "../../wire/text.ts";
 import { type EntryChange, valueAt, writeEntries } from "../client-config/entry.ts";
 import { clientStart } from "../client-config/start.ts";
-import { changeClientFile, clientText } from "../client-config/write.ts";
+import { changeClientFile } from "../client-config/write.ts";
 import { stdioEntry } from "../codex-config/entry.ts";
 import { launchOf } from "../codex-config/launch.ts";
 import { mergeEntry } from "../codex-config/merge.ts";
 import type { Wanted } from "../codex-config/toml-render.ts";
+import { requireWritable } from "../codex-config/user-file.ts";
 import { backupOf } from "../codex-config/write.ts";
-import { digest, type FileChange } from "./journal.ts";
+import type { JournalWriter } from "./journal.ts";
 import type { Row } from "./plan.ts";
 import type { Source } from "./sources.ts";
 
@@ -121,32 +122,39 @@ export async function previewEntries(
   return previews;
 }
 
-/** Rewrites the clients' entries to start this bridge; returns the changed files. Throws `configuration`. */
+/** Throws `configuration` if one of the files cannot be replaced. */
+export function requireReplaceable(previews: readonly Preview[]): void {
+  for (const { source, after } of previews) if (after !== source.text) requireWritable(source.path);
+}
+
+/** Rewrites the clients' entries to start this bridge; returns the paths of the changed files. Throws `configuration`. */
 export async function replaceEntries(
   previews: readonly Preview[],
   executable: string | undefined,
+  journal: JournalWriter,
   context: Context,
-): Promise<FileChange[]> {
-  const changes: FileChange[] = [];
+): Promise<string[]> {
+  const changed: string[] = [];
   for (const { source, rows, after } of previews) {
     const { path, client, text: before } = source;
-    const edit = async (text: string) => {
+    const editNow = async (text: string) => {
       if (text === before) return after;
       const servers = (await readConfig(context.paths()))?.servers ?? new Map();
       return rewritten(text, rows, servers, executable, context);
     };
-    if (!(await changeClientFile(path, edit, context))) continue;
-    changes.push({
-      path,
-      before: digest(clientText(backupOf(path))),
-      after: digest(clientText(path)),
-    });
+    const edit = async (text: string) => {
+      const edited = await editNow(text);
+      if (edited !== text) journal.noteFile(path, text, edited);
+      return edited;
+    };
+    if (!(await journal.during(() => changeClientFile(path, edit, context)))) continue;
+    changed.push(path);
     const names = rows.map(({ entry }) => `"${cleanText(entry.name, 80)}"`).join(", ");
     await context.print(`${context.marks.ok} Rewrote ${names} in ${path}\n`);
     context.note(`backup of the previous file, its secrets included: ${backupOf(path)}`);
     if (client !== undefined) context.note(`to see the change: ${client.reload}`);
   }
-  return changes;
+  return changed;
 }
 
 /** The command line that undoes the import. */

@@ -3,10 +3,17 @@ import type { Config, RawConfig } from "../../config/load.ts";
 import { changeConfig } from "../../config/save.ts";
 import { BridgeError } from "../../wire/errors.ts";
 import { approveHashes } from "../pin/approve.ts";
-import { writeJournal } from "./journal.ts";
+import { JournalWriter } from "./journal.ts";
 import { identityOf, type Row } from "./plan.ts";
 import { canAsk } from "./questions.ts";
-import { previewEntries, replaceable, replaceEntries, undoLine } from "./replace.ts";
+import {
+  type Preview,
+  previewEntries,
+  replaceable,
+  replaceEntries,
+  requireReplaceable,
+  undoLine,
+} from "./replace.ts";
 import { jsonText, rowJson } from "./report.ts";
 import type { Source } from "./sources.ts";
 
@@ -33,38 +40,33 @@ export function requireImportable(rows: readonly Row[]): void {
 export async function saveRows(
   rows: readonly Row[],
   chosen: readonly Row[],
-  { json, replace, command }: SaveOptions,
+  options: SaveOptions,
   context: Context,
 ): Promise<void> {
+  const { json, replace, command } = options;
   requireImportable(chosen);
   const replaced = replace ? replaceable(chosen) : new Map<Source, Row[]>();
-  // Throws before anything is saved if an entry cannot be rewritten.
+  // Both throw before anything is saved if an entry cannot be rewritten.
   const previews = await previewEntries(replaced, command, context);
-  const { added, signedIn } = await addServers(
-    chosen.filter(({ status }) => status === "new"),
+  requireReplaceable(previews);
+  const journal = new JournalWriter(context.paths().home);
+  const { added, signedIn, names, files } = await change(
+    previews,
+    chosen,
+    options,
+    journal,
     context,
-  );
-  const names = added.map(({ name }) => name);
-  if (!json && names.length > 0) {
-    await context.print(
-      `\n${context.marks.ok} Saved ${names.map((name) => `"${name}"`).join(", ")} in ${context.paths().configFile}\n`,
-    );
-  }
-  // Written before the clients' files are rewritten: if that fails, --undo still removes the added servers.
-  if (names.length > 0) await writeJournal(names, [], context);
-  const replaceContext = { ...context, print: json ? async () => true : context.print };
-  const files = await replaceEntries(previews, command, replaceContext).catch((error) => {
-    if (names.length > 0)
-      context.note(`the servers are saved; to remove them: ${undoLine(context)}`);
+  ).catch((error) => {
+    if (!journal.isEmpty)
+      context.note(`a part of the import is done; to undo it: ${undoLine(context)}`);
     throw error;
   });
-  if (files.length > 0) await writeJournal(names, files, context);
   const isChanged = names.length > 0 || files.length > 0;
   if (json) {
     const result = {
       found: rows.map(rowJson),
       saved: names,
-      replaced: files.map(({ path }) => path),
+      replaced: files,
       ...(isChanged && { undo: undoLine(context) }),
     };
     await context.print(jsonText(result));
@@ -74,6 +76,27 @@ export async function saveRows(
   } else await context.print("\nnothing to save\n");
 }
 
+/** Adds the servers, then rewrites the clients' entries. Throws `configuration`; the journal then holds what was done. */
+async function change(
+  previews: readonly Preview[],
+  chosen: readonly Row[],
+  { json, command }: SaveOptions,
+  journal: JournalWriter,
+  context: Context,
+) {
+  const rows = chosen.filter(({ status }) => status === "new");
+  const { added, signedIn } = await addServers(rows, journal, context);
+  const names = added.map(({ name }) => name);
+  if (!json && names.length > 0) {
+    await context.print(
+      `\n${context.marks.ok} Saved ${names.map((name) => `"${name}"`).join(", ")} in ${context.paths().configFile}\n`,
+    );
+  }
+  const quiet = { ...context, print: json ? async () => true : context.print };
+  const files = await replaceEntries(previews, command, journal, quiet);
+  return { added, signedIn, names, files };
+}
+
 interface Added {
   readonly added: readonly Row[];
   /** Names of the servers whose sign-in was taken over. */
@@ -81,16 +104,22 @@ interface Added {
 }
 
 /** Adds the servers to config.json, with their approvals and sign-ins; a server that another process has added meanwhile is none of `added`. */
-async function addServers(rows: readonly Row[], context: Context): Promise<Added> {
+async function addServers(
+  rows: readonly Row[],
+  journal: JournalWriter,
+  context: Context,
+): Promise<Added> {
   const signedIn = new Set<string>();
   if (rows.length === 0) return { added: rows, signedIn };
   let added: readonly Row[] = [];
-  const config = await changeConfig(context.paths(), (raw) => {
+  const add = (raw: RawConfig) => {
     raw.servers ??= {};
     const { servers } = raw;
     added = rows.filter((row) => !isThere(servers, row));
     for (const { name, draft } of added) servers[name] = draft.entry;
-  });
+    if (added.length > 0) journal.noteServers(added.map(({ name, draft }) => [name, draft.entry]));
+  };
+  const config = await journal.during(() => changeConfig(context.paths(), add));
   for (const row of added) {
     takeApprovals(row, config, context);
     const server = config.servers.get(row.name)!;

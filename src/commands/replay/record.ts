@@ -38,21 +38,27 @@ interface Growing extends RecordedRun {
   isFull: boolean;
 }
 
-/** Reads the runs in a record, oldest first. Throws `configuration` with the file and the line that is at fault. */
-export async function readRecord(path: string): Promise<readonly RecordedRun[]> {
+/**
+ * Reads the runs in a record, oldest first. A damaged line, and a run whose beginning such a line held, is left out with a
+ * warning: a killed run leaves half a line, to which another run that shares the file has joined its next line. Throws
+ * `configuration` with the file and the line that is at fault.
+ */
+export async function readRecord(
+  path: string,
+  warn: (line: string) => void,
+): Promise<readonly RecordedRun[]> {
   const runs = new Map<string, Growing>();
   let number = 0;
-  /** Number of the last line if that line is no JSON object. */
-  let cutAt: number | undefined;
+  /** Numbers of the lines that are left out. */
+  const leftOut: number[] = [];
   for (const text of (await textOf(path)).split("\n")) {
     number++;
     if (text.trim() === "") continue;
     const line = parsed(text);
-    // Only the last line of a run that was killed may be cut: the file ends there, or another run begins.
-    if (cutAt !== undefined && line?.record === undefined)
-      throw lineError(path, cutAt, "this is no line of a record");
-    cutAt = line === undefined ? number : undefined;
-    if (line === undefined) continue;
+    if (line === undefined) {
+      leftOut.push(number);
+      continue;
+    }
     const { run, record, time, from, to, full } = line;
     if (typeof run !== "string") throw lineError(path, number, noRecord);
     if (record !== undefined) {
@@ -66,12 +72,21 @@ export async function readRecord(path: string): Promise<readonly RecordedRun[]> 
       runs.set(run, { ...shown, messages: [], isFull: false });
     }
     const known = runs.get(run);
-    if (known === undefined) throw lineError(path, number, "the beginning of its run is missing");
+    if (known === undefined) {
+      if (leftOut.length === 0)
+        throw lineError(path, number, "the beginning of its run is missing");
+      leftOut.push(number);
+      continue;
+    }
     if (full === true) known.isFull = true;
     const message = from === "client" || to === "client" ? messageIn(text) : undefined;
     if (message !== undefined) known.messages.push({ isFromClient: from === "client", message });
   }
   if (runs.size === 0) throw lineError(path, 1, noRecord);
+  if (leftOut.length > 0) {
+    const lines = leftOut.length === 1 ? "a damaged line is" : `${leftOut.length} lines are`;
+    warn(`${path}, line ${leftOut[0]}: ${lines} left out`);
+  }
   return [...runs.values()];
 }
 

@@ -19,7 +19,7 @@ export const command = defineCommand({
     },
   },
   async run({ file, run: id }, context) {
-    const recorded = chosen(await readRecord(resolve(file)), file, id);
+    const recorded = chosen(await readRecord(resolve(file), context.warn), file, id);
     const { log, redactor, commandLine } = context;
     const count = recorded.messages.filter(
       ({ isFromClient, message }) => isFromClient && message.head.kind === "request",

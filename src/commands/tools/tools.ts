@@ -54,7 +54,6 @@ export const command = defineCommand({
   },
 });
 
-/** The named server, or all enabled ones. */
 const counted = (count: number) => `${count} ${count === 1 ? "tool" : "tools"}`;
 const blockOf = (tool: unknown, index: number) => toolLines(tool, index).join("\n");
 

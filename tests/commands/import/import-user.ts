@@ -42,7 +42,7 @@ export function user(servers?: object) {
     mkdirSync(path(".codex-mcp-bridge"), { mode: 0o700 });
     put(".codex-mcp-bridge/config.json", JSON.stringify({ version: 1, servers }));
   }
-  let onPrint = () => {};
+  let onPrint = (_text: string) => {};
   // biome-ignore lint/suspicious/noExplicitAny: accepts commands with any argument table
   const run = async (command: Command<any>, ...words: string[]): Promise<CommandResult> => {
     let out = "";
@@ -61,7 +61,7 @@ export function user(servers?: object) {
       commandLine: commandLineFor(undefined),
       print: async (text) => {
         out += text;
-        onPrint();
+        onPrint(text);
         return true;
       },
       note: (line) => void notes.push(line),
@@ -76,6 +76,13 @@ export function user(servers?: object) {
     if (error instanceof BridgeError) return error;
     throw new Error("nothing was refused");
   };
+  const atPrint = (part: string, act: () => void) => {
+    onPrint = (text) => {
+      if (!text.includes(part)) return;
+      onPrint = () => {};
+      act();
+    };
+  };
   return {
     home,
     env,
@@ -83,12 +90,9 @@ export function user(servers?: object) {
     run,
     refused,
     /** Does something once, when a command prints for the first time: import then has its plan, and has saved nothing. */
-    atFirstPrint: (act: () => void) => {
-      onPrint = () => {
-        onPrint = () => {};
-        act();
-      };
-    },
+    atFirstPrint: (act: () => void) => atPrint("", act),
+    /** Does something once, when a command prints a text that contains `part`. */
+    atPrint,
     text: (name: string) => readFileSync(path(name), "utf8"),
     servers: () =>
       JSON.parse(readFileSync(path(".codex-mcp-bridge/config.json"), "utf8")).servers ?? {},

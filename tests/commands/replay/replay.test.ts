@@ -31,7 +31,7 @@ const look = (q: string, token?: unknown) => ({
 /** A client of the replay of these lines. */
 async function replaying(lines: readonly object[]) {
   writeFileSync(path, text([begin, ...lines]));
-  const [run] = await readRecord(path);
+  const [run] = await readRecord(path, () => {});
   return relayClient(new ReplayUpstream(run!, memoryLog()));
 }
 
@@ -167,7 +167,7 @@ test("numbers keep their digits", async () => {
   const line =
     '{"run":"r1","to":"client","message":{"jsonrpc":"2.0","id":1,"result":{"n":12345678901234567890}}}';
   writeFileSync(path, `${text([begin, from({ id: 1, method: "tools/list" })])}${line}\n`);
-  const [run] = await readRecord(path);
+  const [run] = await readRecord(path, () => {});
   const client = relayClient(new ReplayUpstream(run!, memoryLog()));
   client.send({ id: 1, method: "tools/list" });
   expect(await client.line()).toContain("12345678901234567890");
@@ -185,7 +185,7 @@ test("the runs in one file are told apart, and a line that was cut by a kill is 
     { run: "r2", full: true },
   ];
   writeFileSync(path, `${text(lines)}{"run":"r2","to":"cli`);
-  const runs = await readRecord(path);
+  const runs = await readRecord(path, () => {});
   expect(runs.map(({ id, messages, isFull }) => [id, messages.length, isFull])).toEqual([
     ["r1", 2, false],
     ["r2", 1, true],
@@ -199,7 +199,7 @@ test("a record that anybody wrote puts no control characters into what is shown 
     message({ from: "client" }, { id: 1, method: hostile }, `r1${hostile}`),
   ];
   writeFileSync(path, text(lines));
-  const [run] = await readRecord(path);
+  const [run] = await readRecord(path, () => {});
   expect([run!.id, run!.time]).toEqual(["r1 ]0;title 31m", "]0;title 31m"]);
   const client = relayClient(new ReplayUpstream(run!, memoryLog()));
   client.send({ id: 2, method: "tools/list" });
@@ -213,9 +213,9 @@ const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
 test.each([
   ["an empty file", "", "line 1: this is no record"],
   ["a file of blank lines", "\n\r\n \n", "line 1: this is no record"],
-  ["another file", "one\ntwo\n", "line 1: this is no line of a record"],
+  ["another file", "one\ntwo\n", "line 1: this is no record"],
   ["one line without end", "x".repeat(1_000_000), "line 1: this is no record"],
-  ["binary data", "\u0000\u0001\n\ufffd\n", "line 1: this is no line of a record"],
+  ["binary data", "\u0000\u0001\n\ufffd\n", "line 1: this is no record"],
   ["JSON of another kind", '{"a":1}\n', "line 1: this is no record"],
   ["a list", `${text([begin])}[]\n`, "line 2: this is no record"],
   ["lines before the first", text([list]), "line 1: the beginning of its run is missing"],
@@ -225,16 +225,11 @@ test.each([
     "line 2: the beginning of its run",
   ],
   ["a run that begins twice", text([begin, list, begin]), "line 3: a run begins twice"],
-  [
-    "a line that is cut in the middle",
-    `${text([begin])}{"run":"r1","fr\n${text([list])}`,
-    "line 2",
-  ],
   ["another format", text([begin, { ...begin, run: "r2", record: 2 }]), "line 2: another version"],
   ["a deep format", `{"run":"r1","record":${deep}}`, "line 1: another version"],
 ])("%s is refused with the file and the line", async (_, content, why) => {
   writeFileSync(path, content);
-  const error = await readRecord(path).catch((thrown) => thrown);
+  const error = await readRecord(path, () => {}).catch((thrown) => thrown);
   expect(error.message).toStartWith(`${path}, ${why}`);
   expect(error.kind).toBe("configuration");
 });
@@ -254,10 +249,34 @@ test.each([
   ["unknown members", text([{ ...begin, more: 1 }, list])],
 ])("a record with %s is read", async (_, content) => {
   writeFileSync(path, content);
-  const run = (await readRecord(path)).at(-1)!;
+  const run = (await readRecord(path, () => {})).at(-1)!;
   expect(run.id).toBe("r1");
   expect(run.messages.map(({ message }) => message.head.method)).toEqual(["tools/list"]);
 });
+
+test.each([
+  ["a message", [{ ...begin, run: "r0" }, begin], [list], "line 3: a damaged line is left out"],
+  [
+    "the beginning of its run",
+    [begin],
+    [{ ...list, run: "r2" }, list],
+    "line 2: 2 lines are left out",
+  ],
+])(
+  "half a line that a killed run left in front of %s is left out with a warning",
+  async (_, before, after, warning) => {
+    writeFileSync(
+      path,
+      `${text(before)}{"run":"r0","fr${text([{ ...list, run: "r9" }])}${text(after)}`,
+    );
+    const warnings: string[] = [];
+    const run = (await readRecord(path, (line) => warnings.push(line))).find(
+      ({ id }) => id === "r1",
+    )!;
+    expect(run.messages.map(({ message }) => message.head.method)).toEqual(["tools/list"]);
+    expect(warnings).toEqual([`${path}, ${warning}`]);
+  },
+);
 
 test("deeply nested requests are replayed, and other ones are told apart", async () => {
   const call = (value: string, token = "1") =>
@@ -270,7 +289,7 @@ test("deeply nested requests are replayed, and other ones are told apart", async
     line("from", `[${deep}]`),
   ];
   writeFileSync(path, text([begin]) + lines.join(""));
-  const [run] = await readRecord(path);
+  const [run] = await readRecord(path, () => {});
   const client = relayClient(new ReplayUpstream(run!, memoryLog()));
   client.write(`${call(`{"a":${deep}}`, "2")}\n`);
   expect(await client.line()).toContain(deep);
@@ -280,7 +299,7 @@ test("deeply nested requests are replayed, and other ones are told apart", async
 });
 
 test("a missing file, a folder and a device are refused", async () => {
-  expect(readRecord(path)).rejects.toThrow("ENOENT");
+  expect(readRecord(path, () => {})).rejects.toThrow("ENOENT");
   expect(readRecord(folder.path)).rejects.toThrow("cannot read the record");
   // Never ends.
   expect(readRecord("/dev/zero")).rejects.toThrow("this is no record");
