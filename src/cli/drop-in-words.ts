@@ -1,5 +1,4 @@
 import { commandAt } from "./arguments.ts";
-import type { Commands } from "./command.ts";
 
 const isUrl = (word: string | undefined) => {
   const lower = word?.slice(0, 8).toLowerCase() ?? "";
@@ -14,12 +13,12 @@ const isMcpRemote = (word: string) =>
 /**
  * The arguments of mcp-remote in a command line: `URL ...`, `run URL ...`, `mcp-remote URL ...`, also behind the words of
  * the launcher that this executable replaced (`-y mcp-remote@latest URL ...`), or any words if it was started under the name
- * mcp-remote. Undefined for another command line.
+ * mcp-remote. Undefined for another command line. `commands` are the program's commands, by name.
  */
 export function dropInWords(
   argv0: string,
   words: readonly string[],
-  commands: Commands,
+  commands: object,
 ): readonly string[] | undefined {
   const base = argv0.slice(Math.max(argv0.lastIndexOf("/"), argv0.lastIndexOf("\\")) + 1);
   if (base === "mcp-remote" || base === "mcp-remote.exe") return words;

@@ -1717,6 +1717,14 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/fault/fault.test.ts",
     pattern: "beyond the queue",
   },
+  "no-drop-in-owner": {
+    promise: "an entry that starts the bridge for a URL is replaced only with --replace",
+    file: "src/commands/codex-config/entry.ts",
+    find: 'return owner === "bridge" || owner === "python";',
+    replace: 'return owner !== "other";',
+    test: "tests/commands/client-config/client-config.test.ts",
+    pattern: "of cursor that starts the bridge for a URL",
+  },
   "no-reading-back-of-client-edits": {
     promise: "an edit of a client's file changes its entry and nothing else",
     file: "src/commands/client-config/entry.ts",

@@ -28,7 +28,7 @@ import {
   valueAt,
   writeEntries,
 } from "./entry.ts";
-import { clientStart } from "./start.ts";
+import { clientStart, withWarningsOnce } from "./start.ts";
 import { targetFile } from "./target-file.ts";
 import { changeClientFile, clientText } from "./write.ts";
 
@@ -64,7 +64,8 @@ const table = {
 
 export const command = defineCommand({
   args: table,
-  async run(values, context) {
+  async run(values, given) {
+    const context = withWarningsOnce(given);
     if (values.for === undefined)
       throw new BridgeError("usage", "client-config needs --for CLIENT", {
         hint: `one of ${writable.join(", ")}`,
@@ -156,7 +157,7 @@ async function withEntries(
     // The bridge may have another file name: then an entry is known by what it starts.
     const isSame = Bun.deepEquals(existing?.words, [start.command, ...start.args]);
     if (existing !== undefined && !existing.isOurs && !isSame && !mayReplace)
-      throw otherOwner(client, name);
+      throw otherOwner(client, name, existing);
     const key = client.isList ? length + added : name;
     if (existing === undefined) added++;
     changes.push({
@@ -173,12 +174,10 @@ async function withEntries(
 /** The options of `run` that a person added to the entry. */
 const kept = ({ words }: SectionEntry, { args }: Start) => keptWords(words.slice(1), args);
 
-function otherOwner({ title }: Client, name: string): BridgeError {
-  return new BridgeError(
-    "configuration",
-    `${title} has a server "${name}" that does not start the bridge`,
-    { hint: "add --replace, or give the server another name" },
-  );
+function otherOwner({ title }: Client, name: string, { use }: SectionEntry): BridgeError {
+  return new BridgeError("configuration", `${title} has a server "${name}" that ${use}`, {
+    hint: "add --replace, or give the server another name",
+  });
 }
 
 async function print(
@@ -260,7 +259,7 @@ async function removable(
   if (foreign !== undefined) {
     throw new BridgeError(
       "configuration",
-      `${client.title}'s server "${foreign.name}" does not start the bridge`,
+      `${client.title}'s server "${foreign.name}" ${foreign.use}`,
       { hint: "remove it in the client" },
     );
   }

@@ -14,7 +14,7 @@ import {
 } from "../../config/clients/json-edit.ts";
 import { removeYaml, setYaml } from "../../config/clients/yaml-edit.ts";
 import { BridgeError } from "../../wire/errors.ts";
-import { ownerOf } from "../codex-config/entry.ts";
+import { isRewritable, otherUse, ownerOf } from "../codex-config/entry.ts";
 
 /** An entry of a client's file that is to start the bridge. */
 export interface EntryChange {
@@ -173,7 +173,10 @@ export async function removeEntry(
 export interface SectionEntry {
   readonly name: string;
   readonly path: EntryPath;
+  /** Whether the entry starts servers of a config.json, so that it may be written anew. */
   readonly isOurs: boolean;
+  /** What it does if it is not ours, for an error. */
+  readonly use: string;
   /** The command and its arguments. */
   readonly words: readonly string[];
   /** The `--config-path` in its arguments; undefined for the default config.json. */
@@ -204,7 +207,8 @@ export async function sectionEntries(
         name,
         path,
         words,
-        isOurs: command !== undefined && ownerOf(name, { command, args }) !== "other",
+        isOurs: command !== undefined && isRewritable(name, { command, args }),
+        use: otherUse(ownerOf(name, { command, args })),
         configFile: at < 0 ? undefined : args[at + 1],
       };
     });

@@ -5,6 +5,16 @@ import { namedVariables } from "../../config/codex-environment.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { trustsHome } from "../../platform/paths.ts";
 
+/** The context, in which a warning is shown once, however many entries cause it. */
+export function withWarningsOnce(context: Context): Context {
+  const shown = new Set<string>();
+  const warn = (line: string) => {
+    if (!shown.has(line)) context.warn(line);
+    shown.add(line);
+  };
+  return { ...context, warn };
+}
+
 /** The command, arguments and environment with which the client starts the bridge for these servers. */
 export function clientStart(
   servers: readonly ServerSettings[],

@@ -6,7 +6,16 @@ import { readDocument, serverValue } from "../../config/toml-document.ts";
 import { BridgeError, type Hint } from "../../wire/errors.ts";
 import { codexConfigFile } from "./codex.ts";
 import { entriesDiff } from "./diff.ts";
-import { combinedEntry, configFileOf, fitted, nativeEntry, ownerOf, stdioEntry } from "./entry.ts";
+import {
+  combinedEntry,
+  configFileOf,
+  fitted,
+  isRewritable,
+  nativeEntry,
+  otherUse,
+  ownerOf,
+  stdioEntry,
+} from "./entry.ts";
 import { type Launch, launchOf } from "./launch.ts";
 import { mergeEntry, removeEntry } from "./merge.ts";
 import { combinedArgument, logFileArgument, requireFreeName } from "./shared-arguments.ts";
@@ -101,7 +110,7 @@ async function noteSingles(servers: readonly ServerSettings[], context: Context,
   const document = await readDocument(readUserFile(path)?.text ?? "");
   const singles = servers.filter(({ name }) => {
     const entry = serverValue(document, name);
-    return entry !== undefined && ownerOf(name, entry) !== "other";
+    return entry !== undefined && isRewritable(name, entry);
   });
   if (singles.length === 0) return;
   const names = singles.map(({ name }) => ` --server ${name}`).join("");
@@ -154,8 +163,8 @@ async function requireAppendable(
   const document = await readDocument(before);
   const { servers } = document;
   const isForeign = (name: string) =>
-    servers.has(name) && ownerOf(name, serverValue(document, name) ?? {}) === "other";
-  // `--write` alone would refuse an entry that starts another program.
+    servers.has(name) && !isRewritable(name, serverValue(document, name) ?? {});
+  // `--write` alone would refuse such an entry.
   const replace = [...entries.keys()].some(isForeign) ? " --replace" : "";
   const hint: Hint = (command) => `run ${command(`codex-config${names} --write${replace}`)}`;
   const duplicate = [...entries.keys()].find((name) => servers.has(name));
@@ -208,7 +217,7 @@ async function remove(
 
 /**
  * Names of the entries to remove: of `names` those that exist; without names, every entry that starts the bridge with this
- * configuration. Throws `configuration` if a named entry starts another program.
+ * configuration. Throws `configuration` if a named entry does not.
  */
 async function removable(
   text: string,
@@ -218,13 +227,12 @@ async function removable(
 ): Promise<string[]> {
   const document = await readDocument(text);
   const { custom, configFile } = context.paths();
-  const isOurs = (name: string) => ownerOf(name, serverValue(document, name) ?? {}) !== "other";
+  const entryOf = (name: string) => serverValue(document, name) ?? {};
+  const isOurs = (name: string) => isRewritable(name, entryOf(name));
   const existing = [...document.servers.keys()];
   if (names.length === 0) {
     const file = custom ? configFile : undefined;
-    return existing.filter(
-      (name) => isOurs(name) && configFileOf(serverValue(document, name) ?? {}) === file,
-    );
+    return existing.filter((name) => isOurs(name) && configFileOf(entryOf(name)) === file);
   }
   // An exact match wins: an entry whose name differs only in case may belong to another program.
   const found = names.flatMap((name) => {
@@ -233,7 +241,8 @@ async function removable(
   });
   const foreign = found.find((name) => !isOurs(name));
   if (foreign === undefined) return [...new Set(found)];
-  throw new BridgeError("configuration", `"${foreign}" in ${path} does not start the bridge`, {
+  const use = otherUse(ownerOf(foreign, entryOf(foreign)));
+  throw new BridgeError("configuration", `"${foreign}" in ${path} ${use}`, {
     hint: "remove this entry by hand if you no longer need it",
   });
 }

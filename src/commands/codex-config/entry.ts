@@ -1,3 +1,4 @@
+import { dropInWords } from "../../cli/drop-in-words.ts";
 import { namedVariables, passedVariables } from "../../config/codex-environment.ts";
 import { bypassProblem } from "../../config/rules-of.ts";
 import type { ServerSettings } from "../../config/settings.ts";
@@ -161,13 +162,14 @@ const baseName = (command: string) =>
     .replace(/\.exe$/i, "");
 
 /**
- * Which program an entry of config.toml starts: the bridge, its Python predecessor, or another. Other programs take `run` and
- * `--server`, too: a renamed bridge is recognized only by exactly the arguments that `codex-config` writes.
+ * What an entry starts: the bridge for servers of a config.json, the bridge for a URL (`drop-in`), the bridge's Python
+ * predecessor, or another program. Other programs take `run` and `--server`, too: a renamed bridge is recognized only by
+ * exactly the arguments that `codex-config` writes.
  */
-export function ownerOf(
-  name: string,
-  entry: Readonly<Record<string, unknown>>,
-): "bridge" | "python" | "other" {
+export type Owner = "bridge" | "drop-in" | "python" | "other";
+
+/** What an entry of config.toml starts. */
+export function ownerOf(name: string, entry: Readonly<Record<string, unknown>>): Owner {
   const { command, args, http_headers_helper: helper } = entry;
   if (typeof command === "string") {
     const words: unknown[] = Array.isArray(args) ? args : [];
@@ -175,8 +177,11 @@ export function ownerOf(
       (word) => word === "codex_mcp_http_bridge" || word === program.name,
     );
     if (isPackage && pythonPrograms.test(baseName(command))) return "python";
-    const isOurs = baseName(command) === program.name || isCall(["run", "--server", name], words);
-    return isOurs ? "bridge" : "other";
+    if (isCall(["run", "--server", name], words)) return "bridge";
+    if (baseName(command) !== program.name) return "other";
+    return dropInWords(command, words.map(String), { run: true }) === undefined
+      ? "bridge"
+      : "drop-in";
   }
   const [start, ...words] = typeof helper === "string" ? splitWords(helper) : [];
   if (start === undefined) return "other";
@@ -186,14 +191,27 @@ export function ownerOf(
   return isOurs ? "bridge" : "other";
 }
 
+/** Whether an entry may be written anew: it starts servers of a config.json, which holds their settings. */
+export function isRewritable(name: string, entry: Readonly<Record<string, unknown>>): boolean {
+  const owner = ownerOf(name, entry);
+  return owner === "bridge" || owner === "python";
+}
+
+/** What an entry does that may not be written anew, for an error. */
+export function otherUse(owner: Owner): string {
+  return owner === "drop-in"
+    ? "starts the bridge for a URL, with settings that only the entry holds"
+    : "does not start the bridge";
+}
+
 /** Whether the arguments are `call`, followed by options that a written entry may have. */
 function isCall(call: readonly string[], words: readonly unknown[]): boolean {
   return call.every((word, at) => words[at] === word) && areEntryOptions(words.slice(call.length));
 }
 
 /**
- * Adapts `wanted` to the existing entry: what a person added to an entry of the bridge stays. If that entry starts another program, throws `configuration`, or with `mayReplace`
- * replaces the entry and its `env`.
+ * Adapts `wanted` to the existing entry: what a person added to an entry of the bridge stays. If that entry may not be
+ * written anew, throws `configuration`, or with `mayReplace` replaces the entry and its `env`.
  */
 export function fitted(
   name: string,
@@ -204,8 +222,8 @@ export function fitted(
   if (before === undefined) return wanted;
   const owner = isStartedBy(before, wanted) ? "bridge" : ownerOf(name, before);
   if (owner === "bridge") return withKept(wanted, before);
-  if (owner === "other" && !mayReplace) throw otherOwner(name);
-  if (owner === "other") return { ...wanted, replaces: true };
+  if (owner !== "python" && !mayReplace) throw otherOwner(name, owner);
+  if (owner !== "python") return { ...wanted, replaces: true };
   // In an entry of the Python package, `cwd` may be the folder of its virtual environment: remove the key.
   if (Object.hasOwn(wanted.fields, "cwd")) return wanted;
   return { ...wanted, unwanted: [...wanted.unwanted, "cwd"] };
@@ -253,11 +271,11 @@ function isStartedBy(
   return before.command === command && Bun.deepEquals(before.args, args);
 }
 
-/** The error for an entry that starts another program. */
-function otherOwner(name: string): BridgeError {
+/** The error for an entry that may not be written anew. */
+function otherOwner(name: string, owner: Owner): BridgeError {
   return new BridgeError(
     "configuration",
-    `config.toml has a server "${name}" that does not start the bridge`,
+    `config.toml has a server "${name}" that ${otherUse(owner)}`,
     { hint: "add --replace, or give the server another name" },
   );
 }

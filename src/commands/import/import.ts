@@ -5,6 +5,7 @@ import { findEntries } from "../../config/clients/entries.ts";
 import { readConfig } from "../../config/load.ts";
 import type { Environment } from "../../platform/paths.ts";
 import { BridgeError } from "../../wire/errors.ts";
+import { withWarningsOnce } from "../client-config/start.ts";
 import { entriesDiff, visibleDiff } from "../codex-config/diff.ts";
 import { convertEntry } from "./convert.ts";
 import { undoImport } from "./journal.ts";
@@ -53,7 +54,8 @@ type ImportValues = Values<typeof table>;
 
 export const command = defineCommand({
   args: table,
-  async run(values, context) {
+  async run(values, given) {
+    const context = withWarningsOnce(given);
     if (values.undo) {
       requireAlone(values);
       return undoImport(context);

@@ -1,7 +1,7 @@
 import { isatty } from "node:tty";
 import { type Context, defineCommand, serverArgument } from "../../cli/command.ts";
 import { findServer } from "../../config/ad-hoc.ts";
-import { enabledServers, loadConfig, pickServer } from "../../config/load.ts";
+import { type Config, enabledServers, loadConfig, pickServer } from "../../config/load.ts";
 import { shownServerUrl } from "../../config/server-url.ts";
 import type { ServerSettings } from "../../config/settings.ts";
 import { commandLineTo } from "../../wire/program-facts.ts";
@@ -27,7 +27,7 @@ export const command = defineCommand({
       const { printMapping } = await import("./mapping.ts");
       const config = await loadConfig(context.paths());
       const all = enabledServers(config);
-      const shown = only === undefined ? all : [pickServer(config, only)];
+      const shown = only === undefined ? all : serversOf(config, only);
       return printMapping({ all, shown }, json, context);
     }
     const settings = await findServer(context.paths(), only);
@@ -53,6 +53,13 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+/** The configured servers that a word names: those with this URL, or the one of this name. Throws `configuration`. */
+function serversOf(config: Config, word: string): readonly ServerSettings[] {
+  const href = URL.parse(word)?.href;
+  const atUrl = enabledServers(config).filter(({ url }) => url.href === href);
+  return atUrl.length > 0 ? atUrl : [pickServer(config, word)];
+}
 
 const counted = (count: number) => `${count} ${count === 1 ? "tool" : "tools"}`;
 const blockOf = (tool: unknown, index: number) => toolLines(tool, index).join("\n");

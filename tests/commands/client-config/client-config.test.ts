@@ -204,6 +204,41 @@ describe("client-config", () => {
     });
   });
 
+  test.each(["cursor", "codex"])(
+    "an entry of %s that starts the bridge for a URL is overwritten only with --replace, and never removed",
+    async (client) => {
+      const { run, refused, text, put } = user(servers);
+      const [file, own] =
+        client === "codex"
+          ? [
+              ".codex/config.toml",
+              '[mcp_servers.kb]\ncommand = "codex-mcp-http-bridge"\nargs = ["https://x.example/", "--header", "A:canary"]\n',
+            ]
+          : [
+              ".cursor/mcp.json",
+              '{"mcpServers": {"kb": {"command": "codex-mcp-http-bridge", "args": ["https://x.example/", "--header", "A:canary"]}}}',
+            ];
+      put(file, own);
+      const use = "starts the bridge for a URL, with settings that only the entry holds";
+      const error = await refused(command, ...write(client), "--server", "kb");
+      expect(error.message).toEndWith(`has a server "kb" that ${use}`);
+      expect(error.hint).toBe("add --replace, or give the server another name");
+      expect(
+        (await refused(command, "--for", client, "--remove", "--server", "kb")).message,
+      ).toEndWith(use);
+      expect((await run(command, "--for", client, "--remove")).out).toContain("nothing to remove");
+      expect(text(file)).toBe(own);
+      await run(command, ...write(client), "--replace", "--server", "kb");
+      expect(text(file)).not.toContain("canary");
+    },
+  );
+
+  test("warns once of an executable that is not there", async () => {
+    const { run } = user(servers);
+    const { notes } = await run(command, "--for", "cursor", "--command", "/gone");
+    expect(notes.filter((note) => note.includes("/gone is not an executable"))).toHaveLength(1);
+  });
+
   test("adds a server although another program's entry has its name in other case", async () => {
     const { run, text, put } = user(servers);
     put(".cursor/mcp.json", '{"mcpServers": {"CRM": {"url": "https://x.example/"}}}');

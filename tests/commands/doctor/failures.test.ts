@@ -301,6 +301,20 @@ const failures: readonly Failure[] = [
     exit: 1,
   },
   {
+    name: "the right path has characters of the shell",
+    setUp: () => {
+      const origin = serve((request) =>
+        new URL(request.url).pathname === "/a&b/mcp"
+          ? undefined
+          : new Response(null, { status: 404 }),
+      );
+      return { entry: { url: `${origin}/a&b`, ...quick } };
+    },
+    step: "HTTP",
+    words: [/--url 'http:\/\/localhost:\d+\/a&b\/mcp'/],
+    exit: 1,
+  },
+  {
     name: "21 an HTTP+SSE server behind transport http",
     setUp: () => ({
       entry: {

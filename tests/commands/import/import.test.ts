@@ -748,6 +748,14 @@ describe("import --replace", () => {
     expect(readdirSync(join(home, ".config/Claude"))).toEqual(["claude_desktop_config.json"]);
   });
 
+  test("warns once of an executable that is not there", async () => {
+    const { put, run } = user();
+    const mcpServers = { a: { url: "https://a.example/" }, b: { url: "https://b.example/" } };
+    put(".cursor/mcp.json", JSON.stringify({ mcpServers }));
+    const { notes } = await run(importCommand, "--all", "--replace", "--command", "/gone");
+    expect(notes.filter((note) => note.includes("/gone is not an executable"))).toHaveLength(1);
+  });
+
   test("keeps the client's own keys, and the variables whose values are not in config.json", async () => {
     const { put, run, text } = user();
     const entry = {

@@ -300,7 +300,7 @@ test("deeply nested requests are replayed, and other ones are told apart", async
 
 test("a missing file, a folder and a device are refused", async () => {
   expect(readRecord(path, () => {})).rejects.toThrow("ENOENT");
-  expect(readRecord(folder.path)).rejects.toThrow("cannot read the record");
+  expect(readRecord(folder.path, () => {})).rejects.toThrow("cannot read the record");
   // Never ends.
-  expect(readRecord("/dev/zero")).rejects.toThrow("this is no record");
+  expect(readRecord("/dev/zero", () => {})).rejects.toThrow("this is no record");
 });

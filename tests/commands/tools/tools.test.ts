@@ -168,18 +168,20 @@ count
     expect(tools[1]).toEqual({ name: "one__count", server: "one", tool: "count" });
   }, 30_000);
 
-  test("--combined with one server shows its names in a run of all", async () => {
-    await using one = serverOf({ two__count: {} });
-    const servers = { one: { url: one.url }, one__two: { url: "https://two.example/mcp" } };
-    const file = join(folder.path, "config.json");
-    writeFileSync(file, JSON.stringify({ version: 1, servers }), { mode: 0o600 });
-    const context = testContext({ env: { CODEX_MCP_BRIDGE_HOME: folder.path } });
-    await toolsCommand.run(
-      { name: "one", server: undefined, combined: true, json: false },
-      context,
-    );
-    expect(context.printed).toMatch(/^one__two-count_[0-9a-f]{8} {2}one: two__count$/m);
-  }, 30_000);
+  test.each(["name", "URL"])(
+    "--combined with the %s of one server shows its names in a run of all",
+    async (word) => {
+      await using one = serverOf({ two__count: {} });
+      const servers = { one: { url: one.url }, one__two: { url: "https://two.example/mcp" } };
+      const file = join(folder.path, "config.json");
+      writeFileSync(file, JSON.stringify({ version: 1, servers }), { mode: 0o600 });
+      const context = testContext({ env: { CODEX_MCP_BRIDGE_HOME: folder.path } });
+      const name = word === "name" ? "one" : one.url;
+      await toolsCommand.run({ name, server: undefined, combined: true, json: false }, context);
+      expect(context.printed).toMatch(/^one__two-count_[0-9a-f]{8} {2}one: two__count$/m);
+    },
+    30_000,
+  );
 });
 
 describe("call", () => {
