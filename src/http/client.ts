@@ -126,7 +126,8 @@ export function createHttp(options: HttpOptions): Http {
     throw await explained(failure, error, request);
   };
   /** The failure with its cause, where that takes a connection of its own to find out. */
-  const explained = async (failure: BridgeError, error: unknown, { url }: HttpRequest) => {
+  const explained = async (failure: BridgeError, error: unknown, request: HttpRequest) => {
+    const { url, method, nonIdempotent } = request;
     const { origin, isTls, route } = targetOf(url);
     // A connection to a server that has answered before broke for another reason.
     const mayBeHandshake =
@@ -135,7 +136,9 @@ export function createHttp(options: HttpOptions): Http {
     const { explainTlsError } = await import("./tls-probe.ts");
     const tls = await certificates.options();
     const timeoutMs = Math.min(explainMs, connectTimeoutMs ?? explainMs);
-    return explainTlsError(failure, codeOf(error), { url, route, tls, timeoutMs });
+    // A request without such a statement is one to an authorization server: a code or refresh token works once.
+    const mayBeExecuted = mayBeHandshake && method === "POST" && nonIdempotent?.() !== false;
+    return explainTlsError(failure, codeOf(error), { url, route, tls, timeoutMs, mayBeExecuted });
   };
   /** Sends a request to an origin that has not answered recently: looks up the name, reads certificates, and bounds the wait for the connection. */
   const connect = async (request: HttpRequest): Promise<Response> => {

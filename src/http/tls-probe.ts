@@ -267,12 +267,13 @@ function certificateCause(failure: string | undefined, host: string): Cause | un
 
 /**
  * The error of a failed connection with its cause, as far as a handshake of our own finds it: of a failed handshake, or of a
- * new connection that was closed without an answer. `code`: Bun's code of the failure.
+ * new connection that was closed without an answer. `code`: Bun's code of the failure. `mayBeExecuted`: the request must not
+ * be executed twice; a handshake that fails now does not prove that the request's did, so only a refused certificate counts.
  */
 export async function explainTlsError(
   error: BridgeError,
   code: string,
-  request: ProbeRequest,
+  { mayBeExecuted, ...request }: ProbeRequest & { readonly mayBeExecuted: boolean },
 ): Promise<BridgeError> {
   const { url, route } = request;
   let cause: Cause | undefined;
@@ -281,6 +282,7 @@ export async function explainTlsError(
     const { tunnelStatus, version, failure } = await probeTls(request);
     // With TLS 1.3 the refusal of a certificate comes after the handshake, as an alert that Bun's fetch does not report.
     cause = certificateCause(failure, url.host);
+    if (mayBeExecuted && cause === undefined) return error;
     const isReset = failure === "ECONNRESET";
     if (isReset && version !== undefined)
       cause = {
@@ -297,7 +299,7 @@ export async function explainTlsError(
   if (cause === undefined) return error;
   return new BridgeError("tls", cause.message, {
     hint: cause.hint,
-    safeToRetry: true,
+    safeToRetry: !mayBeExecuted,
     cause: error,
   });
 }

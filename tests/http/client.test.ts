@@ -86,3 +86,28 @@ test("the error for a proxy that refuses gives the status; the error for a proxy
   const lost = await refusedBy("502 Bad Gateway");
   expect([lost.kind, lost.safeToRetry, lost.status]).toEqual(["unreachable", true, undefined]);
 });
+
+test.each([
+  ["GET", undefined, "tls", true],
+  ["POST", (): boolean => false, "tls", true],
+  ["POST", (): boolean => true, "outcome-unknown", false],
+  ["POST", undefined, "outcome-unknown", false],
+] as const)(
+  "a %s that may be repeated (%p) is of kind %s where the handshake of a probe is closed",
+  async (method, nonIdempotent, kind, safeToRetry) => {
+    const closing = Bun.listen({
+      ...{ hostname: "127.0.0.1", port: 0 },
+      socket: { data: (socket) => void socket.terminate() },
+    });
+    const url = new URL(`https://127.0.0.1:${closing.port}/`);
+    const log = memoryLog();
+    const certificates = new Certificates({}, {}, new ServerCache(undefined, url, log), log);
+    const http = createHttp({ network: {}, env: {}, certificates });
+    const error: BridgeError = await http({
+      ...{ method, url, headers: {}, nonIdempotent },
+      signal: AbortSignal.timeout(5000),
+    }).catch((thrown) => thrown);
+    closing.stop(true);
+    expect(error).toMatchObject({ kind, safeToRetry });
+  },
+);

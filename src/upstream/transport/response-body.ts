@@ -19,37 +19,9 @@ const errorBodyMs = 2000;
 /** Bodies up to this size are read in one piece; larger ones are scanned as they arrive. */
 const smallBytes = 1024 * 1024;
 
-type BodyReader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
-
-/** Longest wait for the rest of a body that is not needed, and most bytes that are read of it. */
-const restMs = 1000;
-const restBytes = 64 * 1024;
-
 /** Gives up a body that is not needed; its errors are ignored. */
 export function discard(response: Response): void {
-  const reader = response.body?.getReader();
-  if (reader !== undefined) void readRest(reader);
-}
-
-/**
- * Reads the rest of a body that is not needed, within bounds, then cancels it. Never rejects. Without the end of a body its
- * connection cannot be used again: cancelled at once, it would cost the next request a new TCP and TLS handshake.
- */
-export async function readRest(reader: BodyReader): Promise<void> {
-  const stop = () => void reader.cancel().catch(() => undefined);
-  const timer = setTimeout(stop, restMs);
-  timer.unref();
-  try {
-    for (let bytes = 0; bytes <= restBytes; ) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      bytes += value.length;
-    }
-  } catch {
-    // The connection broke: there is nothing left to use.
-  }
-  clearTimeout(timer);
-  stop();
+  response.body?.cancel().catch(() => undefined);
 }
 
 const usualTypes = ["application/json", "text/event-stream"];

@@ -8,7 +8,8 @@ import { reasonIn } from "../../wire/server-reason.ts";
 import { EventParser, type SseEvent } from "../../wire/sse.ts";
 import { cleanText } from "../../wire/text.ts";
 import type { ReadBudget } from "./read-budget.ts";
-import { badAnswer, readRest } from "./response-body.ts";
+import { badAnswer } from "./response-body.ts";
+import type { StreamRests } from "./stream-rests.ts";
 
 /** When a silent connection counts as dead. */
 export interface Idle {
@@ -25,6 +26,8 @@ interface ReadOptions extends Idle {
   readonly log: Log;
   /** Called for every chunk. */
   readonly onChunk?: () => void;
+  /** Reads the stream to its end if the caller has its answer; the caller waits for that. Without it, the stream is cancelled. */
+  readonly rests?: StreamRests | undefined;
 }
 
 /** Silence after which a listening stream is opened anew: servers that keep streams alive send a comment every half minute. */
@@ -36,7 +39,7 @@ const heldBytes = 1024 * 1024;
 /** The events of a body, as each chunk completes them. A broken connection ends them as a clean close does. Rejects with the signal's reason. */
 export async function* readEvents(
   response: Response,
-  { limit, budget, log, idleMs, onChunk, mayEnd }: ReadOptions,
+  { limit, budget, log, idleMs, onChunk, mayEnd, rests }: ReadOptions,
   signal: AbortSignal,
 ): AsyncGenerator<SseEvent[]> {
   if (response.body === null) return;
@@ -74,8 +77,7 @@ export async function* readEvents(
     }
   } finally {
     held.end();
-    // Many servers end a stream a moment after its answer.
-    if (isLeft && !signal.aborted) void readRest(reader);
+    if (isLeft && !signal.aborted && rests !== undefined) await rests.read(reader);
     else reader.cancel().catch(() => undefined);
   }
 }

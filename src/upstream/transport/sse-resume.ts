@@ -9,6 +9,7 @@ import type { ReadBudget } from "./read-budget.ts";
 import { discard, mediaType, readErrorText } from "./response-body.ts";
 import { SessionLost } from "./session-lost.ts";
 import { listenIdleMs, messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
+import type { StreamRests } from "./stream-rests.ts";
 
 /** Takes the messages of a stream, which ends once `isDone`. */
 interface Sink {
@@ -29,6 +30,8 @@ interface StreamOptions {
   readonly lost?: (response: Response, text: string) => void;
   /** Silence after which a listening stream is opened anew; default 5 minutes. */
   readonly idleMs?: number;
+  /** Reads a stream to its end behind its last answer. */
+  readonly rests?: StreamRests | undefined;
 }
 
 /** Wait before a reconnect where the server names none. */
@@ -45,7 +48,8 @@ const maxListenBackoffMs = 60_000;
 /** Longest wait before an answer's stream that ends without events is resumed. */
 const maxEmptyBackoffMs = 5000;
 
-const isClientError = ({ status }: Response) => status >= 400 && status < 500 && status !== 429;
+/** Statuses by which a server may refuse the event id. Not 409: a server answers so while it still holds the old stream. */
+const refusedIdStatuses = [400, 404, 405, 410, 412, 416, 422];
 
 export class EventStream {
   readonly #options: StreamOptions;
@@ -89,7 +93,7 @@ export class EventStream {
         else this.#options.lost?.(response, await readErrorText(response));
         isRefused = response.status === 401 || response.status === 403;
         // The server may not know the event any more: the next request asks for a new stream.
-        if (asked !== undefined && !isRefused && isClientError(response)) {
+        if (asked !== undefined && refusedIdStatuses.includes(response.status)) {
           this.#lastEventId = undefined;
           failures = 0;
         } else if ([404, 405, 501].includes(response.status)) return;

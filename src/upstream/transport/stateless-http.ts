@@ -18,6 +18,7 @@ import {
 } from "./response-body.ts";
 import { type Idle, listenIdleMs, messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 import { failedStatusError, isPutOff } from "./status-errors.ts";
+import { StreamRests } from "./stream-rests.ts";
 import type { TransportOptions } from "./transport-options.ts";
 
 interface StatelessOptions extends TransportOptions {
@@ -44,6 +45,7 @@ const maxPages = 50;
 
 export class StatelessHttp implements Upstream {
   readonly #options: StatelessOptions;
+  readonly #rests = new StreamRests();
 
   constructor(options: StatelessOptions) {
     this.#options = options;
@@ -119,7 +121,10 @@ export class StatelessHttp implements Upstream {
     }
     const pendingResponses = new PendingResponses(message, deliver);
     if (mediaType(response) === "text/event-stream")
-      return this.#stream(response, pendingResponses, signal, idle);
+      return this.#stream(response, pendingResponses, signal, {
+        ...idle,
+        rests: message.head.method === "tools/call" ? this.#rests : undefined,
+      });
     const { name, limit, budget } = this.#options;
     const take = async (answer: Message | undefined) => {
       if (answer === undefined)
@@ -141,11 +146,11 @@ export class StatelessHttp implements Upstream {
     response: Response,
     pendingResponses: PendingResponses,
     signal: AbortSignal,
-    idle: Idle,
+    how: Idle & { readonly rests: StreamRests | undefined },
   ): Promise<void> {
     const { name, log } = this.#options;
     const odd = new OddEvents(log, name);
-    for await (const events of readEvents(response, { ...this.#options, ...idle }, signal))
+    for await (const events of readEvents(response, { ...this.#options, ...how }, signal))
       for (const event of events) {
         const message = messageOfEvent(event, odd);
         if (message !== undefined) await pendingResponses.take(message);

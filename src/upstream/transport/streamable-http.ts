@@ -1,6 +1,6 @@
 // Streamable HTTP of the session protocol (MCP 2025-03-26, 2025-06-18, 2025-11-25: basic/transports).
 
-import { type Message, requestOf } from "../../wire/message.ts";
+import { isAnswerTo, type Message, requestOf } from "../../wire/message.ts";
 import type { RequestIds } from "../core/request-ids.ts";
 import type { Deliver, Stop, Upstream } from "../core/types.ts";
 import { DoubtfulRefusal } from "./authorize.ts";
@@ -21,6 +21,7 @@ import { isDoubtful, isSessionLost, type Session, SessionLost } from "./session-
 import { messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 import { EventStream } from "./sse-resume.ts";
 import { failedStatusError, isPutOff, statusError } from "./status-errors.ts";
+import { StreamRests } from "./stream-rests.ts";
 import type { TransportOptions } from "./transport-options.ts";
 
 interface StreamableOptions extends TransportOptions {
@@ -39,6 +40,10 @@ const cancelTimeoutMs = 5000;
 /** A DELETE needs at most so many round trips to arrive, TCP and TLS handshakes included; it gets at least this time. */
 const deleteRoundTrips = 4;
 const leastDeleteMs = 10;
+/** Longest wait for the answer to a ping that asks for the session. */
+const pingMs = 1000;
+/** Pings in a row that may say that the session is not known, and so cost a new one each. */
+const maxUnknownPings = 2;
 
 export class StreamableHttp implements Upstream {
   readonly #options: StreamableOptions;
@@ -48,6 +53,9 @@ export class StreamableHttp implements Upstream {
     | undefined;
   /** Whether the server gave another session id after initialize: every response is then read for the next one. */
   #changesId = false;
+  readonly #rests = new StreamRests();
+  /** Pings in a row that said that the session is not known. */
+  #unknownPings = 0;
 
   constructor(options: StreamableOptions) {
     this.#options = options;
@@ -67,7 +75,7 @@ export class StreamableHttp implements Upstream {
           return readBrief(response).then((answer) =>
             this.#takeJson(answer, response, pendingResponses),
           );
-        if (response.ok) return this.#take(response, pendingResponses, signal);
+        if (response.ok) return this.#take(response, message, pendingResponses, signal);
         return this.#refused(response, message, pendingResponses, sessionId, signal);
       })
       .catch((error) => {
@@ -120,11 +128,13 @@ export class StreamableHttp implements Upstream {
     discard(response);
   }
 
-  #eventStream(): EventStream {
+  #eventStream({ head }: Message): EventStream {
     const { limit, budget, log, name, session } = this.#options;
     const { id } = session;
     return new EventStream({
       name,
+      // Nothing waits for the end of a call once its answer is delivered; a start must not wait for a stream's.
+      rests: head.method === "tools/call" ? this.#rests : undefined,
       limit,
       budget,
       log,
@@ -136,7 +146,12 @@ export class StreamableHttp implements Upstream {
     });
   }
 
-  async #take(response: Response, pendingResponses: PendingResponses, signal: AbortSignal) {
+  async #take(
+    response: Response,
+    message: Message,
+    pendingResponses: PendingResponses,
+    signal: AbortSignal,
+  ) {
     const { name, limit, budget } = this.#options;
     const isStream = mediaType(response) === "text/event-stream";
     if (pendingResponses.isDone) {
@@ -145,7 +160,7 @@ export class StreamableHttp implements Upstream {
       else discard(response);
       return;
     }
-    if (isStream) return this.#eventStream().read(response, pendingResponses, signal);
+    if (isStream) return this.#eventStream(message).read(response, pendingResponses, signal);
     if (mediaType(response) !== "application/json") {
       const text = await readErrorText(response);
       const found = messageIn(text);
@@ -238,12 +253,29 @@ export class StreamableHttp implements Upstream {
     throw failedStatusError(response, text, { name, url: endpoint.url, log }, redactor);
   }
 
-  /** Asks with a ping whether the server does not know the session. */
+  /** Asks with a ping whether the server does not know the session. A ping without an answer says nothing. */
   async #isUnknown(signal: AbortSignal): Promise<boolean> {
-    const ping = requestOf(this.#options.ids.next("session"), "ping");
-    const response = await this.#request("POST", ping, signal);
-    discard(response);
-    return response.status === 404 || response.status === 410;
+    // A server may answer 404 to every ping: a new session for each refusal would be in vain.
+    if (this.#unknownPings === maxUnknownPings) return false;
+    const { ids, session } = this.#options;
+    const ping = requestOf(ids.next("session"), "ping");
+    const soon = AbortSignal.any([signal, AbortSignal.timeout(pingMs)]);
+    try {
+      const response = await this.#request("POST", ping, soon);
+      const text = await readErrorText(response);
+      const found = messageIn(text);
+      // A JSON-RPC error for the ping itself, such as -32601, is an answer within the session, unless it names that.
+      const isAnswer =
+        found !== undefined &&
+        isAnswerTo([ping.head.id!], found) &&
+        !isSessionLost(400, text, session);
+      const isUnknown = !isAnswer && [404, 410].includes(response.status);
+      this.#unknownPings = isUnknown ? this.#unknownPings + 1 : 0;
+      return isUnknown;
+    } catch {
+      if (signal.aborted) throw signal.reason;
+      return false;
+    }
   }
 
   #request(

@@ -347,6 +347,35 @@ test("a request that got 404 in a fresh session begins another one once the serv
   expect(sessions).toBe(3);
 });
 
+test.each([
+  ["404 and a JSON-RPC error", 404, 2],
+  ["404 without JSON", 404, 4],
+  ["500", 500, 2],
+] as const)(
+  "where the server answers ping with %s, a request that is refused in every session costs few",
+  async (how, status, most) => {
+    let sessions = 0;
+    const url = serveHttp(async (request) => {
+      if (request.method !== "POST") return new Response(null, { status: 405 });
+      const { id, method } = (await request.json()) as Body;
+      if (method === "initialize") return opened(id, `s${++sessions}`);
+      if (id === undefined) return new Response(null, { status: 202 });
+      const error = { code: -32601, message: "no such method" };
+      if (method !== "ping") return jsonRpc({ id, error }, 404);
+      return how.includes("JSON-RPC")
+        ? jsonRpc({ id, error }, status)
+        : new Response("", { status });
+    });
+    const client = streamableClient(url);
+    await handshake(client);
+    for (let id = 1; id <= 8; id++) {
+      client.send({ id, method: "resources/list" });
+      expect((await client.next()).error.code).toBe(-32601);
+    }
+    expect(sessions).toBeLessThanOrEqual(most);
+  },
+);
+
 test("a session id that the server gives late, or anew in each answer, is the one of the next request", async () => {
   const seen: string[] = [];
   let newest: string | null = null;

@@ -74,7 +74,7 @@ test("a stream that ends a moment after its answer is read to its end, so that i
   });
   const client = streamableClient(server.url);
   await handshake(client);
-  client.send({ id: 1, method: "x/call" });
+  client.send({ id: 1, method: "tools/call", params: { name: "look" } });
   expect((await client.next()).result).toEqual({});
   expect(await Promise.race([server.cancelled, ended.promise])).toBe("ended");
 });
@@ -87,11 +87,13 @@ test.each([
   ],
 ])("a stream that %s after its answer is cancelled", async (_, more) => {
   const server = answering(more);
-  const client = streamableClient(server.url);
+  // Its deadline would cancel the stream, too.
+  const client = streamableClient(server.url, undefined, 60_000);
   await handshake(client);
-  client.send({ id: 1, method: "x/call" });
+  client.send({ id: 1, method: "tools/call", params: { name: "look" } });
   expect((await client.next()).result).toEqual({});
-  expect(await server.cancelled).toBe("cancelled");
+  const late = Bun.sleep(10_000).then(() => "late");
+  expect(await Promise.race([server.cancelled, late])).toBe("cancelled");
 });
 
 test("a listening stream that is refused late reports the session it asked for, not the next one", async () => {
