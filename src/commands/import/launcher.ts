@@ -43,11 +43,16 @@ function bridgeOfScript(path: string): BridgeName | undefined {
   return parts.map(bridgeNamed).find((name) => name !== undefined);
 }
 
-/** The bridge that a command line names, beside a URL or a variable: for a command line that findBridge() cannot read. */
+/** The bridge that a command line names, with a URL or with a variable behind it: for a command line that findBridge() cannot read. */
 export function mentionedBridge(words: readonly string[]): BridgeName | undefined {
   const line = words.join(" ");
-  if (!/https?:\/\/|\$\{?\w|%\w+%/i.test(line)) return undefined;
-  return bridges.find((name) => new RegExp(`(?<![\\w.-])${name}(?![\\w-])`).test(line));
+  const hasUrl = /https?:\/\//i.test(line);
+  return bridges.find((name) => {
+    const at = line.search(new RegExp(`(?<![\\w.-])${name}(?![\\w-])`));
+    if (at < 0) return false;
+    const args = line.slice(at).replace(/^\S+/, "");
+    return hasUrl || /\$\{?\w|%\w+%/.test(args);
+  });
 }
 
 /** Programs that start a package by its name, each with its options that take a value. */

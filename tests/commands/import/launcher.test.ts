@@ -157,6 +157,11 @@ describe("findBridge", () => {
     expect([findBridge(words), mentionedBridge(words)]).toEqual([undefined, "mcp-remote"]);
   });
 
+  test("a folder with the name of a bridge in a variable's path is no bridge", () => {
+    const words = splitWords("uv --directory ${HOME}/mcp-proxy run server.py");
+    expect([findBridge(words), mentionedBridge(words)]).toEqual([undefined, undefined]);
+  });
+
   test("cmd's switches end where its command begins", () => {
     const words = `cmd /d /v:on /c npx mcp-remote ${url} --callback-path /c --header A:b`;
     expect(found(words)).toBe(`mcp-remote ${url} --callback-path /c --header A:b`);
