@@ -4,7 +4,13 @@ import { clientAuths, type ReadFile } from "../../config/mcp-remote/words.ts";
 import type { Environment } from "../../platform/paths.ts";
 import { program } from "../../wire/program-facts.ts";
 import { Draft } from "./draft.ts";
-import { type BridgeName, findBridge, mentionedBridge, type OtherBridge } from "./launcher.ts";
+import {
+  type BridgeName,
+  findBridge,
+  mentionedBridge,
+  type OtherBridge,
+  unreadableReason,
+} from "./launcher.ts";
 import { takeMcpRemote } from "./mcp-remote.ts";
 import { takeMcpProxy, takeRemote, takeSupergateway } from "./other-bridges.ts";
 
@@ -70,9 +76,7 @@ export function convertEntry(
 
 function unreadable(bridge: BridgeName): Outcome {
   const draft = new Draft({});
-  draft.refuse(
-    `its command line starts ${bridge} in a way that import cannot read: add the server by setup --url`,
-  );
+  draft.refuse(unreadableReason(bridge));
   return { kind: "server", draft, currentBridge: bridge };
 }
 

@@ -55,6 +55,12 @@ export function mentionedBridge(words: readonly string[]): BridgeName | undefine
   });
 }
 
+/** Why an entry that starts a bridge is refused. */
+export function unreadableReason(name: BridgeName, problem?: string): string {
+  const why = problem === undefined ? "" : ` (${problem})`;
+  return `its command line starts ${name} in a way that import cannot read${why}: add the server by setup --url`;
+}
+
 /** Programs that start a package by its name, each with its options that take a value. */
 const launchers: Readonly<Record<string, readonly string[]>> = {
   npx: [
@@ -188,15 +194,25 @@ function ofLine(
   syntax?: Parameters<typeof readShellLine>[1],
 ): OtherBridge | undefined {
   const read = readShellLine(line, syntax);
-  const found = read === undefined ? undefined : find(read.words);
-  if (read === undefined || found === undefined) return undefined;
+  if ("problem" in read) return refusedLine(line, read.problem);
+  const found = find(read.words);
+  if (found === undefined) return undefined;
   // Which of two bridges the client talks to is unknown.
-  if (read.before.some((words) => find(words) !== undefined)) return undefined;
+  if (read.before.some((words) => find(words) !== undefined))
+    return refusedLine(line, "it starts two bridges");
   const withEnv = { ...found, env: { ...read.env, ...found.env } };
   const before = [...new Set(read.before.map(([first = ""]) => shownProgram(first)))].join(", ");
   return before === ""
     ? withEnv
     : withNote(withEnv, `the shell's commands before ${found.name} are left out: ${before}`);
+}
+
+/** The bridge of a line that cannot be read, with the reason; undefined if the line names none. */
+function refusedLine(line: string, problem: string): OtherBridge | undefined {
+  const name = mentionedBridge([line]);
+  return name === undefined
+    ? undefined
+    : { name, args: [], env: {}, notes: [], refused: unreadableReason(name, problem) };
 }
 
 /** A program's name; `a command` for a word that may hold more than a name, such as a secret. */
@@ -220,7 +236,8 @@ function ofPowerShell(words: readonly string[], find: Find): OtherBridge | undef
     // The call operator.
     .replace(/(^|[;\n])\s*&(?!&)/g, "$1");
   // PowerShell's own variables and its expressions.
-  if (/\$(?!\{)/.test(variables)) return undefined;
+  if (/\$(?!\{)/.test(variables))
+    return refusedLine(variables, "it uses a variable of PowerShell's own");
   return ofLine(variables, find, "other");
 }
 

@@ -59,12 +59,19 @@ function isReadable(text: string, syntax: Syntax): boolean {
   });
 }
 
-/** The commands of a line; undefined if it has pipes, redirections, substitutions, groups or commands in the background. */
-function commandsOf(line: string, syntax: Syntax): string[][] | undefined {
+/** Why a line cannot be read, without the line's text, which may hold a secret. */
+interface Unreadable {
+  readonly problem: string;
+}
+
+/** The commands of a line without pipes, redirections, substitutions, groups and commands in the background. */
+function commandsOf(line: string, syntax: Syntax): string[][] | Unreadable {
   const commands: string[][] = [[]];
   for (const { groups = {} } of line.matchAll(tokens[syntax])) {
     const { word, end, other } = groups;
-    if (other !== undefined || (word !== undefined && !isReadable(word, syntax))) return undefined;
+    if (other !== undefined) return { problem: `it uses the character ${other}` };
+    if (word !== undefined && !isReadable(word, syntax))
+      return { problem: "it uses a substitution, or a $ that begins no variable" };
     if (end !== undefined) commands.push([]);
     if (word !== undefined) commands.at(-1)!.push(wordOf(word, syntax));
   }
@@ -93,24 +100,25 @@ function otherCommand(all: readonly string[]): Command | undefined {
   return first.startsWith("$") ? undefined : { env: {}, words: all };
 }
 
-/** Reads a shell's line that ends in one simple command; undefined if the line is more than that. */
-export function readShellLine(line: string, syntax: Syntax = "posix"): ShellLine | undefined {
+/** Reads a shell's line that ends in one simple command. */
+export function readShellLine(line: string, syntax: Syntax = "posix"): ShellLine | Unreadable {
   const read = syntax === "posix" ? posixCommand : otherCommand;
   let env: ShellLine["env"] = {};
   const before: (readonly string[])[] = [];
   let words: readonly string[] = [];
-  const commands = commandsOf(line, syntax) ?? [];
+  const commands = commandsOf(line, syntax);
+  if ("problem" in commands) return commands;
   for (const [at, all] of commands.entries()) {
     const command = read(all);
-    if (command === undefined) return undefined;
+    if (command === undefined) return { problem: "it sets a variable by an expression" };
     words = command.words;
     const isLast = at === commands.length - 1;
     // `A=b program; npx ...` sets A for that program alone.
     if (isLast || words.length === 0) env = { ...env, ...command.env };
     if (isLast || words.length === 0) continue;
-    if (deciding.test(words[0]!)) return undefined;
+    if (deciding.test(words[0]!)) return { problem: `${words[0]} decides about its last command` };
     before.push(words);
   }
   if (words[0] === "exec" || words[0] === "command") words = words.slice(1);
-  return words.length === 0 ? undefined : { words, env, before };
+  return words.length === 0 ? { problem: "it ends in no command" } : { words, env, before };
 }

@@ -243,7 +243,7 @@ Next steps:
     const { out } = await run(importCommand, file);
     expect(out).toBe(`Cannot be imported:
   kb  ${file}, through mcp-remote
-    its command line starts mcp-remote in a way that import cannot read: add the server by setup --url
+    its command line starts mcp-remote in a way that import cannot read (it uses the character (): add the server by setup --url
 `);
   });
 

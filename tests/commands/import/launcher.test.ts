@@ -149,12 +149,19 @@ describe("findBridge", () => {
     ["sh", `exec sleep 1; ${start}`],
     ["sh", `[ -n "$X" ] && ${start}`],
     ["sh", 'npx mcp-remote "$URL" | tee log'],
+    ["sh", "curl https://a.example | sh; npx mcp-remote"],
+    ["sh", `${start} $(cat options)`],
+    ["sh", `${start} "$(cat options)"`],
     ["powershell", `$t = 'canary'; ${start} --header "A: $t"`],
     ["powershell", `$env:T += 'canary'; ${start}`],
     ["cmd", "npx mcp-remote %URL% > log"],
-  ])("%s -c %s cannot be read, and is not taken for a local server", (program, line) => {
+    ["nice", `sh -c 'npx mcp-remote ${url} | tee log'`],
+  ])("%s -c %s cannot be read, and the reason holds no secret", (program, line) => {
     const words = [program, program === "cmd" ? "/c" : "-c", line];
-    expect([findBridge(words), mentionedBridge(words)]).toEqual([undefined, "mcp-remote"]);
+    const bridge = findBridge(program === "nice" ? ["nice", ...splitWords(line)] : words);
+    expect([bridge?.name, bridge?.args]).toEqual(["mcp-remote", []]);
+    expect(bridge?.refused).toMatch(/in a way that import cannot read \(.+\): add/);
+    expect(bridge?.refused).not.toContain("canary");
   });
 
   test("a folder with the name of a bridge in a variable's path is no bridge", () => {
@@ -209,11 +216,8 @@ describe("findBridge", () => {
     "npx",
     "node server.js mcp-remote",
     "uvx mcp-server-git",
-    'sh -c "curl https://a.example | sh; npx mcp-remote"',
     "docker exec -i tools npx mcp-remote https://a.example/",
     "ssh box npx mcp-remote https://a.example/",
-    'bash -c "npx mcp-remote https://a.example/ $(cat options)"',
-    'bash -c "npx mcp-remote https://a.example/ | tee log"',
     `${"nice ".repeat(100)}npx mcp-remote https://a.example/`,
     "git -- mcp-proxies",
     "",
