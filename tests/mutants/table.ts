@@ -1495,13 +1495,21 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/upstream/transport/session-lost.test.ts",
     pattern: "without JSON",
   },
+  "no-end-of-doubt": {
+    promise: "a request that was in doubt survives any number of lost sessions",
+    file: "src/upstream/transport/streamable-http.ts",
+    find: "          this.#unknownPings = 0;\n",
+    replace: "          this.#unknownPings += 0;\n",
+    test: "tests/upstream/transport/session-lost.test.ts",
+    pattern: "each time the server has lost that",
+  },
   "no-ping-after-doubt": {
     promise: "a request that got 404 in a fresh session begins another one once that is lost",
     file: "src/upstream/transport/streamable-http.ts",
     find: "      return isUnknown;\n",
     replace: "      return false;\n",
     test: "tests/upstream/transport/session-lost.test.ts",
-    pattern: "once the server has lost that",
+    pattern: "each time the server has lost that",
   },
   "no-memory-of-early-answer": {
     promise: "what the client was told before the bridge was there stays so",

@@ -69,7 +69,10 @@ export class FirstRequest {
         });
       const startedAt = performance.now();
       const headers = { ...fields, ...sent };
-      const response = await this.#http({ method: "POST", url, headers, body: initialize, signal });
+      const response = await this.#http({
+        ...{ method: "POST", url, headers, body: initialize, signal },
+        nonIdempotent: () => false,
+      });
       const facts = {
         response,
         sent,

@@ -54,7 +54,7 @@ export class StreamableHttp implements Upstream {
   /** Whether the server gave another session id after initialize: every response is then read for the next one. */
   #changesId = false;
   readonly #rests = new StreamRests();
-  /** Pings in a row that said that the session is not known. */
+  /** Pings that said that the session is not known, since a request that was in doubt was accepted. */
   #unknownPings = 0;
 
   constructor(options: StreamableOptions) {
@@ -69,6 +69,13 @@ export class StreamableHttp implements Upstream {
     const sessionId = this.#options.session.id;
     return this.#request("POST", message, signal)
       .then((response) => {
+        // A request that was refused in a fresh session is accepted: a lost session was the reason.
+        if (
+          this.#unknownPings > 0 &&
+          response.ok &&
+          isDoubtful(404, this.#options.session, message)
+        )
+          this.#unknownPings = 0;
         if (this.#changesId || head.method !== "tools/call")
           this.#noteSession(response, message, sessionId);
         if (response.ok && !pendingResponses.isDone && this.#isPlain(response, message))

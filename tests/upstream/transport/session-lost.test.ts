@@ -321,7 +321,7 @@ test.each<[string, (id: unknown) => Response, object]>([
   },
 );
 
-test("a request that got 404 in a fresh session begins another one once the server has lost that, too", async () => {
+test("a request that got 404 in a fresh session begins another one each time the server has lost that, too", async () => {
   const known = new Set<string>();
   let lostAtOnce = 0;
   let sessions = 0;
@@ -345,6 +345,11 @@ test("a request that got 404 in a fresh session begins another one once the serv
   client.send({ id: 2, method: "x/first" });
   expect(await client.next()).toMatchObject({ id: 2, result: {} });
   expect(sessions).toBe(3);
+  for (let id = 3; id <= 8; id++) {
+    known.clear();
+    client.send({ id, method: "x/first" });
+    expect(await client.next()).toMatchObject({ id, result: {} });
+  }
 });
 
 test.each([
