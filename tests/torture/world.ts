@@ -40,11 +40,15 @@ export async function startWorld() {
     // Commands sign out repeatedly: revoking one grant must not revoke another.
     out: { url: resource.url },
   };
+  const path = (name: string, ...more: string[]) => join(name, ".codex-mcp-bridge", ...more);
   const home = await bridgeHome(folder.path, servers.kb);
-  await home.configure(servers);
+  // As the bridge writes the file, so that an entry which a command puts back makes the same text.
+  writeFileSync(
+    path(folder.path, "config.json"),
+    `${JSON.stringify({ $schema: "./config.schema.json", version: 1, servers }, null, 2)}\n`,
+  );
   await signIn(home);
   await signIn(home, "out");
-  const path = (name: string, ...more: string[]) => join(name, ".codex-mcp-bridge", ...more);
   const kept = join(folder.path, "kept");
   cpSync(path(folder.path), kept, { recursive: true });
   const words = ["credentials", "export", "--server", "kb", "--passphrase-fd", "0"];

@@ -44,7 +44,9 @@ export async function removeServers(
 ): Promise<readonly ServerSettings[]> {
   if (servers.length === 0) return [];
   const entries = new Map<ServerSettings, ServerEntry>();
+  let order: readonly string[] = [];
   await changeConfig(context.paths(), (raw) => {
+    order = Object.keys(raw.servers ?? {});
     for (const server of servers) {
       const entry = raw.servers?.[server.name];
       if (entry === undefined || !mayRemove(server.name, entry)) continue;
@@ -61,8 +63,12 @@ export async function removeServers(
     }
   } catch (error) {
     await changeConfig(context.paths(), (raw) => {
-      raw.servers ??= {};
-      for (const [{ name }, entry] of left) raw.servers[name] ??= entry;
+      const now = { ...raw.servers };
+      for (const [{ name }, entry] of left) now[name] ??= entry;
+      const names = new Set([...order, ...Object.keys(now)]);
+      raw.servers = Object.fromEntries(
+        [...names].flatMap((name) => (now[name] === undefined ? [] : [[name, now[name]]])),
+      );
     });
     throw error;
   }
