@@ -1,6 +1,6 @@
 // Streamable HTTP of the session protocol (MCP 2025-03-26, 2025-06-18, 2025-11-25: basic/transports).
 
-import { isAnswerTo, type Message, requestOf } from "../../wire/message.ts";
+import type { Message } from "../../wire/message.ts";
 import type { RequestIds } from "../core/request-ids.ts";
 import type { Deliver, Stop, Upstream } from "../core/types.ts";
 import { DoubtfulRefusal } from "./authorize.ts";
@@ -18,6 +18,7 @@ import {
   wrongTypeError,
 } from "./response-body.ts";
 import { isDoubtful, isSessionLost, type Session, SessionLost } from "./session-lost.ts";
+import { SessionProbe } from "./session-probe.ts";
 import { messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 import { EventStream } from "./sse-resume.ts";
 import { failedStatusError, isPutOff, statusError } from "./status-errors.ts";
@@ -40,10 +41,6 @@ const cancelTimeoutMs = 5000;
 /** A DELETE needs at most so many round trips to arrive, TCP and TLS handshakes included; it gets at least this time. */
 const deleteRoundTrips = 4;
 const leastDeleteMs = 10;
-/** Longest wait for the answer to a ping that asks for the session. */
-const pingMs = 1000;
-/** Pings in a row that may say that the session is not known, and so cost a new one each. */
-const maxUnknownPings = 2;
 
 export class StreamableHttp implements Upstream {
   readonly #options: StreamableOptions;
@@ -54,28 +51,27 @@ export class StreamableHttp implements Upstream {
   /** Whether the server gave another session id after initialize: every response is then read for the next one. */
   #changesId = false;
   readonly #rests = new StreamRests();
-  /** Pings that said that the session is not known, since a request that was in doubt was accepted. */
-  #unknownPings = 0;
+  readonly #probe: SessionProbe;
 
   constructor(options: StreamableOptions) {
     this.#options = options;
+    const post = (message: Message, signal: AbortSignal) => this.#request("POST", message, signal);
+    this.#probe = new SessionProbe({ session: options.session, ids: options.ids, post });
   }
 
   send(message: Message, deliver: Deliver, signal: AbortSignal): Promise<void> {
     const { head } = message;
-    if (head.method === "initialize" && head.kind === "request") this.#options.beginSession();
+    if (head.method === "initialize" && head.kind === "request") {
+      this.#options.beginSession();
+      this.#probe.begin();
+    }
     const pendingResponses = new PendingResponses(message, deliver);
     // Read before the request goes out: another call may have renewed the session when the refusal comes.
     const sessionId = this.#options.session.id;
     return this.#request("POST", message, signal)
       .then((response) => {
-        // A request that was refused in a fresh session is accepted: a lost session was the reason.
-        if (
-          this.#unknownPings > 0 &&
-          response.ok &&
-          isDoubtful(404, this.#options.session, message)
-        )
-          this.#unknownPings = 0;
+        if (this.#probe.hasDoubts && response.ok && isDoubtful(404, this.#options.session, message))
+          this.#probe.accepted();
         if (this.#changesId || head.method !== "tools/call")
           this.#noteSession(response, message, sessionId);
         if (response.ok && !pendingResponses.isDone && this.#isPlain(response, message))
@@ -247,7 +243,7 @@ export class StreamableHttp implements Upstream {
     const isLost =
       sessionId !== undefined &&
       (isSessionLost(status, text, session, message, answer) ||
-        (isDoubtful(status, session, message) && (await this.#isUnknown(signal))));
+        (isDoubtful(status, session, message) && (await this.#probe.isLost(sessionId, signal))));
     if (isLost) {
       const isDoubtful = response instanceof DoubtfulRefusal;
       const refusal = isDoubtful ? response.refusal : statusError(response, text, name, redactor);
@@ -258,31 +254,6 @@ export class StreamableHttp implements Upstream {
     if (answer !== undefined && !isPutOff(response) && !isFailedStart)
       return pendingResponses.take(answer);
     throw failedStatusError(response, text, { name, url: endpoint.url, log }, redactor);
-  }
-
-  /** Asks with a ping whether the server does not know the session. A ping without an answer says nothing. */
-  async #isUnknown(signal: AbortSignal): Promise<boolean> {
-    // A server may answer 404 to every ping: a new session for each refusal would be in vain.
-    if (this.#unknownPings === maxUnknownPings) return false;
-    const { ids, session } = this.#options;
-    const ping = requestOf(ids.next("session"), "ping");
-    const soon = AbortSignal.any([signal, AbortSignal.timeout(pingMs)]);
-    try {
-      const response = await this.#request("POST", ping, soon);
-      const text = await readErrorText(response);
-      const found = messageIn(text);
-      // A JSON-RPC error for the ping itself, such as -32601, is an answer within the session, unless it names that.
-      const isAnswer =
-        found !== undefined &&
-        isAnswerTo([ping.head.id!], found) &&
-        !isSessionLost(400, text, session);
-      const isUnknown = !isAnswer && [404, 410].includes(response.status);
-      this.#unknownPings = isUnknown ? this.#unknownPings + 1 : 0;
-      return isUnknown;
-    } catch {
-      if (signal.aborted) throw signal.reason;
-      return false;
-    }
   }
 
   #request(
