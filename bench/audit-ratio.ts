@@ -53,6 +53,7 @@ const { samples, notes } = await takeTurns(systems, { rounds }, async (system) =
 await server.stop();
 const medians = Object.fromEntries(modes.map((mode) => [mode, median(samples.get(mode)!)]));
 const ratios = Object.fromEntries(modes.map((mode) => [mode, medians[mode]! / medians["off"]!]));
+const each = Object.fromEntries(samples);
 console.log(
-  JSON.stringify({ rounds, load: loadAverage(), medianUs: medians, ratios, notes }, null, 2),
+  JSON.stringify({ rounds, load: loadAverage(), medianUs: medians, ratios, each, notes }, null, 2),
 );

@@ -33,9 +33,9 @@ export class AuditFile {
       this.#check();
       this.#checkedAt = now;
     }
-    const bytes = Buffer.from(`${line}\n`);
+    const text = `${line}\n`;
     try {
-      if (fs().writeSync(this.#fd!, bytes) === bytes.length) return;
+      if (fs().writeSync(this.#fd!, text) === Buffer.byteLength(text)) return;
     } catch (error) {
       this.#close();
       throw error;

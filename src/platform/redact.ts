@@ -71,6 +71,8 @@ export class Redactor {
 
   /** `text` with every secret replaced by `...`. */
   redact(text: string): string {
+    // Neither a secret nor a name with a value.
+    if (text.length < minSecretLength && isWord(text)) return text;
     const exempt = this.#exempt.find((each) => text.includes(each));
     if (exempt !== undefined)
       return text

@@ -44,6 +44,14 @@ interface Ending {
   readonly bytes?: number;
 }
 
+/** What a line says of a call besides time, run and number. */
+interface Facts extends Partial<Ending> {
+  readonly tool?: string | undefined;
+  readonly client?: string;
+  readonly id?: string | undefined;
+  readonly ms?: number;
+}
+
 /** Longer arguments are shown as their SHA-256. */
 const maxArgumentsLength = 1024 * 1024;
 const maxNameLength = 256;
@@ -120,14 +128,13 @@ export class AuditUpstream implements Upstream {
     const call = { number: this.#options.nextCall(), id, startedAt: performance.now() };
     const tool = params === undefined ? message.value(["params", "name"]) : params["name"];
     const line = this.#line("call", call, {
-      server: name,
       tool: typeof tool === "string" ? this.#shown(tool) : undefined,
       client: this.#shown(client.name),
       id: id === undefined ? undefined : this.#shown(id),
     });
     let isBegun = false;
     for (const { file, lines, arguments: how } of this.#audits) {
-      const raw = how === "none" ? undefined : this.#argumentsOf(message, how);
+      const raw = how === "none" ? undefined : this.#argumentsOf(message, params, how);
       try {
         lines.append(raw === undefined ? line : `${line.slice(0, -1)},"arguments":${raw}}`);
         isBegun = true;
@@ -141,7 +148,7 @@ export class AuditUpstream implements Upstream {
 
   #end(call: OpenCall, ending: Ending): void {
     const ms = Math.round((performance.now() - call.startedAt) * 10) / 10;
-    const line = this.#line("end", call, { server: this.#options.name, ...ending, ms });
+    const line = this.#line("end", call, { ...ending, ms });
     for (const { file, lines } of this.#audits)
       try {
         lines.append(line);
@@ -155,17 +162,39 @@ export class AuditUpstream implements Upstream {
     return this.#options.redactor.redact(text.slice(0, 8 * maxNameLength)).slice(0, maxNameLength);
   }
 
-  #line(event: "call" | "end", { number }: OpenCall, facts: object): string {
+  #line(event: "call" | "end", { number: call }: OpenCall, facts: Facts): string {
     const time = new Date().toISOString();
-    return JSON.stringify({ time, event, run: runId(), call: number, ...facts });
+    const { tool, client, id, outcome, code, bytes, ms } = facts;
+    const { name: server } = this.#options;
+    // One literal: spreading the facts takes longer.
+    const line = {
+      time,
+      event,
+      run: runId(),
+      call,
+      server,
+      tool,
+      client,
+      id,
+      outcome,
+      code,
+      bytes,
+      ms,
+    };
+    return JSON.stringify(line);
   }
 
   /** The arguments as JSON text: redacted, or their SHA-256. */
-  #argumentsOf(message: Message, how: "hash" | "full"): string | undefined {
-    const text = message.text(["params", "arguments"]);
+  #argumentsOf(
+    message: Message,
+    plain: Readonly<Record<string, unknown>> | undefined,
+    how: "hash" | "full",
+  ): string | undefined {
+    // Plain parameters are those that JSON.stringify writes as they stand in the message.
+    const text = plain ? JSON.stringify(plain["arguments"]) : message.text(["params", "arguments"]);
     if (text === undefined) return undefined;
     if (how === "hash" || text.length > maxArgumentsLength)
-      return `"sha256:${Bun.CryptoHasher.hash("sha256", text, "hex")}"`;
+      return `"sha256:${Bun.SHA256.hash(text, "hex")}"`;
     return this.#options.redactor.json(text);
   }
 }
