@@ -868,7 +868,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-return-of-a-half-removed-server": {
     promise: "a server whose sign-in cannot be removed stays configured",
     file: "src/commands/auth/forget.ts",
-    find: "now[name] ??= entry;",
+    find: "if (!now.has(name)) now.set(name, entry);",
     replace: "void `${name}${entry.url}`;",
     test: "tests/commands/import/undo.test.ts",
     pattern: "its sign-in cannot be removed",
@@ -1482,8 +1482,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "no-doubt-of-pings": {
     promise: "a ping that is refused for itself costs no session",
     file: "src/upstream/transport/session-probe.ts",
-    find: "if (isAnswer || ![404, 410]",
-    replace: "if (![404, 410]",
+    find: "const isLost = !isAnswer && [404, 410].includes(response.status);",
+    replace: "const isLost = [404, 410].includes(response.status);",
     test: "tests/upstream/transport/session-lost.test.ts",
     pattern: "a JSON-RPC error",
   },
@@ -1511,11 +1511,21 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     test: "tests/upstream/transport/session-lost.test.ts",
     pattern: "each time the server has lost that",
   },
+  "no-words-of-doubtful-refusals": {
+    promise:
+      "a call that failed by itself is sent once, also where another request renews the session",
+    file: "src/upstream/transport/streamable-http.ts",
+    find: "      readsAsLost(status, text, message, answer) &&",
+    replace:
+      "      (isDoubtful(status, session, message) || readsAsLost(status, text, message, answer)) &&",
+    test: "tests/upstream/transport/session-lost.test.ts",
+    pattern: "a call's own",
+  },
   "no-ping-after-doubt": {
     promise: "a request that got 404 in a fresh session begins another one once that is lost",
     file: "src/upstream/transport/session-probe.ts",
-    find: "      return true;\n",
-    replace: "      return false && id === this.#lostId;\n",
+    find: "      return isLost;\n",
+    replace: "      return false;\n",
     test: "tests/upstream/transport/session-lost.test.ts",
     pattern: "each time the server has lost that",
   },

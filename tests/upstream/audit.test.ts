@@ -138,6 +138,24 @@ test.each<[Stop, string]>([
   expect(lines()[1]).toMatchObject({ outcome });
 });
 
+test.each([
+  ['{"q":"ü€😀"}', "ü€😀"],
+  ['{"q":"\\ud800"}', "\ud800"],
+  ['{"q": "spaced"}', "spaced"],
+  ['{"q":12345678901234567890}', Number("12345678901234567890")],
+])("arguments %s are hashed as they stand in the message, and shown", async (raw, q) => {
+  const audits = (["hash", "full"] as const).map((how) => ({
+    file: `${file}.${how}`,
+    arguments: how,
+  }));
+  const { send, sent } = audited(({ head }) => responseTo(head.id!, "{}"), audits);
+  await send(requestOf("1", "tools/call", `{"name":"search","arguments":${raw}}`));
+  expect(sent).toHaveLength(1);
+  const shown = audits.map((audit) => lines(audit.file)[0]!["arguments"]);
+  const hash = Bun.CryptoHasher.hash("sha256", encoder.encode(raw), "hex");
+  expect(shown).toEqual([`sha256:${hash}`, { q }]);
+});
+
 test("arguments are left out, hashed or shown, and each file has its own way", async () => {
   const audits = (["none", "hash", "full"] as const).map((how) => ({
     file: `${file}.${how}`,

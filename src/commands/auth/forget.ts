@@ -63,11 +63,11 @@ export async function removeServers(
     }
   } catch (error) {
     await changeConfig(context.paths(), (raw) => {
-      const now = { ...raw.servers };
-      for (const [{ name }, entry] of left) now[name] ??= entry;
-      const names = new Set([...order, ...Object.keys(now)]);
+      const now = new Map(Object.entries(raw.servers ?? {}));
+      for (const [{ name }, entry] of left) if (!now.has(name)) now.set(name, entry);
+      const names = new Set([...order, ...now.keys()]);
       raw.servers = Object.fromEntries(
-        [...names].flatMap((name) => (now[name] === undefined ? [] : [[name, now[name]]])),
+        [...names].flatMap((name) => (now.has(name) ? [[name, now.get(name)!]] : [])),
       );
     });
     throw error;

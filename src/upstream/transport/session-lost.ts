@@ -114,6 +114,16 @@ export function isSessionLost(
   answer?: Message,
 ): boolean {
   if (request !== undefined && isDoubtful(status, session, request)) return false;
+  return readsAsLost(status, text, request, answer);
+}
+
+/** As isSessionLost, whatever the server refused in fresh sessions, too. */
+export function readsAsLost(
+  status: number,
+  text: string,
+  request?: Message,
+  answer?: Message,
+): boolean {
   if (goneStatuses.includes(status)) return true;
   const names = refusalStatuses.includes(status) && namesSession(status, text, request);
   if (answer === undefined) return status === 401 || names;

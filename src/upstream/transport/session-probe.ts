@@ -22,6 +22,8 @@ export class SessionProbe {
   /** Sessions that a ping found lost, since a request that was in doubt was accepted. */
   #lost = 0;
   #lostId: string | undefined;
+  /** Sessions begun: a ping that was sent before the last one says nothing about that. */
+  #begun = 0;
   #asked: { readonly id: string; readonly isLost: Promise<boolean> } | undefined;
 
   constructor(options: ProbeOptions) {
@@ -36,6 +38,8 @@ export class SessionProbe {
   /** Called before each initialize: a restarted server may give the new session the id of the lost one. */
   begin(): void {
     this.#lostId = undefined;
+    this.#asked = undefined;
+    this.#begun++;
   }
 
   /** Called when a request in doubt is accepted: a lost session was the reason of its refusals. */
@@ -65,6 +69,7 @@ export class SessionProbe {
   /** Never rejects. */
   async #ask(id: string): Promise<boolean> {
     const { ids, session, post } = this.#options;
+    const begun = this.#begun;
     const ping = requestOf(ids.next("session"), "ping");
     try {
       const response = await post(ping, AbortSignal.timeout(pingMs));
@@ -75,13 +80,11 @@ export class SessionProbe {
         found !== undefined &&
         isAnswerTo([ping.head.id!], found) &&
         !isSessionLost(400, text, session);
-      if (isAnswer || ![404, 410].includes(response.status)) {
-        this.#lost = 0;
-        return false;
-      }
-      this.#lost++;
-      this.#lostId = id;
-      return true;
+      const isLost = !isAnswer && [404, 410].includes(response.status);
+      if (begun !== this.#begun) return isLost;
+      this.#lost = isLost ? this.#lost + 1 : 0;
+      if (isLost) this.#lostId = id;
+      return isLost;
     } catch {
       return false;
     }

@@ -17,7 +17,13 @@ import {
   readJson,
   wrongTypeError,
 } from "./response-body.ts";
-import { isDoubtful, isSessionLost, type Session, SessionLost } from "./session-lost.ts";
+import {
+  isDoubtful,
+  isSessionLost,
+  readsAsLost,
+  type Session,
+  SessionLost,
+} from "./session-lost.ts";
 import { SessionProbe } from "./session-probe.ts";
 import { messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 import { EventStream } from "./sse-resume.ts";
@@ -240,10 +246,11 @@ export class StreamableHttp implements Upstream {
     const text = await readErrorText(response);
     const found = messageIn(text);
     const answer = found !== undefined && pendingResponses.isAnswer(found) ? found : undefined;
+    // Words that name no session leave no doubt: the answer may be that of an executed call.
     const isLost =
       sessionId !== undefined &&
-      (isSessionLost(status, text, session, message, answer) ||
-        (isDoubtful(status, session, message) && (await this.#probe.isLost(sessionId, signal))));
+      readsAsLost(status, text, message, answer) &&
+      (!isDoubtful(status, session, message) || (await this.#isLost(sessionId, signal)));
     if (isLost) {
       const isDoubtful = response instanceof DoubtfulRefusal;
       const refusal = isDoubtful ? response.refusal : statusError(response, text, name, redactor);
@@ -254,6 +261,12 @@ export class StreamableHttp implements Upstream {
     if (answer !== undefined && !isPutOff(response) && !isFailedStart)
       return pendingResponses.take(answer);
     throw failedStatusError(response, text, { name, url: endpoint.url, log }, redactor);
+  }
+
+  /** Whether the server has lost the session in which it refused a request. A server that gives new ids has only one session. */
+  #isLost(sessionId: string, signal: AbortSignal): Promise<boolean> {
+    const { id } = this.#options.session;
+    return this.#probe.isLost(this.#changesId && id !== undefined ? id : sessionId, signal);
   }
 
   #request(

@@ -365,6 +365,48 @@ test("a request that got 404 in a fresh session begins another one each time the
   }
 });
 
+test.each([409, 412, 422])(
+  "a call's own %i is delivered, and the call sent once, also where the call is in doubt and another request renews the session",
+  async (status) => {
+    const known = new Set<string>();
+    let lostAtOnce = 0;
+    let sessions = 0;
+    let executions = 0;
+    const url = serveHttp(async (request) => {
+      if (request.method !== "POST") return new Response(null, { status: 405 });
+      const { id, method } = (await request.json()) as Body;
+      if (method === "initialize") {
+        known.add(`s${++sessions}`);
+        return opened(id, `s${sessions}`);
+      }
+      if (id === undefined) return new Response(null, { status: 202 });
+      if (method === "tools/call" && lostAtOnce++ < 2) known.clear();
+      if (!known.has(request.headers.get("mcp-session-id")!))
+        return new Response("", { status: 404 });
+      if (method !== "tools/call") return jsonRpc({ id, result: {} });
+      executions++;
+      await Bun.sleep(100);
+      return new Response("the record is locked", { status });
+    });
+    const client = streamableClient(url);
+    await handshake(client);
+    const params = { name: "t", arguments: {} };
+    client.send({ id: 1, method: "tools/call", params });
+    expect((await client.next()).error).toMatchObject({ code: 1404 });
+    client.send({ id: 4, method: "x/other" });
+    expect(await client.next()).toMatchObject({ id: 4, result: {} });
+    client.send({ id: 2, method: "tools/call", params });
+    while (executions === 0) await Bun.sleep(5);
+    known.clear();
+    client.send({ id: 3, method: "x/other" });
+    expect(await client.next()).toMatchObject({ id: 3, result: {} });
+    const { id, error } = await client.next();
+    expect(id).toBe(2);
+    expect(error.message).toContain("the record is locked");
+    expect(executions).toBe(1);
+  },
+);
+
 test.each([
   ["404 and a JSON-RPC error", 404, 2],
   ["404 without JSON", 404, 4],
