@@ -71,7 +71,7 @@ export class Redactor {
 
   /** `text` with every secret replaced by `...`. */
   redact(text: string): string {
-    // Neither a secret nor a name with a value.
+    // A short word is no secret, and a word cannot hold a name with a value.
     if (text.length < minSecretLength && isWord(text)) return text;
     const exempt = this.#exempt.find((each) => text.includes(each));
     if (exempt !== undefined)

@@ -190,7 +190,7 @@ export class AuditUpstream implements Upstream {
     plain: Readonly<Record<string, unknown>> | undefined,
     how: "hash" | "full",
   ): string | undefined {
-    // Plain parameters are those that JSON.stringify writes as they stand in the message.
+    // JSON.stringify writes plain parameters exactly as they stand in the message.
     const text = plain ? JSON.stringify(plain["arguments"]) : message.text(["params", "arguments"]);
     if (text === undefined) return undefined;
     if (how === "hash" || text.length > maxArgumentsLength)

@@ -42,7 +42,7 @@ export async function startWorld() {
   };
   const path = (name: string, ...more: string[]) => join(name, ".codex-mcp-bridge", ...more);
   const home = await bridgeHome(folder.path, servers.kb);
-  // As the bridge writes the file, so that an entry which a command puts back makes the same text.
+  // Written as the bridge writes it: an entry that a command puts back then gives the same text.
   writeFileSync(
     path(folder.path, "config.json"),
     `${JSON.stringify({ $schema: "./config.schema.json", version: 1, servers }, null, 2)}\n`,

@@ -103,21 +103,21 @@ function namesSession(status: number, text: string, request: Message | undefined
   return (request?.head.method === "tools/call" ? callTexts : otherTexts).test(words);
 }
 
-/**
- * Whether an error status means a lost session: 404, 410, or a status that servers send in their place. `text` is the body; `answer` is the JSON-RPC response in it, if it answers `request`.
- */
+/** Whether a refusal of `request` means a lost session: it reads as one, and the server did not refuse the request in a fresh session, too. */
 export function isSessionLost(
   status: number,
   text: string,
   session: Session,
-  request?: Message,
+  request: Message,
   answer?: Message,
 ): boolean {
-  if (request !== undefined && isDoubtful(status, session, request)) return false;
-  return readsAsLost(status, text, request, answer);
+  return !isDoubtful(status, session, request) && readsAsLost(status, text, request, answer);
 }
 
-/** As isSessionLost, whatever the server refused in fresh sessions, too. */
+/**
+ * Whether an error status reads as a lost session: 404, 410, or a status that servers send in their place. `text` is the
+ * body; `answer` is the JSON-RPC response in it, if it answers `request`.
+ */
 export function readsAsLost(
   status: number,
   text: string,

@@ -2,7 +2,7 @@ import { abortable } from "../../platform/async.ts";
 import { isAnswerTo, type Message, requestOf } from "../../wire/message.ts";
 import type { RequestIds } from "../core/request-ids.ts";
 import { messageIn, readErrorText } from "./response-body.ts";
-import { isSessionLost, type Session } from "./session-lost.ts";
+import { readsAsLost, type Session } from "./session-lost.ts";
 
 interface ProbeOptions {
   readonly session: Session;
@@ -19,10 +19,10 @@ const maxLost = 2;
 /** Finds out with a ping whether the server has lost a session, for requests whose refusal says nothing about it. */
 export class SessionProbe {
   readonly #options: ProbeOptions;
-  /** Sessions that a ping found lost, since a request that was in doubt was accepted. */
+  /** Number of sessions that a ping found lost since a request in doubt was last accepted. */
   #lost = 0;
   #lostId: string | undefined;
-  /** Sessions begun: a ping that was sent before the last one says nothing about that. */
+  /** Number of sessions begun. A ping sent before the newest session began says nothing about it. */
   #begun = 0;
   #asked: { readonly id: string; readonly isLost: Promise<boolean> } | undefined;
 
@@ -68,7 +68,7 @@ export class SessionProbe {
 
   /** Never rejects. */
   async #ask(id: string): Promise<boolean> {
-    const { ids, session, post } = this.#options;
+    const { ids, post } = this.#options;
     const begun = this.#begun;
     const ping = requestOf(ids.next("session"), "ping");
     try {
@@ -77,9 +77,7 @@ export class SessionProbe {
       const found = messageIn(text);
       // A JSON-RPC error for the ping itself, such as -32601, is an answer within the session, unless it names that.
       const isAnswer =
-        found !== undefined &&
-        isAnswerTo([ping.head.id!], found) &&
-        !isSessionLost(400, text, session);
+        found !== undefined && isAnswerTo([ping.head.id!], found) && !readsAsLost(400, text);
       const isLost = !isAnswer && [404, 410].includes(response.status);
       if (begun !== this.#begun) return isLost;
       this.#lost = isLost ? this.#lost + 1 : 0;

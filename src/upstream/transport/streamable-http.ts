@@ -17,13 +17,7 @@ import {
   readJson,
   wrongTypeError,
 } from "./response-body.ts";
-import {
-  isDoubtful,
-  isSessionLost,
-  readsAsLost,
-  type Session,
-  SessionLost,
-} from "./session-lost.ts";
+import { isDoubtful, readsAsLost, type Session, SessionLost } from "./session-lost.ts";
 import { SessionProbe } from "./session-probe.ts";
 import { messageOfEvent, OddEvents, readEvents } from "./sse-events.ts";
 import { EventStream } from "./sse-resume.ts";
@@ -110,7 +104,7 @@ export class StreamableHttp implements Upstream {
       },
       // The session of the refused request: a call may have started another one since.
       lost: (response, text) => {
-        if (id !== undefined && isSessionLost(response.status, text, session))
+        if (id !== undefined && readsAsLost(response.status, text))
           throw new SessionLost(name, asked ?? id, statusError(response, text, name, redactor));
       },
     });
@@ -246,7 +240,7 @@ export class StreamableHttp implements Upstream {
     const text = await readErrorText(response);
     const found = messageIn(text);
     const answer = found !== undefined && pendingResponses.isAnswer(found) ? found : undefined;
-    // Words that name no session leave no doubt: the answer may be that of an executed call.
+    // A refusal whose words name no session is the server's answer: the call may have been executed.
     const isLost =
       sessionId !== undefined &&
       readsAsLost(status, text, message, answer) &&

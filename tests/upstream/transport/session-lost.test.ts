@@ -321,74 +321,72 @@ test.each<[string, (id: unknown) => Response, object]>([
   },
 );
 
-test("a request that got 404 in a fresh session begins another one each time the server has lost that, too", async () => {
-  const known = new Set<string>();
-  let lostAtOnce = 0;
-  let sessions = 0;
+/**
+ * A server that loses all sessions at the first two requests of `method`, so that the method is in doubt afterwards.
+ * `answer` answers every request but initialize.
+ */
+function losingTwice(
+  method: string,
+  answer: (body: Body, isKnown: boolean) => Response | Promise<Response>,
+) {
+  const state = { known: new Set<string>(), sessions: 0 };
+  let lost = 0;
   const url = serveHttp(async (request) => {
     if (request.method !== "POST") return new Response(null, { status: 405 });
-    const { id, method } = (await request.json()) as Body;
-    if (method === "initialize") {
-      known.add(`s${++sessions}`);
-      return opened(id, `s${sessions}`);
+    const body = (await request.json()) as Body;
+    const { id } = body;
+    if (body.method === "initialize") {
+      state.known.add(`s${++state.sessions}`);
+      return opened(id, `s${state.sessions}`);
     }
     if (id === undefined) return new Response(null, { status: 202 });
-    if (method === "x/first" && lostAtOnce++ < 2) known.clear();
-    if (!known.has(request.headers.get("mcp-session-id")!)) {
-      // Some refusals come when another session is there.
-      if (Number(id) > 100 && Number(id) % 2 === 1) await Bun.sleep(50);
-      return new Response("", { status: 404 });
-    }
-    return jsonRpc({ id, result: {} });
+    if (body.method === method && lost++ < 2) state.known.clear();
+    return answer(body, state.known.has(request.headers.get("mcp-session-id")!));
   });
-  const client = streamableClient(url);
+  return { client: streamableClient(url), state };
+}
+
+test("a request that got 404 in a fresh session begins another one each time the server has lost that, too", async () => {
+  const { client, state } = losingTwice("x/first", async ({ id }, isKnown) => {
+    if (isKnown) return jsonRpc({ id, result: {} });
+    // Some refusals come when another session is there.
+    if (Number(id) > 100 && Number(id) % 2 === 1) await Bun.sleep(50);
+    return new Response("", { status: 404 });
+  });
   await handshake(client);
   client.send({ id: 1, method: "x/first" });
   expect((await client.next()).error).toMatchObject({ code: 1404 });
   client.send({ id: 2, method: "x/first" });
   expect(await client.next()).toMatchObject({ id: 2, result: {} });
-  expect(sessions).toBe(3);
+  expect(state.sessions).toBe(3);
   for (let id = 3; id <= 8; id++) {
-    known.clear();
+    state.known.clear();
     client.send({ id, method: "x/first" });
     expect(await client.next()).toMatchObject({ id, result: {} });
   }
   // All requests in flight at the time, too: they share one ping and one session.
   for (let round = 0; round < 3; round++) {
-    const before = sessions;
-    known.clear();
+    const before = state.sessions;
+    state.known.clear();
     const ids = Array.from({ length: 24 }, (_, n) => 100 * (round + 1) + n);
     for (const id of ids) client.send({ id, method: "x/first" });
     const answers = await Promise.all(ids.map(() => client.next()));
     expect(answers.map(({ error }) => error)).toEqual(ids.map(() => undefined));
-    expect(sessions).toBe(before + 1);
+    expect(state.sessions).toBe(before + 1);
   }
 });
 
 test.each([409, 412, 422])(
   "a call's own %i is delivered, and the call sent once, also where the call is in doubt and another request renews the session",
   async (status) => {
-    const known = new Set<string>();
-    let lostAtOnce = 0;
-    let sessions = 0;
     let executions = 0;
-    const url = serveHttp(async (request) => {
-      if (request.method !== "POST") return new Response(null, { status: 405 });
-      const { id, method } = (await request.json()) as Body;
-      if (method === "initialize") {
-        known.add(`s${++sessions}`);
-        return opened(id, `s${sessions}`);
-      }
-      if (id === undefined) return new Response(null, { status: 202 });
-      if (method === "tools/call" && lostAtOnce++ < 2) known.clear();
-      if (!known.has(request.headers.get("mcp-session-id")!))
-        return new Response("", { status: 404 });
+    const { client, state } = losingTwice("tools/call", async ({ id, method }, isKnown) => {
+      if (!isKnown) return new Response("", { status: 404 });
       if (method !== "tools/call") return jsonRpc({ id, result: {} });
       executions++;
       await Bun.sleep(100);
       return new Response("the record is locked", { status });
     });
-    const client = streamableClient(url);
     await handshake(client);
     const params = { name: "t", arguments: {} };
     client.send({ id: 1, method: "tools/call", params });
@@ -397,7 +395,7 @@ test.each([409, 412, 422])(
     expect(await client.next()).toMatchObject({ id: 4, result: {} });
     client.send({ id: 2, method: "tools/call", params });
     while (executions === 0) await Bun.sleep(5);
-    known.clear();
+    state.known.clear();
     client.send({ id: 3, method: "x/other" });
     expect(await client.next()).toMatchObject({ id: 3, result: {} });
     const { id, error } = await client.next();
